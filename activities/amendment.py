@@ -1,0 +1,160 @@
+"""The steps of the amendment saga."""
+
+from temporalio import activity
+
+from activities import effects as amend
+from activities.contracts.amendment import (
+    AmendmentActivities,
+    Posted,
+    Prepared,
+    Settled,
+    StepInput,
+    UndoneInput,
+)
+from activities.failing import failures_told
+from activities.ledger import EffectLedger, effect_key
+from activities.preparing import Preparation
+from activities.proving import prove
+from activities.telling import completed, undone
+from activities.tenants import Tenants
+from canonical_models.amendment import AmendmentPlan
+from canonical_models.commerce import BillingSnapshot, SyncMark
+from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.ledgering import Document
+from persistence import changes, effects, exceptions, outbox, shares, subscriptions
+from persistence.database import Database
+
+
+class Amendment(AmendmentActivities):
+    def __init__(self, database: Database, tenants: Tenants) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._ledger = EffectLedger(database)
+        self._preparation = Preparation(database)
+
+    @activity.defn(name="amendment.prepare")
+    async def prepare(self, step: StepInput) -> Prepared:
+        with failures_told():
+            return await self._preparation.prepare(self._tenants[step.tenant], step.change_id)
+
+    @activity.defn(name="amendment.post_document")
+    async def post_document(self, step: StepInput) -> Posted:
+        with failures_told():
+            plan, _ = await self._plan(step)
+            document = await self._ledger.perform(
+                amend.DocumentEffect(self._tenants[step.tenant], plan).effect()
+            )
+            return Posted(document_id=document.document_id, number=document.number)
+
+    @activity.defn(name="amendment.reverse_document")
+    async def reverse_document(self, step: StepInput) -> None:
+        with failures_told():
+            plan, _ = await self._plan(step)
+            document = amend.DocumentEffect(self._tenants[step.tenant], plan)
+            await self._ledger.undo(document.effect(), document.take_back, left=document.left)
+
+    @activity.defn(name="amendment.apply_grants")
+    async def apply_grants(self, step: StepInput) -> None:
+        with failures_told():
+            plan, _ = await self._plan(step)
+            await self._ledger.perform(amend.grants_effect(self._tenants[step.tenant], plan))
+
+    @activity.defn(name="amendment.restore_grants")
+    async def restore_grants(self, step: StepInput) -> None:
+        with failures_told():
+            plan, _ = await self._plan(step)
+            effect = amend.grants_effect(self._tenants[step.tenant], plan)
+
+            async def before(_: amend.GrantsHeld) -> amend.GrantsHeld:
+                return amend.GrantsHeld(grants=plan.grants_before)
+
+            await self._ledger.undo(effect, before)
+
+    @activity.defn(name="amendment.publish_support")
+    async def publish_support(self, step: StepInput) -> None:
+        with failures_told():
+            plan, _ = await self._plan(step)
+            support = amend.SupportEffect(self._tenants[step.tenant], self._database, plan)
+            await self._ledger.perform(support.effect())
+
+    @activity.defn(name="amendment.restore_support")
+    async def restore_support(self, step: StepInput) -> None:
+        with failures_told():
+            plan, _ = await self._plan(step)
+            support = amend.SupportEffect(self._tenants[step.tenant], self._database, plan)
+            await self._ledger.undo(support.effect(), support.take_back, left=support.left)
+
+    @activity.defn(name="amendment.settle")
+    async def settle(self, step: StepInput) -> Settled:
+        with failures_told():
+            tenant = self._tenants[step.tenant]
+            plan, snapshot = await self._plan(step)
+            document = await self._document(plan)
+            proof = await prove(tenant, self._database, plan, document)
+            number = document.number if document else None
+            mark = SyncMark(change_id=plan.change_id, state="synchronised", erp_document=number)
+            await self._ledger.perform(amend.mark_effect(tenant, plan, amend.MARK, mark))
+            summary = plan.amendment.summary
+            async with self._database.transaction() as session:
+                await shares.put(
+                    session, tenant.name, plan.subscription_id, plan.organization, plan.share
+                )
+                await subscriptions.save(
+                    session, tenant.name, snapshot.subscription, plan.change_id
+                )
+                await outbox.publish(session, tenant.name, completed(tenant.name, plan, document))
+                await changes.settle(
+                    session,
+                    tenant.name,
+                    plan.change_id,
+                    outcome="completed",
+                    proof=proof.model_dump(mode="json"),
+                )
+            return Settled(outcome="completed", summary=summary)
+
+    @activity.defn(name="amendment.settle_undone")
+    async def settle_undone(self, given: UndoneInput) -> None:
+        with failures_told():
+            tenant = self._tenants[given.tenant]
+            async with self._database.transaction() as session:
+                kept = await changes.plan(session, given.tenant, given.change_id)
+            if kept is not None and given.outcome == "compensated":
+                mark = SyncMark(change_id=given.change_id, state=given.outcome)
+                await self._ledger.perform(
+                    amend.mark_effect(tenant, kept[0], amend.UNDONE_MARK, mark)
+                )
+            async with self._database.transaction() as session:
+                change = await changes.get(session, given.tenant, given.change_id)
+                if change is None or change.state == "settled":
+                    return
+                await exceptions.cancel_of_change(session, given.tenant, given.change_id)
+                await outbox.publish(session, given.tenant, [undone(given, change)])
+                await changes.settle(
+                    session,
+                    given.tenant,
+                    given.change_id,
+                    outcome=given.outcome,
+                    summary=f"{change.summary or change.kind.value} - undone: {given.reason}",
+                )
+
+    async def _plan(self, step: StepInput) -> tuple[AmendmentPlan, BillingSnapshot]:
+        """The plan that this step was decided with. An undo (no digest) takes the newest one."""
+        async with self._database.transaction() as session:
+            kept = await changes.plan(session, step.tenant, step.change_id)
+        if kept is None or (step.digest and kept[0].digest != step.digest):
+            raise Rejection(
+                RejectionCode.DOCUMENT_CONFLICT,
+                f"change {step.change_id} has been planned again since this step was decided: "
+                "retry the step, and it follows the newest plan",
+                system="trueup",
+                subject=step.change_id,
+            )
+        return kept
+
+    async def _document(self, plan: AmendmentPlan) -> Document | None:
+        if plan.document is None:
+            return None
+        async with self._database.transaction() as session:
+            key = effect_key(plan.change_id, amend.DOCUMENT)
+            _, result = await effects.state_of(session, key)
+        return None if result is None else Document.model_validate(result, strict=False)

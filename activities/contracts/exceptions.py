@@ -1,0 +1,37 @@
+"""The exception work queue as sagas see it."""
+
+from abc import ABC, abstractmethod
+
+from temporalio import activity
+
+from canonical_models.base import Canonical, Identifier
+from canonical_models.exceptions import Raised, Resolution
+
+
+class Opened(Canonical):
+    exception_id: Identifier
+    #: Seconds until the owner's service level is missed.
+    due_seconds: float
+
+
+class Resumed(Canonical):
+    tenant: str
+    change_id: Identifier
+    resolution: Resolution
+
+
+class ExceptionActivities(ABC):
+    @abstractmethod
+    @activity.defn(name="exceptions.open")
+    async def open(self, raised: Raised) -> Opened:
+        """Open the exception, or find the one that is already open for this change."""
+
+    @abstractmethod
+    @activity.defn(name="exceptions.resume")
+    async def resume(self, resumed: Resumed) -> None:
+        """Apply the correction, close the exception, put the change back to running."""
+
+    @abstractmethod
+    @activity.defn(name="exceptions.escalate")
+    async def escalate(self, opened: Opened) -> None:
+        """The service level was missed: say so, loudly, and keep waiting."""

@@ -1,0 +1,34 @@
+"""Heartbeats for every activity that has a heartbeat timeout: they carry a cancellation to it."""
+
+import asyncio
+from typing import Any
+
+from temporalio import activity
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+)
+
+
+class Heartbeats(Interceptor):
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
+        return _Beating(next)
+
+
+class _Beating(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        timeout = activity.info().heartbeat_timeout
+        if timeout is None:
+            return await super().execute_activity(input)
+        beating = asyncio.create_task(_beat(timeout.total_seconds() / 3))
+        try:
+            return await super().execute_activity(input)
+        finally:
+            beating.cancel()
+
+
+async def _beat(seconds: float) -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(seconds)

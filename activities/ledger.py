@@ -1,0 +1,262 @@
+"""The effect ledger: the protocol that makes every write to another system happen once.
+
+    planned -> attempting -> confirmed | uncertain | rejected
+    on undo:  compensating -> compensated | compensation_uncertain
+
+A row says `attempting` before the call goes out. If the answer is lost, or the process dies, the
+next attempt first probes the other system by our reference and adopts what it finds; only a proven
+absence is written again. The key is the business change and the step, never a run: a workflow that
+is reset finds its own effects.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from canonical_models.base import Canonical
+from canonical_models.failures import (
+    ContractDrift,
+    Failure,
+    Rejection,
+    RejectionCode,
+    UncertainWrite,
+)
+from persistence import effects
+from persistence.database import Database
+
+Result = TypeVar("Result", bound=Canonical)
+Anything = TypeVar("Anything")
+
+_UNDONE = ("compensating", "compensated", "compensation_uncertain")
+
+
+async def _nothing(session: AsyncSession) -> None:
+    del session
+
+
+async def _nothing_of(session: AsyncSession, result: Any) -> None:
+    del session, result
+
+
+@dataclass(frozen=True)
+class Effect(Generic[Result]):
+    """One intended write. `probe` finds it in the other system, `write` makes it.
+
+    `claimed`, `refused`, `confirmed` and `reversed` run in the transaction that moves the row, for
+    what must be true together with it. `named` gives (reference that people search for, link).
+    """
+
+    tenant: str
+    change_id: str
+    step: str
+    system: str
+    operation: str
+    request: Canonical
+    result: type[Result]
+    probe: Callable[[], Awaitable[Result | None]]
+    write: Callable[[], Awaitable[Result]]
+    named: Callable[[Result], tuple[str | None, str | None]]
+    claimed: Callable[[AsyncSession], Awaitable[None]] = _nothing
+    refused: Callable[[AsyncSession], Awaitable[None]] = _nothing
+    confirmed: Callable[[AsyncSession, Result], Awaitable[None]] = _nothing_of
+    reversed: Callable[[AsyncSession, Any], Awaitable[None]] = _nothing_of
+
+    @property
+    def key(self) -> str:
+        return effect_key(self.change_id, self.step)
+
+    @property
+    def request_hash(self) -> str:
+        return hashlib.sha256(self.request.model_dump_json().encode()).hexdigest()
+
+
+def effect_key(change_id: str, step: str) -> str:
+    return f"{change_id}/{step}"
+
+
+class EffectLedger:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def perform(self, effect: Effect[Result]) -> Result:
+        """The effect's result, whether it happened now, before, or in an attempt that was lost.
+
+        Raises the adapter's Failure, or Rejection when the effect has been undone meanwhile.
+        """
+        state, stored = await self._attempt(effect)
+        if state == "confirmed":
+            return _stored(effect, stored)
+        # The write is never abandoned half way: whoever cancels waits for its answer, because an
+        # undo that looks before the write lands would find nothing to undo.
+        running = asyncio.create_task(self._write(effect, look_first=state != "planned"))
+        return await finished(running)
+
+    async def undo(
+        self,
+        effect: Effect[Result],
+        take_back: Callable[[Result], Awaitable[Canonical | None]],
+        *,
+        left: Callable[[], Awaitable[Result | None]] | None = None,
+    ) -> None:
+        """Take the effect back if it happened. Afterwards it can no longer happen.
+
+        `take_back` must be safe to repeat; it answers what the reversal is called over there.
+        `left` finds what an attempt without an answer left behind, where that is more than
+        `probe` would adopt.
+        """
+        state, stored = await self._withdraw(effect)
+        if state == "compensated":
+            return
+        look = left or effect.probe
+        happened = _stored(effect, stored) if stored is not None else await look()
+        running = asyncio.create_task(self._take_back(effect, happened, take_back))
+        await finished(running)
+
+    async def _attempt(self, effect: Effect[Result]) -> tuple[str, dict[str, Any] | None]:
+        """(state before this attempt, stored result); the row now says `attempting`."""
+        async with self._database.transaction() as session:
+            row = await effects.locked(session, _values(effect))
+            before = row.state
+            if before in _UNDONE:
+                raise Rejection(
+                    RejectionCode.DOCUMENT_CONFLICT,
+                    f"{effect.operation} of change {effect.change_id} has been undone and will "
+                    "not be done again: replay the change's event to start anew",
+                    system=effect.system,
+                    subject=effect.key,
+                )
+            if before == "confirmed":
+                return before, row.result
+            await effect.claimed(session)
+            await effects.move(
+                session,
+                effect.key,
+                "attempting",
+                attempts=row.attempts + 1,
+                request_hash=effect.request_hash,
+                attempted_at=None,
+            )
+            return ("planned" if before == "rejected" else before), None
+
+    async def _write(self, effect: Effect[Result], *, look_first: bool) -> Result:
+        try:
+            result = (await effect.probe() if look_first else None) or await effect.write()
+        except Failure as failure:
+            await self._failed(effect, failure, look_first=look_first)
+            raise
+        document, url = effect.named(result)
+        async with self._database.transaction() as session:
+            await effect.confirmed(session, result)
+            await effects.move(
+                session,
+                effect.key,
+                "confirmed",
+                result=result.model_dump(mode="json"),
+                vendor_reference=document,
+                url=url,
+                error=None,
+                confirmed_at=None,
+            )
+        return result
+
+    async def _failed(self, effect: Effect[Result], failure: Failure, *, look_first: bool) -> None:
+        match failure:
+            case UncertainWrite() | ContractDrift():
+                # An answer that cannot be read tells as little as none.
+                state = "uncertain"
+            case Rejection():
+                state = "rejected"
+            case _:
+                # Nothing was sent now; what an earlier attempt did is as unknown as before.
+                state = "uncertain" if look_first else "planned"
+        async with self._database.transaction() as session:
+            if state == "rejected":
+                await effect.refused(session)
+            await effects.move(session, effect.key, state, error=failure.message[:2000])
+
+    async def _withdraw(self, effect: Effect[Result]) -> tuple[str, dict[str, Any] | None]:
+        """(state, stored result); the row can no longer be attempted."""
+        async with self._database.transaction() as session:
+            row = await effects.locked(session, _values(effect))
+            if row.state == "compensated":
+                return row.state, None
+            if row.state in ("planned", "rejected"):
+                await effect.refused(session)
+                await effects.move(session, effect.key, "compensated", compensated_at=None)
+                return "compensated", None
+            if row.state not in _UNDONE:
+                await effects.move(session, effect.key, "compensating")
+            return "compensating", row.result
+
+    async def _take_back(
+        self,
+        effect: Effect[Result],
+        happened: Result | None,
+        take_back: Callable[[Result], Awaitable[Canonical | None]],
+    ) -> None:
+        try:
+            reversal = await take_back(happened) if happened is not None else None
+        except Failure as failure:
+            state = (
+                "compensation_uncertain"
+                if isinstance(failure, UncertainWrite | ContractDrift)
+                else "compensating"
+            )
+            async with self._database.transaction() as session:
+                await effects.move(session, effect.key, state, error=failure.message[:2000])
+            raise
+        async with self._database.transaction() as session:
+            if happened is None:
+                await effect.refused(session)
+            else:
+                await effect.reversed(session, reversal)
+            await effects.move(
+                session,
+                effect.key,
+                "compensated",
+                undo_reference=_reference(effect, reversal),
+                undo_result=reversal.model_dump(mode="json") if reversal else None,
+                error=None,
+                compensated_at=None,
+            )
+
+
+async def finished(running: asyncio.Task[Anything]) -> Anything:
+    """The task's result; a cancellation meanwhile takes effect once it has one."""
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError as request:
+            cancelled = request
+        except Failure:
+            break
+    if cancelled is not None:
+        running.exception()  # its failure is in the ledger; the cancellation is what is answered
+        raise cancelled
+    return running.result()
+
+
+def _values(effect: Effect[Result]) -> dict[str, Any]:
+    return {
+        "key": effect.key,
+        "tenant": effect.tenant,
+        "change_id": effect.change_id,
+        "step": effect.step,
+        "system": effect.system,
+        "operation": effect.operation,
+        "request_hash": effect.request_hash,
+    }
+
+
+def _stored(effect: Effect[Result], stored: dict[str, Any] | None) -> Result:
+    return TypeAdapter(effect.result).validate_python(stored, strict=False)
+
+
+def _reference(effect: Effect[Result], reversal: Canonical | None) -> str | None:
+    return effect.named(reversal)[0] if isinstance(reversal, effect.result) else None

@@ -1,0 +1,130 @@
+"""Why a step failed, in a closed taxonomy. Adapters raise these and nothing else.
+
+| class | what happens next |
+|---|---|
+| TransientFailure | retried by the engine within the step's budget, then an exception |
+| UncertainWrite | the next attempt probes the vendor by our reference before it writes again |
+| Rejection | an exception for the team that owns the cause; the saga waits |
+| ContractDrift | an exception for operations: the vendor answered outside its contract |
+| CredentialsRefused | an exception for operations: nothing works until the secret is renewed |
+"""
+
+from enum import StrEnum
+
+
+class Team(StrEnum):
+    FINANCE = "finance"
+    SUPPORT = "support"
+    OPERATIONS = "operations"
+
+
+class FailureClass(StrEnum):
+    TRANSIENT = "transient"
+    UNCERTAIN = "uncertain"
+    REJECTED = "rejected"
+    CONTRACT_DRIFT = "contract_drift"
+    CREDENTIALS = "credentials"
+
+
+class RejectionCode(StrEnum):
+    """Every reason for which master data, policy or a vendor's rules refuse a step."""
+
+    ACCOUNT_UNMAPPED = "account_unmapped"
+    ITEM_UNMAPPED = "item_unmapped"
+    PARTY_UNKNOWN = "party_unknown"
+    CUSTOMER_BLOCKED = "customer_blocked"
+    LEGAL_ENTITY_UNKNOWN = "legal_entity_unknown"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    PERIOD_CLOSED = "period_closed"
+    ITEM_NOT_POSTABLE = "item_not_postable"
+    TAX_MISMATCH = "tax_mismatch"
+    TAX_UNDETERMINED = "tax_undetermined"
+    DOCUMENT_REFUSED = "document_refused"
+    DOCUMENT_CONFLICT = "document_conflict"
+    SUBSCRIPTION_UNKNOWN = "subscription_unknown"
+    AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    ORGANIZATION_UNKNOWN = "organization_unknown"
+    SUPPORT_REFUSED = "support_refused"
+    BILLING_REFUSED = "billing_refused"
+    OUTCOME_MISMATCH = "outcome_mismatch"
+
+    @property
+    def owner(self) -> Team:
+        match self:
+            case self.ORGANIZATION_UNKNOWN | self.SUPPORT_REFUSED:
+                return Team.SUPPORT
+            case self.SUBSCRIPTION_UNKNOWN | self.BILLING_REFUSED | self.DOCUMENT_CONFLICT:
+                return Team.OPERATIONS
+            case _:
+                return Team.FINANCE
+
+
+class Failure(Exception):
+    """Base of the taxonomy. `message` says what failed, for which object, and what to do next."""
+
+    failure_class: FailureClass
+
+    def __init__(self, message: str, *, system: str, payload_path: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.system = system
+        self.payload_path = payload_path
+
+    @property
+    def code(self) -> str:
+        """What groups equal causes: the rejection code, or the class itself."""
+        return self.failure_class.value
+
+    @property
+    def owner(self) -> Team:
+        return Team.OPERATIONS
+
+
+class TransientFailure(Failure):
+    """Nothing was changed and a later attempt may succeed. `retry_after` is in seconds."""
+
+    failure_class = FailureClass.TRANSIENT
+
+    def __init__(self, message: str, *, system: str, retry_after: float | None = None) -> None:
+        super().__init__(message, system=system)
+        self.retry_after = retry_after
+
+
+class UncertainWrite(Failure):
+    """The request went out and no answer came: it may or may not have happened."""
+
+    failure_class = FailureClass.UNCERTAIN
+
+
+class Rejection(Failure):
+    """The other system, or our own policy, refuses; a person has to change something first.
+
+    `subject` is the business object to mend, such as the unmapped item.
+    """
+
+    failure_class = FailureClass.REJECTED
+
+    def __init__(
+        self, reason: RejectionCode, message: str, *, system: str, subject: str | None = None
+    ) -> None:
+        super().__init__(message, system=system)
+        self.reason = reason
+        self.subject = subject
+
+    @property
+    def code(self) -> str:
+        return self.reason.value
+
+    @property
+    def owner(self) -> Team:
+        return self.reason.owner
+
+
+class ContractDrift(Failure):
+    """The answer does not fit the vendor's contract; `payload_path` says where."""
+
+    failure_class = FailureClass.CONTRACT_DRIFT
+
+
+class CredentialsRefused(Failure):
+    failure_class = FailureClass.CREDENTIALS

@@ -1,0 +1,84 @@
+"""The JSON Schemas of every published event version, and what may change in them.
+
+python -m canonical_models.schemas            writes schemas/
+python -m canonical_models.schemas --check    exits 1 if they differ or break a consumer
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from canonical_models.events import NAMESPACE, TYPES, Event
+
+FOLDER = Path(__file__).resolve().parent.parent / "schemas"
+
+Schema = dict[str, Any]
+
+
+def exported() -> dict[str, Schema]:
+    """File name to schema: the envelope, and the data of every type."""
+    envelope = Event.model_json_schema(mode="serialization")
+    schemas = {"event.json": envelope}
+    for kind, model in TYPES.items():
+        schema = model.model_json_schema(mode="serialization")
+        schemas[f"{kind}.json"] = {"$id": f"{NAMESPACE}.{kind}", **schema}
+    return schemas
+
+
+def breaks(published: Schema, now: Schema, path: str = "$") -> list[str]:
+    """Why a reader of `published` could no longer read what `now` describes; empty if it can.
+
+    An added property is no break; a removed or retyped one is, and so is one that may be missing
+    where it was promised.
+    """
+    found = [
+        f"{path}.{name}: is no longer promised"
+        for name in published.get("required", [])
+        if name not in now.get("required", [])
+    ]
+    for name, schema in published.get("properties", {}).items():
+        where = f"{path}.{name}"
+        if name not in now.get("properties", {}):
+            found.append(f"{where}: was removed")
+        else:
+            found += breaks(schema, now["properties"][name], where)
+    for keyword in ("type", "$ref", "anyOf", "format", "enum", "const", "items"):
+        if published.get(keyword) != now.get(keyword):
+            found.append(f"{path}: {keyword} was {published.get(keyword)}, is {now.get(keyword)}")
+    for name, schema in published.get("$defs", {}).items():
+        found += breaks(schema, now.get("$defs", {}).get(name, {}), f"$defs.{name}")
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    schemas = exported()
+    if "--check" not in arguments:
+        FOLDER.mkdir(exist_ok=True)
+        for name, schema in schemas.items():
+            (FOLDER / name).write_text(_text(schema), encoding="utf-8")
+        return 0
+    problems = []
+    for file in sorted(FOLDER.glob("*.json")):
+        published = json.loads(file.read_text(encoding="utf-8"))
+        if file.name not in schemas:
+            problems.append(f"{file.name}: a published version was taken away")
+        elif file.read_text(encoding="utf-8") != _text(schemas[file.name]):
+            problems += [f"{file.name} {why}" for why in breaks(published, schemas[file.name])] or [
+                f"{file.name}: out of date, run `make schemas`"
+            ]
+    problems += [
+        f"{name}: not exported, run `make schemas`"
+        for name in schemas
+        if not (FOLDER / name).exists()
+    ]
+    sys.stderr.writelines(f"{problem}\n" for problem in problems)
+    return 1 if problems else 0
+
+
+def _text(schema: Schema) -> str:
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,88 @@
+"""What Trueup shows of its own work: changes, effects, exceptions, mappings, events."""
+
+from typing import Any
+
+from canonical_models.amendment import ChangeKind
+from canonical_models.base import Canonical, Instant
+from canonical_models.money import Money
+
+
+class ChangeView(Canonical):
+    """One change. `state` is pending, starting, running, waiting or settled."""
+
+    change_id: str
+    seq: int
+    tenant: str
+    connection: str
+    subscription_id: str
+    customer_id: str | None
+    event_id: str
+    kind: ChangeKind
+    lane: int
+    state: str
+    outcome: str | None
+    stage: str | None
+    summary: str | None
+    run_id: str | None
+    plan_digest: str | None
+    occurred_at: Instant
+    received_at: Instant
+    started_at: Instant | None
+    settled_at: Instant | None
+
+
+class EffectView(Canonical):
+    """One write to another system. `document` is what people search for over there."""
+
+    key: str
+    step: str
+    system: str
+    operation: str
+    state: str
+    attempts: int
+    document: str | None
+    url: str | None
+    undo_document: str | None
+    error: str | None
+    created_at: Instant
+    attempted_at: Instant | None
+    confirmed_at: Instant | None
+    compensated_at: Instant | None
+
+
+class ExceptionView(Canonical):
+    """What waits for a person, and what came of it."""
+
+    exception_id: str
+    tenant: str
+    change_id: str
+    subscription_id: str
+    customer_id: str | None
+    step: str
+    system: str
+    failure_class: str
+    code: str
+    subject: str | None
+    fingerprint: str
+    owner: str
+    message: str
+    at_risk: Money | None
+    state: str
+    resolution: str | None
+    resolved_by: str | None
+    note: str | None
+    opened_at: Instant
+    due_at: Instant
+    escalated_at: Instant | None
+    resolved_at: Instant | None
+
+
+class MappingView(Canonical):
+    """Master data that people keep. `target` is an AccountMapping or an ItemMapping."""
+
+    kind: str
+    source: str
+    target: dict[str, Any]
+    valid_from: Instant
+    valid_to: Instant | None
+    set_by: str

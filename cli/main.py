@@ -1,0 +1,148 @@
+"""`trueup`: the command line. Each command lives in a module of its own, loaded when it is called.
+
+COMMANDS    one command in a module
+GROUPS      several commands in a module, its `app`
+"""
+
+import importlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cli.choices import Choices
+from cli.output import EXIT_CODES, ExitCode, problem_of, show_problem
+
+#: Command to the module whose function of that name it is, and the first line of its help.
+COMMANDS = {
+    "up": ("cli.up", "Start everything on this machine, and stop it with Ctrl-C."),
+    "down": ("cli.stack", "Stop the stack and wait until nothing of it runs."),
+    "status": ("cli.stack", "Show what runs and where."),
+    "worker": ("cli.worker", "Run sagas, activities and the dispatcher until SIGTERM."),
+    "api": ("cli.api", "Serve the webhooks and the API under /v1 until SIGTERM."),
+    "migrate": ("cli.migrate", "Bring the database to this version's schema."),
+}
+#: Group to its module, which has `app = typer.Typer()`, and the first line of its help.
+GROUPS = {
+    "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
+    "exceptions": ("cli.exceptions", "See what waits for a person, and decide it."),
+    "inbox": ("cli.inbox", "See received webhooks and dead letters; replay them."),
+    "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
+    "demo": ("cli.demo", "Three stories through the front door, each verified."),
+}
+
+_EPILOG = (
+    "Examples:  [bold]trueup up[/] starts everything on this machine · "
+    "[bold]trueup status -o json[/] · [bold]trueup changes list[/] · "
+    "[bold]trueup --config /etc/trueup/trueup.toml worker[/]"
+)
+
+
+class _LazyGroup(TyperGroup):
+    """Loads a command's module when it is called: a database driver takes a second to load."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return [*COMMANDS, *(name for name, (module, _) in GROUPS.items() if find_spec(module))]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self._listing = True
+        super().format_help(ctx, formatter)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        name, (module, text) = cmd_name, {**COMMANDS, **GROUPS}[cmd_name]
+        if self._listing:
+            return TyperCommand(name, help=text)
+        loaded = importlib.import_module(module)
+        if name in GROUPS:
+            group: typer.Typer = loaded.app
+        else:
+            group = typer.Typer(add_completion=False, rich_markup_mode="rich")
+            group.command()(getattr(loaded, name))
+        command = typer.main.get_command(group)
+        command.name = name
+        return command
+
+
+app = typer.Typer()`, and the first line of its help.
+GROUPS = {
+    "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
+    "exceptions": ("cli.exceptions", "See what waits for a person, and decide it."),
+    "inbox": ("cli.inbox", "See received webhooks and dead letters; replay them."),
+    "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
+    "demo": ("cli.demo", "Three stories through the front door, each verified."),
+}
+
+_EPILOG = (
+    "Examples:  [bold]trueup up[/] starts everything on this machine · "
+    "[bold]trueup status -o json[/] · [bold]trueup changes list[/] · "
+    "[bold]trueup --config /etc/trueup/trueup.toml worker[/]"
+)
+
+
+class _LazyGroup(TyperGroup):
+    """Loads a command's module when it is asked for: a database driver takes a second to load."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return [*COMMANDS, *(name for name, module in GROUPS.items() if find_spec(module))]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        if (group := GROUPS.get(cmd_name)) is not None:
+            command = typer.main.get_command(importlib.import_module(group).app)
+        else:
+            module, function = COMMANDS[cmd_name]
+            single = typer.Typer(add_completion=False, rich_markup_mode="rich")
+            single.command()(getattr(importlib.import_module(module), function))
+            command = typer.main.get_command(single)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog=f"{_EPILOG}\n\n{EXIT_CODES}",
+)
+
+
+@app.callback()
+def choose(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The settings file; for `up`, what to use instead of embedded parts."),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(envvar="TRUEUP_STATE", help="Folder of the embedded stack [.trueup]."),
+    ] = None,
+) -> None:
+    """Trueup keeps billing, ERP and support in step."""
+    ctx.obj = Choices(config=config, state=state)
+
+
+def main() -> None:
+    """Run the command line; ends the process with an exit code that means something."""
+    try:
+        app(prog_name="trueup")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BaseException as fault:
+        if (problem := problem_of(fault)) is None:
+            raise
+        show_problem(problem)
+        sys.exit(problem.code)
+    sys.exit(ExitCode.OK)

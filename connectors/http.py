@@ -1,0 +1,145 @@
+"""The one place where Trueup speaks HTTP to a vendor.
+
+Says of every transport fault whether the vendor can have acted: a request that never left is
+transient, a write whose answer is missing is uncertain. What a status code means is the vendor's
+own table (`connectors/<vendor>/errors.py`). No retries here: the engine retries.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import orjson
+
+from canonical_models.failures import ContractDrift, TransientFailure, UncertainWrite
+
+#: An answer larger than this is not one of ours; in bytes.
+MAX_ANSWER = 16 * 1024 * 1024
+
+#: Raised before any byte of the request can have reached the vendor.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+#: (system, method, outcome, seconds): `outcome` is the status code or the fault's name.
+Observer = Callable[[str, str, str, float], None]
+
+
+def _unobserved(system: str, method: str, outcome: str, seconds: float) -> None:
+    del system, method, outcome, seconds
+
+
+class VendorHttp:
+    """An HTTP client of one connection. `system` names it in every failure."""
+
+    def __init__(
+        self,
+        system: str,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth: httpx.Auth | tuple[str, str] | None = None,
+        timeout_seconds: float = 20,
+        observe: Observer | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.system = system
+        self._observe = observe or _unobserved
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            headers=headers,
+            auth=auth,
+            timeout=httpx.Timeout(timeout_seconds, connect=5),
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
+            transport=transport,
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        writes: bool = False,
+        headers: Mapping[str, str] | None = None,
+        params: Any = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
+        """The vendor's answer, whatever its status.
+
+        Raises TransientFailure when the vendor cannot have acted (or `writes` is false),
+        UncertainWrite when it may have, ContractDrift when the answer is far too large.
+        """
+        started = time.perf_counter()
+        outcome = "fault"
+        try:
+            answer = await self._client.request(
+                method, path, headers=headers, params=params, content=content
+            )
+            outcome = str(answer.status_code)
+        except _NEVER_SENT as fault:
+            raise TransientFailure(
+                f"{self.system} cannot be reached for {method} {path} ({type(fault).__name__}): "
+                "it is tried again; check the address and the network",
+                system=self.system,
+            ) from fault
+        except httpx.TransportError as fault:
+            words = f"{self.system} gave no answer to {method} {path} ({type(fault).__name__})"
+            if writes:
+                raise UncertainWrite(
+                    f"{words}: the write may have happened and is looked up before the next try",
+                    system=self.system,
+                ) from fault
+            raise TransientFailure(f"{words}: it is tried again", system=self.system) from fault
+        finally:
+            self._observe(self.system, method, outcome, time.perf_counter() - started)
+        if len(answer.content) > MAX_ANSWER:
+            raise ContractDrift(
+                f"{self.system} answered {method} {path} with {len(answer.content)} bytes, more "
+                f"than the {MAX_ANSWER} accepted",
+                system=self.system,
+            )
+        return answer
+
+    def decode(self, answer: httpx.Response) -> Any:
+        """The JSON of an answer. Raises ContractDrift when it is none."""
+        try:
+            return orjson.loads(answer.content)
+        except orjson.JSONDecodeError as fault:
+            raise ContractDrift(
+                f"{self.system} answered {answer.request.method} {answer.request.url.path} with "
+                f"status {answer.status_code} and a body that is not JSON ({fault.msg})",
+                system=self.system,
+                payload_path="$",
+            ) from fault
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def retry_after(answer: httpx.Response, *, now: float | None = None) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3), at most an hour."""
+    value = answer.headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - (now or time.time())
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), 3600.0) if seconds == seconds else None  # noqa: PLR0124 - NaN

@@ -1,0 +1,107 @@
+"""Stripe's integers as money, and what of a line's amount is tax. Pure.
+
+Source: https://docs.stripe.com/currencies (smallest units and special cases).
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from canonical_models.currencies import MINOR_UNITS
+from canonical_models.failures import ContractDrift, Rejection, RejectionCode
+from canonical_models.money import MAX_MINOR, Money
+from connectors.stripe import SYSTEM
+from connectors.stripe.wire import Credit, InvoiceLine, Tax, TaxRate
+
+MOST_UNITS = 10**9
+
+#: Where Stripe's smallest unit has other decimals than ISO 4217 says: krona and shilling kept two
+#: when they lost their cents, the ariary has none because its fifths are no decimals.
+_DECIMALS = MINOR_UNITS | {"ISK": 2, "UGX": 2, "MGA": 0}
+
+
+def currency_code(currency: str, *, subject: str) -> str:
+    """The ISO 4217 code. Raises ContractDrift for what has no minor unit there."""
+    code = currency.upper()
+    if code not in MINOR_UNITS:
+        raise ContractDrift(
+            f"{subject} is in {code}, which is no ISO 4217 currency with a minor unit: it cannot "
+            "be posted; bill it in another currency",
+            system=SYSTEM,
+            payload_path="$.currency",
+        )
+    return code
+
+
+def money(amount: int, currency: str, *, subject: str) -> Money:
+    """`amount` in Stripe's smallest unit of a lower-case `currency`.
+
+    Raises Rejection when it is larger than any ledger takes, ContractDrift when it is finer than
+    the currency's minor unit.
+    """
+    code = currency_code(currency, subject=subject)
+    exact = Fraction(amount) * 10 ** MINOR_UNITS[code] / 10 ** _DECIMALS[code]
+    if exact.denominator != 1:
+        raise ContractDrift(
+            f"{subject} holds an amount finer than the minor unit of {code}: correct it in Stripe",
+            system=SYSTEM,
+            payload_path="$.amount",
+        )
+    if abs(exact) > MAX_MINOR:
+        raise Rejection(
+            RejectionCode.AMOUNT_OUT_OF_RANGE,
+            f"{subject} holds an amount beyond {MAX_MINOR} minor units of {code}: correct it in "
+            "Stripe, then retry",
+            system=SYSTEM,
+            subject=subject,
+        )
+    return Money(minor=int(exact), currency=code)
+
+
+def quantity(found: int | None, subject: str) -> int:
+    """Whole units; 0 where usage is metered and so no quantity is agreed."""
+    units = found or 0
+    if not 0 <= units <= MOST_UNITS:
+        raise Rejection(
+            RejectionCode.AMOUNT_OUT_OF_RANGE,
+            f"{subject} has a quantity outside 0 to {MOST_UNITS}: correct it in Stripe",
+            system=SYSTEM,
+            subject=subject,
+        )
+    return units
+
+
+def rounded(value: Fraction) -> int:
+    """The nearest integer, halves away from zero, as Stripe rounds."""
+    nearest = (abs(value) + Fraction(1, 2)).__floor__()
+    return nearest if value >= 0 else -nearest
+
+
+def line_net(line: InvoiceLine) -> int:
+    """A final line without its tax and after what was taken off before tax."""
+    inclusive = sum(tax.amount for tax in line.taxes or () if tax.tax_behavior == "inclusive")
+    return line.amount - _credits(line) - inclusive
+
+
+def line_tax(taxes: list[Tax] | None) -> int | None:
+    """The tax of a final line, None where Stripe determined none."""
+    return sum(tax.amount for tax in taxes) if taxes else None
+
+
+def _credits(line: InvoiceLine) -> int:
+    # Discounts are among the pre-tax credits; older invoices know the discounts alone.
+    found: list[Credit] = line.pretax_credit_amounts or line.discount_amounts or []
+    return sum(credit.amount for credit in found)
+
+
+def net_of_inclusive(amount: int, rates: Iterable[TaxRate]) -> int:
+    """`amount` without the tax that `rates` will find inside it once it is invoiced."""
+    shares = [Fraction(Decimal(str(rate.percentage))) for rate in rates if rate.inclusive]
+    base = Fraction(amount) * 100 / (100 + sum(shares, Fraction(0)))
+    return amount - sum(rounded(base * share / 100) for share in shares)
+
+
+def instant(seconds: int) -> datetime:
+    """Unix seconds as an aware datetime in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,163 @@
+"""Stripe's webhooks: proof of origin, envelope, and the change they hint at. No I/O.
+
+Source: https://docs.stripe.com/webhooks#verify-manually, https://docs.stripe.com/api/events.
+Nothing that arrives can raise anything but SignatureRefused before it is proven authentic, and
+UnreadableEvent after.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from canonical_models.amendment import ChangeHint, ChangeKind
+from connectors.ports import SignatureRefused, UnreadableEvent
+from connectors.stripe.amounts import instant
+from connectors.stripe.hints import kind_of_invoice, kind_of_update
+from connectors.stripe.wire import (
+    Event,
+    EventEnvelope,
+    InvoiceInEvent,
+    SubscriptionInEvent,
+    fault_of,
+)
+
+#: Seconds that a signature may be old, or ahead of our clock.
+TOLERANCE = 300
+
+#: Stripe signs once for each secret it rolls over; a longer header is not Stripe's.
+_MOST_HEADER = 4096
+_MOST_SIGNATURES = 16
+_TIME = re.compile(r"[0-9]{1,12}")
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+
+_SUBSCRIPTION_KINDS = {
+    "customer.subscription.created": ChangeKind.ACTIVATION,
+    "customer.subscription.deleted": ChangeKind.CANCELLATION,
+    "customer.subscription.paused": ChangeKind.OTHER,
+    "customer.subscription.resumed": ChangeKind.OTHER,
+}
+_UPDATED = "customer.subscription.updated"
+_INVOICE_TYPES = frozenset({"invoice.finalized", "invoice.paid"})
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class StripeWebhooks:
+    """A `WebhookTranslator`."""
+
+    def verify(
+        self, headers: Mapping[str, str], body: bytes, *, secrets: tuple[str, ...], now: float
+    ) -> None:
+        """HMAC-SHA256 over `t.body` under any of `secrets`; `t` within TOLERANCE of `now`."""
+        header = next(
+            (value for name, value in headers.items() if name.lower() == "stripe-signature"), None
+        )
+        if header is None:
+            raise SignatureRefused("the request has no Stripe-Signature header")
+        time, signatures = _parsed(header)
+        if abs(now - int(time)) > TOLERANCE:
+            raise SignatureRefused(
+                f"the signature's time differs from ours by more than {TOLERANCE} seconds: "
+                "check the clock of this machine, or resend the event"
+            )
+        signed = time.encode() + b"." + body
+        expected = [_signature(secret, signed) for secret in secrets if secret]
+        # Every pair is compared, so that the time taken says nothing about which one was close.
+        matches = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in signatures]
+        if not any(matches):
+            raise SignatureRefused(
+                "no signature matches the secrets of this connection: compare them with the "
+                "signing secret of the webhook endpoint"
+            )
+
+    def envelope(self, body: bytes) -> tuple[str, str]:
+        """(event id, event type). Raises UnreadableEvent."""
+        found = _fit(EventEnvelope, _decoded(body))
+        return found.id, found.type
+
+    def hint(self, body: bytes) -> ChangeHint | None:
+        """The change an event speaks of; None for types and updates that do not concern us."""
+        data = _decoded(body)
+        kind = _fit(EventEnvelope, data).type
+        if kind in _SUBSCRIPTION_KINDS or kind == _UPDATED:
+            return _subscription_hint(_fit(Event[SubscriptionInEvent], data))
+        if kind in _INVOICE_TYPES:
+            return _invoice_hint(_fit(Event[InvoiceInEvent], data))
+        return None
+
+
+def _subscription_hint(event: Event[SubscriptionInEvent]) -> ChangeHint | None:
+    subscription = event.data.object
+    kind: ChangeKind | None
+    if event.type == _UPDATED:
+        kind = kind_of_update(subscription, event.data.previous_attributes or {})
+    else:
+        kind = _SUBSCRIPTION_KINDS[event.type]
+    if kind is None:
+        return None
+    return ChangeHint(
+        event_id=event.id,
+        subscription_id=subscription.id,
+        customer_id=subscription.customer,
+        kind=kind,
+        occurred_at=instant(event.created),
+    )
+
+
+def _invoice_hint(event: Event[InvoiceInEvent]) -> ChangeHint | None:
+    invoice = event.data.object
+    details = invoice.parent.subscription_details if invoice.parent else None
+    if details is None:
+        return None
+    return ChangeHint(
+        event_id=event.id,
+        subscription_id=details.subscription,
+        customer_id=invoice.customer,
+        kind=kind_of_invoice(invoice),
+        occurred_at=instant(event.created),
+    )
+
+
+def _parsed(header: str) -> tuple[str, list[bytes]]:
+    """The time as it was signed, and the `v1` signatures. Other schemes are not looked at."""
+    if len(header) > _MOST_HEADER:
+        raise SignatureRefused("the Stripe-Signature header is longer than Stripe's ever is")
+    pairs = [part.partition("=") for part in header.split(",")]
+    times = [value for name, _, value in pairs if name == "t"]
+    signatures = [value for name, _, value in pairs if name == "v1"]
+    if len(times) != 1 or _TIME.fullmatch(times[0]) is None:
+        raise SignatureRefused("the Stripe-Signature header does not say one time")
+    readable = [value.encode() for value in signatures if _SIGNATURE.fullmatch(value)]
+    if not 0 < len(readable) <= _MOST_SIGNATURES:
+        raise SignatureRefused("the Stripe-Signature header holds no v1 signature, or too many")
+    return times[0], readable
+
+
+def _signature(secret: str, signed: bytes) -> bytes:
+    return (
+        hmac.new(secret.encode(errors="surrogateescape"), signed, hashlib.sha256)
+        .hexdigest()
+        .encode()
+    )
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise UnreadableEvent(
+            f"$: the body is not JSON ({error.msg} at byte {error.pos})"
+        ) from None
+
+
+def _fit(model: type[M], data: Any) -> M:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        path, reason = fault_of(error)
+        raise UnreadableEvent(f"{path}: {reason}") from None

@@ -1,0 +1,108 @@
+"""What Tryton's refusals mean. Closed tables: what is not in them is contract drift, never a retry.
+
+Sources: trytond.protocols.dispatcher (REST statuses) and trytond.exceptions (JSON-RPC kinds), 8.2.
+Texts are shown to people and never matched: Tryton translates them.
+"""
+
+import httpx
+import orjson
+
+from canonical_models.failures import (
+    ContractDrift,
+    CredentialsRefused,
+    Failure,
+    Rejection,
+    RejectionCode,
+    TransientFailure,
+    UncertainWrite,
+)
+from connectors.http import retry_after
+
+SYSTEM = "erp"
+_SERVER_FAULTS = frozenset({500, 502, 504})
+
+
+def refusal(answer: httpx.Response, what: str, *, writes: bool) -> Failure:
+    """The failure that a status other than 2xx stands for; `what` names the business object."""
+    status = answer.status_code
+    match status:
+        case 400 | 422:
+            return Rejection(
+                RejectionCode.DOCUMENT_REFUSED,
+                f"the ERP refuses {what}: {told(answer)} - mend it in the ERP and retry",
+                system=SYSTEM,
+                subject=what,
+            )
+        case 401 | 403:
+            return CredentialsRefused(
+                f"the ERP refuses our credentials for {what} (status {status}): renew the "
+                "connection's key and password, and check the user's groups",
+                system=SYSTEM,
+            )
+        case 404:
+            return Rejection(
+                RejectionCode.DOCUMENT_CONFLICT,
+                f"the ERP no longer has {what}: somebody deleted it; look in the ERP's own log",
+                system=SYSTEM,
+                subject=what,
+            )
+        case 409 | 429 | 503:
+            return TransientFailure(
+                f"the ERP is busy (status {status}) with {what}: it is tried again",
+                system=SYSTEM,
+                retry_after=retry_after(answer),
+            )
+        case _ if status in _SERVER_FAULTS and writes:
+            return UncertainWrite(
+                f"the ERP failed (status {status}) while it wrote {what}: it is looked up before "
+                "the next try",
+                system=SYSTEM,
+            )
+        case _ if status in _SERVER_FAULTS:
+            return TransientFailure(
+                f"the ERP failed (status {status}) to read {what}: it is tried again",
+                system=SYSTEM,
+            )
+        case _:
+            return ContractDrift(
+                f"the ERP answered {what} with status {status}, which its interface does not have",
+                system=SYSTEM,
+                payload_path="$status",
+            )
+
+
+def rpc_refusal(kind: str, text: str, what: str) -> Failure:
+    """The failure that the `error` member of a JSON-RPC answer stands for."""
+    match kind:
+        case "UserError" | "UserWarning":
+            return Rejection(
+                RejectionCode.DOCUMENT_REFUSED,
+                f"the ERP refuses {what}: {text[:500]} - mend it in the ERP and retry",
+                system=SYSTEM,
+                subject=what,
+            )
+        case "LoginException" | "RateLimitException":
+            return CredentialsRefused(
+                f"the ERP refuses our session for {what} ({kind}): renew the connection's password",
+                system=SYSTEM,
+            )
+        case "ConcurrencyException" | "TimeoutException":
+            return TransientFailure(
+                f"the ERP is busy with {what} ({kind}): it is tried again", system=SYSTEM
+            )
+        case _:
+            return ContractDrift(
+                f"the ERP answered {what} with an unknown kind of error, {kind[:80]}",
+                system=SYSTEM,
+                payload_path="$.error[0]",
+            )
+
+
+def told(answer: httpx.Response) -> str:
+    """The ERP's own words for people, bounded."""
+    try:
+        body = orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        return f"status {answer.status_code}"
+    parts = [str(body[key]) for key in ("message", "description") if body.get(key)]
+    return " ".join(parts)[:500] or f"status {answer.status_code}"

@@ -1,0 +1,4 @@
+"""Zendesk Support as the support platform (public API v2)."""
+
+#: The name of this system in every failure.
+SYSTEM = "zendesk"

@@ -1,0 +1,162 @@
+"""Zendesk behind the ticketing port."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from canonical_models.base import Identifier
+from canonical_models.entitlement import SupportEntitlement, SupportOrganization
+from canonical_models.failures import Rejection, RejectionCode
+from connectors.config import ConnectionConfig
+from connectors.http import Observer, VendorHttp
+from connectors.zendesk import SYSTEM
+from connectors.zendesk.client import ZendeskClient
+from connectors.zendesk.mapping import fields_of, missing_fields, organization_of, tags_of
+from connectors.zendesk.options import ZendeskOptions
+from connectors.zendesk.wire import Organization
+
+_IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
+
+
+def _unobserved(system: str, method: str, outcome: str, seconds: float) -> None:
+    del system, method, outcome, seconds
+
+
+class ZendeskTicketing:
+    """A `TicketingPort`. Organisations are known by their external id."""
+
+    def __init__(self, config: ConnectionConfig, options: ZendeskOptions, http: VendorHttp) -> None:
+        self._connection = config.name
+        self._options = options
+        self._client = ZendeskClient(http, config.name)
+
+    @classmethod
+    def connect(
+        cls,
+        config: ConnectionConfig,
+        *,
+        observe: Observer | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> Self:
+        """An adapter with a connection pool of its own; close it.
+
+        Raises KeyError without the secret `token`, ValueError for options that do not fit.
+        """
+        options = ZendeskOptions.of(config)
+        http = VendorHttp(
+            SYSTEM,
+            config.base_url,
+            headers={"Accept": "application/json"},
+            auth=(f"{options.email}/token", config.secret("token")),
+            timeout_seconds=config.timeout_seconds,
+            observe=observe or _unobserved,
+            transport=transport,
+        )
+        return cls(config, options, http)
+
+    async def organization(self, external_id: str) -> SupportOrganization | None:
+        """See `TicketingPort`. Fields that were never written read as no entitlement."""
+        found = await self._find(external_id)
+        if found is None:
+            return None
+        return organization_of(found, external_id, self._options, at="$.organizations[0]")
+
+    async def publish(self, entitlement: SupportEntitlement) -> SupportOrganization:
+        """See `TicketingPort`. Returns what Zendesk answers, not what it was told.
+
+        Two calls: Zendesk replaces tags as a whole, so they are read before, and sent only where
+        ours change, to leave an agent's work of that moment alone.
+        """
+        external_id = entitlement.organization
+        found = await self._find(external_id)
+        if found is None:
+            raise Rejection(
+                RejectionCode.ORGANIZATION_UNKNOWN,
+                f"Zendesk has no organisation with the external id {external_id!r}, so its support "
+                "entitlement cannot be published: in Zendesk give the customer's organisation this "
+                "external id, or correct the account mapping, then retry",
+                system=SYSTEM,
+                subject=external_id,
+            )
+        changes: dict[str, Any] = {"organization_fields": fields_of(entitlement, self._options)}
+        tags = tags_of(found.tags, entitlement.tier, self._options)
+        if tags != found.tags:
+            changes["tags"] = tags
+        answered = await self._client.update(found.id, changes, external_id=external_id)
+        self._require_fields(missing_fields(answered, self._options), external_id)
+        return organization_of(answered, external_id, self._options, at="$.organization")
+
+    async def ensure_fields(self) -> tuple[str, ...]:
+        """Define the organisation fields that the account lacks; returns their keys.
+
+        May be repeated. Needs an administrator's token. Raises Rejection for a field that was
+        switched off: Zendesk neither shows it nor lets its key be used again.
+        """
+        active = {field.key: field.active for field in await self._client.fields()}
+        options = self._options
+        self._require_fields([key for key in options.field_keys if active.get(key) is False])
+        wanted = (
+            (options.tier_field, "Support tier", "text"),
+            (options.contract_end_field, "Contract end", "text"),
+            # A list of features outgrows a line.
+            (options.features_field, "Features", "textarea"),
+        )
+        missing = [field for field in wanted if field[0] not in active]
+        for key, title, kind in missing:
+            await self._client.create_field(
+                key, title=title, kind=kind, description="Kept by Trueup; changes are overwritten."
+            )
+        return tuple(key for key, _, _ in missing)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _find(self, external_id: str) -> Organization | None:
+        try:
+            _IDENTIFIER.validate_python(external_id)
+        except ValidationError:
+            raise Rejection(
+                RejectionCode.ORGANIZATION_UNKNOWN,
+                f"{external_id[:80]!r} cannot be the external id of an organisation at Zendesk: "
+                "correct the account mapping, then retry",
+                system=SYSTEM,
+                subject=external_id[:255],
+            ) from None
+        found = await self._client.organizations(external_id)
+        if len(found) > 1:
+            ids = ", ".join(str(one.id) for one in found[:5])
+            raise Rejection(
+                RejectionCode.ORGANIZATION_UNKNOWN,
+                f"Zendesk has {len(found)} organisations with the external id {external_id!r} "
+                f"({ids}), so which one is meant is ambiguous: leave it to one of them, then retry",
+                system=SYSTEM,
+                subject=external_id,
+            )
+        return found[0] if found else None
+
+    def _require_fields(self, lacking: list[str], external_id: str | None = None) -> None:
+        if not lacking:
+            return
+        keys = ", ".join(lacking)
+        raise Rejection(
+            RejectionCode.SUPPORT_REFUSED,
+            f"Zendesk has no active organisation field {keys}, so the support entitlement"
+            f"{f' of {external_id}' if external_id else ''} is not kept there: an administrator of "
+            f"the account of {self._connection!r} must define or activate it in Admin Centre "
+            "(People, Organisation fields), then retry",
+            system=SYSTEM,
+            subject=external_id or lacking[0],
+        )

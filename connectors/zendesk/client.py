@@ -1,0 +1,132 @@
+"""Zendesk's API as we call it. Answers come out checked, refusals as failures.
+
+Source: https://developer.zendesk.com/api-reference/ticketing/organizations/organizations/ and
+https://developer.zendesk.com/api-reference/introduction/pagination/.
+"""
+
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import httpx
+import orjson
+from pydantic import ValidationError
+
+from canonical_models.failures import ContractDrift
+from connectors.http import VendorHttp
+from connectors.zendesk import SYSTEM
+from connectors.zendesk.errors import Errand, failure
+from connectors.zendesk.wire import (
+    Organization,
+    OrganizationAnswer,
+    OrganizationField,
+    OrganizationFieldAnswer,
+    OrganizationFieldsPage,
+    OrganizationsAnswer,
+    Wire,
+    fault_of,
+)
+
+_ORGANIZATIONS = "/api/v2/organizations"
+_FIELDS = "/api/v2/organization_fields"
+
+#: Objects a page, Zendesk's most, and pages a list.
+_PAGE = 100
+_MOST_PAGES = 20
+
+M = TypeVar("M", bound=Wire)
+
+
+class ZendeskClient:
+    """The calls of one connection. Every method raises the failures of `errors.TABLE`."""
+
+    def __init__(self, http: VendorHttp, connection: str) -> None:
+        self._http = http
+        self._connection = connection
+
+    async def organizations(self, external_id: str) -> list[Organization]:
+        """Those with this external id; Zendesk does not tell upper from lower case."""
+        errand = self._errand(f"look up the organisation {external_id}", external_id)
+        path = f"{_ORGANIZATIONS}/search?{urlencode({'external_id': external_id})}"
+        answer = self._read(await self._get(path), OrganizationsAnswer, errand)
+        for index, found in enumerate(answer.organizations):
+            if (found.external_id or "").casefold() != external_id.casefold():
+                raise ContractDrift(
+                    f"Zendesk answered with an organisation of another external id when asked to "
+                    f"{errand.words}: nothing was written; look the id up in Zendesk, then retry",
+                    system=SYSTEM,
+                    payload_path=f"$.organizations[{index}].external_id",
+                )
+        return answer.organizations
+
+    async def update(
+        self, organization_id: int, changes: dict[str, Any], *, external_id: str
+    ) -> Organization:
+        """Sets what `changes` names: fields are merged, tags replaced as a whole."""
+        errand = self._errand(f"update the organisation {external_id}", external_id, writes=True)
+        path = f"{_ORGANIZATIONS}/{organization_id}"
+        answer = await self._write("PUT", path, {"organization": changes})
+        return self._read(answer, OrganizationAnswer, errand).organization
+
+    async def fields(self) -> list[OrganizationField]:
+        """All organisation fields of the account, inactive ones included."""
+        errand = self._errand("list the organisation fields")
+        query = {"page[size]": str(_PAGE)}
+        found: list[OrganizationField] = []
+        for _ in range(_MOST_PAGES):
+            path = f"{_FIELDS}?{urlencode(query)}"
+            page = self._read(await self._get(path), OrganizationFieldsPage, errand)
+            found += page.organization_fields
+            if not page.meta.has_more:
+                return found
+            if page.meta.after_cursor is None:
+                break
+            query["page[after]"] = page.meta.after_cursor
+        raise ContractDrift(
+            f"Zendesk's list does not end after {len(found)} objects when asked to {errand.words}: "
+            "remove fields that nobody uses, or define Trueup's by hand",
+            system=SYSTEM,
+            payload_path="$.meta",
+        )
+
+    async def create_field(self, key: str, *, title: str, kind: str, description: str) -> None:
+        """Define an organisation field; Zendesk allows it to administrators only."""
+        errand = self._errand(f"define the organisation field {key}", writes=True)
+        field = {"key": key, "title": title, "type": kind, "description": description}
+        answer = await self._write("POST", _FIELDS, {"organization_field": field})
+        self._read(answer, OrganizationFieldAnswer, errand, expected=201)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _get(self, path: str) -> httpx.Response:
+        return await self._http.send("GET", path)
+
+    async def _write(self, method: str, path: str, body: dict[str, Any]) -> httpx.Response:
+        return await self._http.send(
+            method,
+            path,
+            writes=True,
+            headers={"Content-Type": "application/json"},
+            content=orjson.dumps(body),
+        )
+
+    def _read(
+        self, answer: httpx.Response, model: type[M], errand: Errand, *, expected: int = 200
+    ) -> M:
+        if answer.status_code != expected:
+            raise failure(answer, errand)
+        try:
+            return model.model_validate(self._http.decode(answer))
+        except ValidationError as error:
+            path, reason = fault_of(error)
+            raise ContractDrift(
+                f"Zendesk's answer does not fit its contract at {path} ({reason}) when asked to "
+                f"{errand.words}: compare Zendesk's changelog for this API, then retry",
+                system=SYSTEM,
+                payload_path=path,
+            ) from None
+
+    def _errand(
+        self, words: str, organization: str | None = None, *, writes: bool = False
+    ) -> Errand:
+        return Errand(words, self._connection, organization, writes)

@@ -1,0 +1,181 @@
+"""The dispatcher: from received events to open sagas, each subscription's changes in order.
+
+    inbox -> changes -> claim (oldest of each subscription, live first, bounded) -> start
+
+All state is in PostgreSQL, so several may run side by side, and one that is killed is taken over.
+It works when it is told to (LISTEN) and looks by itself every `poll_seconds`.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from prometheus_client import Counter
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from dispatch.gate import Gate
+from dispatch.listening import listen
+from dispatch.reading import Translators, read_inbox
+from dispatch.starting import Starter, StartRefused, TemporalAway
+from dispatch.watching import SagaWatch
+from persistence import change_queue
+from persistence.change_queue import Claim
+from persistence.database import Database
+from runtime.settings import DispatchSettings
+
+log = structlog.get_logger()
+
+#: PostgreSQL is away, or too slow; the same will work later.
+_AWAY = (OperationalError, InterfaceError, PoolTimeout, OSError)
+
+#: A claim that nobody renews for this long belonged to a process that died, in seconds.
+_LEASE_S = 4.0
+#: A saga that has closed has settled its change long before this, in seconds.
+_SETTLED_WITHIN_S = 5.0
+_STOP_S = 2.0
+
+STARTS = Counter("trueup_dispatch_starts", "Sagas by how their start went.", ("tenant", "result"))
+LOST = Counter("trueup_dispatch_lost_sagas", "Sagas that closed without settling their change.")
+
+
+class Dispatcher:
+    """`run()` until cancelled. `translators` is keyed by (tenant, connection)."""
+
+    def __init__(
+        self,
+        settings: DispatchSettings,
+        database: Database,
+        client: Client,
+        translators: Translators,
+        *,
+        task_queue: str,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._translators = translators
+        self._starter = Starter(client, task_queue)
+        self._watch = SagaWatch(
+            database, client, settled_within=timedelta(seconds=_SETTLED_WITHIN_S)
+        )
+        self._lease = timedelta(seconds=max(_LEASE_S, 2 * settings.poll_seconds))
+        self._gate = Gate()
+        self._wake = asyncio.Event()
+        self._in_hand: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Changes in hand go back to the queue when this is cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(listen(self._database.dsn, self._wake.set))
+                group.create_task(self._every(self._settings.poll_seconds, self._look, group))
+                group.create_task(self._every(_SETTLED_WITHIN_S, self._sweep, group))
+                await self._dispatch(group)
+        finally:
+            await self._give_back()
+
+    async def _dispatch(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                more = await read_inbox(self._database, self._translators)
+                await self._claim(group)
+            except _AWAY as fault:
+                log.warning("dispatch held up by the database", error=_name(fault))
+                await asyncio.sleep(min(1.0, self._settings.poll_seconds))
+                more = True
+            if more:
+                self._wake.set()
+
+    async def _claim(self, group: asyncio.TaskGroup) -> None:
+        most = self._gate.most(self._settings.in_flight)
+        if most == 0:
+            return
+        async with self._database.transaction() as session:
+            claims = await change_queue.claim(
+                session, in_flight=self._settings.in_flight, most=most
+            )
+        self._launch(claims, group)
+
+    def _launch(self, claims: tuple[Claim, ...], group: asyncio.TaskGroup) -> None:
+        for claim in claims:
+            self._in_hand[claim.change_id] = group.create_task(self._start(claim))
+
+    async def _start(self, claim: Claim) -> None:
+        try:
+            result = await self._outcome_of_start(claim)
+            STARTS.labels(claim.tenant, result).inc()
+        except _AWAY as fault:
+            # Its lease runs out, and the next start finds out whether the saga is open.
+            log.warning("start not written down", change_id=claim.change_id, error=_name(fault))
+        # Not after a cancellation: what was in hand then is given back.
+        self._in_hand.pop(claim.change_id, None)
+
+    async def _outcome_of_start(self, claim: Claim) -> str:
+        known = log.bind(tenant=claim.tenant, change_id=claim.change_id)
+        try:
+            run_id = await self._starter.start(claim)
+        except TemporalAway as fault:
+            pause = self._gate.close()
+            asyncio.get_running_loop().call_later(pause, self._wake.set)
+            known.warning("Temporal is away; the change waits", error=str(fault), pause=pause)
+            await self._put_back(claim, blameless=True)
+            return "away"
+        except StartRefused as fault:
+            known.error("Temporal refuses to start the saga; the change waits", error=str(fault))
+            await self._put_back(claim, blameless=False)
+            return "refused"
+        if self._gate.open():
+            self._wake.set()
+        async with self._database.transaction() as session:
+            await change_queue.started(session, claim.change_id, run_id)
+        known.info("saga started", subscription_id=claim.subscription_id, run_id=run_id)
+        return "started"
+
+    async def _put_back(self, claim: Claim, *, blameless: bool) -> None:
+        async with self._database.transaction() as session:
+            await change_queue.put_back(session, [claim.change_id], blameless=blameless)
+
+    async def _look(self, group: asyncio.TaskGroup) -> None:
+        """Behind the notifications: renew what is in hand, take over what a dead one had."""
+        mine = list(self._in_hand)
+        async with self._database.transaction() as session:
+            if mine:
+                await change_queue.renew(session, mine)
+            abandoned = await change_queue.reclaim(session, lease=self._lease, mine=mine)
+        self._launch(abandoned, group)
+        self._wake.set()
+        await self._watch.tell_of_newer()
+
+    async def _sweep(self, _group: asyncio.TaskGroup) -> None:
+        LOST.inc(await self._watch.settle_lost())
+
+    async def _every(
+        self,
+        seconds: float,
+        look: Callable[[asyncio.TaskGroup], Awaitable[None]],
+        group: asyncio.TaskGroup,
+    ) -> None:
+        while True:
+            try:
+                await look(group)
+            except (*_AWAY, RPCError, RuntimeError) as fault:
+                log.warning("look put off", look=look.__name__, error=_name(fault))
+            await asyncio.sleep(seconds)
+
+    async def _give_back(self) -> None:
+        """A start that was under way may have happened; whoever claims it next finds out."""
+        if self._in_hand:
+            with contextlib.suppress(*_AWAY):
+                async with asyncio.timeout(_STOP_S), self._database.transaction() as session:
+                    await change_queue.put_back(session, list(self._in_hand), blameless=True)
+
+
+def _name(fault: BaseException) -> str:
+    """The text of a database error may hold the values of a statement."""
+    return type(fault).__name__

@@ -1,0 +1,43 @@
+"""Wakes the dispatcher when PostgreSQL says that there is something to do."""
+
+import asyncio
+from collections.abc import Callable
+
+import psycopg
+import structlog
+
+from persistence import changes, inbox
+
+log = structlog.get_logger()
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+#: A connection that has died without a word is noticed by asking it something this often.
+_PING_S = 30.0
+
+
+async def listen(dsn: str, wake: Callable[[], None]) -> None:
+    """Until cancelled. A lost connection is made again; `wake` is then called for what was missed.
+
+    The dispatcher's slow look stands behind this: without notifications all goes on, only later.
+    """
+    pause = _FIRST_PAUSE_S
+    while True:
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                dsn, autocommit=True, connect_timeout=5, keepalives_idle=30
+            )
+            async with connection:
+                for channel in (inbox.CHANNEL, changes.CHANNEL):
+                    await connection.execute(f"listen {channel}".encode())
+                pause = _FIRST_PAUSE_S
+                wake()
+                while True:
+                    async for _ in connection.notifies(timeout=_PING_S):
+                        wake()
+                    async with asyncio.timeout(_PING_S):
+                        await connection.execute("select 1")
+        except (psycopg.OperationalError, OSError) as fault:
+            log.warning("listening stopped; connecting again", error=type(fault).__name__)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_S)

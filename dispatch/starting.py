@@ -1,0 +1,187 @@
+"""Starts the saga of one claimed change, whatever is still open under the subscription's id."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowHistoryEventFilterType,
+)
+from temporalio.common import (
+    Priority,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from canonical_models.amendment import ChangeKind
+from persistence.change_queue import Claim
+from workflows.names import (
+    AMENDMENT,
+    CHANGE,
+    CHANGE_KIND,
+    CUSTOMER,
+    STAGE,
+    SUBSCRIPTION,
+    TENANT,
+    AmendmentInput,
+    subscription_workflow_id,
+)
+
+log = structlog.get_logger()
+
+RPC_TIMEOUT = timedelta(seconds=5)
+#: A workflow task of a worker that was killed is given to another after this time.
+TASK_TIMEOUT = timedelta(seconds=2)
+_AT_ONCE = 32
+
+#: Temporal, or the way to it, is at fault, and every other start will fare alike.
+_AWAY = frozenset(
+    {
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.UNAUTHENTICATED,
+        RPCStatusCode.PERMISSION_DENIED,
+    }
+)
+
+
+class TemporalAway(Exception):
+    """Nothing can be started at present."""
+
+
+class StartRefused(Exception):
+    """Temporal does not take this one start; the text says why."""
+
+
+class Starter:
+    """`client` should be the worker's own, so that the first task needs no way back from the
+    server."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+
+    async def start(self, claim: Claim) -> str:
+        """The run id of the saga of this change, started now or by an attempt whose answer was
+        lost. Waits for the close of an earlier saga. Raises TemporalAway, StartRefused."""
+        try:
+            while True:
+                try:
+                    async with self._at_once:
+                        return await self._start(claim)
+                except WorkflowAlreadyStartedError as refusal:
+                    run = await self._describe(claim, refusal.run_id)
+                if run is not None and is_of(run, claim.change_id):
+                    return run.run_id or ""
+                if run is not None:
+                    log.info(
+                        "waiting for the last saga to close",
+                        tenant=claim.tenant,
+                        change_id=claim.change_id,
+                        run_id=run.run_id,
+                    )
+                    await self._closed(claim, run.run_id)
+        except RPCError as fault:
+            if fault.status in _AWAY:
+                raise TemporalAway(f"{fault.status.name}: {fault.message}") from fault
+            raise StartRefused(f"{fault.status.name}: {fault.message}") from fault
+        except RuntimeError as fault:
+            # What the SDK raises when its first connection fails.
+            raise TemporalAway(str(fault)) from fault
+
+    async def _start(self, claim: Claim) -> str:
+        handle: WorkflowHandle[object, object] = await self._client.start_workflow(
+            AMENDMENT,
+            AmendmentInput(
+                tenant=claim.tenant,
+                change_id=claim.change_id,
+                subscription_id=claim.subscription_id,
+                hint=ChangeKind(claim.kind),
+            ),
+            id=subscription_workflow_id(claim.tenant, claim.subscription_id),
+            task_queue=self._task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            task_timeout=TASK_TIMEOUT,
+            request_eager_start=True,
+            priority=Priority(priority_key=claim.lane, fairness_key=claim.tenant),
+            search_attributes=_search_attributes(claim),
+            static_summary=f"{_words(claim.kind).capitalize()} of {claim.subscription_id}",
+            static_details=_details(claim),
+            rpc_timeout=RPC_TIMEOUT,
+        )
+        return handle.first_execution_run_id or ""
+
+    async def _describe(
+        self, claim: Claim, run_id: str | None
+    ) -> WorkflowExecutionDescription | None:
+        try:
+            return await self._handle(claim, run_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as fault:
+            if fault.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+
+    async def _closed(self, claim: Claim, run_id: str | None) -> None:
+        """Returns when that run has closed. One long poll; the server answers at the close."""
+        events = self._handle(claim, run_id).fetch_history_events(
+            wait_new_event=True,
+            event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT,
+            skip_archival=True,
+        )
+        try:
+            async for _ in events:
+                return
+        except RPCError as fault:
+            if fault.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    def _handle(self, claim: Claim, run_id: str | None) -> WorkflowHandle[object, object]:
+        workflow_id = subscription_workflow_id(claim.tenant, claim.subscription_id)
+        return self._client.get_workflow_handle(workflow_id, run_id=run_id)
+
+
+def is_of(run: WorkflowExecutionDescription, change_id: str) -> bool:
+    return run.typed_search_attributes.get(CHANGE) == change_id
+
+
+def is_open(run: WorkflowExecutionDescription) -> bool:
+    return run.status is WorkflowExecutionStatus.RUNNING
+
+
+def _search_attributes(claim: Claim) -> TypedSearchAttributes:
+    pairs = [
+        SearchAttributePair(TENANT, claim.tenant),
+        SearchAttributePair(SUBSCRIPTION, claim.subscription_id),
+        SearchAttributePair(CHANGE, claim.change_id),
+        SearchAttributePair(CHANGE_KIND, claim.kind),
+        SearchAttributePair(STAGE, "started"),
+    ]
+    if claim.customer_id is not None:
+        pairs.append(SearchAttributePair(CUSTOMER, claim.customer_id))
+    return TypedSearchAttributes(pairs)
+
+
+def _words(kind: str) -> str:
+    return "change" if kind in {"other", "none"} else kind.replace("_", " ")
+
+
+def _details(claim: Claim) -> str:
+    customer = f" of customer `{claim.customer_id}`" if claim.customer_id else ""
+    return (
+        f"Change `{claim.change_id}` of subscription `{claim.subscription_id}`{customer}.\n\n"
+        f"Told by event `{claim.event_id}` of connection `{claim.connection}`, received "
+        f"{claim.received_at:%Y-%m-%d %H:%M:%S} UTC. What it really is follows from the "
+        "subscription as it stands in billing when the saga reads it."
+    )

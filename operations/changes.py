@@ -1,0 +1,233 @@
+"""Changes: list them, follow one across all systems, cancel it, speak to its saga."""
+
+import asyncio
+from typing import Any
+
+from pydantic import ValidationError
+
+from canonical_models.base import Canonical
+from canonical_models.events import SyncCompensated, event
+from canonical_models.exceptions import Resolution
+from canonical_models.views import ChangeView, EffectView, ExceptionView
+from operations.errors import Conflict, Invalid, NotFound
+from operations.paging import Page, cursor, cut, number
+from operations.systems import Systems
+from operations.timeline import Step, in_words, timeline
+from persistence import changes, effects, exceptions, outbox, oversight
+from workflows.names import DECIDE, NEWER_CHANGE
+
+STATES = ("pending", "starting", "running", "waiting", "settled")
+
+
+class ChangeDetail(Canonical):
+    """A change with all that it did and waits for. `workflow_url` leads to the Web UI."""
+
+    change: ChangeView
+    words: str
+    timeline: tuple[Step, ...]
+    effects: tuple[EffectView, ...]
+    exceptions: tuple[ExceptionView, ...]
+    #: What every system said at the end; None until the change has completed.
+    proof: dict[str, Any] | None
+    workflow_url: str | None
+
+
+class Cancelled(Canonical):
+    """`how`: `settled` at once, `requested` of a saga that now undoes, or `already` done."""
+
+    change_id: str
+    how: str
+    words: str
+
+
+async def list_(
+    systems: Systems,
+    tenant: str,
+    *,
+    state: str | None = None,
+    subscription_id: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[ChangeView]:
+    """Newest first."""
+    async with systems.database.transaction() as session:
+        found = await changes.page(
+            session,
+            tenant,
+            before=number(after),
+            limit=limit + 1,
+            state=state,
+            subscription_id=subscription_id,
+        )
+    items, more = cut(found, limit)
+    return Page[ChangeView](items=items, next=cursor(items[-1].seq) if more else None)
+
+
+async def show(systems: Systems, tenant: str, change_id: str) -> ChangeDetail:
+    """Raises NotFound."""
+    async with systems.database.transaction() as session:
+        change = await changes.get(session, tenant, change_id)
+        if change is None:
+            raise _unknown(change_id)
+        done = await effects.of_change(session, tenant, change_id)
+        raised = await exceptions.page(session, tenant, state=None, change_id=change_id, limit=200)
+        proof = await oversight.proof(session, tenant, change_id)
+        receipt = await oversight.receipt_of(session, tenant, change_id)
+    run = systems.engine.link(tenant, change.subscription_id, change.run_id)
+    oldest_first = tuple(reversed(raised))
+    return ChangeDetail(
+        change=change,
+        words=in_words(change, raised),
+        timeline=timeline(change, done, oldest_first, receipt=receipt, run=run),
+        effects=done,
+        exceptions=oldest_first,
+        proof=proof,
+        workflow_url=run,
+    )
+
+
+async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> Cancelled:
+    """Undo what the change has done and end it; before it has begun, just end it.
+
+    Safe to repeat. Raises NotFound, Conflict when it has completed, Unavailable.
+    """
+    change = await _get(systems, tenant, change_id)
+    if change.state == "pending" and await _cancel_pending(systems, change, by):
+        return Cancelled(
+            change_id=change_id,
+            how="settled",
+            words="Cancelled before it began; nothing was changed anywhere. What it was about "
+            "comes with the subscription's next change.",
+        )
+    # The dispatcher may have begun it since it was read.
+    change = await _get(systems, tenant, change_id)
+    if change.state == "settled":
+        if change.outcome in ("cancelled", "compensated"):
+            return Cancelled(change_id=change_id, how="already", words=in_words(change, ()))
+        raise Conflict(
+            f"change {change_id} has settled as {change.outcome} and cannot be cancelled",
+            remedy="change the subscription in billing: the next change puts it right everywhere",
+        )
+    await systems.engine.cancel(tenant, change.subscription_id, _run(change))
+    return Cancelled(
+        change_id=change_id,
+        how="requested",
+        words="The saga has been asked to stop and undoes what it has done; follow it with "
+        f"`trueup changes show {change_id}`.",
+    )
+
+
+async def signal(
+    systems: Systems, tenant: str, change_id: str, name: str, payload: Any, *, by: str
+) -> None:
+    """Send a Temporal signal to the saga of this change.
+
+    `decide` carries a Resolution, whose `by` is set here. Raises NotFound, Conflict, Invalid,
+    Unavailable.
+    """
+    arguments = _arguments(name, payload, by)
+    change = await _get(systems, tenant, change_id)
+    if change.state in ("pending", "settled"):
+        raise Conflict(
+            f"change {change_id} is {change.state}: no saga runs that could hear a signal",
+            remedy="signal a change that is running or waiting",
+        )
+    await systems.engine.signal(tenant, change.subscription_id, _run(change), name, arguments)
+
+
+async def followed(
+    systems: Systems, tenant: str, change_id: str, *, apart_from: str, bound: float
+) -> ChangeView:
+    """The change once it has settled or waits for another exception than `apart_from`.
+
+    After `bound` seconds it is answered as it then is.
+    """
+    try:
+        async with asyncio.timeout(bound):
+            while True:
+                async with systems.database.transaction() as session:
+                    change = await changes.get(session, tenant, change_id)
+                    waiting = await exceptions.page(session, tenant, change_id=change_id, limit=1)
+                if change is None:
+                    raise _unknown(change_id)
+                asked_again = waiting and waiting[0].exception_id != apart_from
+                if change.state == "settled" or asked_again:
+                    return change
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        return await _get(systems, tenant, change_id)
+
+
+async def _get(systems: Systems, tenant: str, change_id: str) -> ChangeView:
+    async with systems.database.transaction() as session:
+        change = await changes.get(session, tenant, change_id)
+    if change is None:
+        raise _unknown(change_id)
+    return change
+
+
+async def _cancel_pending(systems: Systems, change: ChangeView, by: str) -> bool:
+    reason = f"cancelled by {by} before it began"
+    told = SyncCompensated(
+        change_id=change.change_id,
+        subscription_id=change.subscription_id,
+        outcome="cancelled",
+        reason=reason,
+    )
+    async with systems.database.transaction() as session:
+        if not await oversight.cancel_pending(session, change.tenant, change.change_id, reason):
+            return False
+        await outbox.publish(
+            session,
+            change.tenant,
+            [
+                event(
+                    change.tenant,
+                    "sync.compensated.v1",
+                    key=change.change_id,
+                    subject=change.subscription_id,
+                    data=told,
+                )
+            ],
+        )
+    return True
+
+
+def _run(change: ChangeView) -> str:
+    """Without its run the message could reach another change of the same subscription."""
+    if change.run_id is None:
+        raise Conflict(
+            f"the saga of change {change.change_id} is just being started",
+            remedy="do it again in a second",
+        )
+    return change.run_id
+
+
+def _arguments(name: str, payload: Any, by: str) -> list[Any]:
+    if name.startswith("__"):
+        raise Invalid(
+            "signal names that begin with __ belong to the engine",
+            remedy=f"use `{DECIDE}`, `{NEWER_CHANGE}` or a name that your saga knows",
+        )
+    if name != DECIDE:
+        return [] if payload is None else [payload]
+    if not isinstance(payload, dict):
+        raise Invalid(
+            f"`{DECIDE}` carries a decision",
+            remedy='send {"exception_id": "exc_…", "action": "retry"}',
+        )
+    try:
+        decision = Resolution.model_validate({**payload, "by": by}, strict=False)
+    except ValidationError as fault:
+        fields = {".".join(map(str, error["loc"])) for error in fault.errors()}
+        raise Invalid(
+            f"the decision is not valid in {', '.join(sorted(fields))}",
+            remedy="send exception_id, action (retry, correct, abort) and the mapping to correct",
+        ) from None
+    return [decision]
+
+
+def _unknown(change_id: str) -> NotFound:
+    return NotFound(
+        f"there is no change {change_id}", remedy="list them with `trueup changes list`"
+    )

@@ -1,0 +1,27 @@
+"""The feed of canonical events: at least once, in order, from any position on."""
+
+from canonical_models.base import Canonical
+from canonical_models.events import Event
+from operations.paging import cursor, number
+from operations.systems import Systems
+from persistence import oversight
+
+
+class Feed(Canonical):
+    """`next` is always there: a reader keeps it and asks again later."""
+
+    items: tuple[Event, ...]
+    next: str
+
+
+async def list_(
+    systems: Systems, tenant: str, *, after: str | None = None, limit: int = 50
+) -> Feed:
+    """Oldest first. An empty page gives back the position that it was asked for."""
+    position = number(after) or 0
+    async with systems.database.transaction() as session:
+        found = await oversight.feed(session, tenant, after=position, limit=limit)
+    return Feed(
+        items=tuple(event for _, event in found),
+        next=cursor(found[-1][0] if found else position),
+    )

@@ -1,0 +1,220 @@
+"""The exception queue: look, and decide for the saga that waits."""
+
+import hashlib
+from datetime import datetime
+
+from pydantic import Field
+
+from canonical_models.base import Canonical
+from canonical_models.exceptions import Action, Resolution
+from canonical_models.failures import RejectionCode
+from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.views import ChangeView, ExceptionView
+from operations import mappings
+from operations.errors import Conflict, Invalid, NotFound
+from operations.paging import Page, cursor, cut, words
+from operations.systems import Systems
+from persistence import changes, exceptions
+from workflows.names import RESOLVE
+
+
+class Decision(Canonical):
+    """`retry` after the data was mended elsewhere, `correct` with the mapping that was missing,
+    `abort` to undo the change in every system."""
+
+    action: Action
+    note: str = Field(default="", max_length=2000)
+    account: AccountMapping | None = None
+    item: ItemMapping | None = None
+
+
+class Resolved(Canonical):
+    """`already` when this very decision had been taken before. `change` is as it is now."""
+
+    exception: ExceptionView
+    already: bool
+    change: ChangeView
+    workflow_url: str | None
+
+
+class ExceptionDetail(Canonical):
+    exception: ExceptionView
+    change: ChangeView
+    workflow_url: str | None
+
+
+async def list_(
+    systems: Systems,
+    tenant: str,
+    *,
+    state: str | None = "open",
+    owner: str | None = None,
+    change_id: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[ExceptionView]:
+    """Newest first; `state` None for open and resolved ones alike."""
+    async with systems.database.transaction() as session:
+        found = await exceptions.page(
+            session,
+            tenant,
+            state=state,
+            owner=owner,
+            change_id=change_id,
+            before=_position(after),
+            limit=limit + 1,
+        )
+    items, more = cut(found, limit)
+    following = cursor(items[-1].opened_at.isoformat(), items[-1].exception_id) if more else None
+    return Page[ExceptionView](items=items, next=following)
+
+
+async def show(systems: Systems, tenant: str, exception_id: str) -> ExceptionDetail:
+    """Raises NotFound."""
+    exception, change = await _read(systems, tenant, exception_id)
+    return ExceptionDetail(
+        exception=exception,
+        change=change,
+        workflow_url=systems.engine.link(tenant, change.subscription_id, change.run_id),
+    )
+
+
+async def resolve(
+    systems: Systems, tenant: str, exception_id: str, decision: Decision, *, by: str
+) -> Resolved:
+    """Hand the decision to the saga and wait until it has acted on it.
+
+    The same decision again answers as the first time. Raises NotFound, Invalid for a correction
+    that does not mend this exception, Conflict when it is not open or no saga waits, Unavailable.
+    """
+    exception, change = await _read(systems, tenant, exception_id)
+    resolution = Resolution(exception_id=exception_id, by=by, **dict(decision))
+    if exception.state != "open":
+        if not await _same(systems, tenant, exception, resolution):
+            raise Conflict(
+                f"exception {exception_id} is not open: {exception.resolution} by "
+                f"{exception.resolved_by}",
+                remedy=f"see how it went on with `trueup changes show {change.change_id}`",
+            )
+        return await _answer(systems, tenant, exception_id, already=True)
+    checked(systems, tenant, exception, resolution)
+    if change.run_id is None:
+        raise Conflict(
+            f"no saga of change {change.change_id} runs that could take the decision",
+            remedy=f"look at it with `trueup changes show {change.change_id}` and decide again",
+        )
+    await systems.engine.update(
+        tenant,
+        change.subscription_id,
+        change.run_id,
+        RESOLVE,
+        resolution,
+        key=_key(resolution),
+    )
+    return await _answer(systems, tenant, exception_id, already=False)
+
+
+def checked(
+    systems: Systems, tenant: str, exception: ExceptionView, resolution: Resolution
+) -> None:
+    """Raises Invalid when the decision could not mend the exception."""
+    account, item = resolution.account, resolution.item
+    if resolution.action is not Action.CORRECT:
+        if account or item:
+            raise Invalid(
+                f"`{resolution.action.value}` carries no mapping",
+                remedy="decide `correct` to set the mapping and go on with it",
+            )
+        return
+    if not (account or item):
+        raise Invalid(
+            "a correction needs the account or the item mapping that was missing",
+            remedy=_missing(exception),
+        )
+    for code, mapped in (
+        (RejectionCode.ACCOUNT_UNMAPPED, account.billing_customer if account else None),
+        (RejectionCode.ITEM_UNMAPPED, item.item if item else None),
+    ):
+        if exception.code == code.value and exception.subject and mapped != exception.subject:
+            raise Invalid(
+                f"exception {exception.exception_id} waits for a mapping of {exception.subject}, "
+                "and the correction maps something else",
+                remedy=_missing(exception),
+            )
+    if item is not None:
+        mappings.check_tier(systems, tenant, item)
+
+
+def _missing(exception: ExceptionView) -> str:
+    match exception.code:
+        case RejectionCode.ACCOUNT_UNMAPPED.value:
+            return (
+                "send `account` with billing_customer, erp_party, support_organization and "
+                f"legal_entity for {exception.subject}"
+            )
+        case RejectionCode.ITEM_UNMAPPED.value:
+            return f"send `item` with item, erp_item and what it grants for {exception.subject}"
+        case _:
+            return "send `account` or `item`; mend the data in the other system and `retry` else"
+
+
+def _key(resolution: Resolution) -> str:
+    """The same decision is one Update however often its answer is lost."""
+    digest = hashlib.sha256(resolution.model_dump_json().encode()).hexdigest()[:16]
+    return f"{resolution.exception_id}/{digest}"
+
+
+async def _same(
+    systems: Systems, tenant: str, exception: ExceptionView, resolution: Resolution
+) -> bool:
+    """Whether this is what was decided, so that a lost answer may be asked for again."""
+    told = (exception.resolution, exception.resolved_by, exception.note or "")
+    if told != (resolution.action.value, resolution.by, resolution.note):
+        return False
+    return all(
+        [
+            await mappings.holds(systems, tenant, mapping)
+            for mapping in (resolution.account, resolution.item)
+            if mapping is not None
+        ]
+    )
+
+
+async def _answer(systems: Systems, tenant: str, exception_id: str, *, already: bool) -> Resolved:
+    exception, change = await _read(systems, tenant, exception_id)
+    return Resolved(
+        exception=exception,
+        already=already,
+        change=change,
+        workflow_url=systems.engine.link(tenant, change.subscription_id, change.run_id),
+    )
+
+
+async def _read(
+    systems: Systems, tenant: str, exception_id: str
+) -> tuple[ExceptionView, ChangeView]:
+    async with systems.database.transaction() as session:
+        exception = await exceptions.get(session, tenant, exception_id)
+        change = await changes.get(session, tenant, exception.change_id) if exception else None
+    if exception is None or change is None:
+        raise NotFound(
+            f"there is no exception {exception_id}",
+            remedy="list the open ones with `trueup exceptions list`",
+        )
+    return exception, change
+
+
+def _position(after: str | None) -> tuple[datetime, str] | None:
+    found = words(after, 2)
+    if found is None:
+        return None
+    try:
+        opened_at = datetime.fromisoformat(found[0])
+    except ValueError:
+        opened_at = None
+    if opened_at is None or opened_at.tzinfo is None:
+        raise Invalid(
+            "the cursor is not one that this list has given",
+            remedy="begin at the first page, without a cursor, and follow `next` as it is",
+        )
+    return opened_at, found[1]

@@ -1,0 +1,122 @@
+"""The inbox: what was received, what became of it, and reading it again."""
+
+from canonical_models.amendment import ChangeHint
+from canonical_models.base import Canonical
+from canonical_models.views import ChangeView
+from connectors.ports import UnreadableEvent
+from operations.errors import Conflict, NotFound
+from operations.paging import Page, cursor, cut, number
+from operations.systems import Systems
+from persistence import changes, inbox
+from persistence.inbox import InboxView
+
+
+class InboxDetail(Canonical):
+    """`body` is the signed text as it came, only when it was asked for; it may be personal."""
+
+    item: InboxView
+    change: ChangeView | None
+    body: str | None
+
+
+class Replay(Canonical):
+    """`done` is False for a dry run, and when the event waits to be read anyway.
+
+    `reads_as` is what the event says now, None when it is ignored or cannot be read.
+    """
+
+    item: InboxView
+    done: bool
+    words: str
+    reads_as: ChangeHint | None
+
+
+async def list_(
+    systems: Systems,
+    tenant: str,
+    *,
+    status: str | None = None,
+    event_type: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[InboxView]:
+    """Newest first."""
+    async with systems.database.transaction() as session:
+        found = await inbox.page(
+            session,
+            tenant,
+            before=number(after),
+            limit=limit + 1,
+            status=status,
+            event_type=event_type,
+        )
+    items, more = cut(found, limit)
+    return Page[InboxView](items=items, next=cursor(items[-1].inbox_id) if more else None)
+
+
+async def show(systems: Systems, tenant: str, receipt: str, *, raw: bool = False) -> InboxDetail:
+    """Raises NotFound. A body that is not UTF-8 is shown with replacement characters."""
+    async with systems.database.transaction() as session:
+        item = await inbox.find(session, tenant, receipt)
+        if item is None:
+            raise _unknown(receipt)
+        change = await changes.get(session, tenant, item.change_id) if item.change_id else None
+        body = await inbox.body(session, tenant, item.inbox_id) if raw else None
+    return InboxDetail(
+        item=item, change=change, body=None if body is None else body.decode(errors="replace")
+    )
+
+
+async def replay(systems: Systems, tenant: str, receipt: str, *, dry_run: bool = False) -> Replay:
+    """Let the event be read again, as if it had just come.
+
+    Nothing is posted twice: the change that comes of it plans from billing's present state, and
+    every line is posted once, ever. Raises NotFound, and Conflict while the event's change is
+    still being made.
+    """
+    async with systems.database.transaction() as session:
+        item = await inbox.find(session, tenant, receipt)
+        if item is None:
+            raise _unknown(receipt)
+        change = await changes.get(session, tenant, item.change_id) if item.change_id else None
+        body = await inbox.body(session, tenant, item.inbox_id)
+        if change is not None and change.state != "settled":
+            raise Conflict(
+                f"the change {change.change_id} of receipt {receipt} is {change.state}",
+                remedy="let it settle first, or cancel it: a replay makes a new change",
+            )
+        hint, outlook = _outlook(systems, item, body or b"")
+        if hint is not None:
+            ahead = await changes.unsettled(session, tenant, hint.subscription_id)
+            outlook += f", behind {len(ahead)} that wait or run" if ahead else ""
+        if item.status == "received":
+            return Replay(
+                item=item,
+                done=False,
+                words=f"It waits to be read anyway; {outlook}.",
+                reads_as=hint,
+            )
+        if not dry_run:
+            item = (await inbox.replay(session, tenant, [item.inbox_id]))[0]
+    begun = "Would be read again" if dry_run else "Is being read again"
+    return Replay(item=item, done=not dry_run, words=f"{begun}; {outlook}.", reads_as=hint)
+
+
+def _outlook(systems: Systems, item: InboxView, body: bytes) -> tuple[ChangeHint | None, str]:
+    """What the dispatcher will make of it, by the same pure function that it uses."""
+    translator = systems.translators.get((item.tenant, item.connection))
+    if translator is None:
+        return None, f"no connection {item.connection} is configured here to tell what it says"
+    try:
+        hint = translator.hint(body)
+    except UnreadableEvent as fault:
+        return None, f"it stays a dead letter: {fault}"
+    if hint is None:
+        return None, f"it is ignored: {item.event_type} does not concern a subscription's systems"
+    return hint, f"it makes a new {hint.kind.value} change of subscription {hint.subscription_id}"
+
+
+def _unknown(receipt: str) -> NotFound:
+    return NotFound(
+        f"the inbox has no receipt {receipt}", remedy="list it with `trueup inbox list`"
+    )

@@ -1,0 +1,20 @@
+"""What operations work on: the database, the workflow engine, each tenant's policy, and how the
+webhooks of each connection are understood."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from connectors.ports import WebhookTranslator
+from operations.engine import Engine
+from persistence.database import Database
+from runtime.settings import TenantSettings
+
+
+@dataclass(frozen=True)
+class Systems:
+    """`translators` is keyed by (tenant, connection); reads need neither it nor the engine."""
+
+    database: Database
+    engine: Engine
+    tenants: Mapping[str, TenantSettings] = field(default_factory=dict)
+    translators: Mapping[tuple[str, str], WebhookTranslator] = field(default_factory=dict)

@@ -1,0 +1,160 @@
+"""The way of one change across all systems, step by step and in words."""
+
+from collections.abc import Iterable, Iterator
+
+from canonical_models.base import Canonical, Instant
+from canonical_models.views import ChangeView, EffectView, ExceptionView
+
+
+class Step(Canonical):
+    """`document` is what people search for in `system`, `url` leads to it."""
+
+    at: Instant
+    system: str
+    what: str
+    state: str
+    document: str | None = None
+    url: str | None = None
+    note: str | None = None
+
+
+def timeline(
+    change: ChangeView,
+    effects: Iterable[EffectView],
+    exceptions: Iterable[ExceptionView],
+    *,
+    receipt: str | None,
+    run: str | None,
+) -> tuple[Step, ...]:
+    """Oldest first. `run` is the link to the saga in the Web UI."""
+    steps = list(_begin(change, receipt, run))
+    for effect in effects:
+        steps += _effect(effect)
+    for exception in exceptions:
+        steps += _exception(exception)
+    if change.settled_at is not None:
+        steps.append(
+            Step(
+                at=change.settled_at,
+                system="trueup",
+                what=_OUTCOMES[change.outcome or "lost"],
+                state=change.outcome or "settled",
+                note=change.summary,
+            )
+        )
+    # Sorting is stable: at one instant cause comes before consequence, as listed here.
+    steps.sort(key=lambda step: step.at)
+    return tuple(steps)
+
+
+_OUTCOMES = {
+    "completed": "every system agrees, proven by reading each back",
+    "no_change": "nothing to do: every system agreed already",
+    "compensated": "undone in every system",
+    "cancelled": "cancelled before anything was changed",
+    "lost": "the saga ended without settling the change",
+}
+
+
+def in_words(change: ChangeView, exceptions: Iterable[ExceptionView]) -> str:
+    """Where the change stands and what it waits for, in one or two sentences."""
+    waiting = next((found for found in exceptions if found.state == "open"), None)
+    if waiting is not None and change.state != "settled":
+        return (
+            f"Waits for {waiting.owner}: {waiting.message}. Decide with `trueup exceptions "
+            f"resolve {waiting.exception_id} retry|correct|abort`."
+        )
+    match change.state:
+        case "pending":
+            return "Waits for its turn: changes of a subscription are made one after the other."
+        case "starting":
+            return "The saga is being started."
+        case "running":
+            return f"At work{f': {change.summary}' if change.summary else ''}."
+        case "waiting":
+            return "Goes on in a moment: its exception has been decided."
+        case _:
+            outcome = _OUTCOMES[change.outcome or "lost"]
+            return f"{outcome[0].upper()}{outcome[1:]}" + (
+                f" ({change.summary})." if change.summary else "."
+            )
+
+
+def _begin(change: ChangeView, receipt: str | None, run: str | None) -> Iterator[Step]:
+    yield Step(
+        at=min(change.occurred_at, change.received_at),
+        system="billing",
+        what="subscription changed",
+        state="happened",
+        document=change.subscription_id,
+        note=f"event {change.event_id}",
+    )
+    yield Step(
+        at=change.received_at,
+        system="trueup",
+        what="webhook accepted",
+        state="received",
+        document=receipt,
+    )
+    if change.started_at is not None:
+        yield Step(
+            at=change.started_at,
+            system="temporal",
+            what="saga started",
+            state="started",
+            document=change.run_id,
+            url=run,
+        )
+
+
+def _effect(effect: EffectView) -> Iterator[Step]:
+    undoing = effect.state in ("compensating", "compensated", "compensation_uncertain")
+    attempts = f"attempt {effect.attempts}" if effect.attempts > 1 else None
+    # An effect that is undone did happen first, and the timeline says both.
+    if not undoing or effect.confirmed_at is not None:
+        yield Step(
+            at=effect.confirmed_at or effect.attempted_at or effect.created_at,
+            system=effect.system,
+            what=effect.operation,
+            state="confirmed" if undoing else effect.state,
+            document=effect.document,
+            url=effect.url,
+            note="; ".join(filter(None, (attempts, None if undoing else effect.error))) or None,
+        )
+    if undoing:
+        yield Step(
+            at=effect.compensated_at or effect.attempted_at or effect.created_at,
+            system=effect.system,
+            what=f"undo: {effect.operation}",
+            state=effect.state,
+            document=effect.undo_document,
+            note=effect.error or (None if effect.confirmed_at else "it had not happened"),
+        )
+
+
+def _exception(exception: ExceptionView) -> Iterator[Step]:
+    yield Step(
+        at=exception.opened_at,
+        system=exception.system,
+        what=f"{exception.step}: {exception.code.replace('_', ' ')}",
+        state="exception",
+        document=exception.exception_id,
+        note=exception.message,
+    )
+    if exception.escalated_at is not None:
+        yield Step(
+            at=exception.escalated_at,
+            system="trueup",
+            what=f"{exception.owner} has not answered in time",
+            state="escalated",
+            document=exception.exception_id,
+        )
+    if exception.resolved_at is not None:
+        yield Step(
+            at=exception.resolved_at,
+            system="trueup",
+            what=f"{exception.resolution} by {exception.resolved_by}",
+            state="resolved",
+            document=exception.exception_id,
+            note=exception.note or None,
+        )

@@ -1,0 +1,251 @@
+"""The queue of changes, as the dispatcher sees it: made, claimed, started, given up for lost.
+
+A change goes pending -> starting -> running; the saga takes it from there (`changes`). Claims are
+serialised by a lock, so the bound on sagas in flight holds over all dispatchers.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from canonical_models.amendment import ChangeHint, ChangeKind
+from persistence import exceptions
+from persistence.changes import CHANNEL
+from persistence.inbox import Arrival
+from persistence.tables import ChangeRow
+
+_CLAIM_LOCK = 7_716_357
+
+LIVE, RENEWAL, RECONCILIATION, BULK = 1, 2, 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A change whose saga is to be started by whoever holds this."""
+
+    change_id: str
+    seq: int
+    tenant: str
+    connection: str
+    subscription_id: str
+    customer_id: str | None
+    event_id: str
+    kind: str
+    lane: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A change whose saga should be open. `newest` is the `seq` of the last one behind it."""
+
+    change_id: str
+    seq: int
+    tenant: str
+    subscription_id: str
+    run_id: str | None
+    newest: int = 0
+
+
+def change_id(tenant: str, connection: str, event_id: str) -> str:
+    """The same for the same event, so that a change cannot be made twice."""
+    digest = hashlib.sha256(f"{tenant}\0{connection}\0{event_id}".encode()).hexdigest()
+    return f"chg_{digest[:20]}"
+
+
+async def add(
+    session: AsyncSession, hinted: Sequence[tuple[Arrival, ChangeHint]]
+) -> tuple[str, ...]:
+    """The changes of these events, in the same order; made where there is none yet."""
+    made, ids = [], []
+    for arrival, hint in hinted:
+        event_id = hint.event_id
+        if arrival.replays:
+            found = await _of_event(session, arrival, event_id)
+            if (
+                open_ := next((id_ for id_, state in found if state != "settled"), None)
+            ) is not None:
+                ids.append(open_)
+                continue
+            if found:
+                event_id = f"{event_id}#r{arrival.replays}"
+        ids.append(change_id(arrival.tenant, arrival.connection, event_id))
+        made.append(
+            {
+                "id": ids[-1],
+                "tenant": arrival.tenant,
+                "connection": arrival.connection,
+                "subscription_id": hint.subscription_id,
+                "customer_id": hint.customer_id,
+                "event_id": event_id,
+                "kind": hint.kind.value,
+                "lane": _lane(hint),
+                "occurred_at": hint.occurred_at,
+                "received_at": arrival.received_at,
+            }
+        )
+    if made:
+        await session.exec(insert(ChangeRow).values(made).on_conflict_do_nothing())
+    return tuple(ids)
+
+
+async def _of_event(
+    session: AsyncSession, arrival: Arrival, event_id: str
+) -> list[tuple[str, str]]:
+    """(id, state) of the event's own change and of those that its replays have made."""
+    names = [event_id, *(f"{event_id}#r{number}" for number in range(1, arrival.replays + 1))]
+    query = select(ChangeRow.id, ChangeRow.state).where(
+        ChangeRow.tenant == arrival.tenant,
+        ChangeRow.connection == arrival.connection,
+        col(ChangeRow.event_id).in_(names),
+    )
+    return [(id_, state) for id_, state in await session.exec(query)]
+
+
+def _lane(hint: ChangeHint) -> int:
+    if hint.bulk:
+        return BULK
+    return RENEWAL if hint.kind is ChangeKind.RENEWAL else LIVE
+
+
+_CLAIMED = """
+returning changes.id, changes.seq, changes.tenant, changes.connection, changes.subscription_id,
+  changes.customer_id, changes.event_id, changes.kind, changes.lane, changes.received_at
+"""
+
+# The oldest of each subscription is the one before which there is no other; younger ones wait for
+# it even while it is held back, so that nothing overtakes.
+_CLAIM = text(f"""
+with chosen as (
+  select id from changes as this
+  where state = 'pending'
+    and (attempts = 0
+      or claimed_at < now() - least(30, 0.25 * 2 ^ least(attempts, 10)) * interval '1 second')
+    and not exists (select from changes as open where open.tenant = this.tenant
+      and open.subscription_id = this.subscription_id
+      and open.state in ('starting', 'running', 'waiting'))
+    and not exists (select from changes as older where older.tenant = this.tenant
+      and older.subscription_id = this.subscription_id
+      and older.state = 'pending' and older.seq < this.seq)
+  order by lane, seq
+  limit (select greatest(0, least(:most, :in_flight - count(*))) from changes
+    where state in ('starting', 'running'))
+  for update skip locked
+)
+update changes set state = 'starting', claimed_at = now(), attempts = attempts + 1
+from chosen where changes.id = chosen.id
+{_CLAIMED}
+""")  # noqa: S608 - put together from constants
+
+
+async def claim(session: AsyncSession, *, in_flight: int, most: int) -> tuple[Claim, ...]:
+    """The next changes to start, live lanes first, while fewer than `in_flight` are at work."""
+    connection = await session.connection()
+    await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
+    rows = await connection.execute(_CLAIM, {"in_flight": in_flight, "most": most})
+    return tuple(sorted((Claim(*row) for row in rows), key=lambda claim: (claim.lane, claim.seq)))
+
+
+_RECLAIM = text(f"""
+update changes set claimed_at = now()
+where state = 'starting' and claimed_at < now() - :lease and id <> all(cast(:mine as text[]))
+{_CLAIMED}
+""")  # noqa: S608 - put together from constants
+
+
+async def reclaim(
+    session: AsyncSession, *, lease: timedelta, mine: Collection[str]
+) -> tuple[Claim, ...]:
+    """Claims that nobody has renewed for as long as `lease`: whoever made them has died."""
+    connection = await session.connection()
+    rows = await connection.execute(_RECLAIM, {"lease": lease, "mine": list(mine)})
+    return tuple(Claim(*row) for row in rows)
+
+
+async def renew(session: AsyncSession, change_ids: Collection[str]) -> None:
+    """They are still being started."""
+    await session.exec(
+        update(ChangeRow)
+        .where(col(ChangeRow.id).in_(change_ids), col(ChangeRow.state) == "starting")
+        .values(claimed_at=func.now())
+    )
+
+
+async def started(session: AsyncSession, change_id: str, run_id: str) -> None:
+    """The saga is open as `run_id`. It may have gone on, or ended, before we heard of it."""
+    await (await session.connection()).execute(
+        text(
+            "update changes set run_id = :run_id, started_at = coalesce(started_at, now()), "
+            "state = case when state in ('pending', 'starting') then 'running' else state end "
+            "where id = :id"
+        ),
+        {"id": change_id, "run_id": run_id},
+    )
+
+
+async def put_back(session: AsyncSession, change_ids: Collection[str], *, blameless: bool) -> None:
+    """Not started. A `blameless` change may be claimed again at once, others after a while that
+    doubles with every attempt up to 30 s."""
+    values: dict[str, Any] = {"state": "pending", "claimed_at": func.now()}
+    if blameless:
+        values["attempts"] = 0
+    await session.exec(
+        update(ChangeRow)
+        .where(col(ChangeRow.id).in_(change_ids), col(ChangeRow.state) == "starting")
+        .values(**values)
+    )
+
+
+_AT_WORK = text("""
+select id, seq, tenant, subscription_id, run_id from changes
+where state in ('running', 'waiting') and started_at < now() - :since and seq > :after
+order by seq limit :limit
+""")
+
+
+async def at_work(
+    session: AsyncSession, *, since: timedelta, after: int, limit: int
+) -> tuple[Open, ...]:
+    """Changes that run or wait for longer than `since`, by `seq` from behind `after`."""
+    rows = await (await session.connection()).execute(
+        _AT_WORK, {"since": since, "after": after, "limit": limit}
+    )
+    return tuple(Open(*row) for row in rows)
+
+
+async def lose(session: AsyncSession, lost: Open, summary: str) -> bool:
+    """Settle a change whose saga has ended without doing so. False if it has settled after all."""
+    row = await (await session.connection()).execute(
+        text(
+            "update changes set state = 'settled', outcome = 'lost', stage = 'lost', "
+            "summary = :summary, settled_at = now() "
+            "where id = :id and state in ('running', 'waiting') returning id"
+        ),
+        {"id": lost.change_id, "summary": summary},
+    )
+    if row.first() is None:
+        return False
+    await exceptions.cancel_of_change(session, lost.tenant, lost.change_id)
+    await (await session.connection()).execute(text(f"notify {CHANNEL}"))
+    return True
+
+
+_OUTWAITED = text("""
+select this.id, this.seq, this.tenant, this.subscription_id, this.run_id, max(newer.seq)
+from changes as this join changes as newer
+  on newer.tenant = this.tenant and newer.subscription_id = this.subscription_id
+where this.state = 'waiting' and newer.state = 'pending' group by this.id order by this.seq
+""")
+
+
+async def outwaited(session: AsyncSession) -> tuple[Open, ...]:
+    """Changes that wait for a person while a newer one of their subscription waits for them."""
+    rows = await (await session.connection()).execute(_OUTWAITED)
+    return tuple(Open(*row) for row in rows)

@@ -1,0 +1,136 @@
+"""What changes do: effects, posted lines, synchronised states, grants."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, text
+from sqlmodel import SQLModel
+
+from persistence.tables.columns import (
+    integer_column,
+    json_column,
+    serial_column,
+    text_column,
+    time_column,
+)
+
+
+class EffectRow(SQLModel, table=True):
+    """One intended write to another system. See activities/ledger.py for the protocol."""
+
+    __tablename__ = "effects"
+    __table_args__ = (
+        CheckConstraint(
+            "state in ('planned', 'attempting', 'confirmed', 'uncertain', 'rejected', "
+            "'compensating', 'compensated', 'compensation_uncertain')",
+            name="effects_state",
+        ),
+        Index("effects_by_change", "change_id", "created_at"),
+        Index("effects_by_reference", "tenant", "vendor_reference"),
+    )
+    key: str = text_column(key=True)
+    tenant: str = text_column()
+    change_id: str = text_column()
+    step: str = text_column()
+    system: str = text_column()
+    operation: str = text_column()
+    request_hash: str = text_column()
+    state: str = text_column(default="planned")
+    attempts: int = integer_column(default=0)
+    #: What people search for in the other system, such as the invoice number.
+    vendor_reference: str | None = text_column(nullable=True)
+    url: str | None = text_column(nullable=True)
+    result: dict[str, Any] | None = json_column()
+    #: What the other system held before, so that an undo can restore it.
+    before: dict[str, Any] | None = json_column()
+    undo_reference: str | None = text_column(nullable=True)
+    undo_result: dict[str, Any] | None = json_column()
+    error: str | None = text_column(nullable=True)
+    created_at: datetime = time_column(nullable=False)
+    attempted_at: datetime | None = time_column()
+    confirmed_at: datetime | None = time_column()
+    compensated_at: datetime | None = time_column()
+
+
+class PostedLineRow(SQLModel, table=True):
+    """A billing line that an ERP document carries. Held by one effect at a time."""
+
+    __tablename__ = "posted_lines"
+    __table_args__ = (
+        CheckConstraint("state in ('claimed', 'posted', 'reversed')", name="posted_lines_state"),
+        Index(
+            "posted_lines_once",
+            "tenant",
+            "line_id",
+            unique=True,
+            postgresql_where=text("state <> 'reversed'"),
+        ),
+    )
+    id: int = serial_column()
+    tenant: str = text_column()
+    line_id: str = text_column()
+    subscription_id: str = text_column()
+    effect_key: str = text_column()
+    state: str = text_column(default="claimed")
+    minor: int = integer_column(big=True)
+    currency: str = text_column()
+    document_id: str | None = text_column(nullable=True)
+    updated_at: datetime = time_column(nullable=False)
+
+
+class SubscriptionStateRow(SQLModel, table=True):
+    """The last snapshot of a subscription that every system agreed to."""
+
+    __tablename__ = "subscription_states"
+    tenant: str = text_column(key=True)
+    subscription_id: str = text_column(key=True)
+    customer_id: str = text_column()
+    change_id: str = text_column()
+    snapshot: dict[str, Any] = json_column(nullable=False)
+    synced_at: datetime = time_column(nullable=False)
+
+
+class GrantRow(SQLModel, table=True):
+    """One grant. A row that is replaced or withdrawn keeps its history through `withdrawn_at`."""
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="grants_quantity"),
+        Index(
+            "grants_one_live",
+            "tenant",
+            "customer_id",
+            "feature",
+            "source",
+            "source_id",
+            unique=True,
+            postgresql_where=text("withdrawn_at is null"),
+        ),
+        Index("grants_by_subscription", "tenant", "subscription_id"),
+    )
+    id: int = serial_column()
+    tenant: str = text_column()
+    customer_id: str = text_column()
+    feature: str = text_column()
+    source: str = text_column()
+    source_id: str = text_column()
+    subscription_id: str | None = text_column(nullable=True)
+    change_id: str = text_column()
+    quantity: int = integer_column(big=True)
+    starts_at: datetime = time_column(nullable=False)
+    ends_at: datetime | None = time_column()
+    granted_at: datetime = time_column(nullable=False)
+    withdrawn_at: datetime | None = time_column()
+    withdrawn_by: str | None = text_column(nullable=True)
+
+
+class SupportShareRow(SQLModel, table=True):
+    """What one subscription asks of support; an organisation gets the merge of its shares."""
+
+    __tablename__ = "support_shares"
+    __table_args__ = (Index("support_shares_by_organization", "tenant", "organization"),)
+    tenant: str = text_column(key=True)
+    subscription_id: str = text_column(key=True)
+    organization: str = text_column()
+    share: dict[str, Any] = json_column(nullable=False)
+    updated_at: datetime = time_column(nullable=False)

@@ -1,0 +1,170 @@
+"""The way of a change: inbox, changes, exceptions, outbox."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from persistence.tables.columns import (
+    integer_column,
+    json_column,
+    serial_column,
+    text_column,
+    time_column,
+)
+
+
+class InboxRow(SQLModel, table=True):
+    """One webhook as it arrived. `body` is the signed bytes, untouched."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        UniqueConstraint("tenant", "connection", "event_id", name="inbox_event_once"),
+        CheckConstraint(
+            "status in ('received', 'dispatched', 'ignored', 'dead_lettered')", name="inbox_status"
+        ),
+        Index("inbox_received", "id", postgresql_where=text("status = 'received'")),
+        Index("inbox_by_tenant", "tenant", "id"),
+    )
+    id: int = serial_column()
+    receipt: str = text_column()
+    tenant: str = text_column()
+    connection: str = text_column()
+    event_id: str = text_column()
+    event_type: str = text_column()
+    status: str = text_column(default="received")
+    reason: str | None = text_column(nullable=True)
+    change_id: str | None = text_column(nullable=True)
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    replays: int = integer_column(default=0)
+    received_at: datetime = time_column(nullable=False)
+    settled_at: datetime | None = time_column()
+
+
+class ChangeRow(SQLModel, table=True):
+    """One commercial change and the saga that carries it out."""
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        UniqueConstraint("tenant", "connection", "event_id", name="changes_event_once"),
+        CheckConstraint(
+            "state in ('pending', 'starting', 'running', 'waiting', 'settled')",
+            name="changes_state",
+        ),
+        CheckConstraint(
+            "outcome in ('completed', 'no_change', 'compensated', 'cancelled', 'lost')",
+            name="changes_outcome",
+        ),
+        CheckConstraint(
+            "(state = 'settled') = (outcome is not null)", name="changes_settled_has_outcome"
+        ),
+        # The engine lets one saga of a subscription be open; this lets one be claimed.
+        Index(
+            "changes_one_open",
+            "tenant",
+            "subscription_id",
+            unique=True,
+            postgresql_where=text("state in ('starting', 'running', 'waiting')"),
+        ),
+        Index(
+            "changes_pending",
+            "tenant",
+            "subscription_id",
+            "seq",
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("changes_by_tenant", "tenant", "seq"),
+    )
+    id: str = text_column(key=True)
+    seq: int = serial_column(key=False)
+    tenant: str = text_column()
+    connection: str = text_column()
+    subscription_id: str = text_column()
+    customer_id: str | None = text_column(nullable=True)
+    event_id: str = text_column()
+    kind: str = text_column()
+    #: 1 live, 2 renewal, 3 reconciliation, 4 bulk: the order in which lanes are served.
+    lane: int = integer_column(default=1)
+    state: str = text_column(default="pending")
+    outcome: str | None = text_column(nullable=True)
+    stage: str | None = text_column(nullable=True)
+    summary: str | None = text_column(nullable=True)
+    run_id: str | None = text_column(nullable=True)
+    plan: dict[str, Any] | None = json_column()
+    plan_digest: str | None = text_column(nullable=True)
+    snapshot: dict[str, Any] | None = json_column()
+    proof: dict[str, Any] | None = json_column()
+    attempts: int = integer_column(default=0)
+    occurred_at: datetime = time_column(nullable=False)
+    received_at: datetime = time_column(nullable=False)
+    claimed_at: datetime | None = time_column()
+    started_at: datetime | None = time_column()
+    settled_at: datetime | None = time_column()
+
+
+class ExceptionRow(SQLModel, table=True):
+    """What a machine cannot decide, put before the team that can."""
+
+    __tablename__ = "exceptions"
+    __table_args__ = (
+        CheckConstraint("state in ('open', 'resolved')", name="exceptions_state"),
+        CheckConstraint(
+            "resolution in ('retry', 'correct', 'abort', 'cancelled')", name="exceptions_resolution"
+        ),
+        CheckConstraint(
+            "(state = 'resolved') = (resolution is not null)", name="exceptions_resolved_how"
+        ),
+        CheckConstraint("owner in ('finance', 'support', 'operations')", name="exceptions_owner"),
+        Index(
+            "exceptions_one_open",
+            "change_id",
+            unique=True,
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index("exceptions_by_tenant", "tenant", "state", "opened_at"),
+        Index("exceptions_by_cause", "tenant", "fingerprint"),
+    )
+    id: str = text_column(key=True)
+    tenant: str = text_column()
+    change_id: str = text_column()
+    subscription_id: str = text_column()
+    customer_id: str | None = text_column(nullable=True)
+    step: str = text_column()
+    system: str = text_column()
+    failure_class: str = text_column()
+    code: str = text_column()
+    subject: str | None = text_column(nullable=True)
+    #: Equal causes share it: tenant, code and subject.
+    fingerprint: str = text_column()
+    owner: str = text_column()
+    assignee: str | None = text_column(nullable=True)
+    message: str = text_column()
+    at_risk_minor: int | None = integer_column(nullable=True, big=True)
+    at_risk_currency: str | None = text_column(nullable=True)
+    evidence: dict[str, Any] | None = json_column()
+    state: str = text_column(default="open")
+    resolution: str | None = text_column(nullable=True)
+    resolved_by: str | None = text_column(nullable=True)
+    note: str | None = text_column(nullable=True)
+    opened_at: datetime = time_column(nullable=False)
+    due_at: datetime = time_column(nullable=False)
+    escalated_at: datetime | None = time_column()
+    resolved_at: datetime | None = time_column()
+
+
+class OutboxRow(SQLModel, table=True):
+    """A canonical event for whoever subscribes, in the order in which it was made."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("event_id", name="outbox_event_once"),
+        Index("outbox_by_tenant", "tenant", "seq"),
+    )
+    seq: int = serial_column()
+    event_id: str = text_column()
+    tenant: str = text_column()
+    type: str = text_column()
+    subject: str = text_column()
+    event: dict[str, Any] = json_column(nullable=False)
+    created_at: datetime = time_column(nullable=False)

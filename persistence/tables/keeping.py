@@ -1,0 +1,54 @@
+"""What people keep: mappings and API keys."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel
+
+from persistence.tables.columns import (
+    json_column,
+    serial_column,
+    text_column,
+    time_column,
+)
+
+
+class MappingRow(SQLModel, table=True):
+    """Master data that people keep: how a thing in billing is called elsewhere."""
+
+    __tablename__ = "mappings"
+    __table_args__ = (
+        CheckConstraint("kind in ('account', 'item')", name="mappings_kind"),
+        CheckConstraint("valid_to is null or valid_to > valid_from", name="mappings_valid"),
+        Index(
+            "mappings_one_open",
+            "tenant",
+            "kind",
+            "source",
+            unique=True,
+            postgresql_where=text("valid_to is null"),
+        ),
+    )
+    id: int = serial_column()
+    tenant: str = text_column()
+    kind: str = text_column()
+    source: str = text_column()
+    target: dict[str, Any] = json_column(nullable=False)
+    valid_from: datetime = time_column(nullable=False)
+    valid_to: datetime | None = time_column()
+    set_by: str = text_column()
+    set_at: datetime = time_column(nullable=False)
+
+
+class ApiKeyRow(SQLModel, table=True):
+    """An API key, as SHA-256 of 256 random bits; the key itself is shown once and never stored."""
+
+    __tablename__ = "api_keys"
+    key_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    tenant: str = text_column()
+    name: str = text_column()
+    scopes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    created_at: datetime = time_column(nullable=False)
+    revoked_at: datetime | None = time_column()

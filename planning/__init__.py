@@ -1,0 +1,1 @@
+"""What follows from what: pure functions over canonical models, without I/O or clock."""

@@ -1,0 +1,1 @@
+"""Everything Trueup needs, on one machine: for the demonstration, development and tests."""

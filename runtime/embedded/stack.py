@@ -1,0 +1,295 @@
+"""The embedded stack: everything started together, watched, and ended together.
+
+PostgreSQL, Temporal, Tryton, Stripe, Zendesk   at the same time
+settings file, webhook endpoint, API key        when all of them answer
+worker, API                                     at the same time
+hooks                                           demonstration data, and the like
+"""
+
+import asyncio
+import contextlib
+import functools
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from persistence.database import migrate
+from runtime.embedded.config import StackConfig
+from runtime.embedded.facts import FILE, ApiFacts, StackFacts
+from runtime.embedded.files import LOCK, only_one
+from runtime.embedded.keys import admit, demo_key
+from runtime.embedded.ports import LOOPBACK, Ports
+from runtime.embedded.postgres import PostgresServer
+from runtime.embedded.progress import Report, State, Step, silent
+from runtime.embedded.services import FIRST_PAUSE, SERVICES, WELL_SECONDS, program, start_again
+from runtime.embedded.settings_file import FILE as SETTINGS
+from runtime.embedded.settings_file import Given, write_settings
+from runtime.embedded.temporal_server import TemporalServer
+from runtime.embedded.vendors import Vendors, VendorStarted
+from runtime.processes import Child, Folders, end_stale
+from runtime.settings import TemporalSettings
+from runtime.temporal import connect, prepare
+
+_STOP_ORDER = (("api", "worker"), ("stripe", "zendesk", "tryton"), ("temporal", "postgres"))
+
+Hook = Callable[[StackFacts], Awaitable[None]]
+T = TypeVar("T")
+
+
+class EmbeddedStack:
+    """One stack on the folder `state`. Use as `async with EmbeddedStack(...).running() as facts`.
+
+    `services` are the processes of ours that are wanted: tests of a part do without.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        config: StackConfig | None = None,
+        *,
+        cache: Path | None = None,
+        report: Report = silent,
+        hooks: Collection[Hook] = (),
+        services: Collection[str] = SERVICES,
+    ) -> None:
+        self.state = state.absolute()
+        self._config = config or StackConfig()
+        self._folders = Folders(logs=self.state / "logs", run=self.state / "run")
+        self._ports = Ports(self.state / "ports.json")
+        self._vendors = Vendors(
+            self._config,
+            self.state,
+            (cache or self.state / "cache").absolute(),
+            self._folders,
+            self._ports,
+        )
+        self._report = report
+        self._hooks = hooks
+        self._services = services
+        self._children: dict[str, Child] = {}
+        self._facts: StackFacts | None = None
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[StackFacts]:
+        """Up within the block; afterwards, and after any failure, nothing of it runs.
+
+        Raises StackBusy, ProgramMissing, ChildFailed, SettingsError, TemporalNotReady, OSError.
+        """
+        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with only_one(self.state / LOCK):
+            self._folders.prepare()
+            (self.state / FILE).unlink(missing_ok=True)
+            await asyncio.to_thread(end_stale, self._folders.run)
+            try:
+                try:
+                    facts = await self._start()
+                except BaseExceptionGroup as group:
+                    raise first_of(group) from None
+                yield facts
+            finally:
+                await self._stop()
+
+    async def supervise(self, stop: asyncio.Event) -> None:
+        """Until `stop`: the worker and the API are started again when they end.
+
+        Raises ChildFailed when any other part ends: its data may not be guessed at.
+        """
+        tasks = [
+            asyncio.create_task(self._keep(name) if name in SERVICES else self._watch(name))
+            for name in self._children
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (stopping, *tasks):
+                task.cancel()
+            await asyncio.gather(stopping, *tasks, return_exceptions=True)
+
+    async def _start(self) -> StackFacts:
+        async with asyncio.TaskGroup() as group:
+            dsn = group.create_task(self._postgres())
+            temporal = group.create_task(self._temporal())
+            stripe = group.create_task(self._vendor("stripe", self._vendors.stripe))
+            tryton = group.create_task(self._vendor("tryton", self._vendors.tryton))
+            zendesk = group.create_task(self._vendor("zendesk", self._vendors.zendesk))
+        given = Given(
+            dsn=dsn.result(),
+            temporal=temporal.result(),
+            connections={
+                "stripe": stripe.result().connection,
+                "tryton": tryton.result().connection,
+                "zendesk": zendesk.result().connection,
+            },
+        )
+        self._facts = StackFacts(
+            state=self.state,
+            config=self.state / SETTINGS,
+            logs=self._folders.logs,
+            pid=os.getpid(),
+            pids={},
+            api=ApiFacts(url="", key=demo_key(self.state)),
+            postgres_dsn=given.dsn,
+            temporal=given.temporal,
+            stripe=stripe.result().facts,
+            tryton=tryton.result().facts,
+            zendesk=zendesk.result().facts,
+        )
+        await self._services_up(given)
+        self._facts = self._facts.model_copy(update={"pids": self._pids()})
+        for hook in self._hooks:
+            await hook(self._facts)
+        self._facts.save()
+        return self._facts
+
+    async def _services_up(self, given: Given) -> None:
+        ports = {"api": self._ports.take("api"), "worker": self._ports.take("worker")}
+        await self._point_to_api(ports["api"])
+        write_settings(self.state, given, api_port=ports["api"], metrics_port=ports["worker"])
+
+        async def launch(name: str, port: int) -> Child:
+            if port != ports[name]:  # somebody took the port in the meantime
+                ports[name] = port
+                if name == "api":
+                    await self._point_to_api(port)
+                write_settings(
+                    self.state, given, api_port=ports["api"], metrics_port=ports["worker"]
+                )
+            return await Child.start(program(name, self.state / SETTINGS), self._folders)
+
+        async with asyncio.TaskGroup() as group:
+            for name in self._services:
+                start = functools.partial(
+                    self._ports.start, (name,), functools.partial(launch, name)
+                )
+                group.create_task(self._bring(name, start, _itself, _pid))
+
+    async def _point_to_api(self, port: int) -> None:
+        """Everything that names the API's address."""
+        facts = self._known()
+        url = f"http://{LOOPBACK}:{port}"
+        self._facts = facts.model_copy(
+            update={
+                "api": facts.api.model_copy(update={"url": url}),
+                "stripe": await self._vendors.register_webhook(facts.stripe, url),
+            }
+        )
+
+    async def _postgres(self) -> str:
+        given = self._config.dsn
+        if given is None:
+            server = PostgresServer(self.state, self._folders, self._ports)
+            _, dsn = await self._bring(
+                "postgres", server.start, lambda made: made[0], lambda made: _without(made[1])
+            )
+        else:
+            dsn = given
+            self._report(Step("postgres", "given", _without(dsn)))
+        await migrate(dsn)
+        await admit(dsn, demo_key(self.state))
+        return dsn
+
+    async def _temporal(self) -> TemporalSettings:
+        given = self._config.temporal_settings()
+        if given is None:
+            server = TemporalServer(self.state, self._folders, self._ports)
+            _, made = await self._bring(
+                "temporal",
+                server.start,
+                lambda started: started[0],
+                lambda started: started[1].ui or started[1].address,
+            )
+            return made
+        self._report(Step("temporal", "given", given.address))
+        await prepare(await connect(given, folder=self.state))
+        return given
+
+    async def _vendor(
+        self, name: str, start: Callable[[], Awaitable[VendorStarted[T]]]
+    ) -> VendorStarted[T]:
+        return await self._bring(
+            name, start, lambda made: made.child, lambda made: made.connection.base_url
+        )
+
+    async def _bring(
+        self,
+        name: str,
+        start: Callable[[], Awaitable[T]],
+        child_of: Callable[[T], Child | None],
+        address_of: Callable[[T], str],
+    ) -> T:
+        self._report(Step(name, "starting"))
+        began = time.monotonic()
+        made = await start()
+        if (child := child_of(made)) is not None:
+            self._children[name] = child
+        state: State = "given" if child is None else "ready"
+        self._report(Step(name, state, address_of(made), time.monotonic() - began))
+        return made
+
+    async def _watch(self, name: str) -> None:
+        child = self._children[name]
+        code = await child.wait()
+        raise child.failure(f"ended with code {code} while the stack was up")
+
+    async def _keep(self, name: str) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            began = time.monotonic()
+            code = await self._children[name].wait()
+            self._report(Step(name, "again", f"ended with code {code}"))
+            await self._children[name].stop()
+            self._children[name], pause = await start_again(
+                program(name, self.state / SETTINGS),
+                self._folders,
+                self._report,
+                pause=FIRST_PAUSE if time.monotonic() - began > WELL_SECONDS else pause,
+            )
+            self._report(Step(name, "ready", f"process {self._children[name].pid}"))
+            self._facts = self._known().model_copy(update={"pids": self._pids()})
+            self._facts.save()
+
+    async def _stop(self) -> None:
+        (self.state / FILE).unlink(missing_ok=True)
+        for stage in _STOP_ORDER:
+            await asyncio.gather(*(self._end(name) for name in stage if name in self._children))
+        # What was started but failed before it was known to us is on record.
+        await asyncio.to_thread(end_stale, self._folders.run)
+
+    async def _end(self, name: str) -> None:
+        self._report(Step(name, "stopping"))
+        await self._children.pop(name).stop()
+        self._report(Step(name, "stopped"))
+
+    def _pids(self) -> dict[str, int]:
+        return {name: child.pid for name, child in self._children.items()}
+
+    def _known(self) -> StackFacts:
+        if self._facts is None:
+            raise RuntimeError("the parts have not started")
+        return self._facts
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The fault that ended a start; what it pulled along says no more."""
+    first = group.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _itself(child: Child) -> Child:
+    return child
+
+
+def _pid(child: Child) -> str:
+    return str(child.ready.get("url") or f"process {child.pid}")
+
+
+def _without(dsn: str) -> str:
+    """The address of a DSN, without who logs in."""
+    parts = urlsplit(dsn)
+    return f"{parts.hostname or 'local'}:{parts.port or 5432}{parts.path}"

@@ -1,0 +1,1 @@
+"""The embedded ERP: creates, seeds and runs a real Tryton, which is never imported."""

@@ -1,0 +1,1 @@
+"""Loaded by the ERP server itself, by path; nothing of ours imports from here."""

@@ -1,0 +1,168 @@
+"""Configuration: one TOML file for every tenant, secrets by reference only.
+
+    TRUEUP_CONFIG=/etc/trueup/trueup.toml trueup worker
+
+A secret is `env:NAME` or `file:PATH`; a literal is refused, so that no secret can be committed.
+Relative paths are relative to the file that names them.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from connectors.config import ConnectionConfig
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; the text says which entry, and what to write."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(_Section):
+    #: `postgresql://…`, or a reference to a secret that holds it.
+    dsn: str
+    pool_size: int = Field(default=10, ge=2, le=200)
+
+
+class TemporalSettings(_Section):
+    address: str = "127.0.0.1:7233"
+    namespace: str = "default"
+    task_queue: str = "trueup"
+    #: Address of the Web UI, for links that people follow.
+    ui: str | None = None
+    api_key: str | None = None
+    tls: bool = False
+
+
+class ApiSettings(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+
+
+class DispatchSettings(_Section):
+    #: Sagas that may work at one time; those that wait for a person do not count.
+    in_flight: int = Field(default=32, ge=1, le=10_000)
+    #: The slow look behind the notifications, in seconds.
+    poll_seconds: float = Field(default=2, gt=0, le=300)
+
+
+class WorkerSettings(_Section):
+    #: Port of the worker's own /metrics on loopback; none by default.
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+
+
+class PolicySettings(_Section):
+    #: Support tiers from the lowest to the highest; a subscription has its items' highest.
+    tiers: tuple[str, ...] = ("standard", "premium", "enterprise")
+    #: Hours within which each team answers an exception.
+    exception_hours: dict[str, float] = Field(
+        default_factory=lambda: {"finance": 8.0, "support": 4.0, "operations": 2.0}
+    )
+
+
+class ConnectionSettings(_Section):
+    vendor: str
+    base_url: str
+    secrets: dict[str, str] = Field(default_factory=dict)
+    webhook_secrets: tuple[str, ...] = ()
+    options: dict[str, Any] = Field(default_factory=dict)
+    timeout_seconds: float = Field(default=20, gt=0, le=120)
+
+
+class TenantSettings(_Section):
+    """`billing`, `erp` and `support` name the connection that plays the part."""
+
+    billing: str
+    erp: str
+    support: str
+    connections: dict[str, ConnectionSettings]
+    policy: PolicySettings = PolicySettings()
+
+    @model_validator(mode="after")
+    def _parts_exist(self) -> Self:
+        for part in (self.billing, self.erp, self.support):
+            if part not in self.connections:
+                raise ValueError(
+                    f"no connection is called {part!r}; there is {[*self.connections]}"
+                )
+        return self
+
+
+class Settings(_Section):
+    database: DatabaseSettings
+    temporal: TemporalSettings = TemporalSettings()
+    api: ApiSettings = ApiSettings()
+    dispatch: DispatchSettings = DispatchSettings()
+    worker: WorkerSettings = WorkerSettings()
+    tenants: dict[str, TenantSettings] = Field(default_factory=dict)
+    #: Folder that relative `file:` references start from.
+    folder: Path = Path()
+
+    @property
+    def dsn(self) -> str:
+        dsn = self.database.dsn
+        return dsn if dsn.startswith("postgresql://") else resolve(dsn, self.folder, "database.dsn")
+
+    def connection(self, tenant: str, name: str) -> ConnectionConfig:
+        """Raises KeyError for an unknown tenant or connection, SettingsError for a bad secret."""
+        found = self.tenants[tenant].connections[name]
+        where = f"tenants.{tenant}.connections.{name}"
+        return ConnectionConfig(
+            name=name,
+            vendor=found.vendor,
+            base_url=found.base_url,
+            secrets={
+                key: SecretStr(resolve(reference, self.folder, f"{where}.secrets.{key}"))
+                for key, reference in found.secrets.items()
+            },
+            webhook_secrets=tuple(
+                SecretStr(resolve(reference, self.folder, f"{where}.webhook_secrets"))
+                for reference in found.webhook_secrets
+            ),
+            options=found.options,
+            timeout_seconds=found.timeout_seconds,
+        )
+
+
+def resolve(reference: str, folder: Path, where: str) -> str:
+    """The secret behind `env:NAME` or `file:PATH`."""
+    kind, _, target = reference.partition(":")
+    match kind:
+        case "env":
+            if (value := os.environ.get(target)) is None:
+                raise SettingsError(f"{where}: the environment variable {target} is not set")
+            return value
+        case "file":
+            try:
+                return (folder / target).read_text(encoding="utf-8").strip()
+            except OSError as fault:
+                raise SettingsError(f"{where}: cannot read {target}: {fault.strerror}") from fault
+        case _:
+            raise SettingsError(f"{where}: write `env:NAME` or `file:PATH`, never the secret")
+
+
+def load(path: Path | None = None) -> Settings:
+    """From `path`, else from $TRUEUP_CONFIG, else `trueup.toml` here. Raises SettingsError."""
+    chosen = path or Path(os.environ.get("TRUEUP_CONFIG", "trueup.toml"))
+    try:
+        document = tomllib.loads(chosen.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{chosen} does not exist: name the configuration with --config or TRUEUP_CONFIG"
+        ) from None
+    except (OSError, ValueError) as fault:
+        raise SettingsError(f"{chosen} cannot be read: {fault}") from fault
+    try:
+        return Settings.model_validate({**document, "folder": chosen.resolve().parent})
+    except ValidationError as fault:
+        lines = [
+            f"  {'.'.join(map(str, error['loc']))}: {error['msg']}"
+            for error in fault.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError(f"{chosen} is not valid:\n" + "\n".join(lines)) from fault

@@ -1,0 +1,90 @@
+"""Fault rules: what to match, what to do, how often."""
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Action = Literal["drop_before", "drop_after", "status", "delay", "garbage", "reset"]
+
+GARBAGE = "\ufffd<<garbage: this is no reply of the upstream>>"
+
+
+class Rule(BaseModel):
+    """One fault. Unset conditions match everything.
+
+    `skip` matches pass untouched first, then `times` matches are hit (None: all of them).
+    `forward` says whether the upstream sees the request under `status`, `garbage` and `reset`;
+    unset, only `garbage` forwards. `delay_ms` is waited before any action.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: str | None = None
+    path_regex: str = ""
+    body_contains: str | None = None
+    action: Action
+    status: int = Field(default=503, ge=200, le=599)
+    body: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    delay_ms: int = Field(default=0, ge=0, le=600_000)
+    times: int | None = Field(default=1, ge=1)
+    skip: int = Field(default=0, ge=0)
+    forward: bool | None = None
+
+    @field_validator("path_regex")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as broken:
+            raise ValueError(f"path_regex is not a regular expression: {broken}") from broken
+        return value
+
+    @property
+    def forwards(self) -> bool:
+        """Whether the upstream gets to see a request this rule hits."""
+        match self.action:
+            case "drop_before":
+                return False
+            case "drop_after" | "delay":
+                return True
+            case "garbage":
+                return self.forward is not False
+            case "status" | "reset":
+                return self.forward is True
+
+    def matches(self, method: str, target: str, body: bytes) -> bool:
+        """`target` is the path with its query string, as sent."""
+        return (
+            (self.method is None or self.method.upper() == method)
+            and re.search(self.path_regex, target) is not None
+            and (self.body_contains is None or self.body_contains.encode() in body)
+        )
+
+
+class ArmedRule:
+    """A rule with its counters. `seen` counts matches, `fired` counts faults injected."""
+
+    def __init__(self, number: int, rule: Rule) -> None:
+        self.number = number
+        self.rule = rule
+        self.seen = 0
+        self.fired = 0
+
+    def take(self, method: str, target: str, body: bytes) -> bool:
+        """True when this rule hits the request; counts it either way."""
+        if self.rule.times is not None and self.fired >= self.rule.times:
+            return False
+        if not self.rule.matches(method, target, body):
+            return False
+        self.seen += 1
+        if self.seen <= self.rule.skip:
+            return False
+        self.fired += 1
+        return True
+
+    def as_json(self) -> dict[str, object]:
+        """The rule as set, with `id`, `seen` and `fired`."""
+        counters = {"id": self.number, "seen": self.seen, "fired": self.fired}
+        return {**counters, **self.rule.model_dump()}

@@ -1,0 +1,87 @@
+"""The ASGI application."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from simulators.stripe import (
+    catalog,
+    clock,
+    control,
+    credit_notes,
+    customers,
+    events,
+    invoice_items,
+    invoice_routes,
+    subscription_items,
+    subscriptions,
+)
+from simulators.stripe.context import Context
+from simulators.stripe.deliveries import Backoff, Deliverer
+from simulators.stripe.faults import Faults
+from simulators.stripe.idempotency import Keys
+from simulators.stripe.pipeline import Simulator, broken, endpoint, unknown_url
+from simulators.stripe.store import Store
+
+ROUTES = [
+    *customers.ROUTES,
+    *catalog.ROUTES,
+    *subscriptions.ROUTES,
+    *subscription_items.ROUTES,
+    *invoice_items.ROUTES,
+    *invoice_routes.ROUTES,
+    *credit_notes.ROUTES,
+    *events.ROUTES,
+    *clock.ROUTES,
+]
+_TICK_SECONDS = 20.0
+_ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def create_app(state_path: Path, backoff: Backoff | None = None) -> Starlette:
+    """The simulator on a state file, which is made when missing.
+
+    `app.state.simulator` is the `Simulator`; whoever serves the app may set its `cut`.
+    """
+    store = Store(state_path)
+    sim = Simulator(store, Keys(store), Faults(), Deliverer(store, backoff or Backoff()))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(sim.deliverer.run()), asyncio.create_task(_look_after(sim))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            store.close()
+
+    routes = [
+        Route(path, endpoint(sim, handler), methods=[method]) for method, path, handler in ROUTES
+    ]
+    app = Starlette(
+        routes=[
+            *routes,
+            *control.routes(sim),
+            Route("/{rest:path}", unknown_url, methods=_ALL_METHODS),
+        ],
+        lifespan=lifespan,
+        exception_handlers={500: broken},
+    )
+    app.state.simulator = sim
+    return app
+
+
+async def _look_after(sim: Simulator) -> None:
+    """Renew what has fallen due in wall time, and forget old keys."""
+    while True:
+        with sim.store.transaction():
+            clock.tick(Context(sim.store))
+        sim.keys.sweep()
+        sim.deliverer.wake()
+        await asyncio.sleep(_TICK_SECONDS)

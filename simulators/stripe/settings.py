@@ -1,0 +1,87 @@
+"""Members of a subscription that bill nothing by themselves."""
+
+from simulators.stripe.errors import Json, StripeError
+from simulators.stripe.fields import set_texts
+from simulators.stripe.forms import Params
+
+_METHODS = ("charge_automatically", "send_invoice")
+_PAUSES = ("keep_as_draft", "mark_uncollectible", "void")
+
+
+def apply_settings(p: Params, subscription: Json) -> None:
+    """Collection method, terms, description and pause."""
+    if method := p.choice("collection_method", _METHODS):
+        subscription["collection_method"] = method
+    if (days := p.integer("days_until_due", 0, 3650)) is not None:
+        subscription["days_until_due"] = days
+    if subscription["collection_method"] == "send_invoice":
+        if subscription["days_until_due"] is None:
+            raise StripeError(
+                "You must pass the days_until_due parameter when collection_method is "
+                "send_invoice.",
+                param="days_until_due",
+            )
+    elif p.has("days_until_due"):
+        raise StripeError(
+            "days_until_due goes with collection_method send_invoice only.",
+            param="days_until_due",
+        )
+    set_texts(p, subscription, ("description",))
+    # A payment method is named, not charged: the control API decides how payments end.
+    set_texts(p, subscription, ("default_payment_method",))
+    p.boolean("off_session")
+
+
+def apply_pause(p: Params, subscription: Json) -> None:
+    """`pause_collection`; an empty string resumes."""
+    if p.cleared("pause_collection"):
+        p.text("pause_collection")
+        subscription["pause_collection"] = None
+    elif pause := p.sub("pause_collection"):
+        subscription["pause_collection"] = {
+            "behavior": pause.choice("behavior", _PAUSES) or pause.need("behavior"),
+            "resumes_at": pause.time("resumes_at"),
+        }
+
+
+def schedule_cancel(p: Params, subscription: Json, now: int) -> None:
+    """`cancel_at_period_end` and `cancel_at`, set or taken back."""
+    at_end = p.boolean("cancel_at_period_end")
+    if at_end is not None and p.has("cancel_at"):
+        raise StripeError(
+            "You may only specify one of these parameters: cancel_at_period_end, cancel_at.",
+            param="cancel_at",
+        )
+    if at_end is not None:
+        period_end = subscription["items"][0]["current_period_end"]
+        subscription["cancel_at_period_end"] = at_end
+        _schedule(subscription, period_end if at_end else None, now)
+    elif p.cleared("cancel_at"):
+        p.text("cancel_at")
+        subscription["cancel_at_period_end"] = False
+        _schedule(subscription, None, now)
+    elif p.has("cancel_at"):
+        _schedule(subscription, _cancel_time(p, subscription, now), now)
+    if details := p.sub("cancellation_details"):
+        for name in ("comment", "feedback"):
+            if (value := details.text(name)) is not None:
+                subscription["cancellation_details"][name] = value or None
+
+
+def _cancel_time(p: Params, subscription: Json, now: int) -> int:
+    if p.text("cancel_at") in ("min_period_end", "max_period_end"):
+        return int(subscription["items"][0]["current_period_end"])
+    at = p.time("cancel_at")
+    if at is None or at <= now:
+        raise StripeError("cancel_at must be in the future.", param="cancel_at")
+    return at
+
+
+def _schedule(subscription: Json, at: int | None, now: int) -> None:
+    if at == subscription["cancel_at"]:
+        return
+    subscription["cancel_at"] = at
+    subscription["canceled_at"] = None if at is None else now
+    subscription["cancellation_details"]["reason"] = (
+        None if at is None else "cancellation_requested"
+    )

@@ -1,0 +1,57 @@
+"""Manual tax rates, computed and rounded per line (https://docs.stripe.com/billing/taxes/tax-rates).
+
+Amounts are minor units; a credit line's tax is the exact negative of the debit's.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from simulators.stripe.errors import Json
+from simulators.stripe.proration import round_half_up
+
+
+def line_taxes(amount: int, rates: Sequence[Json]) -> list[Json]:
+    """The `taxes` member of a line of `amount`, one entry a rate."""
+    inclusive = sum((_percent(rate) for rate in rates if rate["inclusive"]), Fraction(0))
+    base = Fraction(amount) * 100 / (100 + inclusive)
+    net = amount - sum(
+        round_half_up(base * _percent(rate) / 100) for rate in rates if rate["inclusive"]
+    )
+    taxes: list[Json] = []
+    for rate in rates:
+        # Exclusive rates stack on the net amount; what is already inside the price is not taxed.
+        source = base if rate["inclusive"] else Fraction(net)
+        taxes.append(
+            {
+                "amount": round_half_up(source * _percent(rate) / 100),
+                "tax_behavior": "inclusive" if rate["inclusive"] else "exclusive",
+                "tax_rate_details": {"tax_rate": rate["id"]},
+                "taxability_reason": "not_available",
+                "taxable_amount": net,
+                "type": "tax_rate_details",
+            }
+        )
+    return taxes
+
+
+def totals(lines: Sequence[Json]) -> list[Json]:
+    """`total_taxes` of an invoice or credit note: the lines' rounded taxes added up by rate."""
+    found: dict[str, Json] = {}
+    for line in lines:
+        for tax in line["taxes"]:
+            key = tax["tax_rate_details"]["tax_rate"]
+            if key in found:
+                found[key]["amount"] += tax["amount"]
+                found[key]["taxable_amount"] += tax["taxable_amount"]
+            else:
+                found[key] = dict(tax)
+    return list(found.values())
+
+
+def behaviour_sum(taxes: Sequence[Json], behaviour: str) -> int:
+    """Sum of the taxes that are `exclusive`, or `inclusive`."""
+    return sum(int(tax["amount"]) for tax in taxes if tax["tax_behavior"] == behaviour)
+
+
+def _percent(rate: Json) -> Fraction:
+    return Fraction(str(rate["percentage"]))

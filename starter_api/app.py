@@ -1,0 +1,72 @@
+"""The API process: wires the intake into one application."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from connectors import registry
+from persistence.inbox_writer import InboxUnavailable, InboxWriter, WriterLimits
+from runtime.settings import Settings
+from starter_api.intake import PATH, Intake, IntakeConnection
+from starter_api.problems import problem, speak_problems
+
+
+def intake_connections(settings: Settings) -> dict[tuple[str, str], IntakeConnection]:
+    """Every connection whose vendor sends webhooks, keyed by tenant and name."""
+    found = {}
+    for tenant, configured in settings.tenants.items():
+        for name in configured.connections:
+            config = settings.connection(tenant, name)
+            if (translator := registry.webhooks(config)) is not None:
+                secrets = tuple(secret.get_secret_value() for secret in config.webhook_secrets)
+                found[tenant, name] = IntakeConnection(translator, secrets)
+    return found
+
+
+def create_app(
+    *,
+    dsn: str,
+    connections: Mapping[tuple[str, str], IntakeConnection],
+    limits: WriterLimits | None = None,
+) -> FastAPI:
+    """`dsn` as libpq takes it; the schema must be there."""
+    writer = InboxWriter(dsn, limits)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        writer.start()
+        try:
+            yield
+        finally:
+            await writer.close()
+
+    async def ready(_request: Request) -> Response:
+        try:
+            await writer.ping()
+        except InboxUnavailable as fault:
+            return problem(503, "not-ready", str(fault), headers={"retry-after": "2"})
+        return JSONResponse({"status": "ready"})
+
+    app = FastAPI(title="Trueup", version="1", lifespan=lifespan)
+    speak_problems(app)
+    # First in the list, so that the hottest path is matched first.
+    app.router.routes[:0] = [
+        Route(PATH, Intake(connections, writer)),
+        Route("/healthz", _alive),
+        Route("/readyz", ready),
+        Route("/metrics", _metrics),
+    ]
+    return app
+
+
+async def _alive(_request: Request) -> Response:
+    return JSONResponse({"status": "alive"})
+
+
+async def _metrics(_request: Request) -> Response:
+    return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})

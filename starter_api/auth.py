@@ -1,0 +1,98 @@
+"""API keys: who calls, for which tenant, and what they may do.
+
+The tenant comes from the key and from nothing else; no request can name one.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from operations.systems import Systems
+from persistence import api_keys
+
+ADMIN = "admin"
+
+#: Every scope a key may have, with what it allows.
+SCOPES = {
+    "changes:read": "see changes and their timelines",
+    "changes:write": "cancel changes and signal their sagas",
+    "exceptions:read": "see the exception queue",
+    "exceptions:write": "decide exceptions",
+    "inbox:read": "see received webhooks and dead letters, bodies included",
+    "inbox:write": "replay webhooks",
+    "mappings:read": "see account and item mappings",
+    "mappings:write": "set account and item mappings",
+    "entitlements:read": "list and check entitlements",
+    "subscriptions:read": "see subscriptions as every system agreed on them",
+    "events:read": "read the feed of canonical events",
+    ADMIN: "all of these",
+}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The holder of a key; `name` is what is recorded as the author of a decision."""
+
+    tenant: str
+    name: str
+    scopes: frozenset[str]
+
+
+class Refused(Exception):
+    """401 without a `scope`: nobody is known. 403 with the scope that is missing."""
+
+    def __init__(self, detail: str, *, remedy: str, scope: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.remedy = remedy
+        self.scope = scope
+
+
+_BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="ApiKey",
+    bearerFormat="tu_…",
+    description="`Authorization: Bearer tu_…`. The key decides the tenant; its scopes are: "
+    + "; ".join(f"`{scope}` {what}" for scope, what in SCOPES.items())
+    + ".",
+)
+
+
+def systems_of(request: Request) -> Systems:
+    systems: Systems = request.app.state.systems
+    return systems
+
+
+def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
+    """The dependency of an operation that needs `scope`. Raises Refused."""
+    if scope not in SCOPES:
+        raise ValueError(f"{scope} is not a scope")
+
+    async def principal(
+        systems: Annotated[Systems, Depends(systems_of)],
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    ) -> Principal:
+        if credentials is None:
+            raise Refused(
+                "no API key was sent", remedy="send the header `Authorization: Bearer tu_…`"
+            )
+        async with systems.database.transaction() as session:
+            key = await api_keys.find(session, credentials.credentials)
+        if key is None:
+            raise Refused(
+                "this API key is not known, or has been revoked",
+                remedy="ask an administrator of the tenant for a new key",
+            )
+        found = Principal(tenant=key.tenant, name=key.name, scopes=frozenset(key.scopes))
+        if not found.scopes & {scope, ADMIN}:
+            raise Refused(
+                f"this API key may not {SCOPES[scope]}",
+                remedy=f"use a key that has the scope {scope}",
+                scope=scope,
+            )
+        return found
+
+    return principal

@@ -1,0 +1,186 @@
+"""POST /webhooks/{tenant}/{connection}: authentic events are on disk before they are answered.
+
+A bare ASGI endpoint, because it is the hottest path: read, prove the origin, keep, answer. What an
+event means is decided by the dispatcher. Temporal is never called here.
+
+    202 {receipt, status}  a new event; `dead_lettered` if it is authentic but cannot be read
+    200 {receipt, status}  a duplicate, with the receipt of the first
+    401 404 405 408 413 503  application/problem+json, and nothing was kept
+"""
+
+import asyncio
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import orjson
+from prometheus_client import Counter
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from connectors.ports import SignatureRefused, UnreadableEvent, WebhookTranslator
+from persistence.inbox_writer import Delivery, InboxUnavailable, InboxWriter, storable
+from starter_api.problems import problem
+
+PATH = "/webhooks/{tenant}/{connection}"
+MAX_BODY = 1 << 20
+
+#: A sender that trickles its body must not hold a place for ever.
+_BODY_SECONDS = 10.0
+_RETRY_AFTER_S = "5"
+
+_WORD = re.compile(r"[!-~]{1,255}")
+
+EVENTS = Counter(
+    "trueup_intake_events",
+    "Webhooks by what became of them: accepted, duplicate, dead_lettered, refused, unavailable.",
+    ("tenant", "connection", "result"),
+)
+STRAYS = Counter(
+    "trueup_intake_strays",
+    "Requests to the intake that are no event of a known connection.",
+    ("result",),
+)
+
+
+@dataclass(frozen=True)
+class IntakeConnection:
+    """How the events of one connection are authenticated. `secrets` are tried in any order."""
+
+    translator: WebhookTranslator
+    secrets: tuple[str, ...]
+
+
+class Intake:
+    """The endpoint. `connections` is keyed by (tenant, connection)."""
+
+    def __init__(
+        self,
+        connections: Mapping[tuple[str, str], IntakeConnection],
+        writer: InboxWriter,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._connections = connections
+        self._writer = writer
+        self._clock = clock
+        self._counters = {
+            (*key, result): EVENTS.labels(*key, result)
+            for key in connections
+            for result in ("accepted", "duplicate", "dead_lettered", "refused", "unavailable")
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._answer(scope, receive)
+        if answer is not None:
+            await answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response | None:
+        if scope["method"] != "POST":
+            return _stray(405, "method-not-allowed", "webhooks are POSTed", {"allow": "POST"})
+        key = (scope["path_params"]["tenant"], scope["path_params"]["connection"])
+        connection = self._connections.get(key)
+        if connection is None:
+            return _stray(
+                404,
+                "unknown-connection",
+                "no connection of that tenant and name takes webhooks: compare the address with "
+                "the configuration",
+            )
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        try:
+            body = await _read(receive, headers.get("content-length", ""))
+        except _TooLarge:
+            return _stray(
+                413,
+                "body-too-large",
+                f"an event may have {MAX_BODY} bytes",
+                {"connection": "close"},
+            )
+        except TimeoutError:
+            return _stray(
+                408,
+                "body-too-slow",
+                f"the body was not complete after {_BODY_SECONDS:.0f} seconds",
+                {"connection": "close"},
+            )
+        return None if body is None else await self._keep(key, connection, headers, body)
+
+    async def _keep(
+        self,
+        key: tuple[str, str],
+        connection: IntakeConnection,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Response:
+        translator = connection.translator
+        try:
+            translator.verify(headers, body, secrets=connection.secrets, now=self._clock())
+        except SignatureRefused as refused:
+            self._counters[*key, "refused"].inc()
+            return problem(401, "signature-refused", str(refused))
+        try:
+            kept = await self._writer.keep(_delivery(key, translator, body))
+        except InboxUnavailable as fault:
+            self._counters[*key, "unavailable"].inc()
+            return problem(
+                503,
+                "inbox-unavailable",
+                f"the event was not kept ({fault}): send it again",
+                headers={"retry-after": _RETRY_AFTER_S},
+            )
+        if kept.duplicate:
+            result = "duplicate"
+        else:
+            result = "dead_lettered" if kept.status == "dead_lettered" else "accepted"
+        self._counters[*key, result].inc()
+        return Response(
+            orjson.dumps({"receipt": kept.receipt, "status": kept.status}),
+            200 if kept.duplicate else 202,
+            media_type="application/json",
+        )
+
+
+class _TooLarge(Exception):
+    pass
+
+
+async def _read(receive: Receive, declared: str) -> bytes | None:
+    """The body, or None when the sender has gone. Raises _TooLarge, TimeoutError."""
+    if declared.isascii() and declared.isdecimal() and len(declared.lstrip("0")) > 7:
+        raise _TooLarge
+    async with asyncio.timeout(_BODY_SECONDS):
+        message = await receive()
+        body: bytes | bytearray = message.get("body", b"")
+        while message.get("more_body") and len(body) <= MAX_BODY:
+            message = await receive()
+            if not isinstance(body, bytearray):
+                body = bytearray(body)
+            body += message.get("body", b"")
+    if len(body) > MAX_BODY:
+        raise _TooLarge
+    return bytes(body) if message["type"] == "http.request" else None
+
+
+def _delivery(key: tuple[str, str], translator: WebhookTranslator, body: bytes) -> Delivery:
+    """As it is kept: a dead letter if it cannot be read, known again by its whole body."""
+    try:
+        event_id, event_type = translator.envelope(body)
+        if _WORD.fullmatch(event_id) and _WORD.fullmatch(event_type):
+            return Delivery(*key, event_id, event_type, body)
+        reason = "id and type of an event are 1 to 255 printable characters without spaces"
+    except UnreadableEvent as unreadable:
+        reason = storable(str(unreadable))
+    digest = hashlib.sha256(body).hexdigest()
+    return Delivery(*key, f"sha256:{digest}", "unreadable", body, reason)
+
+
+def _stray(
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    STRAYS.labels(code).inc()
+    return problem(status, code, detail, headers=headers)

@@ -1,0 +1,134 @@
+"""What monitoring asks: does the process live, can it work, and how does the work stand.
+
+    /healthz  the process answers
+    /readyz   the database answers and has this version's schema; Temporal is only reported, since
+              webhooks and reads do without it
+    /metrics  Prometheus; counts over all tenants, so it names none of them
+
+None of these takes an API key: keep them inside the network of the deployment.
+"""
+
+from collections.abc import Iterator
+
+import structlog
+from alembic.script import ScriptDirectory
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from operations.systems import Systems
+from persistence import gauges, oversight
+from persistence.database import MIGRATIONS
+from persistence.gauges import POSTING_BUCKETS, Gauges
+
+log = structlog.get_logger()
+
+
+class Numbers(Collector):
+    """The tables' numbers as Prometheus families; made anew for each scrape."""
+
+    def __init__(self, read: Gauges | None) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "trueup_database_up",
+            "Whether the database answers.",
+            value=float(self._read is not None),
+        )
+        if (read := self._read) is None:
+            return
+        for name, words, label in (
+            ("inbox", "Webhooks by status.", "status"),
+            ("changes", "Changes by state.", "state"),
+            ("outcomes", "Settled changes by outcome.", "outcome"),
+            ("exceptions", "Open exceptions by the team that answers them.", "owner"),
+        ):
+            yield _labelled(f"trueup_{name}", words, [label], read.counts[name])
+        effects = GaugeMetricFamily(
+            "trueup_effects", "Effects by system and state.", labels=["system", "state"]
+        )
+        for key, count in read.counts["effects"].items():
+            effects.add_metric(key.split("/"), count)
+        yield effects
+        for name, words, value in (
+            ("exceptions_late", "Open exceptions past their service level.", read.late_exceptions),
+            ("pending_age_seconds", "Age of the oldest change not begun.", read.oldest_pending),
+            ("inbox_age_seconds", "Age of the oldest webhook not dispatched.", read.oldest_unread),
+        ):
+            yield GaugeMetricFamily(f"trueup_{name}", words, value=value)
+        yield _posting(read.posting_seconds)
+
+
+def _labelled(name: str, words: str, labels: list[str], counts: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(name, words, labels=labels)
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family
+
+
+def _posting(seconds: tuple[float, ...]) -> Metric:
+    buckets = [
+        (f"{bound:g}", float(sum(second <= bound for second in seconds)))
+        for bound in POSTING_BUCKETS
+    ]
+    return HistogramMetricFamily(
+        "trueup_subscription_to_erp_seconds",
+        "From webhook to posted ERP document, of documents posted in the last 24 hours.",
+        buckets=[*buckets, ("+Inf", float(len(seconds)))],
+        sum_value=sum(seconds),
+    )
+
+
+class Probes:
+    """The endpoints, over the systems of this process."""
+
+    def __init__(self, systems: Systems) -> None:
+        self._systems = systems
+        self._head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+    async def ready(self, _request: Request) -> Response:
+        database, schema = await self._database()
+        temporal = "ok" if await self._systems.engine.reachable() else "not reachable"
+        ready = database == "ok" and schema == "ok"
+        return JSONResponse(
+            {
+                "status": "ready" if ready else "not ready",
+                "database": database,
+                "migrations": schema,
+                "temporal": temporal,
+            },
+            200 if ready else 503,
+            None if ready else {"retry-after": "2"},
+        )
+
+    async def metrics(self, _request: Request) -> Response:
+        numbers = CollectorRegistry()
+        numbers.register(Numbers(await self._numbers()))
+        return Response(
+            generate_latest() + generate_latest(numbers),
+            headers={"content-type": CONTENT_TYPE_LATEST},
+        )
+
+    async def _database(self) -> tuple[str, str]:
+        try:
+            async with self._systems.database.transaction() as session:
+                version = await oversight.schema_version(session)
+        except SQLAlchemyError as fault:
+            log.warning("not ready", error=type(fault).__name__)
+            return "not reachable", "unknown"
+        if version is None:
+            return "ok", "none: run `trueup migrate`"
+        return "ok", "ok" if version == self._head else f"at {version}: run `trueup migrate`"
+
+    async def _numbers(self) -> Gauges | None:
+        try:
+            async with self._systems.database.transaction() as session:
+                return await gauges.read(session)
+        except SQLAlchemyError as fault:
+            log.warning("metrics without the database", error=type(fault).__name__)
+            return None

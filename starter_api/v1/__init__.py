@@ -1,0 +1,27 @@
+"""The governed API: thin routes over `operations`, for one tenant by API key."""
+
+from fastapi import APIRouter, FastAPI
+
+from operations.systems import Systems
+from starter_api.v1 import (
+    changes,
+    entitlements,
+    events,
+    exceptions,
+    inbox,
+    mappings,
+    subscriptions,
+)
+from starter_api.v1.failing import speak_of_failures
+from starter_api.v1.openapi import describe
+
+
+def install(app: FastAPI, systems: Systems) -> None:
+    """Add `/v1` to the application. Nothing is connected before the first request."""
+    app.state.systems = systems
+    speak_of_failures(app)
+    routes = APIRouter(prefix="/v1")
+    for area in (changes, subscriptions, exceptions, inbox, mappings, entitlements, events):
+        routes.include_router(area.router)
+    app.include_router(routes)
+    describe(app)

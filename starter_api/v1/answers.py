@@ -1,0 +1,45 @@
+"""How `/v1` answers: single objects with an ETag, lists with a cursor."""
+
+import hashlib
+from urllib.parse import urlencode
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+_JSON = "application/json"
+
+#: An answer belongs to the key that asked; it is asked for again before it is used again.
+_PRIVATE = {"cache-control": "private, no-cache", "vary": "authorization"}
+
+
+def single(request: Request, found: BaseModel) -> Response:
+    """200 with an ETag over the whole answer, or 304 where the caller has it (RFC 9110, 13.1.2)."""
+    body = found.model_dump_json().encode()
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {**_PRIVATE, "etag": etag}
+    if _matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, _JSON)
+
+
+def fresh(found: BaseModel) -> Response:
+    """200 for what is only true now, or was just done."""
+    return Response(found.model_dump_json(), 200, {"cache-control": "no-store"}, _JSON)
+
+
+def listed(request: Request, found: BaseModel, following: str | None) -> Response:
+    """200; the next page is in the body and as a Link (RFC 8288)."""
+    headers = dict(_PRIVATE)
+    if following is not None:
+        kept = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
+        query = urlencode([*kept, ("cursor", following)])
+        headers["link"] = f'<{request.url.path}?{query}>; rel="next"'
+    return Response(found.model_dump_json(), 200, headers, _JSON)
+
+
+def _matches(given: str | None, etag: str) -> bool:
+    if given is None:
+        return False
+    known = [tag.strip().removeprefix("W/") for tag in given.split(",")]
+    return "*" in known or etag in known

@@ -1,0 +1,35 @@
+"""Parameters that operations share."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query
+
+from operations.paging import LARGEST_PAGE
+from operations.systems import Systems
+from starter_api.auth import systems_of
+
+#: An identifier as its system issued it: printable, without spaces.
+_ID = r"^[!-~]+$"
+
+Working = Annotated[Systems, Depends(systems_of)]
+
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=1000,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="`next` of the page before; without it the first page.",
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Items on a page.")]
+ChangeId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["chg_01"])]
+ExceptionId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["exc_5f1d2c3b4a596877"])]
+SubscriptionId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["sub_1QfTrueup"])]
+Receipt = Annotated[
+    str, Path(pattern=_ID, max_length=255, examples=["rcp_0d9c8b7a6f5e4d3c2b1a09f8"])
+]
+
+
+def wanted(description: str, example: str) -> object:
+    """The metadata of an identifier that the query must name."""
+    return Query(pattern=_ID, max_length=255, description=description, examples=[example])

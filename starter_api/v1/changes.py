@@ -1,0 +1,113 @@
+"""/v1/changes"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from canonical_models.base import Canonical
+from canonical_models.views import ChangeView
+from operations import changes
+from operations.changes import Cancelled, ChangeDetail
+from operations.paging import Page
+from starter_api.auth import Principal, scoped
+from starter_api.v1 import examples
+from starter_api.v1.answers import fresh, listed, single
+from starter_api.v1.asking import ChangeId, Cursor, Limit, Working
+from starter_api.v1.bodies import body
+from starter_api.v1.described import answers, takes
+
+router = APIRouter(prefix="/changes", tags=["changes"])
+
+Reader = Annotated[Principal, Depends(scoped("changes:read"))]
+Writer = Annotated[Principal, Depends(scoped("changes:write"))]
+
+
+class SignalRequest(Canonical):
+    """`payload` is any JSON; for `decide` it is a decision with its `exception_id`."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")
+    payload: object = None
+
+
+class Signalled(Canonical):
+    change_id: str
+    name: str
+
+
+@router.get(
+    "",
+    summary="List changes",
+    description="Every commercial change, the newest first, with where it stands.",
+    responses=answers(Page[ChangeView], examples.page(examples.CHANGE)),
+)
+async def list_changes(
+    request: Request,
+    systems: Working,
+    caller: Reader,
+    state: Annotated[
+        Literal["pending", "starting", "running", "waiting", "settled"] | None,
+        Query(description="Only changes in this state."),
+    ] = None,
+    subscription: Annotated[
+        str | None,
+        Query(pattern=r"^[!-~]+$", max_length=255, description="Only of this subscription."),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    page = await changes.list_(
+        systems,
+        caller.tenant,
+        state=state,
+        subscription_id=subscription,
+        after=cursor,
+        limit=limit,
+    )
+    return listed(request, page, page.next)
+
+
+@router.get(
+    "/{change_id}",
+    summary="Show a change",
+    description="The change, its timeline across all systems with each effect's state and vendor "
+    "document, its exceptions, and the proof of its outcome.",
+    responses=answers(ChangeDetail, examples.CHANGE_DETAIL, 404, kept=True),
+)
+async def show_change(
+    request: Request, systems: Working, caller: Reader, change_id: ChangeId
+) -> Response:
+    return single(request, await changes.show(systems, caller.tenant, change_id))
+
+
+@router.post(
+    "/{change_id}/cancel",
+    summary="Cancel a change",
+    description="A change that has begun is undone in every system, to the end; one that has not "
+    "is settled at once. Repeating it is harmless, so no Idempotency-Key is needed.",
+    responses=answers(Cancelled, examples.CANCELLED, 404, 409),
+)
+async def cancel_change(systems: Working, caller: Writer, change_id: ChangeId) -> Response:
+    return fresh(await changes.cancel(systems, caller.tenant, change_id, by=caller.name))
+
+
+@router.post(
+    "/{change_id}/signal",
+    summary="Signal the saga of a change",
+    description="Sends a Temporal signal to the run of this change. `decide` carries a decision "
+    "on the open exception; prefer `/v1/exceptions/{id}/resolve`, which says whether it was taken. "
+    "A decision that nobody asks for any more is ignored, so repeating it is harmless.",
+    responses=answers(Signalled, examples.SIGNALLED, 400, 404, 409, 413, 415),
+    openapi_extra=takes(SignalRequest, decide=examples.SIGNAL),
+)
+async def signal_change(
+    systems: Working,
+    caller: Writer,
+    change_id: ChangeId,
+    given: Annotated[SignalRequest, Depends(body(SignalRequest))],
+) -> Response:
+    await changes.signal(
+        systems, caller.tenant, change_id, given.name, given.payload, by=caller.name
+    )
+    return fresh(Signalled(change_id=change_id, name=given.name))

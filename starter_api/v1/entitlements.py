@@ -1,0 +1,44 @@
+"""/v1/entitlements"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from operations import entitlements
+from operations.entitlements import Check, EntitlementList
+from starter_api.auth import Principal, scoped
+from starter_api.v1 import examples
+from starter_api.v1.answers import fresh
+from starter_api.v1.asking import Working, wanted
+from starter_api.v1.described import answers
+
+router = APIRouter(prefix="/entitlements", tags=["entitlements"])
+
+Reader = Annotated[Principal, Depends(scoped("entitlements:read"))]
+Customer = Annotated[str, wanted("The billing customer.", "cus_QfTrueup")]
+
+
+@router.get(
+    "",
+    summary="List a customer's entitlements",
+    description="What holds now: the merge of all live grants, each with its reasons.",
+    responses=answers(EntitlementList, examples.ENTITLEMENTS),
+)
+async def list_entitlements(systems: Working, caller: Reader, customer: Customer) -> Response:
+    return fresh(await entitlements.list_(systems, caller.tenant, customer))
+
+
+@router.get(
+    "/check",
+    summary="May a customer use a feature?",
+    description="Whether, how much, until when, and why. A customer who is not known may nothing.",
+    responses=answers(Check, examples.CHECK),
+)
+async def check_entitlement(
+    systems: Working,
+    caller: Reader,
+    customer: Customer,
+    feature: Annotated[str, wanted("The feature.", "seats")],
+) -> Response:
+    return fresh(await entitlements.check(systems, caller.tenant, customer, feature))

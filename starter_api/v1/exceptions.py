@@ -1,0 +1,96 @@
+"""/v1/exceptions"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from canonical_models.views import ExceptionView
+from operations import exceptions
+from operations.exceptions import Decision, ExceptionDetail, Resolved
+from operations.paging import Page
+from starter_api.auth import Principal, scoped
+from starter_api.v1 import examples
+from starter_api.v1.answers import fresh, listed, single
+from starter_api.v1.asking import Cursor, ExceptionId, Limit, Working
+from starter_api.v1.bodies import body
+from starter_api.v1.described import answers, takes
+
+router = APIRouter(prefix="/exceptions", tags=["exceptions"])
+
+Reader = Annotated[Principal, Depends(scoped("exceptions:read"))]
+Writer = Annotated[Principal, Depends(scoped("exceptions:write"))]
+
+
+@router.get(
+    "",
+    summary="List exceptions",
+    description="What waits for a person, the newest first. Equal causes share a `fingerprint`.",
+    responses=answers(Page[ExceptionView], examples.page(examples.EXCEPTION)),
+)
+async def list_exceptions(
+    request: Request,
+    systems: Working,
+    caller: Reader,
+    state: Annotated[
+        Literal["open", "resolved", "all"], Query(description="Open ones unless told otherwise.")
+    ] = "open",
+    owner: Annotated[
+        Literal["finance", "support", "operations"] | None,
+        Query(description="Only those that this team answers."),
+    ] = None,
+    change: Annotated[
+        str | None, Query(pattern=r"^[!-~]+$", max_length=255, description="Only of this change.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    page = await exceptions.list_(
+        systems,
+        caller.tenant,
+        state=None if state == "all" else state,
+        owner=owner,
+        change_id=change,
+        after=cursor,
+        limit=limit,
+    )
+    return listed(request, page, page.next)
+
+
+@router.get(
+    "/{exception_id}",
+    summary="Show an exception",
+    description="The exception and the change that waits for it.",
+    responses=answers(ExceptionDetail, examples.EXCEPTION_DETAIL, 404, kept=True),
+)
+async def show_exception(
+    request: Request, systems: Working, caller: Reader, exception_id: ExceptionId
+) -> Response:
+    return single(request, await exceptions.show(systems, caller.tenant, exception_id))
+
+
+@router.post(
+    "/{exception_id}/resolve",
+    summary="Decide an exception",
+    description="Hands the decision to the saga that waits and answers when it has acted on it: "
+    "`retry` after the data was mended, `correct` with the mapping that was missing, `abort` to "
+    "undo the change in every system. The same decision by the same key again answers as the "
+    "first time (`already`), so no Idempotency-Key is needed.",
+    responses=answers(Resolved, examples.RESOLVED, 400, 404, 409, 413, 415),
+    openapi_extra=takes(
+        Decision,
+        retry={"action": "retry", "note": "period opened"},
+        correct={"action": "correct", "item": examples.ITEM},
+        abort={"action": "abort", "note": "sold by mistake"},
+    ),
+)
+async def resolve_exception(
+    systems: Working,
+    caller: Writer,
+    exception_id: ExceptionId,
+    decision: Annotated[Decision, Depends(body(Decision))],
+) -> Response:
+    resolved = await exceptions.resolve(
+        systems, caller.tenant, exception_id, decision, by=caller.name
+    )
+    return fresh(resolved)

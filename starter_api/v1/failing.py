@@ -1,0 +1,89 @@
+"""From what went wrong to the problem that the caller reads."""
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.requests import Request
+from starlette.responses import Response
+
+from operations.errors import Conflict, Invalid, NotDone, NotFound, Unavailable
+from starter_api.auth import Refused
+from starter_api.problems import problem
+from starter_api.v1.bodies import BadBody
+
+log = structlog.get_logger()
+
+#: Seconds after which it is worth asking again.
+_LATER = {"retry-after": "5"}
+
+
+def speak_of_failures(app: FastAPI) -> None:
+    app.add_exception_handler(NotDone, _not_done)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(BadBody, _bad_body)
+    for fault in (OperationalError, InterfaceError, PoolTimeout):
+        app.add_exception_handler(fault, _no_database)
+
+
+async def _not_done(_request: Request, fault: Exception) -> Response:
+    match fault:
+        case NotFound():
+            return problem(404, "not-found", fault.detail, remedy=fault.remedy)
+        case Conflict():
+            return problem(409, "conflict", fault.detail, remedy=fault.remedy)
+        case Invalid():
+            return problem(422, "invalid-request", fault.detail, remedy=fault.remedy)
+        case Unavailable():
+            return problem(503, "unavailable", fault.detail, headers=_LATER, remedy=fault.remedy)
+        case _:
+            raise fault
+
+
+async def _refused(_request: Request, fault: Exception) -> Response:
+    """RFC 6750, section 3."""
+    if not isinstance(fault, Refused):
+        raise fault
+    if fault.scope is None:
+        return problem(
+            401,
+            "unauthorized",
+            fault.detail,
+            headers={"www-authenticate": 'Bearer realm="trueup"'},
+            remedy=fault.remedy,
+        )
+    challenge = f'Bearer realm="trueup", error="insufficient_scope", scope="{fault.scope}"'
+    return problem(
+        403,
+        "forbidden",
+        fault.detail,
+        headers={"www-authenticate": challenge},
+        remedy=fault.remedy,
+        scope=fault.scope,
+    )
+
+
+async def _bad_body(_request: Request, fault: Exception) -> Response:
+    if not isinstance(fault, BadBody):
+        raise fault
+    extensions = {} if fault.errors is None else {"errors": fault.errors}
+    headers = {"connection": "close"} if fault.status == 413 else None
+    return problem(
+        fault.status,
+        fault.code,
+        fault.detail,
+        headers=headers,
+        remedy="send what /openapi.json shows for this operation",
+        **extensions,
+    )
+
+
+async def _no_database(_request: Request, fault: Exception) -> Response:
+    log.error("request not answered: no database", error=type(fault).__name__)
+    return problem(
+        503,
+        "unavailable",
+        "the database does not answer",
+        headers=_LATER,
+        remedy="nothing is known to have changed; ask again in a few seconds",
+    )

@@ -1,0 +1,87 @@
+"""/v1/inbox"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from operations import inbox
+from operations.inbox import InboxDetail, Replay
+from operations.paging import Page
+from persistence.inbox import InboxView
+from starter_api.auth import Principal, scoped
+from starter_api.v1 import examples
+from starter_api.v1.answers import fresh, listed, single
+from starter_api.v1.asking import Cursor, Limit, Receipt, Working
+from starter_api.v1.described import answers
+
+router = APIRouter(prefix="/inbox", tags=["inbox"])
+
+Reader = Annotated[Principal, Depends(scoped("inbox:read"))]
+Writer = Annotated[Principal, Depends(scoped("inbox:write"))]
+
+
+@router.get(
+    "",
+    summary="List received webhooks",
+    description="Every authentic webhook, the newest first: dispatched, ignored, and dead letters.",
+    responses=answers(Page[InboxView], examples.page(examples.RECEIVED)),
+)
+async def list_inbox(
+    request: Request,
+    systems: Working,
+    caller: Reader,
+    status: Annotated[
+        Literal["received", "dispatched", "ignored", "dead_lettered"] | None,
+        Query(description="Only those with this status."),
+    ] = None,
+    event_type: Annotated[
+        str | None,
+        Query(pattern=r"^[!-~]+$", max_length=255, description="Only events of this type."),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    page = await inbox.list_(
+        systems,
+        caller.tenant,
+        status=status,
+        event_type=event_type,
+        after=cursor,
+        limit=limit,
+    )
+    return listed(request, page, page.next)
+
+
+@router.get(
+    "/{receipt}",
+    summary="Show a received webhook",
+    description="What became of it; with `raw=true` also the signed body as text, which may hold "
+    "personal data.",
+    responses=answers(InboxDetail, examples.RECEIVED_DETAIL, 404, kept=True),
+)
+async def show_received(
+    request: Request,
+    systems: Working,
+    caller: Reader,
+    receipt: Receipt,
+    raw: Annotated[bool, Query(description="Whether to show the body.")] = False,
+) -> Response:
+    return single(request, await inbox.show(systems, caller.tenant, receipt, raw=raw))
+
+
+@router.post(
+    "/{receipt}/replay",
+    summary="Read a webhook again",
+    description="The event is read as if it had just come, and its change plans from billing's "
+    "present state, so nothing is posted twice. With `dry_run=true` nothing happens and the answer "
+    "says what would. Repeating it while the event waits to be read changes nothing.",
+    responses=answers(Replay, examples.REPLAY, 404, 409),
+)
+async def replay_received(
+    systems: Working,
+    caller: Writer,
+    receipt: Receipt,
+    dry_run: Annotated[bool, Query(description="Only say what would happen.")] = False,
+) -> Response:
+    return fresh(await inbox.replay(systems, caller.tenant, receipt, dry_run=dry_run))

@@ -1,0 +1,83 @@
+"""/v1/mappings"""
+
+from typing import Annotated, Literal, Self
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import model_validator
+from starlette.responses import Response
+
+from canonical_models.base import Canonical
+from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.views import MappingView
+from operations import mappings
+from operations.mappings import Mapped
+from operations.paging import Page
+from starter_api.auth import Principal, scoped
+from starter_api.v1 import examples
+from starter_api.v1.answers import fresh, listed
+from starter_api.v1.asking import Cursor, Limit, Working
+from starter_api.v1.bodies import body
+from starter_api.v1.described import answers, takes
+
+router = APIRouter(prefix="/mappings", tags=["mappings"])
+
+Reader = Annotated[Principal, Depends(scoped("mappings:read"))]
+Writer = Annotated[Principal, Depends(scoped("mappings:write"))]
+
+
+class MappingRequest(Canonical):
+    """One mapping: of an account or of an item."""
+
+    account: AccountMapping | None = None
+    item: ItemMapping | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.account is None) == (self.item is None):
+            raise ValueError("send either `account` or `item`")
+        return self
+
+    @property
+    def mapping(self) -> AccountMapping | ItemMapping:
+        found = self.account or self.item
+        if found is None:
+            raise AssertionError("the validator lets no empty request pass")
+        return found
+
+
+@router.get(
+    "",
+    summary="List mappings",
+    description="Those that hold now, by kind and source.",
+    responses=answers(Page[MappingView], examples.page(examples.MAPPING)),
+)
+async def list_mappings(
+    request: Request,
+    systems: Working,
+    caller: Reader,
+    kind: Annotated[
+        Literal["account", "item"] | None, Query(description="Only mappings of this kind.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    page = await mappings.list_(systems, caller.tenant, kind=kind, after=cursor, limit=limit)
+    return listed(request, page, page.next)
+
+
+@router.put(
+    "",
+    summary="Set a mapping",
+    description="From now on it holds; the one before it stays on record with its end. Setting "
+    "what holds already changes nothing.",
+    responses=answers(Mapped, examples.MAPPED, 400, 413, 415),
+    openapi_extra=takes(
+        MappingRequest, account={"account": examples.ACCOUNT}, item={"item": examples.ITEM}
+    ),
+)
+async def set_mapping(
+    systems: Working,
+    caller: Writer,
+    given: Annotated[MappingRequest, Depends(body(MappingRequest))],
+) -> Response:
+    return fresh(await mappings.put(systems, caller.tenant, given.mapping, by=caller.name))

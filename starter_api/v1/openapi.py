@@ -1,0 +1,56 @@
+"""The OpenAPI 3.1 document of the whole service."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from operations.exceptions import Decision
+from starter_api.v1.changes import SignalRequest
+from starter_api.v1.described import Problem
+from starter_api.v1.mappings import MappingRequest
+
+#: Models that FastAPI does not see: bodies are read by `starter_api.v1.bodies`.
+_MODELS: tuple[type[BaseModel], ...] = (Decision, MappingRequest, Problem, SignalRequest)
+
+_ABOUT = """
+Changes of subscriptions across billing, ERP, entitlements and support.
+
+Every request carries an API key; the key decides the tenant, and its scopes what may be done.
+Errors are `application/problem+json` (RFC 9457): branch on `code`, show `detail`, do as `remedy`
+says. Lists are read page by page with `cursor`. Single objects carry an ETag. Every POST here may
+be repeated without harm, so none needs an Idempotency-Key.
+"""
+
+
+def describe(app: FastAPI) -> None:
+    """Let `/openapi.json` show the models, the problems and the security of `/v1`."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    setattr(app, "openapi", document)  # noqa: B010 - the documented way, but no mypy assignment
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    made = get_openapi(
+        title="Trueup",
+        version=app.version,
+        openapi_version="3.1.0",
+        description=_ABOUT.strip(),
+        routes=app.routes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in _MODELS], ref_template="#/components/schemas/{model}"
+    )
+    components = made.setdefault("components", {}).setdefault("schemas", {})
+    for name, schema in schemas["$defs"].items():
+        components.setdefault(name, schema)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components.pop(unused, None)
+    return made

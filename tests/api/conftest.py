@@ -1,0 +1,83 @@
+"""The API in process on a real PostgreSQL, with two tenants that hold the same kinds of things."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from temporalio.client import Client
+
+from operations.engine import Engine
+from operations.systems import Systems
+from persistence.database import Database
+from runtime.settings import ConnectionSettings, TenantSettings
+from starter_api.problems import speak_problems
+from starter_api.v1 import install
+from tests.api.seeding import Ids, key_of, seeded
+
+Call = Callable[..., Awaitable[httpx.Response]]
+
+
+async def no_temporal() -> Client:
+    """As when the server is down."""
+    return await Client.connect("127.0.0.1:9")
+
+
+@pytest.fixture
+def tenant_settings() -> TenantSettings:
+    one = ConnectionSettings(vendor="stripe", base_url="http://127.0.0.1:9")
+    return TenantSettings(
+        billing="billing", erp="billing", support="billing", connections={"billing": one}
+    )
+
+
+@pytest.fixture
+def systems(database: Database, tenant_settings: TenantSettings) -> Systems:
+    engine = Engine(no_temporal, namespace="default", ui="http://127.0.0.1:8233/")
+    return Systems(database, engine, {"acme": tenant_settings, "globex": tenant_settings})
+
+
+@pytest.fixture
+def app(systems: Systems) -> FastAPI:
+    app = FastAPI(docs_url=None, redoc_url=None)
+    speak_problems(app)
+    install(app, systems)
+    return app
+
+
+@pytest.fixture
+async def acme(database: Database) -> Ids:
+    return await seeded(database, "acme")
+
+
+@pytest.fixture
+async def globex(database: Database) -> Ids:
+    return await seeded(database, "globex")
+
+
+@pytest.fixture
+async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Answers 500 as a client sees it, so that a test can say that it must not be one."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        yield client
+
+
+@pytest.fixture
+def call(api: httpx.AsyncClient, database: Database) -> Call:
+    """`await call("GET", "/v1/changes", "changes:read")` with a key of acme."""
+
+    async def calling(
+        method: str,
+        path: str,
+        *scopes: str,
+        tenant: str = "acme",
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        key = await key_of(database, tenant, *(scopes or ("admin",)))
+        sent = {"authorization": f"Bearer {key}", **(headers or {})}
+        return await api.request(method, path, headers=sent, **more)
+
+    return calling

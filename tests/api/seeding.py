@@ -1,0 +1,260 @@
+"""Rows of one tenant in every table, each marked as the tenant's own."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from canonical_models.amendment import ChangeKind
+from canonical_models.events import SubscriptionChanged, event
+from canonical_models.exceptions import Action, Resolution
+from canonical_models.ledgering import AccountMapping, ItemMapping
+from persistence import api_keys, exceptions, mappings, outbox, subscriptions
+from persistence.database import Database
+from persistence.tables import (
+    ChangeRow,
+    EffectRow,
+    ExceptionRow,
+    GrantRow,
+    InboxRow,
+    PostedLineRow,
+)
+from tests.harness.subscriptions import item, subscription
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What a tenant owns; `mark` is in the texts of its rows and nowhere else."""
+
+    tenant: str
+
+    @property
+    def mark(self) -> str:
+        return f"owned-by-{self.tenant}"
+
+    def change(self, name: str) -> str:
+        return f"chg_{self.tenant}_{name}"
+
+    @property
+    def subscription(self) -> str:
+        return f"sub_{self.tenant}"
+
+    @property
+    def customer(self) -> str:
+        return f"cus_{self.tenant}"
+
+    @property
+    def exception(self) -> str:
+        return f"exc_{self.tenant}_open"
+
+    @property
+    def resolved(self) -> str:
+        return f"exc_{self.tenant}_done"
+
+    @property
+    def receipt(self) -> str:
+        return f"rcp_{self.tenant}"
+
+
+async def seeded(database: Database, tenant: str) -> Ids:
+    """A settled, a waiting and a pending change of one subscription, and all that goes with it."""
+    ids = Ids(tenant)
+    async with database.transaction() as session:
+        session.add_all([*_changes(ids), *_effects(ids), *_held(ids)])
+        await session.flush()
+        session.add_all(_exceptions(ids))
+        await session.flush()
+        for mapping in (
+            AccountMapping(
+                billing_customer=ids.customer,
+                erp_party=ids.mark,
+                support_organization="org_1",
+                legal_entity="DE",
+            ),
+            ItemMapping(item="pro", erp_item=ids.mark, per_unit=("seats",)),
+        ):
+            await mappings.put(session, tenant, mapping, by=ids.mark)
+        await subscriptions.save(
+            session,
+            tenant,
+            subscription(item("pro", 10), subscription_id=ids.subscription),
+            ids.change("done"),
+        )
+        told = SubscriptionChanged(
+            change_id=ids.change("done"),
+            subscription_id=ids.subscription,
+            customer_id=ids.customer,
+            kind=ChangeKind.UPGRADE,
+            summary=ids.mark,
+            effective_at=NOON,
+            amount=None,
+            erp_document=None,
+        )
+        await outbox.publish(
+            session,
+            tenant,
+            [
+                event(
+                    tenant,
+                    "sync.completed.v1",
+                    key=ids.change("done"),
+                    subject=ids.subscription,
+                    data=told,
+                )
+            ],
+        )
+        await exceptions.resolve(
+            session,
+            tenant,
+            Resolution(exception_id=ids.resolved, action=Action.RETRY, by="anna", note=ids.mark),
+        )
+    return ids
+
+
+async def key_of(database: Database, tenant: str, *scopes: str, name: str = "desk") -> str:
+    async with database.transaction() as session:
+        return await api_keys.create(session, tenant, name, scopes)
+
+
+def change_row(ids: Ids, name: str, state: str, **more: Any) -> ChangeRow:
+    values: dict[str, Any] = {
+        "id": ids.change(name),
+        "tenant": ids.tenant,
+        "connection": "billing",
+        "subscription_id": ids.subscription,
+        "customer_id": ids.customer,
+        "event_id": f"evt_{ids.tenant}_{name}",
+        "kind": "upgrade",
+        "state": state,
+        "summary": ids.mark,
+        "occurred_at": NOON,
+        "received_at": NOON + timedelta(seconds=1),
+    }
+    return ChangeRow(**(values | more))
+
+
+def exception_row(ids: Ids, key: str, change: str, **more: Any) -> ExceptionRow:
+    values: dict[str, Any] = {
+        "id": key,
+        "tenant": ids.tenant,
+        "change_id": ids.change(change),
+        "subscription_id": ids.subscription,
+        "step": "plan and post",
+        "system": "trueup",
+        "failure_class": "rejected",
+        "code": "item_unmapped",
+        "subject": "ai",
+        "fingerprint": "f" * 16,
+        "owner": "finance",
+        "message": f"billing item ai has no ERP item ({ids.mark})",
+        "at_risk_minor": 12000,
+        "at_risk_currency": "EUR",
+        "opened_at": NOON + timedelta(seconds=3),
+        "due_at": NOON + timedelta(hours=8),
+    }
+    return ExceptionRow(**(values | more))
+
+
+def _changes(ids: Ids) -> list[ChangeRow]:
+    later = NOON + timedelta(seconds=2)
+    return [
+        change_row(
+            ids,
+            "done",
+            "settled",
+            outcome="completed",
+            run_id="11111111-1111-1111-1111-111111111111",
+            started_at=later,
+            settled_at=NOON + timedelta(seconds=9),
+            proof={"read_at": "2026-11-20T12:00:08Z", "mark": ids.mark},
+        ),
+        change_row(
+            ids,
+            "waits",
+            "waiting",
+            run_id="22222222-2222-2222-2222-222222222222",
+            started_at=later,
+        ),
+        change_row(ids, "next", "pending"),
+    ]
+
+
+def _effects(ids: Ids) -> list[EffectRow]:
+    shared: dict[str, Any] = {
+        "tenant": ids.tenant,
+        "request_hash": "0" * 64,
+        "change_id": ids.change("done"),
+        "attempts": 1,
+        "attempted_at": NOON + timedelta(seconds=4),
+    }
+    return [
+        EffectRow(
+            key=f"{ids.change('done')}/erp.document",
+            step="erp.document",
+            system="erp",
+            operation="post invoice",
+            state="confirmed",
+            vendor_reference=f"INV-{ids.mark}",
+            url="http://127.0.0.1/erp/812",
+            confirmed_at=NOON + timedelta(seconds=5),
+            **shared,
+        ),
+        EffectRow(
+            key=f"{ids.change('done')}/support.entitlement",
+            step="support.entitlement",
+            system="support",
+            operation="publish entitlement",
+            state="compensated",
+            vendor_reference="org_1",
+            undo_reference="org_1",
+            confirmed_at=NOON + timedelta(seconds=6),
+            compensated_at=NOON + timedelta(seconds=7),
+            **shared,
+        ),
+    ]
+
+
+def _held(ids: Ids) -> list[InboxRow | GrantRow | PostedLineRow]:
+    return [
+        InboxRow(
+            receipt=ids.receipt,
+            tenant=ids.tenant,
+            connection="billing",
+            event_id=f"evt_{ids.tenant}_done",
+            event_type="customer.subscription.updated",
+            status="dispatched",
+            change_id=ids.change("done"),
+            body=f'{{"secret": "{ids.mark}"}}'.encode(),
+        ),
+        GrantRow(
+            tenant=ids.tenant,
+            customer_id=ids.customer,
+            feature="seats",
+            source="subscription",
+            source_id=ids.mark,
+            subscription_id=ids.subscription,
+            change_id=ids.change("done"),
+            quantity=10,
+            starts_at=NOON,
+        ),
+        PostedLineRow(
+            tenant=ids.tenant,
+            line_id=f"il_{ids.tenant}",
+            subscription_id=ids.subscription,
+            effect_key=f"{ids.change('done')}/erp.document",
+            state="posted",
+            minor=12000,
+            currency="EUR",
+            document_id=ids.mark,
+        ),
+    ]
+
+
+def _exceptions(ids: Ids) -> list[ExceptionRow]:
+    return [
+        exception_row(ids, ids.exception, "waits"),
+        exception_row(
+            ids, ids.resolved, "done", opened_at=NOON + timedelta(seconds=2), code="period_closed"
+        ),
+    ]

@@ -1,0 +1,165 @@
+"""Who may ask what: keys, scopes, and a tenant that no request can choose."""
+
+import hashlib
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from persistence import api_keys
+from persistence.database import Database
+from starter_api.auth import SCOPES
+from tests.api.conftest import Call
+from tests.api.seeding import Ids, key_of
+
+#: Every operation with a path that exists for acme, and the scope it needs.
+OPERATIONS = (
+    ("GET", "/v1/changes", "changes:read"),
+    ("GET", "/v1/changes/chg_acme_done", "changes:read"),
+    ("POST", "/v1/changes/chg_acme_next/cancel", "changes:write"),
+    ("POST", "/v1/changes/chg_acme_waits/signal", "changes:write"),
+    ("GET", "/v1/subscriptions", "subscriptions:read"),
+    ("GET", "/v1/subscriptions/sub_acme", "subscriptions:read"),
+    ("GET", "/v1/exceptions", "exceptions:read"),
+    ("GET", "/v1/exceptions/exc_acme_open", "exceptions:read"),
+    ("POST", "/v1/exceptions/exc_acme_open/resolve", "exceptions:write"),
+    ("GET", "/v1/inbox", "inbox:read"),
+    ("GET", "/v1/inbox/rcp_acme", "inbox:read"),
+    ("POST", "/v1/inbox/rcp_acme/replay", "inbox:write"),
+    ("GET", "/v1/mappings", "mappings:read"),
+    ("PUT", "/v1/mappings", "mappings:write"),
+    ("GET", "/v1/entitlements?customer=cus_acme", "entitlements:read"),
+    ("GET", "/v1/entitlements/check?customer=cus_acme&feature=seats", "entitlements:read"),
+    ("GET", "/v1/events", "events:read"),
+)
+
+
+def test_every_operation_is_in_the_list(app: FastAPI) -> None:
+    found = [
+        (path, method)
+        for path, methods in app.openapi()["paths"].items()
+        for method in methods
+        if path.startswith("/v1")
+    ]
+    assert len(found) == len(OPERATIONS)
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), OPERATIONS)
+async def test_an_operation_needs_a_key_and_its_scope(
+    method: str, path: str, scope: str, call: Call, api: httpx.AsyncClient, acme: Ids
+) -> None:
+    nobody = await api.request(method, path)
+    assert nobody.status_code == 401
+    assert nobody.headers["www-authenticate"].startswith("Bearer")
+    assert nobody.json()["remedy"]
+
+    others = set(SCOPES) - {scope, "admin"}
+    refused = await call(method, path, *others)
+    assert refused.status_code == 403
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert f'scope="{scope}"' in refused.headers["www-authenticate"]
+
+    for enough in (scope, "admin"):
+        answer = await call(method, path, enough)
+        assert answer.status_code not in (401, 403)
+        # Without a body a write is refused for that, and reads are answered.
+        assert answer.status_code < 500 or answer.json()["code"] == "unavailable"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer tu_wrong",
+        "Basic dXNlcjpwYXNz",
+        "Bearer \udc00".encode("utf-8", "surrogatepass"),
+        "Bearer tu_" + "x" * 5000,
+        b"Bearer tu_\xff\x00\xfe",
+    ],
+)
+async def test_a_key_that_is_none_is_refused(header: str | bytes, api: httpx.AsyncClient) -> None:
+    raw = header if isinstance(header, bytes) else header.encode()
+    answer = await api.get("/v1/changes", headers=[(b"authorization", raw)])
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "unauthorized"
+    assert "tu_wrong" not in answer.text
+
+
+async def test_a_revoked_key_is_refused_at_once(api: httpx.AsyncClient, database: Database) -> None:
+    key = await key_of(database, "acme", "admin")
+    bearer = {"authorization": f"Bearer {key}"}
+    assert (await api.get("/v1/changes", headers=bearer)).status_code == 200
+    async with database.transaction() as session:
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        assert await api_keys.revoke(session, "acme", name)
+    assert (await api.get("/v1/changes", headers=bearer)).status_code == 401
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+async def test_no_key_ever_sees_another_tenants_rows(
+    data: st.DataObject, call: Call, acme: Ids, globex: Ids
+) -> None:
+    asking, other = data.draw(st.permutations([acme, globex]))
+    owner = data.draw(st.sampled_from([acme, globex]))
+    path, parameters = data.draw(_requests(owner))
+    answer = await call("GET", path, tenant=asking.tenant, params=parameters)
+    assert other.mark not in answer.text
+    if owner is other:
+        single = path.count("/") == 3 and not path.endswith("/check")
+        assert answer.status_code == (404 if single else 200)
+        if not single:
+            found = answer.json()
+            assert not found.get("items") or all(
+                other.tenant not in str(row) for row in found["items"]
+            )
+    else:
+        assert answer.status_code == 200
+
+
+def _requests(owner: Ids) -> st.SearchStrategy[tuple[str, dict[str, str | int]]]:
+    """Any GET that asks for what `owner` has, by id or by filter."""
+    some = st.sampled_from
+    page: dict[str, Any] = {"limit": st.integers(1, 200)}
+    change_ids = some([owner.change(name) for name in ("done", "waits", "next")])
+    singles = st.one_of(
+        change_ids.map(lambda key: f"/v1/changes/{key}"),
+        some([owner.exception, owner.resolved]).map(lambda key: f"/v1/exceptions/{key}"),
+        st.just(f"/v1/inbox/{owner.receipt}"),
+        st.just(f"/v1/subscriptions/{owner.subscription}"),
+    )
+    lists: dict[str, dict[str, Any]] = {
+        "/v1/changes": {"state": some(["settled", "pending"]), "subscription": owner.subscription},
+        "/v1/exceptions": {"state": some(["open", "all"]), "change": change_ids},
+        "/v1/inbox": {"status": some(["received", "dispatched"])},
+        "/v1/mappings": {"kind": some(["account", "item"])},
+        "/v1/subscriptions": {"customer": owner.customer},
+        "/v1/events": {},
+    }
+    listing = [
+        st.tuples(
+            st.just(path),
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    name: value if isinstance(value, st.SearchStrategy) else st.just(value)
+                    for name, value in {**filters, **page}.items()
+                },
+            ),
+        )
+        for path, filters in lists.items()
+    ]
+    entitled: dict[str, str | int] = {"customer": owner.customer, "feature": "seats"}
+    return st.one_of(
+        st.tuples(singles, st.sampled_from([{}, {"raw": "true"}])),
+        st.tuples(some(["/v1/entitlements", "/v1/entitlements/check"]), st.just(entitled)),
+        *listing,
+    )

@@ -1,0 +1,131 @@
+"""What the API answers when it is asked rightly."""
+
+from urllib.parse import parse_qs, urlparse
+
+import httpx
+import pytest
+
+from persistence.database import Database
+from tests.api.conftest import Call
+from tests.api.seeding import NOON, Ids, change_row, exception_row
+
+
+async def test_a_change_tells_its_way_across_all_systems(call: Call, acme: Ids) -> None:
+    answer = await call("GET", f"/v1/changes/{acme.change('done')}", "changes:read")
+    assert answer.status_code == 200
+    found = answer.json()
+    steps = [(step["system"], step["what"], step["state"]) for step in found["timeline"]]
+    assert steps == [
+        ("billing", "subscription changed", "happened"),
+        ("trueup", "webhook accepted", "received"),
+        ("temporal", "saga started", "started"),
+        ("trueup", "plan and post: period closed", "exception"),
+        ("erp", "post invoice", "confirmed"),
+        ("support", "publish entitlement", "confirmed"),
+        ("support", "undo: publish entitlement", "compensated"),
+        ("trueup", "every system agrees, proven by reading each back", "completed"),
+        ("trueup", "retry by anna", "resolved"),
+    ]
+    assert found["timeline"][1]["document"] == acme.receipt
+    assert found["timeline"][4]["document"] == f"INV-{acme.mark}"
+    assert found["workflow_url"] == (
+        "http://127.0.0.1:8233/namespaces/default/workflows/subscription%2Facme%2Fsub_acme/"
+        "11111111-1111-1111-1111-111111111111/history"
+    )
+    assert found["proof"]["mark"] == acme.mark
+
+
+async def test_a_waiting_change_says_what_it_waits_for(call: Call, acme: Ids) -> None:
+    found = (await call("GET", f"/v1/changes/{acme.change('waits')}")).json()
+    assert found["words"].startswith("Waits for finance: billing item ai has no ERP item")
+    assert acme.exception in found["words"]
+
+
+async def test_a_single_object_is_not_sent_twice(call: Call, acme: Ids, database: Database) -> None:
+    path = f"/v1/exceptions/{acme.exception}"
+    first = await call("GET", path)
+    etag = first.headers["etag"]
+    for known in (etag, f'"other", W/{etag}', "*"):
+        again = await call("GET", path, headers={"if-none-match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == etag
+    async with database.transaction() as session:
+        session.add(exception_row(acme, "exc_later", "next"))
+    other = await call("GET", "/v1/exceptions/exc_later", headers={"if-none-match": etag})
+    assert other.status_code == 200
+    assert other.headers["etag"] != etag
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+async def test_pages_cover_a_list_exactly_once(
+    limit: int, call: Call, acme: Ids, database: Database
+) -> None:
+    async with database.transaction() as session:
+        # All at one instant: the cursor must tell equals apart.
+        for number in range(6):
+            name = f"n{number}"
+            session.add(change_row(acme, name, "pending"))
+            session.add(exception_row(acme, f"exc_{number}", name, opened_at=NOON))
+    for path, key, count in (
+        ("/v1/changes", "change_id", 9),
+        ("/v1/exceptions?state=all", "exception_id", 8),
+        ("/v1/mappings", "source", 2),
+    ):
+        seen = await _walk(call, f"{path}{'&' if '?' in path else '?'}limit={limit}", key)
+        assert len(seen) == len(set(seen)) == count
+
+
+async def test_the_feed_goes_on_where_it_stopped(call: Call, acme: Ids, globex: Ids) -> None:
+    first = (await call("GET", "/v1/events", "events:read")).json()
+    assert [event["type"] for event in first["items"]] == ["io.trueup.sync.completed.v1"]
+    again = (await call("GET", f"/v1/events?cursor={first['next']}")).json()
+    assert again == {"items": [], "next": first["next"]}
+
+
+async def test_an_entitlement_says_how_much_and_why(call: Call, acme: Ids) -> None:
+    path = f"/v1/entitlements/check?customer={acme.customer}&feature="
+    given = (await call("GET", f"{path}seats", "entitlements:read")).json()
+    assert (given["allowed"], given["quantity"], given["until"]) == (True, 10, None)
+    assert given["because"][0]["source_id"] == acme.mark
+    missing = (await call("GET", f"{path}sso", "entitlements:read")).json()
+    assert (missing["allowed"], missing["quantity"], missing["because"]) == (False, 0, [])
+    every = (await call("GET", f"/v1/entitlements?customer={acme.customer}")).json()
+    assert [entitlement["feature"] for entitlement in every["items"]] == ["seats"]
+
+
+async def test_a_subscription_shows_what_was_agreed_and_posted(call: Call, acme: Ids) -> None:
+    found = (await call("GET", f"/v1/subscriptions/{acme.subscription}")).json()
+    assert found["agreed"]["change_id"] == acme.change("done")
+    assert [change["state"] for change in found["open_changes"]] == ["waiting", "pending"]
+    assert found["documents"][0]["net"] == {"minor": 12000, "currency": "EUR"}
+    assert found["documents"][0]["number"] == f"INV-{acme.mark}"
+    assert found["entitlements"][0]["because"][0]["subscription_id"] == acme.subscription
+
+
+async def test_a_mapping_is_set_and_says_what_it_replaced(call: Call, acme: Ids) -> None:
+    wanted = {"item": {"item": "pro", "erp_item": "PRO-2", "per_unit": ["seats"]}}
+    first = (await call("PUT", "/v1/mappings", "mappings:write", json=wanted)).json()
+    assert first["changed"]
+    assert first["replaced"]["target"]["erp_item"] == acme.mark
+    assert first["mapping"]["set_by"] == "desk"
+    again = (await call("PUT", "/v1/mappings", "mappings:write", json=wanted)).json()
+    assert not again["changed"]
+    listed = (await call("GET", "/v1/mappings?kind=item")).json()["items"]
+    assert [row["target"]["erp_item"] for row in listed] == ["PRO-2"]
+
+
+async def _walk(call: Call, path: str, key: str) -> list[str]:
+    seen: list[str] = []
+    while path:
+        answer = await call("GET", path)
+        assert answer.status_code == 200, answer.text
+        seen += [row[key] for row in answer.json()["items"]]
+        path = _next(answer)
+        following = parse_qs(urlparse(path).query).get("cursor", [None])[0]
+        assert following == answer.json()["next"]
+    return seen
+
+
+def _next(answer: httpx.Response) -> str:
+    link = answer.links.get("next")
+    return link["url"] if link else ""

@@ -1,0 +1,58 @@
+"""Real servers for every suite: PostgreSQL, Temporal, and the simulators as child processes."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from persistence.database import Database
+from simulators.child import Child, running_child
+from tests.harness.postgres import PostgresServer, postgres_server
+from tests.harness.temporal import temporal_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def dsn(postgres: PostgresServer) -> Iterator[str]:
+    """A database of this test alone, with the schema and nothing in it."""
+    with postgres.database() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def module_dsn(postgres: PostgresServer) -> Iterator[str]:
+    """A database that the tests of one module share."""
+    with postgres.database() as made:
+        yield made
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    database = Database(dsn)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+    async with temporal_server() as environment:
+        yield environment
+
+
+@pytest.fixture
+async def start_child() -> AsyncIterator[Callable[..., Awaitable[Child]]]:
+    """`await start_child("simulators.stripe", "--state", path)`; ended after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(module: str, *arguments: str) -> Child:
+            return await stack.enter_async_context(running_child(module, *arguments))
+
+        yield start

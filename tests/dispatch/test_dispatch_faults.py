@@ -1,0 +1,161 @@
+"""Nothing is lost when a start is lost, doubled or refused, or when a server is away."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from dispatch.starting import Starter
+from persistence import change_queue
+from persistence.database import Database
+from tests.dispatch.conftest import NEVER, Scene
+from tests.harness.flow import states, statuses, write
+from tests.harness.postgres import PostgresServer
+from tests.harness.relay import relay_to
+from tests.harness.temporal import free_port, temporal_server
+from tests.harness.waiting import until
+from workflows.names import AMENDMENT, AmendmentInput, subscription_workflow_id
+
+
+async def one_claim(scene: Scene) -> change_queue.Claim:
+    async with scene.database.transaction() as session:
+        (claim,) = await change_queue.claim(session, in_flight=9, most=1)
+    return claim
+
+
+async def read_only(scene: Scene) -> None:
+    """Let the inbox be read without anything being started."""
+    async with scene.dispatching(client=await away()):
+        await until(lambda: _read(scene), "the inbox is read")
+    await scene.reached(dict.fromkeys(await states(scene.database), "pending"))
+
+
+async def _read(scene: Scene) -> bool:
+    return "received" not in (await statuses(scene.database)).values()
+
+
+async def away(port: int | None = None) -> Client:
+    return await Client.connect(
+        f"127.0.0.1:{port or free_port()}", data_converter=pydantic_data_converter, lazy=True
+    )
+
+
+async def test_while_temporal_is_away_changes_wait_and_then_go_on(scene: Scene) -> None:
+    port = free_port()
+    client = await away(port)
+    events = [(f"evt_{n}", f"sub_{n % 3}") for n in range(9)]
+    async with scene.dispatching(client=client, poll_seconds=0.5):
+        await scene.receive(*events)
+        await until(lambda: _read(scene), "the inbox is read")
+        assert set((await states(scene.database)).values()) <= {"pending", "starting"}
+        async with temporal_server(port=port) as server, scene.probing(server.client) as probe:
+            await scene.all_settled(9)
+    assert sorted(len(order) for order in probe.order.values()) == [3, 3, 3]
+
+
+async def test_a_start_whose_answer_was_lost_is_found(scene: Scene) -> None:
+    await scene.receive(("evt_1", "sub-hold"))
+    await read_only(scene)
+    claim = await one_claim(scene)
+    run_id = await Starter(scene.client, scene.tenant).start(claim)
+    async with scene.database.transaction() as session:
+        await change_queue.put_back(session, [claim.change_id], blameless=True)
+    async with scene.probing() as probe, scene.dispatching():
+        await scene.reached({"evt_1": "running"})
+        async with scene.database.transaction() as session:
+            (found,) = (await session.exec(_run_ids())).all()
+        assert found == run_id
+        probe.release.set()
+        await scene.all_settled(1)
+    assert probe.order == {"sub-hold": [claim.change_id]}
+
+
+def _run_ids():  # type: ignore[no-untyped-def]
+    from sqlmodel import select
+
+    from persistence.tables import ChangeRow
+
+    return select(ChangeRow.run_id)
+
+
+async def test_a_claim_of_a_dispatcher_that_died_is_taken_over(scene: Scene) -> None:
+    await scene.receive(("evt_1", "sub_1"))
+    await read_only(scene)
+    await one_claim(scene)
+    await write(scene.database, "update changes set claimed_at = now() - interval '1 hour'")
+    async with scene.probing(), scene.dispatching(poll_seconds=1):
+        await scene.all_settled(1)
+
+
+async def test_a_stopped_dispatcher_gives_back_what_it_had_in_hand(scene: Scene) -> None:
+    """Something else is open under the subscription's id, so the start waits for its close."""
+    workflow_id = subscription_workflow_id(scene.tenant, "sub_1")
+    other = AmendmentInput(
+        tenant=scene.tenant, change_id="chg_other", subscription_id="sub_1", hint="other"
+    )
+    handle = await scene.client.start_workflow(
+        AMENDMENT, other, id=workflow_id, task_queue=scene.tenant
+    )
+    async with scene.dispatching():
+        await scene.receive(("evt_1", "sub_1"))
+        await scene.reached({"evt_1": "starting"})
+    assert await states(scene.database) == {"evt_1": "pending"}
+    async with scene.probing(), scene.dispatching():
+        await scene.reached({"evt_1": "starting"})
+        await handle.terminate()
+        await scene.all_settled(1)
+
+
+async def test_a_refused_start_is_tried_again_later(scene: Scene) -> None:
+    config = scene.client.config()
+    config["namespace"] = "nowhere"
+    await scene.receive(("evt_1", "sub_1"))
+
+    async def refused() -> bool:
+        async with scene.database.transaction() as session:
+            rows = await (await session.connection()).exec_driver_sql(
+                "select state = 'pending' and attempts > 0 from changes"
+            )
+            return rows.scalars().all() == [True]
+
+    async with scene.dispatching(client=Client(**config)):
+        await until(refused, "the start is refused")
+    async with scene.probing(), scene.dispatching(poll_seconds=0.5):
+        await scene.all_settled(1)
+
+
+async def test_a_lost_database_connection_is_made_again(
+    scene: Scene, postgres: PostgresServer
+) -> None:
+    name = urlsplit(scene.database.dsn).path
+    async with relay_to(str(postgres.folder)) as relay, scene.probing():
+        relayed = Database(f"postgresql://postgres@127.0.0.1:{relay.port}{name}")
+        # No slow look: only notifications over the new connection can wake it.
+        async with scene.dispatching(database=relayed, poll_seconds=NEVER):
+            await scene.receive(("evt_1", "sub_1"))
+            await scene.all_settled(1)
+            await relay.cut()
+            await scene.receive(("evt_2", "sub_1"))
+            await relay.start()
+            await scene.all_settled(2)
+            await scene.receive(("evt_3", "sub_1"))
+            await scene.all_settled(3)
+        await relayed.close()
+
+
+async def test_an_idle_dispatcher_asks_the_database_little(scene: Scene) -> None:
+    async def statements() -> int:
+        async with scene.database.transaction() as session:
+            rows = await (await session.connection()).exec_driver_sql(
+                "select xact_commit from pg_stat_database where datname = current_database()"
+            )
+            return int(rows.scalar_one())
+
+    async with scene.probing(), scene.dispatching(poll_seconds=0.5):
+        await scene.receive(("evt_1", "sub_1"))
+        await scene.all_settled(1)
+        before = await statements()
+        await asyncio.sleep(2)
+        # Four looks of a handful of transactions each; a busy loop would make thousands.
+        assert await statements() - before < 60

@@ -1,0 +1,88 @@
+"""A saga in place of the real one: it notes what it does and settles its change.
+
+How it behaves is told by the subscription's name: `…-linger` closes late, `…-hold` waits until
+`release`, `…-die` fails without settling, `…-wait` waits like for a person.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from sqlalchemy import text
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from persistence import changes
+from persistence.database import Database
+from workflows.names import AMENDMENT, NEWER_CHANGE, AmendmentInput
+
+_SOON = timedelta(seconds=30)
+
+
+@workflow.defn(name=AMENDMENT)
+class ProbeSaga:
+    def __init__(self) -> None:
+        self._newer = 0
+
+    @workflow.run
+    async def run(self, change: AmendmentInput) -> None:
+        await workflow.execute_activity("probe.work", change, start_to_close_timeout=_SOON)
+        if change.subscription_id.endswith("-die"):
+            raise ApplicationError("as told", non_retryable=True)
+        if change.subscription_id.endswith("-wait"):
+            await workflow.wait_condition(lambda: False)
+        if change.subscription_id.endswith("-linger"):
+            await workflow.sleep(0.3)
+
+    @workflow.signal(name=NEWER_CHANGE)
+    def newer_change(self) -> None:
+        self._newer += 1
+
+    @workflow.query
+    def newer(self) -> int:
+        return self._newer
+
+
+class Probe:
+    """What the sagas did: `order` of change ids per subscription, `most` open at one time."""
+
+    def __init__(self, database: Database) -> None:
+        self.order: dict[str, list[str]] = {}
+        self.most = 0
+        self.release = asyncio.Event()
+        self._database = database
+
+    @activity.defn(name="probe.work")
+    async def work(self, change: AmendmentInput) -> None:
+        self.order.setdefault(change.subscription_id, []).append(change.change_id)
+        async with self._database.transaction() as session:
+            count = await (await session.connection()).execute(
+                text("select count(*) from changes where state in ('starting', 'running')")
+            )
+            self.most = max(self.most, count.scalar_one())
+        _, _, behaviour = change.subscription_id.partition("-")
+        if behaviour == "hold":
+            await self.release.wait()
+        async with self._database.transaction() as session:
+            if behaviour == "wait":
+                await changes.waits(session, change.tenant, change.change_id, "waiting")
+            elif behaviour != "die":
+                await changes.settle(session, change.tenant, change.change_id, outcome="completed")
+
+
+@asynccontextmanager
+async def probing(client: Client, database: Database, task_queue: str) -> AsyncIterator[Probe]:
+    """A worker that runs the probe for as long as the block lasts."""
+    probe = Probe(database)
+    async with Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[ProbeSaga],
+        activities=[probe.work],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        yield probe
+        probe.release.set()

@@ -1,0 +1,46 @@
+"""A real Temporal dev server, tuned so that tests wait for nothing."""
+
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from workflows.names import SEARCH_ATTRIBUTES
+
+#: The server waits up to a second at each of these by default.
+TUNING = (
+    "history.transferProcessorMaxPollRPS=2000",
+    "history.timerProcessorMaxPollRPS=2000",
+    'history.timerProcessorMaxTimeShift="1ms"',
+    'history.workflowIdReuseMinimalInterval="0s"',
+    "matching.enableFairness=true",
+)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def temporal_server(*, port: int | None = None) -> AsyncIterator[WorkflowEnvironment]:
+    """With our search attributes; in memory; ended after the block."""
+    environment = await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        ip="127.0.0.1",
+        port=port,
+        search_attributes=SEARCH_ATTRIBUTES,
+        dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
+        dev_server_log_level="error",
+        dev_server_extra_args=[
+            argument for value in TUNING for argument in ("--dynamic-config-value", value)
+        ],
+    )
+    async with environment:
+        yield environment

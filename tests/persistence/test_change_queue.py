@@ -1,0 +1,197 @@
+"""Claims: the oldest of each subscription, live first, bounded, and never two for one."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from canonical_models.amendment import ChangeHint, ChangeKind
+from persistence import change_queue
+from persistence.change_queue import Claim
+from persistence.database import Database
+from persistence.inbox import Arrival
+from tests.harness.flow import states, write
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def hinted(
+    event_id: str,
+    subscription: str = "sub_1",
+    *,
+    kind: ChangeKind = ChangeKind.UPGRADE,
+    bulk: bool = False,
+    replays: int = 0,
+) -> tuple[Arrival, ChangeHint]:
+    hint = ChangeHint(
+        event_id=event_id,
+        subscription_id=subscription,
+        customer_id=None,
+        kind=kind,
+        occurred_at=NOW,
+        bulk=bulk,
+    )
+    return Arrival(1, "acme", "billing", event_id, "any", replays, NOW, b""), hint
+
+
+async def add(database: Database, pairs: Sequence[tuple[Arrival, ChangeHint]]) -> tuple[str, ...]:
+    async with database.transaction() as session:
+        return await change_queue.add(session, pairs)
+
+
+async def claim(database: Database, in_flight: int = 100, most: int = 100) -> tuple[Claim, ...]:
+    async with database.transaction() as session:
+        return await change_queue.claim(session, in_flight=in_flight, most=most)
+
+
+async def settle(database: Database, event_id: str) -> None:
+    await write(
+        database,
+        "update changes set state = 'settled', outcome = 'completed' where event_id = :event",
+        event=event_id,
+    )
+
+
+def events(claims: Sequence[Claim]) -> list[str]:
+    return [claim.event_id for claim in claims]
+
+
+async def test_the_oldest_of_each_subscription_while_none_is_open(database: Database) -> None:
+    await add(database, [hinted("a1", "a"), hinted("a2", "a"), hinted("b1", "b")])
+    assert events(await claim(database)) == ["a1", "b1"]
+    assert events(await claim(database)) == []
+    for state in ("running", "waiting"):
+        await write(database, "update changes set state = :s where event_id = 'a1'", s=state)
+        assert events(await claim(database)) == []
+    await settle(database, "a1")
+    assert events(await claim(database)) == ["a2"]
+
+
+async def test_live_changes_go_before_renewals_and_bulk(database: Database) -> None:
+    await add(
+        database,
+        [
+            hinted("bulk", "a", bulk=True),
+            hinted("renewal", "b", kind=ChangeKind.RENEWAL),
+            hinted("live", "c"),
+            hinted("behind bulk".replace(" ", "_"), "a"),
+        ],
+    )
+    assert events(await claim(database, most=1)) == ["live"]
+    assert events(await claim(database, most=1)) == ["renewal"]
+    # A live change does not overtake an older one of its own subscription.
+    assert events(await claim(database)) == ["bulk"]
+
+
+async def test_no_more_than_are_allowed_in_flight_and_waiting_ones_do_not_count(
+    database: Database,
+) -> None:
+    await add(database, [hinted(f"e{number}", f"s{number}") for number in range(6)])
+    assert events(await claim(database, in_flight=2)) == ["e0", "e1"]
+    assert events(await claim(database, in_flight=2)) == []
+    await write(database, "update changes set state = 'waiting' where event_id = 'e0'")
+    assert events(await claim(database, in_flight=2)) == ["e2"]
+    assert events(await claim(database, in_flight=1)) == []
+
+
+async def test_claims_of_one_moment_never_exceed_the_bound(database: Database) -> None:
+    await add(database, [hinted(f"e{number}", f"s{number % 20}") for number in range(60)])
+    claims = await asyncio.gather(*(claim(database, in_flight=7, most=3) for _ in range(8)))
+    claimed = [event for some in claims for event in events(some)]
+    assert len(claimed) == len(set(claimed)) == 7
+
+
+async def test_what_was_put_back_waits_its_turn_and_is_not_overtaken(database: Database) -> None:
+    await add(database, [hinted("a1", "a"), hinted("a2", "a")])
+    (first,) = await claim(database)
+    async with database.transaction() as session:
+        await change_queue.put_back(session, [first.change_id], blameless=False)
+    assert events(await claim(database)) == []
+    await write(database, "update changes set claimed_at = now() - interval '31 s'")
+    assert events(await claim(database)) == ["a1"]
+    async with database.transaction() as session:
+        await change_queue.put_back(session, [first.change_id], blameless=True)
+    assert events(await claim(database)) == ["a1"]
+
+
+async def test_a_settled_change_is_neither_put_back_nor_started(database: Database) -> None:
+    (made,) = await add(database, [hinted("a1")])
+    await claim(database)
+    await settle(database, "a1")
+    async with database.transaction() as session:
+        await change_queue.put_back(session, [made], blameless=True)
+        await change_queue.started(session, made, "run")
+    assert await states(database) == {"a1": "completed"}
+
+
+async def test_claims_that_nobody_renews_are_taken_over(database: Database) -> None:
+    await add(database, [hinted("a1", "a"), hinted("b1", "b"), hinted("c1", "c")])
+    mine, renewed, dead = await claim(database)
+    await write(database, "update changes set claimed_at = now() - interval '10 s'")
+    async with database.transaction() as session:
+        await change_queue.renew(session, [renewed.change_id])
+    lease = timedelta(seconds=5)
+    async with database.transaction() as session:
+        again = await change_queue.reclaim(session, lease=lease, mine=[mine.change_id])
+        none = await change_queue.reclaim(session, lease=lease, mine=[mine.change_id])
+    assert (again, none) == ((dead,), ())
+
+
+async def test_an_event_makes_one_change_whatever_comes_twice(database: Database) -> None:
+    first = await add(database, [hinted("a1"), hinted("a1")])
+    assert first[0] == first[1]
+    assert await add(database, [hinted("a1")]) == first[:1]
+    assert await states(database) == {"a1": "pending"}
+
+
+async def test_a_replay_makes_a_new_change_once_all_others_have_settled(
+    database: Database,
+) -> None:
+    (made,) = await add(database, [hinted("a1")])
+    assert await add(database, [hinted("a1", replays=1)]) == (made,)
+    await settle(database, "a1")
+    (again,) = await add(database, [hinted("a1", replays=2)])
+    assert again != made
+    assert await add(database, [hinted("a1", replays=3)]) == (again,)
+    await settle(database, "a1#r2")
+    await add(database, [hinted("a1", replays=4)])
+    assert await states(database) == {"a1": "completed", "a1#r2": "completed", "a1#r4": "pending"}
+
+
+@given(
+    moves=st.lists(
+        st.tuples(st.sampled_from(["add", "claim", "settle", "wait", "back"]), st.integers(0, 4)),
+        max_size=30,
+    )
+)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+async def test_changes_of_a_subscription_settle_in_the_order_of_arrival(
+    database: Database, moves: list[tuple[str, int]]
+) -> None:
+    await write(database, "truncate changes")
+    made = 0
+    done: dict[str, list[str]] = {}
+    open_: list[Claim] = []
+    for move, number in [*moves, *[("claim", 0), ("settle", 0)] * (len(moves) * 2)]:
+        if move == "add":
+            made += 1
+            await add(database, [hinted(f"e{made:03}", f"s{number}")])
+        elif move == "claim":
+            open_ += await claim(database, in_flight=3, most=number + 1)
+            assert len({each.subscription_id for each in open_}) == len(open_)
+        elif open_:
+            chosen = open_.pop(number % len(open_))
+            async with database.transaction() as session:
+                if move == "back":
+                    await change_queue.put_back(session, [chosen.change_id], blameless=True)
+            if move == "settle":
+                await settle(database, chosen.event_id)
+                done.setdefault(chosen.subscription_id, []).append(chosen.event_id)
+            elif move == "wait":
+                open_.append(chosen)
+    assert all(order == sorted(order) for order in done.values())
+    assert sum(map(len, done.values())) == made

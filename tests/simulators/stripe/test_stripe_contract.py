@@ -1,0 +1,255 @@
+"""Both directions against Stripe's own types: what the SDK may send, and what it must get."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import stripe
+from stripe import params as sdk_params
+from stripe.params import test_helpers as clock_params
+
+from simulators.stripe.app import ROUTES
+from simulators.stripe.forms import nest, parse_pairs
+from tests.simulators.stripe.stripe_sdk_schemas import Schemas, coerce
+from tests.simulators.stripe.stripe_sim import Child, Json, make_shop, make_timeline
+
+START = 1_793_491_200  # 1 Nov 2026
+
+REQUESTS: dict[tuple[str, str], Any] = {
+    ("POST", "/v1/customers"): sdk_params.CustomerCreateParams,
+    ("POST", "/v1/customers/{id}"): sdk_params.CustomerUpdateParams,
+    ("GET", "/v1/customers"): sdk_params.CustomerListParams,
+    ("POST", "/v1/products"): sdk_params.ProductCreateParams,
+    ("POST", "/v1/products/{id}"): sdk_params.ProductUpdateParams,
+    ("POST", "/v1/prices"): sdk_params.PriceCreateParams,
+    ("POST", "/v1/prices/{id}"): sdk_params.PriceUpdateParams,
+    ("POST", "/v1/tax_rates"): sdk_params.TaxRateCreateParams,
+    ("POST", "/v1/subscriptions"): sdk_params.SubscriptionCreateParams,
+    ("POST", "/v1/subscriptions/{id}"): sdk_params.SubscriptionUpdateParams,
+    ("DELETE", "/v1/subscriptions/{id}"): sdk_params.SubscriptionCancelParams,
+    ("GET", "/v1/subscriptions"): sdk_params.SubscriptionListParams,
+    ("POST", "/v1/subscription_items"): sdk_params.SubscriptionItemCreateParams,
+    ("POST", "/v1/subscription_items/{id}"): sdk_params.SubscriptionItemUpdateParams,
+    ("DELETE", "/v1/subscription_items/{id}"): sdk_params.SubscriptionItemDeleteParams,
+    ("POST", "/v1/invoiceitems"): sdk_params.InvoiceItemCreateParams,
+    ("GET", "/v1/invoiceitems"): sdk_params.InvoiceItemListParams,
+    ("POST", "/v1/invoices"): sdk_params.InvoiceCreateParams,
+    ("POST", "/v1/invoices/{id}"): sdk_params.InvoiceUpdateParams,
+    ("GET", "/v1/invoices"): sdk_params.InvoiceListParams,
+    ("POST", "/v1/invoices/create_preview"): sdk_params.InvoiceCreatePreviewParams,
+    ("POST", "/v1/invoices/{id}/finalize"): sdk_params.InvoiceFinalizeInvoiceParams,
+    ("POST", "/v1/invoices/{id}/pay"): sdk_params.InvoicePayParams,
+    ("POST", "/v1/credit_notes"): sdk_params.CreditNoteCreateParams,
+    ("POST", "/v1/credit_notes/{id}/void"): sdk_params.CreditNoteVoidCreditNoteParams,
+    ("GET", "/v1/credit_notes/preview"): sdk_params.CreditNotePreviewParams,
+    ("GET", "/v1/events"): sdk_params.EventListParams,
+    ("POST", "/v1/webhook_endpoints"): sdk_params.WebhookEndpointCreateParams,
+    ("POST", "/v1/webhook_endpoints/{id}"): sdk_params.WebhookEndpointUpdateParams,
+    ("POST", "/v1/test_helpers/test_clocks"): clock_params.TestClockCreateParams,
+    ("POST", "/v1/test_helpers/test_clocks/{id}/advance"): clock_params.TestClockAdvanceParams,
+}
+ANSWERS: dict[str, Any] = {
+    "customer": stripe.Customer,
+    "product": stripe.Product,
+    "price": stripe.Price,
+    "tax_rate": stripe.TaxRate,
+    "subscription": stripe.Subscription,
+    "subscription_item": stripe.SubscriptionItem,
+    "invoice": stripe.Invoice,
+    "line_item": stripe.InvoiceLineItem,
+    "invoiceitem": stripe.InvoiceItem,
+    "credit_note": stripe.CreditNote,
+    "credit_note_line_item": stripe.CreditNoteLineItem,
+    "event": stripe.Event,
+    "webhook_endpoint": stripe.WebhookEndpoint,
+    "test_helpers.test_clock": stripe.test_helpers.TestClock,
+}
+
+
+class Recorder(stripe.RequestsClient):
+    """The SDK's HTTP client, keeping each exchange."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, str, str, Json]] = []
+
+    def request(self, *args: Any, **more: Any) -> Any:
+        body, status, answer_headers = super().request(*args, **more)
+        method, url, _headers, post_data = args
+        path, _, query = re.sub(r"^http://[^/]+", "", url).partition("?")
+        self.seen.append((method.upper(), path, post_data or query, json.loads(body)))
+        return body, status, answer_headers
+
+
+def everything(api: stripe.StripeClient) -> None:
+    """One life of a subscription that touches every operation with most of its parameters."""
+    shop = make_shop(api)
+    time = make_timeline(api, START)
+    api.v1.customers.update(
+        time.customer,
+        {"metadata": {"crm": "7"}, "address": {"country": "DE", "line1": "Ring 1"}},
+    )
+    rate = api.v1.tax_rates.create(
+        {"display_name": "VAT", "percentage": 19, "inclusive": False, "country": "DE"}
+    )
+    hook = api.v1.webhook_endpoints.create(
+        {"url": "http://127.0.0.1:9/hook", "enabled_events": ["charge.refunded"]}
+    )
+    api.v1.webhook_endpoints.update(hook.id, {"description": "none", "disabled": True})
+    subscription = api.v1.subscriptions.create(
+        {
+            "customer": time.customer,
+            "items": [{"price": shop.basic, "quantity": 3, "metadata": {"seat": "a"}}],
+            "default_tax_rates": [rate.id],
+            "collection_method": "send_invoice",
+            "days_until_due": 14,
+            "metadata": {"order": "1"},
+        }
+    )
+    time.advance(START + 10 * 86_400)
+    item = subscription["items"].data[0].id
+    api.v1.invoices.create_preview(
+        {
+            "subscription": subscription.id,
+            "subscription_details": {
+                "items": [{"id": item, "price": shop.pro, "quantity": 4}],
+                "proration_behavior": "always_invoice",
+            },
+        }
+    )
+    api.v1.subscriptions.update(
+        subscription.id,
+        {"items": [{"id": item, "price": shop.pro}], "proration_behavior": "always_invoice"},
+    )
+    api.v1.subscription_items.update(item, {"quantity": 5})
+    api.v1.subscriptions.update(
+        subscription.id, {"cancel_at_period_end": True, "pause_collection": {"behavior": "void"}}
+    )
+    api.v1.subscriptions.update(
+        subscription.id, {"cancel_at_period_end": False, "pause_collection": ""}
+    )
+    api.v1.invoice_items.create(
+        {"customer": time.customer, "amount": 700, "currency": "eur", "description": "Set-up"}
+    )
+    api.v1.invoice_items.list({"customer": time.customer, "pending": True})
+    api.v1.subscriptions.cancel(subscription.id, {"prorate": True, "invoice_now": True})
+    api.v1.subscriptions.list({"customer": time.customer, "status": "all"})
+    opened = api.v1.invoices.list({"subscription": subscription.id, "status": "open"}).data
+    line = opened[-1].lines.data[0].id
+    note = api.v1.credit_notes.create(
+        {
+            "invoice": opened[-1].id,
+            "lines": [
+                {"type": "invoice_line_item", "invoice_line_item": line, "quantity": 1},
+            ],
+            "reason": "order_change",
+            "metadata": {"case": "1"},
+        }
+    )
+    api.v1.credit_notes.void_credit_note(note.id)
+    api.v1.invoices.pay(opened[-1].id, {"paid_out_of_band": True})
+    manual = api.v1.invoices.create(
+        {"customer": time.customer, "auto_advance": False, "description": "By hand"}
+    )
+    api.v1.invoices.update(manual.id, {"metadata": {"note": "x"}})
+    api.v1.invoices.finalize_invoice(manual.id, {"auto_advance": False})
+    api.v1.events.list({"types": ["invoice.paid"], "created": {"gte": START}})
+    api.v1.events.list({"limit": 100})
+
+
+@pytest.fixture(scope="module")
+def exchanges(sim: Child) -> list[tuple[str, str, str, Json]]:
+    recorder = Recorder()
+    everything(
+        stripe.StripeClient("sk_test_x", base_addresses={"api": sim.url}, http_client=recorder)
+    )
+    return recorder.seen
+
+
+def template(method: str, path: str) -> str:
+    """The route of a request; Starlette takes the first that matches, so do we."""
+    for known, pattern, _ in ROUTES:
+        if known == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
+            return pattern
+    raise AssertionError(f"no route for {method} {path}")
+
+
+def test_accepted_requests_are_what_stripe_takes(
+    exchanges: list[tuple[str, str, str, Json]],
+) -> None:
+    checked = set()
+    for method, path, form, _ in exchanges:
+        key = (method, template(method, path))
+        kind = REQUESTS.get(key)
+        if kind is None:
+            assert not form, f"{key} sent parameters and has no schema here"
+            continue
+        schemas = Schemas()
+        schema = schemas.of(kind)
+        sent = coerce(nest(parse_pairs(form)), schema, schemas.definitions)
+        jsonschema.Draft202012Validator(schema).validate(sent)
+        checked.add(key)
+    assert len(checked) >= 20
+
+
+def test_answers_have_the_shape_of_the_sdks_resources(
+    exchanges: list[tuple[str, str, str, Json]],
+) -> None:
+    validators = {}
+    for name, kind in ANSWERS.items():
+        validators[name] = jsonschema.Draft202012Validator(Schemas().of(kind))
+    seen = set()
+    for method, path, _, answer in exchanges:
+        for obj in answer.get("data", [answer]):
+            if obj.get("deleted"):
+                continue
+            errors = [e.message[:200] for e in validators[obj["object"]].iter_errors(obj)]
+            assert not errors, f"{method} {path}: {errors[:5]}"
+            seen.add(obj["object"])
+            if obj["object"] == "event":
+                inner = obj["data"]["object"]
+                assert validators[inner["object"]].is_valid(inner), obj["type"]
+    assert seen >= {"subscription", "invoice", "invoiceitem", "credit_note", "event"}
+
+
+def test_every_event_type_is_one_of_stripes(exchanges: list[tuple[str, str, str, Json]]) -> None:
+    known = Schemas().of(stripe.Event)["$defs"]["stripe._event.Event"]["properties"]["type"]
+    types = {
+        obj["type"]
+        for *_, answer in exchanges
+        for obj in answer.get("data", [])
+        if obj["object"] == "event"
+    }
+    assert len(types) > 10
+    assert types <= set(known["enum"])
+
+
+def contracts() -> Path:
+    default = Path(__file__).parents[3] / ".." / "shared" / "contracts"
+    return Path(os.environ.get("TRUEUP_CONTRACTS", default)) / "stripe-subset-noprose.json"
+
+
+@pytest.mark.skipif(not contracts().exists(), reason="Stripe's OpenAPI subset is not here")
+def test_paths_of_the_published_contract_are_served() -> None:
+    # Only search is missing: it is eventually consistent at Stripe, and nothing of ours uses it.
+    served = {(m.lower(), re.sub(r"\{\w+\}", "{}", p)) for m, p, _ in ROUTES}
+    paths: Json = json.loads(contracts().read_text())["paths"]
+    wanted = {
+        (method, re.sub(r"\{\w+\}", "{}", path))
+        for path, operations in paths.items()
+        for method in operations
+    }
+    assert wanted - served == {("get", "/v1/customers/search")}
+
+
+def test_a_parameter_stripe_does_not_know_is_refused(api: stripe.StripeClient) -> None:
+    send: Callable[..., Any] = api.v1.customers.create
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        send({"name": "Ada", "nickname": "A"})
+    assert refused.value.code == "parameter_unknown"
+    assert refused.value.param == "nickname"

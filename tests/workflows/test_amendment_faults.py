@@ -1,0 +1,124 @@
+"""Every call of an amendment fails in every way: afterwards all systems agree, or none changed."""
+
+import pytest
+from temporalio.client import WorkflowFailureError
+
+from canonical_models.exceptions import Action
+from canonical_models.failures import RejectionCode, TransientFailure
+from tests.harness.sagas import Sagas
+from tests.harness.systems import Planned, lost, refused
+from tests.workflows.test_amendment_saga import agreed_on_starter
+
+#: The calls of an upgrade in the order of the saga, each with how often it was made before.
+CALLS = [
+    ("billing.snapshot", 0),
+    ("erp.check", 0),
+    ("support.organization", 0),
+    ("erp.post", 0),
+    ("support.publish", 0),
+    ("erp.read", 0),
+    ("support.organization", 1),
+    ("billing.record_sync", 0),
+]
+WRITES = [call for call in CALLS if call[0] in ("erp.post", "support.publish")]
+WRITES.append(("billing.record_sync", 0))
+
+
+def script(sagas: Sagas, call: tuple[str, int], fault: Planned) -> None:
+    """Let the (n+1)th call of this name from now on fail once."""
+    name, before = call
+    seen = 0
+
+    def arm(called: str) -> None:
+        nonlocal seen
+        if called != name:
+            return
+        if seen == before:
+            sagas.systems.script.faults[name] = [fault]
+            sagas.systems.script.on_call = None
+        seen += 1
+
+    sagas.systems.script.on_call = arm
+
+
+async def agreement(sagas: Sagas, change_id: str) -> None:
+    """What an undisturbed upgrade leaves behind, and nothing more."""
+    assert (await sagas.change(change_id)).outcome == "completed"
+    assert [d.net.minor for d in sagas.systems.erp.documents] == [5000, 7500]
+    assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5), ("sso", 1)}
+    assert sagas.systems.support.shown["cus_1"].tier == "premium"
+    assert sagas.systems.billing.marks["sub_1"].state == "synchronised"
+
+
+async def untouched(sagas: Sagas, change_id: str) -> None:
+    """As before the upgrade; what was posted has been reversed."""
+    change = await sagas.change(change_id)
+    assert change.state == "settled"
+    assert change.outcome in ("compensated", "cancelled")
+    assert sagas.systems.erp.balance == 5000
+    assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5)}
+    assert sagas.systems.support.shown["cus_1"].tier == "standard"
+    assert {
+        effect.state
+        for step, effect in (await sagas.effects(change_id)).items()
+        if not step.startswith("billing.")
+    } <= {"compensated"}
+
+
+@pytest.mark.parametrize("call", WRITES, ids=str)
+@pytest.mark.parametrize("happened", [True, False], ids=["happened", "never happened"])
+async def test_a_lost_answer_is_found_out_and_done_once(
+    sagas: Sagas, call: tuple[str, int], happened: bool
+) -> None:
+    await agreed_on_starter(sagas)
+    script(sagas, call, lost(call[0].split(".")[0], happened=happened))
+
+    await sagas.finish("chg_1")
+
+    await agreement(sagas, "chg_1")
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+async def test_a_passing_fault_is_retried(sagas: Sagas, call: tuple[str, int]) -> None:
+    await agreed_on_starter(sagas)
+    away = Planned(lambda: TransientFailure("scripted", system="erp", retry_after=0.01))
+    script(sagas, call, away)
+
+    await sagas.finish("chg_1")
+
+    await agreement(sagas, "chg_1")
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+@pytest.mark.parametrize("action", [Action.RETRY, Action.ABORT])
+async def test_a_refusal_waits_for_a_person_who_retries_or_aborts(
+    sagas: Sagas, call: tuple[str, int], action: Action
+) -> None:
+    await agreed_on_starter(sagas)
+    script(sagas, call, refused(RejectionCode.DOCUMENT_REFUSED))
+    handle = await sagas.start("chg_1")
+    waiting = await sagas.exception("chg_1")
+
+    await sagas.resolve(handle, waiting.exception_id, action)
+    await handle.result()
+
+    if action is Action.RETRY:
+        await agreement(sagas, "chg_1")
+    else:
+        await untouched(sagas, "chg_1")
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+async def test_cancelling_at_any_moment_leaves_all_or_nothing(
+    sagas: Sagas, call: tuple[str, int]
+) -> None:
+    await agreed_on_starter(sagas)
+    script(sagas, call, refused(RejectionCode.DOCUMENT_REFUSED))
+    handle = await sagas.start("chg_1")
+    await sagas.exception("chg_1")
+
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+
+    await untouched(sagas, "chg_1")

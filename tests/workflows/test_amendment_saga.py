@@ -1,0 +1,274 @@
+"""The amendment saga from start to settlement, and what people can do while it waits."""
+
+import asyncio
+
+import pytest
+from temporalio.client import (
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import SearchAttributeKey
+
+from canonical_models.amendment import ChangeKind
+from canonical_models.commerce import SubscriptionStatus
+from canonical_models.exceptions import Action, Resolution
+from canonical_models.failures import RejectionCode
+from persistence import exceptions
+from tests.harness.sagas import Handle, Sagas
+from tests.harness.subscriptions import ITEMS, item, line, snapshot, subscription
+from tests.harness.systems import lost, refused
+from workflows.names import DECIDE, ERP_DOCUMENT, EXCEPTION, STAGE, STANDING, Standing
+
+STARTER = snapshot(subscription(item("starter", 5, 1000)), line("il_1", 5000, "starter"))
+PRO = snapshot(
+    subscription(item("pro", 5)),
+    line("il_1", 5000, "starter"),
+    line("ii_1", -2500, "starter"),
+    line("ii_2", 10000),
+)
+
+
+async def attribute(handle: Handle, key: SearchAttributeKey[str]) -> str | None:
+    return (await handle.describe()).typed_search_attributes.get(key)
+
+
+async def agreed_on_starter(sagas: Sagas) -> None:
+    sagas.systems.billing.snapshots["sub_1"] = STARTER
+    assert (await sagas.finish("chg_0")).outcome == "completed"
+    sagas.systems.billing.snapshots["sub_1"] = PRO
+
+
+async def test_an_upgrade_reaches_every_system_once(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+
+    handle = await sagas.start("chg_1")
+    settled = await handle.result()
+
+    change = await sagas.change("chg_1")
+    assert settled.outcome == change.outcome == "completed"
+    assert change.kind is ChangeKind.UPGRADE
+    assert [d.net.minor for d in sagas.systems.erp.documents] == [5000, 7500]
+    assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5), ("sso", 1)}
+    assert sagas.systems.support.shown["cus_1"].tier == "premium"
+    assert sagas.systems.billing.marks["sub_1"].erp_document == "INV-2"
+    assert {e.state for e in (await sagas.effects("chg_1")).values()} == {"confirmed"}
+    assert await attribute(handle, ERP_DOCUMENT) == "INV-2"
+    assert await attribute(handle, STAGE) == "completed"
+
+
+async def test_a_change_that_all_agree_on_is_settled_without_an_effect(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    await sagas.finish("chg_1")
+
+    settled = await sagas.finish("chg_2")
+
+    assert settled.outcome == "no_change"
+    assert (await sagas.change("chg_2")).outcome == "no_change"
+    assert await sagas.effects("chg_2") == {}
+
+
+async def test_starting_a_settled_change_again_does_nothing(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    await sagas.finish("chg_1")
+    before = list(sagas.systems.script.calls)
+
+    handle = await sagas.client.start_workflow(
+        "amendment",
+        {"tenant": "acme", "change_id": "chg_1", "subscription_id": "sub_1", "hint": "other"},
+        id=f"again-{sagas.task_queue}",
+        task_queue=sagas.task_queue,
+    )
+    await handle.result()
+
+    assert sagas.systems.script.calls == before
+
+
+async def test_an_unmapped_item_waits_is_corrected_and_goes_on_in_the_same_run(
+    sagas: Sagas,
+) -> None:
+    unknown = snapshot(
+        subscription(item("new", 1, key="si_9"), subscription_id="sub_2"),
+        line("ii_9", 700, "new"),
+    )
+    sagas.systems.billing.snapshots["sub_2"] = unknown
+    handle = await sagas.start("chg_9", "sub_2")
+    waiting = await sagas.exception("chg_9")
+    standing = await handle.query(STANDING, result_type=Standing)
+
+    assert (waiting.code, waiting.subject, waiting.owner) == ("item_unmapped", "new", "finance")
+    assert (await sagas.change("chg_9")).state == "waiting"
+    assert standing.exception_id == waiting.exception_id
+    assert await attribute(handle, EXCEPTION) == "item_unmapped"
+
+    mended = ITEMS["pro"].model_copy(update={"item": "new"})
+    await sagas.resolve(handle, waiting.exception_id, Action.CORRECT, mended)
+    settled = await handle.result()
+
+    assert settled.outcome == "completed"
+    assert [d.net.minor for d in sagas.systems.erp.documents] == [700]
+    assert await attribute(handle, EXCEPTION) is None
+    async with sagas.database.transaction() as session:
+        (closed,) = await exceptions.page(session, "acme", state=None, change_id="chg_9")
+    assert (closed.resolution, closed.resolved_by) == ("correct", "tester")
+
+
+async def test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    held = await sagas.grants()
+    script = sagas.systems.script
+    script.faults["support.publish"] = [refused(RejectionCode.SUPPORT_REFUSED, "support")]
+    handle = await sagas.start("chg_1")
+    waiting = await sagas.exception("chg_1")
+
+    assert waiting.owner == "support"
+    assert waiting.at_risk is not None
+    assert waiting.at_risk.minor == 7500
+
+    await sagas.resolve(handle, waiting.exception_id, Action.ABORT)
+    settled = await handle.result()
+
+    assert settled.outcome == "compensated"
+    assert [d.net.minor for d in sagas.systems.erp.documents] == [5000, 7500, -7500]
+    assert sagas.systems.erp.documents[-1].reverses == sagas.systems.erp.documents[1].document_id
+    assert await sagas.grants() == held
+    assert sagas.systems.support.shown["cus_1"].tier == "standard"
+    assert {e.state for s, e in (await sagas.effects("chg_1")).items() if "mark" not in s} == {
+        "compensated"
+    }
+
+
+async def test_what_was_undone_is_posted_by_the_next_change(sagas: Sagas) -> None:
+    await test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas)
+
+    assert (await sagas.finish("chg_2")).outcome == "completed"
+    assert sagas.systems.erp.balance == 5000 + 7500
+
+
+async def test_cancelling_a_waiting_saga_undoes_and_closes_its_exception(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    script = sagas.systems.script
+    script.faults["support.publish"] = [refused(RejectionCode.SUPPORT_REFUSED, "support")]
+    handle = await sagas.start("chg_1")
+    waiting = await sagas.exception("chg_1")
+
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+
+    assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
+    assert sagas.systems.erp.balance == 5000
+    change = await sagas.change("chg_1")
+    assert (change.state, change.outcome) == ("settled", "compensated")
+    async with sagas.database.transaction() as session:
+        closed = await exceptions.get(session, "acme", waiting.exception_id)
+    assert closed is not None
+    assert closed.resolution == "cancelled"
+
+
+async def test_an_undo_that_fails_becomes_an_exception_and_ends_when_mended(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    script = sagas.systems.script
+    script.faults["support.publish"] = [refused(RejectionCode.SUPPORT_REFUSED, "support")]
+    script.faults["erp.reverse"] = [refused(RejectionCode.PERIOD_CLOSED)]
+    handle = await sagas.start("chg_1")
+    waiting = await sagas.exception("chg_1")
+    await sagas.resolve(handle, waiting.exception_id, Action.ABORT)
+
+    undoing = await sagas.exception("chg_1", step="undo of ERP document")
+    await sagas.resolve(handle, undoing.exception_id, Action.RETRY)
+
+    assert (await handle.result()).outcome == "compensated"
+    assert sagas.systems.erp.balance == 5000
+
+
+async def test_decisions_that_do_not_fit_are_refused_and_change_nothing(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    script = sagas.systems.script
+    script.faults["erp.check"] = [refused(RejectionCode.PERIOD_CLOSED)]
+    handle = await sagas.start("chg_1")
+    waiting = await sagas.exception("chg_1")
+
+    with pytest.raises(WorkflowUpdateFailedError) as unknown:
+        await sagas.resolve(handle, "exc_other", Action.RETRY)
+    with pytest.raises(WorkflowUpdateFailedError) as empty:
+        await sagas.resolve(handle, waiting.exception_id, Action.CORRECT)
+
+    assert "exc_other is not open" in str(unknown.value.cause)
+    assert "needs the account or the item" in str(empty.value.cause)
+    await handle.signal(
+        DECIDE,
+        Resolution(exception_id=waiting.exception_id, action=Action.RETRY, by="web ui"),
+    )
+    assert (await handle.result()).outcome == "completed"
+
+
+async def test_an_outcome_that_differs_from_the_plan_is_shown_with_both_sides(
+    sagas: Sagas,
+) -> None:
+    await agreed_on_starter(sagas)
+    script, support = sagas.systems.script, sagas.systems.support
+
+    def meddle(name: str) -> None:
+        if name == "erp.read":
+            support.shown["cus_1"] = support.shown["cus_1"].model_copy(update={"tier": "standard"})
+            script.on_call = None
+
+    script.on_call = meddle
+    handle = await sagas.start("chg_1")
+    waiting = await sagas.exception("chg_1")
+
+    assert waiting.code == "outcome_mismatch"
+    assert '"tier":"premium"' in waiting.message
+    assert '"tier":"standard"' in waiting.message
+
+    support.shown["cus_1"] = support.shown["cus_1"].model_copy(update={"tier": "premium"})
+    await sagas.resolve(handle, waiting.exception_id, Action.RETRY)
+    assert (await handle.result()).outcome == "completed"
+
+
+async def test_cancellation_now_credits_and_takes_access(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    gone = subscription(item("starter", 5, 1000), status=SubscriptionStatus.CANCELLED)
+    sagas.systems.billing.snapshots["sub_1"] = snapshot(
+        gone, line("il_1", 5000, "starter"), line("ii_1", -2500, "starter")
+    )
+
+    settled = await sagas.finish("chg_1")
+
+    assert settled.outcome == "completed"
+    assert (await sagas.change("chg_1")).kind is ChangeKind.CANCELLATION
+    assert sagas.systems.erp.documents[-1].net.minor == -2500
+    assert await sagas.grants() == ()
+    assert sagas.systems.support.shown["cus_1"].tier is None
+
+
+async def test_two_subscriptions_of_a_customer_share_the_better_support(sagas: Sagas) -> None:
+    script, billing = sagas.systems.script, sagas.systems.billing
+    script.seconds = 0.02
+    billing.snapshots["sub_1"] = STARTER
+    billing.snapshots["sub_2"] = snapshot(
+        subscription(item("pro", 1, key="si_2"), subscription_id="sub_2"), line("il_2", 4000)
+    )
+
+    await asyncio.gather(sagas.finish("chg_1", "sub_1"), sagas.finish("chg_2", "sub_2"))
+    assert sagas.systems.support.shown["cus_1"].tier == "premium"
+
+    billing.snapshots["sub_2"] = snapshot(
+        subscription(
+            item("pro", 1, key="si_2"),
+            subscription_id="sub_2",
+            status=SubscriptionStatus.CANCELLED,
+        ),
+        line("il_2", 4000),
+    )
+    await sagas.finish("chg_3", "sub_2")
+    assert sagas.systems.support.shown["cus_1"].tier == "standard"
+
+
+async def test_a_retry_after_an_answer_was_lost_keeps_the_plan(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    sagas.systems.script.faults["erp.post"] = [lost(happened=True)]
+
+    assert (await sagas.finish("chg_1")).outcome == "completed"
+    assert [d.net.minor for d in sagas.systems.erp.documents] == [5000, 7500]

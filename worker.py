@@ -1,0 +1,125 @@
+"""Composition root of the worker: settings -> connectors -> activities -> Temporal worker.
+
+It also runs the dispatcher, so one process carries a change from the inbox to every system.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import structlog
+from dispatch.dispatcher import Dispatcher
+from prometheus_client import start_http_server
+from runtime.temporal import connect
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.amendment import Amendment
+from activities.exceptions import ExceptionQueue
+from activities.interceptor import Heartbeats
+from activities.tenants import Tenant
+from connectors import registry
+from connectors.ports import WebhookTranslator
+from persistence.database import Database
+from runtime.metrics import observe_vendor
+from runtime.settings import Settings
+from workflows.amendment import AmendmentSaga
+
+log = structlog.get_logger()
+
+#: Imported once for all sagas instead of once for each: they are pure, and a sandbox that loads
+#: them anew costs several times the CPU of the saga itself.
+PASSED_THROUGH = ("pydantic", "pydantic_core", "canonical_models", "activities.contracts")
+
+
+def tenants(settings: Settings) -> dict[str, Tenant]:
+    """Every configured tenant with its adapters. Raises UnknownVendor or SettingsError."""
+    return {
+        name: Tenant(
+            name=name,
+            billing=registry.billing(settings.connection(name, given.billing), observe_vendor),
+            erp=registry.erp(settings.connection(name, given.erp), observe_vendor),
+            support=registry.support(settings.connection(name, given.support), observe_vendor),
+            tiers=given.policy.tiers,
+            exception_hours=given.policy.exception_hours,
+        )
+        for name, given in settings.tenants.items()
+    }
+
+
+def translators(settings: Settings) -> dict[tuple[str, str], WebhookTranslator]:
+    """How the webhooks of each (tenant, connection) are understood."""
+    return {
+        (tenant, name): translator
+        for tenant, given in settings.tenants.items()
+        for name in given.connections
+        if (translator := registry.webhooks(settings.connection(tenant, name))) is not None
+    }
+
+
+def make_worker(
+    client: Client, task_queue: str, database: Database, known: dict[str, Tenant]
+) -> Worker:
+    """The Temporal worker of all sagas; also what tests and benchmarks run."""
+    amendment, queue = Amendment(database, known), ExceptionQueue(database, known)
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[AmendmentSaga],
+        activities=[
+            amendment.prepare,
+            amendment.post_document,
+            amendment.reverse_document,
+            amendment.apply_grants,
+            amendment.restore_grants,
+            amendment.publish_support,
+            amendment.restore_support,
+            amendment.settle,
+            amendment.settle_undone,
+            queue.open,
+            queue.resume,
+            queue.escalate,
+        ],
+        interceptors=[Heartbeats()],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+        ),
+        workflow_task_executor=ThreadPoolExecutor(8, thread_name_prefix="saga"),
+        max_cached_workflows=500,
+        max_concurrent_activities=64,
+        max_concurrent_local_activities=64,
+        # A saga whose worker died is taken up by another after this long.
+        sticky_queue_schedule_to_start_timeout=timedelta(milliseconds=500),
+        # A write that is under way when the worker is told to stop gets its answer.
+        graceful_shutdown_timeout=timedelta(seconds=30),
+    )
+
+
+async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
+    """Work until cancelled; `ready` is called once tasks are polled for."""
+    async with AsyncExitStack() as stack:
+        database = Database(settings.dsn, pool_size=settings.database.pool_size)
+        stack.push_async_callback(database.close)
+        known = tenants(settings)
+        for tenant in known.values():
+            for system in (tenant.billing, tenant.erp, tenant.support):
+                stack.push_async_callback(system.close)
+        if settings.worker.metrics_port is not None:
+            server, _ = start_http_server(settings.worker.metrics_port, addr="127.0.0.1")
+            stack.callback(server.shutdown)
+        client = await connect(settings.temporal, folder=settings.folder)
+        dispatcher = Dispatcher(
+            settings.dispatch,
+            dsn=settings.dsn,
+            client=client,
+            translators=translators(settings),
+            task_queue=settings.temporal.task_queue,
+        )
+        worker = make_worker(client, settings.temporal.task_queue, database, known)
+        async with worker, asyncio.TaskGroup() as group:
+            group.create_task(dispatcher.run())
+            log.info("worker ready", tenants=sorted(known), queue=settings.temporal.task_queue)
+            ready()

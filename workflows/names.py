@@ -1,0 +1,61 @@
+"""The names by which sagas are started, found and spoken to; shared with dispatch, API and CLI.
+
+No personal data here: ids and search attributes are not encrypted.
+"""
+
+from temporalio.common import SearchAttributeKey
+
+from canonical_models.amendment import ChangeKind
+from canonical_models.base import Canonical, Identifier
+
+AMENDMENT = "amendment"
+
+#: Update: a person's decision on the open exception; answers when the saga has taken it.
+RESOLVE = "resolve"
+#: Signal: the same decision, for those who only have signals.
+DECIDE = "decide"
+#: Signal: a newer change of this subscription waits behind this saga.
+NEWER_CHANGE = "newer_change"
+#: Query: where the saga stands, in words and as data.
+STANDING = "standing"
+
+TENANT = SearchAttributeKey.for_keyword("TrueupTenant")
+SUBSCRIPTION = SearchAttributeKey.for_keyword("TrueupSubscription")
+CUSTOMER = SearchAttributeKey.for_keyword("TrueupCustomer")
+CHANGE = SearchAttributeKey.for_keyword("TrueupChange")
+CHANGE_KIND = SearchAttributeKey.for_keyword("TrueupChangeKind")
+STAGE = SearchAttributeKey.for_keyword("TrueupStage")
+EXCEPTION = SearchAttributeKey.for_keyword("TrueupException")
+ERP_DOCUMENT = SearchAttributeKey.for_keyword("TrueupErpDocument")
+
+SEARCH_ATTRIBUTES = (
+    TENANT,
+    SUBSCRIPTION,
+    CUSTOMER,
+    CHANGE,
+    CHANGE_KIND,
+    STAGE,
+    EXCEPTION,
+    ERP_DOCUMENT,
+)
+
+
+class AmendmentInput(Canonical):
+    """One change of one subscription."""
+
+    tenant: str
+    change_id: Identifier
+    subscription_id: Identifier
+    hint: ChangeKind
+
+
+class Standing(Canonical):
+    stage: str
+    words: str
+    exception_id: str | None = None
+    newer_changes: int = 0
+
+
+def subscription_workflow_id(tenant: str, subscription_id: str) -> str:
+    """One saga of a subscription may be open at a time: this id is what serialises its changes."""
+    return f"subscription/{tenant}/{subscription_id}"

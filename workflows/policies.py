@@ -1,0 +1,46 @@
+"""Every timeout, retry and budget of the sagas, named."""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+#: One try of a step: longer than the slowest vendor call, so that a try ends with an answer.
+TRY = timedelta(seconds=90)
+#: All tries of a step together; then a person is asked.
+BUDGET = timedelta(minutes=15)
+#: A worker that died is noticed after this long.
+HEARTBEAT = timedelta(seconds=4)
+
+#: The engine's own retries, and no others. Vendors' Retry-After overrides the interval.
+RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=30),
+)
+
+#: A write to another system: heartbeats carry a cancellation to it, and it is waited for, because
+#: an undo must know what the write came to.
+WRITE: dict[str, Any] = {
+    "start_to_close_timeout": TRY,
+    "schedule_to_close_timeout": BUDGET,
+    "heartbeat_timeout": HEARTBEAT,
+    "retry_policy": RETRY,
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}
+
+#: A read, or a write to our own database: cheap, safe to repeat, run where the workflow runs.
+LOCAL: dict[str, Any] = {
+    "start_to_close_timeout": TRY,
+    "schedule_to_close_timeout": BUDGET,
+    "retry_policy": RETRY,
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}
+
+#: Book-keeping that must not be given up: without it nobody would know that a person is needed.
+KEEPING: dict[str, Any] = {
+    "start_to_close_timeout": timedelta(seconds=30),
+    "retry_policy": RETRY,
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}

@@ -1,0 +1,61 @@
+"""The compensation stack, and the two ways of waiting that sagas need. Nothing else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from temporalio import workflow
+
+Undo = Callable[[], Awaitable[None]]
+
+
+class Saga:
+    """Undos, registered before their steps: after a lost answer there is nothing left to register.
+
+    Each undo must be safe to repeat and content when its step never happened.
+    """
+
+    def __init__(self) -> None:
+        self._undos: dict[str, Undo] = {}
+
+    @property
+    def touched(self) -> bool:
+        """Whether any step may have had an effect."""
+        return bool(self._undos)
+
+    def undo_with(self, name: str, undo: Undo) -> None:
+        """Registering a name again keeps its place: a step that is retried is undone once."""
+        self._undos[name] = undo
+
+    async def compensate(self, run: Callable[[str, Undo], Awaitable[None]]) -> None:
+        """Run every undo through `run`, last in first out, to the end."""
+        while self._undos:
+            name = next(reversed(self._undos))
+            await run(name, self._undos[name])
+            del self._undos[name]
+
+
+async def drained(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end, whatever is cancelled meanwhile: an undo is never left half done."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            workflow.logger.info("a cancellation waits for the undo to end")
+    task.result()
+
+
+async def side_by_side(*steps: Coroutine[Any, Any, None]) -> None:
+    """Run the steps in parallel. When one fails or all are cancelled, the others are stopped and
+    waited for, so that nothing is still happening when the undo begins."""
+    tasks = [asyncio.create_task(step) for step in steps]
+    try:
+        await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await workflow.wait(tasks)
+    for task in tasks:
+        task.result()
