@@ -113,9 +113,9 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
         client = await connect(settings.temporal, folder=settings.folder)
         dispatcher = Dispatcher(
             settings.dispatch,
-            dsn=settings.dsn,
-            client=client,
-            translators=translators(settings),
+            database,
+            client,
+            translators(settings),
             task_queue=settings.temporal.task_queue,
         )
         worker = make_worker(client, settings.temporal.task_queue, database, known)

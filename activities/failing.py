@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.contracts.failure import FailureDetail
@@ -23,9 +24,9 @@ def failures_told() -> Iterator[None]:
         yield
     except Failure as failure:
         raise _application_error(failure) from failure
-    except DBAPIError as fault:
+    except (DBAPIError, PoolTimeout) as fault:
         # Constraint violations are bugs; a database that is away comes back.
-        if not fault.connection_invalidated and not _away(fault):
+        if isinstance(fault, DBAPIError) and not _away(fault):
             raise
         raise _application_error(
             TransientFailure(
@@ -37,6 +38,8 @@ def failures_told() -> Iterator[None]:
 
 def _away(fault: DBAPIError) -> bool:
     """SQLSTATE class 08 (connection), 53 (resources), 57P (shutdown), or none at all."""
+    if fault.connection_invalidated:
+        return True
     state = getattr(fault.orig, "sqlstate", None)
     return state is None or state.startswith(("08", "53", "57P"))
 

@@ -8,7 +8,7 @@ from activities.ledger import effect_key
 from activities.tenants import Tenant
 from activities.together import both
 from canonical_models.amendment import AmendmentPlan
-from canonical_models.commerce import BillingLine, BillingSnapshot
+from canonical_models.commerce import BillingLine, BillingSnapshot, Subscription
 from canonical_models.entitlement import SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import AccountMapping, ItemMapping, LedgerAnswer, LedgerQuestion
@@ -44,10 +44,11 @@ class Preparation:
             )
             held = await grants.of_subscription(session, tenant.name, change.subscription_id)
             share = await shares.get(session, tenant.name, change.subscription_id)
-        since = agreed.synced_at - LATE_INVOICES if agreed else None
+        since = agreed.subscription.as_of - LATE_INVOICES if agreed else None
         snapshot = await tenant.billing.snapshot(change.subscription_id, since=since)
         subscription = snapshot.subscription
-        account, items = await self._master_data(tenant, snapshot)
+        before = agreed.subscription if agreed else None
+        account, items = await self._master_data(tenant, snapshot, before)
         async with self._database.transaction() as session:
             others = await shares.of_organization(
                 session,
@@ -63,7 +64,7 @@ class Preparation:
             PlanInput(
                 change_id=change_id,
                 snapshot=snapshot,
-                previous=agreed.subscription if agreed else None,
+                previous=before,
                 posted=carried,
                 account=account,
                 items=items,
@@ -91,11 +92,12 @@ class Preparation:
         return _brief(plan)
 
     async def _master_data(
-        self, tenant: Tenant, snapshot: BillingSnapshot
+        self, tenant: Tenant, snapshot: BillingSnapshot, before: Subscription | None
     ) -> tuple[AccountMapping, dict[str, ItemMapping]]:
         customer = snapshot.subscription.customer.customer_id
         keys = {item.plan.item for item in snapshot.subscription.items}
         keys |= {line.item for line in snapshot.lines}
+        keys |= {item.plan.item for item in before.items} if before else set()
         async with self._database.transaction() as session:
             account = await mappings.account(session, tenant.name, customer)
             items = await mappings.items(session, tenant.name, keys)

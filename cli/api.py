@@ -11,6 +11,7 @@ import uvicorn
 from cli.choices import chosen
 from cli.output import ExitCode, Problem
 from cli.process import ExitWithStdin, say_ready, until_told
+from operations.opening import opened
 from runtime import logging
 from runtime.settings import ApiSettings
 from starter_api.app import create_app, intake_connections
@@ -18,11 +19,12 @@ from starter_api.app import create_app, intake_connections
 
 def api(
     ctx: typer.Context,
-    host: Annotated[str | None, typer.Option(help="Address to listen on [from the settings].")] = (
-        None
-    ),
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on (default: the settings).")
+    ] = (None),
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="0 takes a free one [from the settings].")
+        int | None,
+        typer.Option(min=0, max=65535, help="0 takes a free one (default: the settings)."),
     ] = None,
     exit_with_stdin: ExitWithStdin = False,
 ) -> None:
@@ -39,7 +41,11 @@ def api(
     with _listener(where) as listener:
         server = _Server(
             uvicorn.Config(
-                create_app(dsn=settings.dsn, connections=intake_connections(settings)),
+                create_app(
+                    dsn=settings.dsn,
+                    connections=intake_connections(settings),
+                    systems=opened(settings),
+                ),
                 loop="uvloop",
                 http="httptools",
                 ws="none",

@@ -43,3 +43,9 @@ class Choices:
 def chosen(ctx: typer.Context) -> Choices:
     """What stands before the command."""
     return cast("Choices", ctx.find_root().obj or Choices())
+
+
+def cache() -> Path:
+    """Folder of what all stacks share, such as the seeded ERP database: $TRUEUP_CACHE, else
+    `.trueup/cache`."""
+    return Path(os.environ.get("TRUEUP_CACHE", str(STATE / "cache"))).absolute()

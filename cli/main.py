@@ -1,8 +1,4 @@
-"""`trueup`: the command line. Each command lives in a module of its own, loaded when it is called.
-
-COMMANDS    one command in a module
-GROUPS      several commands in a module, its `app`
-"""
+"""`trueup`: the command line. Each command has a module, loaded when it is called."""
 
 import importlib
 import sys
@@ -21,21 +17,23 @@ COMMANDS = {
     "up": ("cli.up", "Start everything on this machine, and stop it with Ctrl-C."),
     "down": ("cli.stack", "Stop the stack and wait until nothing of it runs."),
     "status": ("cli.stack", "Show what runs and where."),
+    "demo": ("cli.demo", "Three stories through the front door, each verified."),
     "worker": ("cli.worker", "Run sagas, activities and the dispatcher until SIGTERM."),
     "api": ("cli.api", "Serve the webhooks and the API under /v1 until SIGTERM."),
     "migrate": ("cli.migrate", "Bring the database to this version's schema."),
 }
-#: Group to its module, which has `app = typer.Typer()`, and the first line of its help.
+#: Group to its module, whose `app` is a `typer.Typer`, and the first line of its help. A group
+#: is there as soon as its module is.
 GROUPS = {
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
     "exceptions": ("cli.exceptions", "See what waits for a person, and decide it."),
     "inbox": ("cli.inbox", "See received webhooks and dead letters; replay them."),
     "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
-    "demo": ("cli.demo", "Three stories through the front door, each verified."),
+    "subscriptions": ("cli.subscriptions", "See what every system last agreed on."),
 }
 
 _EPILOG = (
-    "Examples:  [bold]trueup up[/] starts everything on this machine · "
+    "Examples: [bold]trueup up[/] starts everything on this machine · "
     "[bold]trueup status -o json[/] · [bold]trueup changes list[/] · "
     "[bold]trueup --config /etc/trueup/trueup.toml worker[/]"
 )
@@ -57,53 +55,16 @@ class _LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in self.list_commands(ctx):
             return None
-        name, (module, text) = cmd_name, {**COMMANDS, **GROUPS}[cmd_name]
+        module, text = {**COMMANDS, **GROUPS}[cmd_name]
         if self._listing:
-            return TyperCommand(name, help=text)
+            return TyperCommand(cmd_name, help=text)
         loaded = importlib.import_module(module)
-        if name in GROUPS:
+        if cmd_name in GROUPS:
             group: typer.Typer = loaded.app
         else:
             group = typer.Typer(add_completion=False, rich_markup_mode="rich")
-            group.command()(getattr(loaded, name))
+            group.command()(getattr(loaded, cmd_name))
         command = typer.main.get_command(group)
-        command.name = name
-        return command
-
-
-app = typer.Typer()`, and the first line of its help.
-GROUPS = {
-    "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
-    "exceptions": ("cli.exceptions", "See what waits for a person, and decide it."),
-    "inbox": ("cli.inbox", "See received webhooks and dead letters; replay them."),
-    "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
-    "demo": ("cli.demo", "Three stories through the front door, each verified."),
-}
-
-_EPILOG = (
-    "Examples:  [bold]trueup up[/] starts everything on this machine · "
-    "[bold]trueup status -o json[/] · [bold]trueup changes list[/] · "
-    "[bold]trueup --config /etc/trueup/trueup.toml worker[/]"
-)
-
-
-class _LazyGroup(TyperGroup):
-    """Loads a command's module when it is asked for: a database driver takes a second to load."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        del ctx
-        return [*COMMANDS, *(name for name, module in GROUPS.items() if find_spec(module))]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        if (group := GROUPS.get(cmd_name)) is not None:
-            command = typer.main.get_command(importlib.import_module(group).app)
-        else:
-            module, function = COMMANDS[cmd_name]
-            single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-            single.command()(getattr(importlib.import_module(module), function))
-            command = typer.main.get_command(single)
         command.name = cmd_name
         return command
 
@@ -118,7 +79,7 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+@app.callback(epilog=f"{_EPILOG}\n\n{EXIT_CODES}")
 def choose(
     ctx: typer.Context,
     config: Annotated[
@@ -127,7 +88,9 @@ def choose(
     ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(envvar="TRUEUP_STATE", help="Folder of the embedded stack [.trueup]."),
+        typer.Option(
+            envvar="TRUEUP_STATE", help="Folder of the embedded stack (default: .trueup)."
+        ),
     ] = None,
 ) -> None:
     """Trueup keeps billing, ERP and support in step."""

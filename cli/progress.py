@@ -15,6 +15,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from cli.output import Format, note, show_json
+from runtime.embedded.facts import FILE, StackFacts
 from runtime.embedded.progress import Step
 
 _STYLES = {"ready": "green", "given": "green", "again": "yellow", "stopped": "dim"}
@@ -97,6 +99,23 @@ def screen() -> Screen:
     """What fits where stderr goes."""
     console = Console(stderr=True, highlight=False)
     return LiveScreen(console) if console.is_terminal else Screen()
+
+
+def show_welcome(facts: StackFacts, output: Format, *, stop_with: str) -> None:
+    """Where everything is: for people on stderr, for programs as JSON on stdout."""
+    if output is Format.JSON:
+        show_json(facts)
+        return
+    note(
+        f"\nTrueup is up.\n"
+        f"  API        {facts.api.url}\n"
+        f"  Temporal   {facts.temporal.ui or facts.temporal.address}\n"
+        f"  Tryton     {facts.tryton.url}\n"
+        f"  Stripe     {facts.stripe.url}\n"
+        f"  Zendesk    {facts.zendesk.url}\n"
+        f"  all of it  {facts.state / FILE}\n"
+        f"Stop it with {stop_with}."
+    )
 
 
 def step_of(text: str) -> Step | None:

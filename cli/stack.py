@@ -15,7 +15,9 @@ from runtime.processes import end_stale, recorded_process
 
 _STOP_SECONDS = 90
 
-StateOption = Annotated[Path | None, typer.Option(help="Folder of the stack's state [.trueup].")]
+StateOption = Annotated[
+    Path | None, typer.Option(help="Folder of the stack's state (default: .trueup).")
+]
 
 
 def down(ctx: typer.Context, state: StateOption = None, output: Output = Format.TABLE) -> None:

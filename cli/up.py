@@ -1,27 +1,22 @@
 """`trueup up`: the embedded stack, in this terminal or in the background."""
 
-import asyncio
 import contextlib
-import os
-import signal
+import importlib
 from pathlib import Path
 from subprocess import Popen
 from typing import Annotated
 
 import typer
 
-from cli.choices import Choices, chosen
-from cli.output import ExitCode, Format, Output, Problem, note, show_json
-from cli.progress import UP, PipeScreen, Screen, screen, step_of
-from runtime import logging
+from cli.choices import Choices, cache, chosen
+from cli.output import ExitCode, Format, Output, Problem
+from cli.progress import UP, screen, show_welcome, step_of
 from runtime.embedded.config import StackConfig
 from runtime.embedded.detached import LOG, launch
-from runtime.embedded.facts import FILE, StackFacts
-from runtime.embedded.stack import EmbeddedStack, Hook
+from runtime.embedded.facts import StackFacts
 from runtime.processes import tail
 
-#: What is done to a stack that has just come up, before it is called ready.
-HOOKS: list[Hook] = []
+__all__ = ["cache", "up"]
 
 _STOP_SECONDS = 120
 
@@ -31,7 +26,9 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Leave it running; `trueup down` stops it.")
     ] = False,
-    state: Annotated[Path | None, typer.Option(help="Folder of its state [.trueup].")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Folder of its state (default: .trueup).")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML: what to use instead of embedded parts.")
     ] = None,
@@ -50,50 +47,16 @@ def up(
     choices = Choices(config=config or before.config, state=state or before.state)
     stack_config = StackConfig.load(choices.config)
     if detach:
-        _welcome(_detached(choices), output, stop_with="trueup down")
+        show_welcome(_detached(choices), output, stop_with="trueup down")
         return
-    logging.configure("stack", console=None if to_parent else True)
-    with PipeScreen() if to_parent else screen() as display:
-        stack = EmbeddedStack(
-            choices.state_folder,
-            stack_config,
-            cache=_cache(),
-            report=display.report,
-            hooks=HOOKS,
-        )
-        asyncio.run(_run(stack, display, output))
-
-
-async def _run(stack: EmbeddedStack, display: Screen, output: Format) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    living = asyncio.create_task(_live(stack, display, output, stop))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({living, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    was_up = (stack.state / FILE).exists()
-    if stop.is_set() and not was_up:
-        living.cancel()
-    stopping.cancel()
-    try:
-        await living
-    except asyncio.CancelledError:
-        raise Problem("stopped before the stack was ready") from None
-
-
-async def _live(stack: EmbeddedStack, display: Screen, output: Format, stop: asyncio.Event) -> None:
-    async with stack.running() as facts:
-        display.report(UP)
-        display.settle()
-        if not isinstance(display, PipeScreen):
-            _welcome(facts, output, stop_with="Ctrl-C")
-        await stack.supervise(stop)
+    # Loaded only where the stack runs: who waits for a detached one has no use for the drivers.
+    foreground = importlib.import_module("cli.foreground")
+    foreground.run(choices, stack_config, output, to_parent=to_parent)
 
 
 def _detached(choices: Choices) -> StackFacts:
     """Start a process that goes on without us, and show what it does until it is ready."""
-    child = launch(choices.state_folder, config=choices.config, cache=_cache())
+    child = launch(choices.state_folder, config=choices.config, cache=cache())
     try:
         if _ready(child):
             return StackFacts.load(choices.state_folder)
@@ -118,24 +81,3 @@ def _ready(child: Popen[str]) -> bool:
             if step is not None:
                 display.report(step)
     return False
-
-
-def _cache() -> Path:
-    """Folder of what stacks share, such as the seeded ERP database."""
-    return Path(os.environ.get("TRUEUP_CACHE", ".trueup/cache")).absolute()
-
-
-def _welcome(facts: StackFacts, output: Format, *, stop_with: str) -> None:
-    if output is Format.JSON:
-        show_json(facts)
-        return
-    note(
-        f"\nTrueup is up.\n"
-        f"  API        {facts.api.url}\n"
-        f"  Temporal   {facts.temporal.ui or facts.temporal.address}\n"
-        f"  Tryton     {facts.tryton.url}\n"
-        f"  Stripe     {facts.stripe.url}\n"
-        f"  Zendesk    {facts.zendesk.url}\n"
-        f"  all of it  {facts.state / FILE}\n"
-        f"Stop it with {stop_with}."
-    )

@@ -1,7 +1,7 @@
 """From a connection's vendor to its adapter: the one list of vendors."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from connectors.config import ConnectionConfig
 from connectors.http import Observer
@@ -42,8 +42,8 @@ def webhooks(config: ConnectionConfig) -> WebhookTranslator | None:
 
 
 def _adapter(
-    known: dict[str, Callable[..., Any]], part: str, config: ConnectionConfig
-) -> Callable[..., Any]:
+    known: dict[str, Callable[..., Port]], part: str, config: ConnectionConfig
+) -> Callable[..., Port]:
     try:
         return known[config.vendor]
     except KeyError:

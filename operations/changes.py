@@ -136,9 +136,9 @@ async def signal(
 
 
 async def followed(
-    systems: Systems, tenant: str, change_id: str, *, apart_from: str, bound: float
+    systems: Systems, tenant: str, change_id: str, *, apart_from: str | None, bound: float
 ) -> ChangeView:
-    """The change once it has settled or waits for another exception than `apart_from`.
+    """The change once it has settled or waits for an exception, but not for `apart_from`.
 
     After `bound` seconds it is answered as it then is.
     """

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
+    WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowUpdateFailedError,
 )
@@ -77,6 +78,10 @@ class Engine:
         """The saga undoes what it has done. Raises Conflict when it does not run."""
         with _said(subscription_id):
             saga = await self._saga(tenant, subscription_id, run_id)
+            # The server takes a cancellation of a closed run as well, and does nothing with it.
+            found = await saga.describe(rpc_timeout=ANSWER)
+            if found.status is not WorkflowExecutionStatus.RUNNING:
+                raise _gone(subscription_id)
             await saga.cancel(rpc_timeout=ANSWER)
 
     async def signal(
@@ -148,16 +153,20 @@ def _refusal(cause: BaseException) -> NotDone:
 
 def _rpc(fault: RPCError, subscription_id: str) -> NotDone:
     if fault.status in _NOT_RUNNING:
-        return Conflict(
-            f"no saga of subscription {subscription_id} runs that could hear this",
-            remedy="look at the change again: it has settled, or is about to be started again",
-        )
+        return _gone(subscription_id)
     if fault.status is RPCStatusCode.INVALID_ARGUMENT:
         return Invalid(
             f"the workflow engine refused the message for subscription {subscription_id}",
             remedy="send a smaller message, or one of the names in the documentation",
         )
     return _away(f"answered {fault.status.name.lower()}")
+
+
+def _gone(subscription_id: str) -> Conflict:
+    return Conflict(
+        f"no saga of subscription {subscription_id} runs that could hear this",
+        remedy="look at the change again: it has settled, or is about to be given up for lost",
+    )
 
 
 def _away(how: str) -> Unavailable:

@@ -1,79 +1,21 @@
 """The group commit behind the webhook intake: one statement and one commit for all that wait.
 
 Each delivery waits for the batch that carries it and is answered after the commit, so what has
-been acknowledged is on disk. Raw psycopg with binary arrays, because this is the hottest path.
+been acknowledged is on disk.
 """
 
 import asyncio
-import os
-import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import psycopg
 import structlog
 
+from persistence.inbox_batch import Delivery, InboxUnavailable, Kept, Lane, Waiter, storable
+
+__all__ = ["Delivery", "InboxUnavailable", "InboxWriter", "Kept", "WriterLimits", "storable"]
+
 log = structlog.get_logger()
-
-#: One statement, hence one transaction and one round trip; one notification for a whole batch.
-_KEEP = """
-with fresh as (
-  insert into inbox
-    (receipt, tenant, connection, event_id, event_type, status, reason, settled_at, body)
-  select receipt, tenant, connection, event_id, event_type,
-    case when reason = '' then 'received' else 'dead_lettered' end,
-    nullif(reason, ''), case when reason <> '' then now() end, body
-  from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[])
-    as arrived (receipt, tenant, connection, event_id, event_type, reason, body)
-  on conflict (tenant, connection, event_id) do nothing
-  returning receipt
-), woken as (
-  select pg_notify('trueup_inbox', '') from fresh limit 1
-)
-select fresh.receipt from fresh left join woken on true
-"""
-
-_FIND = """
-select inbox.tenant, inbox.connection, inbox.event_id, inbox.receipt, inbox.status
-from unnest(%b::text[], %b::text[], %b::text[]) as seen (tenant, connection, event_id)
-join inbox using (tenant, connection, event_id)
-"""
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_MAX_REASON = 500
-
-_FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 1.0
-
-
-class InboxUnavailable(Exception):
-    """Not known to be on disk. Whoever sent it should send it again."""
-
-
-def storable(reason: str) -> str:
-    """Never empty, and nothing in it that PostgreSQL refuses: NUL, lone surrogates."""
-    return _CONTROL.sub("?", reason)[:_MAX_REASON] or "no reason given"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """An authentic webhook. With a `reason` it is a dead letter. No text may hold NUL."""
-
-    tenant: str
-    connection: str
-    event_id: str
-    event_type: str
-    body: bytes
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """On disk. A `duplicate` has the receipt and the present status of the first delivery."""
-
-    receipt: str
-    status: str
-    duplicate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,60 +28,50 @@ class WriterLimits:
     waiting_rows: int = 2048
     waiting_bytes: int = 64 << 20
     patience: float = 3.0
-
-
-@dataclass(slots=True)
-class _Waiter:
-    delivery: Delivery
-    answer: asyncio.Future[Kept]
-    #: Chosen before the first attempt: after a lost reply it tells our row from a duplicate's.
-    receipt: str = field(default_factory=lambda: f"rcp_{os.urandom(12).hex()}")
+    #: While one batch is being committed, the next is under way on another connection.
+    connections: int = 3
 
 
 class InboxWriter:
     """`start()` before the first `keep`, `close()` after the last; it never ends by itself."""
 
     def __init__(self, dsn: str, limits: WriterLimits | None = None) -> None:
-        self._dsn = dsn
         self._limits = limits or WriterLimits()
-        self._waiting: deque[_Waiter] = deque()
+        self._lanes = [Lane(dsn, self._limits.patience) for _ in range(self._limits.connections)]
+        self._waiting: deque[Waiter] = deque()
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
-        self._connection: psycopg.AsyncConnection | None = None
-        self._works = True
-        self._task: asyncio.Task[None] | None = None
-        self._abandoned: set[asyncio.Task[list[Kept]]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._write(), name="inbox writer")
+        self._tasks = [asyncio.create_task(self._write(lane)) for lane in self._lanes]
 
     async def close(self) -> None:
         """Keeps what still waits, for as long as two batches may take, then refuses the rest."""
-        if (task := self._task) is None:
+        if self._stopping or not self._tasks:
             return
-        self._task = None
+        self._stopping = True
         self._arrived.set()
-        try:
-            await asyncio.wait_for(task, 2 * self._limits.patience)
-        except TimeoutError:
-            log.warning("inbox writer stopped before everything was kept")
-        for attempt in self._abandoned:
-            # The second cancellation makes psycopg close the connection without further ado.
-            attempt.cancel()
-        await asyncio.gather(*self._abandoned, return_exceptions=True)
-        await self._disconnect()
+        _, late = await asyncio.wait(self._tasks, timeout=2 * self._limits.patience)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for waiter in self._taken(all_of_them=True):
+            waiter.refuse("the service is stopping")
+        for lane in self._lanes:
+            await lane.close()
 
     async def keep(self, delivery: Delivery) -> Kept:
         """Returns after the commit. Raises InboxUnavailable, soon and for certain, otherwise."""
         limits = self._limits
-        if self._task is None or self._task.done():
-            raise InboxUnavailable("the service is stopping")
+        self._check()
         if (
             len(self._waiting) >= limits.waiting_rows
             or self._waiting_bytes + len(delivery.body) > limits.waiting_bytes
         ):
             raise InboxUnavailable("more events wait than the database takes")
-        waiter = _Waiter(delivery, asyncio.get_running_loop().create_future())
+        waiter = Waiter(delivery, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         self._waiting_bytes += len(delivery.body)
         self._arrived.set()
@@ -147,28 +79,29 @@ class InboxWriter:
 
     async def ping(self) -> None:
         """Raises InboxUnavailable when nothing can be kept at present."""
-        if self._task is None or self._task.done():
-            raise InboxUnavailable("the inbox writer is not running")
+        self._check()
         try:
-            async with await self._connect() as connection:
+            async with await self._lanes[0].connect() as connection:
                 await connection.execute("select 1")
         except (psycopg.Error, OSError) as fault:
             raise InboxUnavailable("the database does not answer") from fault
 
-    async def _write(self) -> None:
-        try:
-            while self._task is not None or self._waiting:
-                await self._arrived.wait()
-                if batch := self._taken():
-                    await self._answer(batch)
-                if not self._waiting and self._task is not None:
-                    self._arrived.clear()
-        finally:
-            for waiter in self._taken(all_of_them=True):
-                _refuse(waiter, "the service is stopping")
+    def _check(self) -> None:
+        if self._stopping:
+            raise InboxUnavailable("the service is stopping")
+        if not self._tasks or any(task.done() for task in self._tasks):
+            raise InboxUnavailable("the inbox writer is not running")
 
-    def _taken(self, *, all_of_them: bool = False) -> list[_Waiter]:
-        batch: list[_Waiter] = []
+    async def _write(self, lane: Lane) -> None:
+        while self._waiting or not self._stopping:
+            await self._arrived.wait()
+            if batch := self._taken():
+                await lane.keep(batch)
+            if not self._waiting and not self._stopping:
+                self._arrived.clear()
+
+    def _taken(self, *, all_of_them: bool = False) -> list[Waiter]:
+        batch: list[Waiter] = []
         size = 0
         while self._waiting and (all_of_them or len(batch) < self._limits.batch_rows):
             size += len(self._waiting[0].delivery.body)
@@ -178,118 +111,3 @@ class InboxWriter:
             self._waiting_bytes -= len(waiter.delivery.body)
             batch.append(waiter)
         return batch
-
-    async def _answer(self, batch: list[_Waiter]) -> None:
-        attempt = asyncio.create_task(self._stored(batch))
-        try:
-            done, _ = await asyncio.wait({attempt}, timeout=self._limits.patience)
-            if not done:
-                raise TimeoutError("no answer in time")
-            for waiter, kept in zip(batch, attempt.result(), strict=True):
-                if not waiter.answer.done():
-                    waiter.answer.set_result(kept)
-            self._works = True
-        except (psycopg.Error, OSError) as fault:
-            self._works = False
-            log.warning("inbox not written", rows=len(batch), error=type(fault).__name__)
-        finally:
-            if not attempt.done():
-                self._abandon(attempt)
-            for waiter in batch:
-                _refuse(waiter, "the database does not answer")
-
-    def _abandon(self, attempt: asyncio.Task[list[Kept]]) -> None:
-        """psycopg takes seconds to give up on a silent server; nobody waits for that."""
-        self._connection = None
-        self._abandoned.add(attempt)
-        attempt.add_done_callback(self._forget)
-        attempt.cancel()
-
-    def _forget(self, attempt: asyncio.Task[list[Kept]]) -> None:
-        self._abandoned.discard(attempt)
-        if not attempt.cancelled() and (fault := attempt.exception()) is not None:
-            log.info("given up connection ended", error=type(fault).__name__)
-
-    async def _stored(self, batch: list[_Waiter]) -> list[Kept]:
-        """Repeats over new connections until it is known to be on disk; the insert is idempotent.
-
-        While the database is known to be away one attempt is enough to see whether it is back.
-        """
-        pause = _FIRST_PAUSE_S
-        while True:
-            connection = self._connection
-            try:
-                if connection is None:
-                    connection = self._connection = await self._connect()
-                return await _insert(connection, batch)
-            except (psycopg.OperationalError, OSError):
-                if self._connection is connection:
-                    await self._disconnect()
-                if not self._works or asyncio.current_task() in self._abandoned:
-                    raise
-            except asyncio.CancelledError:
-                if connection is not None:
-                    await connection.close()
-                raise
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_S)
-
-    async def _connect(self) -> psycopg.AsyncConnection:
-        milliseconds = int(self._limits.patience * 1000)
-        return await psycopg.AsyncConnection.connect(
-            self._dsn,
-            autocommit=True,
-            prepare_threshold=0,
-            connect_timeout=2,
-            options=f"-c statement_timeout={milliseconds} -c synchronous_commit=on",
-        )
-
-    async def _disconnect(self) -> None:
-        if (connection := self._connection) is not None:
-            self._connection = None
-            await connection.close()
-
-
-async def _insert(connection: psycopg.AsyncConnection, batch: list[_Waiter]) -> list[Kept]:
-    deliveries = [waiter.delivery for waiter in batch]
-    keys = (
-        [delivery.tenant for delivery in deliveries],
-        [delivery.connection for delivery in deliveries],
-        [delivery.event_id for delivery in deliveries],
-    )
-    async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(
-            _KEEP,
-            (
-                [waiter.receipt for waiter in batch],
-                *keys,
-                [delivery.event_type for delivery in deliveries],
-                [delivery.reason for delivery in deliveries],
-                [delivery.body for delivery in deliveries],
-            ),
-        )
-        fresh = {receipt for (receipt,) in await cursor.fetchall()}
-        known: dict[tuple[str, str, str], tuple[str, str]] = {}
-        if len(fresh) < len(batch):
-            await cursor.execute(_FIND, keys)
-            known = {(row[0], row[1], row[2]): (row[3], row[4]) for row in await cursor.fetchall()}
-    return [_kept(waiter, fresh, known) for waiter in batch]
-
-
-def _kept(
-    waiter: _Waiter, fresh: set[str], known: dict[tuple[str, str, str], tuple[str, str]]
-) -> Kept:
-    delivery = waiter.delivery
-    if waiter.receipt in fresh:
-        return Kept(waiter.receipt, "dead_lettered" if delivery.reason else "received", False)
-    key = (delivery.tenant, delivery.connection, delivery.event_id)
-    if key not in known:
-        # Deleted between the two statements: the repetition will insert it.
-        raise psycopg.OperationalError("the first delivery of an event has just been deleted")
-    receipt, status = known[key]
-    return Kept(receipt, status, receipt != waiter.receipt)
-
-
-def _refuse(waiter: _Waiter, reason: str) -> None:
-    if not waiter.answer.done():
-        waiter.answer.set_exception(InboxUnavailable(reason))

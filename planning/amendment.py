@@ -60,6 +60,7 @@ def plan_amendment(given: PlanInput) -> AmendmentPlan:
     lines = unposted(given.snapshot, given.posted)
     kind = classify(given.previous, subscription, billed=bool(lines))
     grants = granted(subscription, given.items, given.grants)
+    names = {key: mapping.erp_item for key, mapping in given.items.items()}
     organization = given.account.support_organization
     share = support_of(subscription, grants, given.items, given.tiers)
     support = merged_support(organization, (share, *given.others), given.tiers)
@@ -68,7 +69,7 @@ def plan_amendment(given: PlanInput) -> AmendmentPlan:
         subscription_id=subscription.subscription_id,
         amendment=Amendment(
             kind=kind,
-            summary=describe(kind, given.previous, subscription),
+            summary=describe(kind, given.previous, subscription, names),
             customer_id=subscription.customer.customer_id,
             effective_at=subscription.ended_at or subscription.as_of,
         ),

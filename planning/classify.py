@@ -1,5 +1,7 @@
 """What kind of change lies between two looks at a subscription, and how to say it."""
 
+from collections.abc import Mapping
+
 from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import Subscription, SubscriptionItem, SubscriptionStatus
 
@@ -51,10 +53,12 @@ def _value(items: tuple[SubscriptionItem, ...]) -> int:
     return sum(item.plan.unit_price.minor * item.quantity for item in items)
 
 
-def describe(kind: ChangeKind, previous: Subscription | None, now: Subscription) -> str:
-    """One sentence for operators and finance; ids only, no personal data."""
-    held = _sold(previous.items) if previous else "nothing"
-    sold = _sold(now.items)
+def describe(
+    kind: ChangeKind, previous: Subscription | None, now: Subscription, names: Mapping[str, str]
+) -> str:
+    """One sentence for operators and finance, in the ERP's item codes; no personal data."""
+    held = _sold(previous.items, names) if previous else "nothing"
+    sold = _sold(now.items, names)
     match kind:
         case ChangeKind.ACTIVATION:
             return f"starts with {sold}"
@@ -76,6 +80,6 @@ def describe(kind: ChangeKind, previous: Subscription | None, now: Subscription)
             return "already agreed everywhere"
 
 
-def _sold(items: tuple[SubscriptionItem, ...]) -> str:
-    words = [f"{item.quantity} x {item.plan.item}" for item in items]
+def _sold(items: tuple[SubscriptionItem, ...], names: Mapping[str, str]) -> str:
+    words = [f"{item.quantity} x {names.get(item.plan.item, item.plan.item)}" for item in items]
     return ", ".join(words) or "nothing"

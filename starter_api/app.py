@@ -1,4 +1,4 @@
-"""The API process: wires the intake into one application."""
+"""The API process: wires the intake and `/v1` into one application."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -10,10 +10,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors import registry
+from operations.systems import Systems
 from persistence.inbox_writer import InboxUnavailable, InboxWriter, WriterLimits
 from runtime.settings import Settings
 from starter_api.intake import PATH, Intake, IntakeConnection
+from starter_api.metrics import Probes
 from starter_api.problems import problem, speak_problems
+from starter_api.v1 import install
 
 
 def intake_connections(settings: Settings) -> dict[tuple[str, str], IntakeConnection]:
@@ -33,8 +36,9 @@ def create_app(
     dsn: str,
     connections: Mapping[tuple[str, str], IntakeConnection],
     limits: WriterLimits | None = None,
+    systems: Systems | None = None,
 ) -> FastAPI:
-    """`dsn` as libpq takes it; the schema must be there."""
+    """`dsn` as libpq takes it; the schema must be there. Without `systems` there is no `/v1`."""
     writer = InboxWriter(dsn, limits)
 
     @asynccontextmanager
@@ -44,6 +48,8 @@ def create_app(
             yield
         finally:
             await writer.close()
+            if systems is not None:
+                await systems.database.close()
 
     async def ready(_request: Request) -> Response:
         try:
@@ -52,14 +58,18 @@ def create_app(
             return problem(503, "not-ready", str(fault), headers={"retry-after": "2"})
         return JSONResponse({"status": "ready"})
 
-    app = FastAPI(title="Trueup", version="1", lifespan=lifespan)
+    # The documentation pages would load scripts from elsewhere; /openapi.json is the whole of it.
+    app = FastAPI(title="Trueup", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     speak_problems(app)
+    probes = None if systems is None else Probes(systems)
+    if systems is not None:
+        install(app, systems)
     # First in the list, so that the hottest path is matched first.
     app.router.routes[:0] = [
         Route(PATH, Intake(connections, writer)),
         Route("/healthz", _alive),
-        Route("/readyz", ready),
-        Route("/metrics", _metrics),
+        Route("/readyz", probes.ready if probes else ready),
+        Route("/metrics", probes.metrics if probes else _metrics),
     ]
     return app
 

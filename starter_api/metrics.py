@@ -3,7 +3,7 @@
     /healthz  the process answers
     /readyz   the database answers and has this version's schema; Temporal is only reported, since
               webhooks and reads do without it
-    /metrics  Prometheus; counts over all tenants, so it names none of them
+    /metrics  Prometheus; counts of the tables are over all tenants
 
 None of these takes an API key: keep them inside the network of the deployment.
 """

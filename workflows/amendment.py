@@ -58,10 +58,12 @@ class AmendmentSaga:
         try:
             settled = await self._amend(saga)
         except Aborted as aborted:
-            await drained(self._undo(saga, aborted.reason))
-            settled = Settled(outcome="compensated", summary=aborted.reason)
-        except (FailureError, asyncio.CancelledError):
+            settled = await drained(self._undo(saga, aborted.reason))
+        except asyncio.CancelledError:
             await drained(self._undo(saga, "cancelled by an operator"))
+            raise
+        except FailureError as fault:
+            await drained(self._undo(saga, f"failed: {fault}"))
             raise
         self._tell(f"{settled.outcome}: {settled.summary}")
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -116,7 +118,10 @@ class AmendmentSaga:
         await self._step(
             "support",
             lambda: workflow.execute_activity_method(
-                AmendmentActivities.publish_support, self._input(), summary="support", **WRITE
+                AmendmentActivities.publish_support,
+                self._input(),
+                summary="publish support",
+                **WRITE,
             ),
         )
 
@@ -137,7 +142,7 @@ class AmendmentSaga:
                 if resolution.action is Action.ABORT:
                     raise Aborted(resolution) from fault
 
-    async def _undo(self, saga: Saga, reason: str) -> None:
+    async def _undo(self, saga: Saga, reason: str) -> Settled:
         outcome = "compensated" if saga.touched else "cancelled"
         self._tell(f"undoing: {reason}")
         await saga.compensate(self._undo_step)
@@ -150,11 +155,12 @@ class AmendmentSaga:
         await self._undo_step(
             "record of the undo",
             lambda: workflow.execute_activity_method(
-                AmendmentActivities.settle_undone, undone, summary="record", **WRITE
+                AmendmentActivities.settle_undone, undone, summary="record the undo", **WRITE
             ),
         )
         self._close(outcome)
         self._tell(f"{outcome}: {reason}")
+        return Settled(outcome=outcome, summary=reason)
 
     async def _undo_step(self, name: str, undo: Undo) -> None:
         """To the end. Where a machine cannot undo, `abort` says that a person has done it."""
@@ -168,17 +174,26 @@ class AmendmentSaga:
 
     async def _reverse_document(self) -> None:
         await workflow.execute_activity_method(
-            AmendmentActivities.reverse_document, self._undo_input(), summary="reverse", **WRITE
+            AmendmentActivities.reverse_document,
+            self._undo_input(),
+            summary="undo: reverse in the ERP",
+            **WRITE,
         )
 
     async def _restore_grants(self) -> None:
         await workflow.execute_local_activity_method(
-            AmendmentActivities.restore_grants, self._undo_input(), summary="restore", **LOCAL
+            AmendmentActivities.restore_grants,
+            self._undo_input(),
+            summary="undo: grants as before",
+            **LOCAL,
         )
 
     async def _restore_support(self) -> None:
         await workflow.execute_activity_method(
-            AmendmentActivities.restore_support, self._undo_input(), summary="restore", **WRITE
+            AmendmentActivities.restore_support,
+            self._undo_input(),
+            summary="undo: support as before",
+            **WRITE,
         )
 
     @workflow.update(name=RESOLVE)

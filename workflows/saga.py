@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import workflow
 
+Result = TypeVar("Result")
 Undo = Callable[[], Awaitable[None]]
 
 
@@ -35,7 +36,7 @@ class Saga:
             del self._undos[name]
 
 
-async def drained(work: Coroutine[Any, Any, None]) -> None:
+async def drained(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work` to its end, whatever is cancelled meanwhile: an undo is never left half done."""
     task = asyncio.create_task(work)
     while not task.done():
@@ -43,7 +44,7 @@ async def drained(work: Coroutine[Any, Any, None]) -> None:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             workflow.logger.info("a cancellation waits for the undo to end")
-    task.result()
+    return task.result()
 
 
 async def side_by_side(*steps: Coroutine[Any, Any, None]) -> None:

@@ -4,7 +4,6 @@ import random
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
-from temporalio.common import Priority
 
 from persistence.change_queue import change_id
 from tests.dispatch.conftest import Scene
@@ -78,7 +77,10 @@ async def test_a_saga_says_what_it_is(scene: Scene) -> None:
     assert attributes[STAGE] == "started"
     assert await run.static_summary() == "Activation of sub_1"
     assert "`evt_1`" in (await run.static_details() or "")
-    assert run.priority == Priority(priority_key=1, fairness_key=scene.tenant)
-    assert run.raw_info.HasField("execution_duration")
-    assert run.raw_description.execution_config.default_workflow_task_timeout.seconds == 2
-    assert run.raw_description.execution_config.workflow_run_timeout.seconds == 0
+    priority = run.raw_info.priority
+    assert (priority.priority_key, priority.fairness_key) == (1, scene.tenant)
+    config = run.raw_description.execution_config
+    assert config.default_workflow_task_timeout.ToSeconds() == 2
+    # A saga that times out would not compensate.
+    assert config.workflow_run_timeout.ToSeconds() == 0
+    assert config.workflow_execution_timeout.ToSeconds() == 0

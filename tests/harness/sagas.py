@@ -95,11 +95,12 @@ class Sagas:
     async def resolve(
         self, handle: Handle, exception_id: str, action: Action, item: ItemMapping | None = None
     ) -> str:
-        return await handle.execute_update(
+        answer: str = await handle.execute_update(
             RESOLVE,
             Resolution(exception_id=exception_id, action=action, by="tester", item=item),
             result_type=str,
         )
+        return answer
 
     async def change(self, change_id: str) -> ChangeView:
         async with self.database.transaction() as session:
@@ -134,7 +135,8 @@ async def sagas_at_work(
 ) -> AsyncIterator[Sagas]:
     """With the master data of tests.harness.subscriptions, and a worker on a queue of its own."""
     async with database.transaction() as session:
-        for mapping in (ACCOUNT, *ITEMS.values()):
+        await mappings.put(session, "acme", ACCOUNT, by="tester")
+        for mapping in ITEMS.values():
             await mappings.put(session, "acme", mapping, by="tester")
     queue = f"test-{secrets.token_hex(4)}"
     async with make_worker(client, queue, database, {"acme": systems.tenant}):

@@ -1,0 +1,82 @@
+# Trueup. Everything runs in this folder: .venv and .venv-erp for programs, .trueup for state.
+# Needed: Python 3.11 or newer, make, a C library that Python wheels are built for.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STATE ?= .trueup
+PYTEST := $(BIN)/python -m pytest
+COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url
+SOURCES := worker.py activities benchmarks canonical_models cli connectors demo dispatch operations \
+  persistence planning runtime simulators starter_api tests workflows
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test test-slow test-all check format lint types imports contracts \
+  architecture schemas lock bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+setup: .venv/.ready .venv-erp/.ready ## Make both environments from the hashed locks
+
+demo: setup ## Start everything, play three stories, verify them in the systems themselves
+	$(BIN)/trueup demo
+
+up: setup ## Start the embedded stack and leave it running
+	@$(BIN)/trueup --state $(STATE) status >/dev/null 2>&1 || $(BIN)/trueup --state $(STATE) up --detach
+	@$(BIN)/trueup --state $(STATE) status
+
+down: setup ## Stop the embedded stack; its state stays
+	$(BIN)/trueup --state $(STATE) down
+
+test: setup ## Run every suite but the slow ones, on real servers
+	$(PYTEST) -m "not slow"
+
+test-slow: setup ## Run the slow suites
+	$(PYTEST) -m slow
+
+check: format lint types imports contracts architecture ## Run every static check and the architecture tests
+
+format: setup
+	$(BIN)/ruff format --check .
+
+lint: setup
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy $(wildcard $(SOURCES))
+
+imports: setup
+	$(BIN)/lint-imports --no-logo
+
+contracts: setup
+	$(BIN)/python -m canonical_models.schemas --check
+
+architecture: setup
+	$(PYTEST) tests/architecture
+
+schemas: setup ## Export the JSON Schemas of the events to schemas/
+	$(BIN)/python -m canonical_models.schemas
+
+bench: setup ## Print the limits that must be met, and what this machine reaches
+	$(BIN)/python -m benchmarks
+
+lock: setup ## Make the locks anew from pyproject.toml and requirements/erp.in (asks the registry)
+	$(BIN)/uv $(COMPILE) --extra embedded pyproject.toml -o requirements.lock
+	$(BIN)/uv $(COMPILE) --extra embedded --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv $(COMPILE) requirements/erp.in -o requirements-erp.lock
+
+clean: ## Remove both environments and all caches; stop the stack first, its state stays
+	rm -rf .venv .venv-erp .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# A stamp is written last, so a set-up that was interrupted is done again.
+.venv/.ready: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Trueup needs Python 3.11 or newer; name one with: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-erp/.ready: requirements-erp.lock
+	$(PYTHON) -m venv .venv-erp
+	.venv-erp/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-erp.lock
+	@touch $@

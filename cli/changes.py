@@ -1,0 +1,174 @@
+"""`trueup changes`: see what changes do across all systems, cancel them, signal their sagas."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, state, tell_of_more
+from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
+from cli.timeline import show_change
+from operations import changes
+
+app = typer.Typer(
+    help="Changes of subscriptions and their way through all systems.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+ChangeId = Annotated[str, typer.Argument(help="As `trueup changes list` shows it.")]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    state_: Annotated[
+        str | None,
+        typer.Option("--state", help=f"Only those that are {', '.join(changes.STATES)}."),
+    ] = None,
+    subscription: Annotated[str | None, typer.Option(help="Only of this subscription.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """The newest changes and where they stand.
+
+    Examples: [bold]trueup changes list --state waiting[/] ·
+    [bold]trueup changes list --subscription sub_1 -o json[/]
+    """
+    if state_ is not None and state_ not in changes.STATES:
+        raise Problem(
+            f"no change is ever {state_!r}",
+            code=ExitCode.USAGE,
+            remedy=f"use one of {', '.join(changes.STATES)}",
+        )
+    page = at_desk(
+        ctx,
+        tenant,
+        lambda desk: changes.list_(
+            desk.systems,
+            desk.tenant,
+            state=state_,
+            subscription_id=subscription,
+            after=cursor,
+            limit=limit,
+        ),
+    )
+    if output is Format.JSON:
+        show_json(page)
+        return
+    show_rows(
+        (
+            (
+                change.change_id,
+                change.received_at,
+                change.subscription_id,
+                change.kind.value,
+                state(change.outcome or change.state),
+                change.summary,
+            )
+            for change in page.items
+        ),
+        ("change", "received", "subscription", "kind", "state", "summary"),
+        empty="no changes",
+    )
+    tell_of_more(page.next)
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    change_id: ChangeId,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """The timeline of a change: every step in every system, with documents and links.
+
+    Example: [bold]trueup changes show chg_0123456789abcdef0123[/]
+    """
+    detail = at_desk(ctx, tenant, lambda desk: changes.show(desk.systems, desk.tenant, change_id))
+    if output is Format.JSON:
+        show_json(detail)
+    else:
+        show_change(detail)
+
+
+@app.command()
+def cancel(
+    ctx: typer.Context,
+    change_id: ChangeId,
+    wait: Annotated[
+        float, typer.Option(min=0, max=3600, help="Seconds to wait until it is undone.")
+    ] = 0,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Undo what a change has done in every system, and end it.
+
+    Examples: [bold]trueup changes cancel chg_0123456789abcdef0123[/] ·
+    [bold]trueup changes cancel chg_0123456789abcdef0123 --wait 60[/]
+    """
+
+    async def work(desk: Desk) -> tuple[changes.Cancelled, changes.ChangeDetail]:
+        before = await changes.show(desk.systems, desk.tenant, change_id)
+        waiting = [found.exception_id for found in before.exceptions if found.state == "open"]
+        cancelled = await changes.cancel(desk.systems, desk.tenant, change_id, by=desk.by)
+        if wait:
+            await changes.followed(
+                desk.systems,
+                desk.tenant,
+                change_id,
+                apart_from=waiting[0] if waiting else None,
+                bound=wait,
+            )
+        return cancelled, await changes.show(desk.systems, desk.tenant, change_id)
+
+    cancelled, detail = at_desk(ctx, tenant, work)
+    if output is Format.JSON:
+        show_json({"cancelled": cancelled, "change": detail.change})
+    else:
+        note(cancelled.words if not wait else detail.words)
+    if wait and detail.change.state != "settled":
+        raise Problem(
+            f"change {change_id} has not been undone within {wait:g} seconds",
+            remedy=f"see where it stands with `trueup changes show {change_id}`",
+        )
+
+
+@app.command()
+def signal(
+    ctx: typer.Context,
+    change_id: ChangeId,
+    name: Annotated[str, typer.Argument(help="`decide`, `newer_change`, or another.")],
+    payload: Annotated[str | None, typer.Argument(help="JSON; none for a bare signal.")] = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Send a signal to the saga of a change.
+
+    Example: [bold]trueup changes signal chg_0123456789abcdef0123 newer_change[/]
+    """
+    document = _json(payload)
+
+    async def work(desk: Desk) -> None:
+        await changes.signal(desk.systems, desk.tenant, change_id, name, document, by=desk.by)
+
+    at_desk(ctx, tenant, work)
+    if output is Format.JSON:
+        show_json({"change_id": change_id, "name": name})
+    else:
+        note(f"The saga of {change_id} has the signal {name}.")
+
+
+def _json(payload: str | None) -> Any:
+    if payload is None:
+        return None
+    try:
+        return json.loads(payload)
+    except ValueError as fault:
+        raise Problem(
+            f"the payload is not JSON: {fault}",
+            code=ExitCode.USAGE,
+            remedy='put it in single quotes, as in \'{"action": "retry"}\'',
+        ) from None

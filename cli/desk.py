@@ -1,0 +1,131 @@
+"""What the operator's commands share: the tenant, the systems, and errors as exit codes."""
+
+import asyncio
+import getpass
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import typer
+from rich.text import Text
+
+from cli.choices import chosen
+from cli.output import ExitCode, Problem, note
+from operations.errors import Conflict, Invalid, NotDone, NotFound, Unavailable
+from operations.opening import opened
+from operations.systems import Systems
+from runtime.settings import Settings
+
+Result = TypeVar("Result")
+
+TenantOption = Annotated[
+    str | None, typer.Option("--tenant", help="Which tenant (default: the only one configured).")
+]
+Limit = Annotated[int, typer.Option(min=1, max=200, help="Rows to show.")]
+Cursor = Annotated[
+    str | None, typer.Option(help="Go on behind this; it is shown when there is more.")
+]
+
+#: How a state looks: what needs people is red or yellow, what is done is green.
+_COLOURS = {
+    "completed": "green",
+    "confirmed": "green",
+    "no_change": "green",
+    "dispatched": "green",
+    "resolved": "green",
+    "compensated": "magenta",
+    "cancelled": "magenta",
+    "running": "cyan",
+    "starting": "cyan",
+    "attempting": "cyan",
+    "compensating": "cyan",
+    "waiting": "yellow",
+    "open": "yellow",
+    "exception": "yellow",
+    "uncertain": "yellow",
+    "escalated": "red",
+    "rejected": "red",
+    "lost": "red",
+    "dead_lettered": "red",
+    "compensation_uncertain": "red",
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """`by` is recorded as the author of what is decided here."""
+
+    systems: Systems
+    tenant: str
+    by: str
+
+
+def at_desk(
+    ctx: typer.Context, tenant: str | None, work: Callable[[Desk], Awaitable[Result]]
+) -> Result:
+    """Do the work for the tenant. Raises Problem with the exit code of what went wrong."""
+    settings = chosen(ctx).settings()
+    name = _tenant(settings, tenant)
+
+    async def working() -> Result:
+        systems = opened(settings, pool_size=2)
+        try:
+            return await work(Desk(systems, name, _user()))
+        finally:
+            await systems.database.close()
+
+    try:
+        return asyncio.run(working())
+    except NotDone as fault:
+        raise Problem(fault.detail, code=_code(fault), remedy=fault.remedy) from fault
+
+
+def state(name: str | None) -> Text:
+    return Text(name or "-", style=_COLOURS.get(name or "", ""))
+
+
+def tell_of_more(following: str | None) -> None:
+    if following is not None:
+        note(f"there is more: --cursor {following}")
+
+
+def _tenant(settings: Settings, given: str | None) -> str:
+    known = sorted(settings.tenants)
+    if given is not None:
+        if given not in settings.tenants:
+            raise Problem(
+                f"no tenant is called {given}",
+                code=ExitCode.USAGE,
+                remedy=f"use one of {', '.join(known)}" if known else "configure a tenant",
+            )
+        return given
+    if len(known) != 1:
+        raise Problem(
+            f"{len(known)} tenants are configured",
+            code=ExitCode.USAGE,
+            remedy=f"say which with --tenant: {', '.join(known)}",
+        )
+    return known[0]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        return f"user {os.getuid()}"
+
+
+def _code(fault: NotDone) -> ExitCode:
+    match fault:
+        case NotFound():
+            return ExitCode.NOT_FOUND
+        case Conflict():
+            return ExitCode.CONFLICT
+        case Invalid():
+            return ExitCode.USAGE
+        case Unavailable():
+            return ExitCode.UNAVAILABLE
+        case _:
+            return ExitCode.FAILED

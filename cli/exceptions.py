@@ -1,0 +1,225 @@
+"""`trueup exceptions`: what waits for a person, and the decision."""
+
+from typing import Annotated
+
+import typer
+
+from canonical_models.exceptions import Action
+from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.views import ChangeView
+from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, state, tell_of_more
+from cli.mapping_options import (
+    Entity,
+    Included,
+    Organization,
+    PerUnit,
+    Tier,
+    account_mapping,
+    item_mapping,
+    pair,
+)
+from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
+from cli.timeline import show_exception
+from operations import changes, exceptions
+
+app = typer.Typer(
+    help="What waits for a person to decide.", no_args_is_help=True, rich_markup_mode="rich"
+)
+
+ExceptionId = Annotated[str, typer.Argument(help="As `trueup exceptions list` shows it.")]
+
+_GOOD = ("completed", "no_change", "compensated", "cancelled")
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    state_: Annotated[str, typer.Option("--state", help="open, resolved, or all.")] = "open",
+    owner: Annotated[
+        str | None, typer.Option(help="Only those for finance, support or operations.")
+    ] = None,
+    change: Annotated[str | None, typer.Option(help="Only of this change.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """The exception queue, the newest first. Equal causes share a fingerprint.
+
+    Examples: [bold]trueup exceptions list --owner finance[/] ·
+    [bold]trueup exceptions list --state all -o json[/]
+    """
+    if state_ not in ("open", "resolved", "all"):
+        raise Problem(
+            f"no exception is ever {state_!r}",
+            code=ExitCode.USAGE,
+            remedy="use open, resolved, or all",
+        )
+    page = at_desk(
+        ctx,
+        tenant,
+        lambda desk: exceptions.list_(
+            desk.systems,
+            desk.tenant,
+            state=None if state_ == "all" else state_,
+            owner=owner,
+            change_id=change,
+            after=cursor,
+            limit=limit,
+        ),
+    )
+    if output is Format.JSON:
+        show_json(page)
+        return
+    show_rows(
+        (
+            (
+                found.exception_id,
+                found.opened_at,
+                found.owner,
+                found.code,
+                found.subject,
+                found.at_risk,
+                state(found.state if found.escalated_at is None else "escalated"),
+                found.change_id,
+            )
+            for found in page.items
+        ),
+        ("exception", "opened", "owner", "cause", "subject", "at risk", "state", "change"),
+        empty="nothing waits for a person" if state_ == "open" else "no exceptions",
+    )
+    tell_of_more(page.next)
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    exception_id: ExceptionId,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """An exception: what could not be done, why, and what has been decided.
+
+    Example: [bold]trueup exceptions show exc_5f1d2c3b4a596877[/]
+    """
+    detail = at_desk(
+        ctx, tenant, lambda desk: exceptions.show(desk.systems, desk.tenant, exception_id)
+    )
+    if output is Format.JSON:
+        show_json(detail)
+        return
+    show_exception(detail.exception)
+    note(f"Change {detail.change.change_id} is {detail.change.outcome or detail.change.state}.")
+    if detail.workflow_url:
+        note(f"Saga: {detail.workflow_url}")
+
+
+@app.command()
+def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
+    ctx: typer.Context,
+    exception_id: ExceptionId,
+    action: Annotated[
+        Action, typer.Argument(help="retry after mending data, correct a mapping, or abort.")
+    ],
+    item: Annotated[
+        str | None, typer.Option(help="The item that was not mapped: 'prod_x=AI-ADDON'.")
+    ] = None,
+    per_unit: PerUnit = None,
+    included: Included = None,
+    tier: Tier = None,
+    account: Annotated[
+        str | None, typer.Option(help="The customer that was not mapped: 'cus_x=C-1001'.")
+    ] = None,
+    organization: Organization = None,
+    entity: Entity = None,
+    text: Annotated[str, typer.Option("--note", help="Why; it is kept.")] = "",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until the change has settled or waits again.")
+    ] = False,
+    bound: Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait at most.")] = 60,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Decide an exception; returns once the saga has taken the decision.
+
+    Examples:
+    [bold]trueup exceptions resolve exc_1 correct --item 'prod_x=AI-ADDON' --per-unit seats \
+--included sso --tier premium --wait[/] ·
+    [bold]trueup exceptions resolve exc_1 correct --account 'cus_x=C-1001' --entity LE-DE[/] ·
+    [bold]trueup exceptions resolve exc_1 retry --note 'period opened'[/] ·
+    [bold]trueup exceptions resolve exc_1 abort[/]
+    """
+    decision = exceptions.Decision(
+        action=action,
+        note=text,
+        item=_item(item, per_unit, included, tier),
+        account=_account(account, organization, entity),
+    )
+
+    async def work(desk: Desk) -> tuple[exceptions.Resolved, ChangeView]:
+        resolved = await exceptions.resolve(
+            desk.systems, desk.tenant, exception_id, decision, by=desk.by
+        )
+        if not wait:
+            return resolved, resolved.change
+        return resolved, await changes.followed(
+            desk.systems,
+            desk.tenant,
+            resolved.change.change_id,
+            apart_from=exception_id,
+            bound=bound,
+        )
+
+    resolved, change = at_desk(ctx, tenant, work)
+    if output is Format.JSON:
+        show_json({**resolved.model_dump(mode="json"), "change": change})
+    else:
+        _tell(resolved, change)
+    if wait and change.outcome not in _GOOD:
+        raise Problem(
+            f"the decision was taken, but change {change.change_id} is {change.state} "
+            f"({change.stage or 'at work'})",
+            remedy=f"see it with `trueup changes show {change.change_id}`",
+        )
+
+
+def _tell(resolved: exceptions.Resolved, change: ChangeView) -> None:
+    taken = "had been taken before" if resolved.already else "was taken"
+    note(f"{resolved.exception.resolution} {taken} by the saga.")
+    if change.state == "settled":
+        note(f"Change {change.change_id} is {change.outcome}: {change.summary or 'done'}.")
+    else:
+        note(
+            f"Change {change.change_id} goes on ({change.state}); "
+            f"follow it with `trueup changes show {change.change_id}`."
+        )
+    if resolved.workflow_url:
+        note(f"Saga: {resolved.workflow_url}")
+
+
+def _item(
+    given: str | None, per_unit: list[str] | None, included: list[str] | None, tier: str | None
+) -> ItemMapping | None:
+    if given is None:
+        if per_unit or included or tier:
+            raise Problem(
+                "--per-unit, --included and --tier belong to an item",
+                code=ExitCode.USAGE,
+                remedy="add --item 'prod_x=AI-ADDON'",
+            )
+        return None
+    return item_mapping(*pair(given, "--item"), per_unit, included, tier)
+
+
+def _account(
+    given: str | None, organization: str | None, entity: str | None
+) -> AccountMapping | None:
+    if given is None:
+        if organization or entity:
+            raise Problem(
+                "--organization and --entity belong to an account",
+                code=ExitCode.USAGE,
+                remedy="add --account 'cus_x=C-1001'",
+            )
+        return None
+    return account_mapping(*pair(given, "--account"), organization, entity)

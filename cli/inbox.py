@@ -1,0 +1,132 @@
+"""`trueup inbox`: received webhooks, dead letters, and reading them again."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cli.desk import Cursor, Limit, TenantOption, at_desk, state, tell_of_more
+from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
+from operations import inbox
+
+app = typer.Typer(
+    help="Received webhooks, dead letters, replay.", no_args_is_help=True, rich_markup_mode="rich"
+)
+
+STATUSES = ("received", "dispatched", "ignored", "dead_lettered")
+
+Receipt = Annotated[str, typer.Argument(help="As `trueup inbox list` shows it.")]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    status: Annotated[str | None, typer.Option(help=f"Only {', '.join(STATUSES)}.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """The newest webhooks and what became of them.
+
+    Examples: [bold]trueup inbox list --status dead_lettered[/] · [bold]trueup inbox list -o json[/]
+    """
+    if status is not None and status not in STATUSES:
+        raise Problem(
+            f"no webhook is ever {status!r}",
+            code=ExitCode.USAGE,
+            remedy=f"use one of {', '.join(STATUSES)}",
+        )
+    page = at_desk(
+        ctx,
+        tenant,
+        lambda desk: inbox.list_(
+            desk.systems,
+            desk.tenant,
+            status=status,
+            event_type=type_,
+            after=cursor,
+            limit=limit,
+        ),
+    )
+    if output is Format.JSON:
+        show_json(page)
+        return
+    show_rows(
+        (
+            (
+                item.receipt,
+                item.received_at,
+                item.event_type,
+                state(item.status),
+                item.change_id or item.reason,
+            )
+            for item in page.items
+        ),
+        ("receipt", "received", "type", "status", "change or reason"),
+        empty="the inbox is empty",
+    )
+    tell_of_more(page.next)
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    receipt: Receipt,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Also the body as it came; it may be personal data.")
+    ] = False,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """One webhook; with --raw its signed body.
+
+    Example: [bold]trueup inbox show rcp_0d9c8b7a6f5e4d3c2b1a09f8 --raw[/]
+    """
+    detail = at_desk(
+        ctx, tenant, lambda desk: inbox.show(desk.systems, desk.tenant, receipt, raw=raw)
+    )
+    if output is Format.JSON:
+        show_json(detail)
+        return
+    item = detail.item
+    show_rows(
+        (
+            ("status", state(item.status)),
+            ("event", f"{item.event_type} {item.event_id}"),
+            ("connection", item.connection),
+            ("received", item.received_at),
+            ("settled", item.settled_at),
+            ("bytes", item.size),
+            ("replays", item.replays),
+            ("change", item.change_id),
+            ("reason", item.reason),
+        ),
+        ("", item.receipt),
+    )
+    if detail.body is not None:
+        Console(highlight=False, soft_wrap=True).print(Text(detail.body))
+
+
+@app.command()
+def replay(
+    ctx: typer.Context,
+    receipt: Receipt,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Read a webhook again, as if it had just come. Nothing is posted twice.
+
+    Examples: [bold]trueup inbox replay rcp_0d9c8b7a6f5e4d3c2b1a09f8 --dry-run[/] ·
+    [bold]trueup inbox replay rcp_0d9c8b7a6f5e4d3c2b1a09f8[/]
+    """
+    replayed = at_desk(
+        ctx, tenant, lambda desk: inbox.replay(desk.systems, desk.tenant, receipt, dry_run=dry_run)
+    )
+    if output is Format.JSON:
+        show_json(replayed)
+    else:
+        note(replayed.words)

@@ -1,0 +1,142 @@
+"""`trueup mappings`: what billing's customers and items are called elsewhere."""
+
+from typing import Annotated
+
+import typer
+
+from canonical_models.ledgering import AccountMapping, ItemMapping
+from cli.desk import Cursor, Limit, TenantOption, at_desk, tell_of_more
+from cli.mapping_options import (
+    Entity,
+    Included,
+    Organization,
+    PerUnit,
+    Tier,
+    account_mapping,
+    item_mapping,
+)
+from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
+from operations import mappings
+
+app = typer.Typer(
+    help="What billing's customers and items are called in the other systems.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+setting = typer.Typer(
+    help="Set a mapping; it holds from now on.", no_args_is_help=True, rich_markup_mode="rich"
+)
+app.add_typer(setting, name="set")
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    kind: Annotated[str | None, typer.Option(help="Only account or item mappings.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """The mappings that hold now.
+
+    Example: [bold]trueup mappings list --kind item[/]
+    """
+    if kind is not None and kind not in mappings.KINDS:
+        raise Problem(
+            f"there are no {kind!r} mappings",
+            code=ExitCode.USAGE,
+            remedy=f"use {' or '.join(mappings.KINDS)}",
+        )
+    page = at_desk(
+        ctx,
+        tenant,
+        lambda desk: mappings.list_(
+            desk.systems, desk.tenant, kind=kind, after=cursor, limit=limit
+        ),
+    )
+    if output is Format.JSON:
+        show_json(page)
+        return
+    show_rows(
+        (
+            (
+                row.kind,
+                row.source,
+                _words(row.target),
+                row.valid_from,
+                row.set_by,
+            )
+            for row in page.items
+        ),
+        ("kind", "in billing", "elsewhere", "since", "set by"),
+        empty="no mappings",
+    )
+    tell_of_more(page.next)
+
+
+@setting.command("account")
+def set_account(
+    ctx: typer.Context,
+    customer: Annotated[str, typer.Argument(help="The billing customer.")],
+    party: Annotated[str, typer.Option(help="Code of the ERP party.")],
+    entity: Entity = None,
+    organization: Organization = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Who a billing customer is in the ERP and the support platform.
+
+    Example: [bold]trueup mappings set account cus_x --party C-1001 --entity LE-DE[/]
+    """
+    _set(ctx, tenant, account_mapping(customer, party, organization, entity), output)
+
+
+@setting.command("item")
+def set_item(
+    ctx: typer.Context,
+    item: Annotated[str, typer.Argument(help="The billing item.")],
+    erp_item: Annotated[str, typer.Option(help="Code of the ERP item.")],
+    per_unit: PerUnit = None,
+    included: Included = None,
+    tier: Tier = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """What a billing item is in the ERP, what it grants, and its support tier.
+
+    Example: [bold]trueup mappings set item prod_x --erp-item AI-ADDON --per-unit seats \
+--included sso --tier premium[/]
+    """
+    _set(ctx, tenant, item_mapping(item, erp_item, per_unit, included, tier), output)
+
+
+def _set(
+    ctx: typer.Context,
+    tenant: str | None,
+    mapping: AccountMapping | ItemMapping,
+    output: Format,
+) -> None:
+    mapped = at_desk(
+        ctx, tenant, lambda desk: mappings.put(desk.systems, desk.tenant, mapping, by=desk.by)
+    )
+    if output is Format.JSON:
+        show_json(mapped)
+        return
+    now = f"{mapped.mapping.source}: {_words(mapped.mapping.target)}"
+    if not mapped.changed:
+        note(f"It was so already. {now}")
+    elif mapped.replaced is None:
+        note(f"New. {now}")
+    else:
+        note(f"{now}, instead of {_words(mapped.replaced.target)}")
+
+
+def _words(target: dict[str, object]) -> str:
+    shown = []
+    for name, value in target.items():
+        if name in ("billing_customer", "item") or not value:
+            continue
+        words = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        shown.append(f"{name.replace('_', ' ')} {words}")
+    return "; ".join(shown)

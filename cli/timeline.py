@@ -1,0 +1,83 @@
+"""A change drawn for people: what it is, its way through all systems, and where it stands."""
+
+from rich.console import Console
+from rich.text import Text
+
+from canonical_models.views import ExceptionView
+from cli.desk import state
+from cli.output import show_rows
+from operations.changes import ChangeDetail
+from operations.timeline import Step
+
+_COLUMNS = ("system", "what", "state", "document", "link")
+
+
+def show_change(detail: ChangeDetail) -> None:
+    change = detail.change
+    console = Console(highlight=False, soft_wrap=True)
+    title = Text.assemble(
+        (change.change_id, "bold"),
+        f"  {change.kind.value.replace('_', ' ')} of {change.subscription_id}",
+        f" (customer {change.customer_id})  " if change.customer_id else "  ",
+        state(change.outcome or change.state),
+    )
+    console.print(title)
+    if change.summary:
+        console.print(Text(change.summary))
+    console.print()
+    _show_steps(detail.timeline)
+    for exception in detail.exceptions:
+        console.print()
+        show_exception(exception)
+    troubles = [effect for effect in detail.effects if effect.error]
+    for effect in troubles:
+        console.print()
+        console.print(
+            Text.assemble((f"{effect.system} {effect.operation}: ", "bold"), effect.error or "")
+        )
+    console.print()
+    console.print(Text(detail.words))
+
+
+def _show_steps(steps: tuple[Step, ...]) -> None:
+    """Links are numbered and listed below, whole, so that they can be followed and copied."""
+    days = {step.at.astimezone().date() for step in steps}
+    clock = "%H:%M:%S.%f" if len(days) == 1 else "%Y-%m-%d %H:%M:%S.%f"
+    links = list(dict.fromkeys(step.url for step in steps if step.url))
+    show_rows(
+        (
+            (
+                step.at.astimezone().strftime(clock)[:-3],
+                step.system,
+                step.what,
+                state(step.state),
+                step.document,
+                f"({links.index(step.url) + 1})" if step.url else None,
+            )
+            for step in steps
+        ),
+        (f"time on {min(days)}" if len(days) == 1 else "time", *_COLUMNS),
+    )
+    console = Console(highlight=False, soft_wrap=True)
+    for number, link in enumerate(links, start=1):
+        console.print(Text(f"({number}) {link}", style="dim"))
+
+
+def show_exception(exception: ExceptionView) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    cause = exception.code.replace("_", " ")
+    risk = f", {exception.at_risk} at risk" if exception.at_risk else ""
+    console.print(
+        Text.assemble(
+            (exception.exception_id, "bold"),
+            f"  {cause} at {exception.step}, for {exception.owner}{risk}  ",
+            state(exception.state),
+        )
+    )
+    console.print(Text(exception.message))
+    if exception.state == "open":
+        due = exception.due_at.astimezone().strftime("%Y-%m-%d %H:%M")
+        console.print(Text(f"To be decided by {due}.", style="dim"))
+    else:
+        said = f": {exception.note}" if exception.note else ""
+        console.print(Text(f"{exception.resolution} by {exception.resolved_by}{said}"))

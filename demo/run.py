@@ -1,0 +1,48 @@
+"""Runs the stories on a stack that is up."""
+
+import asyncio
+import sys
+import time
+
+import httpx
+import orjson
+from rich.console import Console
+
+from demo.looking import NotSeen
+from demo.stories import mid_term_upgrade, support_fails, unmapped_item
+from demo.telling import show
+from demo.world import World, account, catalogue
+from runtime.embedded.facts import StackFacts
+
+#: Each story with the ERP party of its customer.
+STORIES = (
+    (mid_term_upgrade, "C-1001"),
+    (unmapped_item, "C-1005"),
+    (support_fails, "C-1002"),
+)
+
+
+async def demonstrate(facts: StackFacts, console: Console, *, as_json: bool = False) -> bool:
+    """Whether everything that was claimed was also seen in the other systems.
+
+    Told on `console`; with `as_json` also on stdout, for programs.
+    """
+    world = World.of(facts)
+    try:
+        prices = await catalogue(world)
+        accounts = await asyncio.gather(*(account(world, prices, party) for _, party in STORIES))
+        stories = []
+        for number, ((story, _), customer) in enumerate(zip(STORIES, accounts, strict=True), 1):
+            began = time.monotonic()
+            told = await story(world, customer, prices)
+            show(console, number, told, time.monotonic() - began)
+            stories.append(told)
+    except (NotSeen, httpx.HTTPError, RuntimeError) as fault:
+        console.print(f"[bold red]The demo stopped:[/] {fault}")
+        console.print(f"Logs are in {facts.logs}.")
+        return False
+    finally:
+        await world.close()
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(stories, option=orjson.OPT_INDENT_2) + b"\n")
+    return all(told.evidence.proven for told in stories)

@@ -1,0 +1,130 @@
+"""The other systems as their own users see them: small readers and writers of each one's API."""
+
+import base64
+import json
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from runtime.embedded.facts import ApiFacts, StripeFacts, TrytonFacts, ZendeskFacts
+
+Row = dict[str, Any]
+
+
+class System:
+    """One system over HTTP. Raises httpx.HTTPStatusError with the answer's text."""
+
+    def __init__(self, base_url: str, **options: Any) -> None:
+        self.http = httpx.AsyncClient(base_url=base_url, timeout=60, trust_env=False, **options)
+
+    async def ask(self, method: str, path: str, **options: Any) -> Any:
+        answer = await self.http.request(method, path, **options)
+        if answer.is_error:
+            raise httpx.HTTPStatusError(
+                f"{method} {answer.request.url.path}: {answer.status_code} {answer.text[:500]}",
+                request=answer.request,
+                response=answer,
+            )
+        return answer.json() if answer.content else None
+
+
+class Billing(System):
+    """Stripe's API: forms in, JSON out."""
+
+    def __init__(self, facts: StripeFacts) -> None:
+        super().__init__(facts.url, headers={"Authorization": f"Bearer {facts.api_key}"})
+
+    async def make(self, what: str, **fields: Any) -> Row:
+        made: Row = await self.ask("POST", f"/v1/{what}", data=fields)
+        return made
+
+    async def all(self, what: str, **filters: Any) -> list[Row]:
+        found: list[Row] = (await self.ask("GET", f"/v1/{what}", params={"limit": 100, **filters}))[
+            "data"
+        ]
+        return found
+
+    async def read(self, what: str) -> Row:
+        found: Row = await self.ask("GET", f"/v1/{what}")
+        return found
+
+
+class Erp(System):
+    """Tryton's REST interface."""
+
+    def __init__(self, facts: TrytonFacts) -> None:
+        super().__init__(
+            f"{facts.url}/{facts.database}/rest/model/",
+            headers={
+                "Authorization": f"Bearer {facts.api_key}",
+                "Content-Type": "application/json",
+            },
+        )
+
+    async def documents(self, party: str) -> list[Row]:
+        """Every customer document of the party (by its code), oldest first."""
+        fields = ["number", "reference", "state", "untaxed_amount", "currency.code", "lines.origin"]
+        found: list[Row] = await self.ask(
+            "GET",
+            "account.invoice",
+            params=[
+                ("d", _encoded([["party.code", "=", party], ["type", "=", "out"]])),
+                ("o", _encoded([["id", "ASC"]])),
+                *(("f", field) for field in fields),
+            ],
+        )
+        return found
+
+
+class Desk(System):
+    """Zendesk's API."""
+
+    def __init__(self, facts: ZendeskFacts) -> None:
+        super().__init__(facts.url, auth=(f"{facts.email}/token", facts.token or ""))
+
+    async def organization(self, external_id: str) -> Row:
+        found = await self.ask(
+            "GET", "/api/v2/organizations/search", params={"external_id": external_id}
+        )
+        return dict(found["organizations"][0])
+
+    async def refuse_organizations(self) -> None:
+        """From now on no organisation can be changed: the 'fails for good' of the third story."""
+        fault = {"method": "PUT", "path_prefix": "/api/v2/organizations", "status": 422}
+        await self.ask("POST", "/_sim/faults", json=[{**fault, "times": None}])
+
+    async def recover(self) -> None:
+        await self.ask("DELETE", "/_sim/faults")
+
+
+class Trueup(System):
+    """Trueup's own API, as a portal or an agent's sidebar would use it."""
+
+    def __init__(self, facts: ApiFacts) -> None:
+        super().__init__(facts.url, headers={"Authorization": f"Bearer {facts.key}"})
+
+    async def changes(self, subscription_id: str) -> list[Row]:
+        """Oldest first."""
+        found = await self.ask("GET", "/v1/changes", params={"subscription": subscription_id})
+        return sorted(found["items"], key=lambda change: int(change["seq"]))
+
+    async def exceptions(self, change_id: str) -> list[Row]:
+        found = await self.ask("GET", "/v1/exceptions", params={"change": change_id})
+        return list(found["items"])
+
+    async def features(self, customer_id: str) -> dict[str, int]:
+        found = await self.ask("GET", "/v1/entitlements", params={"customer": customer_id})
+        return {entry["feature"]: entry["quantity"] for entry in found["items"]}
+
+    async def map(self, **mapping: Any) -> None:
+        await self.ask("PUT", "/v1/mappings", json=mapping)
+
+
+def amount(value: Row) -> Decimal:
+    """A decimal as Tryton writes it."""
+    return Decimal(value["decimal"])
+
+
+def _encoded(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()

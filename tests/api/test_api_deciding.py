@@ -1,0 +1,153 @@
+"""Decisions, cancellation and signals reach the real saga on a real Temporal server."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.testing import WorkflowEnvironment
+
+from operations import engine
+from operations.engine import Engine
+from operations.systems import Systems
+from persistence.database import Database
+from runtime.settings import TenantSettings
+from tests.api.conftest import Call
+from tests.api.seeding import Ids
+from tests.api.stuck import MENDED, stuck
+from tests.harness.sagas import Sagas, sagas_at_work
+from tests.harness.systems import Systems as Vendors
+
+
+@pytest.fixture
+def systems(
+    database: Database, temporal: WorkflowEnvironment, tenant_settings: TenantSettings
+) -> Systems:
+    async def connected() -> Client:
+        return temporal.client
+
+    return Systems(database, Engine(connected, namespace="default"), {"acme": tenant_settings})
+
+
+@pytest.fixture
+async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
+    async with sagas_at_work(temporal.client, database, Vendors()) as working:
+        yield working
+
+
+async def test_a_correction_is_taken_once_and_the_saga_goes_on(call: Call, sagas: Sagas) -> None:
+    waiting = await stuck(sagas)
+    path = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
+    decision = {"action": "correct", "item": MENDED, "note": "was forgotten"}
+
+    taken = await call("POST", path, "exceptions:write", json=decision)
+    assert taken.status_code == 200, taken.text
+    assert not taken.json()["already"]
+    assert taken.json()["exception"]["resolved_by"] == "desk"
+    assert (await waiting.handle.result()).outcome == "completed"
+
+    again = await call("POST", path, "exceptions:write", json=decision)
+    assert again.status_code == 200
+    assert again.json()["already"]
+    other = await call("POST", path, "exceptions:write", json={"action": "abort"})
+    assert other.status_code == 409
+    assert "correct by desk" in other.json()["detail"]
+
+    shown = (await call("GET", f"/v1/changes/{waiting.change_id}")).json()
+    assert [effect["state"] for effect in shown["effects"]] == ["confirmed"] * 4
+    assert shown["words"].startswith("Every system agrees")
+    assert shown["proof"]["document"]["number"] == "INV-1"
+
+
+async def test_an_abort_undoes_the_change(call: Call, sagas: Sagas) -> None:
+    waiting = await stuck(sagas)
+    path = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
+    assert (await call("POST", path, json={"action": "abort"})).status_code == 200
+    assert (await waiting.handle.result()).outcome == "compensated"
+    # Another tenant cannot even ask whether there is such an exception.
+    assert (await call("POST", path, tenant="globex", json={"action": "abort"})).status_code == 404
+
+
+async def test_a_cancelled_change_is_undone_and_stays_so(call: Call, sagas: Sagas) -> None:
+    waiting = await stuck(sagas)
+    path = f"/v1/changes/{waiting.change_id}/cancel"
+    assert (await call("POST", path, "changes:write")).json()["how"] == "requested"
+    with pytest.raises(WorkflowFailureError):
+        await waiting.handle.result()
+    assert (await sagas.change(waiting.change_id)).outcome == "cancelled"
+    assert (await call("POST", path, "changes:write")).json()["how"] == "already"
+    resolve = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
+    assert (await call("POST", resolve, json={"action": "retry"})).status_code == 409
+
+
+async def test_a_signal_decides_as_well(call: Call, sagas: Sagas) -> None:
+    waiting = await stuck(sagas)
+    signal = f"/v1/changes/{waiting.change_id}/signal"
+    decision = {
+        "exception_id": waiting.exception.exception_id,
+        "action": "correct",
+        "item": MENDED,
+    }
+    sent = await call("POST", signal, json={"name": "decide", "payload": decision})
+    assert sent.status_code == 200, sent.text
+    assert (await waiting.handle.result()).outcome == "completed"
+    gone = await call("POST", signal, json={"name": "newer_change"})
+    assert gone.status_code == 409
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "decide"},
+        {"name": "decide", "payload": [1]},
+        {"name": "decide", "payload": {"action": "explode"}},
+        {"name": "__stack_trace"},
+        {"name": ""},
+        {"payload": {}},
+    ],
+)
+async def test_a_signal_that_no_saga_could_read_is_refused(
+    given: dict[str, object], call: Call, acme: Ids
+) -> None:
+    answer = await call("POST", f"/v1/changes/{acme.change('waits')}/signal", json=given)
+    assert answer.status_code == 422
+    assert "explode" not in answer.text
+
+
+async def test_a_saga_that_is_gone_cannot_decide(call: Call, sagas: Sagas) -> None:
+    waiting = await stuck(sagas)
+    await waiting.handle.terminate()
+    path = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
+    answer = await call("POST", path, json={"action": "retry"})
+    assert answer.status_code == 409
+    assert "no saga" in answer.json()["detail"]
+    assert (await call("POST", f"/v1/changes/{waiting.change_id}/cancel")).status_code == 409
+
+
+async def test_without_a_worker_the_wait_has_an_end(
+    call: Call,
+    temporal: WorkflowEnvironment,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "TAKEN", timedelta(milliseconds=400))
+    async with sagas_at_work(temporal.client, database, Vendors()) as sagas:
+        waiting = await stuck(sagas)
+    path = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
+    answer = await call("POST", path, json={"action": "retry"})
+    assert answer.status_code == 503
+    assert "has not answered in time" in answer.json()["detail"]
+    await waiting.handle.terminate()
+
+
+async def test_a_change_not_begun_is_cancelled_without_temporal(call: Call, acme: Ids) -> None:
+    path = f"/v1/changes/{acme.change('next')}/cancel"
+    assert (await call("POST", path, "changes:write")).json()["how"] == "settled"
+    assert (await call("POST", path, "changes:write")).json()["how"] == "already"
+    shown = (await call("GET", f"/v1/changes/{acme.change('next')}")).json()["change"]
+    assert (shown["state"], shown["outcome"]) == ("settled", "cancelled")
+    assert shown["summary"] == "cancelled by desk before it began"
+    told = (await call("GET", "/v1/events")).json()["items"]
+    assert told[-1]["type"] == "io.trueup.sync.compensated.v1"
+    done = await call("POST", f"/v1/changes/{acme.change('done')}/cancel", "changes:write")
+    assert done.status_code == 409

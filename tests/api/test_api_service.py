@@ -1,0 +1,143 @@
+"""The service around `/v1`: probes, metrics, and a document that says all of it."""
+
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import BaseModel, TypeAdapter
+
+from canonical_models.views import ChangeView, ExceptionView, MappingView
+from operations import changes, entitlements, events, exceptions, inbox, mappings, subscriptions
+from operations.paging import Page
+from operations.systems import Systems
+from persistence.inbox import InboxView
+from starter_api.app import create_app
+from starter_api.v1 import examples
+from starter_api.v1.changes import Signalled, SignalRequest
+from starter_api.v1.mappings import MappingRequest
+from tests.api.seeding import Ids
+
+EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
+    (Page[ChangeView], examples.page(examples.CHANGE)),
+    (changes.ChangeDetail, examples.CHANGE_DETAIL),
+    (changes.Cancelled, examples.CANCELLED),
+    (SignalRequest, examples.SIGNAL),
+    (Signalled, examples.SIGNALLED),
+    (Page[ExceptionView], examples.page(examples.EXCEPTION)),
+    (exceptions.ExceptionDetail, examples.EXCEPTION_DETAIL),
+    (exceptions.Resolved, examples.RESOLVED),
+    (exceptions.Decision, {"action": "correct", "item": examples.ITEM}),
+    (Page[MappingView], examples.page(examples.MAPPING)),
+    (mappings.Mapped, examples.MAPPED),
+    (MappingRequest, {"account": examples.ACCOUNT}),
+    (Page[InboxView], examples.page(examples.RECEIVED)),
+    (inbox.InboxDetail, examples.RECEIVED_DETAIL),
+    (inbox.Replay, examples.REPLAY),
+    (entitlements.EntitlementList, examples.ENTITLEMENTS),
+    (entitlements.Check, examples.CHECK),
+    (Page[subscriptions.SubscriptionSummary], examples.page(examples.AGREED)),
+    (subscriptions.SubscriptionDetail, examples.SUBSCRIPTION_DETAIL),
+    (events.Feed, examples.FEED),
+]
+
+
+@pytest.mark.parametrize(("model", "example"), EXAMPLES)
+def test_an_example_is_what_it_shows(model: type[BaseModel], example: dict[str, Any]) -> None:
+    found = TypeAdapter(model).validate_python(example, strict=False)
+    # Whole, so that a reader misses no field.
+    assert set(found.model_dump()) == set(example) or model in (MappingRequest, exceptions.Decision)
+
+
+def test_openapi_describes_every_operation(app: FastAPI) -> None:
+    document = app.openapi()
+    assert document["openapi"].startswith("3.1")
+    schemas = document["components"]["schemas"]
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    assert document["components"]["securitySchemes"]["ApiKey"]["scheme"] == "bearer"
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            where = f"{method} {path}"
+            assert operation["summary"], where
+            assert operation["description"], where
+            assert operation["security"] == [{"ApiKey": []}], where
+            answer = operation["responses"]["200"]["content"]["application/json"]
+            assert answer["example"], where
+            for status in ("401", "403", "422", "503"):
+                assert "application/problem+json" in operation["responses"][status]["content"]
+            if "requestBody" in operation:
+                body = operation["requestBody"]["content"]["application/json"]
+                assert body["schema"]["$ref"].rsplit("/", 1)[1] in schemas, where
+                assert body["examples"], where
+    for reference in _references(document):
+        assert reference.removeprefix("#/components/schemas/") in schemas
+
+
+async def test_no_page_loads_anything_from_elsewhere(service: httpx.AsyncClient) -> None:
+    for path in ("/docs", "/redoc"):
+        assert (await service.get(path)).status_code == 404
+    assert (await service.get("/openapi.json")).status_code == 200
+
+
+async def test_the_service_is_ready_without_temporal(service: httpx.AsyncClient) -> None:
+    assert (await service.get("/healthz")).status_code == 200
+    ready = await service.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json() == {
+        "status": "ready",
+        "database": "ok",
+        "migrations": "ok",
+        "temporal": "not reachable",
+    }
+
+
+async def test_an_old_schema_is_not_ready(service: httpx.AsyncClient, systems: Systems) -> None:
+    async with systems.database.transaction() as session:
+        connection = await session.connection()
+        await connection.exec_driver_sql("update alembic_version set version_num = '0000'")
+    answer = await service.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["migrations"] == "at 0000: run `trueup migrate`"
+
+
+async def test_metrics_count_what_is_there(
+    service: httpx.AsyncClient, acme: Ids, globex: Ids
+) -> None:
+    text = (await service.get("/metrics")).text
+    found = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert found["trueup_database_up",] == 1
+    assert found["trueup_changes", "settled"] == 2
+    assert found["trueup_changes", "waiting"] == 2
+    assert found["trueup_outcomes", "completed"] == 2
+    assert found["trueup_inbox", "dispatched"] == 2
+    assert found["trueup_exceptions", "finance"] == 2
+    assert found["trueup_effects", "confirmed", "erp"] == 2
+    assert found["trueup_pending_age_seconds",] > 0
+    assert found["trueup_subscription_to_erp_seconds_bucket", "+Inf"] >= 0
+    assert acme.mark not in text
+
+
+@pytest.fixture
+async def service(dsn: str, systems: Systems) -> httpx.AsyncClient:
+    """The application as it is deployed, its lifespan aside."""
+    app = create_app(dsn=dsn, connections={}, systems=systems)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api")
+
+
+def _references(node: object) -> list[str]:
+    match node:
+        case {"$ref": str() as reference}:
+            return [reference]
+        case dict():
+            return [found for value in node.values() for found in _references(value)]
+        case list():
+            return [found for value in node for found in _references(value)]
+        case _:
+            return []

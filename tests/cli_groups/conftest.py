@@ -1,0 +1,112 @@
+"""`trueup` as operators type it, against a real PostgreSQL and a real Temporal server."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.output import problem_of
+from persistence.database import Database
+from tests.api.seeding import Ids, seeded
+from tests.harness.sagas import Sagas, sagas_at_work
+from tests.harness.systems import Systems as Vendors
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left: its exit code, its result, its remarks."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Trueup = Callable[..., Awaitable[Said]]
+
+_SETTINGS = """
+[database]
+dsn = "{dsn}"
+
+[temporal]
+address = "{address}"
+ui = "http://127.0.0.1:8233"
+"""
+
+_TENANT = """
+[tenants.{name}]
+billing = "billing"
+erp = "billing"
+support = "billing"
+
+[tenants.{name}.connections.billing]
+vendor = "stripe"
+base_url = "http://127.0.0.1:9"
+"""
+
+
+def trueup_with(path: Path, monkeypatch: pytest.MonkeyPatch) -> Trueup:
+    """Commands with this settings file, in a thread: each runs its own event loop."""
+    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setenv("LOGNAME", "anna")
+
+    async def trueup(*words: str) -> Said:
+        runner = CliRunner()
+        result = await asyncio.to_thread(runner.invoke, app, ["--config", str(path), *words])
+        fault = result.exception
+        if fault is None or isinstance(fault, SystemExit):
+            return Said(result.exit_code, result.stdout, result.stderr)
+        problem = problem_of(fault)
+        if problem is None:
+            raise fault
+        return Said(problem.code, result.stdout, f"{result.stderr}{problem} {problem.remedy}")
+
+    return trueup
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path, dsn: str) -> Callable[..., Path]:
+    def write(*tenants: str, address: str = "127.0.0.1:9") -> Path:
+        path = tmp_path / "trueup.toml"
+        text = _SETTINGS.format(dsn=dsn, address=address)
+        path.write_text(text + "".join(_TENANT.format(name=name) for name in tenants))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def trueup(settings_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Trueup:
+    """One tenant, and no Temporal."""
+    return trueup_with(settings_file("acme"), monkeypatch)
+
+
+@pytest.fixture
+def trueup_at_work(
+    settings_file: Callable[..., Path],
+    temporal: WorkflowEnvironment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Trueup:
+    address = temporal.client.service_client.config.target_host
+    return trueup_with(settings_file("acme", address=address), monkeypatch)
+
+
+@pytest.fixture
+async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
+    async with sagas_at_work(temporal.client, database, Vendors()) as working:
+        yield working
+
+
+@pytest.fixture
+async def acme(database: Database) -> Ids:
+    return await seeded(database, "acme")

@@ -1,0 +1,119 @@
+"""Operators decide, and the real saga does it."""
+
+import pytest
+from temporalio.client import WorkflowFailureError
+
+from cli.output import ExitCode
+from persistence import inbox
+from persistence.database import Database
+from persistence.tables import InboxRow
+from tests.api.seeding import Ids
+from tests.api.stuck import stuck
+from tests.cli_groups.conftest import Trueup
+from tests.harness.sagas import Sagas
+from tests.harness.webhooks import subscription_event
+
+
+async def test_a_correction_ends_with_the_change_done(trueup_at_work: Trueup, sagas: Sagas) -> None:
+    waiting = await stuck(sagas)
+    key = waiting.exception.exception_id
+    corrected = await trueup_at_work(
+        *("exceptions", "resolve", key, "correct", "--item", "new=NEW", "--per-unit", "seats"),
+        *("--included", "sso", "--tier", "premium", "--note", "was forgotten", "--wait"),
+    )
+    assert corrected.code == 0, corrected.err
+    assert "correct was taken by the saga" in corrected.err
+    assert f"Change {waiting.change_id} is completed" in corrected.err
+    again = await trueup_at_work("exceptions", "resolve", key, "abort")
+    assert again.code == ExitCode.CONFLICT
+    assert "correct by anna" in again.err
+    drawn = (await trueup_at_work("changes", "show", waiting.change_id)).out
+    assert "INV-1" in drawn
+    assert "correct by anna: was forgotten" in drawn
+
+
+async def test_a_retry_that_mends_nothing_is_not_called_done(
+    trueup_at_work: Trueup, sagas: Sagas
+) -> None:
+    waiting = await stuck(sagas)
+    key = waiting.exception.exception_id
+    retried = await trueup_at_work("exceptions", "resolve", key, "retry", "--wait")
+    assert retried.code == ExitCode.FAILED
+    assert "is waiting" in retried.err
+    reopened = await sagas.exception(waiting.change_id)
+    assert reopened.exception_id != key
+    aborted = await trueup_at_work(
+        "exceptions", "resolve", reopened.exception_id, "abort", "--wait", "-o", "json"
+    )
+    assert aborted.code == 0, aborted.err
+    assert aborted.json["change"]["outcome"] == "cancelled"
+
+
+async def test_a_cancellation_waits_until_all_is_undone(
+    trueup_at_work: Trueup, sagas: Sagas
+) -> None:
+    waiting = await stuck(sagas)
+    cancelled = await trueup_at_work("changes", "cancel", waiting.change_id, "--wait", "30")
+    assert cancelled.code == 0, cancelled.err
+    assert "Cancelled before anything was changed" in cancelled.err
+    with pytest.raises(WorkflowFailureError):
+        await waiting.handle.result()
+
+
+async def test_a_signal_reaches_the_saga(trueup_at_work: Trueup, sagas: Sagas) -> None:
+    waiting = await stuck(sagas)
+    sent = await trueup_at_work("changes", "signal", waiting.change_id, "newer_change")
+    assert sent.code == 0, sent.err
+    standing = await waiting.handle.query("standing", result_type=dict)
+    assert standing["newer_changes"] == 1
+    key = waiting.exception.exception_id
+    assert (await trueup_at_work("exceptions", "resolve", key, "abort", "--wait")).code == 0
+
+
+async def test_a_change_not_begun_is_cancelled_without_temporal(trueup: Trueup, acme: Ids) -> None:
+    said = await trueup("changes", "cancel", acme.change("next"), "-o", "json")
+    assert said.json["cancelled"]["how"] == "settled"
+    assert said.json["change"]["outcome"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (subscription_event("evt_9", "sub_9"), "dispatched", "subscription sub_9"),
+        (subscription_event("evt_9", type_="plan.created"), "ignored", "it is ignored"),
+        (b"{", "dead_lettered", "it stays a dead letter"),
+    ],
+)
+async def test_a_replay_says_first_what_it_will_do(
+    body: bytes, status: str, words: str, trueup: Trueup, database: Database
+) -> None:
+    async with database.transaction() as session:
+        session.add(
+            InboxRow(
+                receipt="rcp_9",
+                tenant="acme",
+                connection="billing",
+                event_id="evt_9",
+                event_type="x",
+                status=status,
+                body=body,
+            )
+        )
+    dry = await trueup("inbox", "replay", "rcp_9", "--dry-run")
+    assert dry.code == 0, dry.err
+    assert words in dry.err
+    assert await _status(database) == (status, 0)
+    done = await trueup("inbox", "replay", "rcp_9", "-o", "json")
+    assert done.json["done"]
+    assert await _status(database) == ("received", 1)
+    again = await trueup("inbox", "replay", "rcp_9")
+    assert again.code == 0
+    assert "waits to be read anyway" in again.err
+    assert await _status(database) == ("received", 1)
+
+
+async def _status(database: Database) -> tuple[str, int]:
+    async with database.transaction() as session:
+        item = await inbox.find(session, "acme", "rcp_9")
+    assert item is not None
+    return item.status, item.replays

@@ -1,0 +1,168 @@
+"""What operators see: tables by default, JSON on request, exit codes that mean something."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.output import ExitCode
+from persistence.database import Database
+from tests.api.seeding import Ids, seeded
+from tests.cli_groups.conftest import Trueup, trueup_with
+
+LISTS = {
+    "changes": ("change_id", 3),
+    "exceptions": ("exception_id", 1),
+    "inbox": ("receipt", 1),
+    "mappings": ("source", 2),
+    "subscriptions": ("change_id", 1),
+}
+
+
+@pytest.mark.parametrize("group", LISTS)
+async def test_a_list_is_a_table_or_json(group: str, trueup: Trueup, acme: Ids) -> None:
+    key, count = LISTS[group]
+    listed = await trueup(group, "list", "-o", "json")
+    assert listed.code == 0, listed.err
+    items = listed.json["items"]
+    assert len(items) == count
+    table = await trueup(group, "list")
+    assert table.code == 0
+    for item in items:
+        assert (item[key] if group != "subscriptions" else acme.subscription) in table.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(f"changes {name}" for name in ("list", "show", "cancel", "signal")),
+        *(f"exceptions {name}" for name in ("list", "show", "resolve")),
+        *(f"inbox {name}" for name in ("list", "show", "replay")),
+        *(f"mappings {name}" for name in ("list", "set account", "set item")),
+        *(f"subscriptions {name}" for name in ("list", "show")),
+    ],
+)
+async def test_every_command_explains_itself_with_an_example(command: str, trueup: Trueup) -> None:
+    helped = await trueup(*command.split(), "--help")
+    assert helped.code == 0
+    assert f"trueup {command}" in helped.out
+
+
+async def test_pages_follow_the_cursor(trueup: Trueup, acme: Ids) -> None:
+    first = (await trueup("changes", "list", "--limit", "2", "-o", "json")).json
+    assert len(first["items"]) == 2
+    rest = (await trueup("changes", "list", "--cursor", first["next"], "-o", "json")).json
+    assert [item["change_id"] for item in rest["items"]] == [acme.change("done")]
+    assert rest["next"] is None
+    assert first["next"] in (await trueup("changes", "list", "--limit", "2")).err
+
+
+async def test_a_change_is_drawn_across_systems(trueup: Trueup, acme: Ids) -> None:
+    drawn = await trueup("changes", "show", acme.change("done"))
+    assert drawn.code == 0
+    lines = drawn.out.splitlines()
+    order = [
+        next(number for number, line in enumerate(lines) if words in line)
+        for words in (
+            acme.change("done"),
+            "subscription changed",
+            "webhook accepted",
+            "saga started",
+            "plan and post: period closed",
+            "post invoice",
+            "publish entitlement",
+            "undo: publish entitlement",
+            "proven by reading each back",
+            "retry by anna",
+            "Every system agrees",
+        )
+    ]
+    assert order == sorted(order)
+    invoice = lines[order[5]]
+    assert "erp" in invoice
+    assert "confirmed" in invoice
+    assert f"INV-{acme.mark}" in invoice
+    assert invoice.rstrip().endswith("(2)")
+    assert "(2) http://127.0.0.1/erp/812" in lines
+    assert "http://127.0.0.1:8233/namespaces/default/workflows/subscription%2Facme%2F" in drawn.out
+
+
+async def test_a_waiting_change_says_what_to_do(trueup: Trueup, acme: Ids) -> None:
+    drawn = (await trueup("changes", "show", acme.change("waits"))).out
+    assert "120.00 EUR at risk" in drawn
+    assert f"trueup exceptions resolve {acme.exception} retry|correct|abort" in drawn
+
+
+async def test_a_body_is_shown_only_when_asked_for(trueup: Trueup, acme: Ids) -> None:
+    plain = await trueup("inbox", "show", acme.receipt)
+    assert plain.code == 0
+    assert acme.mark not in plain.out
+    raw = await trueup("inbox", "show", acme.receipt, "--raw")
+    assert json.dumps({"secret": acme.mark}) in raw.out
+
+
+async def test_a_subscription_shows_grants_changes_and_documents(trueup: Trueup, acme: Ids) -> None:
+    shown = (await trueup("subscriptions", "show", acme.subscription)).out
+    for words in (f"subscription {acme.mark} (10)", acme.change("waits"), "120.00 EUR", "posted"):
+        assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("changes", "show", "chg_none"), ExitCode.NOT_FOUND),
+        (("exceptions", "show", "exc_none"), ExitCode.NOT_FOUND),
+        (("inbox", "show", "rcp_none"), ExitCode.NOT_FOUND),
+        (("subscriptions", "show", "sub_none"), ExitCode.NOT_FOUND),
+        (("changes", "cancel", "chg_acme_done"), ExitCode.CONFLICT),
+        (("changes", "signal", "chg_acme_done", "newer_change"), ExitCode.CONFLICT),
+        (("changes", "cancel", "chg_acme_waits"), ExitCode.UNAVAILABLE),
+        (("exceptions", "resolve", "exc_acme_open", "retry"), ExitCode.UNAVAILABLE),
+        (("exceptions", "resolve", "exc_acme_done", "abort"), ExitCode.CONFLICT),
+        (("exceptions", "resolve", "exc_acme_open", "correct"), ExitCode.USAGE),
+        (("exceptions", "resolve", "exc_acme_open", "retry", "--tier", "premium"), ExitCode.USAGE),
+        (("exceptions", "resolve", "exc_acme_open", "explode"), ExitCode.USAGE),
+        (("changes", "list", "--cursor", "!!"), ExitCode.USAGE),
+        (("changes", "list", "--state", "asleep"), ExitCode.USAGE),
+        (("changes", "list", "--tenant", "nobody"), ExitCode.USAGE),
+        (("changes", "signal", "chg_acme_waits", "decide", "{"), ExitCode.USAGE),
+        (("mappings", "set", "item", "x", "--erp-item", "a b"), ExitCode.USAGE),
+        (("mappings", "set", "item", "x", "--erp-item", "y", "--tier", "gold"), ExitCode.USAGE),
+        (("mappings", "set", "account", "cus_x", "--party", "P"), ExitCode.USAGE),
+    ],
+)
+async def test_an_exit_code_says_what_went_wrong(
+    words: tuple[str, ...], code: ExitCode, trueup: Trueup, acme: Ids
+) -> None:
+    said = await trueup(*words)
+    assert said.code == code, said.err
+    assert said.err
+
+
+async def test_a_tenant_is_named_when_there_are_several(
+    settings_file: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    database: Database,
+    acme: Ids,
+) -> None:
+    await seeded(database, "globex")
+    trueup = trueup_with(settings_file("acme", "globex"), monkeypatch)
+    unnamed = await trueup("changes", "list")
+    assert unnamed.code == ExitCode.USAGE
+    assert "acme, globex" in unnamed.err
+    named = await trueup("changes", "list", "--tenant", "globex")
+    assert "chg_globex_done" in named.out
+    assert acme.tenant not in named.out
+
+
+async def test_a_mapping_is_set_and_tells_what_it_replaces(trueup: Trueup, acme: Ids) -> None:
+    words = ("mappings", "set", "item", "pro", "--erp-item", "PRO-2", "--per-unit", "seats")
+    first = await trueup(*words)
+    assert first.code == 0, first.err
+    assert f"instead of erp item {acme.mark}" in first.err
+    assert "so already" in (await trueup(*words)).err
+    account = ("mappings", "set", "account", "cus_new", "--party", "C-1", "--entity", "DE")
+    made = await trueup(*account, "-o", "json")
+    assert made.json["mapping"]["target"]["support_organization"] == "cus_new"
+    assert made.json["mapping"]["set_by"] == "anna"

@@ -1,0 +1,50 @@
+"""Stacks and programs for these tests; nothing of them outlives a test."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runtime.embedded.config import StackConfig
+from runtime.processes import Folders, Program
+from runtime.settings import ConnectionSettings
+
+MakeProgram = Callable[[str], Program]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    made = Folders(logs=tmp_path / "logs", run=tmp_path / "run")
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> MakeProgram:
+    """A Python program of a few lines as a `Program`."""
+
+    def make(text: str) -> Program:
+        script = tmp_path / "program.py"
+        script.write_text(text, encoding="utf-8")
+        return Program(name="thing", argv=(sys.executable, str(script)), start_seconds=10)
+
+    return make
+
+
+@pytest.fixture
+def without_tryton(tmp_path: Path) -> StackConfig:
+    """The ERP is given, so that a stack starts in a few seconds."""
+    secret = tmp_path / "given-erp"
+    secret.write_text("given\n", encoding="utf-8")
+    return StackConfig(
+        connections={
+            "tryton": ConnectionSettings(
+                vendor="tryton",
+                base_url="http://127.0.0.1:9",
+                secrets={"api_key": "file:given-erp", "password": "file:given-erp"},
+                options={"database": "erp", "login": "admin"},
+            )
+        },
+        folder=tmp_path,
+    )

@@ -1,0 +1,198 @@
+"""The stack without Tryton, the worker and the API: started, stopped, started again."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+
+from persistence import api_keys
+from persistence.database import Database
+from runtime.embedded.config import StackConfig
+from runtime.embedded.facts import StackFacts
+from runtime.embedded.files import StackBusy
+from runtime.embedded.progress import Step
+from runtime.embedded.stack import EmbeddedStack
+from runtime.embedded.temporal_server import TemporalServer
+from runtime.processes import ChildFailed
+from runtime.settings import load
+from runtime.temporal import RETENTION, connect
+from workflows.names import SEARCH_ATTRIBUTES, TENANT
+
+
+async def customers(facts: StackFacts) -> list[str]:
+    async with httpx.AsyncClient(
+        base_url=facts.stripe.url,
+        headers={"Authorization": f"Bearer {facts.stripe.api_key}"},
+        trust_env=False,
+    ) as stripe:
+        answer = await stripe.get("/v1/customers")
+        return [row["id"] for row in answer.raise_for_status().json()["data"]]
+
+
+async def webhook_urls(facts: StackFacts) -> list[str]:
+    async with httpx.AsyncClient(
+        base_url=facts.stripe.url,
+        headers={"Authorization": f"Bearer {facts.stripe.api_key}"},
+        trust_env=False,
+    ) as stripe:
+        answer = await stripe.get("/v1/webhook_endpoints")
+        return [row["url"] for row in answer.raise_for_status().json()["data"]]
+
+
+async def test_a_second_start_goes_on_with_the_state(
+    tmp_path: Path, without_tryton: StackConfig
+) -> None:
+    # Deeper than the path of a Unix socket may be long.
+    state = tmp_path / ("deep" * 25) / "state"
+    steps: list[Step] = []
+    async with EmbeddedStack(
+        state, without_tryton, services=(), report=steps.append
+    ).running() as first:
+        assert (state / "stack.json").stat().st_mode & 0o777 == 0o600
+        assert StackFacts.load(state) == first
+        with psycopg.connect(first.postgres_dsn, autocommit=True) as connection:
+            connection.execute(
+                "insert into mappings (tenant, kind, source, target, set_by)"
+                " values ('acme', 'item', 'price_1', '{}', 'test')"
+            )
+        async with httpx.AsyncClient(trust_env=False) as http:
+            made = await http.post(
+                f"{first.stripe.url}/v1/customers",
+                data={"name": "Kept"},
+                headers={"Authorization": f"Bearer {first.stripe.api_key}"},
+            )
+            made.raise_for_status()
+        client = await connect(first.temporal)
+        await client.start_workflow(
+            "waits",
+            id="subscription/acme/kept",
+            task_queue="nobody",
+            search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT, "acme")]),
+        )
+    assert not any(map(psutil.pid_exists, first.pids.values()))
+    assert not (state / "stack.json").exists()
+    assert {step.part for step in steps if step.state == "ready"} == set(first.pids)
+
+    async with EmbeddedStack(state, without_tryton, services=()).running() as second:
+        assert await customers(second) == [made.json()["id"]]
+        assert await webhook_urls(second) == [f"{second.api.url}/webhooks/acme/stripe"]
+        assert second.stripe.webhook_endpoint == first.stripe.webhook_endpoint
+        assert second.temporal == first.temporal
+        assert second.api == first.api
+        with psycopg.connect(second.postgres_dsn) as connection:
+            assert connection.execute("select source from mappings").fetchall() == [("price_1",)]
+        client = await connect(second.temporal)
+        handle = client.get_workflow_handle("subscription/acme/kept")
+        assert (await handle.describe()).typed_search_attributes[TENANT] == "acme"
+        await handle.terminate()
+
+
+async def test_two_stacks_side_by_side(tmp_path: Path, without_tryton: StackConfig) -> None:
+    async with (
+        EmbeddedStack(tmp_path / "a", without_tryton, services=()).running() as a,
+        EmbeddedStack(tmp_path / "b", without_tryton, services=()).running() as b,
+    ):
+        settings = load(a.config)
+        assert settings.dsn == a.postgres_dsn
+        assert settings.temporal.address == a.temporal.address
+        assert settings.connection("acme", "stripe").secret("api_key") == a.stripe.api_key
+        assert settings.connection("acme", "zendesk").secret("token") == a.zendesk.token
+        assert settings.connection("acme", "tryton").secret("api_key") == "given"
+        (signing,) = settings.connection("acme", "stripe").webhook_secrets
+        assert signing.get_secret_value() == a.stripe.webhook_secret
+        addresses = [
+            (facts.postgres_dsn, facts.temporal.address, facts.stripe.url, facts.zendesk.url)
+            for facts in (a, b)
+        ]
+        assert not set(addresses[0]) & set(addresses[1])
+        with pytest.raises(StackBusy, match="already runs"):
+            async with EmbeddedStack(tmp_path / "a").running():
+                pass
+        assert all(map(psutil.pid_exists, a.pids.values()))
+
+
+async def test_the_namespace_and_the_key_are_ready(
+    tmp_path: Path, without_tryton: StackConfig
+) -> None:
+    async with EmbeddedStack(tmp_path, without_tryton, services=()).running() as facts:
+        client = await connect(facts.temporal)
+        found = await client.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace="default")
+        )
+        assert found.config.workflow_execution_retention_ttl.ToTimedelta() >= RETENTION
+        aliases = set(found.config.custom_search_attribute_aliases.values())
+        assert aliases >= {key.name for key in SEARCH_ATTRIBUTES}
+
+        database = Database(facts.postgres_dsn, pool_size=2)
+        async with database.transaction() as session:
+            key = await api_keys.find(session, facts.api.key)
+            assert key is not None
+            assert (key.tenant, key.scopes) == ("acme", ("admin",))
+            made = await api_keys.create(session, "acme", "portal", ("changes:read",))
+            assert len(made) == 46
+            listed = await api_keys.listed(session, "acme")
+            assert [one.name for one in listed] == ["demo", "portal"]
+            assert await api_keys.revoke(session, "other", listed[1].key_id) is None
+            assert await api_keys.find(session, made) is not None
+            revoked = await api_keys.revoke(session, "acme", listed[1].key_id)
+            assert revoked is not None
+            assert await api_keys.revoke(session, "acme", listed[1].key_id) == revoked
+            assert await api_keys.find(session, made) is None
+            assert await api_keys.find(session, "tu_" + "a" * 43) is None
+        await database.close()
+
+
+async def test_given_parts_are_used_instead(tmp_path: Path, without_tryton: StackConfig) -> None:
+    async with EmbeddedStack(tmp_path / "a", without_tryton, services=()).running() as a:
+        given = StackConfig.model_validate(
+            {
+                "database": {"dsn": a.postgres_dsn},
+                "temporal": {"address": a.temporal.address},
+                "connections": without_tryton.connections,
+                "folder": without_tryton.folder,
+            }
+        )
+        async with EmbeddedStack(tmp_path / "b", given, services=()).running() as b:
+            assert set(b.pids) == {"stripe", "zendesk"}
+            assert load(b.config).dsn == a.postgres_dsn
+            assert load(b.config).temporal.address == a.temporal.address
+        # What was given is not ours to stop.
+        assert all(map(psutil.pid_exists, a.pids.values()))
+
+
+async def test_a_failed_start_leaves_nothing(
+    tmp_path: Path, without_tryton: StackConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def arguments(*_given: object) -> tuple[str, ...]:
+        return ("server", "start-dev", "--nonsense")
+
+    monkeypatch.setattr(f"{TemporalServer.__module__}._arguments", arguments)
+    began = {child.pid for child in psutil.Process().children(recursive=True)}
+    with pytest.raises(ChildFailed, match=r"temporal ended with code 1(.|\n)*nonsense"):
+        async with EmbeddedStack(tmp_path, without_tryton, services=()).running():
+            pytest.fail("it came up")
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= began
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+async def test_a_part_that_dies_stops_the_stack(
+    tmp_path: Path, without_tryton: StackConfig
+) -> None:
+    pids: dict[str, int] = {}
+
+    async def up() -> None:
+        stack = EmbeddedStack(tmp_path, without_tryton, services=())
+        async with stack.running() as facts, asyncio.timeout(10):
+            pids.update(facts.pids)
+            psutil.Process(pids["zendesk"]).kill()
+            await stack.supervise(asyncio.Event())
+
+    with pytest.raises(ChildFailed, match="zendesk ended with code -9 while the stack was up"):
+        await up()
+    assert len(pids) == 4
+    assert not any(map(psutil.pid_exists, pids.values()))

@@ -1,0 +1,111 @@
+"""The whole stack through the command line: real Tryton, worker and API."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[2]
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Iterator[Cli]:
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "cli", "--state", str(tmp_path / "state"), *arguments],
+            cwd=ROOT,
+            env={**os.environ, "TRUEUP_CACHE": str(ROOT / ".trueup" / "cache")},
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    yield run
+    run("down")
+
+
+def up(cli: Cli) -> dict[str, Any]:
+    done = cli("up", "--detach", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+def status(cli: Cli) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(cli("status", "-o", "json").stdout)
+    return shown
+
+
+def alive(facts: dict[str, Any]) -> list[str]:
+    pids = {**facts["pids"], "supervisor": facts["pid"]}
+    return [name for name, pid in pids.items() if psutil.pid_exists(pid)]
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Looks ten times a second for a minute at most."""
+    never = threading.Event()
+    for _ in range(600):
+        if holds():
+            return True
+        never.wait(0.1)
+    return False
+
+
+def test_up_status_down_and_up_again(cli: Cli) -> None:
+    facts = up(cli)
+    assert sorted(facts["pids"]) == [
+        *("api", "postgres", "stripe", "temporal", "tryton", "worker", "zendesk")
+    ]
+    assert status(cli)["stack"] == "up"
+    assert cli("up").returncode == 4
+    assert httpx.get(f"{facts['api']['url']}/readyz", trust_env=False).status_code == 200
+    answer = httpx.get(
+        f"{facts['tryton']['url']}/{facts['tryton']['database']}/rest/model/party.party",
+        headers={"Authorization": f"Bearer {facts['tryton']['api_key']}"},
+        trust_env=False,
+    )
+    assert answer.status_code == 200, answer.text
+    assert cli("down").returncode == 0
+    assert alive(facts) == []
+    assert cli("status").returncode == 5
+
+    again = up(cli)
+    assert again["api"] == facts["api"]
+    assert again["tryton"] == facts["tryton"]
+
+
+def test_a_killed_worker_is_started_again(cli: Cli) -> None:
+    facts = up(cli)
+    psutil.Process(facts["pids"]["worker"]).kill()
+    stack = Path(facts["state"]) / "stack.json"
+    assert eventually(
+        lambda: json.loads(stack.read_text())["pids"]["worker"] != facts["pids"]["worker"]
+    )
+    assert status(cli)["stack"] == "up"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the next start ends them")
+def test_a_killed_supervisor_leaves_nothing(cli: Cli) -> None:
+    facts = up(cli)
+    family = [
+        psutil.Process(facts["pid"]),
+        *psutil.Process(facts["pid"]).children(recursive=True),
+    ]
+    os.kill(facts["pid"], signal.SIGKILL)
+    _, left = psutil.wait_procs(family, timeout=60)
+    assert left == []
+    assert status(cli)["stack"] == "down"
+    assert up(cli)["api"] == facts["api"]

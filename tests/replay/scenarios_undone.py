@@ -1,0 +1,136 @@
+"""The paths on which the saga takes back what it did: aborts, cancellations, undos that fail."""
+
+import asyncio
+
+from canonical_models.exceptions import Action
+from canonical_models.failures import RejectionCode
+from tests.harness.sagas import Handle, Sagas
+from tests.harness.systems import refused
+from tests.replay.scenarios import PRO, Scenario, agreed_on_starter, closed, waiting
+
+
+class Moment:
+    """The first call of this name from now on, to be waited for while it is under way."""
+
+    def __init__(self, sagas: Sagas, call: str, *, seconds: float) -> None:
+        self._sagas, self._call, self._seconds = sagas, call, seconds
+        self._come = asyncio.Event()
+        sagas.systems.script.on_call = self._called
+
+    async def come(self) -> None:
+        async with asyncio.timeout(20):
+            await self._come.wait()
+
+    def _called(self, name: str) -> None:
+        script = self._sagas.systems.script
+        # This call alone takes its time.
+        script.seconds = self._seconds if name == self._call else 0
+        if name == self._call:
+            script.on_call = self._after
+            self._come.set()
+
+    def _after(self, name: str) -> None:
+        del name
+        self._sagas.systems.script.seconds = 0
+
+
+async def aborted_before_any_effect(sagas: Sagas) -> Handle:
+    handle, exception = await waiting(sagas, "erp.check")
+    await sagas.resolve(handle, exception, Action.ABORT)
+    return await closed(handle)
+
+
+async def aborted_and_compensated(sagas: Sagas) -> Handle:
+    handle, exception = await waiting(sagas)
+    await sagas.resolve(handle, exception, Action.ABORT)
+    return await closed(handle)
+
+
+async def aborted_at_the_write_back(sagas: Sagas) -> Handle:
+    """Everything has happened by then, and all of it is undone."""
+    handle, exception = await waiting(sagas, "billing.record_sync")
+    await sagas.resolve(handle, exception, Action.ABORT)
+    return await closed(handle)
+
+
+async def cancelled_while_waiting(sagas: Sagas) -> Handle:
+    handle, _ = await waiting(sagas)
+    await handle.cancel()
+    return await closed(handle)
+
+
+async def cancelled_during_preparation(sagas: Sagas) -> Handle:
+    return await _cancelled_during(sagas, "billing.snapshot", seconds=0.5)
+
+
+async def cancelled_during_a_long_posting(sagas: Sagas) -> Handle:
+    """A heartbeat carries the cancellation to the activity, which waits for the ERP's answer."""
+    return await _cancelled_during(sagas, "erp.post", seconds=4)
+
+
+async def cancelled_during_a_short_posting(sagas: Sagas) -> Handle:
+    """The ERP answers before any heartbeat could carry the cancellation to the activity."""
+    return await _cancelled_during(sagas, "erp.post", seconds=0.3)
+
+
+async def cancelled_during_support(sagas: Sagas) -> Handle:
+    """One of two steps side by side is still going on."""
+    return await _cancelled_during(sagas, "support.publish", seconds=0.3)
+
+
+async def cancelled_during_the_write_back(sagas: Sagas) -> Handle:
+    return await _cancelled_during(sagas, "billing.record_sync", seconds=0.3)
+
+
+async def cancelled_during_the_undo(sagas: Sagas) -> Handle:
+    """The undo goes on to its end."""
+    handle, exception = await waiting(sagas)
+    moment = Moment(sagas, "erp.reverse", seconds=0.3)
+    await sagas.resolve(handle, exception, Action.ABORT)
+    await moment.come()
+    await handle.cancel()
+    return await closed(handle)
+
+
+async def undo_failed_and_was_mended(sagas: Sagas) -> Handle:
+    return await _undo_that_failed(sagas, Action.RETRY)
+
+
+async def undo_failed_and_was_done_by_hand(sagas: Sagas) -> Handle:
+    return await _undo_that_failed(sagas, Action.ABORT)
+
+
+async def _undo_that_failed(sagas: Sagas, decision: Action) -> Handle:
+    handle, exception = await waiting(sagas)
+    script = sagas.systems.script
+    script.faults["erp.reverse"] = [refused(RejectionCode.PERIOD_CLOSED)]
+    await sagas.resolve(handle, exception, Action.ABORT)
+    undoing = await sagas.exception("chg_1", step="undo of ERP document")
+    await sagas.resolve(handle, undoing.exception_id, decision)
+    return await closed(handle)
+
+
+async def _cancelled_during(sagas: Sagas, call: str, *, seconds: float) -> Handle:
+    await agreed_on_starter(sagas)
+    sagas.systems.billing.snapshots["sub_1"] = PRO
+    moment = Moment(sagas, call, seconds=seconds)
+    handle = await sagas.start("chg_1")
+    await moment.come()
+    await handle.cancel()
+    return await closed(handle)
+
+
+UNDONE: tuple[Scenario, ...] = (
+    aborted_before_any_effect,
+    aborted_and_compensated,
+    aborted_at_the_write_back,
+    cancelled_while_waiting,
+    cancelled_during_preparation,
+    cancelled_during_a_long_posting,
+    cancelled_during_a_short_posting,
+    cancelled_during_support,
+    cancelled_during_the_write_back,
+    cancelled_during_the_undo,
+    undo_failed_and_was_mended,
+    undo_failed_and_was_done_by_hand,
+)
