@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from activities import effects as amend
 from activities.contracts.amendment import Prepared
 from activities.ledger import effect_key
+from activities.leftovers import Leftovers
 from activities.tenants import Tenant
 from activities.together import both
 from canonical_models.amendment import AmendmentPlan
@@ -26,6 +27,7 @@ _STARTED = ("attempting", "uncertain", "confirmed")
 class Preparation:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._leftovers = Leftovers(database)
 
     async def prepare(self, tenant: Tenant, change_id: str) -> Prepared:
         """The plan of the change in brief. Raises Rejection for what a person must mend first."""
@@ -38,12 +40,18 @@ class Preparation:
             kept = await changes.plan(session, tenant.name, change_id)
             if kept is not None and started in _STARTED:
                 return _brief(kept[0])
+            doubtful = await effects.left_by_lost(
+                session, tenant.name, change.subscription_id, amend.DOCUMENT
+            )
             agreed = await subscriptions.get(session, tenant.name, change.subscription_id)
             carried = await lines.carried(
                 session, tenant.name, change.subscription_id, apart_from=document_key
             )
             held = await grants.of_subscription(session, tenant.name, change.subscription_id)
             share = await shares.get(session, tenant.name, change.subscription_id)
+        if doubtful:
+            await self._leftovers.settle(tenant, doubtful)
+            return await self.prepare(tenant, change_id)
         since = agreed.subscription.as_of - LATE_INVOICES if agreed else None
         snapshot = await tenant.billing.snapshot(change.subscription_id, since=since)
         subscription = snapshot.subscription

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 
 from connectors.stripe.webhooks import StripeWebhooks
 from starter_api.app import create_app
-from starter_api.intake import PATH, IntakeConnection
-from tests.harness.webhooks import CONNECTION, SECRET, TENANT
+from starter_api.intake import IntakeConnection
+from tests.harness.webhooks import CONNECTION, PATH, SECRET, TENANT
 
 
 async def nothing(_request: Request) -> Response:

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.choices import chosen
+from cli.choices import cache, chosen
 from cli.output import ExitCode, Format, Output, Problem
 from cli.progress import UP, screen
-from cli.up import cache
 from demo.run import demonstrate
 from runtime import logging
 from runtime.embedded.config import StackConfig

@@ -17,7 +17,10 @@ COMMANDS = {
     "up": ("cli.up", "Start everything on this machine, and stop it with Ctrl-C."),
     "down": ("cli.stack", "Stop the stack and wait until nothing of it runs."),
     "status": ("cli.stack", "Show what runs and where."),
-    "demo": ("cli.demo", "Three stories through the front door, each verified."),
+    "demo": (
+        "cli.demo",
+        "Three stories through the front door, each verified in Stripe, Tryton and Zendesk.",
+    ),
     "worker": ("cli.worker", "Run sagas, activities and the dispatcher until SIGTERM."),
     "api": ("cli.api", "Serve the webhooks and the API under /v1 until SIGTERM."),
     "migrate": ("cli.migrate", "Bring the database to this version's schema."),

@@ -122,7 +122,8 @@ returning changes.id, changes.seq, changes.tenant, changes.connection, changes.s
 
 # The oldest of each subscription is the one before which there is no other; younger ones wait for
 # it even while it is held back, so that nothing overtakes.
-_CLAIM = text(f"""
+# The limit is written into the text: the plan for one that is not known reads the whole queue.
+_CLAIM = f"""
 with chosen as (
   select id from changes as this
   where state = 'pending'
@@ -135,21 +136,27 @@ with chosen as (
       and older.subscription_id = this.subscription_id
       and older.state = 'pending' and older.seq < this.seq)
   order by lane, seq
-  limit (select greatest(0, least(:most, :in_flight - count(*))) from changes
-    where state in ('starting', 'running'))
+  limit {{places}}
   for update skip locked
 )
 update changes set state = 'starting', claimed_at = now(), attempts = attempts + 1
 from chosen where changes.id = chosen.id
 {_CLAIMED}
-""")  # noqa: S608 - put together from constants
+"""  # noqa: S608 - put together from constants
+
+
+_IN_FLIGHT = text("select count(*) from changes where state in ('starting', 'running')")
 
 
 async def claim(session: AsyncSession, *, in_flight: int, most: int) -> tuple[Claim, ...]:
     """The next changes to start, live lanes first, while fewer than `in_flight` are at work."""
     connection = await session.connection()
     await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
-    rows = await connection.execute(_CLAIM, {"in_flight": in_flight, "most": most})
+    taken = await connection.execute(_IN_FLIGHT)
+    places = min(most, in_flight - taken.scalar_one())
+    if places <= 0:
+        return ()
+    rows = await connection.execute(text(_CLAIM.format(places=int(places))))
     return tuple(sorted((Claim(*row) for row in rows), key=lambda claim: (claim.lane, claim.seq)))
 
 

@@ -8,7 +8,7 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.views import EffectView
-from persistence.tables import EffectRow
+from persistence.tables import ChangeRow, EffectRow
 
 
 async def locked(session: AsyncSession, values: dict[str, Any]) -> EffectRow:
@@ -47,3 +47,24 @@ async def state_of(session: AsyncSession, key: str) -> tuple[str, dict[str, Any]
     """(state, stored result); ('absent', None) when nothing was ever intended under this key."""
     row = await session.get(EffectRow, key)
     return (row.state, row.result) if row else ("absent", None)
+
+
+async def left_by_lost(
+    session: AsyncSession, tenant: str, subscription_id: str, step: str
+) -> list[tuple[str, str]]:
+    """(change id, state) of effects in doubt whose saga was lost, oldest first."""
+    rows = await session.exec(
+        select(EffectRow.change_id, EffectRow.state)
+        .join(ChangeRow, col(ChangeRow.id) == col(EffectRow.change_id))
+        .where(
+            EffectRow.tenant == tenant,
+            EffectRow.step == step,
+            ChangeRow.subscription_id == subscription_id,
+            ChangeRow.outcome == "lost",
+            col(EffectRow.state).in_(
+                ("attempting", "uncertain", "compensating", "compensation_uncertain")
+            ),
+        )
+        .order_by(col(ChangeRow.seq))
+    )
+    return list(rows)

@@ -29,7 +29,7 @@ class WriterLimits:
     waiting_bytes: int = 64 << 20
     patience: float = 3.0
     #: While one batch is being committed, the next is under way on another connection.
-    connections: int = 3
+    connections: int = 2
 
 
 class InboxWriter:

@@ -74,6 +74,8 @@ class ChangeRow(SQLModel, table=True):
             "seq",
             postgresql_where=text("state = 'pending'"),
         ),
+        # The order in which places in flight are given away.
+        Index("changes_next", "lane", "seq", postgresql_where=text("state = 'pending'")),
         Index("changes_by_tenant", "tenant", "seq"),
     )
     id: str = text_column(key=True)

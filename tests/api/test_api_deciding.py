@@ -63,7 +63,7 @@ async def test_an_abort_undoes_the_change(call: Call, sagas: Sagas) -> None:
     waiting = await stuck(sagas)
     path = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
     assert (await call("POST", path, json={"action": "abort"})).status_code == 200
-    assert (await waiting.handle.result()).outcome == "compensated"
+    assert (await waiting.handle.result()).outcome == "cancelled"
     # Another tenant cannot even ask whether there is such an exception.
     assert (await call("POST", path, tenant="globex", json={"action": "abort"})).status_code == 404
 

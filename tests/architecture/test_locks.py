@@ -71,7 +71,7 @@ def test_nothing_is_pinned_that_is_no_longer_asked_for(name: str) -> None:
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_pin_has_its_hashes_and_no_address(name: str) -> None:
     blocks = [block for block in re.split(r"\n(?=[A-Za-z0-9])", lock(name)) if PIN.match(block)]
-    assert len(blocks) == len(pins(name)) > 20
+    assert len(blocks) >= len(pins(name)) > 20
     assert [block.split(" ")[0] for block in blocks if "--hash=sha256:" not in block] == []
     assert re.search(r"https?://|--index|--find-links", lock(name)) is None
 

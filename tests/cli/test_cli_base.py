@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ def trueup(*arguments: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[st
     return subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
         cwd=cwd,
+        env={**os.environ, "COLUMNS": "160"},
         check=False,
         capture_output=True,
         text=True,

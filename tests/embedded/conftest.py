@@ -1,7 +1,9 @@
 """Stacks and programs for these tests; nothing of them outlives a test."""
 
+import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,15 @@ def program(tmp_path: Path) -> MakeProgram:
         return Program(name="thing", argv=(sys.executable, str(script)), start_seconds=10)
 
     return make
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder for stacks. Not pytest's: run by root, PostgreSQL is another account and has to
+    pass through to its data, and each pytest that starts closes the folder above `tmp_path`."""
+    folder = Path(tempfile.mkdtemp(prefix="trueup-embedded-"))
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -45,10 +45,10 @@ async def webhook_urls(facts: StackFacts) -> list[str]:
 
 
 async def test_a_second_start_goes_on_with_the_state(
-    tmp_path: Path, without_tryton: StackConfig
+    place: Path, without_tryton: StackConfig
 ) -> None:
     # Deeper than the path of a Unix socket may be long.
-    state = tmp_path / ("deep" * 25) / "state"
+    state = place / ("deep" * 25) / "state"
     steps: list[Step] = []
     async with EmbeddedStack(
         state, without_tryton, services=(), report=steps.append
@@ -92,10 +92,10 @@ async def test_a_second_start_goes_on_with_the_state(
         await handle.terminate()
 
 
-async def test_two_stacks_side_by_side(tmp_path: Path, without_tryton: StackConfig) -> None:
+async def test_two_stacks_side_by_side(place: Path, without_tryton: StackConfig) -> None:
     async with (
-        EmbeddedStack(tmp_path / "a", without_tryton, services=()).running() as a,
-        EmbeddedStack(tmp_path / "b", without_tryton, services=()).running() as b,
+        EmbeddedStack(place / "a", without_tryton, services=()).running() as a,
+        EmbeddedStack(place / "b", without_tryton, services=()).running() as b,
     ):
         settings = load(a.config)
         assert settings.dsn == a.postgres_dsn
@@ -111,15 +111,15 @@ async def test_two_stacks_side_by_side(tmp_path: Path, without_tryton: StackConf
         ]
         assert not set(addresses[0]) & set(addresses[1])
         with pytest.raises(StackBusy, match="already runs"):
-            async with EmbeddedStack(tmp_path / "a").running():
+            async with EmbeddedStack(place / "a").running():
                 pass
         assert all(map(psutil.pid_exists, a.pids.values()))
 
 
 async def test_the_namespace_and_the_key_are_ready(
-    tmp_path: Path, without_tryton: StackConfig
+    place: Path, without_tryton: StackConfig
 ) -> None:
-    async with EmbeddedStack(tmp_path, without_tryton, services=()).running() as facts:
+    async with EmbeddedStack(place, without_tryton, services=()).running() as facts:
         client = await connect(facts.temporal)
         found = await client.workflow_service.describe_namespace(
             DescribeNamespaceRequest(namespace="default")
@@ -147,8 +147,8 @@ async def test_the_namespace_and_the_key_are_ready(
         await database.close()
 
 
-async def test_given_parts_are_used_instead(tmp_path: Path, without_tryton: StackConfig) -> None:
-    async with EmbeddedStack(tmp_path / "a", without_tryton, services=()).running() as a:
+async def test_given_parts_are_used_instead(place: Path, without_tryton: StackConfig) -> None:
+    async with EmbeddedStack(place / "a", without_tryton, services=()).running() as a:
         given = StackConfig.model_validate(
             {
                 "database": {"dsn": a.postgres_dsn},
@@ -157,7 +157,7 @@ async def test_given_parts_are_used_instead(tmp_path: Path, without_tryton: Stac
                 "folder": without_tryton.folder,
             }
         )
-        async with EmbeddedStack(tmp_path / "b", given, services=()).running() as b:
+        async with EmbeddedStack(place / "b", given, services=()).running() as b:
             assert set(b.pids) == {"stripe", "zendesk"}
             assert load(b.config).dsn == a.postgres_dsn
             assert load(b.config).temporal.address == a.temporal.address
@@ -166,7 +166,7 @@ async def test_given_parts_are_used_instead(tmp_path: Path, without_tryton: Stac
 
 
 async def test_a_failed_start_leaves_nothing(
-    tmp_path: Path, without_tryton: StackConfig, monkeypatch: pytest.MonkeyPatch
+    place: Path, without_tryton: StackConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def arguments(*_given: object) -> tuple[str, ...]:
         return ("server", "start-dev", "--nonsense")
@@ -174,19 +174,17 @@ async def test_a_failed_start_leaves_nothing(
     monkeypatch.setattr(f"{TemporalServer.__module__}._arguments", arguments)
     began = {child.pid for child in psutil.Process().children(recursive=True)}
     with pytest.raises(ChildFailed, match=r"temporal ended with code 1(.|\n)*nonsense"):
-        async with EmbeddedStack(tmp_path, without_tryton, services=()).running():
+        async with EmbeddedStack(place, without_tryton, services=()).running():
             pytest.fail("it came up")
     assert {child.pid for child in psutil.Process().children(recursive=True)} <= began
-    assert list((tmp_path / "run").iterdir()) == []
+    assert list((place / "run").iterdir()) == []
 
 
-async def test_a_part_that_dies_stops_the_stack(
-    tmp_path: Path, without_tryton: StackConfig
-) -> None:
+async def test_a_part_that_dies_stops_the_stack(place: Path, without_tryton: StackConfig) -> None:
     pids: dict[str, int] = {}
 
     async def up() -> None:
-        stack = EmbeddedStack(tmp_path, without_tryton, services=())
+        stack = EmbeddedStack(place, without_tryton, services=())
         async with stack.running() as facts, asyncio.timeout(10):
             pids.update(facts.pids)
             psutil.Process(pids["zendesk"]).kill()

@@ -21,10 +21,10 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Iterator[Cli]:
+def cli(place: Path) -> Iterator[Cli]:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "cli", "--state", str(tmp_path / "state"), *arguments],
+            [sys.executable, "-m", "cli", "--state", str(place / "state"), *arguments],
             cwd=ROOT,
             env={**os.environ, "TRUEUP_CACHE": str(ROOT / ".trueup" / "cache")},
             check=False,

@@ -112,7 +112,7 @@ async def test_no_body_makes_it_fail(
     scope = {
         "type": "http",
         "method": "POST",
-        "path_params": {"tenant": TENANT, "connection": CONNECTION},
+        "path": PATH,
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
     await endpoint(scope, receive, send)

@@ -5,8 +5,10 @@ from temporalio.client import WorkflowFailureError
 
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode, TransientFailure
+from persistence import changes
 from tests.harness.sagas import Sagas
 from tests.harness.systems import Planned, lost, refused
+from tests.harness.waiting import until
 from tests.workflows.test_amendment_saga import agreed_on_starter
 
 #: The calls of an upgrade in the order of the saga, each with how often it was made before.
@@ -122,3 +124,33 @@ async def test_cancelling_at_any_moment_leaves_all_or_nothing(
         await handle.result()
 
     await untouched(sagas, "chg_1")
+
+
+@pytest.mark.parametrize("happened", [True, False], ids=["happened", "never happened"])
+async def test_what_a_terminated_saga_left_is_made_certain_by_the_next_change(
+    sagas: Sagas, happened: bool
+) -> None:
+    await agreed_on_starter(sagas)
+    # Every answer is lost until the saga is terminated in the middle of its tries.
+    answers = [lost(happened=happened), *(lost("erp", happened=False) for _ in range(5))]
+    sagas.systems.script.faults["erp.post"] = list(answers)
+    sagas.systems.script.faults["erp.find"] = [
+        Planned(lambda: TransientFailure("scripted", system="erp")) for _ in range(20)
+    ]
+    handle = await sagas.start("chg_1")
+
+    async def uncertain() -> bool:
+        effects = await sagas.effects("chg_1")
+        return "erp.document" in effects and effects["erp.document"].state == "uncertain"
+
+    await until(uncertain, "a document in doubt")
+    await handle.terminate()
+    sagas.systems.script.faults.clear()
+    async with sagas.database.transaction() as session:
+        await changes.settle(session, "acme", "chg_1", outcome="lost")
+
+    assert (await sagas.finish("chg_2")).outcome == "completed"
+
+    assert sagas.systems.erp.balance == 5000 + 7500
+    assert len(sagas.systems.erp.documents) == 2
+    assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5), ("sso", 1)}

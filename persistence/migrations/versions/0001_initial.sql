@@ -43,6 +43,7 @@ create table changes (
     unique (seq)
 );
 create index changes_by_tenant on changes (tenant, seq);
+create index changes_next on changes (lane, seq) where state = 'pending';
 create unique index changes_one_open on changes (tenant, subscription_id) where state in ('starting', 'running', 'waiting');
 create index changes_pending on changes (tenant, subscription_id, seq) where state = 'pending';
 

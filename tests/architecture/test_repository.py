@@ -1,0 +1,159 @@
+"""The documentation speaks of what exists: targets, commands, files, settings, decisions."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from canonical_models.failures import RejectionCode
+from runtime.settings import ConnectionSettings, PolicySettings, Settings
+from tests.architecture.repository import ROOT, files, named, texts
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/**/*.md")
+LINK = re.compile(r"\]\((?!https?://|#)(?P<target>[^)#\s]+)\)")
+BLOCK = re.compile(r"```(?:sh)\n(?P<lines>.*?)```", re.DOTALL)
+INLINE = re.compile(r"`(?P<words>(?:make|trueup) [^`]+)`")
+#: What stands in an example for something else.
+PLACEHOLDER = re.compile(r"\b(?:exc|chg|rcp)_[0-9a-f]+$|^\.\.\.$|^[A-Z]+$")
+
+
+def documents() -> dict[str, str]:
+    return texts(*DOCUMENTS)
+
+
+def commands(program: str) -> set[tuple[str, ...]]:
+    """Every call of the program in the documentation, as words, comments left out."""
+    found = set()
+    for text in documents().values():
+        lines = [line for block in BLOCK.finditer(text) for line in block["lines"].splitlines()]
+        lines += [match["words"] for match in INLINE.finditer(text)]
+        for line in lines:
+            words = shlex.split(line, comments=True)
+            if words[:1] == [program]:
+                found.add(tuple(words[1:]))
+    return found
+
+
+def test_every_make_target_in_the_documentation_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    asked = {word for words in commands("make") for word in words if word.islower()}
+    assert {"demo", "up", "down", "check", "test", "lock"} <= asked
+    assert asked - targets == set()
+
+
+def test_every_public_target_explains_itself_and_is_phony() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", makefile, re.MULTILINE)
+    assert phony is not None
+    declared = set(phony[1].replace("\\\n", " ").split())
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert targets <= declared
+    helped = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for target in ("setup", "demo", "test", "check", "bench", "lock"):
+        assert re.search(rf"^  {target}\s+\S", helped, re.MULTILINE), target
+
+
+def test_ci_runs_what_must_hold() -> None:
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.findall(r"^part make (\S+)$", text, re.MULTILINE) == [
+        "setup",
+        "check",
+        "test",
+        "demo",
+        "test-slow",
+    ]
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+    assert subprocess.run(["bash", "-n", ".ci/run"], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("words", sorted(commands("trueup")), ids=" ".join)
+def test_every_command_in_the_documentation_is_one(words: tuple[str, ...]) -> None:
+    """Its group, its name and its options; the values are examples."""
+    calls = [word for word in words if word.isalpha() and word.islower()][:2]
+    told = _help([word for word in words[:1] if word.startswith("--")] and [] or calls)
+    for option in (word for word in words if word.startswith("--")):
+        assert option in told or option in _help([]), f"{option} of trueup {' '.join(words)}"
+
+
+def test_every_link_leads_to_a_file() -> None:
+    broken = [
+        f"{name}: {target}"
+        for name, text in documents().items()
+        for target in LINK.findall(text)
+        if not (ROOT / name).parent.joinpath(target).exists()
+    ]
+    assert broken == []
+
+
+def test_every_decision_is_listed_and_cites_files_that_exist() -> None:
+    pages = [path for path in files("docs/adr/*.md") if path.name != "README.md"]
+    listed = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+    assert [int(path.name[:4]) for path in pages] == list(range(1, len(pages) + 1))
+    for path in pages:
+        assert f"]({path.name})" in listed, path.name
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith(f"# {int(path.name[:4])}. "), path.name
+        headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+        assert headings == ["Context", "Decision", "Consequences", "Where"], path.name
+        cited = re.findall(r"^- `(.+)`$", text.rpartition("## Where")[2], re.MULTILINE)
+        assert len(cited) >= 2, path.name
+        assert [file for file in cited if not (ROOT / file).exists()] == [], path.name
+
+
+def test_every_setting_is_explained() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    for section in ("database", "temporal", "api", "dispatch", "worker"):
+        model = Settings.model_fields[section].annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        for entry in model.model_fields:
+            assert f"`{section}.{entry}`" in text, f"{section}.{entry}"
+    assert all(f"`policy.{entry}`" in text for entry in PolicySettings.model_fields)
+    for entry in set(ConnectionSettings.model_fields) - {"timeout_seconds"}:
+        assert f"`{entry}`" in text, entry
+
+
+def test_the_causes_in_the_manual_are_causes() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = text.partition("| cause | owner |")[2].partition("\n\n")[0]
+    words = set(re.findall(r"`([a-z]+_[a-z_]+)`", table)) - {"contract_drift"}
+    assert words <= {code.value for code in RejectionCode}
+    assert len(words) > 5
+
+
+def test_the_license_is_apache_2() -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_the_layout_table_names_every_package() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    packages = {path.parent for path in files("*/__init__.py") if path.parent.parent == ROOT}
+    for package in packages - {ROOT / "tests", ROOT / "benchmarks"}:
+        assert f"`{named(package)}/`" in readme, package.name
+
+
+def _help(calls: list[str]) -> str:
+    """What `--help` says of the longest part of `calls` that is a command; at least one must be."""
+    for length in range(len(calls), 0 if calls else -1, -1):
+        told = subprocess.run(
+            [sys.executable, "-m", "cli", *calls[:length], "--help"],
+            cwd=ROOT,
+            env={"PATH": str(Path(sys.executable).parent), "COLUMNS": "200", "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if told.returncode == 0:
+            return told.stdout
+    raise AssertionError(f"there is no command trueup {' '.join(calls)}")

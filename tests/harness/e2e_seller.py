@@ -1,0 +1,185 @@
+"""Plays the people who sell at billing: a subscription, and any sequence of changes to it.
+
+Changes are drawn without knowing what is sold by then; one that does not apply is left out.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import httpx
+
+#: Product, and cents a month; two prices of each product, so that a price can be exchanged.
+CATALOGUE = {"starter": (1000, 1099), "pro": (4000, 2999), "ai": (900, 1)}
+
+Verb = Literal["quantity", "price", "add", "remove", "end_at_period", "reinstate", "cancel"]
+Behaviour = Literal["create_prorations", "always_invoice", "none"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change. `at` is seconds after the start; `which` and `price` pick by their place."""
+
+    verb: Verb
+    at: int = 0
+    which: int = 0
+    price: int = 0
+    quantity: int = 1
+    behaviour: Behaviour = "create_prorations"
+
+
+@dataclass
+class Shelf:
+    """What is on sale in one currency: (price, product) ids in the order of the catalogue."""
+
+    prices: list[tuple[str, str]]
+    #: Product id by name.
+    products: dict[str, str]
+
+
+class Stripe:
+    """Billing's API as a test sees it: forms in, JSON out."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def make(self, path: str, **form: Any) -> dict[str, Any]:
+        return await self._ask("POST", path, form)
+
+    async def end(self, path: str, **form: Any) -> dict[str, Any]:
+        return await self._ask("DELETE", path, form)
+
+    async def read(self, path: str) -> dict[str, Any]:
+        return await self._ask("GET", path)
+
+    async def all(self, path: str, **filters: Any) -> list[dict[str, Any]]:
+        """Every page, as billing lists them."""
+        found: list[dict[str, Any]] = []
+        more = True
+        while more:
+            after = {"starting_after": found[-1]["id"]} if found else {}
+            answer = await self._http.get(f"/v1/{path}", params={"limit": 100, **filters, **after})
+            answer.raise_for_status()
+            page = answer.json()
+            found += page["data"]
+            more = page["has_more"]
+        return found
+
+    async def _ask(
+        self, method: str, path: str, form: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        answer = await self._http.request(method, f"/v1/{path}", data=form)
+        assert answer.is_success, f"{method} {path} {form}: {answer.text}"
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def shelf(self, currency: str) -> Shelf:
+        prices, products = [], {}
+        for name, amounts in CATALOGUE.items():
+            products[name] = (await self.make("products", name=name))["id"]
+            for amount in amounts:
+                price = await self.make(
+                    "prices",
+                    **{
+                        "product": products[name],
+                        "currency": currency,
+                        "unit_amount": amount,
+                        "recurring[interval]": "month",
+                    },
+                )
+                prices.append((price["id"], products[name]))
+        return Shelf(prices, products)
+
+
+@dataclass
+class Sale:
+    """One subscription on its own clock. `items` is what was sold: (price, quantity) by item."""
+
+    stripe: Stripe
+    shelf: Shelf
+    clock: str
+    customer: str
+    subscription: str
+    start: int
+    now: int
+    items: dict[str, tuple[str, int]] = field(default_factory=dict)
+    ended: bool = False
+    ends: bool = False
+
+    @classmethod
+    async def begin(
+        cls, stripe: Stripe, shelf: Shelf, start: int, quantity: int = 1, **form: Any
+    ) -> "Sale":
+        """The first price of the catalogue, in `quantity`, from `start` on (Unix seconds)."""
+        clock = (await stripe.make("test_helpers/test_clocks", frozen_time=start))["id"]
+        customer = (await stripe.make("customers", test_clock=clock))["id"]
+        first = {"items[0][price]": shelf.prices[0][0], "items[0][quantity]": quantity}
+        sold = await stripe.make("subscriptions", customer=customer, **first, **form)
+        sale = cls(stripe, shelf, clock, customer, sold["id"], start, start)
+        sale._take(sold)
+        return sale
+
+    async def apply(self, step: Step) -> bool:
+        """Whether the step did apply; time passes in any case."""
+        await self.move_to(self.start + step.at)
+        if self.ended:
+            return False
+        if step.verb == "cancel":
+            form = {"prorate": "true", "invoice_now": str(step.behaviour != "none").lower()}
+            await self.stripe.end(f"subscriptions/{self.subscription}", **form)
+            self.ended, self.items = True, {}
+            return True
+        if step.verb in ("end_at_period", "reinstate"):
+            self.ends = step.verb == "end_at_period"
+            wanted = {"cancel_at_period_end": str(self.ends).lower()}
+            await self.stripe.make(f"subscriptions/{self.subscription}", **wanted)
+            return True
+        fields = self._fields(step)
+        if fields is None:
+            return False
+        form = {f"items[0][{name}]": value for name, value in fields.items()}
+        path = f"subscriptions/{self.subscription}"
+        self._take(await self.stripe.make(path, proration_behavior=step.behaviour, **form))
+        return True
+
+    async def move_to(self, moment: int) -> None:
+        if moment > self.now:
+            path = f"test_helpers/test_clocks/{self.clock}/advance"
+            await self.stripe.make(path, frozen_time=moment)
+            self.now = moment
+
+    def _fields(self, step: Step) -> dict[str, Any] | None:
+        """The `items[0]` of the step's request; None where the step does not apply."""
+        item = list(self.items)[step.which % len(self.items)]
+        price = self.shelf.prices[step.price % len(self.shelf.prices)][0]
+        free = price not in {held for held, _ in self.items.values()}
+        match step.verb:
+            case "quantity":
+                return {"id": item, "quantity": step.quantity}
+            case "price":
+                return {"id": item, "price": price} if free else None
+            case "add":
+                return {"price": price, "quantity": step.quantity} if free else None
+            case "remove":
+                return {"id": item, "deleted": "true"} if len(self.items) > 1 else None
+            case _:
+                return None
+
+    def _take(self, sold: dict[str, Any]) -> None:
+        self.items = {
+            item["id"]: (item["price"]["id"], item["quantity"]) for item in sold["items"]["data"]
+        }
+
+
+async def billed(stripe: Stripe, sale: Sale) -> dict[str, int]:
+    """Billing's own net amounts by line, zero ones left out; what waits is untaxed or exclusive."""
+    pending = await stripe.all("invoiceitems", customer=sale.customer, pending="true")
+    found = {item["id"]: item["amount"] for item in pending}
+    for invoice in await stripe.all("invoices", subscription=sale.subscription):
+        if invoice["status"] in ("draft", "void"):
+            continue
+        for line in await stripe.all(f"invoices/{invoice['id']}/lines"):
+            parent = line["parent"]
+            details = parent["subscription_item_details"] or parent["invoice_item_details"] or {}
+            inside = sum(t["amount"] for t in line["taxes"] if t["tax_behavior"] == "inclusive")
+            found[details.get("invoice_item") or line["id"]] = line["amount"] - inside
+    return {key: minor for key, minor in found.items() if minor}
