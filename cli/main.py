@@ -31,6 +31,7 @@ GROUPS = {
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
     "exceptions": ("cli.exceptions", "See what waits for a person, and decide it."),
     "inbox": ("cli.inbox", "See received webhooks and dead letters; replay them."),
+    "keys": ("cli.keys", "Make, list and revoke API keys."),
     "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
     "subscriptions": ("cli.subscriptions", "See what every system last agreed on."),
 }

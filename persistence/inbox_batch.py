@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import psycopg
 import structlog
@@ -54,8 +55,7 @@ def storable(reason: str) -> str:
     return _CONTROL.sub("?", reason)[:_MAX_REASON] or "no reason given"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """An authentic webhook. With a `reason` it is a dead letter. No text may hold NUL."""
 
     tenant: str
@@ -66,8 +66,7 @@ class Delivery:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """On disk. A `duplicate` has the receipt and the present status of the first delivery."""
 
     receipt: str

@@ -10,26 +10,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from operations.keys import ADMIN, SCOPES
 from operations.systems import Systems
 from persistence import api_keys
-
-ADMIN = "admin"
-
-#: Every scope a key may have, with what it allows.
-SCOPES = {
-    "changes:read": "see changes and their timelines",
-    "changes:write": "cancel changes and signal their sagas",
-    "exceptions:read": "see the exception queue",
-    "exceptions:write": "decide exceptions",
-    "inbox:read": "see received webhooks and dead letters, bodies included",
-    "inbox:write": "replay webhooks",
-    "mappings:read": "see account and item mappings",
-    "mappings:write": "set account and item mappings",
-    "entitlements:read": "list and check entitlements",
-    "subscriptions:read": "see subscriptions as every system agreed on them",
-    "events:read": "read the feed of canonical events",
-    ADMIN: "all of these",
-}
 
 
 @dataclass(frozen=True)

@@ -106,9 +106,11 @@ class ExceptionDesk:
                 return decision
             finally:
                 self._question = None
-                workflow.upsert_search_attributes(
-                    [EXCEPTION.value_unset(), STAGE.value_set("running")]
-                )
+                # A worker that stops drops a waiting saga outside of its loop.
+                if workflow.in_workflow():
+                    workflow.upsert_search_attributes(
+                        [EXCEPTION.value_unset(), STAGE.value_set("running")]
+                    )
 
     async def _decision(self, question: _Question) -> Resolution:
         due = timedelta(seconds=question.opened.due_seconds)

@@ -8,7 +8,7 @@ from canonical_models.amendment import ChangeKind
 from canonical_models.events import SubscriptionChanged, event
 from canonical_models.exceptions import Action, Resolution
 from canonical_models.ledgering import AccountMapping, ItemMapping
-from persistence import api_keys, exceptions, mappings, outbox, subscriptions
+from persistence import api_keys, changes, exceptions, mappings, outbox, subscriptions
 from persistence.database import Database
 from persistence.tables import (
     ChangeRow,
@@ -58,9 +58,14 @@ class Ids:
 
 
 async def seeded(database: Database, tenant: str) -> Ids:
-    """A settled, a waiting and a pending change of one subscription, and all that goes with it."""
+    """A settled, a waiting and a pending change of one subscription, and all that goes with it.
+
+    Seeding a database again leaves it as it is, for modules whose tests share one.
+    """
     ids = Ids(tenant)
     async with database.transaction() as session:
+        if await changes.get(session, tenant, ids.change("done")) is not None:
+            return ids
         session.add_all([*_changes(ids), *_effects(ids), *_held(ids)])
         await session.flush()
         session.add_all(_exceptions(ids))

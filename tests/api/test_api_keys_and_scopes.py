@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from operations.keys import SCOPES
 from persistence import api_keys
 from persistence.database import Database
-from starter_api.auth import SCOPES
 from tests.api.conftest import Call
 from tests.api.seeding import Ids, key_of
 
@@ -35,6 +35,12 @@ OPERATIONS = (
     ("GET", "/v1/entitlements/check?customer=cus_acme&feature=seats", "entitlements:read"),
     ("GET", "/v1/events", "events:read"),
 )
+
+
+@pytest.fixture
+def dsn(module_dsn: str) -> str:
+    """One database for all: these tests change nothing that another looks at."""
+    return module_dsn
 
 
 def test_every_operation_is_in_the_list(app: FastAPI) -> None:

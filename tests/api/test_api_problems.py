@@ -56,6 +56,12 @@ BODIES = [
 ]
 
 
+@pytest.fixture
+def dsn(module_dsn: str) -> str:
+    """One database for all: these tests change nothing that another looks at."""
+    return module_dsn
+
+
 def is_problem(answer: httpx.Response, status: int | None = None) -> bool:
     body = answer.json()
     return (

@@ -39,6 +39,7 @@ async def test_a_list_is_a_table_or_json(group: str, trueup: Trueup, acme: Ids) 
         *(f"changes {name}" for name in ("list", "show", "cancel", "signal")),
         *(f"exceptions {name}" for name in ("list", "show", "resolve")),
         *(f"inbox {name}" for name in ("list", "show", "replay")),
+        *(f"keys {name}" for name in ("create", "list", "revoke")),
         *(f"mappings {name}" for name in ("list", "set account", "set item")),
         *(f"subscriptions {name}" for name in ("list", "show")),
     ],

@@ -23,9 +23,7 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-async def front(
-    erp: ErpInstance, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Front]:
+async def front(erp: ErpInstance, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Front]:
     async with whole_stack(erp, tmp_path_factory.mktemp("e2e")) as running:
         yield running
 

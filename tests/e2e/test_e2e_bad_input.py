@@ -79,7 +79,7 @@ async def test_an_unknown_type_is_ignored(front: Front, sender: httpx.AsyncClien
         front.facts.stripe.webhook_url, content=body, headers=headers(front, body)
     )
     assert answer.status_code == 202
-    assert (await read(front, answer.json()["receipt"]))["event"]["status"] == "ignored"
+    assert (await read(front, answer.json()["receipt"]))["item"]["status"] == "ignored"
 
 
 async def test_an_unknown_subscription_waits_for_operations(

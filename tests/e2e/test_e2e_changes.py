@@ -26,9 +26,7 @@ async def papers_of(front: Front, account: Account, kind: str) -> list[Row]:
     """The ERP's documents of the account's newest change, which must be of this kind."""
     made = await newest(front, account)
     assert made["kind"] == kind
-    return [
-        p for p in await documents(front.world, account) if change_of(p) == made["change_id"]
-    ]
+    return [p for p in await documents(front.world, account) if change_of(p) == made["change_id"]]
 
 
 async def period_end(front: Front, account: Account) -> int:

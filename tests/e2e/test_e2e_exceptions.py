@@ -29,9 +29,7 @@ async def test_an_unknown_customer_is_mapped_by_the_person_who_decides(
     path = f"/v1/exceptions/{opened['exception_id']}/resolve"
     answer = await world.trueup.ask("POST", path, json=given)
     assert answer["exception"]["resolution"] == "correct"
-    done = next(
-        c for c in await settled(front, account) if c["change_id"] == stuck["change_id"]
-    )
+    done = next(c for c in await settled(front, account) if c["change_id"] == stuck["change_id"])
     assert (done["outcome"], done["run_id"]) == ("completed", stuck["run_id"])
     await agreed(world, account)
     assert await world.trueup.features(account.customer) == {"seats": 5}

@@ -51,8 +51,10 @@ class Stripe:
     async def read(self, path: str) -> dict[str, Any]:
         return await self._ask("GET", path)
 
-    async def all(self, path: str, **filters: Any) -> list[dict[str, Any]]:
-        """Every page, as billing lists them."""
+    async def all(
+        self, path: str, *, until: str | None = None, **filters: Any
+    ) -> list[dict[str, Any]]:
+        """Every object in billing's order, the newest first; `until` is the first left out."""
         found: list[dict[str, Any]] = []
         more = True
         while more:
@@ -60,7 +62,10 @@ class Stripe:
             answer = await self._http.get(f"/v1/{path}", params={"limit": 100, **filters, **after})
             answer.raise_for_status()
             page = answer.json()
-            found += page["data"]
+            for entry in page["data"]:
+                if entry["id"] == until:
+                    return found
+                found.append(entry)
             more = page["has_more"]
         return found
 

@@ -1,11 +1,11 @@
 """The real ERP, seeded, for a whole test session."""
 
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from cli.choices import cache
 from runtime.erp.instance import ErpInstance
 from runtime.erp.server import DEFAULT_VENV, TrytonServer
 
@@ -15,7 +15,7 @@ def erp_cache() -> Path:
     """Where the seeded database is kept between runs: creating it takes 40 seconds."""
     if not (DEFAULT_VENV / "bin" / "trytond").exists():
         pytest.skip(f"the ERP environment {DEFAULT_VENV} is not installed")
-    return Path(tempfile.gettempdir()) / "trueup-erp-cache"
+    return cache()
 
 
 @pytest.fixture(scope="session")

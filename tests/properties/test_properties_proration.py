@@ -1,13 +1,12 @@
 """Whatever is changed in a period: what is planned for the ERP is what billing charges, once."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -32,6 +31,8 @@ MONTH = 30 * 86400
 #: 1 November 2026; the month has 30 days.
 START = 1793491200
 RATE = Decimal("0.19")
+#: Two digits, none, and three.
+CURRENCIES = ("eur", "jpy", "kwd")
 
 steps = st.lists(
     st.builds(
@@ -110,92 +111,77 @@ class Books:
         )
 
 
-@asynccontextmanager
-async def billing_platform(folder: Path) -> AsyncIterator[tuple[Stripe, StripeBilling]]:
+@dataclass(frozen=True)
+class Platform:
     """The simulator without a socket: as its API shows it, and as our adapter reads it."""
+
+    stripe: Stripe
+    adapter: StripeBilling
+    shelves: dict[str, Shelf]
+
+
+@pytest.fixture(scope="module")
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    folder = tmp_path_factory.mktemp("billing")
     transport = httpx.ASGITransport(create_app(folder / "stripe.sqlite"))
+    key = "sk_test_properties"
     config = ConnectionConfig(
         name="billing",
         vendor="stripe",
         base_url="http://stripe.test",
-        secrets={"api_key": SecretStr("sk_test_properties")},
+        secrets={"api_key": SecretStr(key)},
     )
-    async with (
-        httpx.AsyncClient(
-            transport=transport,
-            base_url=config.base_url,
-            headers={"Authorization": "Bearer sk_test_properties"},
-        ) as http,
-        StripeBilling.connect(config, transport=transport) as adapter,
-    ):
-        yield Stripe(http), adapter
+    http = httpx.AsyncClient(
+        transport=transport,
+        base_url=config.base_url,
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    async with http, StripeBilling.connect(config, transport=transport) as adapter:
+        stripe = Stripe(http)
+        yield Platform(stripe, adapter, {code: await stripe.shelf(code) for code in CURRENCIES})
 
 
-@pytest.fixture(scope="module")
-async def platform(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[tuple[Stripe, StripeBilling, dict[str, Shelf]]]:
-    async with billing_platform(tmp_path_factory.mktemp("billing")) as (stripe, adapter):
-        shelves = {code: await stripe.shelf(code) for code in ("eur", "jpy", "kwd")}
-        yield stripe, adapter, shelves
-
-
-@pytest.mark.parametrize("currency", ["eur", "jpy", "kwd"])
-@pytest.mark.parametrize("inclusive", [None, False, True], ids=["untaxed", "exclusive", "inside"])
-@settings(
-    max_examples=12,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@pytest.mark.parametrize("inside", [None, False, True], ids=["untaxed", "on-top", "inside"])
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(
+    currency=st.sampled_from(CURRENCIES),
     changes=steps,
     ending=endings,
-    looks=st.lists(st.booleans(), min_size=9, max_size=9),
+    looks=st.lists(st.booleans(), min_size=8, max_size=8),
     mode=st.sampled_from(["classic", "flexible"]),
 )
 async def test_what_is_planned_is_what_is_billed(
-    platform: tuple[Stripe, StripeBilling, dict[str, Shelf]],
+    platform: Platform,
+    inside: bool | None,
     currency: str,
-    inclusive: bool | None,
     changes: list[Step],
     ending: Step | None,
     looks: list[bool],
     mode: str,
 ) -> None:
-    stripe, adapter, shelves = platform
+    stripe, shelf = platform.stripe, platform.shelves[currency]
     terms = {"billing_mode[type]": mode}
-    if inclusive is not None:
-        rate = await stripe.make(
-            "tax_rates", display_name="VAT", percentage=19, inclusive=str(inclusive).lower()
-        )
+    if inside is not None:
+        taxed = str(inside).lower()
+        rate = await stripe.make("tax_rates", display_name="VAT", percentage=19, inclusive=taxed)
         terms["default_tax_rates[0]"] = rate["id"]
-    sale = await Sale.begin(stripe, shelves[currency], START, 3, **terms)
-    books = Books(shelves[currency])
+    if ending is not None and inside:
+        # Billing says what tax is inside a line only once it is on an invoice.
+        ending = replace(ending, behaviour="always_invoice")
+    sale = await Sale.begin(stripe, shelf, START, 3, **terms)
+    books = Books(shelf)
     sequence = sorted([*changes, *([ending] if ending else [])], key=lambda step: step.at)
     for step, look in zip(sequence, looks, strict=False):
-        applied = await sale.apply(step)
         # An event that comes late finds several changes at once.
-        if applied and look:
-            books.agree(await adapter.snapshot(sale.subscription, since=None))
-    # Past the end of the period and of the hour for which a renewal stays a draft: what waited
-    # has become part of an invoice.
+        if await sale.apply(step) and look:
+            books.agree(await platform.adapter.snapshot(sale.subscription, since=None))
+    # Past the end of the period and the hour for which a renewal stays a draft: what waited as
+    # an item has become a line of an invoice.
     await sale.move_to(START + MONTH + 2 * 3600)
-    books.agree(await adapter.snapshot(sale.subscription, since=None))
+    books.agree(await platform.adapter.snapshot(sale.subscription, since=None))
     theirs = await billed(stripe, sale)
-    if sale.ended and inclusive:
-        # What was left pending by a cancellation stays gross at billing, for nobody invoices it.
-        theirs = {key: theirs[key] for key in theirs if not await waits(stripe, sale, key)}
-        ours = {line.line_id for line in books.lines} & theirs.keys()
-    else:
-        ours = {line.line_id for line in books.lines}
-    posted = [line for line in books.lines if line.line_id in ours]
-    assert sorted((line.line_id, line.net.minor) for line in posted) == sorted(theirs.items())
+    posted = [(line.line_id, line.net.minor) for line in books.lines]
+    assert sorted(posted) == sorted(theirs.items())
     assert {line.net.currency for line in books.lines} <= {currency.upper()}
-    again = books.agree(await adapter.snapshot(sale.subscription, since=None))
+    again = books.agree(await platform.adapter.snapshot(sale.subscription, since=None))
     assert again.document is None
-
-
-async def waits(stripe: Stripe, sale: Sale, key: str) -> bool:
-    pending = await stripe.all("invoiceitems", customer=sale.customer, pending="true")
-    return key in {item["id"] for item in pending}

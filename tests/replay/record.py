@@ -18,16 +18,18 @@ from tests.replay import baseline, histories, running
 async def record(series: str) -> None:
     commands: dict[str, list[str]] = {}
     with postgres_server() as postgres:
-        async with temporal_server() as temporal:
+        async with temporal_server() as temporal, running.stage(temporal.client, postgres) as stage:
             for name in running.ALL:
-                ran = await running.run(name, temporal.client, postgres)
+                ran = await stage.run(name)
                 commands[name] = ran.commands
                 histories.keep(series, name, ran.history)
     baseline.keep(commands)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--new-series", action="store_true", help="keep the series recorded so far")
     newest = histories.newest_series() or "0000"
     if parser.parse_args().new_series or newest == "0000":

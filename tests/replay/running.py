@@ -1,16 +1,28 @@
-"""Runs a scenario: own database, own scripted systems, own worker, with its commands written down."""
+"""Runs scenarios one after the other on one worker, with its commands written down.
 
+Each finds an empty database and new scripted systems; the worker and the server stay, because
+starting them takes longer than all the sagas.
+"""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from sqlalchemy import text
 from temporalio.client import Client, WorkflowHistory
 
+from activities.tenants import Tenant
+from persistence import mappings
 from persistence.database import Database
 from tests.harness.postgres import PostgresServer
-from tests.harness.sagas import sagas_at_work
+from tests.harness.sagas import Sagas
+from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Systems
 from tests.replay.commands import CommandLog
 from tests.replay.scenarios import SCENARIOS, Scenario
 from tests.replay.scenarios_undone import UNDONE
+from worker import make_worker
 
 #: By name; the name is that of the file in the corpus.
 ALL: dict[str, Scenario] = {scenario.__name__: scenario for scenario in (*SCENARIOS, *UNDONE)}
@@ -24,26 +36,59 @@ class Ran:
     commands: list[str]
 
 
-async def run(name: str, client: Client, postgres: PostgresServer) -> Ran:
-    """The closed run that the scenario shows."""
-    log = CommandLog()
-    # The plugins of a client are those of its workers too.
-    recording = Client(**{**client.config(), "plugins": [log.plugin]})
+class Stage:
+    """`run` shows one scenario. Not two at a time: they share the database."""
+
+    def __init__(
+        self, client: Client, database: Database, queue: str, known: dict[str, Tenant]
+    ) -> None:
+        self._client, self._database, self._queue, self._known = client, database, queue, known
+        self.log = CommandLog()
+
+    async def run(self, name: str) -> Ran:
+        """The closed run that the scenario shows."""
+        await self._set()
+        systems = Systems()
+        self._known["acme"] = _with_service_level(systems.tenant, name)
+        handle = await ALL[name](Sagas(self._client, self._database, systems, self._queue))
+        history = await handle.fetch_history()
+        return Ran(history, self.log.of(history.run_id))
+
+    async def _set(self) -> None:
+        """The master data and nothing else."""
+        async with self._database.transaction() as session:
+            connection = await session.connection()
+            tables = await connection.execute(
+                text(
+                    "select string_agg(quote_ident(tablename), ', ') from pg_tables "
+                    "where schemaname = 'public' and tablename <> 'alembic_version'"
+                )
+            )
+            await connection.execute(text(f"truncate {tables.scalar_one()}"))
+            await mappings.put(session, "acme", ACCOUNT, by="tester")
+            for mapping in ITEMS.values():
+                await mappings.put(session, "acme", mapping, by="tester")
+
+
+@asynccontextmanager
+async def stage(client: Client, postgres: PostgresServer) -> AsyncIterator[Stage]:
+    queue = f"test-{secrets.token_hex(4)}"
     with postgres.database() as dsn:
         database = Database(dsn)
         try:
-            async with sagas_at_work(recording, database, _systems(name)) as sagas:
-                handle = await ALL[name](sagas)
-                history = await handle.fetch_history()
+            known: dict[str, Tenant] = {}
+            made = Stage(client, database, queue, known)
+            # The plugins of a client are those of its workers too.
+            config = client.config()
+            config["plugins"] = [made.log.plugin]
+            async with make_worker(Client(**config), queue, database, known):
+                yield made
         finally:
             await database.close()
-    return Ran(history, log.of(history.run_id))
 
 
-def _systems(name: str) -> Systems:
-    systems = Systems()
-    if name in _SERVICE_LEVEL_SECONDS:
-        hours = _SERVICE_LEVEL_SECONDS[name] / 3600
-        teams = systems.tenant.exception_hours
-        systems.tenant = replace(systems.tenant, exception_hours=dict.fromkeys(teams, hours))
-    return systems
+def _with_service_level(tenant: Tenant, name: str) -> Tenant:
+    if name not in _SERVICE_LEVEL_SECONDS:
+        return tenant
+    hours = _SERVICE_LEVEL_SECONDS[name] / 3600
+    return replace(tenant, exception_hours=dict.fromkeys(tenant.exception_hours, hours))

@@ -10,28 +10,26 @@ from tests.replay.scenarios import PRO, Scenario, agreed_on_starter, closed, wai
 
 
 class Moment:
-    """The first call of this name from now on, to be waited for while it is under way."""
+    """The first call of this name from now on, to be waited for while it is under way.
 
-    def __init__(self, sagas: Sagas, call: str, *, seconds: float) -> None:
-        self._sagas, self._call, self._seconds = sagas, call, seconds
+    It and the calls of `and_then` take so many seconds, so that what is done at this moment comes
+    between the same commands at every run.
+    """
+
+    def __init__(self, sagas: Sagas, call: str, *, seconds: float, and_then: str = "") -> None:
+        self._script = sagas.systems.script
+        self._call, self._slow, self._seconds = call, {call, and_then}, seconds
         self._come = asyncio.Event()
-        sagas.systems.script.on_call = self._called
+        self._script.on_call = self._called
 
     async def come(self) -> None:
         async with asyncio.timeout(20):
             await self._come.wait()
 
     def _called(self, name: str) -> None:
-        script = self._sagas.systems.script
-        # This call alone takes its time.
-        script.seconds = self._seconds if name == self._call else 0
+        self._script.seconds = self._seconds if name in self._slow else 0
         if name == self._call:
-            script.on_call = self._after
             self._come.set()
-
-    def _after(self, name: str) -> None:
-        del name
-        self._sagas.systems.script.seconds = 0
 
 
 async def aborted_before_any_effect(sagas: Sagas) -> Handle:
@@ -60,7 +58,8 @@ async def cancelled_while_waiting(sagas: Sagas) -> Handle:
 
 
 async def cancelled_during_preparation(sagas: Sagas) -> Handle:
-    return await _cancelled_during(sagas, "billing.snapshot", seconds=0.5)
+    """Reading cannot be cancelled half way; the posting that follows it has then begun."""
+    return await _cancelled_during(sagas, "billing.snapshot", seconds=0.3, and_then="erp.post")
 
 
 async def cancelled_during_a_long_posting(sagas: Sagas) -> Handle:
@@ -110,10 +109,12 @@ async def _undo_that_failed(sagas: Sagas, decision: Action) -> Handle:
     return await closed(handle)
 
 
-async def _cancelled_during(sagas: Sagas, call: str, *, seconds: float) -> Handle:
+async def _cancelled_during(
+    sagas: Sagas, call: str, *, seconds: float, and_then: str = ""
+) -> Handle:
     await agreed_on_starter(sagas)
     sagas.systems.billing.snapshots["sub_1"] = PRO
-    moment = Moment(sagas, call, seconds=seconds)
+    moment = Moment(sagas, call, seconds=seconds, and_then=and_then)
     handle = await sagas.start("chg_1")
     await moment.come()
     await handle.cancel()

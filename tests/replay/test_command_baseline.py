@@ -1,5 +1,7 @@
 """Each scenario, run now, gives the very commands that were recorded: arguments, timeouts, all."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
@@ -12,11 +14,17 @@ from tests.replay.replaying import replay
 from workflows.amendment import AmendmentSaga
 
 
+@pytest.fixture(scope="module")
+async def stage(
+    temporal: WorkflowEnvironment, postgres: PostgresServer
+) -> AsyncIterator[running.Stage]:
+    async with running.stage(temporal.client, postgres) as made:
+        yield made
+
+
 @pytest.mark.parametrize("name", running.ALL)
-async def test_the_commands_are_those_of_the_baseline(
-    name: str, temporal: WorkflowEnvironment, postgres: PostgresServer
-) -> None:
-    ran = await running.run(name, temporal.client, postgres)
+async def test_the_commands_are_those_of_the_baseline(name: str, stage: running.Stage) -> None:
+    ran = await stage.run(name)
 
     assert not (difference := baseline.difference(name, ran.commands)), difference
 
@@ -38,6 +46,7 @@ async def test_the_baseline_sees_an_argument_that_a_replay_passes() -> None:
 
     found = baseline.difference("upgrade", await commands(GrantsWithoutDigest))
 
-    assert '-schedule_local_activity activity_type=amendment.apply_grants arguments=[{"change_id": "chg_1", "digest": "<sha256>"' in found  # fmt: skip
-    assert '+schedule_local_activity activity_type=amendment.apply_grants arguments=[{"change_id": "chg_1", "digest": ""' in found  # fmt: skip
+    grants = "schedule_local_activity activity_type=amendment.apply_grants arguments="
+    assert f'-{grants}[{{"change_id": "chg_1", "digest": "<sha256>"' in found
+    assert f'+{grants}[{{"change_id": "chg_1", "digest": ""' in found
     assert "workflow.patched" in found

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from canonical_models.amendment import ChangeKind
-from canonical_models.commerce import SubscriptionStatus
+from canonical_models.commerce import SubscriptionItem, SubscriptionStatus
 from canonical_models.entitlement import SubscriptionSupport, SupportEntitlement
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import (
@@ -197,9 +197,11 @@ def test_billings_tax_is_expected_once_it_agrees_within_rounding() -> None:
         (item("pro", 5), item("pro", 7), ChangeKind.QUANTITY),
     ],
 )
-def test_kinds_of_item_changes(before: object, after: object, kind: ChangeKind) -> None:
+def test_kinds_of_item_changes(
+    before: SubscriptionItem, after: SubscriptionItem, kind: ChangeKind
+) -> None:
     plan = plan_amendment(
-        replace(UPGRADE, previous=subscription(before), snapshot=snapshot(subscription(after)))  # type: ignore[arg-type]
+        replace(UPGRADE, previous=subscription(before), snapshot=snapshot(subscription(after)))
     )
     assert plan.amendment.kind is kind
 

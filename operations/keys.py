@@ -1,0 +1,63 @@
+"""API keys: make, list and revoke; what a key may be allowed to do."""
+
+from datetime import datetime
+
+from canonical_models.base import Canonical
+from operations.errors import Invalid, NotFound
+from operations.systems import Systems
+from persistence import api_keys
+from persistence.api_keys import ApiKey
+
+ADMIN = "admin"
+
+#: Every scope a key may have, with what it allows.
+SCOPES = {
+    "changes:read": "see changes and their timelines",
+    "changes:write": "cancel changes and signal their sagas",
+    "exceptions:read": "see the exception queue",
+    "exceptions:write": "decide exceptions",
+    "inbox:read": "see received webhooks and dead letters, bodies included",
+    "inbox:write": "replay webhooks",
+    "mappings:read": "see account and item mappings",
+    "mappings:write": "set account and item mappings",
+    "entitlements:read": "list and check entitlements",
+    "subscriptions:read": "see subscriptions as every system agreed on them",
+    "events:read": "read the feed of canonical events",
+    ADMIN: "all of these",
+}
+
+
+class KeyMade(Canonical):
+    """`key` is shown this once; nobody can read it again."""
+
+    key: str
+    name: str
+    scopes: tuple[str, ...]
+
+
+class KeyRevoked(Canonical):
+    key_id: str
+    revoked_at: datetime
+
+
+async def create(systems: Systems, tenant: str, name: str, scopes: tuple[str, ...]) -> KeyMade:
+    """Raises Invalid for a scope that does not exist."""
+    if unknown := sorted(set(scopes) - SCOPES.keys()):
+        raise Invalid(f"there is no scope {', '.join(unknown)}", remedy=f"use {', '.join(SCOPES)}")
+    async with systems.database.transaction() as session:
+        raw = await api_keys.create(session, tenant, name, scopes)
+    return KeyMade(key=raw, name=name, scopes=scopes)
+
+
+async def list_(systems: Systems, tenant: str) -> tuple[ApiKey, ...]:
+    async with systems.database.transaction() as session:
+        return await api_keys.listed(session, tenant)
+
+
+async def revoke(systems: Systems, tenant: str, key_id: str) -> KeyRevoked:
+    """From now on the key opens nothing. Raises NotFound."""
+    async with systems.database.transaction() as session:
+        revoked_at = await api_keys.revoke(session, tenant, key_id)
+    if revoked_at is None:
+        raise NotFound(f"no API key is called {key_id}", remedy="see `trueup keys list`")
+    return KeyRevoked(key_id=key_id, revoked_at=revoked_at)
