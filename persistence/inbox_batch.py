@@ -6,12 +6,16 @@ Raw psycopg with binary arrays, because this is the hottest path.
 import asyncio
 import os
 import re
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import psycopg
 import structlog
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 log = structlog.get_logger()
 
@@ -42,8 +46,44 @@ join inbox using (tenant, connection, event_id)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _MAX_REASON = 500
 
+_HEAD, _LENGTH = struct.Struct(">iiIii"), struct.Struct(">i")
+_BYTEA, _TEXT = 17, 25
+
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
+
+
+class _Texts(bytes):
+    """A `text[]` as PostgreSQL receives it."""
+
+    @classmethod
+    def of(cls, items: Sequence[str]) -> Self:
+        return cls(_array(_TEXT, [item.encode() for item in items]))
+
+
+class _Bodies(bytes):
+    """A `bytea[]` as PostgreSQL receives it."""
+
+
+class _TextsDumper(Dumper):
+    oid = 1009  # text[]
+    format = Format.BINARY
+
+    def dump(self, obj: Buffer) -> Buffer:
+        return obj
+
+
+class _BodiesDumper(_TextsDumper):
+    oid = 1001  # bytea[]
+
+
+def _array(element: int, items: Sequence[bytes]) -> bytes:
+    """One dimension, no nulls, from 1 (array_send in PostgreSQL's arrayfuncs.c). Psycopg's own
+    dumper asks each element for its type, which took a fifth of the time of a batch."""
+    parts = [_HEAD.pack(1, 0, element, len(items), 1)]
+    for item in items:
+        parts += (_LENGTH.pack(len(item)), item)
+    return b"".join(parts)
 
 
 class InboxUnavailable(Exception):
@@ -120,13 +160,16 @@ class Lane:
 
     async def connect(self) -> psycopg.AsyncConnection:
         milliseconds = int(self._patience * 1000)
-        return await psycopg.AsyncConnection.connect(
+        connection = await psycopg.AsyncConnection.connect(
             self._dsn,
             autocommit=True,
             prepare_threshold=0,
             connect_timeout=2,
             options=f"-c statement_timeout={milliseconds} -c synchronous_commit=on",
         )
+        connection.adapters.register_dumper(_Texts, _TextsDumper)
+        connection.adapters.register_dumper(_Bodies, _BodiesDumper)
+        return connection
 
     async def close(self) -> None:
         for attempt in self._abandoned:
@@ -180,19 +223,19 @@ class Lane:
 async def _insert(connection: psycopg.AsyncConnection, batch: Sequence[Waiter]) -> list[Kept]:
     deliveries = [waiter.delivery for waiter in batch]
     keys = (
-        [delivery.tenant for delivery in deliveries],
-        [delivery.connection for delivery in deliveries],
-        [delivery.event_id for delivery in deliveries],
+        _Texts.of([delivery.tenant for delivery in deliveries]),
+        _Texts.of([delivery.connection for delivery in deliveries]),
+        _Texts.of([delivery.event_id for delivery in deliveries]),
     )
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(
             _KEEP,
             (
-                [waiter.receipt for waiter in batch],
+                _Texts.of([waiter.receipt for waiter in batch]),
                 *keys,
-                [delivery.event_type for delivery in deliveries],
-                [delivery.reason for delivery in deliveries],
-                [delivery.body for delivery in deliveries],
+                _Texts.of([delivery.event_type for delivery in deliveries]),
+                _Texts.of([delivery.reason for delivery in deliveries]),
+                _Bodies(_array(_BYTEA, [delivery.body for delivery in deliveries])),
             ),
         )
         fresh = {receipt for (receipt,) in await cursor.fetchall()}

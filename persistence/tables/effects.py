@@ -65,6 +65,7 @@ class PostedLineRow(SQLModel, table=True):
             unique=True,
             postgresql_where=text("state <> 'reversed'"),
         ),
+        Index("posted_lines_by_subscription", "tenant", "subscription_id"),
     )
     id: int = serial_column()
     tenant: str = text_column()

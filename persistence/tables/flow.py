@@ -26,6 +26,7 @@ class InboxRow(SQLModel, table=True):
         ),
         Index("inbox_received", "id", postgresql_where=text("status = 'received'")),
         Index("inbox_by_tenant", "tenant", "id"),
+        Index("inbox_by_receipt", "tenant", "receipt"),
     )
     id: int = serial_column()
     receipt: str = text_column()
@@ -77,6 +78,7 @@ class ChangeRow(SQLModel, table=True):
         # The order in which places in flight are given away.
         Index("changes_next", "lane", "seq", postgresql_where=text("state = 'pending'")),
         Index("changes_by_tenant", "tenant", "seq"),
+        Index("changes_by_subscription", "tenant", "subscription_id", "seq"),
     )
     id: str = text_column(key=True)
     seq: int = serial_column(key=False)
@@ -126,6 +128,7 @@ class ExceptionRow(SQLModel, table=True):
         ),
         Index("exceptions_by_tenant", "tenant", "state", "opened_at"),
         Index("exceptions_by_cause", "tenant", "fingerprint"),
+        Index("exceptions_by_change", "tenant", "change_id"),
     )
     id: str = text_column(key=True)
     tenant: str = text_column()

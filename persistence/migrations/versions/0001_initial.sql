@@ -42,6 +42,7 @@ create table changes (
     constraint changes_settled_has_outcome check ((state = 'settled') = (outcome is not null)),
     unique (seq)
 );
+create index changes_by_subscription on changes (tenant, subscription_id, seq);
 create index changes_by_tenant on changes (tenant, seq);
 create index changes_next on changes (lane, seq) where state = 'pending';
 create unique index changes_one_open on changes (tenant, subscription_id) where state in ('starting', 'running', 'waiting');
@@ -107,6 +108,7 @@ create table exceptions (
     constraint exceptions_owner check (owner in ('finance', 'support', 'operations'))
 );
 create index exceptions_by_cause on exceptions (tenant, fingerprint);
+create index exceptions_by_change on exceptions (tenant, change_id);
 create index exceptions_by_tenant on exceptions (tenant, state, opened_at);
 create unique index exceptions_one_open on exceptions (change_id) where state = 'open';
 
@@ -149,6 +151,7 @@ create table inbox (
     constraint inbox_event_once unique (tenant, connection, event_id),
     constraint inbox_status check (status in ('received', 'dispatched', 'ignored', 'dead_lettered'))
 );
+create index inbox_by_receipt on inbox (tenant, receipt);
 create index inbox_by_tenant on inbox (tenant, id);
 create index inbox_received on inbox (id) where status = 'received';
 
@@ -195,6 +198,7 @@ create table posted_lines (
     primary key (id),
     constraint posted_lines_state check (state in ('claimed', 'posted', 'reversed'))
 );
+create index posted_lines_by_subscription on posted_lines (tenant, subscription_id);
 create unique index posted_lines_once on posted_lines (tenant, line_id) where state <> 'reversed';
 
 create table subscription_states (
