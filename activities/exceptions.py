@@ -44,7 +44,7 @@ class ExceptionQueue(ExceptionActivities):
                     [
                         event(
                             raised.tenant,
-                            "exception.opened.v1",
+                            "sync.exception_opened.v1",
                             key=opened.exception_id,
                             subject=opened.subscription_id,
                             data=told,
@@ -82,7 +82,7 @@ class ExceptionQueue(ExceptionActivities):
                     [
                         event(
                             resumed.tenant,
-                            "exception.resolved.v1",
+                            "sync.exception_resolved.v1",
                             key=decided.exception_id,
                             subject=resumed.change_id,
                             data=told,

@@ -11,6 +11,7 @@ from canonical_models.events import (
     SubscriptionChanged,
     SupportEntitlementPublished,
     SyncCompensated,
+    entitlement_event,
     event,
     subscription_event,
 )
@@ -51,9 +52,8 @@ def completed(tenant: str, plan: AmendmentPlan, document: Document | None) -> It
             customer_id=plan.amendment.customer_id,
             features=features,
         )
-        yield event(
-            tenant, "entitlement.changed.v1", key=change, subject=subscription, data=entitled
-        )
+        told = entitlement_event(held=bool(plan.grants_before), holds=bool(plan.grants))
+        yield event(tenant, told, key=change, subject=subscription, data=entitled)
     if plan.support is not None:
         published = SupportEntitlementPublished(
             change_id=change,

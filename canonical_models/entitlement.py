@@ -68,6 +68,13 @@ class SupportOrganization(Canonical):
     url: str | None = None
 
 
+class SupportTier(Canonical):
+    """A level of support that is sold; a higher `rank` includes the lower ones."""
+
+    tier: Identifier
+    rank: int = Field(ge=0)
+
+
 class SlaPolicy(Canonical):
     """The support platform's answer to a tier: first reply in minutes, by case priority."""
 

@@ -88,12 +88,14 @@ TYPES: dict[str, type[Canonical]] = {
     "subscription.renewed.v1": SubscriptionChanged,
     "subscription.cancelled.v1": SubscriptionChanged,
     "invoice.posted.v1": InvoicePosted,
+    "entitlement.granted.v1": EntitlementChanged,
     "entitlement.changed.v1": EntitlementChanged,
+    "entitlement.revoked.v1": EntitlementChanged,
     "support.entitlement_published.v1": SupportEntitlementPublished,
     "sync.completed.v1": SubscriptionChanged,
     "sync.compensated.v1": SyncCompensated,
-    "exception.opened.v1": ExceptionOpened,
-    "exception.resolved.v1": ExceptionResolved,
+    "sync.exception_opened.v1": ExceptionOpened,
+    "sync.exception_resolved.v1": ExceptionResolved,
 }
 
 #: Old type to (newer type, function over its data); empty until a version is superseded.
@@ -134,6 +136,13 @@ def lift(kind: str, data: dict[str, Any]) -> tuple[str, Canonical]:
         kind, upcast = UPCASTERS[kind]
         data = upcast(data)
     return kind, TYPES[kind].model_validate(data, strict=False)
+
+
+def entitlement_event(*, held: bool, holds: bool) -> str:
+    """By whether the subscription gave anything before, and whether it does now."""
+    if not held:
+        return "entitlement.granted.v1"
+    return "entitlement.changed.v1" if holds else "entitlement.revoked.v1"
 
 
 def subscription_event(kind: ChangeKind) -> str:
