@@ -28,8 +28,8 @@ class WriterLimits:
     waiting_rows: int = 2048
     waiting_bytes: int = 64 << 20
     patience: float = 3.0
-    #: While one batch is being committed, the next is under way on another connection.
-    connections: int = 2
+    #: One keeps the order of arrival and makes the largest batches, which cost the least.
+    connections: int = 1
 
 
 class InboxWriter:

@@ -161,14 +161,15 @@ async def _read(receive: Receive, declared: str) -> bytes | None:
     """The body, or None when the sender has gone. Raises _TooLarge, TimeoutError."""
     if declared.isascii() and declared.isdecimal() and len(declared.lstrip("0")) > 7:
         raise _TooLarge
-    async with asyncio.timeout(_BODY_SECONDS):
-        message = await receive()
-        body: bytes | bytearray = message.get("body", b"")
-        while message.get("more_body") and len(body) <= MAX_BODY:
-            message = await receive()
-            if not isinstance(body, bytearray):
-                body = bytearray(body)
-            body += message.get("body", b"")
+    # Until its first byte comes, a body holds no more than headers that never end would.
+    message = await receive()
+    body: bytes | bytearray = message.get("body", b"")
+    if message.get("more_body"):
+        body = bytearray(body)
+        async with asyncio.timeout(_BODY_SECONDS):
+            while message.get("more_body") and len(body) <= MAX_BODY:
+                message = await receive()
+                body += message.get("body", b"")
     if len(body) > MAX_BODY:
         raise _TooLarge
     return bytes(body) if message["type"] == "http.request" else None

@@ -121,8 +121,8 @@ class Flow:
         async with self.database.transaction() as session:
             return await grants.of_subscription(session, TENANT, subscription)
 
-    async def runs(self, subscription: str, count: int) -> list[WorkflowExecution]:
-        """The subscription's sagas as the engine saw them, in the order of their starts."""
+    async def runs(self, subscription: str, count: int) -> list[str]:
+        """The run ids of the subscription's sagas as the engine has them, in their order."""
         found: list[WorkflowExecution] = []
         query = f'WorkflowId = "{subscription_workflow_id(TENANT, subscription)}"'
 
@@ -131,7 +131,7 @@ class Flow:
             return len(found) == count and all(run.close_time for run in found)
 
         await until(listed, f"{count} closed sagas of {subscription} are listed")
-        return sorted(found, key=lambda run: run.start_time)
+        return [run.run_id for run in sorted(found, key=lambda run: run.start_time)]
 
 
 @asynccontextmanager

