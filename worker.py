@@ -10,9 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import structlog
-from dispatch.dispatcher import Dispatcher
 from prometheus_client import start_http_server
-from runtime.temporal import connect
 from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -23,9 +21,11 @@ from activities.interceptor import Heartbeats
 from activities.tenants import Tenant
 from connectors import registry
 from connectors.ports import WebhookTranslator
+from dispatch.dispatcher import Dispatcher
 from persistence.database import Database
 from runtime.metrics import observe_vendor
 from runtime.settings import Settings
+from runtime.temporal import connect
 from workflows.amendment import AmendmentSaga
 
 log = structlog.get_logger()
