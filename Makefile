@@ -29,7 +29,7 @@ down: setup ## Stop the embedded stack; its state stays
 	$(BIN)/trueup --state $(STATE) down
 
 test: setup ## Run every suite but the slow ones, on real servers
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow" -n 2 --dist loadfile
 
 test-slow: setup ## Run the slow suites
 	$(PYTEST) -m slow

@@ -101,7 +101,7 @@ def make_worker(
 async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
     """Work until cancelled; `ready` is called once tasks are polled for."""
     async with AsyncExitStack() as stack:
-        database = Database(settings.dsn, pool_size=settings.database.pool_size)
+        database = Database(settings.dsn, pool_size=settings.database.pool_size, ping=False)
         stack.push_async_callback(database.close)
         known = tenants(settings)
         for tenant in known.values():

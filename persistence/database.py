@@ -26,16 +26,19 @@ class Database:
     """A pool of connections; `transaction()` is the only way to the tables.
 
     Statements wait at most `statement_timeout` seconds, so that a stuck lock shows as an error of
-    one change and never as a silent stop.
+    one change and never as a silent stop. Without `ping` a connection that died is only noticed by
+    the transaction that meets it: for callers that are tried again anyway.
     """
 
-    def __init__(self, dsn: str, *, pool_size: int = 10, statement_timeout: float = 15) -> None:
+    def __init__(
+        self, dsn: str, *, pool_size: int = 10, statement_timeout: float = 15, ping: bool = True
+    ) -> None:
         self.dsn = dsn
         self._engine = create_async_engine(
             sqlalchemy_url(dsn),
             pool_size=pool_size,
             max_overflow=0,
-            pool_pre_ping=True,
+            pool_pre_ping=ping,
             connect_args={
                 "options": f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC",
                 "connect_timeout": 5,

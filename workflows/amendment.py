@@ -36,7 +36,7 @@ from workflows.names import (
     Standing,
 )
 from workflows.policies import LOCAL, WRITE
-from workflows.saga import Saga, Undo, drained, side_by_side
+from workflows.saga import Saga, Undo, drained, heed_cancellation, side_by_side
 
 Done = TypeVar("Done")
 
@@ -75,7 +75,9 @@ class AmendmentSaga:
         if plan.settled:
             self._close("no_change")
             return Settled(outcome="no_change", summary=plan.summary)
+        heed_cancellation()
         await side_by_side(self._entitle(saga), self._support(saga))
+        heed_cancellation()
         self._tell("proving the outcome by reading every system back")
         settled = await self._step("prove and write back", self._settle)
         self._close(settled.outcome)
@@ -89,6 +91,7 @@ class AmendmentSaga:
         )
         if not self._plan.posts or self._plan.settled:
             return
+        heed_cancellation()
         saga.undo_with("ERP document", self._reverse_document)
         self._tell(f"posting {self._plan.amount} to the ERP: {self._plan.summary}")
         posted = await workflow.execute_activity_method(

@@ -36,6 +36,16 @@ class Saga:
             del self._undos[name]
 
 
+def heed_cancellation() -> None:
+    """Raise the cancellation that a step's success has hidden.
+
+    A step that ends well while its saga is cancelled answers its result and the request is
+    forgotten: it is looked for between steps, as long as all of it can still be undone.
+    """
+    if workflow.cancellation_reason() is not None:
+        raise asyncio.CancelledError
+
+
 async def drained(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work` to its end, whatever is cancelled meanwhile: an undo is never left half done."""
     task = asyncio.create_task(work)
