@@ -32,7 +32,16 @@ log = structlog.get_logger()
 
 #: Imported once for all sagas instead of once for each: they are pure, and a sandbox that loads
 #: them anew costs several times the CPU of the saga itself.
-PASSED_THROUGH = ("pydantic", "pydantic_core", "canonical_models", "activities.contracts")
+PASSED_THROUGH = (
+    "pydantic",
+    "pydantic_core",
+    "canonical_models",
+    "activities.contracts",
+    "workflows.desk",
+    "workflows.names",
+    "workflows.policies",
+    "workflows.saga",
+)
 
 
 def tenants(settings: Settings) -> dict[str, Tenant]:

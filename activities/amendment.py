@@ -1,5 +1,6 @@
 """The steps of the amendment saga."""
 
+from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
 from activities import effects as amend
@@ -19,9 +20,10 @@ from activities.telling import completed, undone
 from activities.tenants import Tenants
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import BillingSnapshot, SyncMark
+from canonical_models.entitlement import Grant
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import Document
-from persistence import changes, effects, exceptions, outbox, shares, subscriptions
+from persistence import changes, effects, exceptions, grants, outbox, shares, subscriptions
 from persistence.database import Database
 
 #: Enough for the sagas that are in flight.
@@ -94,13 +96,12 @@ class Amendment(AmendmentActivities):
         with failures_told():
             tenant = self._tenants[step.tenant]
             plan, snapshot = await self._plan(step)
-            document = await self._document(plan)
-            proof = await prove(tenant, self._database, plan, document)
+            document, held = await self._ours(tenant.name, plan)
+            proof = await prove(tenant, self._database, plan, document, held)
             number = document.number if document else None
             mark = SyncMark(change_id=plan.change_id, state="synchronised", erp_document=number)
-            await self._ledger.perform(amend.mark_effect(tenant, plan, amend.MARK, mark))
-            summary = plan.amendment.summary
-            async with self._database.transaction() as session:
+
+            async def settled(session: AsyncSession, _: SyncMark) -> None:
                 await shares.put(
                     session, tenant.name, plan.subscription_id, plan.organization, plan.share
                 )
@@ -115,7 +116,11 @@ class Amendment(AmendmentActivities):
                     outcome="completed",
                     proof=proof.model_dump(mode="json"),
                 )
-            return Settled(outcome="completed", summary=summary)
+
+            await self._ledger.perform(
+                amend.mark_effect(tenant, plan, amend.MARK, mark, confirmed=settled)
+            )
+            return Settled(outcome="completed", summary=plan.amendment.summary)
 
     @activity.defn(name="amendment.settle_undone")
     async def settle_undone(self, given: UndoneInput) -> None:
@@ -161,10 +166,14 @@ class Amendment(AmendmentActivities):
         self._plans[kept[0].digest] = kept
         return kept
 
-    async def _document(self, plan: AmendmentPlan) -> Document | None:
-        if plan.document is None:
-            return None
+    async def _ours(
+        self, tenant: str, plan: AmendmentPlan
+    ) -> tuple[Document | None, tuple[Grant, ...]]:
+        """What our own tables say of the change: its document, and the grants that are held."""
         async with self._database.transaction() as session:
             key = effect_key(plan.change_id, amend.DOCUMENT)
             _, result = await effects.state_of(session, key)
-        return None if result is None else Document.model_validate(result, strict=False)
+            held = await grants.of_subscription(session, tenant, plan.subscription_id)
+        if plan.document is None or result is None:
+            return None, held
+        return Document.model_validate(result, strict=False), held

@@ -1,5 +1,6 @@
 """The effects of an amendment: what each writes, how it is found again, how it is taken back."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -139,6 +140,7 @@ def grants_effect(tenant: Tenant, plan: AmendmentPlan) -> Effect[GrantsHeld]:
         probe=absent,
         write=intended,
         named=lambda held: (f"{len(held.grants)} grants", None),
+        local=True,
         confirmed=lambda session, held: give(session, held.grants),
         reversed=lambda session, _: give(session, plan.grants_before),
     )
@@ -189,8 +191,22 @@ class SupportEffect:
             )
 
 
-def mark_effect(tenant: Tenant, plan: AmendmentPlan, step: str, mark: SyncMark) -> Effect[SyncMark]:
-    """What people see on the subscription in billing."""
+async def _nothing_more(session: AsyncSession, mark: SyncMark) -> None:
+    del session, mark
+
+
+def mark_effect(
+    tenant: Tenant,
+    plan: AmendmentPlan,
+    step: str,
+    mark: SyncMark,
+    *,
+    confirmed: Callable[[AsyncSession, SyncMark], Awaitable[None]] = _nothing_more,
+) -> Effect[SyncMark]:
+    """What people see on the subscription in billing; the last write of a change.
+
+    `confirmed` is what must be true together with it.
+    """
     key = effect_key(plan.change_id, step)
 
     async def shown() -> SyncMark | None:
@@ -213,4 +229,5 @@ def mark_effect(tenant: Tenant, plan: AmendmentPlan, step: str, mark: SyncMark) 
         probe=shown,
         write=write,
         named=lambda written: (written.state, None),
+        confirmed=confirmed,
     )

@@ -65,6 +65,8 @@ class Effect(Generic[Result]):
     refused: Callable[[AsyncSession], Awaitable[None]] = _nothing
     confirmed: Callable[[AsyncSession, Result], Awaitable[None]] = _nothing_of
     reversed: Callable[[AsyncSession, Any], Awaitable[None]] = _nothing_of
+    #: Ours to write: all of it happens in the one transaction that confirms it.
+    local: bool = False
 
     @property
     def key(self) -> str:
@@ -132,6 +134,10 @@ class EffectLedger:
                 )
             if before == "confirmed":
                 return before, row.result
+            if effect.local:
+                result = await effect.write()
+                await self._confirm(session, effect, result, attempts=row.attempts + 1)
+                return "confirmed", result.model_dump(mode="json")
             await effect.claimed(session)
             await effects.move(
                 session,
@@ -149,20 +155,26 @@ class EffectLedger:
         except Failure as failure:
             await self._failed(effect, failure, look_first=look_first)
             raise
-        document, url = effect.named(result)
         async with self._database.transaction() as session:
-            await effect.confirmed(session, result)
-            await effects.move(
-                session,
-                effect.key,
-                "confirmed",
-                result=result.model_dump(mode="json"),
-                vendor_reference=document,
-                url=url,
-                error=None,
-                confirmed_at=None,
-            )
+            await self._confirm(session, effect, result)
         return result
+
+    async def _confirm(
+        self, session: AsyncSession, effect: Effect[Result], result: Result, **values: Any
+    ) -> None:
+        document, url = effect.named(result)
+        await effect.confirmed(session, result)
+        await effects.move(
+            session,
+            effect.key,
+            "confirmed",
+            result=result.model_dump(mode="json"),
+            vendor_reference=document,
+            url=url,
+            error=None,
+            confirmed_at=None,
+            **values,
+        )
 
     async def _failed(self, effect: Effect[Result], failure: Failure, *, look_first: bool) -> None:
         match failure:

@@ -10,7 +10,7 @@ from activities.tenants import Tenant
 from activities.together import both
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import BillingLine, BillingSnapshot, Subscription
-from canonical_models.entitlement import SupportOrganization
+from canonical_models.entitlement import SubscriptionSupport, SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import AccountMapping, ItemMapping, LedgerAnswer, LedgerQuestion
 from persistence import changes, effects, grants, lines, mappings, shares, subscriptions
@@ -56,14 +56,7 @@ class Preparation:
         snapshot = await tenant.billing.snapshot(change.subscription_id, since=since)
         subscription = snapshot.subscription
         before = agreed.subscription if agreed else None
-        account, items = await self._master_data(tenant, snapshot, before)
-        async with self._database.transaction() as session:
-            others = await shares.of_organization(
-                session,
-                tenant.name,
-                account.support_organization,
-                apart_from=subscription.subscription_id,
-            )
+        account, items, others = await self._master_data(tenant, snapshot, before)
         answer, organization = await both(
             _ledger_answer(tenant, snapshot, account, items, unposted(snapshot, carried)),
             _organization(tenant, account),
@@ -101,23 +94,31 @@ class Preparation:
 
     async def _master_data(
         self, tenant: Tenant, snapshot: BillingSnapshot, before: Subscription | None
-    ) -> tuple[AccountMapping, dict[str, ItemMapping]]:
-        customer = snapshot.subscription.customer.customer_id
+    ) -> tuple[AccountMapping, dict[str, ItemMapping], tuple[SubscriptionSupport, ...]]:
+        """Mappings, and what the customer's other subscriptions ask of support."""
+        subscription = snapshot.subscription
+        customer = subscription.customer.customer_id
         keys = {item.plan.item for item in snapshot.subscription.items}
         keys |= {line.item for line in snapshot.lines}
         keys |= {item.plan.item for item in before.items} if before else set()
         async with self._database.transaction() as session:
             account = await mappings.account(session, tenant.name, customer)
+            if account is None:
+                raise Rejection(
+                    RejectionCode.ACCOUNT_UNMAPPED,
+                    f"billing customer {customer} has no ERP party and support organisation: map "
+                    f"it with `trueup mappings set account {customer}`, or correct the exception",
+                    system="trueup",
+                    subject=customer,
+                )
             items = await mappings.items(session, tenant.name, keys)
-        if account is None:
-            raise Rejection(
-                RejectionCode.ACCOUNT_UNMAPPED,
-                f"billing customer {customer} has no ERP party and support organisation: map it "
-                f"with `trueup mappings set account {customer}`, or correct the exception with it",
-                system="trueup",
-                subject=customer,
+            others = await shares.of_organization(
+                session,
+                tenant.name,
+                account.support_organization,
+                apart_from=subscription.subscription_id,
             )
-        return account, items
+        return account, items, others
 
 
 async def _ledger_answer(

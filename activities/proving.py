@@ -9,7 +9,7 @@ from canonical_models.base import Canonical, Instant
 from canonical_models.entitlement import Grant, SupportEntitlement, SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import Document
-from persistence import grants, shares
+from persistence import shares
 from persistence.database import Database
 from planning.support import merged_support
 from planning.verification import differences
@@ -25,14 +25,19 @@ class Proof(Canonical):
 
 
 async def prove(
-    tenant: Tenant, database: Database, plan: AmendmentPlan, document: Document | None
+    tenant: Tenant,
+    database: Database,
+    plan: AmendmentPlan,
+    document: Document | None,
+    held: tuple[Grant, ...],
 ) -> Proof:
-    """Raises Rejection(outcome_mismatch) with both sides of every difference."""
+    """Raises Rejection(outcome_mismatch) with both sides of every difference.
+
+    `document` is the one that was posted, `held` the grants that the subscription gives.
+    """
     read, (expected, shown) = await both(
         _read_document(tenant, document), _read_support(tenant, database, plan)
     )
-    async with database.transaction() as session:
-        held = await grants.of_subscription(session, tenant.name, plan.subscription_id)
     found = differences(plan, document=read, grants=held, expected_support=expected, support=shown)
     if found:
         raise Rejection(

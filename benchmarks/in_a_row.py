@@ -131,14 +131,14 @@ class InARowSteps(Amendment):
     @activity.defn(name="row.verify")
     async def verify(self, step: StepInput) -> Proof:
         plan, _ = await self._plan(step)
-        document = await self._document(plan)
-        return await prove(self._tenants[step.tenant], self._database, plan, document)
+        document, held = await self._ours(step.tenant, plan)
+        return await prove(self._tenants[step.tenant], self._database, plan, document, held)
 
     @activity.defn(name="row.write_back")
     async def write_back(self, step: StepInput, proof: Proof) -> Settled:
         tenant = self._tenants[step.tenant]
         plan, snapshot = await self._plan(step)
-        document = await self._document(plan)
+        document, _ = await self._ours(step.tenant, plan)
         number = document.number if document else None
         mark = SyncMark(change_id=plan.change_id, state="synchronised", erp_document=number)
         await self._ledger.perform(amend.mark_effect(tenant, plan, amend.MARK, mark))

@@ -26,7 +26,7 @@ from worker import make_worker
 async def work(given: argparse.Namespace) -> None:
     shelf = Folder(given.shelf) if given.shelf else Memory()
     known = {"acme": tenant(shelf, Wire(given.seconds))}
-    database = Database(given.dsn)
+    database = Database(given.dsn, ping=False)
     row = InARowSteps(database, known)
     comparison = SimplePlugin(
         "comparison",

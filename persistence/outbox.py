@@ -12,18 +12,18 @@ from persistence.tables import OutboxRow
 
 async def publish(session: AsyncSession, tenant: str, events: Iterable[Event]) -> None:
     """An event that was published before is left as it is."""
-    for event in events:
-        await session.exec(
-            insert(OutboxRow)
-            .values(
-                event_id=event.id,
-                tenant=tenant,
-                type=event.type,
-                subject=event.subject,
-                event=event.model_dump(mode="json"),
-            )
-            .on_conflict_do_nothing()
-        )
+    rows = [
+        {
+            "event_id": event.id,
+            "tenant": tenant,
+            "type": event.type,
+            "subject": event.subject,
+            "event": event.model_dump(mode="json"),
+        }
+        for event in events
+    ]
+    if rows:
+        await session.exec(insert(OutboxRow).values(rows).on_conflict_do_nothing())
 
 
 async def page(

@@ -1,0 +1,24 @@
+"""Every benchmark, one after another: `python -m benchmarks`, or `make bench`.
+
+The exit code is 1 when any limit is missed. Each can be run alone; see docs/benchmarks.md.
+"""
+
+import subprocess
+import sys
+
+PROGRAMS = ("benchmarks.intake", "benchmarks.saga", "benchmarks.recovery")
+
+
+def main() -> int:
+    missed = False
+    for program in PROGRAMS:
+        sys.stdout.write(f"== {program}\n")
+        sys.stdout.flush()
+        missed = (
+            subprocess.run([sys.executable, "-m", program], check=False).returncode != 0 or missed
+        )
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
