@@ -12,7 +12,7 @@ MOST_LINES = 300
 
 #: Put together here, so that this file does not find itself.
 REGISTRIES = re.compile(
-    "|".join(rf"{host}\.(?:org|com)" for host in ("pypi", "pythonhosted", "npmjs"))
+    "|".join(rf"{host}\.(?:org|com)" for host in ("pyp[i]", "python[h]osted", "npm[j]s"))
 )
 MACHINES = re.compile(rf"(?<![\w.])/(?:root|home/\w+|Users/\w+|work|opt/{'pypi'})/")
 UNFINISHED = re.compile(rf"\b(?:{'|'.join(('TO' + 'DO', 'FIX' + 'ME', 'HA' + 'CK'))})\b")
