@@ -26,9 +26,6 @@ from canonical_models.ledgering import Document
 from persistence import changes, effects, exceptions, grants, outbox, shares, subscriptions
 from persistence.database import Database
 
-#: Enough for the sagas that are in flight.
-PLANS_KEPT = 256
-
 
 class Amendment(AmendmentActivities):
     def __init__(self, database: Database, tenants: Tenants) -> None:
@@ -36,8 +33,6 @@ class Amendment(AmendmentActivities):
         self._tenants = tenants
         self._ledger = EffectLedger(database)
         self._preparation = Preparation(database)
-        #: By digest, so what is found here is what was planned; each plan serves several steps.
-        self._plans: dict[str, tuple[AmendmentPlan, BillingSnapshot]] = {}
 
     @activity.defn(name="amendment.prepare")
     async def prepare(self, step: StepInput) -> Prepared:
@@ -149,8 +144,6 @@ class Amendment(AmendmentActivities):
 
     async def _plan(self, step: StepInput) -> tuple[AmendmentPlan, BillingSnapshot]:
         """The plan that this step was decided with. An undo (no digest) takes the newest one."""
-        if step.digest in self._plans:
-            return self._plans[step.digest]
         async with self._database.transaction() as session:
             kept = await changes.plan(session, step.tenant, step.change_id)
         if kept is None or (step.digest and kept[0].digest != step.digest):
@@ -161,9 +154,6 @@ class Amendment(AmendmentActivities):
                 system="trueup",
                 subject=step.change_id,
             )
-        while len(self._plans) >= PLANS_KEPT:
-            del self._plans[next(iter(self._plans))]
-        self._plans[kept[0].digest] = kept
         return kept
 
     async def _ours(

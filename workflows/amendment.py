@@ -129,8 +129,12 @@ class AmendmentSaga:
         )
 
     async def _settle(self) -> Settled:
-        return await workflow.execute_activity_method(
-            AmendmentActivities.settle, self._input(), summary="prove, write back", **WRITE
+        """The point of no return: what has been settled as done is not undone any more, so a
+        cancellation waits for the answer. It takes effect if the answer is no."""
+        return await drained(
+            workflow.execute_activity_method(
+                AmendmentActivities.settle, self._input(), summary="prove, write back", **WRITE
+            )
         )
 
     async def _step(self, name: str, run: Callable[[], Awaitable[Done]]) -> Done:
@@ -141,6 +145,7 @@ class AmendmentSaga:
             except FailureError as fault:
                 if is_cancelled_exception(fault):
                     raise asyncio.CancelledError from fault
+                heed_cancellation()
                 resolution = await self._desk.ask(name, fault, self._plan.amount)
                 if resolution.action is Action.ABORT:
                     raise Aborted(resolution) from fault

@@ -47,13 +47,13 @@ def heed_cancellation() -> None:
 
 
 async def drained(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work` to its end, whatever is cancelled meanwhile: an undo is never left half done."""
+    """Run `work` to its end, whatever is cancelled meanwhile: nothing here is left half done."""
     task = asyncio.create_task(work)
     while not task.done():
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
-            workflow.logger.info("a cancellation waits for the undo to end")
+            workflow.logger.info("a cancellation waits for a step that may not be left half done")
     return task.result()
 
 

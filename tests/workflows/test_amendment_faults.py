@@ -1,5 +1,7 @@
 """Every call of an amendment fails in every way: afterwards all systems agree, or none changed."""
 
+import asyncio
+
 import pytest
 from temporalio.client import WorkflowFailureError
 
@@ -154,3 +156,21 @@ async def test_what_a_terminated_saga_left_is_made_certain_by_the_next_change(
     assert sagas.systems.erp.balance == 5000 + 7500
     assert len(sagas.systems.erp.documents) == 2
     assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5), ("sso", 1)}
+
+
+async def test_a_cancellation_during_the_write_back_comes_too_late(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    cancelled: list[asyncio.Task[None]] = []
+
+    def cancel(called: str) -> None:
+        if called == "billing.record_sync":
+            # Longer than a heartbeat takes to carry a cancellation to the activity.
+            sagas.systems.script.seconds = 4.5
+            cancelled.append(asyncio.create_task(handle.cancel()))
+
+    sagas.systems.script.on_call = cancel
+    handle = await sagas.start("chg_1")
+
+    assert (await handle.result()).outcome == "completed"
+    assert len(cancelled) == 1
+    await agreement(sagas, "chg_1")
