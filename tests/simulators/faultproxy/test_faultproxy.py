@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from simulators.child import running_child
+from tests.harness.lost_replies import LOST_REPLY
 
 
 class Upstream:
@@ -120,7 +121,7 @@ async def test_returns_the_reply_as_it_came(client: httpx.AsyncClient, upstream:
 async def test_drop_before_loses_the_request(client: httpx.AsyncClient, upstream: Upstream) -> None:
     await arm(client, method="POST", path_regex="^/orders", action="drop_before")
 
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(LOST_REPLY):
         await client.post("/orders", json={})
     assert upstream.seen == []
 
@@ -135,7 +136,7 @@ async def test_drop_after_loses_only_the_reply(
 ) -> None:
     await arm(client, action="drop_after")
 
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(LOST_REPLY):
         await client.put("/orders/1?x=1", json={"a": 1})
 
     assert len(upstream.seen) == 1
@@ -264,7 +265,7 @@ async def test_what_the_upstream_loses_is_lost(
     client: httpx.AsyncClient, upstream: Upstream
 ) -> None:
     upstream.reply = b""
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(LOST_REPLY):
         await client.get("/x")
 
 

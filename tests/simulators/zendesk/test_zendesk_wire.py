@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from simulators.child import running_child
+from tests.harness.lost_replies import LOST_REPLY
 
 TICKETS = "/api/v2/tickets"
 BODY = {"ticket": {"subject": "s", "comment": {"body": "b"}, "external_id": "saga-1"}}
@@ -52,7 +53,7 @@ async def test_drop_before_has_no_effect(client: httpx.AsyncClient) -> None:
     before = await ticket_count(client)
     await arm(client, method="POST", path_prefix=TICKETS, drop="before")
 
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(LOST_REPLY):
         await client.post(TICKETS, json=BODY)
 
     assert await ticket_count(client) == before
@@ -67,7 +68,7 @@ async def test_drop_after_has_the_effect_once_with_a_key(client: httpx.AsyncClie
 
     headers = {"Idempotency-Key": "lost"}
     for _ in range(2):
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(LOST_REPLY):
             await client.post(TICKETS, json=BODY, headers=headers)
     reply = await client.post(TICKETS, json=BODY, headers=headers)
 
@@ -183,7 +184,7 @@ async def test_a_reply_lost_by_the_proxy_leaves_the_effect(client: httpx.AsyncCl
     ):
         rule = {"method": "POST", "path_regex": "tickets", "action": "drop_after"}
         assert (await proxied.post("/_proxy/faults", json=[rule])).status_code == 201
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(LOST_REPLY):
             await proxied.post(TICKETS, json=BODY)
         probe = await proxied.get(TICKETS, params={"external_id": "saga-1", "per_page": 1})
 
