@@ -1,6 +1,5 @@
 """The steps of the amendment saga."""
 
-from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
 from activities import effects as amend
@@ -17,14 +16,14 @@ from activities.ledger import EffectLedger, effect_key
 from activities.preparing import Preparation
 from activities.proving import prove
 from activities.telling import completed, undone
-from activities.tenants import Tenants
+from activities.tenants import Tenant, Tenants
+from activities.together import both
 from canonical_models.amendment import AmendmentPlan
-from canonical_models.commerce import BillingSnapshot, SyncMark
-from canonical_models.entitlement import Grant
+from canonical_models.commerce import SyncMark
 from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import Document
-from persistence import changes, effects, exceptions, grants, outbox, shares, subscriptions
+from persistence import briefing, changes, exceptions, outbox, shares, subscriptions
 from persistence.database import Database
+from persistence.raw import Raw
 
 
 class Amendment(AmendmentActivities):
@@ -42,7 +41,7 @@ class Amendment(AmendmentActivities):
     @activity.defn(name="amendment.post_document")
     async def post_document(self, step: StepInput) -> Posted:
         with failures_told():
-            plan, _ = await self._plan(step)
+            plan = await self._plan(step)
             document = await self._ledger.perform(
                 amend.DocumentEffect(self._tenants[step.tenant], plan).effect()
             )
@@ -51,20 +50,20 @@ class Amendment(AmendmentActivities):
     @activity.defn(name="amendment.reverse_document")
     async def reverse_document(self, step: StepInput) -> None:
         with failures_told():
-            plan, _ = await self._plan(step)
+            plan = await self._plan(step)
             document = amend.DocumentEffect(self._tenants[step.tenant], plan)
             await self._ledger.undo(document.effect(), document.take_back, left=document.left)
 
-    @activity.defn(name="amendment.apply_grants")
-    async def apply_grants(self, step: StepInput) -> None:
+    @activity.defn(name="amendment.entitle")
+    async def entitle(self, step: StepInput) -> None:
         with failures_told():
-            plan, _ = await self._plan(step)
-            await self._ledger.perform(amend.grants_effect(self._tenants[step.tenant], plan))
+            tenant, plan = self._tenants[step.tenant], await self._plan(step)
+            await both(self._give(tenant, plan), self._publish(tenant, plan))
 
     @activity.defn(name="amendment.restore_grants")
     async def restore_grants(self, step: StepInput) -> None:
         with failures_told():
-            plan, _ = await self._plan(step)
+            plan = await self._plan(step)
             effect = amend.grants_effect(self._tenants[step.tenant], plan)
 
             async def before(_: amend.GrantsHeld) -> amend.GrantsHeld:
@@ -72,17 +71,10 @@ class Amendment(AmendmentActivities):
 
             await self._ledger.undo(effect, before)
 
-    @activity.defn(name="amendment.publish_support")
-    async def publish_support(self, step: StepInput) -> None:
-        with failures_told():
-            plan, _ = await self._plan(step)
-            support = amend.SupportEffect(self._tenants[step.tenant], self._database, plan)
-            await self._ledger.perform(support.effect())
-
     @activity.defn(name="amendment.restore_support")
     async def restore_support(self, step: StepInput) -> None:
         with failures_told():
-            plan, _ = await self._plan(step)
+            plan = await self._plan(step)
             support = amend.SupportEffect(self._tenants[step.tenant], self._database, plan)
             await self._ledger.undo(support.effect(), support.take_back, left=support.left)
 
@@ -90,27 +82,25 @@ class Amendment(AmendmentActivities):
     async def settle(self, step: StepInput) -> Settled:
         with failures_told():
             tenant = self._tenants[step.tenant]
-            plan, snapshot = await self._plan(step)
-            document, held = await self._ours(tenant.name, plan)
-            proof = await prove(tenant, self._database, plan, document, held)
+            done = await self._outcome(step)
+            plan, document = done.plan, done.document
+            proof = await prove(tenant, self._database, plan, document, done.held)
             number = document.number if document else None
             mark = SyncMark(change_id=plan.change_id, state="synchronised", erp_document=number)
 
-            async def settled(session: AsyncSession, _: SyncMark) -> None:
-                await shares.put(
-                    session, tenant.name, plan.subscription_id, plan.organization, plan.share
-                )
-                await subscriptions.save(
-                    session, tenant.name, snapshot.subscription, plan.change_id
-                )
-                await outbox.publish(session, tenant.name, completed(tenant.name, plan, document))
-                await changes.settle(
-                    session,
-                    tenant.name,
-                    plan.change_id,
-                    outcome="completed",
-                    proof=proof.model_dump(mode="json"),
-                )
+            async def settled(raw: Raw, _: SyncMark) -> None:
+                name = tenant.name
+                async with raw.pipeline():
+                    await shares.put(raw, name, plan.subscription_id, plan.organization, plan.share)
+                    await subscriptions.save(raw, name, done.subscription, plan.change_id)
+                    await outbox.publish(raw, name, completed(name, plan, document))
+                    await changes.settle(
+                        raw,
+                        name,
+                        plan.change_id,
+                        outcome="completed",
+                        proof=proof.model_dump_json(),
+                    )
 
             await self._ledger.perform(
                 amend.mark_effect(tenant, plan, amend.MARK, mark, confirmed=settled)
@@ -121,13 +111,11 @@ class Amendment(AmendmentActivities):
     async def settle_undone(self, given: UndoneInput) -> None:
         with failures_told():
             tenant = self._tenants[given.tenant]
-            async with self._database.transaction() as session:
-                kept = await changes.plan(session, given.tenant, given.change_id)
+            async with self._database.statement() as raw:
+                kept = await changes.plan(raw, given.tenant, given.change_id)
             if kept is not None and given.outcome == "compensated":
                 mark = SyncMark(change_id=given.change_id, state=given.outcome)
-                await self._ledger.perform(
-                    amend.mark_effect(tenant, kept[0], amend.UNDONE_MARK, mark)
-                )
+                await self._ledger.perform(amend.mark_effect(tenant, kept, amend.UNDONE_MARK, mark))
             async with self._database.transaction() as session:
                 change = await changes.get(session, given.tenant, given.change_id)
                 if change is None or change.state == "settled":
@@ -142,28 +130,42 @@ class Amendment(AmendmentActivities):
                     summary=f"{change.summary or change.kind.value} - undone: {given.reason}",
                 )
 
-    async def _plan(self, step: StepInput) -> tuple[AmendmentPlan, BillingSnapshot]:
+    async def _give(self, tenant: Tenant, plan: AmendmentPlan) -> None:
+        if plan.changes_grants:
+            await self._ledger.perform(amend.grants_effect(tenant, plan))
+
+    async def _publish(self, tenant: Tenant, plan: AmendmentPlan) -> None:
+        if plan.support is not None:
+            support = amend.SupportEffect(tenant, self._database, plan)
+            await self._ledger.perform(support.effect())
+
+    async def _plan(self, step: StepInput) -> AmendmentPlan:
         """The plan that this step was decided with. An undo (no digest) takes the newest one."""
-        async with self._database.transaction() as session:
-            kept = await changes.plan(session, step.tenant, step.change_id)
-        if kept is None or (step.digest and kept[0].digest != step.digest):
-            raise Rejection(
-                RejectionCode.DOCUMENT_CONFLICT,
-                f"change {step.change_id} has been planned again since this step was decided: "
-                "retry the step, and it follows the newest plan",
-                system="trueup",
-                subject=step.change_id,
-            )
+        async with self._database.statement() as raw:
+            kept = await changes.plan(raw, step.tenant, step.change_id)
+        if kept is None or _superseded(step, kept):
+            raise _planned_again(step)
         return kept
 
-    async def _ours(
-        self, tenant: str, plan: AmendmentPlan
-    ) -> tuple[Document | None, tuple[Grant, ...]]:
-        """What our own tables say of the change: its document, and the grants that are held."""
-        async with self._database.transaction() as session:
-            key = effect_key(plan.change_id, amend.DOCUMENT)
-            _, result = await effects.state_of(session, key)
-            held = await grants.of_subscription(session, tenant, plan.subscription_id)
-        if plan.document is None or result is None:
-            return None, held
-        return Document.model_validate(result, strict=False), held
+    async def _outcome(self, step: StepInput) -> briefing.Outcome:
+        async with self._database.statement() as raw:
+            found = await briefing.outcome(
+                raw, step.tenant, step.change_id, key=effect_key(step.change_id, amend.DOCUMENT)
+            )
+        if found is None or _superseded(step, found.plan):
+            raise _planned_again(step)
+        return found
+
+
+def _superseded(step: StepInput, kept: AmendmentPlan) -> bool:
+    return bool(step.digest) and kept.digest != step.digest
+
+
+def _planned_again(step: StepInput) -> Rejection:
+    return Rejection(
+        RejectionCode.DOCUMENT_CONFLICT,
+        f"change {step.change_id} has been planned again since this step was decided: "
+        "retry the step, and it follows the newest plan",
+        system="trueup",
+        subject=step.change_id,
+    )

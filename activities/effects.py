@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from activities.ledger import Effect, effect_key
 from activities.tenants import Tenant
 from canonical_models.amendment import AmendmentPlan
@@ -15,6 +13,7 @@ from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import Document, DocumentState
 from persistence import grants, lines, shares
 from persistence.database import Database
+from persistence.raw import Raw
 from planning.support import merged_support
 
 DOCUMENT = "erp.document"
@@ -76,9 +75,9 @@ class DocumentEffect:
         documents = await self._tenant.erp.find(self._draft.reference, self._draft.legal_entity)
         return next((document for document in documents if document.state in states), None)
 
-    async def _claimed(self, session: AsyncSession) -> None:
+    async def _claimed(self, raw: Raw) -> None:
         taken = await lines.claim(
-            session,
+            raw,
             self._tenant.name,
             self._plan.subscription_id,
             self._key,
@@ -93,21 +92,21 @@ class DocumentEffect:
                 subject=min(taken),
             )
 
-    async def _refused(self, session: AsyncSession) -> None:
-        await lines.release(session, self._tenant.name, self._key)
+    async def _refused(self, raw: Raw) -> None:
+        await lines.release(raw, self._tenant.name, self._key)
 
-    async def _confirmed(self, session: AsyncSession, document: Document) -> None:
+    async def _confirmed(self, raw: Raw, document: Document) -> None:
         await lines.settle(
-            session,
+            raw,
             self._tenant.name,
             self._key,
             state="posted",
             document_id=document.document_id,
         )
 
-    async def _reversed(self, session: AsyncSession, reversal: Document) -> None:
+    async def _reversed(self, raw: Raw, reversal: Document) -> None:
         await lines.settle(
-            session,
+            raw,
             self._tenant.name,
             self._key,
             state="reversed",
@@ -124,10 +123,8 @@ def grants_effect(tenant: Tenant, plan: AmendmentPlan) -> Effect[GrantsHeld]:
     async def intended() -> GrantsHeld:
         return GrantsHeld(grants=plan.grants)
 
-    async def give(session: AsyncSession, held: tuple[Grant, ...]) -> None:
-        await grants.replace(
-            session, tenant.name, plan.subscription_id, held, change_id=plan.change_id
-        )
+    async def give(raw: Raw, held: tuple[Grant, ...]) -> None:
+        await grants.replace(raw, tenant.name, plan.subscription_id, held, change_id=plan.change_id)
 
     return Effect(
         tenant=tenant.name,
@@ -141,8 +138,8 @@ def grants_effect(tenant: Tenant, plan: AmendmentPlan) -> Effect[GrantsHeld]:
         write=intended,
         named=lambda held: (f"{len(held.grants)} grants", None),
         local=True,
-        confirmed=lambda session, held: give(session, held.grants),
-        reversed=lambda session, _: give(session, plan.grants_before),
+        confirmed=lambda raw, held: give(raw, held.grants),
+        reversed=lambda raw, _: give(raw, plan.grants_before),
     )
 
 
@@ -180,19 +177,13 @@ class SupportEffect:
 
     async def _publish(self, share: SubscriptionSupport) -> SupportOrganization:
         plan = self._plan
-        async with self._database.transaction() as session:
-            await shares.lock(session, self._tenant.name, plan.organization)
-            await shares.put(
-                session, self._tenant.name, plan.subscription_id, plan.organization, share
+        async with self._database.work() as raw:
+            asked = await shares.asked_with(
+                raw, self._tenant.name, plan.subscription_id, plan.organization, share
             )
-            asked = await shares.of_organization(session, self._tenant.name, plan.organization)
             return await self._tenant.support.publish(
                 merged_support(plan.organization, asked, self._tenant.tiers)
             )
-
-
-async def _nothing_more(session: AsyncSession, mark: SyncMark) -> None:
-    del session, mark
 
 
 def mark_effect(
@@ -201,7 +192,7 @@ def mark_effect(
     step: str,
     mark: SyncMark,
     *,
-    confirmed: Callable[[AsyncSession, SyncMark], Awaitable[None]] = _nothing_more,
+    confirmed: Callable[[Raw, SyncMark], Awaitable[None]] | None = None,
 ) -> Effect[SyncMark]:
     """What people see on the subscription in billing; the last write of a change.
 

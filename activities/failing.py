@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -24,9 +25,9 @@ def failures_told() -> Iterator[None]:
         yield
     except Failure as failure:
         raise _application_error(failure) from failure
-    except (DBAPIError, PoolTimeout) as fault:
+    except (DBAPIError, psycopg.Error, PoolTimeout) as fault:
         # Constraint violations are bugs; a database that is away comes back.
-        if isinstance(fault, DBAPIError) and not _away(fault):
+        if not _away(fault):
             raise
         raise _application_error(
             TransientFailure(
@@ -36,11 +37,13 @@ def failures_told() -> Iterator[None]:
         ) from fault
 
 
-def _away(fault: DBAPIError) -> bool:
+def _away(fault: Exception) -> bool:
     """SQLSTATE class 08 (connection), 53 (resources), 57P (shutdown), or none at all."""
-    if fault.connection_invalidated:
-        return True
-    state = getattr(fault.orig, "sqlstate", None)
+    if isinstance(fault, DBAPIError):
+        if fault.connection_invalidated:
+            return True
+        fault = fault.orig or fault
+    state = getattr(fault, "sqlstate", None)
     return state is None or state.startswith(("08", "53", "57P"))
 
 

@@ -15,9 +15,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from canonical_models.base import Canonical
 from canonical_models.failures import (
     ContractDrift,
@@ -28,19 +25,12 @@ from canonical_models.failures import (
 )
 from persistence import effects
 from persistence.database import Database
+from persistence.raw import Raw
 
 Result = TypeVar("Result", bound=Canonical)
 Anything = TypeVar("Anything")
 
 _UNDONE = ("compensating", "compensated", "compensation_uncertain")
-
-
-async def _nothing(session: AsyncSession) -> None:
-    del session
-
-
-async def _nothing_of(session: AsyncSession, result: Any) -> None:
-    del session, result
 
 
 @dataclass(frozen=True)
@@ -61,10 +51,10 @@ class Effect(Generic[Result]):
     probe: Callable[[], Awaitable[Result | None]]
     write: Callable[[], Awaitable[Result]]
     named: Callable[[Result], tuple[str | None, str | None]]
-    claimed: Callable[[AsyncSession], Awaitable[None]] = _nothing
-    refused: Callable[[AsyncSession], Awaitable[None]] = _nothing
-    confirmed: Callable[[AsyncSession, Result], Awaitable[None]] = _nothing_of
-    reversed: Callable[[AsyncSession, Any], Awaitable[None]] = _nothing_of
+    claimed: Callable[[Raw], Awaitable[None]] | None = None
+    refused: Callable[[Raw], Awaitable[None]] | None = None
+    confirmed: Callable[[Raw, Result], Awaitable[None]] | None = None
+    reversed: Callable[[Raw, Any], Awaitable[None]] | None = None
     #: Ours to write: all of it happens in the one transaction that confirms it.
     local: bool = False
 
@@ -91,8 +81,8 @@ class EffectLedger:
         Raises the adapter's Failure, or Rejection when the effect has been undone meanwhile.
         """
         state, stored = await self._attempt(effect)
-        if state == "confirmed":
-            return _stored(effect, stored)
+        if stored is not None and state == "confirmed":
+            return effect.result.model_validate_json(stored)
         # The write is never abandoned half way: whoever cancels waits for its answer, because an
         # undo that looks before the write lands would find nothing to undo.
         running = asyncio.create_task(self._write(effect, look_first=state != "planned"))
@@ -115,39 +105,41 @@ class EffectLedger:
         if state == "compensated":
             return
         look = left or effect.probe
-        happened = _stored(effect, stored) if stored is not None else await look()
+        happened = effect.result.model_validate_json(stored) if stored else await look()
         running = asyncio.create_task(self._take_back(effect, happened, take_back))
         await finished(running)
 
-    async def _attempt(self, effect: Effect[Result]) -> tuple[str, dict[str, Any] | None]:
-        """(state before this attempt, stored result); the row now says `attempting`."""
-        async with self._database.transaction() as session:
-            row = await effects.locked(session, _values(effect))
-            before = row.state
-            if before in _UNDONE:
-                raise Rejection(
-                    RejectionCode.DOCUMENT_CONFLICT,
-                    f"{effect.operation} of change {effect.change_id} has been undone and will "
-                    "not be done again: replay the change's event to start anew",
-                    system=effect.system,
-                    subject=effect.key,
-                )
-            if before == "confirmed":
-                return before, row.result
+    async def _attempt(self, effect: Effect[Result]) -> tuple[str, str | None]:
+        """(state before this attempt, stored result as JSON); the row now says `attempting`."""
+        values = _values(effect)
+        if effect.claimed is None and not effect.local:
+            # Nothing else must be true together with it: one statement.
+            async with self._database.statement() as raw:
+                if await effects.first_attempt(raw, values):
+                    return "planned", None
+        async with self._database.work() as raw:
+            if await effects.first_attempt(raw, values):
+                before = "planned"
+            else:
+                before, stored = await effects.locked(raw, values)
+                if before in _UNDONE:
+                    raise Rejection(
+                        RejectionCode.DOCUMENT_CONFLICT,
+                        f"{effect.operation} of change {effect.change_id} has been undone and "
+                        "will not be done again: replay the change's event to start anew",
+                        system=effect.system,
+                        subject=effect.key,
+                    )
+                if before == "confirmed":
+                    return before, stored
+                await effects.attempt(raw, effect.key, request_hash=effect.request_hash)
             if effect.local:
                 result = await effect.write()
-                await self._confirm(session, effect, result, attempts=row.attempts + 1)
-                return "confirmed", result.model_dump(mode="json")
-            await effect.claimed(session)
-            await effects.move(
-                session,
-                effect.key,
-                "attempting",
-                attempts=row.attempts + 1,
-                request_hash=effect.request_hash,
-                attempted_at=None,
-            )
-            return ("planned" if before == "rejected" else before), None
+                await _confirm(raw, effect, result)
+                return "confirmed", result.model_dump_json()
+            if effect.claimed is not None:
+                await effect.claimed(raw)
+        return ("planned" if before == "rejected" else before), None
 
     async def _write(self, effect: Effect[Result], *, look_first: bool) -> Result:
         try:
@@ -155,26 +147,10 @@ class EffectLedger:
         except Failure as failure:
             await self._failed(effect, failure, look_first=look_first)
             raise
-        async with self._database.transaction() as session:
-            await self._confirm(session, effect, result)
+        alone = effect.confirmed is None
+        async with self._database.statement() if alone else self._database.work() as raw:
+            await _confirm(raw, effect, result)
         return result
-
-    async def _confirm(
-        self, session: AsyncSession, effect: Effect[Result], result: Result, **values: Any
-    ) -> None:
-        document, url = effect.named(result)
-        await effect.confirmed(session, result)
-        await effects.move(
-            session,
-            effect.key,
-            "confirmed",
-            result=result.model_dump(mode="json"),
-            vendor_reference=document,
-            url=url,
-            error=None,
-            confirmed_at=None,
-            **values,
-        )
 
     async def _failed(self, effect: Effect[Result], failure: Failure, *, look_first: bool) -> None:
         match failure:
@@ -186,24 +162,25 @@ class EffectLedger:
             case _:
                 # Nothing was sent now; what an earlier attempt did is as unknown as before.
                 state = "uncertain" if look_first else "planned"
-        async with self._database.transaction() as session:
-            if state == "rejected":
-                await effect.refused(session)
-            await effects.move(session, effect.key, state, error=failure.message[:2000])
+        async with self._database.work() as raw:
+            if state == "rejected" and effect.refused is not None:
+                await effect.refused(raw)
+            await effects.move(raw, effect.key, state, error=failure.message[:2000])
 
-    async def _withdraw(self, effect: Effect[Result]) -> tuple[str, dict[str, Any] | None]:
-        """(state, stored result); the row can no longer be attempted."""
-        async with self._database.transaction() as session:
-            row = await effects.locked(session, _values(effect))
-            if row.state == "compensated":
-                return row.state, None
-            if row.state in ("planned", "rejected"):
-                await effect.refused(session)
-                await effects.move(session, effect.key, "compensated", compensated_at=None)
+    async def _withdraw(self, effect: Effect[Result]) -> tuple[str, str | None]:
+        """(state, stored result as JSON); the row can no longer be attempted."""
+        async with self._database.work() as raw:
+            state, stored = await effects.locked(raw, _values(effect))
+            if state == "compensated":
+                return state, None
+            if state in ("planned", "rejected"):
+                if effect.refused is not None:
+                    await effect.refused(raw)
+                await effects.compensate(raw, effect.key)
                 return "compensated", None
-            if row.state not in _UNDONE:
-                await effects.move(session, effect.key, "compensating")
-            return "compensating", row.result
+            if state not in _UNDONE:
+                await effects.move(raw, effect.key, "compensating")
+            return "compensating", stored
 
     async def _take_back(
         self,
@@ -219,23 +196,30 @@ class EffectLedger:
                 if isinstance(failure, UncertainWrite | ContractDrift)
                 else "compensating"
             )
-            async with self._database.transaction() as session:
-                await effects.move(session, effect.key, state, error=failure.message[:2000])
+            async with self._database.statement() as raw:
+                await effects.move(raw, effect.key, state, error=failure.message[:2000])
             raise
-        async with self._database.transaction() as session:
+        async with self._database.work() as raw:
             if happened is None:
-                await effect.refused(session)
-            else:
-                await effect.reversed(session, reversal)
-            await effects.move(
-                session,
+                if effect.refused is not None:
+                    await effect.refused(raw)
+            elif effect.reversed is not None:
+                await effect.reversed(raw, reversal)
+            await effects.compensate(
+                raw,
                 effect.key,
-                "compensated",
-                undo_reference=_reference(effect, reversal),
-                undo_result=reversal.model_dump(mode="json") if reversal else None,
-                error=None,
-                compensated_at=None,
+                result=reversal.model_dump_json() if reversal else None,
+                reference=_reference(effect, reversal),
             )
+
+
+async def _confirm(raw: Raw, effect: Effect[Result], result: Result) -> None:
+    if effect.confirmed is not None:
+        await effect.confirmed(raw, result)
+    document, url = effect.named(result)
+    await effects.confirm(
+        raw, effect.key, result=result.model_dump_json(), vendor_reference=document, url=url
+    )
 
 
 async def finished(running: asyncio.Task[Anything]) -> Anything:
@@ -264,10 +248,6 @@ def _values(effect: Effect[Result]) -> dict[str, Any]:
         "operation": effect.operation,
         "request_hash": effect.request_hash,
     }
-
-
-def _stored(effect: Effect[Result], stored: dict[str, Any] | None) -> Result:
-    return TypeAdapter(effect.result).validate_python(stored, strict=False)
 
 
 def _reference(effect: Effect[Result], reversal: Canonical | None) -> str | None:

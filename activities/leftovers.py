@@ -18,15 +18,15 @@ class Leftovers:
 
     async def settle(self, tenant: Tenant, doubtful: list[tuple[str, str]]) -> None:
         """`doubtful` is (change id, state of its document effect); none is in doubt afterwards."""
-        async with self._database.transaction() as session:
+        async with self._database.statement() as raw:
             plans = [
-                (state, await changes.plan(session, tenant.name, change_id))
+                (state, await changes.plan(raw, tenant.name, change_id))
                 for change_id, state in doubtful
             ]
         for state, kept in plans:
             if kept is None:
                 continue
-            document = amend.DocumentEffect(tenant, kept[0])
+            document = amend.DocumentEffect(tenant, kept)
             undoing = state.startswith("compensat")
             if not undoing and await document.made() is not None:
                 await self._ledger.perform(document.effect())

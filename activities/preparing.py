@@ -13,15 +13,12 @@ from canonical_models.commerce import BillingLine, BillingSnapshot, Subscription
 from canonical_models.entitlement import SubscriptionSupport, SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import AccountMapping, ItemMapping, LedgerAnswer, LedgerQuestion
-from persistence import changes, effects, grants, lines, mappings, shares, subscriptions
+from persistence import briefing, changes, shares, subscriptions
 from persistence.database import Database
 from planning.amendment import PlanInput, mapped, plan_amendment, unposted
 
 #: Invoices made this long before the last agreement are read again: a draft may become final late.
 LATE_INVOICES = timedelta(days=45)
-
-#: The document may exist in the ERP: the plan that made it must be seen through, not replaced.
-_STARTED = ("attempting", "uncertain", "confirmed")
 
 
 class Preparation:
@@ -31,34 +28,28 @@ class Preparation:
 
     async def prepare(self, tenant: Tenant, change_id: str) -> Prepared:
         """The plan of the change in brief. Raises Rejection for what a person must mend first."""
-        async with self._database.transaction() as session:
-            change = await changes.get(session, tenant.name, change_id)
-            if change is None or change.state == "settled":
-                return Prepared(settled=True)
-            document_key = effect_key(change_id, amend.DOCUMENT)
-            started, _ = await effects.state_of(session, document_key)
-            kept = await changes.plan(session, tenant.name, change_id)
-            if kept is not None and started in _STARTED:
-                return _brief(kept[0])
-            doubtful = await effects.left_by_lost(
-                session, tenant.name, change.subscription_id, amend.DOCUMENT
+        async with self._database.statement() as raw:
+            known = await briefing.of_change(
+                raw,
+                tenant.name,
+                change_id,
+                step=amend.DOCUMENT,
+                key=effect_key(change_id, amend.DOCUMENT),
             )
-            agreed = await subscriptions.get(session, tenant.name, change.subscription_id)
-            carried = await lines.carried(
-                session, tenant.name, change.subscription_id, apart_from=document_key
-            )
-            held = await grants.of_subscription(session, tenant.name, change.subscription_id)
-            share = await shares.get(session, tenant.name, change.subscription_id)
-        if doubtful:
-            await self._leftovers.settle(tenant, doubtful)
+        if known is None or known.settled:
+            return Prepared(settled=True)
+        if known.kept is not None:
+            return _brief(known.kept)
+        if known.doubtful:
+            await self._leftovers.settle(tenant, known.doubtful)
             return await self.prepare(tenant, change_id)
-        since = agreed.subscription.as_of - LATE_INVOICES if agreed else None
-        snapshot = await tenant.billing.snapshot(change.subscription_id, since=since)
+        before = known.agreed
+        since = before.as_of - LATE_INVOICES if before else None
+        snapshot = await tenant.billing.snapshot(known.subscription_id, since=since)
         subscription = snapshot.subscription
-        before = agreed.subscription if agreed else None
         account, items, others = await self._master_data(tenant, snapshot, before)
         answer, organization = await both(
-            _ledger_answer(tenant, snapshot, account, items, unposted(snapshot, carried)),
+            _ledger_answer(tenant, snapshot, account, items, unposted(snapshot, known.carried)),
             _organization(tenant, account),
         )
         plan = plan_amendment(
@@ -66,30 +57,29 @@ class Preparation:
                 change_id=change_id,
                 snapshot=snapshot,
                 previous=before,
-                posted=carried,
+                posted=known.carried,
                 account=account,
                 items=items,
                 ledger=answer,
                 posting_date=_posting_date(subscription.as_of),
-                grants=held,
-                share=share,
+                grants=known.held,
+                share=known.share,
                 others=others,
                 support=organization.entitlement,
                 tiers=tenant.tiers,
             )
         )
-        async with self._database.transaction() as session:
-            await changes.save_plan(session, tenant.name, plan, snapshot)
-            if plan.empty:
-                await subscriptions.save(session, tenant.name, subscription, change_id)
-                await shares.put(
-                    session,
-                    tenant.name,
-                    subscription.subscription_id,
-                    plan.organization,
-                    plan.share,
-                )
-                await changes.settle(session, tenant.name, change_id, outcome="no_change")
+        if not plan.empty:
+            async with self._database.statement() as raw:
+                await changes.save_plan(raw, tenant.name, plan, snapshot)
+            return _brief(plan)
+        async with self._database.work() as raw:
+            await changes.save_plan(raw, tenant.name, plan, snapshot)
+            await subscriptions.save(raw, tenant.name, subscription, change_id)
+            await shares.put(
+                raw, tenant.name, subscription.subscription_id, plan.organization, plan.share
+            )
+            await changes.settle(raw, tenant.name, change_id, outcome="no_change")
         return _brief(plan)
 
     async def _master_data(
@@ -101,24 +91,23 @@ class Preparation:
         keys = {item.plan.item for item in snapshot.subscription.items}
         keys |= {line.item for line in snapshot.lines}
         keys |= {item.plan.item for item in before.items} if before else set()
-        async with self._database.transaction() as session:
-            account = await mappings.account(session, tenant.name, customer)
-            if account is None:
-                raise Rejection(
-                    RejectionCode.ACCOUNT_UNMAPPED,
-                    f"billing customer {customer} has no ERP party and support organisation: map "
-                    f"it with `trueup mappings set account {customer}`, or correct the exception",
-                    system="trueup",
-                    subject=customer,
-                )
-            items = await mappings.items(session, tenant.name, keys)
-            others = await shares.of_organization(
-                session,
+        async with self._database.statement() as raw:
+            found = await briefing.master_data(
+                raw,
                 tenant.name,
-                account.support_organization,
-                apart_from=subscription.subscription_id,
+                customer_id=customer,
+                items=keys,
+                subscription_id=subscription.subscription_id,
             )
-        return account, items, others
+        if found.account is None:
+            raise Rejection(
+                RejectionCode.ACCOUNT_UNMAPPED,
+                f"billing customer {customer} has no ERP party and support organisation: map "
+                f"it with `trueup mappings set account {customer}`, or correct the exception",
+                system="trueup",
+                subject=customer,
+            )
+        return found.account, found.items, found.others
 
 
 async def _ledger_answer(

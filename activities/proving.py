@@ -63,9 +63,8 @@ async def _read_support(
     """(what the shares ask for now, what the platform shows); nothing when it was not touched."""
     if plan.support is None:
         return None, None
-    async with database.transaction() as session:
+    async with database.work() as raw:
         # Under the lock no other subscription of the customer is half way through its own change.
-        await shares.lock(session, tenant.name, plan.organization)
-        asked = await shares.of_organization(session, tenant.name, plan.organization)
+        asked = await shares.asked_for(raw, tenant.name, plan.organization)
         expected = merged_support(plan.organization, asked, tenant.tiers)
         return expected, await tenant.support.organization(plan.organization)

@@ -1,7 +1,7 @@
 """The comparison: the amendment as eight activities one after the other, as one would first write
 it. The same work on the same tables by the same functions: what the saga does in `prepare` is here
-`load`, `preflight` and `plan`; what it does in `settle` is `verify` and `write_back`; posting,
-entitlements and support are the very activities of the saga. No step does more than it does there.
+`load`, `preflight` and `plan`; what it does in `entitle` is `grants` and `support`, and in `settle`
+`verify` and `write_back`; posting is the very activity of the saga. No step does more than there.
 """
 
 from temporalio import activity
@@ -17,7 +17,7 @@ from canonical_models.base import Canonical
 from canonical_models.commerce import BillingSnapshot, Subscription, SyncMark
 from canonical_models.entitlement import Grant, SubscriptionSupport, SupportOrganization
 from canonical_models.ledgering import AccountMapping, ItemMapping, LedgerAnswer, LedgerQuestion
-from persistence import changes, effects, grants, lines, mappings, outbox, shares, subscriptions
+from persistence import briefing, changes, outbox, shares, subscriptions
 from planning.amendment import PlanInput, mapped, plan_amendment, unposted
 
 
@@ -45,27 +45,24 @@ class Checked(Canonical):
 class InARowSteps(Amendment):
     @activity.defn(name="row.load")
     async def load(self, step: StepInput) -> Loaded:
-        name = step.tenant
-        key = effect_key(step.change_id, amend.DOCUMENT)
-        async with self._database.transaction() as session:
-            change = await changes.get(session, name, step.change_id)
-            if change is None:
-                raise RuntimeError(f"change {step.change_id} is unknown")
-            of = change.subscription_id
-            await effects.state_of(session, key)
-            await changes.plan(session, name, step.change_id)
-            await effects.left_by_lost(session, name, of, amend.DOCUMENT)
-            agreed = await subscriptions.get(session, name, of)
-            carried = await lines.carried(session, name, of, apart_from=key)
-            held = await grants.of_subscription(session, name, of)
-            share = await shares.get(session, name, of)
+        async with self._database.statement() as raw:
+            known = await briefing.of_change(
+                raw,
+                step.tenant,
+                step.change_id,
+                step=amend.DOCUMENT,
+                key=effect_key(step.change_id, amend.DOCUMENT),
+            )
+        if known is None:
+            raise RuntimeError(f"change {step.change_id} is unknown")
+        billing = self._tenants[step.tenant].billing
         return Loaded(
             step=step,
-            snapshot=await self._tenants[name].billing.snapshot(of, since=None),
-            agreed=agreed.subscription if agreed else None,
-            carried=tuple(carried),
-            held=held,
-            share=share,
+            snapshot=await billing.snapshot(known.subscription_id, since=None),
+            agreed=known.agreed,
+            carried=tuple(known.carried),
+            held=known.held,
+            share=known.share,
         )
 
     @activity.defn(name="row.preflight")
@@ -73,15 +70,17 @@ class InARowSteps(Amendment):
         name, now = given.step.tenant, given.snapshot.subscription
         tenant = self._tenants[name]
         keys = {item.plan.item for item in now.items} | {line.item for line in given.snapshot.lines}
-        async with self._database.transaction() as session:
-            account = await mappings.account(session, name, now.customer.customer_id)
-            items = await mappings.items(session, name, keys)
+        async with self._database.statement() as raw:
+            master = await briefing.master_data(
+                raw,
+                name,
+                customer_id=now.customer.customer_id,
+                items=keys,
+                subscription_id=now.subscription_id,
+            )
+        account, items = master.account, master.items
         if account is None:
             raise RuntimeError(f"customer {now.customer.customer_id} is not mapped")
-        async with self._database.transaction() as session:
-            others = await shares.of_organization(
-                session, name, account.support_organization, apart_from=now.subscription_id
-            )
         posting = unposted(given.snapshot, frozenset(given.carried))
         question = LedgerQuestion(
             legal_entity=account.legal_entity,
@@ -99,7 +98,7 @@ class InARowSteps(Amendment):
         return Checked(
             account=account,
             items=tuple(items.values()),
-            others=others,
+            others=master.others,
             ledger=ledger,
             organization=organization,
         )
@@ -124,34 +123,42 @@ class InARowSteps(Amendment):
                 tiers=tenant.tiers,
             )
         )
-        async with self._database.transaction() as session:
-            await changes.save_plan(session, tenant.name, plan, given.snapshot)
+        async with self._database.statement() as raw:
+            await changes.save_plan(raw, tenant.name, plan, given.snapshot)
         return step.model_copy(update={"digest": plan.digest})
+
+    @activity.defn(name="row.grants")
+    async def grants(self, step: StepInput) -> None:
+        await self._give(self._tenants[step.tenant], await self._plan(step))
+
+    @activity.defn(name="row.support")
+    async def support(self, step: StepInput) -> None:
+        await self._publish(self._tenants[step.tenant], await self._plan(step))
 
     @activity.defn(name="row.verify")
     async def verify(self, step: StepInput) -> Proof:
-        plan, _ = await self._plan(step)
-        document, held = await self._ours(step.tenant, plan)
-        return await prove(self._tenants[step.tenant], self._database, plan, document, held)
+        done = await self._outcome(step)
+        tenant = self._tenants[step.tenant]
+        return await prove(tenant, self._database, done.plan, done.document, done.held)
 
     @activity.defn(name="row.write_back")
     async def write_back(self, step: StepInput, proof: Proof) -> Settled:
         tenant = self._tenants[step.tenant]
-        plan, snapshot = await self._plan(step)
-        document, _ = await self._ours(step.tenant, plan)
+        done = await self._outcome(step)
+        plan, document = done.plan, done.document
         number = document.number if document else None
         mark = SyncMark(change_id=plan.change_id, state="synchronised", erp_document=number)
         await self._ledger.perform(amend.mark_effect(tenant, plan, amend.MARK, mark))
         of = plan.subscription_id
-        async with self._database.transaction() as session:
-            await shares.put(session, tenant.name, of, plan.organization, plan.share)
-            await subscriptions.save(session, tenant.name, snapshot.subscription, plan.change_id)
-            await outbox.publish(session, tenant.name, completed(tenant.name, plan, document))
+        async with self._database.work() as raw, raw.pipeline():
+            await shares.put(raw, tenant.name, of, plan.organization, plan.share)
+            await subscriptions.save(raw, tenant.name, done.subscription, plan.change_id)
+            await outbox.publish(raw, tenant.name, completed(tenant.name, plan, document))
             await changes.settle(
-                session,
+                raw,
                 tenant.name,
                 plan.change_id,
                 outcome="completed",
-                proof=proof.model_dump(mode="json"),
+                proof=proof.model_dump_json(),
             )
         return Settled(outcome="completed", summary=plan.amendment.summary)

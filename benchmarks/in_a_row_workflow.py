@@ -26,8 +26,8 @@ class InARow:
             "row.plan", args=[loaded, checked], result_type=StepInput, **WRITE
         )
         await workflow.execute_activity_method(AmendmentActivities.post_document, step, **WRITE)
-        await workflow.execute_activity_method(AmendmentActivities.apply_grants, step, **WRITE)
-        await workflow.execute_activity_method(AmendmentActivities.publish_support, step, **WRITE)
+        await workflow.execute_activity("row.grants", step, **WRITE)
+        await workflow.execute_activity("row.support", step, **WRITE)
         proof: Any = await workflow.execute_activity("row.verify", step, **WRITE)
         settled: Any = await workflow.execute_activity(
             "row.write_back", args=[step, proof], **WRITE

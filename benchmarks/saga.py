@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import psutil
 import uvloop
@@ -102,8 +103,8 @@ async def alone(bench: Scene) -> list[Limit]:
     known = {"acme": tenant(Memory(), wire)}
     ratios: list[float] = []
     counted = Counted()
-    client = counted.client(bench.client)
-    async with make_worker(client, bench.queue, bench.database, known):
+    bench = replace(bench, client=counted.client(bench.client))
+    async with make_worker(bench.client, bench.queue, bench.database, known):
         subscriptions = await bench.subscriptions(ALONE + 2)
         for change in await bench.intend(subscriptions):
             await bench.finish(change)

@@ -31,7 +31,15 @@ async def work(given: argparse.Namespace) -> None:
     comparison = SimplePlugin(
         "comparison",
         workflows=[InARow],
-        activities=[row.load, row.preflight, row.plan, row.verify, row.write_back],
+        activities=[
+            row.load,
+            row.preflight,
+            row.plan,
+            row.grants,
+            row.support,
+            row.verify,
+            row.write_back,
+        ],
     )
     client = await Client.connect(
         given.address, data_converter=pydantic_data_converter, plugins=[comparison]

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from benchmarks.vendors import account
 from canonical_models.amendment import ChangeKind
+from dispatch.starting import TASK_TIMEOUT
 from persistence import mappings
 from persistence.database import Database, migrate
 from runtime.embedded.ports import Ports
@@ -93,7 +93,9 @@ class Scene:
             change,
             id=subscription_workflow_id(change.tenant, of),
             task_queue=self.queue,
-            task_timeout=timedelta(seconds=2),
+            task_timeout=TASK_TIMEOUT,
+            # Of use where the worker runs in this process, as the dispatcher's does.
+            request_eager_start=True,
             static_summary=f"Change of {of}",
             search_attributes=TypedSearchAttributes(
                 [

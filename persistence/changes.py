@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import func, text
-from sqlmodel import col, select, update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.amendment import AmendmentPlan, ChangeKind
 from canonical_models.commerce import BillingSnapshot
 from canonical_models.views import ChangeView
+from persistence.raw import Raw, Transaction, driver
 from persistence.tables import ChangeRow
 
 #: Wakes the dispatcher: a place in flight is free, or the subscription's next change may start.
@@ -62,79 +62,84 @@ async def unsettled(
     return tuple(map(_view, rows))
 
 
-async def save_plan(
-    session: AsyncSession, tenant: str, plan: AmendmentPlan, snapshot: BillingSnapshot
-) -> None:
-    await _set(
-        session,
-        tenant,
-        plan.change_id,
-        kind=plan.amendment.kind.value,
-        customer_id=plan.amendment.customer_id,
-        summary=plan.amendment.summary,
-        plan=plan.model_dump(mode="json"),
-        plan_digest=plan.digest,
-        snapshot=snapshot.model_dump(mode="json"),
+async def save_plan(raw: Raw, tenant: str, plan: AmendmentPlan, snapshot: BillingSnapshot) -> None:
+    """A change that is settled keeps the plan it was settled with."""
+    await raw.execute(
+        "update changes set kind = %s, customer_id = %s, summary = %s, plan = %s::jsonb, "
+        "plan_digest = %s, snapshot = %s::jsonb "
+        "where tenant = %s and id = %s and state <> 'settled'",
+        (
+            plan.amendment.kind.value,
+            plan.amendment.customer_id,
+            plan.amendment.summary,
+            plan.model_dump_json(),
+            plan.digest,
+            snapshot.model_dump_json(),
+            tenant,
+            plan.change_id,
+        ),
     )
 
 
-async def plan(
-    session: AsyncSession, tenant: str, change_id: str
-) -> tuple[AmendmentPlan, BillingSnapshot] | None:
-    """The plan that was kept and the snapshot that it was made from; None before there is one."""
-    row = (await session.exec(_one(tenant, change_id))).one_or_none()
-    if row is None or row.plan is None or row.snapshot is None:
-        return None
-    return (
-        AmendmentPlan.model_validate(row.plan, strict=False),
-        BillingSnapshot.model_validate(row.snapshot, strict=False),
+async def plan(raw: Raw, tenant: str, change_id: str) -> AmendmentPlan | None:
+    """The plan that was kept; None before there is one."""
+    found = await raw.execute(
+        "select plan::text from changes where tenant = %s and id = %s and plan is not null",
+        (tenant, change_id),
     )
+    row = await found.fetchone()
+    return AmendmentPlan.model_validate_json(row[0]) if row else None
 
 
-async def waits(session: AsyncSession, tenant: str, change_id: str, stage: str) -> None:
+async def waits(session: Transaction, tenant: str, change_id: str, stage: str) -> None:
     """The saga waits for a person and gives its place in flight to another."""
-    await _set(session, tenant, change_id, state="waiting", stage=stage)
-    await _wake(session)
+    raw = await driver(session)
+    await raw.execute(
+        "update changes set state = 'waiting', stage = %s "
+        "where tenant = %s and id = %s and state <> 'settled'",
+        (stage, tenant, change_id),
+    )
+    await _wake(raw)
 
 
-async def runs(session: AsyncSession, tenant: str, change_id: str) -> None:
-    await _set(session, tenant, change_id, state="running", stage=None)
+async def runs(session: Transaction, tenant: str, change_id: str) -> None:
+    await (await driver(session)).execute(
+        "update changes set state = 'running', stage = null "
+        "where tenant = %s and id = %s and state <> 'settled'",
+        (tenant, change_id),
+    )
 
 
 async def settle(
-    session: AsyncSession,
+    session: Transaction,
     tenant: str,
     change_id: str,
     *,
     outcome: str,
     summary: str | None = None,
-    proof: dict[str, Any] | None = None,
+    proof: str | None = None,
 ) -> None:
-    """The end of a change. Settling again changes nothing."""
-    values: dict[str, Any] = {"state": "settled", "outcome": outcome, "stage": outcome}
-    if summary is not None:
-        values["summary"] = summary
-    if proof is not None:
-        values["proof"] = proof
-    await _set(session, tenant, change_id, settled_at=func.now(), **values)
-    await _wake(session)
+    """The end of a change. Settling again changes nothing. `proof` is JSON."""
+    raw = await driver(session)
+    await raw.execute(
+        "update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s, "
+        "summary = coalesce(%(summary)s, summary), proof = coalesce(%(proof)s::jsonb, proof), "
+        "settled_at = now() "
+        "where tenant = %(tenant)s and id = %(change)s and state <> 'settled'",
+        {
+            "outcome": outcome,
+            "summary": summary,
+            "proof": proof,
+            "tenant": tenant,
+            "change": change_id,
+        },
+    )
+    await _wake(raw)
 
 
 def _one(tenant: str, change_id: str) -> Any:
     return select(ChangeRow).where(ChangeRow.tenant == tenant, ChangeRow.id == change_id)
 
 
-async def _set(session: AsyncSession, tenant: str, change_id: str, **values: Any) -> None:
-    await session.exec(
-        update(ChangeRow)
-        .where(
-            col(ChangeRow.tenant) == tenant,
-            col(ChangeRow.id) == change_id,
-            col(ChangeRow.state) != "settled",
-        )
-        .values(**values)
-    )
-
-
-async def _wake(session: AsyncSession) -> None:
-    await (await session.connection()).execute(text(f"notify {CHANNEL}"))
+async def _wake(raw: Raw) -> None:
+    await raw.execute(f"notify {CHANNEL}")

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from persistence.raw import Raw
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -22,8 +25,14 @@ def sqlalchemy_url(dsn: str) -> str:
     return "postgresql+psycopg://" + dsn.split("://", 1)[1]
 
 
+def libpq_url(dsn: str) -> str:
+    """The same for the driver itself."""
+    return "postgresql://" + dsn.split("://", 1)[1]
+
+
 class Database:
-    """A pool of connections; `transaction()` is the only way to the tables.
+    """Pooled connections; `transaction()`, `work()` and `statement()` are the only ways to
+    the tables.
 
     Statements wait at most `statement_timeout` seconds, so that a stuck lock shows as an error of
     one change and never as a silent stop. Without `ping` a connection that died is only noticed by
@@ -34,15 +43,25 @@ class Database:
         self, dsn: str, *, pool_size: int = 10, statement_timeout: float = 15, ping: bool = True
     ) -> None:
         self.dsn = dsn
+        connect = {
+            "options": f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC",
+            "connect_timeout": 5,
+        }
         self._engine = create_async_engine(
             sqlalchemy_url(dsn),
             pool_size=pool_size,
             max_overflow=0,
             pool_pre_ping=ping,
-            connect_args={
-                "options": f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC",
-                "connect_timeout": 5,
-            },
+            connect_args=connect,
+        )
+        self._single = AsyncConnectionPool[Raw](
+            libpq_url(dsn),
+            kwargs={"autocommit": True, **connect},
+            min_size=0,
+            max_size=pool_size,
+            timeout=10,
+            check=AsyncConnectionPool.check_connection if ping else None,
+            open=False,
         )
         self._session = async_sessionmaker(
             self._engine, class_=AsyncSession, expire_on_commit=False
@@ -54,7 +73,22 @@ class Database:
         async with self._session() as session, session.begin():
             yield session
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Raw]:
+        """A connection on which every statement is a transaction of its own."""
+        if self._single.closed:
+            await self._single.open()
+        async with self._single.connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Raw]:
+        """A transaction for statements written out; as `transaction()` otherwise."""
+        async with self.statement() as connection, connection.transaction():
+            yield connection
+
     async def close(self) -> None:
+        await self._single.close()
         await self._engine.dispose()
 
 

@@ -1,28 +1,80 @@
 """Rows of the effect ledger. The protocol that moves them is activities/ledger.py."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select, update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.views import EffectView
-from persistence.tables import ChangeRow, EffectRow
+from persistence.raw import Raw
+from persistence.tables import EffectRow
+
+_INTENDED = """
+insert into effects (key, tenant, change_id, step, system, operation, request_hash, state,
+  attempts, attempted_at)
+values (%(key)s, %(tenant)s, %(change_id)s, %(step)s, %(system)s, %(operation)s,
+  %(request_hash)s, {state})
+on conflict do nothing returning key
+"""
+_ATTEMPTED = _INTENDED.format(state="'attempting', 1, now()")
+_PLANNED = _INTENDED.format(state="'planned', 0, null")
 
 
-async def locked(session: AsyncSession, values: dict[str, Any]) -> EffectRow:
-    """The row of this key, made from `values` if there is none, locked until the commit."""
-    await session.exec(insert(EffectRow).values(**values).on_conflict_do_nothing())
-    query = select(EffectRow).where(EffectRow.key == values["key"]).with_for_update()
-    return (await session.exec(query)).one()
+async def first_attempt(raw: Raw, values: Mapping[str, Any]) -> bool:
+    """Make the row as `attempting`. False when there is one already: see `locked`."""
+    return await (await raw.execute(_ATTEMPTED, values)).fetchone() is not None
 
 
-async def move(session: AsyncSession, key: str, state: str, **values: Any) -> None:
-    """`values` may hold the name of a time column with None: it is set to now."""
-    times = {name: func.now() for name, value in values.items() if name.endswith("_at")}
-    await session.exec(
-        update(EffectRow).where(col(EffectRow.key) == key).values(state=state, **values | times)
+async def locked(raw: Raw, values: Mapping[str, Any]) -> tuple[str, str | None]:
+    """(state, stored result as JSON) of the row of this key, made as `planned` from `values` if
+    there is none, locked until the commit."""
+    await raw.execute(_PLANNED, values)
+    found = await raw.execute(
+        "select state, result::text from effects where key = %(key)s for update", values
+    )
+    row = await found.fetchone()
+    if row is None:
+        raise RuntimeError(f"effect {values['key']} was made and is gone: who deleted it?")
+    return row[0], row[1]
+
+
+async def attempt(raw: Raw, key: str, *, request_hash: str) -> None:
+    """One more attempt begins now."""
+    await raw.execute(
+        "update effects set state = 'attempting', attempts = attempts + 1, request_hash = %s, "
+        "attempted_at = now() where key = %s",
+        (request_hash, key),
+    )
+
+
+async def confirm(
+    raw: Raw, key: str, *, result: str, vendor_reference: str | None, url: str | None
+) -> None:
+    """It happened. `result` is JSON."""
+    await raw.execute(
+        "update effects set state = 'confirmed', result = %s::jsonb, vendor_reference = %s, "
+        "url = %s, error = null, confirmed_at = now() where key = %s",
+        (result, vendor_reference, url, key),
+    )
+
+
+async def move(raw: Raw, key: str, state: str, *, error: str | None = None) -> None:
+    """To a state that is not an end. `error` says what went wrong, where something did."""
+    await raw.execute(
+        "update effects set state = %s, error = coalesce(%s, error) where key = %s",
+        (state, error, key),
+    )
+
+
+async def compensate(
+    raw: Raw, key: str, *, result: str | None = None, reference: str | None = None
+) -> None:
+    """It was taken back, or never happened and cannot happen any more. `result` is JSON."""
+    await raw.execute(
+        "update effects set state = 'compensated', undo_reference = %s, undo_result = %s::jsonb, "
+        "error = null, compensated_at = now() where key = %s",
+        (reference, result, key),
     )
 
 
@@ -41,30 +93,3 @@ async def of_change(session: AsyncSession, tenant: str, change_id: str) -> tuple
         )
         for row in rows
     )
-
-
-async def state_of(session: AsyncSession, key: str) -> tuple[str, dict[str, Any] | None]:
-    """(state, stored result); ('absent', None) when nothing was ever intended under this key."""
-    row = await session.get(EffectRow, key)
-    return (row.state, row.result) if row else ("absent", None)
-
-
-async def left_by_lost(
-    session: AsyncSession, tenant: str, subscription_id: str, step: str
-) -> list[tuple[str, str]]:
-    """(change id, state) of effects in doubt whose saga was lost, oldest first."""
-    rows = await session.exec(
-        select(EffectRow.change_id, EffectRow.state)
-        .join(ChangeRow, col(ChangeRow.id) == col(EffectRow.change_id))
-        .where(
-            EffectRow.tenant == tenant,
-            EffectRow.step == step,
-            ChangeRow.subscription_id == subscription_id,
-            ChangeRow.outcome == "lost",
-            col(EffectRow.state).in_(
-                ("attempting", "uncertain", "compensating", "compensation_uncertain")
-            ),
-        )
-        .order_by(col(ChangeRow.seq))
-    )
-    return list(rows)

@@ -2,12 +2,47 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import func
-from sqlmodel import col, select, update
+from psycopg.sql import SQL
+from pydantic import TypeAdapter
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.entitlement import Grant, GrantSource
+from persistence.raw import Transaction, driver
 from persistence.tables import GrantRow
+
+GRANTS = TypeAdapter(tuple[Grant, ...])
+
+#: Of rows `g`, as JSON that GRANTS reads; by source and feature.
+AS_JSON = SQL("""
+coalesce(json_agg(json_build_object(
+  'customer_id', g.customer_id, 'feature', g.feature, 'source', g.source,
+  'source_id', g.source_id, 'subscription_id', g.subscription_id, 'quantity', g.quantity,
+  'starts_at', g.starts_at, 'ends_at', g.ends_at) order by g.source_id, g.feature), '[]')::text
+""")
+
+_OF_SUBSCRIPTION = (
+    SQL("""
+select {} from grants g
+where g.tenant = %s and g.subscription_id = %s and g.withdrawn_at is null
+""")
+    .format(AS_JSON)
+    .as_bytes()
+)
+
+_WITHDRAW = """
+update grants set withdrawn_at = now(), withdrawn_by = %s
+where tenant = %s and subscription_id = %s and withdrawn_at is null
+  and (customer_id, feature, source, source_id) in
+    (select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[]))
+"""
+
+_GIVE = """
+insert into grants (tenant, customer_id, feature, source, source_id, subscription_id, change_id,
+  quantity, starts_at, ends_at)
+values (%(tenant)s, %(customer_id)s, %(feature)s, %(source)s, %(source_id)s, %(subscription_id)s,
+  %(change_id)s, %(quantity)s, %(starts_at)s, %(ends_at)s)
+"""
 
 
 def _grant(row: GrantRow) -> Grant:
@@ -18,19 +53,12 @@ def _grant(row: GrantRow) -> Grant:
 
 
 async def of_subscription(
-    session: AsyncSession, tenant: str, subscription_id: str
+    session: Transaction, tenant: str, subscription_id: str
 ) -> tuple[Grant, ...]:
     """What the subscription gives and has not withdrawn, by source and feature."""
-    rows = await session.exec(
-        select(GrantRow)
-        .where(
-            GrantRow.tenant == tenant,
-            GrantRow.subscription_id == subscription_id,
-            col(GrantRow.withdrawn_at).is_(None),
-        )
-        .order_by(GrantRow.source_id, GrantRow.feature)
-    )
-    return tuple(map(_grant, rows))
+    found = await (await driver(session)).execute(_OF_SUBSCRIPTION, (tenant, subscription_id))
+    row = await found.fetchone()
+    return GRANTS.validate_json(row[0] if row else "[]")
 
 
 async def of_customer(
@@ -48,7 +76,7 @@ async def of_customer(
 
 
 async def replace(
-    session: AsyncSession,
+    session: Transaction,
     tenant: str,
     subscription_id: str,
     grants: Iterable[Grant],
@@ -58,28 +86,33 @@ async def replace(
     """Make `grants` all that the subscription gives. Those that stay are not touched."""
     held = await of_subscription(session, tenant, subscription_id)
     wanted = tuple(grants)
-    for grant in held:
-        if grant not in wanted:
-            await session.exec(
-                update(GrantRow)
-                .where(
-                    col(GrantRow.tenant) == tenant,
-                    col(GrantRow.customer_id) == grant.customer_id,
-                    col(GrantRow.feature) == grant.feature,
-                    col(GrantRow.source) == grant.source.value,
-                    col(GrantRow.source_id) == grant.source_id,
-                    col(GrantRow.withdrawn_at).is_(None),
-                )
-                .values(withdrawn_at=func.now(), withdrawn_by=change_id)
-            )
-    session.add_all(
-        GrantRow(
-            tenant=tenant,
-            change_id=change_id,
-            **grant.model_dump(exclude={"source"}),
-            source=grant.source.value,
+    raw = await driver(session)
+    gone = [grant for grant in held if grant not in wanted]
+    given = [grant for grant in wanted if grant not in held]
+    if gone:
+        await raw.execute(
+            _WITHDRAW,
+            (
+                change_id,
+                tenant,
+                subscription_id,
+                [grant.customer_id for grant in gone],
+                [grant.feature for grant in gone],
+                [grant.source.value for grant in gone],
+                [grant.source_id for grant in gone],
+            ),
         )
-        for grant in wanted
-        if grant not in held
-    )
-    await session.flush()
+    if given:
+        cursor = raw.cursor()
+        await cursor.executemany(
+            _GIVE,
+            [
+                {
+                    "tenant": tenant,
+                    "change_id": change_id,
+                    **grant.model_dump(exclude={"source"}),
+                    "source": grant.source.value,
+                }
+                for grant in given
+            ],
+        )

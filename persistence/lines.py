@@ -2,32 +2,28 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, delete, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from canonical_models.ledgering import DocumentLine
-from persistence.tables import PostedLineRow
+from persistence.raw import Transaction, driver
 
+_RELEASE = """
+delete from posted_lines where tenant = %s and effect_key = %s and state = 'claimed'
+"""
 
-async def carried(
-    session: AsyncSession, tenant: str, subscription_id: str, *, apart_from: str
-) -> frozenset[str]:
-    """Ids of the subscription's lines that any effect but `apart_from` carries."""
-    rows = await session.exec(
-        select(PostedLineRow.line_id).where(
-            PostedLineRow.tenant == tenant,
-            PostedLineRow.subscription_id == subscription_id,
-            PostedLineRow.state != "reversed",
-            PostedLineRow.effect_key != apart_from,
-        )
-    )
-    return frozenset(rows)
+_CLAIM = """
+insert into posted_lines (tenant, line_id, subscription_id, effect_key, minor, currency)
+select %s, line.id, %s, %s, line.minor, line.currency
+from unnest(%s::text[], %s::bigint[], %s::text[]) as line (id, minor, currency)
+on conflict do nothing returning line_id
+"""
+
+_SETTLE = """
+update posted_lines set state = %s, document_id = %s, updated_at = now()
+where tenant = %s and effect_key = %s and state <> 'reversed'
+"""
 
 
 async def claim(
-    session: AsyncSession,
+    session: Transaction,
     tenant: str,
     subscription_id: str,
     effect_key: str,
@@ -37,50 +33,31 @@ async def claim(
 
     Lines that an earlier plan of the same effect claimed and this one does not are let go.
     """
-    wanted = {line.line_id: line for line in lines}
-    await release(session, tenant, effect_key)
-    taken = await session.exec(
-        insert(PostedLineRow)
-        .values(
-            [
-                {
-                    "tenant": tenant,
-                    "line_id": line_id,
-                    "subscription_id": subscription_id,
-                    "effect_key": effect_key,
-                    "minor": line.net.minor,
-                    "currency": line.net.currency,
-                }
-                for line_id, line in wanted.items()
-            ]
+    wanted = {line.line_id: line.net for line in lines}
+    raw = await driver(session)
+    async with raw.pipeline():
+        await raw.execute(_RELEASE, (tenant, effect_key))
+        taken = await raw.execute(
+            _CLAIM,
+            (
+                tenant,
+                subscription_id,
+                effect_key,
+                list(wanted),
+                [net.minor for net in wanted.values()],
+                [net.currency for net in wanted.values()],
+            ),
         )
-        .on_conflict_do_nothing()
-        .returning(col(PostedLineRow.line_id))
-    )
-    return frozenset(wanted) - frozenset(taken.scalars())
+    return frozenset(wanted) - {line_id for (line_id,) in await taken.fetchall()}
 
 
-async def release(session: AsyncSession, tenant: str, effect_key: str) -> None:
+async def release(session: Transaction, tenant: str, effect_key: str) -> None:
     """The document was refused or never made: its lines may be posted by another."""
-    await session.exec(
-        delete(PostedLineRow).where(
-            col(PostedLineRow.tenant) == tenant,
-            col(PostedLineRow.effect_key) == effect_key,
-            col(PostedLineRow.state) == "claimed",
-        )
-    )
+    await (await driver(session)).execute(_RELEASE, (tenant, effect_key))
 
 
 async def settle(
-    session: AsyncSession, tenant: str, effect_key: str, *, state: str, document_id: str
+    session: Transaction, tenant: str, effect_key: str, *, state: str, document_id: str
 ) -> None:
     """`posted` with the document's key, or `reversed` with that of the reversing one."""
-    await session.exec(
-        update(PostedLineRow)
-        .where(
-            col(PostedLineRow.tenant) == tenant,
-            col(PostedLineRow.effect_key) == effect_key,
-            col(PostedLineRow.state) != "reversed",
-        )
-        .values(state=state, document_id=document_id, updated_at=func.now())
-    )
+    await (await driver(session)).execute(_SETTLE, (state, document_id, tenant, effect_key))

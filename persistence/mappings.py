@@ -1,6 +1,6 @@
 """Master data that people keep, effective-dated: setting a mapping closes the one before."""
 
-from sqlalchemy import func, or_, tuple_
+from sqlalchemy import func, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -8,17 +8,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from canonical_models.ledgering import AccountMapping, ItemMapping
 from canonical_models.views import MappingView
 from persistence.tables import MappingRow
-
-
-async def account(session: AsyncSession, tenant: str, customer_id: str) -> AccountMapping | None:
-    rows = await _valid(session, tenant, "account", {customer_id})
-    return AccountMapping.model_validate(rows[0].target, strict=False) if rows else None
-
-
-async def items(session: AsyncSession, tenant: str, keys: set[str]) -> dict[str, ItemMapping]:
-    """Those of `keys` that are mapped."""
-    rows = await _valid(session, tenant, "item", keys)
-    return {row.source: ItemMapping.model_validate(row.target, strict=False) for row in rows}
 
 
 async def put(
@@ -81,21 +70,3 @@ async def page(
     return tuple(
         MappingView(**row.model_dump(include=set(MappingView.model_fields))) for row in rows
     )
-
-
-async def _valid(
-    session: AsyncSession, tenant: str, kind: str, sources: set[str]
-) -> list[MappingRow]:
-    rows = await session.exec(
-        select(MappingRow).where(
-            MappingRow.tenant == tenant,
-            MappingRow.kind == kind,
-            col(MappingRow.source).in_(sources),
-            col(MappingRow.valid_from) <= func.clock_timestamp(),
-            or_(
-                col(MappingRow.valid_to).is_(None),
-                col(MappingRow.valid_to) > func.clock_timestamp(),
-            ),
-        )
-    )
-    return list(rows)

@@ -2,28 +2,36 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.events import Event
+from persistence.raw import Transaction, driver
 from persistence.tables import OutboxRow
 
+_PUBLISH = """
+insert into outbox (event_id, tenant, type, subject, event)
+select told.id, %s, told.type, told.subject, told.event::jsonb
+from unnest(%s::text[], %s::text[], %s::text[], %s::text[])
+  with ordinality as told (id, type, subject, event, place)
+order by told.place on conflict do nothing
+"""
 
-async def publish(session: AsyncSession, tenant: str, events: Iterable[Event]) -> None:
+
+async def publish(session: Transaction, tenant: str, events: Iterable[Event]) -> None:
     """An event that was published before is left as it is."""
-    rows = [
-        {
-            "event_id": event.id,
-            "tenant": tenant,
-            "type": event.type,
-            "subject": event.subject,
-            "event": event.model_dump(mode="json"),
-        }
-        for event in events
-    ]
-    if rows:
-        await session.exec(insert(OutboxRow).values(rows).on_conflict_do_nothing())
+    told = tuple(events)
+    if told:
+        await (await driver(session)).execute(
+            _PUBLISH,
+            (
+                tenant,
+                [event.id for event in told],
+                [event.type for event in told],
+                [event.subject for event in told],
+                [event.model_dump_json() for event in told],
+            ),
+        )
 
 
 async def page(

@@ -1,60 +1,71 @@
 """What each subscription asks of support, and the lock under which an organisation is written."""
 
-from sqlalchemy import func, text
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from typing import Any
+
+from psycopg import AsyncCursor
+from pydantic import TypeAdapter
 
 from canonical_models.entitlement import SubscriptionSupport
-from persistence.tables import SupportShareRow
+from persistence.raw import Transaction, driver
+
+_SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
+
+_ASKED = """
+select coalesce(json_agg(share order by subscription_id), '[]')::text from support_shares
+where tenant = %s and organization = %s
+"""
+
+_PUT = """
+insert into support_shares (tenant, subscription_id, organization, share, updated_at)
+values (%s, %s, %s, %s::jsonb, now())
+on conflict (tenant, subscription_id) do update set organization = excluded.organization,
+  share = excluded.share, updated_at = now()
+"""
+
+_LOCK = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
-async def get(
-    session: AsyncSession, tenant: str, subscription_id: str
-) -> SubscriptionSupport | None:
-    row = await session.get(SupportShareRow, (tenant, subscription_id))
-    return SubscriptionSupport.model_validate(row.share, strict=False) if row else None
-
-
-async def of_organization(
-    session: AsyncSession, tenant: str, organization: str, *, apart_from: str | None = None
+async def asked_for(
+    session: Transaction, tenant: str, organization: str
 ) -> tuple[SubscriptionSupport, ...]:
-    query = select(SupportShareRow).where(
-        SupportShareRow.tenant == tenant, SupportShareRow.organization == organization
-    )
-    if apart_from is not None:
-        query = query.where(SupportShareRow.subscription_id != apart_from)
-    rows = await session.exec(query.order_by(SupportShareRow.subscription_id))
-    return tuple(SubscriptionSupport.model_validate(row.share, strict=False) for row in rows)
+    """What all of its subscriptions ask. Until the commit, nobody else decides what it shows:
+    two subscriptions of one customer may change at the same time, and each must see the other's
+    share."""
+    raw = await driver(session)
+    async with raw.pipeline():
+        await raw.execute(_LOCK, (f"support/{tenant}/{organization}",))
+        found = await raw.execute(_ASKED, (tenant, organization))
+    return await _shares(found)
 
 
-async def lock(session: AsyncSession, tenant: str, organization: str) -> None:
-    """Until the commit, nobody else decides what this organisation shows.
-
-    Two subscriptions of one customer may change at the same time; each must see the other's share.
-    """
-    await (await session.connection()).execute(
-        text("select pg_advisory_xact_lock(hashtextextended(:key, 0))"),
-        {"key": f"support/{tenant}/{organization}"},
-    )
+async def asked_with(
+    session: Transaction,
+    tenant: str,
+    subscription_id: str,
+    organization: str,
+    share: SubscriptionSupport,
+) -> tuple[SubscriptionSupport, ...]:
+    """The same with this subscription's share put in."""
+    raw = await driver(session)
+    async with raw.pipeline():
+        await raw.execute(_LOCK, (f"support/{tenant}/{organization}",))
+        await raw.execute(_PUT, (tenant, subscription_id, organization, share.model_dump_json()))
+        found = await raw.execute(_ASKED, (tenant, organization))
+    return await _shares(found)
 
 
 async def put(
-    session: AsyncSession,
+    session: Transaction,
     tenant: str,
     subscription_id: str,
     organization: str,
     share: SubscriptionSupport,
 ) -> None:
-    values = {
-        "tenant": tenant,
-        "subscription_id": subscription_id,
-        "organization": organization,
-        "share": share.model_dump(mode="json"),
-        "updated_at": func.now(),
-    }
-    await session.exec(
-        insert(SupportShareRow)
-        .values(**values)
-        .on_conflict_do_update(index_elements=["tenant", "subscription_id"], set_=values)
+    await (await driver(session)).execute(
+        _PUT, (tenant, subscription_id, organization, share.model_dump_json())
     )
+
+
+async def _shares(found: AsyncCursor[tuple[Any, ...]]) -> tuple[SubscriptionSupport, ...]:
+    row = await found.fetchone()
+    return _SHARES.validate_json(row[0] if row else "[]")

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.commerce import Subscription
+from persistence.raw import Transaction, driver
 from persistence.tables import SubscriptionStateRow
 
 
@@ -52,21 +51,22 @@ async def page(
 
 
 async def save(
-    session: AsyncSession,
+    session: Transaction,
     tenant: str,
     subscription: Subscription,
     change_id: str,
 ) -> None:
-    values = {
-        "tenant": tenant,
-        "subscription_id": subscription.subscription_id,
-        "customer_id": subscription.customer.customer_id,
-        "change_id": change_id,
-        "snapshot": subscription.model_dump(mode="json"),
-        "synced_at": func.now(),
-    }
-    await session.exec(
-        insert(SubscriptionStateRow)
-        .values(**values)
-        .on_conflict_do_update(index_elements=["tenant", "subscription_id"], set_=values)
+    await (await driver(session)).execute(
+        "insert into subscription_states "
+        "(tenant, subscription_id, customer_id, change_id, snapshot, synced_at) "
+        "values (%s, %s, %s, %s, %s::jsonb, now()) "
+        "on conflict (tenant, subscription_id) do update set customer_id = excluded.customer_id, "
+        "change_id = excluded.change_id, snapshot = excluded.snapshot, synced_at = now()",
+        (
+            tenant,
+            subscription.subscription_id,
+            subscription.customer.customer_id,
+            change_id,
+            subscription.model_dump_json(),
+        ),
     )

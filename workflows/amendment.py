@@ -2,9 +2,10 @@
 
     prepare -> post to the ERP -> entitlements, support -> prove, write back, publish
 
-Reads and our own records are local activities, writes to other systems are activities; each write
-has its undo registered before it. What a machine cannot decide waits for a person (desk.py) and
-goes on from there. Order is the workflow id: one saga of a subscription is open at a time.
+Reads and our own records are local activities, writes to other systems are activities; those that
+set a state are tried at hand first. Each write has its undo registered before it. What a machine
+cannot decide waits for a person (desk.py) and goes on from there. Order is the workflow id: one
+saga of a subscription is open at a time.
 """
 
 import asyncio
@@ -35,8 +36,8 @@ from workflows.names import (
     AmendmentInput,
     Standing,
 )
-from workflows.policies import LOCAL, WRITE
-from workflows.saga import Saga, Undo, drained, heed_cancellation, side_by_side
+from workflows.policies import LOCAL, ONCE, WRITE
+from workflows.saga import Saga, Undo, drained, heed_cancellation, may_pass
 
 Done = TypeVar("Done")
 
@@ -76,7 +77,7 @@ class AmendmentSaga:
             self._close("no_change")
             return Settled(outcome="no_change", summary=plan.summary)
         heed_cancellation()
-        await side_by_side(self._entitle(saga), self._support(saga))
+        await self._entitle(saga)
         heed_cancellation()
         self._tell("proving the outcome by reading every system back")
         settled = await self._step("prove and write back", self._settle)
@@ -103,39 +104,36 @@ class AmendmentSaga:
         self._document = posted.number or posted.document_id
 
     async def _entitle(self, saga: Saga) -> None:
-        if not self._plan.grants:
-            return
-        saga.undo_with("entitlements", self._restore_grants)
-        self._tell("changing entitlements and support")
-        await self._step(
-            "entitlements",
-            lambda: workflow.execute_local_activity_method(
-                AmendmentActivities.apply_grants, self._input(), summary="entitle", **LOCAL
-            ),
-        )
+        plan = self._plan
+        if plan.grants:
+            saga.undo_with("entitlements", self._restore_grants)
+        if plan.support:
+            saga.undo_with("support", self._restore_support)
+        if plan.grants or plan.support:
+            self._tell("changing entitlements and support")
+            await self._step("entitlements and support", self._give)
 
-    async def _support(self, saga: Saga) -> None:
-        if not self._plan.support:
-            return
-        saga.undo_with("support", self._restore_support)
-        await self._step(
-            "support",
-            lambda: workflow.execute_activity_method(
-                AmendmentActivities.publish_support,
-                self._input(),
-                summary="publish support",
-                **WRITE,
-            ),
-        )
+    async def _give(self) -> None:
+        await self._promptly(AmendmentActivities.entitle, "entitlements and support")
 
     async def _settle(self) -> Settled:
         """The point of no return: what has been settled as done is not undone any more, so a
         cancellation waits for the answer. It takes effect if the answer is no."""
-        return await drained(
-            workflow.execute_activity_method(
-                AmendmentActivities.settle, self._input(), summary="prove, write back", **WRITE
+        return await drained(self._promptly(AmendmentActivities.settle, "prove, write back"))
+
+    async def _promptly(
+        self, step: Callable[[AmendmentActivities, StepInput], Awaitable[Done]], summary: str
+    ) -> Done:
+        """For writes that set a state, and so may be repeated: at hand when all is well, which
+        is quick, and with patience when it was not."""
+        try:
+            return await workflow.execute_local_activity_method(
+                step, self._input(), summary=summary, **ONCE
             )
-        )
+        except FailureError as fault:
+            if not may_pass(fault):
+                raise
+        return await workflow.execute_activity_method(step, self._input(), summary=summary, **WRITE)
 
     async def _step(self, name: str, run: Callable[[], Awaitable[Done]]) -> Done:
         """Run a step until it is done; a person decides what its retries could not."""

@@ -35,6 +35,16 @@ LOCAL: dict[str, Any] = {
     "start_to_close_timeout": TRY,
     "schedule_to_close_timeout": BUDGET,
     "retry_policy": RETRY,
+    # Longer waits are timers: while a local activity waits, its workflow task is kept alive, which
+    # writes history every other second.
+    "local_retry_threshold": timedelta(seconds=1),
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}
+
+#: A write that is usually done at once: tried here first, and as a WRITE when that may help.
+ONCE: dict[str, Any] = {
+    "start_to_close_timeout": TRY,
+    "retry_policy": RetryPolicy(maximum_attempts=1),
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
 

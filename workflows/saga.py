@@ -5,6 +5,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 Result = TypeVar("Result")
 Undo = Callable[[], Awaitable[None]]
@@ -44,6 +50,13 @@ def heed_cancellation() -> None:
     """
     if workflow.cancellation_reason() is not None:
         raise asyncio.CancelledError
+
+
+def may_pass(fault: FailureError) -> bool:
+    """Whether the same step may succeed later: not when it was refused, nor when it was stopped."""
+    cause = fault.cause if isinstance(fault, ActivityError) else fault
+    refused = isinstance(cause, ApplicationError) and cause.non_retryable
+    return not refused and not is_cancelled_exception(fault)
 
 
 async def drained(work: Coroutine[Any, Any, Result]) -> Result:

@@ -68,16 +68,13 @@ class AmendmentActivities(ABC):
     async def reverse_document(self, step: StepInput) -> None: ...
 
     @abstractmethod
-    @activity.defn(name="amendment.apply_grants")
-    async def apply_grants(self, step: StepInput) -> None: ...
+    @activity.defn(name="amendment.entitle")
+    async def entitle(self, step: StepInput) -> None:
+        """Grants and support as planned, side by side."""
 
     @abstractmethod
     @activity.defn(name="amendment.restore_grants")
     async def restore_grants(self, step: StepInput) -> None: ...
-
-    @abstractmethod
-    @activity.defn(name="amendment.publish_support")
-    async def publish_support(self, step: StepInput) -> None: ...
 
     @abstractmethod
     @activity.defn(name="amendment.restore_support")

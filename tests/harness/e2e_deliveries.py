@@ -38,7 +38,7 @@ from tests.harness.serving import serving
 from tests.harness.systems import Erp, Script, Support
 from tests.harness.waiting import until
 from tests.harness.webhooks import CONNECTION, PATH, SECRET, TENANT, signed
-from worker import make_worker
+from worker import SANDBOX, make_worker
 from workflows.names import subscription_workflow_id
 
 Event = dict[str, Any]
@@ -170,7 +170,9 @@ async def flow(dsn: str, client: Client, folder: Path) -> AsyncIterator[Flow]:
             {(TENANT, CONNECTION): StripeWebhooks()},
             task_queue=queue,
         )
-        await stack.enter_async_context(make_worker(client, queue, database, {TENANT: tenant}))
+        await stack.enter_async_context(
+            make_worker(client, queue, database, {TENANT: tenant}, runner=SANDBOX)
+        )
         await stack.enter_async_context(_running(dispatcher))
         yield Flow(stripe, shelf, intake, database, client, erp, support)
 

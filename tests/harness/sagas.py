@@ -22,7 +22,7 @@ from persistence.database import Database
 from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Systems
 from tests.harness.waiting import until
-from worker import make_worker
+from worker import SANDBOX, make_worker
 from workflows.amendment import AmendmentSaga
 from workflows.names import (
     CHANGE,
@@ -139,7 +139,7 @@ async def sagas_at_work(
         for mapping in ITEMS.values():
             await mappings.put(session, "acme", mapping, by="tester")
     queue = f"test-{secrets.token_hex(4)}"
-    async with make_worker(client, queue, database, {"acme": systems.tenant}):
+    async with make_worker(client, queue, database, {"acme": systems.tenant}, runner=SANDBOX):
         yield Sagas(client, database, systems, queue)
 
 

@@ -5,7 +5,7 @@ from temporalio import workflow
 from activities.contracts.amendment import AmendmentActivities, Settled, StepInput
 from workflows.amendment import AmendmentSaga
 from workflows.names import AMENDMENT, AmendmentInput
-from workflows.policies import LOCAL, WRITE
+from workflows.policies import LOCAL, ONCE, WRITE
 from workflows.saga import Saga
 
 
@@ -25,7 +25,7 @@ class SupportBeforeErp(AmendmentSaga):
         self._plan = await workflow.execute_local_activity_method(
             AmendmentActivities.prepare, self._input(), summary="plan", **LOCAL
         )
-        await self._support(saga)
+        await self._entitle(saga)
         await workflow.execute_activity_method(
             AmendmentActivities.post_document, self._input(), summary="post", **WRITE
         )
@@ -43,12 +43,10 @@ class GrantsWithoutDigest(AmendmentSaga):
     async def run(self, change: AmendmentInput) -> Settled:
         return await super().run(change)
 
-    async def _entitle(self, saga: Saga) -> None:
-        if self._plan.grants:
-            saga.undo_with("entitlements", self._restore_grants)
-            await workflow.execute_local_activity_method(
-                AmendmentActivities.apply_grants,
-                StepInput(tenant=self._change.tenant, change_id=self._change.change_id),
-                summary="entitle",
-                **LOCAL,
-            )
+    async def _give(self) -> None:
+        await workflow.execute_local_activity_method(
+            AmendmentActivities.entitle,
+            StepInput(tenant=self._change.tenant, change_id=self._change.change_id),
+            summary="entitle",
+            **ONCE,
+        )

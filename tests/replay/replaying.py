@@ -1,12 +1,11 @@
-"""Replays a history just as the worker would: same converter, same sandbox."""
+"""Replays a history as the worker would, with the sandbox around it."""
 
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, WorkflowReplayResult
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from tests.replay.commands import CommandLog
-from worker import PASSED_THROUGH
+from worker import SANDBOX
 
 
 async def replay(
@@ -16,9 +15,7 @@ async def replay(
     replayer = Replayer(
         workflows=[workflow],
         data_converter=pydantic_data_converter,
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-        ),
+        workflow_runner=SANDBOX,
         plugins=[log.plugin] if log else [],
     )
     return await replayer.replay_workflow(history, raise_on_replay_failure=False)

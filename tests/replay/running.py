@@ -22,7 +22,7 @@ from tests.harness.systems import Systems
 from tests.replay.commands import CommandLog
 from tests.replay.scenarios import SCENARIOS, Scenario
 from tests.replay.scenarios_undone import UNDONE
-from worker import make_worker
+from worker import SANDBOX, make_worker
 
 #: By name; the name is that of the file in the corpus.
 ALL: dict[str, Scenario] = {scenario.__name__: scenario for scenario in (*SCENARIOS, *UNDONE)}
@@ -81,7 +81,7 @@ async def stage(client: Client, postgres: PostgresServer) -> AsyncIterator[Stage
             # The plugins of a client are those of its workers too.
             config = client.config()
             config["plugins"] = [made.log.plugin]
-            async with make_worker(Client(**config), queue, database, known):
+            async with make_worker(Client(**config), queue, database, known, runner=SANDBOX):
                 yield made
         finally:
             await database.close()

@@ -46,7 +46,7 @@ async def test_the_baseline_sees_an_argument_that_a_replay_passes() -> None:
 
     found = baseline.difference("upgrade", await commands(GrantsWithoutDigest))
 
-    grants = "schedule_local_activity activity_type=amendment.apply_grants arguments="
+    grants = "schedule_local_activity activity_type=amendment.entitle arguments="
     assert f'-{grants}[{{"change_id": "chg_1", "digest": "<sha256>"' in found
     assert f'+{grants}[{{"change_id": "chg_1", "digest": ""' in found
     assert "workflow.patched" in found
