@@ -7,8 +7,8 @@ import asyncio
 import os
 import re
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import psycopg
@@ -49,6 +49,7 @@ _MAX_REASON = 500
 _HEAD, _LENGTH = struct.Struct(">iiIii"), struct.Struct(">i")
 _BYTEA, _TEXT = 17, 25
 
+_RECEIPT_BYTES = 12
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 
@@ -121,7 +122,7 @@ class Waiter:
     delivery: Delivery
     answer: asyncio.Future[Kept]
     #: Chosen before the first attempt: after a lost reply it tells our row from a duplicate's.
-    receipt: str = field(default_factory=lambda: f"rcp_{os.urandom(12).hex()}")
+    receipt: str = ""
 
     def refuse(self, reason: str) -> None:
         if not self.answer.done():
@@ -140,6 +141,8 @@ class Lane:
 
     async def keep(self, batch: Sequence[Waiter]) -> None:
         """Every waiter is answered when this returns: after the commit, or refused in time."""
+        for waiter, receipt in zip(batch, _receipts(len(batch)), strict=True):
+            waiter.receipt = receipt
         attempt = asyncio.create_task(self._stored(batch))
         try:
             done, _ = await asyncio.wait({attempt}, timeout=self._patience)
@@ -218,6 +221,13 @@ class Lane:
                 raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _receipts(count: int) -> Iterator[str]:
+    """Random ones, with one call of the system for all."""
+    digits = os.urandom(_RECEIPT_BYTES * count).hex()
+    step = 2 * _RECEIPT_BYTES
+    return (f"rcp_{digits[at : at + step]}" for at in range(0, len(digits), step))
 
 
 async def _insert(connection: psycopg.AsyncConnection, batch: Sequence[Waiter]) -> list[Kept]:
