@@ -30,14 +30,16 @@ _UNDER_WAY_SECONDS = 0.7
 def resumed(events: Sequence[HistoryEvent], killed: float, pid: int) -> float | None:
     """Seconds from the kill to the first task that began elsewhere and that the history shows.
 
-    None when the saga had closed by then.
+    None where no task was left to begin: the saga had closed by then, or the other worker had its
+    last one in hand.
     """
-    if events[-1].event_time.ToNanoseconds() / 1e9 < killed:
-        return None
     return min(
-        at - killed
-        for event in events
-        if (at := event.event_time.ToNanoseconds() / 1e9) > killed and _begins(event, pid)
+        (
+            at - killed
+            for event in events
+            if (at := event.event_time.ToNanoseconds() / 1e9) > killed and _begins(event, pid)
+        ),
+        default=None,
     )
 
 
