@@ -2,11 +2,15 @@
 
 import hashlib
 from enum import StrEnum
+from typing import Any
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from canonical_models.base import Canonical, Identifier, Instant
 from canonical_models.entitlement import Grant, SubscriptionSupport, SupportEntitlement
-from canonical_models.ledgering import DocumentDraft, TaxDetermination
+from canonical_models.ledgering import DocumentDraft, PaymentDraft, TaxDetermination
 from canonical_models.money import Money
+from canonical_models.term import Contract
 
 
 class ChangeKind(StrEnum):
@@ -22,6 +26,9 @@ class ChangeKind(StrEnum):
     REINSTATEMENT = "reinstatement"
     RENEWAL = "renewal"
     BILLED = "billed"
+    PAYMENT = "payment"
+    SUSPENSION = "suspension"
+    RESTORATION = "restoration"
     OTHER = "other"
     NONE = "none"
 
@@ -36,6 +43,17 @@ class ChangeHint(Canonical):
     occurred_at: Instant
     #: Bulk changes wait behind live ones.
     bulk: bool = False
+
+
+class PaymentHint(Canonical):
+    """A vendor's event about money that names the payment and no subscription."""
+
+    event_id: Identifier
+    #: As in `Payment.payment_id` of the payment that was received.
+    payment_id: Identifier
+    invoice_id: Identifier | None = None
+    customer_id: Identifier | None
+    occurred_at: Instant
 
 
 class Amendment(Canonical):
@@ -53,7 +71,9 @@ class AmendmentPlan(Canonical):
     `document` is None when nothing is to be posted. `grants` is the whole set that the
     subscription gives after the change. `share` is what it asks of support, `support` what the
     organisation will then show with its other subscriptions merged in, None when that stays as it
-    is. The `…_before` are what an undo restores.
+    is. The `…_before` are what an undo restores. `payments` are movements of money to enter in the
+    ERP, `suspended` the subscription items that give nothing until they are paid. `more` says that
+    a later period is still to be posted, by a change of its own.
     """
 
     change_id: Identifier
@@ -68,6 +88,20 @@ class AmendmentPlan(Canonical):
     share: SubscriptionSupport
     share_before: SubscriptionSupport
     support: SupportEntitlement | None
+    payments: tuple[PaymentDraft, ...] = ()
+    suspended: tuple[Identifier, ...] = ()
+    contract: Contract | None = None
+    more: bool = False
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without members that are at rest and came after plans were first kept: sagas that are
+        under way during an upgrade know their plan by its digest."""
+        data: dict[str, Any] = serialize(self)
+        for name in ("payments", "suspended", "contract", "more"):
+            if not data.get(name):
+                data.pop(name, None)
+        return data
 
     @property
     def digest(self) -> str:
@@ -85,4 +119,4 @@ class AmendmentPlan(Canonical):
     @property
     def empty(self) -> bool:
         """Nothing is left to do: every system already agrees."""
-        return not (self.document or self.changes_grants or self.support)
+        return not (self.document or self.changes_grants or self.support or self.payments)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from canonical_models.base import Canonical, Identifier, Instant
 from canonical_models.money import Currency, Money
+from canonical_models.term import Invoice, Payment
 
 
 class SubscriptionStatus(StrEnum):
@@ -73,6 +74,8 @@ class BillingLine(Canonical):
 
     line_id: Identifier
     item: Identifier
+    #: The subscription item that is charged; None for a bare amount.
+    item_id: Identifier | None = None
     description: str = Field(max_length=500)
     quantity: int = Field(ge=0, le=10**9)
     net: Money
@@ -81,6 +84,33 @@ class BillingLine(Canonical):
     period_start: Instant
     period_end: Instant
     invoice_id: Identifier | None = None
+
+
+class PostalAddress(Canonical):
+    lines: tuple[str, ...] = ()
+    postal_code: str | None = None
+    city: str | None = None
+    #: ISO 3166-1 alpha-2.
+    country: str | None = Field(default=None, min_length=2, max_length=2)
+
+
+class TaxId(Canonical):
+    """`kind` is `eu_vat` or another registry's name in billing's words; `value` as it was given."""
+
+    kind: Identifier
+    value: str = Field(min_length=1, max_length=60)
+
+
+class AccountProfile(Canonical):
+    """A paying party with its personal data: read when an account is made elsewhere, and never
+    kept by us, neither in tables nor in histories."""
+
+    customer_id: Identifier
+    name: str = Field(min_length=1, max_length=255)
+    email: str | None = Field(default=None, max_length=320)
+    currency: Currency | None = None
+    address: PostalAddress = PostalAddress()
+    tax_ids: tuple[TaxId, ...] = ()
 
 
 class SyncMark(Canonical):
@@ -92,8 +122,17 @@ class SyncMark(Canonical):
 
 
 class BillingSnapshot(Canonical):
-    """A subscription and its lines, read together; the truth that an event only hints at."""
+    """A subscription, its lines, invoices and payments, read together; the truth that an event
+    only hints at.
+
+    `drafted` are ids of lines that wait on a draft invoice, `voided` of those that a void invoice
+    takes back. `payments` are of `invoices`; failed attempts may be left out.
+    """
 
     subscription: Subscription
     lines: tuple[BillingLine, ...]
     mark: SyncMark | None = None
+    drafted: tuple[Identifier, ...] = ()
+    voided: tuple[Identifier, ...] = ()
+    invoices: tuple[Invoice, ...] = ()
+    payments: tuple[Payment, ...] = ()

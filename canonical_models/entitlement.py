@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from canonical_models.base import Canonical, Identifier, Instant
 
@@ -13,6 +14,12 @@ class GrantSource(StrEnum):
     CONTRACT = "contract"
     MANUAL = "manual"
     TRIAL = "trial"
+
+
+class GrantState(StrEnum):
+    ACTIVE = "active"
+    #: Kept, but it gives nothing until it is restored, such as while an invoice is not paid.
+    SUSPENDED = "suspended"
 
 
 class Grant(Canonical):
@@ -27,9 +34,26 @@ class Grant(Canonical):
     quantity: int = Field(ge=1, le=10**9)
     starts_at: Instant
     ends_at: Instant | None = None
+    state: GrantState = GrantState.ACTIVE
+    #: Why it is suspended, or why a person gave it; in words.
+    reason: str | None = Field(default=None, max_length=500)
 
     def live(self, at: datetime) -> bool:
-        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
+        return (
+            self.state is GrantState.ACTIVE
+            and self.starts_at <= at
+            and (self.ends_at is None or at < self.ends_at)
+        )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without members that are at rest and came after plans were first kept: a plan's digest
+        must not change by an upgrade."""
+        data: dict[str, Any] = serialize(self)
+        for name, rest in (("state", GrantState.ACTIVE), ("reason", None)):
+            if data.get(name) == rest:
+                data.pop(name, None)
+        return data
 
 
 class Entitlement(Canonical):
@@ -41,6 +65,31 @@ class Entitlement(Canonical):
     #: None while any grant is open-ended.
     until: Instant | None
     because: tuple[Grant, ...]
+
+
+class EntitledFeature(Canonical):
+    """One line of what a target is told."""
+
+    feature: Identifier
+    quantity: int = Field(ge=1)
+    until: Instant | None
+
+
+class CustomerEntitlements(Canonical):
+    """All that a customer may use at `as_of`. A higher `revision` replaces a lower one, whatever
+    came in between: a target that missed some is right again after the next."""
+
+    customer_id: Identifier
+    revision: int = Field(ge=1)
+    as_of: Instant
+    features: tuple[EntitledFeature, ...]
+
+
+class TargetReceipt(Canonical):
+    """What a target says that it holds of a customer now."""
+
+    customer_id: Identifier
+    revision: int = Field(ge=0)
 
 
 class SupportEntitlement(Canonical):

@@ -56,6 +56,61 @@ class SupportEntitlementPublished(Canonical):
     contract_end: Instant | None
 
 
+class PaymentMoved(Canonical):
+    """Money moved on an invoice; `amount` is positive where the customer's debt became smaller."""
+
+    payment_id: Identifier
+    invoice_id: Identifier
+    subscription_id: Identifier
+    customer_id: Identifier
+    amount: Money
+    at: Instant
+
+
+class PaymentReminder(Canonical):
+    """An invoice is still not paid, `day` days after it was asked for in vain; unless it is paid,
+    what it pays for is suspended at `suspends_at`."""
+
+    invoice_id: Identifier
+    subscription_id: Identifier
+    customer_id: Identifier
+    unpaid: Money
+    day: int
+    suspends_at: Instant
+
+
+class RenewalDue(Canonical):
+    """A renewal is near and was tried out: `ready`, or not with the `problem`. `amount` is what
+    the items cost at their present prices."""
+
+    subscription_id: Identifier
+    customer_id: Identifier
+    renews_at: Instant
+    amount: Money
+    ready: bool
+    problem: str | None
+
+
+class InvoiceStatusChanged(Canonical):
+    """Where an invoice stands in the ERP: unposted, posted, sent, part_paid, paid, overdue or
+    credited; `numbers` are the ERP's documents."""
+
+    invoice_id: Identifier
+    subscription_id: Identifier
+    customer_id: Identifier
+    standing: str
+    numbers: tuple[str, ...]
+    open: Money | None
+    due_on: str | None
+
+
+class EntitlementTimed(Canonical):
+    """What a customer may use changed by time or by a person, not by a subscription's change."""
+
+    customer_id: Identifier
+    features: dict[str, int]
+
+
 class SyncCompensated(Canonical):
     """A change was undone in every system; `reason` in words."""
 
@@ -87,10 +142,20 @@ TYPES: dict[str, type[Canonical]] = {
     "subscription.amended.v1": SubscriptionChanged,
     "subscription.renewed.v1": SubscriptionChanged,
     "subscription.cancelled.v1": SubscriptionChanged,
+    "subscription.suspended.v1": SubscriptionChanged,
+    "subscription.restored.v1": SubscriptionChanged,
+    "subscription.renewal_due.v1": RenewalDue,
+    "payment.confirmed.v1": PaymentMoved,
+    "payment.failed.v1": PaymentReminder,
+    "payment.refunded.v1": PaymentMoved,
+    "payment.disputed.v1": PaymentMoved,
+    "payment.reminder_due.v1": PaymentReminder,
     "invoice.posted.v1": InvoicePosted,
+    "invoice.status_changed.v1": InvoiceStatusChanged,
     "entitlement.granted.v1": EntitlementChanged,
     "entitlement.changed.v1": EntitlementChanged,
     "entitlement.revoked.v1": EntitlementChanged,
+    "entitlement.timed.v1": EntitlementTimed,
     "support.entitlement_published.v1": SupportEntitlementPublished,
     "sync.completed.v1": SubscriptionChanged,
     "sync.compensated.v1": SyncCompensated,
@@ -145,9 +210,15 @@ def entitlement_event(*, held: bool, holds: bool) -> str:
     return "entitlement.changed.v1" if holds else "entitlement.revoked.v1"
 
 
-def subscription_event(kind: ChangeKind) -> str:
-    """The type under which a completed change is published."""
+def subscription_event(kind: ChangeKind) -> str | None:
+    """The type under which a completed change is published; None where only money moved."""
     match kind:
+        case ChangeKind.PAYMENT:
+            return None
+        case ChangeKind.SUSPENSION:
+            return "subscription.suspended.v1"
+        case ChangeKind.RESTORATION:
+            return "subscription.restored.v1"
         case ChangeKind.ACTIVATION:
             return "subscription.activated.v1"
         case ChangeKind.RENEWAL:

@@ -5,8 +5,10 @@ from enum import StrEnum
 from pydantic import Field
 
 from canonical_models.base import Canonical, Identifier
+from canonical_models.failures import RejectionCode
 from canonical_models.ledgering import AccountMapping, ItemMapping
 from canonical_models.money import Money
+from canonical_models.process import Process
 
 
 class Raised(Canonical):
@@ -22,14 +24,35 @@ class Raised(Canonical):
     owner: str
     message: str
     amount_at_risk: Money | None = None
+    #: The process that asks, and whom it is about; None where it is the saga of the change.
+    process: Process | None = None
 
 
 class Action(StrEnum):
-    """What a person decides. `correct` also carries the mapping that was missing."""
+    """What a person decides. `correct` also carries the mapping that was missing.
+
+    `approve` is the yes to a document that policy does not let pass; the last three answer an
+    invoice that nobody pays: more time, or an end with the debt credited or written off.
+    """
 
     RETRY = "retry"
     CORRECT = "correct"
     ABORT = "abort"
+    APPROVE = "approve"
+    EXTEND = "extend"
+    CREDIT = "credit"
+    WRITE_OFF = "write_off"
+
+
+_ONLY_FOR = {
+    RejectionCode.APPROVAL_NEEDED.value: (Action.APPROVE, Action.ABORT),
+    RejectionCode.PAYMENT_OVERDUE.value: (Action.EXTEND, Action.CREDIT, Action.WRITE_OFF),
+}
+
+
+def decisions_of(code: str) -> tuple[Action, ...]:
+    """What may be decided of an exception of this code."""
+    return _ONLY_FOR.get(code, (Action.RETRY, Action.CORRECT, Action.ABORT))
 
 
 class Resolution(Canonical):

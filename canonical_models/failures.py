@@ -30,6 +30,8 @@ class RejectionCode(StrEnum):
     """Every reason for which master data, policy or a vendor's rules refuse a step."""
 
     ACCOUNT_UNMAPPED = "account_unmapped"
+    ACCOUNT_AMBIGUOUS = "account_ambiguous"
+    TAX_ID_INVALID = "tax_id_invalid"
     ITEM_UNMAPPED = "item_unmapped"
     PARTY_UNKNOWN = "party_unknown"
     CUSTOMER_BLOCKED = "customer_blocked"
@@ -41,6 +43,10 @@ class RejectionCode(StrEnum):
     TAX_UNDETERMINED = "tax_undetermined"
     DOCUMENT_REFUSED = "document_refused"
     DOCUMENT_CONFLICT = "document_conflict"
+    PAYMENT_REFUSED = "payment_refused"
+    PAYMENT_OVERDUE = "payment_overdue"
+    APPROVAL_NEEDED = "approval_needed"
+    TARGET_REFUSED = "target_refused"
     SUBSCRIPTION_UNKNOWN = "subscription_unknown"
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     ORGANIZATION_UNKNOWN = "organization_unknown"
@@ -53,7 +59,12 @@ class RejectionCode(StrEnum):
         match self:
             case self.ORGANIZATION_UNKNOWN | self.SUPPORT_REFUSED:
                 return Team.SUPPORT
-            case self.SUBSCRIPTION_UNKNOWN | self.BILLING_REFUSED | self.DOCUMENT_CONFLICT:
+            case (
+                self.SUBSCRIPTION_UNKNOWN
+                | self.BILLING_REFUSED
+                | self.DOCUMENT_CONFLICT
+                | self.TARGET_REFUSED
+            ):
                 return Team.OPERATIONS
             case _:
                 return Team.FINANCE

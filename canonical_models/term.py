@@ -52,6 +52,31 @@ class Renewal(Canonical):
         return self
 
 
+class DunningStage(StrEnum):
+    GRACE = "grace"
+    SUSPENDED = "suspended"
+    #: A person decides: more time, credit, or write-off.
+    FINAL = "final"
+    CLOSED = "closed"
+
+
+class DunningCase(Canonical):
+    """An invoice that is asked for in vain. Times are by billing's clock.
+
+    `reminders` counts those that were told. `outcome` is what a person decided or how it closed.
+    """
+
+    invoice_id: Identifier
+    subscription_id: Identifier
+    customer_id: Identifier
+    stage: DunningStage = DunningStage.GRACE
+    overdue_since: Instant
+    reminders: int = 0
+    extended_days: int = 0
+    suspended_at: Instant | None = None
+    outcome: str | None = None
+
+
 class InvoiceStatus(StrEnum):
     DRAFT = "draft"
     OPEN = "open"
@@ -61,28 +86,61 @@ class InvoiceStatus(StrEnum):
 
 
 class Invoice(Canonical):
-    """What billing asked a customer to pay. The ERP's side of it is a Document."""
+    """What billing asked a customer to pay. The ERP's side of it is one or more Documents.
+
+    `total` includes tax; `paid` is what billing counts as settled of it. `overdue_since` is when
+    the first charge was refused, or the due date once it has passed; None while all is in order.
+    """
 
     invoice_id: Identifier
     customer_id: Identifier
     subscription_id: Identifier | None = None
+    number: str | None = Field(default=None, max_length=255)
     status: InvoiceStatus
     total: Money
+    paid: Money
+    created_at: Instant
     due_at: Instant | None = None
+    overdue_since: Instant | None = None
+
+    @property
+    def unpaid(self) -> bool:
+        """Whether billing still waits for its money."""
+        return self.status is InvoiceStatus.OPEN
 
 
 class PaymentState(StrEnum):
+    """What happened to the money. Each is a movement of its own, with an id of its own."""
+
     CONFIRMED = "confirmed"
     FAILED = "failed"
     REFUNDED = "refunded"
+    #: A charge-back took it away again.
     DISPUTED = "disputed"
+    #: The dispute was won: it came back.
+    REINSTATED = "reinstated"
+    #: No money: we gave up asking for it.
+    WRITTEN_OFF = "written_off"
 
 
 class Payment(Canonical):
-    """One attempt to pay an invoice, or what came of it later."""
+    """One movement of money on an invoice, identified for good by `payment_id`."""
 
     payment_id: Identifier
     invoice_id: Identifier
+    #: Always positive; `moved` has the sign.
     amount: Money
     state: PaymentState
     at: Instant
+
+    @property
+    def moved(self) -> Money:
+        """What the customer's debt is reduced by: positive when received, negative when given
+        back, zero for an attempt that failed."""
+        match self.state:
+            case PaymentState.CONFIRMED | PaymentState.REINSTATED | PaymentState.WRITTEN_OFF:
+                return self.amount
+            case PaymentState.REFUNDED | PaymentState.DISPUTED:
+                return -self.amount
+            case PaymentState.FAILED:
+                return Money.zero(self.amount.currency)

@@ -55,7 +55,10 @@ class ExceptionView(Canonical):
 
     exception_id: str
     tenant: str
+    #: The change that waits, or the name of the process.
     change_id: str
+    #: The process that waits; None where it is the saga of the change.
+    workflow_id: str | None = None
     subscription_id: str
     customer_id: str | None
     step: str
