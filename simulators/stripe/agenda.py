@@ -14,6 +14,7 @@ class Act(IntEnum):
     RENEW = 2
     FINALIZE = 3
     COLLECT = 4
+    OVERDUE = 5
 
 
 @dataclass(frozen=True, order=True)
@@ -45,8 +46,8 @@ def _of_subscription(subscription: Json) -> list[Due]:
         found.append(Due(pause["resumes_at"], Act.RESUME))
     if subscription["cancel_at"] is not None:
         found.append(Due(subscription["cancel_at"], Act.END))
-    # An incomplete subscription waits for its first payment and is not renewed.
-    if subscription["status"] != "incomplete":
+    # An incomplete one waits for its first payment, a paused one to be resumed.
+    if subscription["status"] not in ("incomplete", "paused"):
         found.append(Due(subscription["items"][0]["current_period_end"], Act.RENEW))
     return found
 
@@ -55,6 +56,9 @@ def _of_invoice(invoice: Json) -> list[Due]:
     at = invoice["automatically_finalizes_at"]
     if invoice["status"] == "draft" and invoice["auto_advance"] and at is not None:
         return [Due(at, Act.FINALIZE)]
+    found: list[Due] = []
     if invoice["status"] == "open" and invoice["next_payment_attempt"] is not None:
-        return [Due(invoice["next_payment_attempt"], Act.COLLECT)]
-    return []
+        found.append(Due(invoice["next_payment_attempt"], Act.COLLECT))
+    if invoice["status"] == "open" and invoice["due_date"] and not invoice.get("_overdue"):
+        found.append(Due(invoice["due_date"], Act.OVERDUE))
+    return found

@@ -12,13 +12,19 @@ from simulators.stripe import (
     catalog,
     clock,
     control,
+    control_money,
     credit_notes,
     customers,
+    disputes,
     events,
     invoice_items,
     invoice_routes,
+    payment_routes,
+    refunds,
     subscription_items,
     subscriptions,
+    tax_ids,
+    trials,
 )
 from simulators.stripe.context import Context
 from simulators.stripe.deliveries import Backoff, Deliverer
@@ -29,12 +35,17 @@ from simulators.stripe.store import Store
 
 ROUTES = [
     *customers.ROUTES,
+    *tax_ids.ROUTES,
     *catalog.ROUTES,
     *subscriptions.ROUTES,
+    *trials.ROUTES,
     *subscription_items.ROUTES,
     *invoice_items.ROUTES,
     *invoice_routes.ROUTES,
     *credit_notes.ROUTES,
+    *payment_routes.ROUTES,
+    *refunds.ROUTES,
+    *disputes.ROUTES,
     *events.ROUTES,
     *clock.ROUTES,
 ]
@@ -68,6 +79,7 @@ def create_app(state_path: Path, backoff: Backoff | None = None) -> Starlette:
         routes=[
             *routes,
             *control.routes(sim),
+            *control_money.routes(sim),
             Route("/{rest:path}", unknown_url, methods=_ALL_METHODS),
         ],
         lifespan=lifespan,

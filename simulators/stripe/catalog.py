@@ -9,7 +9,9 @@ from simulators.stripe.forms import Params
 from simulators.stripe.listing import page
 from simulators.stripe.money import currency_code
 
-_INTERVALS = ("day", "week", "month", "year")
+# Three years at most, in each interval (https://docs.stripe.com/api/prices/create).
+_LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
+_INTERVALS = tuple(_LONGEST)
 _BEHAVIOURS = ("exclusive", "inclusive", "unspecified")
 _RATE_TEXTS = ("country", "description", "display_name", "jurisdiction", "state", "tax_type")
 
@@ -80,9 +82,10 @@ def price_from(ctx: Context, p: Params, product: str) -> Json:
     recurring = None
     if data := p.sub("recurring"):
         data.choice("usage_type", ("licensed",))
+        interval = data.choice("interval", _INTERVALS) or data.need("interval")
         recurring = {
-            "interval": data.choice("interval", _INTERVALS) or data.need("interval"),
-            "interval_count": data.integer("interval_count", 1, 1095) or 1,
+            "interval": interval,
+            "interval_count": data.integer("interval_count", 1, _LONGEST[interval]) or 1,
             "meter": None,
             "trial_period_days": None,
             "usage_type": "licensed",

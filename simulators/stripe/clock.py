@@ -11,13 +11,14 @@ from typing import assert_never
 from simulators.stripe.agenda import Act, Due, next_due
 from simulators.stripe.changes import TERMINAL
 from simulators.stripe.context import Context, new_id
-from simulators.stripe.cycle import end, finalize_for, renew
+from simulators.stripe.cycle import end, finalize_for
+from simulators.stripe.dunning import fall_due, retry
 from simulators.stripe.errors import Json, StripeError
 from simulators.stripe.fields import Routes, deleted
 from simulators.stripe.forms import Params
-from simulators.stripe.invoices import collect
 from simulators.stripe.listing import page
 from simulators.stripe.periods import DAY
+from simulators.stripe.trials import renew_or_pause
 
 _KIND = "test_helpers.test_clock"
 _MOST_STEPS = 10_000
@@ -95,11 +96,13 @@ def _perform(ctx: Context, act: Act, thing: Json) -> None:
         case Act.END:
             _end(ctx, thing)
         case Act.RENEW:
-            renew(ctx, thing)
+            renew_or_pause(ctx, thing)
         case Act.FINALIZE:
             finalize_for(ctx, thing)
         case Act.COLLECT:
-            collect(ctx, thing)
+            retry(ctx, thing)
+        case Act.OVERDUE:
+            fall_due(ctx, thing)
         case _:
             assert_never(act)
 

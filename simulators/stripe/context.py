@@ -45,7 +45,7 @@ class Context:
         self.store.put(obj)
         shown = self.view(obj)
         if event:
-            self.emit(event, shown)
+            self.emit(event, shown, owner=owner_of(obj))
         return shown
 
     def save(self, obj: Json, before: Json, *events: str) -> Json:
@@ -58,14 +58,22 @@ class Context:
         previous = changed(before, shown)
         for event in events:
             if not event.endswith(".updated"):
-                self.emit(event, shown)
+                self.emit(event, shown, owner=owner_of(obj))
             elif previous:
-                self.emit(event, shown, previous)
+                self.emit(event, shown, previous, owner_of(obj))
         return shown
 
-    def emit(self, kind: str, shown: Json, previous: Json | None = None) -> None:
-        """Write an event with the snapshot, and queue its deliveries in the same transaction."""
-        owner = shown["id"] if shown["object"] == "customer" else shown.get("customer")
+    def emit(
+        self,
+        kind: str,
+        shown: Json,
+        previous: Json | None = None,
+        owner: str | None = None,
+    ) -> None:
+        """Write an event with the snapshot, and queue its deliveries in the same transaction.
+
+        `owner` is the customer whose clock dates it, needed where the snapshot names none.
+        """
         data: Json = {"object": shown}
         if previous is not None:
             data["previous_attributes"] = previous
@@ -73,7 +81,7 @@ class Context:
             "id": new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,
-            "created": self.now(owner),
+            "created": self.now(owner or owner_of(shown)),
             "data": data,
             "livemode": False,
             "pending_webhooks": 0,
@@ -82,6 +90,14 @@ class Context:
         }
         event["pending_webhooks"] = enqueue(self.store, event)
         self.store.put(event)
+
+
+def owner_of(obj: Json) -> str | None:
+    """The customer an object belongs to, or is."""
+    if obj["object"] == "customer":
+        return str(obj["id"])
+    found: str | None = obj.get("customer") or obj.get("_customer")
+    return found
 
 
 def changed(before: Json, after: Json) -> Json:

@@ -107,17 +107,6 @@ def clear_faults(sim: Simulator, _request: Request, _data: Json) -> Json:
     return {"faults": []}
 
 
-def set_payment(sim: Simulator, request: Request, data: Json) -> Json:
-    """How the customer's charges end from now on."""
-    outcome = data.get("outcome")
-    if outcome not in ("succeed", "fail"):
-        raise StripeError("outcome is succeed or fail")
-    customer = sim.store.need("customer", request.path_params["id"])
-    customer["_payment"] = outcome
-    sim.store.put(customer)
-    return {"id": customer["id"], "outcome": outcome}
-
-
 def tick_now(sim: Simulator, _request: Request, _data: Json) -> Json:
     """Do at once what has fallen due in wall time."""
     with sim.store.transaction():
@@ -137,13 +126,14 @@ def routes(sim: Simulator) -> list[Route]:
         ("POST", "/_sim/faults", add_fault),
         ("GET", "/_sim/faults", list_faults),
         ("DELETE", "/_sim/faults", clear_faults),
-        ("POST", "/_sim/customers/{id}/payment", set_payment),
         ("POST", "/_sim/tick", tick_now),
     ]
-    return [Route(path, _endpoint(sim, act), methods=[method]) for method, path, act in table]
+    return [Route(path, endpoint(sim, act), methods=[method]) for method, path, act in table]
 
 
-def _endpoint(sim: Simulator, act: Operation) -> Callable[[Request], Awaitable[Response]]:
+def endpoint(sim: Simulator, act: Operation) -> Callable[[Request], Awaitable[Response]]:
+    """The Starlette endpoint of one control operation."""
+
     async def respond(request: Request) -> Response:
         try:
             result, status = act(sim, request, _json(await request.body())), 200

@@ -1,16 +1,16 @@
 """/v1/credit_notes (https://docs.stripe.com/invoicing/credit-notes)."""
 
-from decimal import Decimal
-from fractions import Fraction
-
 from simulators.stripe.context import Context, new_id
-from simulators.stripe.errors import Json, StripeError, missing
-from simulators.stripe.fields import Routes, merge_metadata, tax_rate_ids
-from simulators.stripe.forms import MOST_QUANTITY, Params
+from simulators.stripe.credit_note_lines import note_lines
+from simulators.stripe.errors import Json, StripeError
+from simulators.stripe.fields import Routes, merge_metadata
+from simulators.stripe.forms import Params
 from simulators.stripe.invoices import mark_paid
 from simulators.stripe.listing import page, page_of
-from simulators.stripe.proration import line_amount, round_half_up
-from simulators.stripe.taxes import behaviour_sum, line_taxes, totals
+from simulators.stripe.payments import charges_of, follow_remaining
+from simulators.stripe.refunds import refund_invoice
+from simulators.stripe.taxes import behaviour_sum, totals
+from simulators.stripe.views import credit_note_lines
 
 _REASONS = ("duplicate", "fraudulent", "order_change", "product_unsatisfactory")
 
@@ -19,8 +19,8 @@ def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     """Credit a finalized invoice, by `lines` or by `amount`.
 
     What the customer has not paid yet is taken off the invoice first (`pre_payment_amount`); for
-    the rest the caller says where it goes: `refund_amount`, `credit_amount` (to the balance) or
-    `out_of_band_amount`, which must add up exactly.
+    the rest the caller says where it goes: `refund_amount`, `refunds` (made before),
+    `credit_amount` (to the balance) or `out_of_band_amount`, which must add up exactly.
     """
     invoice = ctx.store.need("invoice", p.need("invoice"), "invoice")
     note = _compose(ctx, p, invoice)
@@ -30,8 +30,12 @@ def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     invoice["amount_remaining"] -= note["pre_payment_amount"]
     invoice["amount_due"] -= note["pre_payment_amount"]
     invoice["_credit_notes"] = invoice.get("_credit_notes", 0) + 1
+    follow_remaining(ctx, invoice)
     if note["_to_balance"]:
-        _change_balance(ctx, note["customer"], -note["_to_balance"])
+        note["customer_balance_transaction"] = _credit_balance(ctx, note)
+    note["refunds"] += refund_invoice(ctx, invoice, note["_to_refund"])
+    for link in note["refunds"]:
+        _note_refund(ctx, invoice, link)
     shown = ctx.create(note, "credit_note.created")
     ctx.save(invoice, before, "invoice.updated")
     if invoice["status"] == "open" and invoice["amount_remaining"] == 0:
@@ -52,13 +56,15 @@ def _compose(ctx: Context, p: Params, invoice: Json) -> Json:
             f"{invoice['status']}.",
             param="invoice",
         )
-    lines = _lines(ctx, p, invoice)
+    lines = note_lines(ctx, p, invoice)
     taxes = totals(lines)
     subtotal = sum(line["amount"] for line in lines)
     net = subtotal - behaviour_sum(taxes, "inclusive")
     total = subtotal + behaviour_sum(taxes, "exclusive")
     open_amount = invoice["amount_remaining"] if invoice["status"] == "open" else 0
-    creditable = open_amount + invoice["amount_paid"] - invoice["post_payment_credit_notes_amount"]
+    links = _links(ctx, p, invoice)
+    linked = sum(link["amount_refunded"] for link in links)
+    creditable = open_amount + _left_of_paid(ctx, invoice) + linked
     if not 0 < total <= creditable:
         raise StripeError(
             f"The sum of credit notes ({total}) must be greater than zero and at most the "
@@ -66,7 +72,7 @@ def _compose(ctx: Context, p: Params, invoice: Json) -> Json:
             param="amount",
         )
     pre = min(open_amount, total)
-    split = _split(p, total - pre)
+    split = _split(p, total - pre, linked)
     number = invoice.get("_credit_notes", 0) + 1
     now = ctx.now(invoice["customer"])
     return {
@@ -94,7 +100,7 @@ def _compose(ctx: Context, p: Params, invoice: Json) -> Json:
         "pre_payment_amount": pre,
         "pretax_credit_amounts": [],
         "reason": p.choice("reason", _REASONS),
-        "refunds": [],
+        "refunds": links,
         "shipping_cost": None,
         "status": "issued",
         "subtotal": subtotal,
@@ -105,123 +111,82 @@ def _compose(ctx: Context, p: Params, invoice: Json) -> Json:
         "type": "pre_payment" if pre == total else "mixed" if pre else "post_payment",
         "voided_at": None,
         "_to_balance": split["credit_amount"],
+        "_to_refund": split["refund_amount"],
         "_subscription": invoice["_subscription"],
     }
 
 
-def _split(p: Params, post: int) -> dict[str, int]:
+def _split(p: Params, post: int, linked: int) -> dict[str, int]:
     names = ("refund_amount", "credit_amount", "out_of_band_amount")
     split = {name: p.integer(name) or 0 for name in names}
     p.choice("email_type", ("credit_note", "none"))
-    if any(value < 0 for value in split.values()) or sum(split.values()) != post:
+    given = sum(split.values()) + linked
+    if any(value < 0 for value in split.values()) or given != post:
         raise StripeError(
-            f"The sum of refund_amount, credit_amount and out_of_band_amount "
-            f"({sum(split.values())}) must equal the post payment amount ({post}).",
+            f"The sum of refunds, refund_amount, credit_amount and out_of_band_amount ({given}) "
+            f"must equal the post payment amount ({post}).",
             param="credit_amount",
         )
     return split
 
 
-def _lines(ctx: Context, p: Params, invoice: Json) -> list[Json]:
-    amount, given = p.integer("amount"), p.subs("lines")
-    if (amount is None) == (given is None):
-        raise StripeError(
-            "You must specify exactly one of amount or lines.",
-            code="parameter_missing",
-            param="lines",
-        )
-    if given is None:
-        line = _blank_line(amount or 0, "custom_line_item") | {"description": "Credit"}
-        return [line]
-    return [
-        _invoice_line(p_line, invoice)
-        if p_line.choice("type", ("invoice_line_item", "custom_line_item")) == "invoice_line_item"
-        else _custom_line(ctx, p_line)
-        for p_line in given
-    ]
+def _left_of_paid(ctx: Context, invoice: Json) -> int:
+    """What was paid and neither credited nor refunded; a refund of a note counts but once."""
+    refunded = sum(charge["amount_refunded"] for charge in charges_of(ctx, invoice))
+    alone = refunded - invoice.get("_refunds_of_notes", 0)
+    return int(invoice["amount_paid"] - invoice["post_payment_credit_notes_amount"] - alone)
 
 
-def _blank_line(amount: int, kind: str) -> Json:
-    return {
-        "id": new_id("cnli"),
-        "object": "credit_note_line_item",
-        "amount": amount,
+def _links(ctx: Context, p: Params, invoice: Json) -> list[Json]:
+    """The `refunds` of the form: ones of this invoice that no note has named yet."""
+    charges = {charge["id"] for charge in charges_of(ctx, invoice)}
+    found: list[Json] = []
+    for given in p.subs("refunds") or []:
+        given.choice("type", ("refund",))
+        made = ctx.store.need("refund", given.need("refund"), given.name("refund"))
+        amount, left = given.integer("amount_refunded"), made["amount"] - made.get("_of_notes", 0)
+        amount = left if amount is None else amount
+        if made["charge"] not in charges or not 0 < amount <= left:
+            raise StripeError(
+                f"{amount} of the refund {made['id']} cannot be linked to {invoice['id']}.",
+                param=given.name("refund"),
+            )
+        found.append({"amount_refunded": amount, "refund": made["id"], "type": "refund"})
+    return found
+
+
+def _note_refund(ctx: Context, invoice: Json, link: Json) -> None:
+    made, amount = ctx.store.need("refund", link["refund"]), link["amount_refunded"]
+    made["_of_notes"] = made.get("_of_notes", 0) + amount
+    ctx.store.put(made)
+    invoice["_refunds_of_notes"] = invoice.get("_refunds_of_notes", 0) + amount
+
+
+def _credit_balance(ctx: Context, note: Json) -> str:
+    """Put the note's credit on the customer's balance; the id of the transaction."""
+    customer = ctx.store.need("customer", note["customer"])
+    before = ctx.view(customer)
+    customer["balance"] -= note["_to_balance"]
+    ctx.save(customer, before, "customer.updated")
+    transaction: Json = {
+        "id": new_id("cbtxn"),
+        "object": "customer_balance_transaction",
+        "amount": -note["_to_balance"],
+        "checkout_session": None,
+        "created": note["created"],
+        "credit_note": note["id"],
+        "currency": note["currency"],
+        "customer": customer["id"],
+        "customer_account": None,
         "description": None,
-        "discount_amount": 0,
-        "discount_amounts": [],
-        "invoice_line_item": None,
+        "ending_balance": customer["balance"],
+        "invoice": note["invoice"],
         "livemode": False,
         "metadata": {},
-        "pretax_credit_amounts": [],
-        "quantity": None,
-        "tax_rates": [],
-        "taxes": [],
-        "type": kind,
-        "unit_amount": None,
-        "unit_amount_decimal": None,
+        "type": "credit_note",
     }
-
-
-def _invoice_line(p: Params, invoice: Json) -> Json:
-    """Part of an invoice line, by `amount` or `quantity`; its taxes follow in proportion."""
-    key = p.need("invoice_line_item")
-    source = next((line for line in invoice["lines"] if line["id"] == key), None)
-    if source is None:
-        raise missing("invoice line item", key[:80], p.name("invoice_line_item"))
-    amount, quantity = p.integer("amount"), p.integer("quantity", 0, MOST_QUANTITY)
-    if amount is None:
-        if quantity is None:
-            raise StripeError(
-                "A credit note line of an invoice line needs a quantity or an amount.",
-                param=p.name("quantity"),
-            )
-        whole = source["quantity"] or 1
-        if not 0 < quantity <= whole:
-            raise StripeError("The quantity exceeds the line's.", param=p.name("quantity"))
-        amount = round_half_up(Fraction(source["amount"] * quantity, whole))
-    part = Fraction(amount, source["amount"]) if source["amount"] else Fraction(0)
-    scaled = [
-        tax
-        | {
-            "amount": round_half_up(tax["amount"] * part),
-            "taxable_amount": round_half_up(tax["taxable_amount"] * part),
-        }
-        for tax in source["taxes"]
-    ]
-    return _blank_line(amount, "invoice_line_item") | {
-        "description": source["description"],
-        "invoice_line_item": key,
-        "metadata": merge_metadata(p, {}),
-        "quantity": quantity,
-        "tax_rates": [tax["tax_rate_details"]["tax_rate"] for tax in scaled],
-        "taxes": scaled,
-    }
-
-
-def _custom_line(ctx: Context, p: Params) -> Json:
-    quantity = p.integer("quantity", 1, MOST_QUANTITY) or 1
-    unit = p.decimal("unit_amount_decimal")
-    if unit is None:
-        p.need("unit_amount")
-        unit = Decimal(p.integer("unit_amount") or 0)
-    amount = line_amount(unit, quantity)
-    ids = tax_rate_ids(ctx, p, "tax_rates") or []
-    return _blank_line(amount, "custom_line_item") | {
-        "description": p.need("description"),
-        "metadata": merge_metadata(p, {}),
-        "quantity": quantity,
-        "tax_rates": ids,
-        "taxes": line_taxes(amount, [ctx.store.need("tax_rate", key) for key in ids]),
-        "unit_amount": int(unit) if unit == unit.to_integral_value() else None,
-        "unit_amount_decimal": str(unit),
-    }
-
-
-def _change_balance(ctx: Context, key: str, by: int) -> None:
-    customer = ctx.store.need("customer", key)
-    before = ctx.view(customer)
-    customer["balance"] += by
-    ctx.save(customer, before, "customer.updated")
+    ctx.store.put(transaction)
+    return str(transaction["id"])
 
 
 def void(ctx: Context, _p: Params, path: dict[str, str]) -> Json:
@@ -237,6 +202,7 @@ def void(ctx: Context, _p: Params, path: dict[str, str]) -> Json:
     invoice["pre_payment_credit_notes_amount"] -= note["pre_payment_amount"]
     invoice["amount_remaining"] += note["pre_payment_amount"]
     invoice["amount_due"] += note["pre_payment_amount"]
+    follow_remaining(ctx, invoice)
     ctx.save(invoice, invoice_before, "invoice.updated")
     return ctx.save(note, before, "credit_note.updated", "credit_note.voided")
 
@@ -259,7 +225,8 @@ def retrieve(ctx: Context, _p: Params, path: dict[str, str]) -> Json:
 def lines(ctx: Context, p: Params, path: dict[str, str]) -> Json:
     """All lines, in pages."""
     note = ctx.store.need("credit_note", path["id"])
-    return page_of(p, note["lines"], f"/v1/credit_notes/{note['id']}/lines")
+    shown = credit_note_lines(ctx.store, note)
+    return page_of(p, shown, f"/v1/credit_notes/{note['id']}/lines")
 
 
 def listing(ctx: Context, p: Params, _path: dict[str, str]) -> Json:

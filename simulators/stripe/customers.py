@@ -8,6 +8,7 @@ from simulators.stripe.fields import Routes, deleted, merge_metadata, set_hash, 
 from simulators.stripe.forms import Params
 from simulators.stripe.listing import page
 from simulators.stripe.money import currency_code
+from simulators.stripe.tax_ids import add_tax_id
 
 _TEXTS = ("email", "name", "phone", "description", "business_name", "individual_name")
 _ADDRESS = ("line1", "line2", "city", "state", "postal_code", "country")
@@ -52,7 +53,10 @@ def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     _apply(p, obj)
     ctx.store.put(obj)
     obj["created"] = ctx.now(key)
-    return ctx.create(obj, "customer.created")
+    shown = ctx.create(obj, "customer.created")
+    for data in p.subs("tax_id_data") or []:
+        add_tax_id(ctx, obj, data)
+    return shown
 
 
 def _apply(p: Params, obj: Json) -> None:

@@ -150,7 +150,11 @@ def renew(ctx: Context, subscription: Json) -> None:
         subscription=subscription,
         period=(ended.start, ended.end),
     )
-    invoice["automatically_finalizes_at"] = ctx.now(customer["id"]) + DRAFT_SECONDS
+    if subscription["status"] == "unpaid":
+        # Stripe goes on drafting invoices, for people to decide on, and asks for no more money.
+        invoice["auto_advance"] = False
+    else:
+        invoice["automatically_finalizes_at"] = ctx.now(customer["id"]) + DRAFT_SECONDS
     ctx.store.put(invoice)
     link_invoice(ctx, subscription["id"], invoice)
     subscription = ctx.store.need("subscription", subscription["id"])
@@ -187,9 +191,22 @@ def end(
         "canceled_at": subscription["canceled_at"] or now,
         "pause_collection": None,
     }
+    _stop_collecting(ctx, subscription)
     details = subscription["cancellation_details"]
     details["reason"] = details["reason"] or "cancellation_requested"
     return ctx.save(subscription, before, "customer.subscription.deleted")
+
+
+def _stop_collecting(ctx: Context, subscription: Json) -> None:
+    """An end stops the retries of its open invoices, which stay open.
+
+    https://docs.stripe.com/api/subscriptions/cancel
+    """
+    for invoice in list(ctx.store.find("invoice", subscription=subscription["id"])):
+        if invoice["status"] == "open" and invoice["next_payment_attempt"] is not None:
+            before = ctx.view(invoice)
+            invoice |= {"auto_advance": False, "next_payment_attempt": None}
+            ctx.save(invoice, before, "invoice.updated")
 
 
 def _drop_pending(ctx: Context, subscription: Json) -> None:

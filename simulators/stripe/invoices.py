@@ -4,12 +4,24 @@ https://docs.stripe.com/invoicing/overview. Amounts are minor units. A customer 
 setting pays at once; `/_sim/customers/{id}/payment` makes the attempts fail.
 """
 
+from simulators.stripe.arrears import in_arrears, out_of_arrears
 from simulators.stripe.blanks import blank_invoice
 from simulators.stripe.context import Context
 from simulators.stripe.customers import use_currency
 from simulators.stripe.errors import Json, StripeError, declined
 from simulators.stripe.invoice_lines import invoice_items_on, line_of_invoice_item, retotal
+from simulators.stripe.payments import (
+    cancel_default,
+    charge_default,
+    charge_part,
+    decline_default,
+    follow_remaining,
+    open_default,
+    payments_of,
+    record_outside,
+)
 from simulators.stripe.periods import DAY
+from simulators.stripe.tax_ids import tax_ids_of
 
 # Days from one failed attempt to the next; after the last the invoice stays open.
 RETRY_DAYS = (3, 5, 7)
@@ -42,6 +54,7 @@ def draft(
         "auto_advance": subscription is not None,
         "billing_reason": reason,
         "collection_method": source["collection_method"],
+        "customer_tax_ids": tax_ids_of(ctx, customer["id"]),
         "default_tax_rates": list(source["default_tax_rates"]),
         "due_date": due_date(source, now),
         "lines": lines,
@@ -136,6 +149,7 @@ def finalize(ctx: Context, invoice: Json) -> Json:
     invoice["number"] = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04d}"
     invoice["ending_balance"] = min(customer["balance"] + invoice["total"], 0)
     invoice["status"] = "open"
+    invoice["customer_tax_ids"] = tax_ids_of(ctx, customer["id"])
     invoice["effective_at"] = now
     invoice["automatically_finalizes_at"] = None
     invoice["status_transitions"]["finalized_at"] = now
@@ -146,6 +160,7 @@ def finalize(ctx: Context, invoice: Json) -> Json:
     shown = ctx.save(invoice, before, "invoice.finalized", "invoice.updated")
     if invoice["amount_due"] == 0:
         return mark_paid(ctx, invoice)
+    open_default(ctx, invoice)
     if invoice["auto_advance"] and invoice["collection_method"] == "send_invoice":
         ctx.emit("invoice.sent", shown)
     elif invoice["auto_advance"]:
@@ -153,20 +168,25 @@ def finalize(ctx: Context, invoice: Json) -> Json:
     return shown
 
 
-def collect(ctx: Context, invoice: Json) -> Json:
-    """Try to charge an open invoice; a failure leaves it open with a next attempt."""
+def collect(ctx: Context, invoice: Json, *, by_hand: bool = False) -> Json:
+    """Try to charge an open invoice; a failure leaves it open with a next attempt.
+
+    Attempts by hand after the first one leave the schedule of the retries as it is.
+    """
     customer = ctx.store.need("customer", invoice["customer"])
+    before, count = ctx.view(invoice), invoice["attempt_count"]
+    if not (by_hand and invoice["attempted"]):
+        invoice |= {"attempted": True, "attempt_count": count + 1}
     if customer["_payment"] == "succeed":
-        invoice["attempted"] = True
-        invoice["attempt_count"] += 1
+        charge_default(ctx, invoice)
         return mark_paid(ctx, invoice)
-    before = ctx.view(invoice)
-    now = ctx.now(customer["id"])
-    count = invoice["attempt_count"]
-    retry = now + RETRY_DAYS[count] * DAY if count < len(RETRY_DAYS) else None
-    invoice |= {"attempted": True, "attempt_count": count + 1, "next_payment_attempt": retry}
+    decline_default(ctx, invoice)
+    if invoice["attempt_count"] > count:
+        waits = invoice["auto_advance"] and count < len(RETRY_DAYS)
+        retry = ctx.now(customer["id"]) + RETRY_DAYS[count] * DAY if waits else None
+        invoice["next_payment_attempt"] = retry
     shown = ctx.save(invoice, before, "invoice.updated", "invoice.payment_failed")
-    _settle_subscription(ctx, invoice, paid=False)
+    in_arrears(ctx, invoice)
     return shown
 
 
@@ -176,16 +196,35 @@ def pay(ctx: Context, invoice: Json, *, out_of_band: bool = False) -> Json:
         finalize(ctx, invoice | {"auto_advance": False})
         invoice = ctx.store.need("invoice", invoice["id"])
     if invoice["status"] == "paid":
-        raise StripeError("Invoice is already paid", code="invoice_already_paid")
+        raise StripeError("Invoice is already paid")
     if invoice["status"] not in ("open", "uncollectible"):
         raise StripeError(f"A {invoice['status']} invoice cannot be paid.")
     if out_of_band:
-        invoice["amount_paid_off_stripe"] = invoice["amount_remaining"]
+        invoice["amount_paid_off_stripe"] += invoice["amount_remaining"]
+        record_outside(ctx, invoice, invoice["amount_remaining"])
         return mark_paid(ctx, invoice)
-    shown = collect(ctx, invoice)
+    shown = collect(ctx, invoice, by_hand=True)
     if shown["status"] != "paid":
         raise declined()
     return shown
+
+
+def pay_part(ctx: Context, invoice: Json, amount: int) -> Json:
+    """Money for a part of an open invoice, by a payment of its own; the last part settles it."""
+    left = invoice["amount_remaining"]
+    if invoice["status"] not in ("open", "uncollectible") or not 0 < amount <= left:
+        raise StripeError(
+            f"{amount} cannot be paid on invoice {invoice['id']}: it is {invoice['status']}, and "
+            f"{left} of it remains."
+        )
+    before = ctx.view(invoice)
+    charge_part(ctx, invoice, amount)
+    if amount == left:
+        return mark_paid(ctx, invoice)
+    invoice["amount_paid"] += amount
+    invoice["amount_remaining"] -= amount
+    follow_remaining(ctx, invoice)
+    return ctx.save(invoice, before, "invoice.updated")
 
 
 def mark_paid(ctx: Context, invoice: Json) -> Json:
@@ -193,48 +232,40 @@ def mark_paid(ctx: Context, invoice: Json) -> Json:
     before = ctx.view(ctx.store.need("invoice", invoice["id"]))
     invoice["amount_paid"] += invoice["amount_remaining"]
     invoice["amount_remaining"] = 0
+    follow_remaining(ctx, invoice)
     invoice["status"] = "paid"
     invoice["next_payment_attempt"] = None
     invoice["status_transitions"]["paid_at"] = ctx.now(invoice["customer"])
     shown = ctx.save(
         invoice, before, "invoice.updated", "invoice.paid", "invoice.payment_succeeded"
     )
-    _settle_subscription(ctx, invoice, paid=True)
+    out_of_arrears(ctx, invoice)
     return shown
 
 
-def _settle_subscription(ctx: Context, invoice: Json, *, paid: bool) -> None:
-    """A failed charge makes the subscription past due; the last open one paid makes it active."""
-    subscription = ctx.store.get(invoice["_subscription"] or "")
-    if subscription is None:
-        return
-    before = ctx.view(subscription)
-    if not paid and subscription["status"] in ("active", "trialing"):
-        subscription["status"] = "past_due"
-    elif paid and subscription["status"] in ("past_due", "incomplete", "unpaid"):
-        others = ctx.store.find("invoice", subscription=subscription["id"])
-        if not any(o["status"] == "open" and o["attempted"] for o in others):
-            subscription["status"] = "active"
-    ctx.save(subscription, before, "customer.subscription.updated")
-
-
 def close(ctx: Context, invoice: Json, status: str) -> Json:
-    """`void` or `uncollectible`, from open (void also from uncollectible)."""
+    """`void` or `uncollectible`, from open (void also from uncollectible).
+
+    Amounts stay as they are. Stripe's refusals have no code: whoever repeats reads the status.
+    """
     allowed = ("open", "uncollectible") if status == "void" else ("open",)
+    if invoice["status"] == status == "uncollectible":
+        raise StripeError("This invoice has already been marked uncollectible.")
+    if status == "void" and any(p["status"] == "paid" for p in payments_of(ctx, invoice)):
+        raise StripeError("Invoices with `paid` payments cannot be voided.")
     if invoice["status"] not in allowed:
-        raise StripeError(
-            f"You can only pass in open invoices. This invoice isn't open: it is "
-            f"{invoice['status']}.",
-            code="invoice_not_open",
-        )
+        raise StripeError("You can only pass in open invoices. This invoice isn't open.")
     before = ctx.view(invoice)
     now = ctx.now(invoice["customer"])
     invoice["status"] = status
     invoice["next_payment_attempt"] = None
     if status == "void":
         invoice["status_transitions"]["voided_at"] = now
-        invoice["amount_remaining"] = 0
-        return ctx.save(invoice, before, "invoice.updated", "invoice.voided")
-    invoice["status_transitions"]["marked_uncollectible_at"] = now
-    invoice["status_details"] = {"uncollectible": {"reason": "user_forgiven"}}
-    return ctx.save(invoice, before, "invoice.updated", "invoice.marked_uncollectible")
+        cancel_default(ctx, invoice, "void_invoice")
+        shown = ctx.save(invoice, before, "invoice.updated", "invoice.voided")
+    else:
+        invoice["status_transitions"]["marked_uncollectible_at"] = now
+        invoice["status_details"] = {"uncollectible": {"reason": "user_forgiven"}}
+        shown = ctx.save(invoice, before, "invoice.updated", "invoice.marked_uncollectible")
+    out_of_arrears(ctx, invoice)
+    return shown

@@ -6,6 +6,7 @@ from itertools import islice
 from simulators.stripe.context import Context
 from simulators.stripe.errors import Json, StripeError
 from simulators.stripe.forms import Params
+from simulators.stripe.includables import included, is_includable
 
 _MAX_EXPAND_DEPTH = 4
 
@@ -92,17 +93,24 @@ def _expand(ctx: Context, here: object, parts: list[str], path: str) -> None:
         for entry in here:
             _expand(ctx, entry, parts, path)
         return
-    if not isinstance(here, dict) or parts[0] not in here:
-        raise StripeError(f"This property cannot be expanded ({path[:80]}).")
-    value = here[parts[0]]
-    if value is None:
-        return
+    if not isinstance(here, dict):
+        raise _cannot(path)
+    value = here.get(parts[0])
     if isinstance(value, str):
         found = ctx.store.get(value)
         if found is None:
-            raise StripeError(f"This property cannot be expanded ({path[:80]}).")
+            raise _cannot(path)
         here[parts[0]] = value = ctx.view(found)
-    _expand(ctx, value, parts[1:], path)
+    elif value is None and is_includable(here, parts[0]):
+        here[parts[0]] = value = included(ctx, here, parts[0])
+    elif parts[0] not in here:
+        raise _cannot(path)
+    if value is not None:
+        _expand(ctx, value, parts[1:], path)
+
+
+def _cannot(path: str) -> StripeError:
+    return StripeError(f"This property cannot be expanded ({path[:80]}).")
 
 
 def _limit(p: Params) -> int:

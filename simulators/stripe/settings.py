@@ -5,11 +5,12 @@ from simulators.stripe.fields import set_texts
 from simulators.stripe.forms import Params
 
 _METHODS = ("charge_automatically", "send_invoice")
+_MISSING = ("cancel", "create_invoice", "pause")
 _PAUSES = ("keep_as_draft", "mark_uncollectible", "void")
 
 
 def apply_settings(p: Params, subscription: Json) -> None:
-    """Collection method, terms, description and pause."""
+    """Collection method, terms, the end of a trial, and description."""
     if method := p.choice("collection_method", _METHODS):
         subscription["collection_method"] = method
     if (days := p.integer("days_until_due", 0, 3650)) is not None:
@@ -26,6 +27,17 @@ def apply_settings(p: Params, subscription: Json) -> None:
             "days_until_due goes with collection_method send_invoice only.",
             param="days_until_due",
         )
+    if trial := p.sub("trial_settings"):
+        ending = trial.sub("end_behavior")
+        if ending is None:
+            raise StripeError(
+                "Missing required param: trial_settings[end_behavior].",
+                code="parameter_missing",
+                param="trial_settings[end_behavior]",
+            )
+        ending.need("missing_payment_method")
+        missing = ending.choice("missing_payment_method", _MISSING)
+        subscription["trial_settings"] = {"end_behavior": {"missing_payment_method": missing}}
     set_texts(p, subscription, ("description",))
     # A payment method is named, not charged: the control API decides how payments end.
     set_texts(p, subscription, ("default_payment_method",))

@@ -107,7 +107,7 @@ class Store:
             (
                 obj["id"],
                 obj["object"],
-                obj.get("customer"),
+                obj.get("customer") or obj.get("_customer"),
                 obj.get("_subscription"),
                 obj.get("test_clock"),
                 None if due is None else due.at,

@@ -23,11 +23,12 @@ def view(store: Store, obj: Json) -> Json:
         case "invoiceitem":
             shown["tax_rates"] = _rates(store, obj["tax_rates"])
         case "credit_note":
-            for line in shown["lines"]:
-                line["tax_rates"] = _rates(store, line["tax_rates"])
+            lines = credit_note_lines(store, obj)
             shown["lines"] = embedded_list(
-                shown["lines"], f"/v1/credit_notes/{obj['id']}/lines", EMBEDDED_LINES
+                lines, f"/v1/credit_notes/{obj['id']}/lines", EMBEDDED_LINES
             )
+            # Stripe counts the lines of invoices only.
+            del shown["lines"]["total_count"]
         case _:
             pass
     return shown
@@ -42,6 +43,13 @@ def embedded_list(data: list[Json], url: str, most: int) -> Json:
         "total_count": len(data),
         "url": url,
     }
+
+
+def credit_note_lines(store: Store, note: Json) -> list[Json]:
+    """All lines of a credit note with their tax rates."""
+    return [
+        _public(line) | {"tax_rates": _rates(store, line["tax_rates"])} for line in note["lines"]
+    ]
 
 
 def item_view(store: Store, item: Json) -> Json:

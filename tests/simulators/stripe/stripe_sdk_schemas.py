@@ -19,11 +19,13 @@ _NOT_SENT = {
     *("api_key", "stripe_version", "stripe_account", "stripe_context", "max_network_retries"),
     *("idempotency_key", "headers", "content_type"),
 }
-# The resources we serve; those that they merely point at (payment intents, …) stay open.
+# The resources we serve; those that they merely point at (payment methods, …) stay open.
 _RESOURCES = {
     *("Customer", "Product", "Price", "Plan", "TaxRate", "Subscription", "SubscriptionItem"),
     *("Invoice", "InvoiceLineItem", "InvoiceItem", "CreditNote", "CreditNoteLineItem"),
-    *("Event", "WebhookEndpoint", "TestClock"),
+    "CustomerBalanceTransaction",
+    *("Event", "WebhookEndpoint", "TestClock", "TaxId", "PaymentRecord"),
+    *("PaymentIntent", "Charge", "InvoicePayment", "Refund", "Dispute"),
 }
 _SCALARS: dict[Any, Json] = {
     int: {"type": "integer"},

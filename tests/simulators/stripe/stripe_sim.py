@@ -143,3 +143,16 @@ def plain(obj: stripe.StripeObject) -> Json:
     """An SDK object as plain JSON."""
     found: Json = json.loads(str(obj))
     return found
+
+
+def event_types(api: stripe.StripeClient, since: str) -> list[str]:
+    """Types of all events after the event `since`, the oldest first."""
+    found = api.v1.events.list({"ending_before": since, "limit": 100})
+    assert not found.has_more, "more events than one page holds"
+    return [event.type for event in reversed(found.data)]
+
+
+def last_event(api: stripe.StripeClient, *types: str) -> Json:
+    """The newest event, of `types` if any are given."""
+    wanted: Any = {"limit": 1, **({"types": list(types)} if types else {})}
+    return plain(api.v1.events.list(wanted).data[0])
