@@ -12,7 +12,8 @@ from canonical_models.currencies import MINOR_UNITS
 from canonical_models.failures import ContractDrift, Rejection, RejectionCode
 from canonical_models.money import MAX_MINOR, Money
 from connectors.stripe import SYSTEM
-from connectors.stripe.wire import Credit, InvoiceLine, Tax, TaxRate
+from connectors.stripe.wire import TaxRate
+from connectors.stripe.wire_invoices import Credit, FinalLine, Tax
 
 MOST_UNITS = 10**9
 
@@ -78,7 +79,7 @@ def rounded(value: Fraction) -> int:
     return nearest if value >= 0 else -nearest
 
 
-def line_net(line: InvoiceLine) -> int:
+def line_net(line: FinalLine) -> int:
     """A final line without its tax and after what was taken off before tax."""
     inclusive = sum(tax.amount for tax in line.taxes or () if tax.tax_behavior == "inclusive")
     return line.amount - _credits(line) - inclusive
@@ -89,7 +90,7 @@ def line_tax(taxes: list[Tax] | None) -> int | None:
     return sum(tax.amount for tax in taxes) if taxes else None
 
 
-def _credits(line: InvoiceLine) -> int:
+def _credits(line: FinalLine) -> int:
     # Discounts are among the pre-tax credits; older invoices know the discounts alone.
     found: list[Credit] = line.pretax_credit_amounts or line.discount_amounts or []
     return sum(credit.amount for credit in found)

@@ -1,65 +1,47 @@
-"""Stripe's API as we call it: paths, forms, pages. Answers come out checked, refusals as failures.
+"""What is read from Stripe: one method a request, and the pages that did not fit into it.
 
-Source: https://docs.stripe.com/api, https://docs.stripe.com/api/pagination.
+Source: https://docs.stripe.com/api.
 """
 
-import re
-from typing import TypeVar
-from urllib.parse import urlencode
-
-import httpx
-from pydantic import ValidationError
-
-from canonical_models.failures import ContractDrift, Rejection, RejectionCode
-from connectors.http import VendorHttp
-from connectors.stripe import SYSTEM
-from connectors.stripe.errors import Errand, failure
-from connectors.stripe.wire import (
-    Identified,
+from connectors.stripe.errors import Kind
+from connectors.stripe.transport import Query, StripeTransport, path_part
+from connectors.stripe.wire import Holder, Page, Subscription, SubscriptionItem, TaxId
+from connectors.stripe.wire_invoices import (
+    Charge,
+    CreditNote,
+    CreditNoteLine,
+    Dispute,
     Invoice,
     InvoiceItem,
     InvoiceLine,
-    Page,
-    Subscription,
-    SubscriptionItem,
-    Wire,
-    fault_of,
+    InvoicePayment,
+    InvoiceState,
+    Refund,
 )
-
-#: Pinned, so that an upgrade of the account's default cannot change what we read.
-API_VERSION = "2026-10-28.endive"
-
-#: Objects a page, Stripe's most, and pages a list: a longer list is not one of a subscription.
-_PAGE = 100
-_MOST_PAGES = 100
-
-_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
-
-Query = list[tuple[str, str]]
-M = TypeVar("M", bound=Wire)
-Listed = TypeVar("Listed", bound=Identified)
 
 
 class StripeClient:
-    """The calls of one connection. Every method raises the failures of `errors.TABLE`."""
+    """The reads of one connection. Every method raises the failures of `errors.TABLE`."""
 
-    def __init__(self, http: VendorHttp, connection: str) -> None:
-        self._http = http
-        self._connection = connection
+    def __init__(self, transport: StripeTransport) -> None:
+        self._transport = transport
 
     async def subscription(self, key: str) -> Subscription:
-        query = [("expand[]", "customer"), ("expand[]", "test_clock")]
-        path = f"/v1/subscriptions/{_path_part(key)}?{urlencode(query)}"
-        return await self._get(path, Subscription, self._errand("read the subscription", key))
+        return await self._transport.get(
+            f"/v1/subscriptions/{path_part(key)}",
+            [("expand[]", "customer"), ("expand[]", "test_clock")],
+            Subscription,
+            self._transport.errand("read the subscription", key),
+        )
 
     async def items(self, subscription: Subscription) -> list[SubscriptionItem]:
         """The subscription's items, with those that did not fit into it."""
-        return await self._rest(
+        return await self._transport.rest(
             subscription.items,
             "/v1/subscription_items",
             [("subscription", subscription.id)],
             Page[SubscriptionItem],
-            self._errand("list the items of the subscription", subscription.id),
+            self._transport.errand("list the items of the subscription", subscription.id),
         )
 
     async def pending_items(self, subscription: Subscription) -> list[InvoiceItem]:
@@ -70,105 +52,112 @@ class StripeClient:
         query: Query = [("customer", subscription.customer.id), ("pending", "true")]
         if subscription.automatic_tax.enabled:
             query.append(("expand[]", "data.pricing.price_details.price"))
-        errand = self._errand("list the pending invoice items", subscription.id)
-        return await self._list("/v1/invoiceitems", query, Page[InvoiceItem], errand)
+        errand = self._transport.errand("list the pending invoice items", subscription.id)
+        return await self._transport.list_all("/v1/invoiceitems", query, Page[InvoiceItem], errand)
 
     async def invoices(self, subscription: str, *, since: int | None) -> list[Invoice]:
         """The subscription's invoices of every status, made at or after `since` (Unix seconds)."""
-        query: Query = [("subscription", subscription)]
-        if since is not None:
-            query.append(("created[gte]", str(since)))
-        errand = self._errand("list the invoices", subscription)
-        return await self._list("/v1/invoices", query, Page[Invoice], errand)
+        query: Query = [("subscription", subscription), ("expand[]", "data.payments")]
+        errand = self._transport.errand("list the invoices", subscription)
+        return await self._transport.list_all(
+            "/v1/invoices", query + _made_after(since), Page[Invoice], errand
+        )
 
     async def lines(self, invoice: Invoice, subscription: str) -> list[InvoiceLine]:
         """All lines of an invoice, whose first ten came with it."""
-        errand = self._errand(f"list the lines of invoice {invoice.id}", subscription)
-        path = f"/v1/invoices/{_path_part(invoice.id)}/lines"
-        return await self._rest(invoice.lines, path, [], Page[InvoiceLine], errand)
+        errand = self._transport.errand(f"list the lines of invoice {invoice.id}", subscription)
+        path = f"/v1/invoices/{path_part(invoice.id)}/lines"
+        return await self._transport.rest(invoice.lines, path, [], Page[InvoiceLine], errand)
 
-    async def set_metadata(self, subscription: str, metadata: dict[str, str], *, key: str) -> None:
-        """Set the given keys. Stripe allows this on a subscription that has ended, too.
-
-        `key` is Stripe's Idempotency-Key: for a day a repetition gets the first answer again, also
-        when that was an error of Stripe's own. Such an old error says nothing about now, and
-        setting the same values again does no harm, so the same request then goes out afresh.
-        """
-        form = urlencode({f"metadata[{name}]": value for name, value in metadata.items()})
-        path = f"/v1/subscriptions/{_path_part(subscription)}"
-        errand = self._errand("note the synchronisation on the subscription", subscription, True)
-        answer = await self._post(path, form, key)
-        if answer.status_code >= 500 and answer.headers.get("idempotent-replayed") == "true":
-            answer = await self._post(path, form, None)
-        self._read(answer, Identified, errand)
-
-    async def close(self) -> None:
-        await self._http.close()
-
-    async def _post(self, path: str, form: str, key: str | None) -> httpx.Response:
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        if key is not None:
-            headers["Idempotency-Key"] = key
-        return await self._http.send(
-            "POST", path, writes=True, headers=headers, content=form.encode()
+    async def payments(self, invoice: Invoice, subscription: str) -> list[InvoicePayment]:
+        """All payments of an invoice, of which the first came with it."""
+        if invoice.payments is None:
+            return []
+        return await self._transport.rest(
+            invoice.payments,
+            "/v1/invoice_payments",
+            [("invoice", invoice.id)],
+            Page[InvoicePayment],
+            self._transport.errand(f"list the payments of invoice {invoice.id}", subscription),
         )
 
-    async def _get(self, path: str, model: type[M], errand: Errand) -> M:
-        return self._read(await self._http.send("GET", path), model, errand)
-
-    def _read(self, answer: httpx.Response, model: type[M], errand: Errand) -> M:
-        if answer.status_code != 200:
-            raise failure(answer, errand)
-        try:
-            return model.model_validate(self._http.decode(answer))
-        except ValidationError as error:
-            path, reason = fault_of(error)
-            raise ContractDrift(
-                f"Stripe's answer does not fit its contract at {path} ({reason}) when asked to "
-                f"{errand.words}: compare the API version {API_VERSION} with Stripe's changelog",
-                system=SYSTEM,
-                payload_path=path,
-            ) from None
-
-    async def _list(
-        self, path: str, query: Query, model: type[Page[Listed]], errand: Errand
-    ) -> list[Listed]:
-        first = [*query, ("limit", str(_PAGE))]
-        page = await self._get(f"{path}?{urlencode(first)}", model, errand)
-        return await self._rest(page, path, query, model, errand)
-
-    async def _rest(
-        self, page: Page[Listed], path: str, query: Query, model: type[Page[Listed]], errand: Errand
-    ) -> list[Listed]:
-        """The objects of `page` and of all pages after it."""
-        found = list(page.data)
-        for _ in range(_MOST_PAGES):
-            if not page.has_more:
-                return found
-            if not page.data:
-                break
-            after = [*query, ("limit", str(_PAGE)), ("starting_after", page.data[-1].id)]
-            page = await self._get(f"{path}?{urlencode(after)}", model, errand)
-            found += page.data
-        raise ContractDrift(
-            f"Stripe's list does not end after {len(found)} objects when asked to {errand.words}: "
-            "ask for less of the past, or look at the list in Stripe",
-            system=SYSTEM,
-            payload_path="$.has_more",
+    async def charges(self, subscription: Subscription, *, since: int | None) -> list[Charge]:
+        """The customer's charges made at or after `since` (Unix seconds), of everything that was
+        sold to it: Stripe cannot list them by invoice."""
+        query: Query = [("customer", subscription.customer.id), ("expand[]", "data.refunds")]
+        errand = self._transport.errand("list the charges of the customer", subscription.id)
+        return await self._transport.list_all(
+            "/v1/charges", query + _made_after(since), Page[Charge], errand
         )
 
-    def _errand(self, words: str, subscription: str, writes: bool = False) -> Errand:
-        text = words if subscription in words else f"{words} {subscription}"
-        return Errand(text, subscription, self._connection, writes)
-
-
-def _path_part(key: str) -> str:
-    """`key` where it can be part of a path as it stands, as all of Stripe's ids can."""
-    if _ID.fullmatch(key) is None:
-        raise Rejection(
-            RejectionCode.SUBSCRIPTION_UNKNOWN,
-            f"{key[:80]!r} cannot be the id of a subscription at Stripe: correct it or abort",
-            system=SYSTEM,
-            subject=key[:255],
+    async def credit_notes(
+        self, subscription: Subscription, *, since: int | None
+    ) -> list[CreditNote]:
+        """The customer's credit notes made at or after `since` (Unix seconds), void ones too, of
+        everything that was sold to it: Stripe cannot list them by subscription."""
+        query: Query = [("customer", subscription.customer.id)]
+        errand = self._transport.errand("list the credit notes of the customer", subscription.id)
+        return await self._transport.list_all(
+            "/v1/credit_notes", query + _made_after(since), Page[CreditNote], errand
         )
-    return key
+
+    async def credited(self, note: CreditNote, subscription: str) -> list[CreditNoteLine]:
+        """All lines of a credit note, of which the first came with it."""
+        errand = self._transport.errand(f"list the lines of credit note {note.id}", subscription)
+        path = f"/v1/credit_notes/{path_part(note.id)}/lines"
+        return await self._transport.rest(note.lines, path, [], Page[CreditNoteLine], errand)
+
+    async def refunds(self, charge: Charge, subscription: str) -> list[Refund]:
+        """All refunds of a charge, of which the newest came with it."""
+        if charge.refunds is None:
+            return []
+        return await self._transport.rest(
+            charge.refunds,
+            "/v1/refunds",
+            [("charge", charge.id)],
+            Page[Refund],
+            self._transport.errand(f"list the refunds of charge {charge.id}", subscription),
+        )
+
+    async def disputes(self, charge: Charge, subscription: str) -> list[Dispute]:
+        """The disputes of a charge; asked for only where it says that there are any."""
+        if not charge.disputed:
+            return []
+        errand = self._transport.errand(f"list the disputes of charge {charge.id}", subscription)
+        return await self._transport.list_all(
+            "/v1/disputes", [("charge", charge.id)], Page[Dispute], errand
+        )
+
+    async def holder(self, customer: str) -> Holder:
+        return await self._transport.get(
+            f"/v1/customers/{path_part(customer, Kind.CUSTOMER)}",
+            [("expand[]", "tax_ids")],
+            Holder,
+            self._transport.errand("read the customer", customer, kind=Kind.CUSTOMER),
+        )
+
+    async def tax_ids(self, holder: Holder) -> list[TaxId]:
+        """All tax ids of a customer, of which the first came with it."""
+        if holder.tax_ids is None:
+            return []
+        return await self._transport.rest(
+            holder.tax_ids,
+            f"/v1/customers/{path_part(holder.id, Kind.CUSTOMER)}/tax_ids",
+            [],
+            Page[TaxId],
+            self._transport.errand(
+                "list the tax ids of the customer", holder.id, kind=Kind.CUSTOMER
+            ),
+        )
+
+    async def invoice_state(self, invoice: str) -> InvoiceState:
+        return await self._transport.get(
+            f"/v1/invoices/{path_part(invoice, Kind.INVOICE)}",
+            [],
+            InvoiceState,
+            self._transport.errand("read the invoice", invoice, kind=Kind.INVOICE),
+        )
+
+
+def _made_after(since: int | None) -> Query:
+    return [] if since is None else [("created[gte]", str(since))]

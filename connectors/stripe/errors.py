@@ -6,7 +6,7 @@ Messages are not read, they change and may hold personal data.
 """
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import assert_never
 
 import httpx
@@ -33,8 +33,20 @@ class Meaning(Enum):
     LATER = auto()
     #: Stripe failed while it worked: a read is repeated, a write may have happened.
     BROKE = auto()
-    SUBSCRIPTION_UNKNOWN = auto()
+    UNKNOWN = auto()
     REFUSED = auto()
+
+
+class Kind(StrEnum):
+    """What a request is about, in people's words."""
+
+    SUBSCRIPTION = "subscription"
+    CUSTOMER = "customer"
+    INVOICE = "invoice"
+
+    @property
+    def article(self) -> str:
+        return f"an {self}" if self is Kind.INVOICE else f"a {self}"
 
 
 @dataclass(frozen=True)
@@ -60,14 +72,14 @@ class Rule:
 _INVALID = "invalid_request_error"
 
 TABLE: tuple[Rule, ...] = (
-    Rule(400, Meaning.SUBSCRIPTION_UNKNOWN, _INVALID, "resource_missing", "subscription"),
+    Rule(400, Meaning.UNKNOWN, _INVALID, "resource_missing", "subscription"),
     Rule(400, Meaning.REFUSED, _INVALID),
     Rule(400, Meaning.REFUSED, "idempotency_error"),
     Rule(400, Meaning.REFUSED, "card_error"),
     Rule(401, Meaning.CREDENTIALS),
     Rule(402, Meaning.REFUSED),
     Rule(403, Meaning.CREDENTIALS),
-    Rule(404, Meaning.SUBSCRIPTION_UNKNOWN, _INVALID, "resource_missing"),
+    Rule(404, Meaning.UNKNOWN, _INVALID, "resource_missing"),
     # Another request holds the same idempotency key, or the object's lock.
     Rule(409, Meaning.LATER),
     Rule(424, Meaning.BROKE),
@@ -81,12 +93,23 @@ TABLE: tuple[Rule, ...] = (
 
 @dataclass(frozen=True)
 class Errand:
-    """What a request was for, as people say it; `subscription` is the object to mend."""
+    """What a request was for, as people say it; `subject` is the object to mend."""
 
     words: str
-    subscription: str
+    subject: str
     connection: str
     writes: bool = False
+    kind: Kind = Kind.SUBSCRIPTION
+
+
+def unknown(message: str, subject: str, kind: Kind) -> Rejection:
+    """The failure for an object that this account does not have."""
+    reason = (
+        RejectionCode.SUBSCRIPTION_UNKNOWN
+        if kind is Kind.SUBSCRIPTION
+        else RejectionCode.BILLING_REFUSED
+    )
+    return Rejection(reason, message, system=SYSTEM, subject=subject)
 
 
 def failure(answer: httpx.Response, errand: Errand) -> Failure:
@@ -111,8 +134,8 @@ def _failure(
         case Meaning.CREDENTIALS:
             return CredentialsRefused(
                 f"{said}: the secret `api_key` of the connection {errand.connection!r} is refused "
-                "or lacks a permission; renew it or give it read access to subscriptions, "
-                "invoices and customers and write access to subscriptions",
+                "or lacks a permission; renew it or give it read access to customers, "
+                "charges, disputes and credit notes and write access to subscriptions and invoices",
                 system=SYSTEM,
             )
         case Meaning.LATER:
@@ -130,21 +153,20 @@ def _failure(
             return TransientFailure(
                 f"{said}: it is tried again", system=SYSTEM, retry_after=retry_after(answer)
             )
-        case Meaning.SUBSCRIPTION_UNKNOWN:
-            return Rejection(
-                RejectionCode.SUBSCRIPTION_UNKNOWN,
-                f"{said}: this account has no subscription {errand.subscription}; check that the "
+        case Meaning.UNKNOWN:
+            return unknown(
+                f"{said}: this account has no {errand.kind} {errand.subject}; check that the "
                 f"connection {errand.connection!r} is of the right account and mode, or abort",
-                system=SYSTEM,
-                subject=errand.subscription,
+                errand.subject,
+                errand.kind,
             )
         case Meaning.REFUSED:
             return Rejection(
                 RejectionCode.BILLING_REFUSED,
-                f"{said}: look at subscription {errand.subscription} and this request in Stripe's "
+                f"{said}: look at {errand.kind} {errand.subject} and this request in Stripe's "
                 "request log, mend the cause, then retry",
                 system=SYSTEM,
-                subject=errand.subscription,
+                subject=errand.subject,
             )
     assert_never(meaning)
 

@@ -1,6 +1,6 @@
 """Stripe's objects into the canonical language. Pure: no I/O, no clock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 from fractions import Fraction
 
@@ -20,7 +20,11 @@ from canonical_models.failures import ContractDrift, Rejection, RejectionCode
 from canonical_models.money import Money
 from connectors.stripe import SYSTEM, wire
 from connectors.stripe.amounts import currency_code, instant, money, quantity, rounded
-from connectors.stripe.lines import final_lines, pending_lines
+from connectors.stripe.credit_notes import Noted, credit_lines, void_credit_ids
+from connectors.stripe.invoices import canonical_invoices
+from connectors.stripe.lines import final_lines, is_final, line_ids, pending_lines
+from connectors.stripe.payments import Billed, Charged, movements
+from connectors.stripe.wire_invoices import InvoiceItem
 
 #: `unpaid` keeps the subscription but Stripe says to withhold what it gives, as `paused` does.
 #: https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses
@@ -45,19 +49,49 @@ _MARK_CHANGE, _MARK_STATE, _MARK_DOCUMENT = (
 def snapshot_of(
     subscription: wire.Subscription,
     items: Iterable[wire.SubscriptionItem],
-    pending: Iterable[wire.InvoiceItem],
-    invoices: Iterable[tuple[wire.Invoice, list[wire.InvoiceLine]]],
+    pending: Iterable[InvoiceItem],
+    billed: Sequence[Billed],
+    charged: Sequence[Charged],
+    noted: Sequence[Noted],
     *,
     now: datetime,
 ) -> BillingSnapshot:
     """All that billing holds of one subscription; lines by the start of their period.
 
     The reads overlap, so that a pending item may have reached an invoice between two of them: its
-    line on the invoice is the newer truth. Raises Rejection and ContractDrift.
+    line on a final invoice is the newer truth, that on a draft is told once it no longer waits.
+    Raises Rejection and ContractDrift.
     """
+    # In test mode an object may live on a clock of its own.
+    clock = subscription.test_clock
+    as_of = instant(clock.frozen_time) if clock else now
     lines = {line.line_id: line for line in pending_lines(subscription, pending)}
+    lines |= _final(subscription, billed)
+    lines |= {line.line_id: line for line in credit_lines(subscription.id, billed, noted)}
+    voided = {
+        *_ids_on(subscription, billed, "void", beside=lines.keys()),
+        *void_credit_ids(subscription.id, billed, noted),
+    }
+    ordered = sorted(
+        lines.values(), key=lambda line: (line.period_start, line.period_end, line.line_id)
+    )
+    return BillingSnapshot(
+        subscription=_subscription(subscription, items, as_of),
+        lines=tuple(ordered),
+        mark=_mark(subscription.metadata),
+        drafted=tuple(sorted(_ids_on(subscription, billed, "draft", beside=lines.keys()))),
+        voided=tuple(sorted(voided)),
+        invoices=canonical_invoices(subscription, billed, charged, as_of=as_of),
+        payments=movements(billed, charged),
+    )
+
+
+def _final(subscription: wire.Subscription, billed: Iterable[Billed]) -> dict[str, BillingLine]:
+    """The lines that are owed for good, by id."""
     final: dict[str, BillingLine] = {}
-    for invoice, invoiced in invoices:
+    for invoice, invoiced, _ in billed:
+        if not is_final(invoice):
+            continue
         for line in final_lines(subscription.id, invoice, invoiced):
             if line.line_id in final:
                 raise ContractDrift(
@@ -68,15 +102,21 @@ def snapshot_of(
                     payload_path="$.data[*].lines",
                 )
             final[line.line_id] = line
-    ordered = sorted(
-        (lines | final).values(),
-        key=lambda line: (line.period_start, line.period_end, line.line_id),
-    )
-    return BillingSnapshot(
-        subscription=_subscription(subscription, items, now),
-        lines=tuple(ordered),
-        mark=_mark(subscription.metadata),
-    )
+    return final
+
+
+def _ids_on(
+    subscription: wire.Subscription, billed: Iterable[Billed], status: str, *, beside: Set[str]
+) -> Set[str]:
+    """Ids of lines on invoices of `status` that are not owed elsewhere, such as on the revision
+    that replaced a void invoice."""
+    found = {
+        line_id
+        for invoice, invoiced, _ in billed
+        if invoice.status == status
+        for line_id in line_ids(subscription.id, invoiced)
+    }
+    return found - beside
 
 
 def mark_metadata(mark: SyncMark) -> dict[str, str]:
@@ -89,8 +129,26 @@ def mark_metadata(mark: SyncMark) -> dict[str, str]:
 
 
 def _subscription(
-    found: wire.Subscription, items: Iterable[wire.SubscriptionItem], now: datetime
+    found: wire.Subscription, items: Iterable[wire.SubscriptionItem], as_of: datetime
 ) -> Subscription:
+    mapped = tuple(_item(found, item) for item in items)
+    ends_at = found.cancel_at
+    if ends_at is None and found.cancel_at_period_end:
+        ends_at = max((int(item.period_end.timestamp()) for item in mapped), default=None)
+    return Subscription(
+        subscription_id=found.id,
+        customer=_customer(found.customer),
+        status=_status(found),
+        currency=currency_code(found.currency, subject=f"Subscription {found.id}"),
+        items=mapped,
+        started_at=instant(found.start_date),
+        ends_at=None if ends_at is None else instant(ends_at),
+        ended_at=None if found.ended_at is None else instant(found.ended_at),
+        as_of=as_of,
+    )
+
+
+def _status(found: wire.Subscription) -> SubscriptionStatus:
     status = _STATUS.get(found.status)
     if status is None:
         raise ContractDrift(
@@ -99,22 +157,13 @@ def _subscription(
             system=SYSTEM,
             payload_path="$.status",
         )
-    mapped = tuple(_item(found, item) for item in items)
-    ends_at = found.cancel_at
-    if ends_at is None and found.cancel_at_period_end:
-        ends_at = max((int(item.period_end.timestamp()) for item in mapped), default=None)
-    return Subscription(
-        subscription_id=found.id,
-        customer=_customer(found.customer),
-        status=status,
-        currency=currency_code(found.currency, subject=f"Subscription {found.id}"),
-        items=mapped,
-        started_at=instant(found.start_date),
-        ends_at=None if ends_at is None else instant(ends_at),
-        ended_at=None if found.ended_at is None else instant(found.ended_at),
-        # In test mode an object may live on a clock of its own.
-        as_of=instant(found.test_clock.frozen_time) if found.test_clock else now,
-    )
+    # Voiding what it bills is for times when nothing can be delivered; the other ways of pausing
+    # the collection go on delivering.
+    # https://docs.stripe.com/billing/subscriptions/pause-payment
+    pause = found.pause_collection
+    if pause is not None and pause.behavior == "void" and status.grants_access:
+        return SubscriptionStatus.PAUSED
+    return status
 
 
 def _customer(found: wire.Customer) -> Customer:

@@ -13,16 +13,26 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from canonical_models.amendment import ChangeHint, ChangeKind
+from canonical_models.amendment import ChangeHint, PaymentHint
 from connectors.ports import SignatureRefused, UnreadableEvent
-from connectors.stripe.amounts import instant
-from connectors.stripe.hints import kind_of_invoice, kind_of_update
-from connectors.stripe.wire import (
+from connectors.stripe.hints import (
+    charge_hint,
+    credit_note_hint,
+    invoice_hint,
+    of_charge_hint,
+    share_hint,
+    subscription_hint,
+)
+from connectors.stripe.wire import fault_of
+from connectors.stripe.wire_events import (
+    ChargeInEvent,
+    CreditNoteInEvent,
     Event,
     EventEnvelope,
     InvoiceInEvent,
+    OfChargeInEvent,
+    ShareInEvent,
     SubscriptionInEvent,
-    fault_of,
 )
 
 #: Seconds that a signature may be old, or ahead of our clock.
@@ -35,14 +45,29 @@ _NAME = re.compile(r"[!-~]{1,255}")
 _TIME = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
-_SUBSCRIPTION_KINDS = {
-    "customer.subscription.created": ChangeKind.ACTIVATION,
-    "customer.subscription.deleted": ChangeKind.CANCELLATION,
-    "customer.subscription.paused": ChangeKind.OTHER,
-    "customer.subscription.resumed": ChangeKind.OTHER,
-}
-_UPDATED = "customer.subscription.updated"
-_INVOICE_TYPES = frozenset({"invoice.finalized", "invoice.paid"})
+_SUBSCRIPTION_TYPES = frozenset(
+    f"customer.subscription.{end}" for end in ("created", "updated", "deleted", "paused", "resumed")
+)
+_INVOICE_TYPES = frozenset(
+    f"invoice.{end}"
+    for end in (
+        "finalized",
+        "paid",
+        "payment_failed",
+        "voided",
+        "marked_uncollectible",
+        "overdue",
+    )
+)
+_CREDIT_NOTE_TYPES = frozenset(f"credit_note.{end}" for end in ("created", "updated", "voided"))
+_OF_CHARGE_TYPES = frozenset(
+    {
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.closed",
+        "refund.failed",
+    }
+)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -86,47 +111,27 @@ class StripeWebhooks:
         found = _fit(EventEnvelope, data)
         return found.id, found.type
 
-    def hint(self, body: bytes) -> ChangeHint | None:
-        """The change an event speaks of; None for types and updates that do not concern us."""
+    def hint(self, body: bytes) -> ChangeHint | PaymentHint | None:
+        """The change an event speaks of; None for types and updates that do not concern us.
+
+        A refund is heard of as `charge.refunded`, and not again as `refund.created`. A payment of
+        a part of an invoice is `invoice_payment.paid` alone; the last part is `invoice.paid` too.
+        """
         data = _decoded(body)
         kind = _fit(EventEnvelope, data).type
-        if kind in _SUBSCRIPTION_KINDS or kind == _UPDATED:
-            return _subscription_hint(_fit(Event[SubscriptionInEvent], data))
+        if kind in _SUBSCRIPTION_TYPES:
+            return subscription_hint(_fit(Event[SubscriptionInEvent], data))
         if kind in _INVOICE_TYPES:
-            return _invoice_hint(_fit(Event[InvoiceInEvent], data))
+            return invoice_hint(_fit(Event[InvoiceInEvent], data))
+        if kind == "invoice_payment.paid":
+            return share_hint(_fit(Event[ShareInEvent], data))
+        if kind == "charge.refunded":
+            return charge_hint(_fit(Event[ChargeInEvent], data))
+        if kind in _CREDIT_NOTE_TYPES:
+            return credit_note_hint(_fit(Event[CreditNoteInEvent], data))
+        if kind in _OF_CHARGE_TYPES:
+            return of_charge_hint(_fit(Event[OfChargeInEvent], data))
         return None
-
-
-def _subscription_hint(event: Event[SubscriptionInEvent]) -> ChangeHint | None:
-    subscription = event.data.object
-    kind: ChangeKind | None
-    if event.type == _UPDATED:
-        kind = kind_of_update(subscription, event.data.previous_attributes or {})
-    else:
-        kind = _SUBSCRIPTION_KINDS[event.type]
-    if kind is None:
-        return None
-    return ChangeHint(
-        event_id=event.id,
-        subscription_id=subscription.id,
-        customer_id=subscription.customer,
-        kind=kind,
-        occurred_at=instant(event.created),
-    )
-
-
-def _invoice_hint(event: Event[InvoiceInEvent]) -> ChangeHint | None:
-    invoice = event.data.object
-    details = invoice.parent.subscription_details if invoice.parent else None
-    if details is None:
-        return None
-    return ChangeHint(
-        event_id=event.id,
-        subscription_id=details.subscription,
-        customer_id=invoice.customer,
-        kind=kind_of_invoice(invoice),
-        occurred_at=instant(event.created),
-    )
 
 
 def _parsed(header: str) -> tuple[str, list[bytes]]:

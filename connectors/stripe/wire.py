@@ -1,11 +1,11 @@
 """Stripe's objects as they travel: only the members we read, each checked for its type.
 
-Source: https://docs.stripe.com/api at the version in `client.API_VERSION`. Members that we do not
+Source: https://docs.stripe.com/api at the version in `API_VERSION`. Members that we do not
 read are ignored, so that Stripe may add to its objects; a member that changed its type is found
 here, before it can turn into a wrong amount.
 """
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -87,6 +87,10 @@ class TestClock(Wire):
     frozen_time: UnixTime
 
 
+class PauseCollection(Wire):
+    behavior: str
+
+
 class Subscription(Identified):
     """Read with `expand[]=customer` and `expand[]=test_clock`."""
 
@@ -102,96 +106,32 @@ class Subscription(Identified):
     automatic_tax: AutomaticTax
     default_tax_rates: list[TaxRate] | None = None
     test_clock: TestClock | None = None
+    pause_collection: PauseCollection | None = None
 
 
-class Period(Wire):
-    start: UnixTime
-    end: UnixTime
+class HolderAddress(Wire):
+    line1: str | None = None
+    line2: str | None = None
+    postal_code: str | None = None
+    city: str | None = None
+    country: str | None = None
 
 
-class TaxedPrice(Identified):
-    """A price where it was asked for with `expand[]`."""
-
-    tax_behavior: str | None = None
-
-
-class PriceDetails(Wire):
-    price: Identifier | TaxedPrice
-    product: Identifier
+class TaxId(Identified):
+    type: Identifier
+    value: Annotated[str, Field(min_length=1, max_length=60)]
 
 
-class Pricing(Wire):
-    price_details: PriceDetails | None = None
+class Holder(Identified):
+    """A customer with its personal data. Read with `expand[]=tax_ids`."""
 
-
-class ItemSource(Wire):
-    subscription: Identifier | None = None
-
-
-class ItemParent(Wire):
-    subscription_details: ItemSource | None = None
-
-
-class InvoiceItem(Identified):
-    """A charge or credit that waits for an invoice."""
-
-    amount: int
-    currency: CurrencyCode
-    description: str | None
-    parent: ItemParent | None
-    period: Period
-    pricing: Pricing | None
-    proration: bool
-    quantity: int | None
-    tax_rates: list[TaxRate] | None = None
-
-
-class LineSource(Wire):
-    #: The invoice item that became this line; None for the regular charge of a period.
-    invoice_item: Identifier | None
-    proration: bool
-    subscription: Identifier | None
-
-
-class LineParent(Wire):
-    invoice_item_details: LineSource | None = None
-    subscription_item_details: LineSource | None = None
-
-
-class Tax(Wire):
-    amount: int
-    tax_behavior: Literal["inclusive", "exclusive"]
-
-
-class Credit(Wire):
-    """A discount, or a share of a credit grant, taken off before tax."""
-
-    amount: int
-
-
-class InvoiceLine(Identified):
-    amount: int
-    currency: CurrencyCode
-    description: str | None
-    parent: LineParent | None
-    period: Period
-    pricing: Pricing | None
-    quantity: int | None
-    taxes: list[Tax] | None
-    discount_amounts: list[Credit] | None = None
-    pretax_credit_amounts: list[Credit] | None = None
-
-
-class Shipping(Wire):
-    amount_subtotal: int
-
-
-class Invoice(Identified):
-    currency: CurrencyCode
-    status: Literal["draft", "open", "paid", "uncollectible", "void"]
-    lines: Page[InvoiceLine]
-    total_excluding_tax: int | None = None
-    shipping_cost: Shipping | None = None
+    deleted: bool = False
+    name: str | None = None
+    business_name: str | None = None
+    email: str | None = None
+    currency: CurrencyCode | None = None
+    address: HolderAddress | None = None
+    tax_ids: Page[TaxId] | None = None
 
 
 class ErrorBody(Wire):
@@ -204,63 +144,6 @@ class ErrorBody(Wire):
 
 class ErrorEnvelope(Wire):
     error: ErrorBody
-
-
-class SubscriptionInEvent(Identified):
-    """A subscription inside an event, whose ids are never expanded."""
-
-    object: Literal["subscription"]
-    customer: Identifier
-    cancel_at: UnixTime | None = None
-    cancel_at_period_end: bool = False
-    items: dict[str, Any] | None = None
-
-
-class InvoiceParentDetails(Wire):
-    subscription: Identifier
-
-
-class InvoiceParent(Wire):
-    subscription_details: InvoiceParentDetails | None = None
-
-
-class InvoiceInEvent(Identified):
-    object: Literal["invoice"]
-    customer: Identifier | None
-    billing_reason: str | None = None
-    parent: InvoiceParent | None
-
-
-class EventEnvelope(Identified):
-    type: Identifier
-
-
-class EventData(Wire, Generic[T]):
-    object: T
-    previous_attributes: dict[str, Any] | None = None
-
-
-class Event(EventEnvelope, Generic[T]):
-    created: UnixTime
-    data: EventData[T]
-
-
-class RecurringPrice(Identified):
-    """As much of a price as says whether another one is dearer."""
-
-    unit_amount: int | None = None
-    currency: str | None = None
-    recurring: dict[str, Any] | None = None
-
-
-class ItemInEvent(Identified):
-    price: RecurringPrice
-    quantity: int | None = None
-    current_period_start: UnixTime | None = None
-
-
-class ItemsInEvent(Wire):
-    data: list[ItemInEvent]
 
 
 def fault_of(error: ValidationError) -> tuple[str, str]:

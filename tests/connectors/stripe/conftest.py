@@ -67,6 +67,19 @@ def fault(stripe_url: str) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture(scope="session")
+def control(stripe_url: str) -> Callable[..., dict[str, Any]]:
+    """What only the simulator does: `control("invoices/in_1/partial_payment", amount=100)`."""
+
+    def ask(path: str, **data: Any) -> dict[str, Any]:
+        answer = httpx.post(f"{stripe_url}/_sim/{path}", json=data, trust_env=False)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    return ask
+
+
+@pytest.fixture(scope="session")
 def prices(sdk: stripe.StripeClient) -> dict[str, stripe.Price]:
     """Monthly prices in euro, each of a product of its own."""
     amounts = {"basic": 1000, "pro": 2500, "addon": 700}
@@ -91,7 +104,9 @@ def subscribe(
 
     def make(**changes: Any) -> stripe.Subscription:
         clock = sdk.v1.test_helpers.test_clocks.create({"frozen_time": APRIL})
-        customer = sdk.v1.customers.create({"address": {"country": "DE"}, "test_clock": clock.id})
+        customer = sdk.v1.customers.create(
+            {"name": "Ada GmbH", "address": {"country": "DE"}, "test_clock": clock.id}
+        )
         wanted: Any = {"customer": customer.id, "items": [{"price": prices["basic"].id}]}
         return sdk.v1.subscriptions.create(wanted | changes)
 

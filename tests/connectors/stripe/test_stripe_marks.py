@@ -9,7 +9,7 @@ import pytest
 import stripe
 from pydantic import SecretStr
 
-from canonical_models.amendment import ChangeKind
+from canonical_models.amendment import ChangeHint, ChangeKind
 from canonical_models.commerce import SyncMark
 from canonical_models.failures import (
     CredentialsRefused,
@@ -168,7 +168,7 @@ async def test_every_request_is_observed(
 
     async with StripeBilling.connect(stripe_config, observe=observe) as billing:
         await billing.snapshot(subscribe().id, since=None)
-    assert seen == [("stripe", "GET", "200")] * 3
+    assert seen == [("stripe", "GET", "200")] * 5
 
 
 def test_the_key_is_asked_for_by_name(stripe_config: ConnectionConfig) -> None:
@@ -207,8 +207,10 @@ async def test_the_events_of_a_life_and_our_own_echo(
         listed = await raw.get("/v1/events?limit=100", headers=key)
     events = [orjson.dumps(event) for event in reversed(listed.json()["data"])]
     hints = [StripeWebhooks().hint(event) for event in events if sold.id.encode() in event]
-    assert {hint.subscription_id for hint in hints if hint} == {sold.id}
-    assert [hint.kind for hint in hints if hint and hint.kind is not ChangeKind.BILLED] == [
+    changes = [hint for hint in hints if isinstance(hint, ChangeHint)]
+    assert {hint.subscription_id for hint in changes} == {sold.id}
+    billing_kinds = (ChangeKind.BILLED, ChangeKind.PAYMENT)
+    assert [hint.kind for hint in changes if hint.kind not in billing_kinds] == [
         ChangeKind.ACTIVATION,
         ChangeKind.QUANTITY,
         ChangeKind.UPGRADE,

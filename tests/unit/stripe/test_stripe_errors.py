@@ -16,8 +16,8 @@ from canonical_models.failures import (
     TransientFailure,
     UncertainWrite,
 )
-from connectors.stripe.client import API_VERSION
-from connectors.stripe.errors import TABLE, Errand, Rule, failure
+from connectors.stripe import API_VERSION
+from connectors.stripe.errors import TABLE, Errand, Kind, Rule, failure
 from connectors.stripe.wire import ErrorBody
 
 READ = Errand("read the subscription sub_1", "sub_1", "billing")
@@ -79,6 +79,15 @@ def test_every_status_with_every_body(status: int, errand: Errand) -> None:
                 assert "sub_1" in found.message
                 assert "jane" not in found.message
                 assert found.system == "stripe"
+
+
+@pytest.mark.parametrize("kind", [Kind.CUSTOMER, Kind.INVOICE])
+def test_what_is_no_subscription_is_refused_where_it_is_unknown(kind: Kind) -> None:
+    errand = Errand(f"read the {kind} x_1", "x_1", "billing", kind=kind)
+    found = failure(answer(404, code="resource_missing", param="id"), errand)
+    assert isinstance(found, Rejection)
+    assert (found.reason, found.subject) == (RejectionCode.BILLING_REFUSED, "x_1")
+    assert f"has no {kind} x_1" in found.message
 
 
 @pytest.mark.parametrize("rule", TABLE, ids=str)

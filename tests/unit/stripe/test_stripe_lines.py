@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canonical_models.commerce import BillingLine
+from canonical_models.commerce import BillingLine, BillingSnapshot
 from canonical_models.failures import ContractDrift
 from canonical_models.money import Money
 from connectors.stripe import wire
 from connectors.stripe.lines import UNPRICED
 from connectors.stripe.mapping import snapshot_of
+from connectors.stripe.payments import Billed
+from connectors.stripe.wire_invoices import Invoice, InvoiceItem
 
 Json = dict[str, Any]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -43,7 +45,7 @@ def pending(**changes: Any) -> Json:
         "amount": 1190,
         "currency": "eur",
         "description": "Remaining time on Pro",
-        "parent": {"subscription_details": {"subscription": "sub_1"}},
+        "parent": {"subscription_details": {"subscription": "sub_1", "subscription_item": "si_1"}},
         "period": {"start": JAN, "end": FEB},
         "pricing": PRICING,
         "proration": True,
@@ -54,7 +56,12 @@ def pending(**changes: Any) -> Json:
 
 
 def line(key: str = "il_1", invoice_item: str | None = None, **changes: Any) -> Json:
-    details = {"invoice_item": invoice_item, "proration": False, "subscription": "sub_1"}
+    details = {
+        "invoice_item": invoice_item,
+        "proration": False,
+        "subscription": "sub_1",
+        "subscription_item": "si_2",
+    }
     plain = {
         "id": key,
         "amount": 1190,
@@ -76,29 +83,43 @@ def invoice(*lines: Json, key: str = "in_1", **changes: Any) -> Json:
         "id": key,
         "currency": "eur",
         "status": "paid",
+        "number": "TRUE-0001",
+        "total": 0,
+        "amount_paid": 0,
+        "attempted": True,
+        "collection_method": "charge_automatically",
+        "created": JAN,
+        "due_date": None,
+        "status_transitions": {},
         "lines": {"data": list(lines), "has_more": False},
     }
     return plain | changes
 
 
-def read(
-    items: list[Json], invoices: list[Json], of: Json | None = None
-) -> tuple[BillingLine, ...]:
-    final = [wire.Invoice.model_validate(found) for found in invoices]
+def snapshot(items: list[Json], invoices: list[Json], of: Json | None = None) -> BillingSnapshot:
+    billed = [Invoice.model_validate(found) for found in invoices]
     return snapshot_of(
         wire.Subscription.model_validate(of or subscription()),
         [],
-        [wire.InvoiceItem.model_validate(found) for found in items],
-        [(found, found.lines.data) for found in final],
+        [InvoiceItem.model_validate(found) for found in items],
+        [Billed(found, found.lines.data, []) for found in billed],
+        [],
+        [],
         now=NOW,
-    ).lines
+    )
+
+
+def read(
+    items: list[Json], invoices: list[Json], of: Json | None = None
+) -> tuple[BillingLine, ...]:
+    return snapshot(items, invoices, of).lines
 
 
 def test_a_pending_item_is_a_line_without_an_invoice() -> None:
     (found,) = read([pending()], [])
     assert (found.line_id, found.item, found.invoice_id) == ("ii_1", "prod_pro", None)
     assert (found.net, found.tax) == (Money(minor=1190, currency="EUR"), None)
-    assert (found.proration, found.quantity) == (True, 2)
+    assert (found.proration, found.quantity, found.item_id) == (True, 2, "si_1")
 
 
 def test_a_regular_line_has_its_own_id_and_a_prorated_one_that_of_its_item() -> None:
@@ -107,6 +128,7 @@ def test_a_regular_line_has_its_own_id_and_a_prorated_one_that_of_its_item() -> 
         ("ii_7", "in_1"),
         ("il_1", "in_1"),
     ]
+    assert {each.item_id for each in found} == {"si_2"}
 
 
 def test_an_item_seen_pending_and_invoiced_is_one_line() -> None:
@@ -132,12 +154,47 @@ def test_lines_of_another_subscription_on_the_same_invoice_are_left_out() -> Non
             )
         ],
     )
-    assert [each.line_id for each in found] == ["ii_3", "il_3"]
+    assert [(each.line_id, each.item_id) for each in found] == [("ii_3", None), ("il_3", None)]
 
 
 def test_a_line_on_two_final_invoices_is_drift() -> None:
     with pytest.raises(ContractDrift, match=r"ii_1.*sub_1.*in_1.*in_2"):
         read([], [invoice(line("il_1", "ii_1")), invoice(line("il_2", "ii_1"), key="in_2")])
+
+
+def test_of_drafts_and_void_invoices_the_ids_alone_are_told() -> None:
+    foreign = {"invoice_item": None, "proration": False, "subscription": "sub_2"}
+    found = snapshot(
+        [],
+        [
+            invoice(line("il_2"), line("il_1", "ii_1"), key="in_1", status="draft"),
+            invoice(
+                line("il_3"),
+                line("il_9", parent={"subscription_item_details": foreign}),
+                key="in_2",
+                status="void",
+                # What a void invoice adds up to is nobody's concern any more.
+                total_excluding_tax=1,
+            ),
+        ],
+    )
+    assert (found.drafted, found.voided, found.lines) == (("ii_1", "il_2"), ("il_3",), ())
+
+
+def test_a_line_that_is_owed_elsewhere_is_neither_drafted_nor_voided() -> None:
+    found = snapshot(
+        [pending()],
+        [
+            invoice(line("il_1", "ii_1"), key="in_1", status="draft"),
+            invoice(line("il_2", "ii_2"), key="in_2", status="void"),
+            invoice(line("il_3", "ii_2"), key="in_3"),
+        ],
+    )
+    assert (found.drafted, found.voided) == ((), ())
+    assert {each.line_id: each.invoice_id for each in found.lines} == {
+        "ii_1": None,
+        "ii_2": "in_3",
+    }
 
 
 def test_a_bare_amount_has_an_item_that_can_be_mapped() -> None:

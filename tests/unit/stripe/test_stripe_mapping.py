@@ -11,7 +11,6 @@ from canonical_models.commerce import BillingSnapshot, SubscriptionStatus, SyncM
 from canonical_models.failures import ContractDrift, Rejection, RejectionCode
 from canonical_models.money import Money
 from connectors.stripe import wire
-from connectors.stripe.lines import is_final
 from connectors.stripe.mapping import mark_metadata, snapshot_of
 
 Json = dict[str, Any]
@@ -69,7 +68,7 @@ def subscription(**changes: Any) -> Json:
 
 def read(found: Json) -> BillingSnapshot:
     parsed = wire.Subscription.model_validate(found)
-    return snapshot_of(parsed, parsed.items.data, [], [], now=NOW)
+    return snapshot_of(parsed, parsed.items.data, [], [], [], [], now=NOW)
 
 
 def test_a_subscription_with_an_item() -> None:
@@ -103,6 +102,23 @@ STATUSES = {
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_status(status: str) -> None:
     assert read(subscription(status=status)).subscription.status is STATUSES[status]
+
+
+@pytest.mark.parametrize(
+    ("status", "behavior", "mapped"),
+    [
+        ("active", "void", SubscriptionStatus.PAUSED),
+        ("trialing", "void", SubscriptionStatus.PAUSED),
+        ("past_due", "void", SubscriptionStatus.PAUSED),
+        ("canceled", "void", SubscriptionStatus.CANCELLED),
+        ("incomplete", "void", SubscriptionStatus.INCOMPLETE),
+        ("active", "keep_as_draft", SubscriptionStatus.ACTIVE),
+        ("past_due", "mark_uncollectible", SubscriptionStatus.PAST_DUE),
+    ],
+)
+def test_collection_that_is_paused(status: str, behavior: str, mapped: SubscriptionStatus) -> None:
+    paused = subscription(status=status, pause_collection={"behavior": behavior})
+    assert read(paused).subscription.status is mapped
 
 
 def test_an_unknown_status_is_drift() -> None:
@@ -202,17 +218,3 @@ def test_a_mark_without_a_document_removes_the_old_one() -> None:
 )
 def test_what_is_no_mark_of_ours_is_none(metadata: Json) -> None:
     assert read(subscription(metadata=metadata)).mark is None
-
-
-@pytest.mark.parametrize(
-    ("status", "final"),
-    [("draft", False), ("open", True), ("paid", True), ("uncollectible", True), ("void", False)],
-)
-def test_which_invoices_are_final(status: str, final: bool) -> None:
-    invoice = {
-        "id": "in_1",
-        "currency": "eur",
-        "status": status,
-        "lines": {"data": [], "has_more": False},
-    }
-    assert is_final(wire.Invoice.model_validate(invoice)) is final

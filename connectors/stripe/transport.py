@@ -1,0 +1,129 @@
+"""How Stripe is spoken to: forms, pages, keys. Answers come out checked, refusals as failures.
+
+Source: https://docs.stripe.com/api, https://docs.stripe.com/api/pagination,
+https://docs.stripe.com/api/idempotent_requests.
+"""
+
+import re
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import httpx
+from pydantic import ValidationError
+
+from canonical_models.failures import ContractDrift
+from connectors.http import VendorHttp
+from connectors.stripe import API_VERSION, SYSTEM
+from connectors.stripe.errors import Errand, Kind, failure, unknown
+from connectors.stripe.wire import Identified, Page, Wire, fault_of
+
+#: Objects a page, Stripe's most, and pages a list: a longer list is not one of a subscription.
+_PAGE = 100
+_MOST_PAGES = 100
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+
+Query = list[tuple[str, str]]
+M = TypeVar("M", bound=Wire)
+Listed = TypeVar("Listed", bound=Identified)
+
+
+class StripeTransport:
+    """The requests of one connection. Every method raises the failures of `errors.TABLE`."""
+
+    def __init__(self, http: VendorHttp, connection: str) -> None:
+        self._http = http
+        self._connection = connection
+
+    def errand(
+        self, words: str, subject: str, *, kind: Kind = Kind.SUBSCRIPTION, writes: bool = False
+    ) -> Errand:
+        """What a request is for; `subject` is the id of the object of `kind` that it is about."""
+        text = words if subject in words else f"{words} {subject}"
+        return Errand(text, subject, self._connection, writes, kind)
+
+    async def get(self, path: str, query: Query, model: type[M], errand: Errand) -> M:
+        target = f"{path}?{urlencode(query)}" if query else path
+        return self._read(await self._http.send("GET", target), model, errand)
+
+    async def list_all(
+        self, path: str, query: Query, model: type[Page[Listed]], errand: Errand
+    ) -> list[Listed]:
+        page = await self.get(path, [*query, ("limit", str(_PAGE))], model, errand)
+        return await self.rest(page, path, query, model, errand)
+
+    async def rest(
+        self, page: Page[Listed], path: str, query: Query, model: type[Page[Listed]], errand: Errand
+    ) -> list[Listed]:
+        """The objects of `page` and of all pages after it."""
+        found = [*page.data]
+        for _ in range(_MOST_PAGES):
+            if not page.has_more:
+                return found
+            if not page.data:
+                break
+            after = [*query, ("limit", str(_PAGE)), ("starting_after", page.data[-1].id)]
+            page = await self.get(path, after, model, errand)
+            found += page.data
+        raise ContractDrift(
+            f"Stripe's list does not end after {len(found)} objects when asked to {errand.words}: "
+            "ask for less of the past, or look at the list in Stripe",
+            system=SYSTEM,
+            payload_path="$.has_more",
+        )
+
+    async def post(self, path: str, form: dict[str, str], errand: Errand, *, key: str) -> None:
+        """Write what may be written twice.
+
+        `key` is Stripe's Idempotency-Key: for a day a repetition gets the first answer again, also
+        when that was an error. Such an old error says nothing about now, so the same request then
+        goes out afresh.
+        """
+        content = urlencode(form)
+        answer = await self._post(path, content, key)
+        if answer.status_code != 200 and answer.headers.get("idempotent-replayed") == "true":
+            answer = await self._post(path, content, None)
+        self._read(answer, Identified, errand)
+
+    async def delete(self, path: str, query: Query, errand: Errand) -> None:
+        """Stripe takes no key for this: a repetition finds that it has happened."""
+        answer = await self._http.send("DELETE", f"{path}?{urlencode(query)}", writes=True)
+        self._read(answer, Identified, errand)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _post(self, path: str, content: str, key: str | None) -> httpx.Response:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return await self._http.send(
+            "POST", path, writes=True, headers=headers, content=content.encode()
+        )
+
+    def _read(self, answer: httpx.Response, model: type[M], errand: Errand) -> M:
+        if answer.status_code != 200:
+            raise failure(answer, errand)
+        try:
+            return model.model_validate(self._http.decode(answer))
+        except ValidationError as error:
+            path, reason = fault_of(error)
+            raise ContractDrift(
+                f"Stripe's answer does not fit its contract at {path} ({reason}) when asked to "
+                f"{errand.words}: compare the API version {API_VERSION} with Stripe's changelog",
+                system=SYSTEM,
+                payload_path=path,
+            ) from None
+
+
+def path_part(key: str, kind: Kind = Kind.SUBSCRIPTION) -> str:
+    """`key` where it can be part of a path as it stands, as all of Stripe's ids can.
+
+    Raises the Rejection of an object that is not there."""
+    if _ID.fullmatch(key) is None:
+        raise unknown(
+            f"{key[:80]!r} cannot be the id of {kind.article} at Stripe: correct it or abort",
+            key[:255],
+            kind,
+        )
+    return key

@@ -1,0 +1,108 @@
+"""What is written at Stripe. Every write may be repeated; one that lost its reply is uncertain.
+
+Source: https://docs.stripe.com/api.
+"""
+
+from collections.abc import Mapping
+
+from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.term import InvoiceStatus
+from connectors.stripe import SYSTEM
+from connectors.stripe.client import StripeClient
+from connectors.stripe.errors import Kind
+from connectors.stripe.invoices import status_of
+from connectors.stripe.transport import StripeTransport, path_part
+
+#: In front of the names of what we note, so that they are told apart from people's own metadata.
+_PREFIX = "trueup_"
+
+_ENDED = frozenset({"canceled", "incomplete_expired"})
+
+#: The last part of the path that brings an invoice there.
+_CLOSINGS = {InvoiceStatus.VOID: "void", InvoiceStatus.UNCOLLECTIBLE: "mark_uncollectible"}
+
+
+class StripeWrites:
+    """The writes of one connection. Every method raises the failures of `errors.TABLE`."""
+
+    def __init__(self, transport: StripeTransport, reads: StripeClient) -> None:
+        self._transport = transport
+        self._reads = reads
+
+    async def note_on_subscription(
+        self, subscription: str, metadata: Mapping[str, str], *, key: str
+    ) -> None:
+        """Set metadata by whole names. Stripe allows it on a subscription that has ended, too."""
+        await self._transport.post(
+            f"/v1/subscriptions/{path_part(subscription)}",
+            {f"metadata[{name}]": value for name, value in metadata.items()},
+            self._transport.errand(
+                "note the synchronisation on the subscription", subscription, writes=True
+            ),
+            key=key,
+        )
+
+    async def note_on_invoice(self, invoice: str, notes: Mapping[str, str], *, key: str) -> None:
+        """Set metadata by names without our prefix. Stripe allows it on final invoices, too."""
+        path = f"/v1/invoices/{path_part(invoice, Kind.INVOICE)}"
+        await self._transport.post(
+            path,
+            {f"metadata[{_PREFIX}{name}]": value for name, value in notes.items()},
+            self._transport.errand(
+                "note the ERP's standing on the invoice", invoice, kind=Kind.INVOICE, writes=True
+            ),
+            key=key,
+        )
+
+    async def cancel(self, subscription: str) -> None:
+        """End the subscription now, without an invoice and without a credit."""
+        path = f"/v1/subscriptions/{path_part(subscription)}"
+        errand = self._transport.errand("cancel the subscription", subscription, writes=True)
+        try:
+            await self._transport.delete(
+                path, [("invoice_now", "false"), ("prorate", "false")], errand
+            )
+        except Rejection:
+            # Stripe shows a subscription that has ended, but knows none that could be cancelled.
+            if (await self._reads.subscription(subscription)).status not in _ENDED:
+                raise
+
+    async def close_invoice(self, invoice: str, outcome: InvoiceStatus, *, key: str) -> None:
+        """Bring an open invoice to `outcome`, VOID or UNCOLLECTIBLE; ValueError for another."""
+        if outcome not in _CLOSINGS:
+            raise ValueError(f"an invoice is closed as void or uncollectible, not as {outcome}")
+        if await self._is_closed(invoice, outcome):
+            return
+        errand = self._transport.errand(
+            f"close the invoice {invoice} as {outcome}", invoice, kind=Kind.INVOICE, writes=True
+        )
+        path = f"/v1/invoices/{path_part(invoice, Kind.INVOICE)}/{_CLOSINGS[outcome]}"
+        try:
+            await self._transport.post(path, {}, errand, key=key)
+        except Rejection:
+            # Someone was faster, who closed it as well or paid it.
+            if not await self._is_closed(invoice, outcome):
+                raise
+
+    async def _is_closed(self, invoice: str, outcome: InvoiceStatus) -> bool:
+        """Whether it is so already. Raises Rejection where it cannot become so any more."""
+        status = status_of(await self._reads.invoice_state(invoice))
+        if status is outcome:
+            return True
+        match status:
+            case InvoiceStatus.OPEN:
+                return False
+            case InvoiceStatus.UNCOLLECTIBLE:
+                return False
+            case InvoiceStatus.PAID:
+                advice = "refund the payment or credit the invoice in Stripe, or abort"
+            case InvoiceStatus.VOID:
+                advice = "nothing is owed on it any more; abort"
+            case InvoiceStatus.DRAFT:
+                advice = "finalise or delete it in Stripe, then retry"
+        raise Rejection(
+            RejectionCode.BILLING_REFUSED,
+            f"Invoice {invoice} is {status} at Stripe and cannot be closed as {outcome}: {advice}",
+            system=SYSTEM,
+            subject=invoice,
+        )
