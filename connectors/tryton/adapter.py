@@ -4,20 +4,26 @@ Tryton has no idempotency of any kind: two invoices may carry one reference. So 
 it creates, looks again afterwards, cancels the younger twin, and only then posts.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Self
 
 import httpx
 from pydantic import BaseModel, ConfigDict
 
+from canonical_models.commerce import AccountProfile
 from canonical_models.failures import CredentialsRefused, Rejection, RejectionCode
 from canonical_models.ledgering import (
     Document,
     DocumentDraft,
     DocumentLine,
+    DocumentStanding,
     DocumentState,
     LedgerAnswer,
     LedgerQuestion,
+    PartyMatch,
+    PaymentDraft,
+    PaymentEntry,
 )
 from canonical_models.money import Money
 from connectors.config import ConnectionConfig
@@ -34,6 +40,9 @@ from connectors.tryton.mapping import (
     reversed_lines,
 )
 from connectors.tryton.masterdata import MasterData
+from connectors.tryton.parties import Parties
+from connectors.tryton.payments import Payments
+from connectors.tryton.standings import standings
 from connectors.tryton.terms import Determination, Determiner, together
 
 INVOICE = "account.invoice"
@@ -41,21 +50,38 @@ DONE = (DocumentState.POSTED, DocumentState.PAID)
 
 
 class TrytonOptions(BaseModel):
-    """`login` is the user of the JSON-RPC session; its password is the secret `password`."""
+    """`login` is the user of the JSON-RPC session; its password is the secret `password`.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `bank_journal` and `write_off_journal` are codes or ids of the journals for money and for
+    write-offs, where a legal entity has payment or write-off methods with several; by default the
+    first method whose journal has the type cash or write-off.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     database: str
     login: str
+    bank_journal: str | None = None
+    write_off_journal: str | None = None
 
 
 class TrytonErp:
     """Secrets: `api_key` (a user application of the kind rest) and `password`."""
 
-    def __init__(self, client: TrytonClient) -> None:
+    def __init__(
+        self,
+        client: TrytonClient,
+        *,
+        bank_journal: str | None = None,
+        write_off_journal: str | None = None,
+    ) -> None:
         self._client = client
         self._master = MasterData(client)
         self._determiner = Determiner(client, self._master)
+        self._parties = Parties(client)
+        self._payments = Payments(
+            client, self._master, bank_journal=bank_journal, write_off_journal=write_off_journal
+        )
 
     @classmethod
     def connect(
@@ -80,7 +106,9 @@ class TrytonErp:
                 api_key=config.secret("api_key"),
                 login=options.login,
                 password=config.secret("password"),
-            )
+            ),
+            bank_journal=options.bank_journal,
+            write_off_journal=options.write_off_journal,
         )
 
     async def check(self, question: LedgerQuestion) -> LedgerAnswer:
@@ -165,6 +193,24 @@ class TrytonErp:
             company=company.id,
         )
         return document(row, legal_entity)
+
+    async def standings(
+        self, document_ids: Sequence[str], legal_entity: str
+    ) -> tuple[DocumentStanding, ...]:
+        company = await self._master.company(legal_entity)
+        return await standings(self._client, document_ids, company)
+
+    async def find_entries(self, reference: str, legal_entity: str) -> tuple[PaymentEntry, ...]:
+        return await self._payments.find(reference, legal_entity)
+
+    async def enter(self, draft: PaymentDraft) -> PaymentEntry:
+        return await self._payments.enter(draft)
+
+    async def parties(self, profile: AccountProfile) -> tuple[PartyMatch, ...]:
+        return await self._parties.matches(profile)
+
+    async def create_party(self, profile: AccountProfile) -> PartyMatch:
+        return await self._parties.create(profile)
 
     async def close(self) -> None:
         await self._client.close()

@@ -6,17 +6,24 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import httpx
 import orjson
 
-from canonical_models.failures import ContractDrift
+from canonical_models.failures import ContractDrift, RejectionCode
 from connectors.http import VendorHttp
 from connectors.tryton.errors import SYSTEM, refusal, rpc_refusal
 
 Row = dict[str, Any]
 
+_REFUSED = RejectionCode.DOCUMENT_REFUSED
+_GONE = 404
+
 
 class TrytonClient:
-    """`company` is the id whose context a request runs in: accounts and rules are kept by it."""
+    """`company` is the id whose context a request runs in: accounts and rules are kept by it.
+
+    `refused` is the rejection that a write raises where the ERP's own rules say no.
+    """
 
     def __init__(
         self, http: VendorHttp, *, database: str, api_key: str, login: str, password: str
@@ -61,7 +68,14 @@ class TrytonClient:
         )
 
     async def create(
-        self, model: str, values: Row, fields: Sequence[str], *, what: str, company: int
+        self,
+        model: str,
+        values: Row,
+        fields: Sequence[str],
+        *,
+        what: str,
+        company: int | None = None,
+        refused: RejectionCode = _REFUSED,
     ) -> Row:
         return _row(
             await self._call(
@@ -71,12 +85,46 @@ class TrytonClient:
                 company=company,
                 params=[("f", field) for field in fields],
                 body=values,
+                refused=refused,
+            ),
+            what,
+        )
+
+    async def update(
+        self,
+        model: str,
+        key: int,
+        values: Row,
+        fields: Sequence[str],
+        *,
+        what: str,
+        company: int,
+        refused: RejectionCode = _REFUSED,
+    ) -> Row:
+        """Set `values`; the record as it is afterwards."""
+        return _row(
+            await self._call(
+                "PUT",
+                f"{model}/{key}",
+                what=what,
+                company=company,
+                params=[("f", field) for field in fields],
+                body=values,
+                refused=refused,
             ),
             what,
         )
 
     async def act(
-        self, model: str, key: str, action: str, fields: Sequence[str], *, what: str, company: int
+        self,
+        model: str,
+        key: str,
+        action: str,
+        fields: Sequence[str],
+        *,
+        what: str,
+        company: int,
+        refused: RejectionCode = _REFUSED,
     ) -> Row:
         """Press a button of a record, such as `post`; the record as it is afterwards."""
         return _row(
@@ -87,18 +135,67 @@ class TrytonClient:
                 company=company,
                 params=[("f", field) for field in fields],
                 body={},
+                refused=refused,
             ),
             what,
         )
 
-    async def rpc(self, method: str, *params: Any, what: str, company: int) -> Any:
-        """A JSON-RPC call that only reads. Its errors come with status 200."""
-        request = [*params, {"company": company}]
-        answer = await self._send_rpc(method, request, await self._session_header())
+    async def delete(
+        self, model: str, key: int, *, what: str, company: int, refused: RejectionCode = _REFUSED
+    ) -> None:
+        """Delete a record; one that is gone already is what was wanted."""
+        answer = await self._request("DELETE", f"{model}/{key}", company=company)
+        if not answer.is_success and answer.status_code != _GONE:
+            raise refusal(answer, what, writes=True, refused=refused)
+
+    async def rpc(
+        self,
+        method: str,
+        *params: Any,
+        what: str,
+        company: int | None = None,
+        context: Row | None = None,
+        writes: bool = False,
+        refused: RejectionCode = _REFUSED,
+    ) -> Any:
+        """A JSON-RPC call, in `context` besides the company's. Its errors come with status 200."""
+        where = {} if company is None else {"company": company}
+        request = [*params, where | (context or {})]
+        answer = await self._send_rpc(method, request, await self._session_header(), writes=writes)
         if answer.status_code == 401:
             self._session = None
-            answer = await self._send_rpc(method, request, await self._session_header())
-        return self._result(answer, what)
+            header = await self._session_header()
+            answer = await self._send_rpc(method, request, header, writes=writes)
+        return self._result(answer, what, writes=writes, refused=refused)
+
+    async def wizard(
+        self,
+        name: str,
+        state: str,
+        forms: Row,
+        *,
+        model: str,
+        ids: Sequence[int],
+        what: str,
+        company: int,
+        refused: RejectionCode = _REFUSED,
+    ) -> None:
+        """Run one step of a wizard on records of `model`; the step is one transaction."""
+
+        async def call(method: str, *params: Any) -> Any:
+            return await self.rpc(
+                f"wizard.{name}.{method}",
+                *params,
+                what=what,
+                company=company,
+                context={"active_model": model, "active_id": ids[0], "active_ids": list(ids)},
+                writes=True,
+                refused=refused,
+            )
+
+        session, *_ = await call("create")
+        await call("execute", session, forms, state)
+        await call("delete", session)
 
     async def close(self) -> None:
         await self._http.close()
@@ -114,21 +211,31 @@ class TrytonClient:
                 self._session = {"Authorization": f"Session {key}"}
             return self._session
 
-    async def _send_rpc(self, method: str, params: list[Any], headers: dict[str, str]) -> Any:
+    async def _send_rpc(
+        self, method: str, params: list[Any], headers: dict[str, str], *, writes: bool = False
+    ) -> httpx.Response:
         return await self._http.send(
             "POST",
             self._rpc,
+            writes=writes,
             headers={"Content-Type": "application/json", **headers},
             content=orjson.dumps({"id": next(self._ids), "method": method, "params": params}),
         )
 
-    def _result(self, answer: Any, what: str) -> Any:
+    def _result(
+        self,
+        answer: httpx.Response,
+        what: str,
+        *,
+        writes: bool = False,
+        refused: RejectionCode = _REFUSED,
+    ) -> Any:
         if not answer.is_success:
-            raise refusal(answer, what, writes=False)
+            raise refusal(answer, what, writes=writes, refused=refused)
         body = _row(self._http.decode(answer), what)
         if error := body.get("error"):
             kind, *rest = error if isinstance(error, list) else [str(error)]
-            raise rpc_refusal(str(kind), str(rest[:1]), what)
+            raise rpc_refusal(str(kind), str(rest[:1]), what, refused=refused)
         if "result" not in body:
             raise ContractDrift(
                 f"the ERP answered {what} with neither result nor error",
@@ -146,22 +253,33 @@ class TrytonClient:
         company: int | None,
         params: list[tuple[str, str]],
         body: Row | None = None,
+        refused: RejectionCode = _REFUSED,
     ) -> Any:
+        answer = await self._request(method, path, company=company, params=params, body=body)
+        if not answer.is_success:
+            raise refusal(answer, what, writes=method != "GET", refused=refused)
+        return self._http.decode(answer)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        company: int | None,
+        params: Sequence[tuple[str, str]] = (),
+        body: Row | None = None,
+    ) -> httpx.Response:
         headers = dict(self._bearer)
         if company is not None:
             headers["X-Tryton-Context"] = _encoded({"company": company})
-        writes = method != "GET"
-        answer = await self._http.send(
+        return await self._http.send(
             method,
             self._rest + path,
-            writes=writes,
+            writes=method != "GET",
             headers=headers,
-            params=params,
+            params=list(params),
             content=None if body is None else orjson.dumps(body),
         )
-        if not answer.is_success:
-            raise refusal(answer, what, writes=writes)
-        return self._http.decode(answer)
 
 
 def _row(value: Any, what: str) -> Row:

@@ -22,13 +22,22 @@ SYSTEM = "erp"
 _SERVER_FAULTS = frozenset({500, 502, 504})
 
 
-def refusal(answer: httpx.Response, what: str, *, writes: bool) -> Failure:
-    """The failure that a status other than 2xx stands for; `what` names the business object."""
+def refusal(
+    answer: httpx.Response,
+    what: str,
+    *,
+    writes: bool,
+    refused: RejectionCode = RejectionCode.DOCUMENT_REFUSED,
+) -> Failure:
+    """The failure that a status other than 2xx stands for; `what` names the business object.
+
+    `refused` is the rejection where the ERP's own rules say no.
+    """
     status = answer.status_code
     match status:
         case 400 | 422:
             return Rejection(
-                RejectionCode.DOCUMENT_REFUSED,
+                refused,
                 f"the ERP refuses {what}: {told(answer)} - mend it in the ERP and retry",
                 system=SYSTEM,
                 subject=what,
@@ -71,12 +80,18 @@ def refusal(answer: httpx.Response, what: str, *, writes: bool) -> Failure:
             )
 
 
-def rpc_refusal(kind: str, text: str, what: str) -> Failure:
+def rpc_refusal(
+    kind: str,
+    text: str,
+    what: str,
+    *,
+    refused: RejectionCode = RejectionCode.DOCUMENT_REFUSED,
+) -> Failure:
     """The failure that the `error` member of a JSON-RPC answer stands for."""
     match kind:
         case "UserError" | "UserWarning":
             return Rejection(
-                RejectionCode.DOCUMENT_REFUSED,
+                refused,
                 f"the ERP refuses {what}: {text[:500]} - mend it in the ERP and retry",
                 system=SYSTEM,
                 subject=what,

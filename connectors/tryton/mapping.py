@@ -57,18 +57,27 @@ def _number(value: Any) -> Any:
     return Decimal(value["decimal"]) if isinstance(value, dict) and "decimal" in value else value
 
 
+def _calendar(value: Any) -> Any:
+    if isinstance(value, dict) and {"year", "month", "day"} <= value.keys():
+        return f"{value['year']:0>4}-{value['month']:0>2}-{value['day']:0>2}"
+    return value
+
+
 Amount = Annotated[Decimal, BeforeValidator(_number)]
+Day = Annotated[date, BeforeValidator(_calendar)]
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class _Currency(_Wire):
+class Coded(Wire):
+    """A record that is named by its code, such as a currency or a country."""
+
     code: str
 
 
-class _Line(_Wire):
+class _Line(Wire):
     id: int
     currency: int
     product: int
@@ -80,33 +89,33 @@ class _Line(_Wire):
     taxes: tuple[int, ...]
 
 
-class _Invoice(_Wire):
+class _Invoice(Wire):
     id: int
     number: str | None = None
     reference: str | None = None
     state: str
     untaxed_amount: Amount
     tax_amount: Amount
-    currency: _Currency
+    currency: Coded
 
 
-class _FullInvoice(_Wire):
+class _FullInvoice(Wire):
     lines: tuple[_Line, ...]
 
 
-class Company(_Wire):
+class Company(Wire):
     """A legal entity by its id, with its books' currency."""
 
     id: int
-    currency: _Currency
+    currency: Coded
 
 
-class _Address(_Wire):
+class _Address(Wire):
     id: int
     invoice: bool = False
 
 
-class Party(_Wire):
+class Party(Wire):
     """A customer in the context of one company."""
 
     id: int
@@ -122,14 +131,14 @@ class Party(_Wire):
         return (marked or [self.addresses[0].id])[0]
 
 
-class Tax(_Wire):
+class Tax(Wire):
     id: int
     name: str
     type: str
     rate: Amount | None
 
 
-class Terms(_Wire):
+class Terms(Wire):
     """How one product is invoiced to one party: account, unit and taxes by Tryton's ids."""
 
     product: int
@@ -141,12 +150,6 @@ class Terms(_Wire):
 def document(row: Row, legal_entity: str, *, reverses: str | None = None) -> Document:
     """Raises ContractDrift with the path of what does not fit."""
     wire = parsed(_Invoice, row, "invoice")
-    if wire.state not in _STATES:
-        raise ContractDrift(
-            f"the ERP's invoice {wire.id} is in a state that is not known: {wire.state[:40]}",
-            system=SYSTEM,
-            payload_path="$.state",
-        )
     net = Money.of(wire.untaxed_amount, wire.currency.code)
     return Document(
         document_id=str(wire.id),
@@ -154,11 +157,22 @@ def document(row: Row, legal_entity: str, *, reverses: str | None = None) -> Doc
         reference=wire.reference or "",
         number=wire.number,
         kind=DocumentKind.CREDIT_MEMO if net.minor < 0 else DocumentKind.INVOICE,
-        state=_STATES[wire.state],
+        state=document_state(wire.state, wire.id),
         net=net,
         tax=Money.of(wire.tax_amount, wire.currency.code),
         reverses=reverses,
     )
+
+
+def document_state(word: str, invoice: int) -> DocumentState:
+    """Raises ContractDrift for a word that Tryton 8.2 does not have."""
+    if word not in _STATES:
+        raise ContractDrift(
+            f"the ERP's invoice {invoice} is in a state that is not known: {word[:40]}",
+            system=SYSTEM,
+            payload_path="$.state",
+        )
+    return _STATES[word]
 
 
 def line(entry: DocumentLine, terms: Terms, company: Company) -> Row:

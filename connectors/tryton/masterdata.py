@@ -3,7 +3,6 @@
 from datetime import date
 
 from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import LedgerQuestion
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.errors import SYSTEM
 from connectors.tryton.mapping import Company, Party, day, parsed
@@ -35,6 +34,26 @@ class MasterData:
         return self._companies[code]
 
     async def party(self, code: str, company: Company) -> Party:
+        """A party that may be invoiced."""
+        party = await self.account_of(code, company)
+        if not party.active:
+            raise Rejection(
+                RejectionCode.CUSTOMER_BLOCKED,
+                f"ERP party {code} is deactivated: activate it, or map the customer to another",
+                system=SYSTEM,
+                subject=code,
+            )
+        if not party.addresses:
+            raise Rejection(
+                RejectionCode.DOCUMENT_REFUSED,
+                f"ERP party {code} has no address to invoice: add one",
+                system=SYSTEM,
+                subject=code,
+            )
+        return party
+
+    async def account_of(self, code: str, company: Company) -> Party:
+        """A party that has, or had, an account: money also moves on one that is deactivated."""
         rows = await self._client.search(
             "party.party",
             [["code", "=", code], ["active", "in", [True, False]]],
@@ -55,22 +74,7 @@ class MasterData:
                 system=SYSTEM,
                 subject=code,
             )
-        party = parsed(Party, rows[0], "party")
-        if not party.active:
-            raise Rejection(
-                RejectionCode.CUSTOMER_BLOCKED,
-                f"ERP party {code} is deactivated: activate it, or map the customer to another",
-                system=SYSTEM,
-                subject=code,
-            )
-        if not party.addresses:
-            raise Rejection(
-                RejectionCode.DOCUMENT_REFUSED,
-                f"ERP party {code} has no address to invoice: add one",
-                system=SYSTEM,
-                subject=code,
-            )
-        return party
+        return parsed(Party, rows[0], "party")
 
     async def currency(self, code: str) -> int:
         what = f"currency {code}"
@@ -113,8 +117,11 @@ class MasterData:
         )
         return rows[0].get("default_account_receivable") if rows else None
 
-    async def open_period(self, question: LedgerQuestion, company: Company) -> None:
-        on: date = question.posting_date
+    async def open_period(
+        self, legal_entity: str, on: date, company: Company, *, journal: tuple[str, int | str]
+    ) -> int:
+        """The period of the day. `journal` says by a field, such as type or id, which ones have
+        to be open in it. Raises Rejection (period_closed)."""
         what = f"the period of {on}"
         rows = await self._client.search(
             "account.period",
@@ -128,20 +135,27 @@ class MasterData:
             what=what,
             company=company.id,
         )
-        is_open = [row["id"] for row in rows if row.get("state") == "open"]
+        is_open = [int(row["id"]) for row in rows if row.get("state") == "open"]
         # Each journal closes on its own, and stays closed when its period is reopened.
+        field, wanted = journal
         closed = await self._client.search(
             "account.journal.period",
-            [["period", "in", is_open], ["journal.type", "=", "revenue"], ["state", "=", "closed"]],
-            ["state"],
+            [
+                ["period", "in", is_open],
+                [f"journal.{field}", "=", wanted],
+                ["state", "=", "closed"],
+            ],
+            ["journal.name"],
             what=what,
             company=company.id,
         )
         if not is_open or closed:
+            name = closed[0]["journal"]["name"] if closed else "any journal"
             raise Rejection(
                 RejectionCode.PERIOD_CLOSED,
-                f"{question.legal_entity} has no accounting period open for revenue on {on}: "
+                f"{legal_entity} has no accounting period open for {name} on {on}: "
                 "reopen the period and its journal, or open the next one",
                 system=SYSTEM,
-                subject=f"{question.legal_entity} {on:%Y-%m}",
+                subject=f"{legal_entity} {on:%Y-%m}",
             )
+        return is_open[0]

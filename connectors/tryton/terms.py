@@ -60,7 +60,12 @@ class Determiner:
             self._master.currency(question.currency),
             self._master.journal(company),
             self._master.default_receivable(company),
-            self._master.open_period(question, company),
+            self._master.open_period(
+                question.legal_entity,
+                question.posting_date,
+                company,
+                journal=("type", "revenue"),
+            ),
         )
         items = await together(
             *(self._terms(item, company, party, currency) for item in question.items)

@@ -3,7 +3,7 @@
 import datetime
 import secrets
 
-from runtime.erp import seed_parties
+from runtime.erp import seed_parties, seed_payments
 from runtime.erp.catalogue import COMPANIES, COUNTRIES, CURRENCIES, Company
 from runtime.erp.instance import CompanyFacts, Credentials, ErpFacts, SeededDatabase, TaxFacts
 from runtime.erp.rpc import Json, TrytonRpc, date, decimal
@@ -16,8 +16,9 @@ _PAYABLE = "2.1.1"
 _REVENUE = "4.2.2"
 _TAX = "2.2.3"
 
-# What the connector does: post documents, and note external ids on customers. Periods, taxes and
-# products stay with the ERP's own people.
+# What the connector does: post documents, enter and reconcile payments, and make customers with
+# their external ids. Accounting's own group has all of that (reconciling is a wizard, which asks
+# for the right to write move lines); periods, taxes and products stay with the ERP's own people.
 _API_GROUPS = (("account", "group_account"), ("party", "group_party_admin"))
 
 
@@ -30,12 +31,16 @@ async def seed(rpc: TrytonRpc, *, admin: tuple[str, str], today: datetime.date) 
     """
     currencies = await _currencies(rpc, today)
     countries = await _countries(rpc)
+    journals = await seed_payments.journals(rpc)
     companies: dict[str, CompanyFacts] = {}
     for company in COMPANIES:
-        companies[company.code] = await _company(rpc, company, currencies, countries, today)
+        companies[company.code] = await _company(
+            rpc, company, currencies, countries, journals, today
+        )
     unit = (await rpc.search("product.uom", [["symbol", "=", "u"]], ["name"]))[0]["id"]
     products = await seed_parties.products(rpc, companies, unit)
     term = await _payment_term(rpc)
+    await seed_payments.default_term(rpc, [facts.id for facts in companies.values()], term)
     parties = await seed_parties.parties(rpc, companies, countries, term)
     api_password, api_key = await _api_user(rpc, [facts.id for facts in companies.values()])
     login, password = admin
@@ -89,6 +94,7 @@ async def _company(
     company: Company,
     currencies: dict[str, int],
     countries: dict[str, int],
+    journals: tuple[int, int],
     today: datetime.date,
 ) -> CompanyFacts:
     party: Json = {
@@ -120,6 +126,8 @@ async def _company(
     membership = {"companies": [["add", [number]]], "company": number, "company_filter": "all"}
     await rpc.write("res.user", [admin["id"]], membership)
     accounts = await _chart(rpc, number)
+    bank, write_off = journals
+    await seed_payments.methods(rpc, number, accounts, bank=bank, write_off=write_off)
     for year in (today.year - 1, today.year, today.year + 1):
         await _fiscal_year(rpc, company, number, year)
     taxes = await _taxes(rpc, company, number, accounts[_TAX])

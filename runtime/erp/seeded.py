@@ -28,12 +28,13 @@ CREDENTIALS_FILE = "credentials.json"
 
 _LOCK_SECONDS = 600
 _LOCK_POLL_SECONDS = 0.2
-_SEED_SOURCES = (
+SEED_SOURCES = (
     "catalogue.py",
     "instance.py",
     "installation.py",
     "seed.py",
     "seed_parties.py",
+    "seed_payments.py",
 )
 
 
@@ -74,7 +75,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _digest(installation: ErpInstallation, today: datetime.date, admin_password: str | None) -> str:
     digest = hashlib.sha256(installation.fingerprint().encode())
-    for name in _SEED_SOURCES:
+    for name in SEED_SOURCES:
         digest.update((Path(__file__).parent / name).read_bytes())
     password = hashlib.scrypt(
         (admin_password or "").encode(), salt=b"erp seed cache", n=2**12, r=8, p=1

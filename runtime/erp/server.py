@@ -7,6 +7,7 @@ from runtime.erp.installation import ErpInstallation
 from runtime.erp.instance import DATABASE, ErpInstance, SeededDatabase
 from runtime.erp.process import TrytonProcess
 from runtime.erp.seeded import CREDENTIALS_FILE, DATABASE_FILE, copy_seeded
+from runtime.erp.upgrade import upgrade
 
 DEFAULT_VENV = Path(__file__).parents[2] / ".venv-erp"
 
@@ -46,13 +47,16 @@ class TrytonServer:
         Raises ``ErpStartError`` (with the end of the server's log), ``TrytonRpcError`` if seeding
         is refused, ``TimeoutError`` if another process builds the cache and does not finish.
         """
-        if (self._state / DATABASE_FILE).exists():
+        kept = (self._state / DATABASE_FILE).exists()
+        if kept:
             seeded = SeededDatabase.load(self.credentials_path)
         else:
             seeded = await copy_seeded(
                 self._installation, self._cache, self._state, admin_password=self._admin_password
             )
         await self._process.start()
+        if kept:
+            await upgrade(self._process.url, seeded)
         return ErpInstance(
             url=self._process.url,
             database=DATABASE,

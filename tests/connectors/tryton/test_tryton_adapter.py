@@ -1,8 +1,7 @@
 """The ERP port against a real Tryton: checks, postings, undo, and answers that got lost."""
 
 import asyncio
-import secrets
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 import httpx
@@ -15,50 +14,16 @@ from canonical_models.failures import (
     TransientFailure,
     UncertainWrite,
 )
-from canonical_models.ledgering import (
-    DocumentDraft,
-    DocumentKind,
-    DocumentLine,
-    DocumentState,
-    LedgerQuestion,
-)
+from canonical_models.ledgering import DocumentKind, DocumentState, LedgerQuestion
 from canonical_models.money import Money
 from connectors.tryton.adapter import TrytonErp
 from runtime.erp.bookkeeping import bookkeeper
 from runtime.erp.instance import ErpInstance
 from simulators.child import running_child
 from tests.connectors.tryton.conftest import config
+from tests.connectors.tryton.drafts import draft, today
 
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
-
-
-def today() -> date:
-    return datetime.now(UTC).date()
-
-
-def draft(
-    *amounts: tuple[str, int],
-    party: str = "C-1001",
-    entity: str = "LE-DE",
-    currency: str = "EUR",
-    reference: str | None = None,
-) -> DocumentDraft:
-    return DocumentDraft(
-        reference=reference or f"chg_{secrets.token_hex(6)}",
-        legal_entity=entity,
-        party=party,
-        currency=currency,
-        posting_date=today(),
-        lines=tuple(
-            DocumentLine(
-                line_id=f"ii_{number}",
-                item=item,
-                description=f"Remaining time on {item}",
-                net=Money(minor=minor, currency=currency),
-            )
-            for number, (item, minor) in enumerate(amounts)
-        ),
-    )
 
 
 def question(**changes: object) -> LedgerQuestion:
