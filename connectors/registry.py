@@ -5,7 +5,14 @@ from typing import TypeVar
 
 from connectors.config import ConnectionConfig
 from connectors.http import Observer
-from connectors.ports import BillingPort, ErpPort, TicketingPort, WebhookTranslator
+from connectors.ports import (
+    BillingPort,
+    EntitlementTarget,
+    ErpPort,
+    TicketingPort,
+    WebhookTranslator,
+)
+from connectors.signed_http.adapter import SignedHttpTarget
 from connectors.stripe.adapter import StripeBilling
 from connectors.stripe.webhooks import StripeWebhooks
 from connectors.tryton.adapter import TrytonErp
@@ -14,6 +21,7 @@ from connectors.zendesk.adapter import ZendeskTicketing
 _BILLING: dict[str, Callable[..., BillingPort]] = {"stripe": StripeBilling.connect}
 _ERP: dict[str, Callable[..., ErpPort]] = {"tryton": TrytonErp.connect}
 _SUPPORT: dict[str, Callable[..., TicketingPort]] = {"zendesk": ZendeskTicketing.connect}
+_TARGETS: dict[str, Callable[..., EntitlementTarget]] = {"signed_http": SignedHttpTarget.connect}
 _WEBHOOKS: dict[str, Callable[[], WebhookTranslator]] = {"stripe": StripeWebhooks}
 
 Port = TypeVar("Port")
@@ -33,6 +41,10 @@ def erp(config: ConnectionConfig, observe: Observer) -> ErpPort:
 
 def support(config: ConnectionConfig, observe: Observer) -> TicketingPort:
     return _adapter(_SUPPORT, "support", config)(config, observe=observe)
+
+
+def target(config: ConnectionConfig, observe: Observer) -> EntitlementTarget:
+    return _adapter(_TARGETS, "target", config)(config, observe=observe)
 
 
 def webhooks(config: ConnectionConfig) -> WebhookTranslator | None:

@@ -7,13 +7,21 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from canonical_models.base import Identifier
+from canonical_models.commerce import AccountProfile
 from canonical_models.entitlement import SupportEntitlement, SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
 from connectors.config import ConnectionConfig
 from connectors.http import Observer, VendorHttp
 from connectors.zendesk import SYSTEM
 from connectors.zendesk.client import ZendeskClient
-from connectors.zendesk.mapping import fields_of, missing_fields, organization_of, tags_of
+from connectors.zendesk.mapping import (
+    fields_of,
+    missing_fields,
+    name_of,
+    organization_of,
+    same_name,
+    tags_of,
+)
 from connectors.zendesk.options import ZendeskOptions
 from connectors.zendesk.wire import Organization
 
@@ -62,6 +70,21 @@ class ZendeskTicketing:
         if found is None:
             return None
         return organization_of(found, external_id, self._options, at="$.organizations[0]")
+
+    async def create_organization(
+        self, external_id: str, profile: AccountProfile
+    ) -> SupportOrganization:
+        """See `TicketingPort`. One that is found keeps the name it has.
+
+        An organisation of the same name is never taken over, also where it has no external id: it
+        may be another company's, and its agents' work would change hands.
+        """
+        name = name_of(profile)
+        found = await self._find(external_id) or await self._namesake(external_id, name)
+        if found is not None:
+            return organization_of(found, external_id, self._options, at="$.organizations[0]")
+        made = await self._client.create(name, external_id=external_id)
+        return organization_of(made, external_id, self._options, at="$.organization")
 
     async def publish(self, entitlement: SupportEntitlement) -> SupportOrganization:
         """See `TicketingPort`. Returns what Zendesk answers, not what it was told.
@@ -146,6 +169,29 @@ class ZendeskTicketing:
                 subject=external_id,
             )
         return found[0] if found else None
+
+    async def _namesake(self, external_id: str, name: str) -> Organization | None:
+        """The organisation itself, where another request has made it meanwhile; raises Rejection
+        for one of the same name that is not known to be it."""
+        named = [
+            one
+            for one in await self._client.namesakes(name, external_id=external_id)
+            if same_name(one.name, name)
+        ]
+        for one in named:
+            if (one.external_id or "").casefold() == external_id.casefold():
+                return one
+        if not named:
+            return None
+        owned = "another external id" if named[0].external_id else "no external id"
+        raise Rejection(
+            RejectionCode.ACCOUNT_AMBIGUOUS,
+            f"Zendesk's organisation {named[0].id} has the name of the customer {external_id!r} "
+            f"and {owned}, so whose it is has to be decided: give that organisation the external "
+            f"id {external_id!r} if it is the customer's, or rename it if not, then retry",
+            system=SYSTEM,
+            subject=external_id,
+        )
 
     def _require_fields(self, lacking: list[str], external_id: str | None = None) -> None:
         if not lacking:

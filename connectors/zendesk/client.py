@@ -16,6 +16,8 @@ from connectors.http import VendorHttp
 from connectors.zendesk import SYSTEM
 from connectors.zendesk.errors import Errand, failure
 from connectors.zendesk.wire import (
+    NamedOrganization,
+    NamedOrganizationsAnswer,
     Organization,
     OrganizationAnswer,
     OrganizationField,
@@ -49,14 +51,27 @@ class ZendeskClient:
         path = f"{_ORGANIZATIONS}/search?{urlencode({'external_id': external_id})}"
         answer = self._read(await self._get(path), OrganizationsAnswer, errand)
         for index, found in enumerate(answer.organizations):
-            if (found.external_id or "").casefold() != external_id.casefold():
-                raise ContractDrift(
-                    f"Zendesk answered with an organisation of another external id when asked to "
-                    f"{errand.words}: nothing was written; look the id up in Zendesk, then retry",
-                    system=SYSTEM,
-                    payload_path=f"$.organizations[{index}].external_id",
-                )
+            self._require(found, external_id, errand, at=f"$.organizations[{index}]")
         return answer.organizations
+
+    async def namesakes(self, name: str, *, external_id: str) -> list[NamedOrganization]:
+        """Those that Zendesk finds by `name`, for the organisation to be `external_id`."""
+        errand = self._errand(
+            f"look for organisations of the name that {external_id} has", external_id
+        )
+        # Not in the path, which failures show: a name may be a person's.
+        answer = await self._http.send("GET", f"{_ORGANIZATIONS}/search", params={"name": name})
+        return self._read(answer, NamedOrganizationsAnswer, errand).organizations
+
+    async def create(self, name: str, *, external_id: str) -> Organization:
+        """The organisation of this external id, made, or renamed where it was there already."""
+        errand = self._errand(f"create the organisation {external_id}", external_id, writes=True)
+        path = f"{_ORGANIZATIONS}/create_or_update"
+        body = {"organization": {"name": name, "external_id": external_id}}
+        answer = await self._write("POST", path, body)
+        made = self._read(answer, OrganizationAnswer, errand, expected=(200, 201)).organization
+        self._require(made, external_id, errand, at="$.organization")
+        return made
 
     async def update(
         self, organization_id: int, changes: dict[str, Any], *, external_id: str
@@ -93,7 +108,7 @@ class ZendeskClient:
         errand = self._errand(f"define the organisation field {key}", writes=True)
         field = {"key": key, "title": title, "type": kind, "description": description}
         answer = await self._write("POST", _FIELDS, {"organization_field": field})
-        self._read(answer, OrganizationFieldAnswer, errand, expected=201)
+        self._read(answer, OrganizationFieldAnswer, errand, expected=(201,))
 
     async def close(self) -> None:
         await self._http.close()
@@ -111,9 +126,14 @@ class ZendeskClient:
         )
 
     def _read(
-        self, answer: httpx.Response, model: type[M], errand: Errand, *, expected: int = 200
+        self,
+        answer: httpx.Response,
+        model: type[M],
+        errand: Errand,
+        *,
+        expected: tuple[int, ...] = (200,),
     ) -> M:
-        if answer.status_code != expected:
+        if answer.status_code not in expected:
             raise failure(answer, errand)
         try:
             return model.model_validate(self._http.decode(answer))
@@ -125,6 +145,15 @@ class ZendeskClient:
                 system=SYSTEM,
                 payload_path=path,
             ) from None
+
+    def _require(self, found: Organization, external_id: str, errand: Errand, *, at: str) -> None:
+        if (found.external_id or "").casefold() != external_id.casefold():
+            raise ContractDrift(
+                f"Zendesk answered with an organisation of another external id when asked to "
+                f"{errand.words}: look the id up in Zendesk, then retry",
+                system=SYSTEM,
+                payload_path=f"{at}.external_id",
+            )
 
     def _errand(
         self, words: str, organization: str | None = None, *, writes: bool = False

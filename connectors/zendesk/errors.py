@@ -35,6 +35,8 @@ class Meaning(Enum):
     #: Zendesk failed while it worked: a read is repeated, a write may have happened.
     BROKE = auto()
     ORGANIZATION_UNKNOWN = auto()
+    #: Another organisation has the name that this one was to get.
+    NAME_TAKEN = auto()
     REFUSED = auto()
     #: The request went to something that is not this API.
     ELSEWHERE = auto()
@@ -42,17 +44,22 @@ class Meaning(Enum):
 
 @dataclass(frozen=True)
 class Rule:
-    """Matches the statuses and, where given, the error's name and a Retry-After header."""
+    """Matches the statuses and, where given, the error's name, a member whose value another
+    record has, and a Retry-After header."""
 
     statuses: range
     meaning: Meaning
     name: str | None = None
+    taken: str | None = None
     when_delayed: bool = False
 
-    def matches(self, answer: httpx.Response, name: str | None) -> bool:
+    def matches(
+        self, answer: httpx.Response, name: str | None, taken: frozenset[str] = frozenset()
+    ) -> bool:
         return (
             answer.status_code in self.statuses
             and (self.name is None or self.name == name)
+            and (self.taken is None or self.taken in taken)
             and (not self.when_delayed or retry_after(answer) is not None)
         )
 
@@ -68,6 +75,10 @@ TABLE: tuple[Rule, ...] = (
     Rule(_only(404), Meaning.ORGANIZATION_UNKNOWN),
     # Another request changes the same record.
     Rule(_only(409), Meaning.LATER),
+    # Made by another request since it was looked up: the next look-up finds it. It comes first,
+    # because the other request will have taken the name as well.
+    Rule(_only(422), Meaning.LATER, taken="external_id"),
+    Rule(_only(422), Meaning.NAME_TAKEN, taken="name"),
     Rule(_only(422), Meaning.REFUSED),
     Rule(_only(429), Meaning.LATER),
     # Overloaded, and it says until when: Zendesk turned the request away at the door.
@@ -91,9 +102,9 @@ class Errand:
 def failure(answer: httpx.Response, errand: Errand) -> Failure:
     """The failure that an answer other than the expected one stands for."""
     body = _body(answer)
-    name = _name(body)
+    name, taken = _name(body), _taken(body)
     for rule in TABLE:
-        if rule.matches(answer, name):
+        if rule.matches(answer, name, taken):
             return _failure(rule.meaning, answer, body, errand)
     return _drift(
         answer, body, errand, "compare Zendesk's changelog for this API and tell the maintainers"
@@ -136,7 +147,16 @@ def _failure(
                 system=SYSTEM,
                 subject=errand.organization,
             )
-        case Meaning.REFUSED:
+        case Meaning.NAME_TAKEN if errand.organization is not None:
+            return Rejection(
+                RejectionCode.ACCOUNT_AMBIGUOUS,
+                f"{said}: another organisation has this customer's name; look for it by name in "
+                f"Zendesk and give it the external id {errand.organization!r} if it is the "
+                "customer's, or rename it if not, then retry",
+                system=SYSTEM,
+                subject=errand.organization,
+            )
+        case Meaning.REFUSED | Meaning.NAME_TAKEN:
             return Rejection(
                 RejectionCode.SUPPORT_REFUSED,
                 f"{said}: open the record in Zendesk, mend what its rules demand, then retry",
@@ -176,6 +196,16 @@ def _name(body: ErrorAnswer | None) -> str | None:
     if given is None and body.errors:
         given = body.errors[0].code
     return given if given is not None and _is_name(given) else None
+
+
+def _taken(body: ErrorAnswer | None) -> frozenset[str]:
+    """Members of the record whose value another record has, as Zendesk names them."""
+    details = body.details if body is not None else None
+    return frozenset(
+        field
+        for field, errors in (details or {}).items()
+        if any(one.error == "DuplicateValue" for one in errors)
+    )
 
 
 def _said(answer: httpx.Response, body: ErrorAnswer | None) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from pydantic import TypeAdapter, ValidationError
 
 from canonical_models.base import Identifier
+from canonical_models.commerce import AccountProfile
 from canonical_models.entitlement import SupportEntitlement, SupportOrganization
 from canonical_models.failures import ContractDrift
 from connectors.zendesk import SYSTEM
@@ -52,6 +53,16 @@ def tags_of(existing: list[str], tier: str | None, options: ZendeskOptions) -> l
         return kept
     # Zendesk takes letters, digits, underscores and dashes, all in lower case.
     return [*kept, options.tier_tag_prefix + re.sub(r"[^a-z0-9_-]", "_", tier.lower())]
+
+
+def name_of(profile: AccountProfile) -> str:
+    """The name of the customer's organisation; Zendesk trims it as well."""
+    return " ".join(profile.name.split())
+
+
+def same_name(one: str, other: str) -> bool:
+    """Names are unique at Zendesk, and it does not tell upper from lower case."""
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
 def missing_fields(answered: Organization, options: ZendeskOptions) -> list[str]:

@@ -23,12 +23,20 @@ class Organization(Wire):
     organization_fields: dict[str, Any] | None
 
 
+class NamedOrganization(Organization):
+    name: str
+
+
 class OrganizationAnswer(Wire):
     organization: Organization
 
 
 class OrganizationsAnswer(Wire):
     organizations: list[Organization]
+
+
+class NamedOrganizationsAnswer(Wire):
+    organizations: list[NamedOrganization]
 
 
 class OrganizationField(Wire):

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from canonical_models.commerce import AccountProfile
 from canonical_models.entitlement import SupportEntitlement
 from connectors.zendesk.adapter import ZendeskTicketing
 
@@ -27,29 +28,28 @@ pytestmark = pytest.mark.skipif(
     reason="no zendesk-subset-noprose.json and contract_httpx.py in TRUEUP_CONTRACTS",
 )
 
+ORGANIZATION_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["organization"],
+                "properties": {"organization": {"$ref": "#/components/schemas/OrganizationObject"}},
+            }
+        }
+    },
+}
+
 #: Where the vendor's file contradicts the vendor's reference: an update has a body and sends
 #: just what changes, external ids are strings, lists have cursors, an empty field is null.
 OVERLAY = {
     "paths": {
         "/api/v2/organizations/{organization_id}": {
-            "put": {
-                "requestBody": {
-                    "required": True,
-                    "content": {
-                        "application/json": {
-                            "schema": {
-                                "type": "object",
-                                "required": ["organization"],
-                                "properties": {
-                                    "organization": {
-                                        "$ref": "#/components/schemas/OrganizationObject"
-                                    }
-                                },
-                            }
-                        }
-                    },
-                }
-            }
+            "put": {"requestBody": ORGANIZATION_BODY},
+        },
+        "/api/v2/organizations/create_or_update": {
+            "post": {"requestBody": ORGANIZATION_BODY},
         },
         "/api/v2/organization_fields": {
             "parameters": [{"name": "page", "in": "query", "schema": {"type": "object"}}]
@@ -137,6 +137,24 @@ async def test_the_vendor_accepts_what_we_send(
     update = ("PUT", f"/api/v2/organizations/{made['id']}")
     fields = ("GET", "/api/v2/organization_fields")
     assert noted.seen == [fields, search, update, search, update, search]
+
+
+async def test_the_vendor_accepts_how_we_create(
+    checker: Any,
+    contract: Any,
+    noted: Noted,
+    connect: Callable[..., ZendeskTicketing],
+    zendesk_url: str,
+) -> None:
+    support = connect(zendesk_url, transport=checker.AsyncContractTransport(contract, noted))
+    profile = AccountProfile(customer_id="cus_contract", name="Contract & Söhne")
+
+    made = await support.create_organization("cus_contract", profile)
+
+    assert await support.create_organization("cus_contract", profile) == made
+    search = ("GET", "/api/v2/organizations/search")
+    create = ("POST", "/api/v2/organizations/create_or_update")
+    assert noted.seen == [search, search, create, search]
 
 
 async def test_the_checker_checks(checker: Any, contract: Any) -> None:

@@ -13,6 +13,7 @@ from canonical_models.failures import (
     Failure,
     Rejection,
     RejectionCode,
+    Team,
     TransientFailure,
     UncertainWrite,
 )
@@ -90,7 +91,8 @@ def test_each_rule_is_reached_and_each_meaning_used() -> None:
     assert {rule.meaning for rule in TABLE} == set(Meaning)
     for index, rule in enumerate(TABLE):
         sample = answer(rule.statuses[-1], headers=LATER if rule.when_delayed else None)
-        first = next(i for i, one in enumerate(TABLE) if one.matches(sample, rule.name))
+        taken = frozenset({rule.taken} if rule.taken else ())
+        first = next(i for i, one in enumerate(TABLE) if one.matches(sample, rule.name, taken))
         assert first == index
 
 
@@ -134,6 +136,41 @@ def test_names_of_the_refused_members_are_shown_and_no_more() -> None:
     raised = failure(answer(422, body, headers), WRITE)
     assert "422 RecordInvalid (name: DuplicateValue) (request 4f2c-9) when" in raised.message
     assert "jane" not in raised.message
+
+
+def refused(**members: str) -> httpx.Response:
+    """422 with the error of each member."""
+    details = {name: [{"description": PRIVATE, "error": error}] for name, error in members.items()}
+    return answer(422, orjson.dumps({"error": "RecordInvalid", "details": details}))
+
+
+@pytest.mark.parametrize(
+    ("members", "errand", "wanted"),
+    [
+        ({"name": "DuplicateValue"}, WRITE, RejectionCode.ACCOUNT_AMBIGUOUS),
+        ({"name": "DuplicateValue"}, FIELDS, RejectionCode.SUPPORT_REFUSED),
+        ({"name": "BlankValue"}, WRITE, RejectionCode.SUPPORT_REFUSED),
+        ({"key": "DuplicateValue"}, FIELDS, RejectionCode.SUPPORT_REFUSED),
+        ({"external_id": "DuplicateValue"}, WRITE, TransientFailure),
+        ({"external_id": "InvalidValue"}, WRITE, RejectionCode.SUPPORT_REFUSED),
+        # Another request has made this very organisation, name and all.
+        ({"name": "DuplicateValue", "external_id": "DuplicateValue"}, WRITE, TransientFailure),
+    ],
+)
+def test_what_another_record_has(
+    members: dict[str, str], errand: Errand, wanted: type[Failure] | RejectionCode
+) -> None:
+    raised = failure(refused(**members), errand)
+    assert found(raised) == wanted
+    assert "jane" not in raised.message
+
+
+def test_a_taken_name_is_finances_to_decide() -> None:
+    raised = failure(refused(name="DuplicateValue"), WRITE)
+    assert isinstance(raised, Rejection)
+    assert (raised.owner, raised.subject) == (Team.FINANCE, "cus_1")
+    assert "external id 'cus_1'" in raised.message
+    assert "then retry" in raised.message
 
 
 def test_an_odd_request_id_is_left_out() -> None:

@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canonical_models.commerce import AccountProfile
 from canonical_models.entitlement import SupportEntitlement
 from canonical_models.failures import ContractDrift
 from connectors.zendesk.mapping import (
     fields_of,
     missing_fields,
+    name_of,
     normalised,
     organization_of,
+    same_name,
     tags_of,
 )
 from connectors.zendesk.options import ZendeskOptions
@@ -165,3 +168,20 @@ def test_the_link_leads_to_where_agents_work() -> None:
     found = organization_of(held({}), "cus_1", OPTIONS, at="$")
     assert found.url == "https://acme.example.com/agent/organizations/42"
     assert found.organization_id == "42"
+
+
+def test_the_name_is_the_customers_without_stray_spaces() -> None:
+    assert name_of(AccountProfile(customer_id="cus_1", name=" Acme \t GmbH\n")) == "Acme GmbH"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Acme GmbH", "ACME gmbh ", True),
+        ("Straße", "STRASSE", True),
+        ("Acme", "Acme GmbH", False),
+        ("Acme GmbH", "AcmeGmbH", False),
+    ],
+)
+def test_names_that_zendesk_does_not_tell_apart(one: str, other: str, same: bool) -> None:
+    assert same_name(one, other) is same

@@ -1,0 +1,30 @@
+"""A target's answers as they travel. Members that we do not read are ignored, so that a target
+may say more than it has to."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class Receipt(Wire):
+    """What the target holds after the request, also where that is newer than what it was sent."""
+
+    customer_id: str
+    revision: Annotated[int, Field(ge=0)]
+
+
+class ErrorAnswer(Wire):
+    """`error` is one word for the reason, which we show to people."""
+
+    error: str
+
+
+def fault_of(error: ValidationError) -> tuple[str, str]:
+    """(JSON path, reason) of the first member that does not fit; never the value itself."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    return f"${path}", first["msg"]
