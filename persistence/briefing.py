@@ -6,15 +6,16 @@ from psycopg.sql import SQL
 from pydantic import TypeAdapter
 
 from canonical_models.amendment import AmendmentPlan
-from canonical_models.commerce import Subscription
+from canonical_models.commerce import BillingSnapshot, Subscription
 from canonical_models.entitlement import Grant, SubscriptionSupport
-from canonical_models.ledgering import AccountMapping, Document, ItemMapping
+from canonical_models.ledgering import AccountMapping, CarriedLine, Document, ItemMapping
 from persistence.grants import AS_JSON, GRANTS
 from persistence.raw import Raw
 
 _SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
 _ITEMS = TypeAdapter(tuple[ItemMapping, ...])
 _DOUBTS = TypeAdapter(list[tuple[str, str]])
+_CARRIED = TypeAdapter(tuple[CarriedLine, ...])
 
 _HELD = SQL("""
 (select {} from grants g
@@ -28,21 +29,30 @@ class Briefing:
     plan that made it must be seen through, not replaced."""
 
     subscription_id: str
+    #: What the event said that it is; `payment` also where a plan before has found money.
+    kind: str
     settled: bool
     kept: AmendmentPlan | None
     #: (change id, state) of documents whose saga was lost before it knew whether they exist.
     doubtful: list[tuple[str, str]]
     #: The last state on which every system agreed.
     agreed: Subscription | None
-    #: Ids of the lines that other documents carry.
-    carried: frozenset[str]
+    #: The lines that other documents carry, by id.
+    carried: dict[str, CarriedLine]
+    #: Movements of money that the ERP knows, or is being told of.
+    entered: frozenset[str]
+    #: Invoices of this subscription whose grace is over.
+    unpaid: frozenset[str]
+    #: Digests of documents of this change that a person has approved.
+    approved: frozenset[str]
     held: tuple[Grant, ...]
     share: SubscriptionSupport | None
 
 
 _BRIEFING = (
     SQL("""
-select c.subscription_id, c.state = 'settled',
+select c.subscription_id, case when c.plan ? 'payments' then 'payment' else c.kind end,
+  c.state = 'settled',
   case when (select e.state from effects e where e.key = %(key)s)
     in ('attempting', 'uncertain', 'confirmed') then c.plan::text end,
   (select coalesce(json_agg(json_build_array(e.change_id, e.state) order by l.seq), '[]')::text
@@ -52,9 +62,17 @@ select c.subscription_id, c.state = 'settled',
      and e.state in ('attempting', 'uncertain', 'compensating', 'compensation_uncertain')),
   (select s.snapshot::text from subscription_states s
    where s.tenant = c.tenant and s.subscription_id = c.subscription_id),
-  array(select p.line_id from posted_lines p
+  (select coalesce(json_agg(json_build_object('line_id', p.line_id, 'item', p.item,
+      'net', json_build_object('minor', p.minor, 'currency', p.currency),
+      'invoice_id', p.invoice_id)), '[]')::text from posted_lines p
    where p.tenant = c.tenant and p.subscription_id = c.subscription_id
      and p.state <> 'reversed' and p.effect_key <> %(key)s),
+  array(select p.payment_id from payments p
+   where p.tenant = c.tenant and p.subscription_id = c.subscription_id and p.entry_id is not null),
+  array(select d.invoice_id from dunning_cases d
+   where d.tenant = c.tenant and d.subscription_id = c.subscription_id
+     and d.stage in ('suspended', 'final')),
+  array(select a.digest from approvals a where a.tenant = c.tenant and a.change_id = c.id),
   {held},
   (select s.share::text from support_shares s
    where s.tenant = c.tenant and s.subscription_id = c.subscription_id)
@@ -75,14 +93,18 @@ async def of_change(
     row = await found.fetchone()
     if row is None:
         return None
-    subscription_id, settled, kept, doubtful, agreed, carried, held, share = row
+    of, kind, settled, kept, doubtful, agreed, carried, entered, unpaid, approved, held, share = row
     return Briefing(
-        subscription_id=subscription_id,
+        subscription_id=of,
+        kind=kind,
         settled=settled,
         kept=AmendmentPlan.model_validate_json(kept) if kept else None,
         doubtful=_DOUBTS.validate_json(doubtful),
         agreed=Subscription.model_validate_json(agreed) if agreed else None,
-        carried=frozenset(carried),
+        carried={line.line_id: line for line in _CARRIED.validate_json(carried)},
+        entered=frozenset(entered),
+        unpaid=frozenset(unpaid),
+        approved=frozenset(approved),
         held=GRANTS.validate_json(held),
         share=SubscriptionSupport.model_validate_json(share) if share else None,
     )
@@ -137,18 +159,18 @@ async def master_data(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What our own tables say of a change that is done: its plan, the subscription it was planned
+    """What our own tables say of a change that is done: its plan, the snapshot it was planned
     from, its document, and the grants that are held."""
 
     plan: AmendmentPlan
-    subscription: Subscription
+    snapshot: BillingSnapshot
     document: Document | None
     held: tuple[Grant, ...]
 
 
 _OUTCOME = (
     SQL("""
-select c.plan::text, (c.snapshot -> 'subscription')::text,
+select c.plan::text, c.snapshot::text,
   (select e.result::text from effects e where e.key = %(key)s),
   {held}
 from changes c where c.tenant = %(tenant)s and c.id = %(change)s and c.plan is not null
@@ -164,12 +186,12 @@ async def outcome(raw: Raw, tenant: str, change_id: str, *, key: str) -> Outcome
     row = await found.fetchone()
     if row is None:
         return None
-    planned, subscription, result, held = row
+    planned, snapshot, result, held = row
     plan = AmendmentPlan.model_validate_json(planned)
     posted = Document.model_validate_json(result) if plan.document and result else None
     return Outcome(
         plan=plan,
-        subscription=Subscription.model_validate_json(subscription),
+        snapshot=BillingSnapshot.model_validate_json(snapshot),
         document=posted,
         held=GRANTS.validate_json(held),
     )

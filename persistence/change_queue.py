@@ -19,9 +19,13 @@ from canonical_models.amendment import ChangeHint, ChangeKind
 from persistence import exceptions
 from persistence.changes import CHANNEL
 from persistence.inbox import Arrival
+from persistence.raw import Transaction, driver
 from persistence.tables import ChangeRow
 
 _CLAIM_LOCK = 7_716_357
+
+#: The connection of changes that no vendor's event has asked for.
+OURS = "trueup"
 
 LIVE, RENEWAL, RECONCILIATION, BULK = 1, 2, 3, 4
 
@@ -94,6 +98,29 @@ async def add(
     if made:
         await session.exec(insert(ChangeRow).values(made).on_conflict_do_nothing())
     return tuple(ids)
+
+
+async def follow(
+    session: Transaction,
+    tenant: str,
+    subscription_id: str,
+    *,
+    why: str,
+    kind: ChangeKind,
+    customer_id: str | None = None,
+    lane: int = LIVE,
+) -> str:
+    """A change that no event of billing asks for but we do; `why` names the occasion, and the same
+    occasion makes one change. Its id."""
+    made = change_id(tenant, OURS, why)
+    raw = await driver(session)
+    await raw.execute(
+        "insert into changes (id, tenant, connection, subscription_id, customer_id, event_id, "
+        "kind, lane) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+        (made, tenant, OURS, subscription_id, customer_id, why, kind.value, lane),
+    )
+    await raw.execute(f"notify {CHANNEL}".encode())
+    return made
 
 
 async def _of_event(

@@ -32,7 +32,7 @@ def fingerprint(tenant: str, code: str, subject: str | None) -> str:
 
 async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> ExceptionView:
     """The exception of this change that is open now, made if there is none."""
-    change = (await session.exec(select(ChangeRow).where(ChangeRow.id == raised.change_id))).one()
+    subscription_id, customer_id = await _whose(session, raised)
     at_risk = raised.amount_at_risk
     # A question that its saga no longer waits on, because it was cancelled, is not asked again.
     await _close(
@@ -49,13 +49,14 @@ async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> Exc
         insert(ExceptionRow)
         .values(
             id=f"exc_{secrets.token_hex(8)}",
-            subscription_id=change.subscription_id,
-            customer_id=change.customer_id,
+            subscription_id=subscription_id,
+            customer_id=customer_id,
+            workflow_id=raised.process.workflow_id if raised.process else None,
             fingerprint=fingerprint(raised.tenant, raised.code, raised.subject),
             at_risk_minor=at_risk.minor if at_risk else None,
             at_risk_currency=at_risk.currency if at_risk else None,
             due_at=datetime.now(UTC) + due,
-            **raised.model_dump(exclude={"amount_at_risk"}),
+            **raised.model_dump(exclude={"amount_at_risk", "process"}),
         )
         .on_conflict_do_nothing()
     )
@@ -123,6 +124,18 @@ async def cancel_of_change(session: AsyncSession, tenant: str, change_id: str) -
     )
 
 
+async def withdraw(session: AsyncSession, tenant: str, change_id: str, *, note: str) -> None:
+    """What was asked has answered itself."""
+    await _close(
+        session,
+        col(ExceptionRow.change_id) == change_id,
+        tenant=tenant,
+        resolution="cancelled",
+        by="trueup",
+        note=note,
+    )
+
+
 async def escalate(session: AsyncSession, exception_id: str) -> ExceptionView | None:
     await session.exec(
         update(ExceptionRow)
@@ -135,6 +148,16 @@ async def escalate(session: AsyncSession, exception_id: str) -> ExceptionView | 
     )
     row = await session.get(ExceptionRow, exception_id)
     return _view(row) if row else None
+
+
+async def _whose(session: AsyncSession, raised: Raised) -> tuple[str, str | None]:
+    """(subscription, customer) that the exception is about."""
+    process = raised.process
+    if process is not None:
+        return process.subscription_id or process.key, process.customer_id
+    query = select(ChangeRow).where(ChangeRow.id == raised.change_id)
+    change = (await session.exec(query)).one()
+    return change.subscription_id, change.customer_id
 
 
 async def _close(

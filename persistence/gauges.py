@@ -17,6 +17,14 @@ _COUNTS = {
     "outcomes": text("select outcome, count(*) from changes where state = 'settled' group by 1"),
     "exceptions": text("select owner, count(*) from exceptions where state = 'open' group by 1"),
     "effects": text("select system || '/' || state, count(*) from effects group by 1"),
+    "dunning": text("select stage, count(*) from dunning_cases where stage <> 'closed' group by 1"),
+    # A forecast is of one renewal; that of the one before says nothing.
+    "renewals": text(
+        "select case when forecast_for = renews_at then forecast else 'none' end, count(*) "
+        "from contracts where renews_at is not null group by 1"
+    ),
+    "invoices": text("select standing, count(*) from invoices group by 1"),
+    "targets": text("select target || '/' || state, count(*) from target_states group by 1"),
 }
 
 _OLDEST = text(

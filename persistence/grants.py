@@ -4,12 +4,10 @@ from collections.abc import Iterable
 
 from psycopg.sql import SQL
 from pydantic import TypeAdapter
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from canonical_models.entitlement import Grant, GrantSource
+from canonical_models.base import Canonical, Instant
+from canonical_models.entitlement import Grant, GrantSource, GrantState
 from persistence.raw import Transaction, driver
-from persistence.tables import GrantRow
 
 GRANTS = TypeAdapter(tuple[Grant, ...])
 
@@ -18,13 +16,24 @@ AS_JSON = SQL("""
 coalesce(json_agg(json_build_object(
   'customer_id', g.customer_id, 'feature', g.feature, 'source', g.source,
   'source_id', g.source_id, 'subscription_id', g.subscription_id, 'quantity', g.quantity,
-  'starts_at', g.starts_at, 'ends_at', g.ends_at) order by g.source_id, g.feature), '[]')::text
+  'starts_at', g.starts_at, 'ends_at', g.ends_at, 'state', g.state, 'reason', g.reason)
+  order by g.source_id, g.feature), '[]')::text
 """)
 
 _OF_SUBSCRIPTION = (
     SQL("""
 select {} from grants g
 where g.tenant = %s and g.subscription_id = %s and g.withdrawn_at is null
+""")
+    .format(AS_JSON)
+    .as_bytes()
+)
+
+_OF_CUSTOMER = (
+    SQL("""
+select {} from grants g
+where g.tenant = %(tenant)s and g.customer_id = %(customer)s and g.withdrawn_at is null
+  and (%(feature)s::text is null or g.feature = %(feature)s)
 """)
     .format(AS_JSON)
     .as_bytes()
@@ -39,17 +48,29 @@ where tenant = %s and subscription_id = %s and withdrawn_at is null
 
 _GIVE = """
 insert into grants (tenant, customer_id, feature, source, source_id, subscription_id, change_id,
-  quantity, starts_at, ends_at)
+  quantity, starts_at, ends_at, state, reason)
 values (%(tenant)s, %(customer_id)s, %(feature)s, %(source)s, %(source_id)s, %(subscription_id)s,
-  %(change_id)s, %(quantity)s, %(starts_at)s, %(ends_at)s)
+  %(change_id)s, %(quantity)s, %(starts_at)s, %(ends_at)s, %(state)s, %(reason)s)
+"""
+
+_WITHDRAW_ONE = """
+update grants set withdrawn_at = now(), withdrawn_by = %s
+where tenant = %s and customer_id = %s and feature = %s and source = %s and source_id = %s
+  and withdrawn_at is null
+"""
+
+_KEPT = """
+select customer_id, feature, source, source_id, subscription_id, quantity, starts_at, ends_at,
+  state, reason, change_id, granted_at from grants where tenant = %s and
 """
 
 
-def _grant(row: GrantRow) -> Grant:
-    return Grant(
-        source=GrantSource(row.source),
-        **row.model_dump(include=set(Grant.model_fields) - {"source"}),
-    )
+class KeptGrant(Canonical):
+    """A grant as it was made so by `by`, a person or a change, at `at`."""
+
+    grant: Grant
+    by: str
+    at: Instant
 
 
 async def of_subscription(
@@ -62,17 +83,14 @@ async def of_subscription(
 
 
 async def of_customer(
-    session: AsyncSession, tenant: str, customer_id: str, feature: str | None = None
+    session: Transaction, tenant: str, customer_id: str, feature: str | None = None
 ) -> tuple[Grant, ...]:
-    query = select(GrantRow).where(
-        GrantRow.tenant == tenant,
-        GrantRow.customer_id == customer_id,
-        col(GrantRow.withdrawn_at).is_(None),
+    """What the customer holds by any source, suspended and future grants included."""
+    found = await (await driver(session)).execute(
+        _OF_CUSTOMER, {"tenant": tenant, "customer": customer_id, "feature": feature}
     )
-    if feature is not None:
-        query = query.where(GrantRow.feature == feature)
-    rows = await session.exec(query.order_by(GrantRow.feature, GrantRow.source_id))
-    return tuple(map(_grant, rows))
+    row = await found.fetchone()
+    return GRANTS.validate_json(row[0] if row else "[]")
 
 
 async def replace(
@@ -110,9 +128,87 @@ async def replace(
                 {
                     "tenant": tenant,
                     "change_id": change_id,
-                    **grant.model_dump(exclude={"source"}),
+                    **dict(grant),
                     "source": grant.source.value,
+                    "state": grant.state.value,
                 }
                 for grant in given
             ],
         )
+
+
+async def history(session: Transaction, tenant: str, source_id: str) -> tuple[KeptGrant, ...]:
+    """All that this source has given, the oldest first; the last one holds. Until the commit
+    nobody else changes what a person has given under it."""
+    await (await driver(session)).execute(
+        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"grant/{tenant}/{source_id}",)
+    )
+    return await _kept(session, "source_id = %s order by id", (tenant, source_id))
+
+
+async def page(
+    session: Transaction,
+    tenant: str,
+    customer_id: str,
+    *,
+    after: tuple[str, str, str] = ("", "", ""),
+    limit: int = 50,
+) -> tuple[KeptGrant, ...]:
+    """What the customer holds by any source; `after` is feature, source id and source of the last
+    one seen."""
+    return await _kept(
+        session,
+        "customer_id = %s and withdrawn_at is null and (feature, source_id, source) > (%s, %s, %s) "
+        "order by feature, source_id, source limit %s",
+        (tenant, customer_id, *after, limit),
+    )
+
+
+async def give(session: Transaction, tenant: str, grant: Grant, *, by: str) -> None:
+    """One grant beside those of subscriptions."""
+    await (await driver(session)).execute(
+        _GIVE,
+        {
+            "tenant": tenant,
+            "change_id": by,
+            **dict(grant),
+            "source": grant.source.value,
+            "state": grant.state.value,
+        },
+    )
+
+
+async def exchange(
+    session: Transaction, tenant: str, held: Grant, wanted: Grant, *, by: str
+) -> None:
+    """`wanted` instead of `held`, which is of the same customer, feature and source."""
+    await (await driver(session)).execute(
+        _WITHDRAW_ONE,
+        (by, tenant, held.customer_id, held.feature, held.source.value, held.source_id),
+    )
+    await give(session, tenant, wanted, by=by)
+
+
+async def _kept(
+    session: Transaction, condition: str, values: tuple[object, ...]
+) -> tuple[KeptGrant, ...]:
+    found = await (await driver(session)).execute((_KEPT + condition).encode(), values)
+    return tuple(
+        KeptGrant(
+            grant=Grant(
+                customer_id=row[0],
+                feature=row[1],
+                source=GrantSource(row[2]),
+                source_id=row[3],
+                subscription_id=row[4],
+                quantity=row[5],
+                starts_at=row[6],
+                ends_at=row[7],
+                state=GrantState(row[8]),
+                reason=row[9],
+            ),
+            by=row[10],
+            at=row[11],
+        )
+        for row in await found.fetchall()
+    )

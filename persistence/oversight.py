@@ -1,5 +1,6 @@
 """Questions that people ask across tables; nothing a saga depends on."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import func, text
@@ -11,6 +12,7 @@ from canonical_models.events import Event
 from canonical_models.money import Money
 from canonical_models.views import MappingView
 from persistence.changes import CHANNEL
+from persistence.raw import Transaction, driver
 from persistence.tables import ChangeRow, InboxRow, MappingRow
 
 _DOCUMENTS = text("""
@@ -30,6 +32,33 @@ where tenant = :tenant and seq > :after
 order by seq
 limit :limit
 """)
+
+
+_ENTRIES = """
+select p.payment_id, p.invoice_id, p.subscription_id, p.state, p.minor, p.currency, p.moved_at,
+  e.state, p.entry_id, e.vendor_reference, e.url
+from payments p left join effects e on e.key = p.effect_key and e.tenant = p.tenant
+where p.tenant = %s and p.{column} = %s
+order by p.moved_at, p.payment_id
+"""
+_OF_SUBSCRIPTION = _ENTRIES.format(column="subscription_id").encode()
+_OF_INVOICE = _ENTRIES.format(column="invoice_id").encode()
+
+
+class EnteredPayment(Canonical):
+    """A movement of money and its entry in the ERP. `amount` is positive where it reduces what the
+    customer owes; `entry` is the state of the effect that enters it."""
+
+    payment_id: str
+    invoice_id: str
+    subscription_id: str
+    state: str
+    amount: Money
+    moved_at: Instant
+    entry: str | None
+    entry_id: str | None
+    entry_number: str | None
+    url: str | None
 
 
 class PostedDocument(Canonical):
@@ -152,3 +181,66 @@ async def feed(
     connection = await session.connection()
     rows = await connection.execute(_FEED, {"tenant": tenant, "after": after, "limit": limit})
     return tuple((seq, Event.model_validate(event, strict=False)) for seq, event in rows)
+
+
+async def entries_of_subscription(
+    session: Transaction, tenant: str, subscription_id: str
+) -> tuple[EnteredPayment, ...]:
+    """In the order in which the money moved."""
+    return await _entries(session, _OF_SUBSCRIPTION, tenant, subscription_id)
+
+
+async def entries_of_invoice(
+    session: Transaction, tenant: str, invoice_id: str
+) -> tuple[EnteredPayment, ...]:
+    """In the order in which the money moved."""
+    return await _entries(session, _OF_INVOICE, tenant, invoice_id)
+
+
+async def unpaid(
+    session: Transaction, tenant: str, invoice_ids: Collection[str]
+) -> dict[str, Money]:
+    """What billing still waits for, by invoice; invoices that are unknown are left out."""
+    found = await (await driver(session)).execute(
+        "select invoice_id, (invoice #>> '{total,minor}')::bigint "
+        "- (invoice #>> '{paid,minor}')::bigint, invoice #>> '{total,currency}' "
+        "from invoices where tenant = %s and invoice_id = any(%s)",
+        (tenant, list(invoice_ids)),
+    )
+    return {
+        invoice_id: Money(minor=minor, currency=currency)
+        for invoice_id, minor, currency in await found.fetchall()
+    }
+
+
+async def asked_by(
+    session: Transaction, tenant: str, workflow_ids: Collection[str]
+) -> dict[str, str]:
+    """The open exception of each of these processes that asks a person."""
+    found = await (await driver(session)).execute(
+        "select workflow_id, id from exceptions "
+        "where tenant = %s and state = 'open' and change_id = any(%s) and workflow_id = change_id",
+        (tenant, list(workflow_ids)),
+    )
+    return {row[0]: row[1] for row in await found.fetchall()}
+
+
+async def _entries(
+    session: Transaction, query: bytes, tenant: str, key: str
+) -> tuple[EnteredPayment, ...]:
+    found = await (await driver(session)).execute(query, (tenant, key))
+    return tuple(
+        EnteredPayment(
+            payment_id=row[0],
+            invoice_id=row[1],
+            subscription_id=row[2],
+            state=row[3],
+            amount=Money(minor=row[4], currency=row[5]),
+            moved_at=row[6],
+            entry=row[7],
+            entry_id=row[8],
+            entry_number=row[9],
+            url=row[10],
+        )
+        for row in await found.fetchall()
+    )

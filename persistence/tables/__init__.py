@@ -15,20 +15,36 @@ from persistence.tables.effects import (
 )
 from persistence.tables.flow import ChangeRow, ExceptionRow, InboxRow, OutboxRow
 from persistence.tables.keeping import ApiKeyRow, MappingRow
+from persistence.tables.life import (
+    ApprovalRow,
+    ContractRow,
+    DunningRow,
+    InvoiceRow,
+    PaymentRow,
+    ProcessRow,
+    TargetRow,
+)
 
 metadata = SQLModel.metadata
 
 __all__ = [
     "ApiKeyRow",
+    "ApprovalRow",
     "ChangeRow",
+    "ContractRow",
+    "DunningRow",
     "EffectRow",
     "ExceptionRow",
     "GrantRow",
     "InboxRow",
+    "InvoiceRow",
     "MappingRow",
     "OutboxRow",
+    "PaymentRow",
     "PostedLineRow",
+    "ProcessRow",
     "SubscriptionStateRow",
     "SupportShareRow",
+    "TargetRow",
     "metadata",
 ]

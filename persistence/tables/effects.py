@@ -66,6 +66,7 @@ class PostedLineRow(SQLModel, table=True):
             postgresql_where=text("state <> 'reversed'"),
         ),
         Index("posted_lines_by_subscription", "tenant", "subscription_id"),
+        Index("posted_lines_by_invoice", "tenant", "invoice_id"),
     )
     id: int = serial_column()
     tenant: str = text_column()
@@ -76,6 +77,10 @@ class PostedLineRow(SQLModel, table=True):
     minor: int = integer_column(big=True)
     currency: str = text_column()
     document_id: str | None = text_column(nullable=True)
+    #: The ERP's item, which a reversal names again.
+    item: str | None = text_column(nullable=True)
+    #: The invoice that billing asks it with; None while the line still waits for one.
+    invoice_id: str | None = text_column(nullable=True)
     updated_at: datetime = time_column(nullable=False)
 
 
@@ -97,6 +102,7 @@ class GrantRow(SQLModel, table=True):
     __tablename__ = "grants"
     __table_args__ = (
         CheckConstraint("quantity > 0", name="grants_quantity"),
+        CheckConstraint("state in ('active', 'suspended')", name="grants_state"),
         Index(
             "grants_one_live",
             "tenant",
@@ -108,6 +114,7 @@ class GrantRow(SQLModel, table=True):
             postgresql_where=text("withdrawn_at is null"),
         ),
         Index("grants_by_subscription", "tenant", "subscription_id"),
+        Index("grants_by_source", "tenant", "source_id"),
     )
     id: int = serial_column()
     tenant: str = text_column()
@@ -123,6 +130,8 @@ class GrantRow(SQLModel, table=True):
     granted_at: datetime = time_column(nullable=False)
     withdrawn_at: datetime | None = time_column()
     withdrawn_by: str | None = text_column(nullable=True)
+    state: str = text_column(default="active")
+    reason: str | None = text_column(nullable=True)
 
 
 class SupportShareRow(SQLModel, table=True):

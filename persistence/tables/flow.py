@@ -114,7 +114,9 @@ class ExceptionRow(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("state in ('open', 'resolved')", name="exceptions_state"),
         CheckConstraint(
-            "resolution in ('retry', 'correct', 'abort', 'cancelled')", name="exceptions_resolution"
+            "resolution in ('retry', 'correct', 'abort', 'approve', 'extend', 'credit', "
+            "'write_off', 'cancelled')",
+            name="exceptions_resolution",
         ),
         CheckConstraint(
             "(state = 'resolved') = (resolution is not null)", name="exceptions_resolved_how"
@@ -132,7 +134,10 @@ class ExceptionRow(SQLModel, table=True):
     )
     id: str = text_column(key=True)
     tenant: str = text_column()
+    #: The change that waits, or the name of the process.
     change_id: str = text_column()
+    #: The process that waits; None where it is the saga of the change.
+    workflow_id: str | None = text_column(nullable=True)
     subscription_id: str = text_column()
     customer_id: str | None = text_column(nullable=True)
     step: str = text_column()

@@ -1,0 +1,138 @@
+"""Invoices that are asked for in vain."""
+
+from collections.abc import Iterable
+
+from canonical_models.process import Process, ProcessKind
+from canonical_models.term import DunningCase, DunningStage, Invoice
+from persistence import processes
+from persistence.raw import Transaction, driver
+
+_OPEN = """
+insert into dunning_cases (tenant, invoice_id, subscription_id, customer_id, overdue_since)
+select %s, due.id, %s, %s, due.since
+from unnest(%s::text[], %s::timestamptz[]) as due (id, since)
+on conflict (tenant, invoice_id) do update set stage = 'grace',
+  reminders = case when dunning_cases.overdue_since = excluded.overdue_since
+    then dunning_cases.reminders else 0 end,
+  extended_days = case when dunning_cases.overdue_since = excluded.overdue_since
+    then dunning_cases.extended_days else 0 end,
+  suspended_at = null, outcome = null, closed_at = null, overdue_since = excluded.overdue_since,
+  updated_at = now()
+  where dunning_cases.stage = 'closed'
+"""
+
+_NEWS = processes.NEWS_OF.format(
+    kind="dunning",
+    key="invoice_id",
+    rows="dunning_cases where tenant = %s and subscription_id = %s and stage <> 'closed'",
+).encode()
+
+_COLUMNS = """
+select invoice_id, subscription_id, customer_id, stage, overdue_since, reminders, extended_days,
+  suspended_at, outcome from dunning_cases where tenant = %s and
+"""
+
+
+async def open_(
+    session: Transaction,
+    tenant: str,
+    subscription_id: str,
+    customer_id: str,
+    invoices: Iterable[Invoice],
+) -> None:
+    """A case for each invoice that is overdue, and news for all of the subscription's cases.
+
+    A closed case opens again; it goes on with its reminders and its extension where the invoice is
+    still overdue since the same time, such as after a direct debit that came to nothing."""
+    due = [(i.invoice_id, i.overdue_since) for i in invoices if i.unpaid and i.overdue_since]
+    raw = await driver(session)
+    if due:
+        await raw.execute(
+            _OPEN, (tenant, subscription_id, customer_id, *map(list, zip(*due, strict=True)))
+        )
+    await raw.execute(_NEWS, (tenant, subscription_id))
+
+
+async def live(session: Transaction, tenant: str, subscription_id: str) -> tuple[DunningCase, ...]:
+    """The subscription's cases that are not closed, oldest first."""
+    return await _select(
+        session,
+        "subscription_id = %s and stage <> 'closed' order by overdue_since, invoice_id",
+        (tenant, subscription_id),
+    )
+
+
+async def get(session: Transaction, tenant: str, invoice_id: str) -> DunningCase | None:
+    found = await _select(session, "invoice_id = %s", (tenant, invoice_id))
+    return found[0] if found else None
+
+
+async def page(
+    session: Transaction, tenant: str, *, after: str = "", limit: int = 50
+) -> tuple[DunningCase, ...]:
+    """Cases that are not closed, by invoice; `after` is the last one seen."""
+    return await _select(
+        session,
+        "invoice_id > %s and stage <> 'closed' order by invoice_id limit %s",
+        (tenant, after, limit),
+    )
+
+
+async def put(session: Transaction, tenant: str, case: DunningCase) -> None:
+    """The case as it has become."""
+    await (await driver(session)).execute(
+        "update dunning_cases set stage = %s, reminders = %s, extended_days = %s, "
+        "suspended_at = %s, outcome = %s, updated_at = now(), "
+        "closed_at = case when %s then coalesce(closed_at, now()) end "
+        "where tenant = %s and invoice_id = %s",
+        (
+            case.stage.value,
+            case.reminders,
+            case.extended_days,
+            case.suspended_at,
+            case.outcome,
+            case.stage is DunningStage.CLOSED,
+            tenant,
+            case.invoice_id,
+        ),
+    )
+
+
+def process(tenant: str, case: DunningCase) -> Process:
+    return Process(
+        kind=ProcessKind.DUNNING,
+        tenant=tenant,
+        key=case.invoice_id,
+        subscription_id=case.subscription_id,
+        customer_id=case.customer_id,
+    )
+
+
+async def _select(
+    session: Transaction, condition: str, values: tuple[object, ...]
+) -> tuple[DunningCase, ...]:
+    found = await (await driver(session)).execute((_COLUMNS + condition).encode(), values)
+    return tuple(
+        DunningCase(
+            invoice_id=invoice_id,
+            subscription_id=subscription_id,
+            customer_id=customer_id,
+            stage=DunningStage(stage),
+            overdue_since=since,
+            reminders=reminders,
+            extended_days=extended,
+            suspended_at=suspended_at,
+            outcome=outcome,
+        )
+        for (
+            invoice_id,
+            subscription_id,
+            customer_id,
+            stage,
+            since,
+            reminders,
+            extended,
+            suspended_at,
+            outcome,
+        ) in await found.fetchall()
+    )

@@ -1,0 +1,226 @@
+"""Contracts, dunning cases, payments and suspended grants as rows."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from canonical_models.entitlement import Grant, GrantSource, GrantState
+from canonical_models.money import Money
+from canonical_models.term import (
+    Contract,
+    DunningCase,
+    DunningStage,
+    Invoice,
+    InvoiceStatus,
+    Payment,
+    PaymentState,
+)
+from persistence import contracts, dunning, grants, payments
+from persistence.database import Database
+
+NOW = datetime(2026, 11, 16, tzinfo=UTC)
+DAY = timedelta(days=1)
+CONTRACT = Contract(
+    contract_id="sub_1",
+    customer_id="cus_1",
+    subscription_ids=("sub_1",),
+    starts_at=NOW,
+    time_zone="Europe/Berlin",
+)
+
+
+async def news(database: Database) -> dict[str, int]:
+    async with database.statement() as raw:
+        found = await raw.execute("select workflow_id, wanted from processes")
+        return {row[0]: row[1] for row in await found.fetchall()}
+
+
+async def agreed(
+    database: Database, contract: Contract, renews_at: datetime | None, change: str = "chg_1"
+) -> contracts.ContractView:
+    async with database.work() as raw:
+        await contracts.put(raw, "acme", contract, renews_at=renews_at, change_id=change)
+    async with database.statement() as raw:
+        found = await contracts.get(raw, "acme", "sub_1")
+    assert found is not None
+    return found
+
+
+async def test_a_term_is_told_when_its_dates_change_and_only_then(database: Database) -> None:
+    told = []
+    for contract, renews_at in (
+        (CONTRACT, NOW + 30 * DAY),
+        (CONTRACT, NOW + 30 * DAY),
+        (CONTRACT.model_copy(update={"customer_id": "cus_2"}), NOW + 30 * DAY),
+        (CONTRACT, NOW + 60 * DAY),
+        (CONTRACT.model_copy(update={"ends_at": NOW + 60 * DAY}), None),
+        (CONTRACT.model_copy(update={"ends_at": NOW + 60 * DAY}), None),
+        (CONTRACT, NOW + 60 * DAY),
+    ):
+        await agreed(database, contract, renews_at)
+        told.append((await news(database))["renewal/acme/sub_1"])
+    assert told == [1, 1, 1, 2, 3, 3, 4]
+
+
+async def test_a_term_keeps_what_was_foreseen_of_it(database: Database) -> None:
+    await agreed(database, CONTRACT, NOW + 30 * DAY)
+    amount = Money(minor=20000, currency="EUR")
+    async with database.work() as raw:
+        await contracts.foresee(
+            raw, "acme", "sub_1", renewal=NOW + 30 * DAY, forecast="ready", amount=amount
+        )
+    view = await agreed(database, CONTRACT, NOW + 60 * DAY, "chg_2")
+    assert (view.forecast, view.forecast_for, view.forecast_amount) == (
+        "ready",
+        NOW + 30 * DAY,
+        amount,
+    )
+    assert (view.renews_at, view.change_id) == (NOW + 60 * DAY, "chg_2")
+    assert (view.time_zone, view.customer_id) == ("Europe/Berlin", "cus_1")
+
+
+async def test_what_ended_as_it_began_has_no_renewal(database: Database) -> None:
+    await agreed(database, CONTRACT, NOW + 30 * DAY)
+    for _ in range(2):
+        async with database.work() as raw:
+            await contracts.over(raw, "acme", "sub_1", change_id="chg_2")
+            await contracts.over(raw, "acme", "sub_other", change_id="chg_2")
+    async with database.statement() as raw:
+        view = await contracts.get(raw, "acme", "sub_1")
+        assert await contracts.due(raw, "acme", before=NOW + 99 * DAY) == ()
+    assert view is not None
+    assert (view.renews_at, view.ends_at, view.change_id) == (None, NOW, "chg_2")
+    assert await news(database) == {"renewal/acme/sub_1": 2}
+
+
+def invoice(since: datetime | None, status: InvoiceStatus = InvoiceStatus.OPEN) -> Invoice:
+    return Invoice(
+        invoice_id="in_1",
+        customer_id="cus_1",
+        status=status,
+        total=Money(minor=100, currency="EUR"),
+        paid=Money.zero("EUR"),
+        created_at=NOW,
+        overdue_since=since,
+    )
+
+
+async def opened(database: Database, *invoices: Invoice) -> DunningCase | None:
+    async with database.work() as raw:
+        await dunning.open_(raw, "acme", "sub_1", "cus_1", invoices)
+    async with database.statement() as raw:
+        return await dunning.get(raw, "acme", "in_1")
+
+
+async def put(database: Database, **members: object) -> None:
+    """The case becomes this."""
+    async with database.work() as raw:
+        case = await dunning.get(raw, "acme", "in_1")
+        assert case is not None
+        await dunning.put(raw, "acme", case.model_copy(update=members))
+
+
+FRESH = DunningCase(
+    invoice_id="in_1", subscription_id="sub_1", customer_id="cus_1", overdue_since=NOW
+)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [invoice(None), *(invoice(NOW, s) for s in InvoiceStatus if s is not InvoiceStatus.OPEN)],
+)
+async def test_what_is_not_owed_opens_no_case(database: Database, asked: Invoice) -> None:
+    assert await opened(database, asked) is None
+    assert await news(database) == {}
+
+
+async def test_a_case_opens_once_and_hears_of_every_agreement(database: Database) -> None:
+    assert await opened(database, invoice(NOW)) == FRESH
+    await put(database, stage=DunningStage.SUSPENDED, reminders=2, suspended_at=NOW + 7 * DAY)
+    # As it has come so far, whatever billing says of the time.
+    seen = await opened(database, invoice(NOW + DAY))
+    assert seen is not None
+    assert (seen.stage, seen.reminders, seen.overdue_since) == (DunningStage.SUSPENDED, 2, NOW)
+    # An agreement that no longer shows the invoice tells it too.
+    await opened(database)
+    assert await news(database) == {"dunning/acme/in_1": 3}
+
+
+async def test_a_closed_case_opens_anew(database: Database) -> None:
+    await opened(database, invoice(NOW))
+    await put(database, stage=DunningStage.CLOSED, reminders=3, extended_days=30, outcome="paid")
+    assert await opened(database, invoice(None, InvoiceStatus.PAID)) is not None
+    assert (await news(database))["dunning/acme/in_1"] == 1
+
+    later = NOW + 90 * DAY
+    assert await opened(database, invoice(later)) == FRESH.model_copy(
+        update={"overdue_since": later}
+    )
+    assert (await news(database))["dunning/acme/in_1"] == 2
+
+
+async def test_a_closed_case_goes_on_where_it_is_still_the_same_debt(database: Database) -> None:
+    """A direct debit that was under way came to nothing: what a person gave is not lost."""
+    await opened(database, invoice(NOW))
+    await put(database, stage=DunningStage.CLOSED, reminders=2, extended_days=30, outcome="ended")
+    assert await opened(database, invoice(NOW)) == FRESH.model_copy(
+        update={"reminders": 2, "extended_days": 30}
+    )
+
+
+PAID = Payment(
+    payment_id="pi_1",
+    invoice_id="in_1",
+    amount=Money(minor=100, currency="EUR"),
+    state=PaymentState.REFUNDED,
+    at=NOW,
+)
+
+
+async def test_a_movement_is_entered_by_one_effect(database: Database) -> None:
+    async def claim(key: str) -> bool:
+        async with database.work() as raw:
+            return await payments.claim(raw, "acme", "sub_1", PAID, effect_key=key)
+
+    assert await claim("chg_1/erp.payment/pi_1")
+    # Until it is entered, another change may see it through.
+    assert await claim("chg_1/erp.payment/pi_1")
+    assert await claim("chg_2/erp.payment/pi_1")
+    async with database.work() as raw:
+        await payments.entered(raw, "acme", "pi_1", "77")
+    assert not await claim("chg_3/erp.payment/pi_1")
+    assert not await claim("chg_2/erp.payment/pi_1")
+
+    async with database.statement() as raw:
+        (view,) = await payments.of_subscription(raw, "acme", "sub_1")
+        assert await payments.of_invoice(raw, "acme", "in_1") == (view,)
+        assert await payments.of_invoice(raw, "other", "in_1") == ()
+    assert (view.entry_id, view.amount.minor, view.state) == ("77", -100, "refunded")
+
+
+def grant(state: GrantState, reason: str | None = None) -> Grant:
+    return Grant(
+        customer_id="cus_1",
+        feature="seats",
+        source=GrantSource.SUBSCRIPTION,
+        source_id="si_1",
+        subscription_id="sub_1",
+        quantity=5,
+        starts_at=NOW,
+        state=state,
+        reason=reason,
+    )
+
+
+async def test_grants_keep_their_state_and_reason(database: Database) -> None:
+    held = grant(GrantState.SUSPENDED, "suspended until it is paid")
+    for wanted in (grant(GrantState.ACTIVE), held, held, grant(GrantState.ACTIVE)):
+        async with database.work() as raw:
+            await grants.replace(raw, "acme", "sub_1", [wanted], change_id="chg_1")
+        async with database.statement() as raw:
+            assert await grants.of_subscription(raw, "acme", "sub_1") == (wanted,)
+            assert await grants.of_customer(raw, "acme", "cus_1") == (wanted,)
+    async with database.work() as raw:
+        kept = await grants.history(raw, "acme", "si_1")
+    # One that stays is not written again.
+    assert [entry.grant.state.value for entry in kept] == ["active", "suspended", "active"]

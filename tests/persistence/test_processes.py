@@ -1,0 +1,153 @@
+"""News of processes is a row: counted, told once by whoever holds it, and kept when it was not."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from canonical_models.process import Process, ProcessKind
+from persistence import processes
+from persistence.database import Database
+
+
+def process(key: str = "cus_1", kind: ProcessKind = ProcessKind.ENTITLEMENT) -> Process:
+    return Process(kind=kind, tenant="acme", key=key, customer_id="cus_1")
+
+
+async def brings(database: Database, *told: Process) -> None:
+    async with database.work() as raw:
+        await processes.news(raw, told)
+
+
+async def counts(database: Database) -> dict[str, tuple[int, int]]:
+    """(wanted, told) of each process."""
+    async with database.statement() as raw:
+        found = await raw.execute("select workflow_id, wanted, told from processes order by 1")
+        return {row[0]: (row[1], row[2]) for row in await found.fetchall()}
+
+
+async def tell(database: Database) -> Process | None:
+    async with processes.untold(database) as found:
+        return found
+
+
+async def test_news_is_counted_and_told_up_to_what_was_seen(database: Database) -> None:
+    await brings(database, process())
+    await brings(database, process())
+    assert await counts(database) == {"entitlement/acme/cus_1": (2, 0)}
+
+    assert await tell(database) == process()
+
+    assert await counts(database) == {"entitlement/acme/cus_1": (2, 2)}
+    assert await tell(database) is None
+    await brings(database, process())
+    assert await tell(database) == process()
+    async with database.statement() as raw:
+        assert await processes.revision(raw, "entitlement/acme/cus_1") == 3
+        assert await processes.revision(raw, "entitlement/acme/cus_2") == 0
+
+
+async def test_no_news_is_nothing(database: Database) -> None:
+    await brings(database)
+    assert await counts(database) == {}
+    assert await tell(database) is None
+
+
+async def test_the_longest_untold_goes_first(database: Database) -> None:
+    for key in ("cus_2", "cus_1", "cus_3"):
+        await brings(database, process(key))
+    told = [await tell(database) for _ in range(3)]
+    assert [found and found.key for found in told] == ["cus_2", "cus_1", "cus_3"]
+
+
+async def test_what_is_told_keeps_its_kind_and_whom_it_is_about(database: Database) -> None:
+    told = Process(
+        kind=ProcessKind.DUNNING,
+        tenant="acme",
+        key="in_1",
+        subscription_id="sub_1",
+        customer_id="cus_1",
+    )
+    await brings(database, told)
+    assert await tell(database) == told
+
+
+async def test_a_telling_that_fails_leaves_it_untold(database: Database) -> None:
+    await brings(database, process())
+    with pytest.raises(RuntimeError, match="away"):
+        async with processes.untold(database):
+            raise RuntimeError("away")
+    assert await counts(database) == {"entitlement/acme/cus_1": (1, 0)}
+    assert await tell(database) == process()
+
+
+async def test_a_transaction_that_fails_brings_no_news(database: Database) -> None:
+    async def rolled_back() -> None:
+        async with database.work() as raw:
+            await processes.news(raw, [process()])
+            raise RuntimeError("refused")
+
+    with pytest.raises(RuntimeError, match="refused"):
+        await rolled_back()
+    assert await counts(database) == {}
+
+
+async def test_two_tellers_never_tell_the_same(database: Database) -> None:
+    await brings(database, *(process(f"cus_{n}") for n in range(2)))
+    async with processes.untold(database) as first, processes.untold(database) as second:
+        assert first is not None
+        assert second is not None
+        assert {first.key, second.key} == {"cus_0", "cus_1"}
+        async with processes.untold(database) as third:
+            assert third is None
+    assert await tell(database) is None
+
+
+async def test_many_tellers_tell_each_once(database: Database) -> None:
+    await brings(database, *(process(f"cus_{n}") for n in range(20)))
+    told: list[str] = []
+
+    async def teller() -> None:
+        while (found := await tell(database)) is not None:
+            told.append(found.key)
+
+    await asyncio.gather(*(teller() for _ in range(4)))
+    assert sorted(told) == sorted(f"cus_{n}" for n in range(20))
+
+
+async def test_news_while_it_is_told_is_told_again(database: Database) -> None:
+    """It waits for the telling to end, and is not swallowed by it."""
+    await brings(database, process())
+    async with processes.untold(database) as found:
+        assert found == process()
+        later = asyncio.create_task(brings(database, process()))
+    await later
+    assert await counts(database) == {"entitlement/acme/cus_1": (2, 1)}
+    assert await tell(database) == process()
+
+
+@pytest.mark.parametrize(("told", "after"), [(True, (2, 2)), (False, (2, 0))])
+async def test_what_a_process_finds_itself_need_not_be_told(
+    database: Database, told: bool, after: tuple[int, int]
+) -> None:
+    """But what was not told before still is."""
+    await brings(database, process())
+    if told:
+        await tell(database)
+    async with database.work() as raw:
+        at = datetime(2026, 11, 16, tzinfo=UTC)
+        await processes.advance(raw, process().workflow_id, at=at)
+        assert await processes.changed(raw, process().workflow_id) == at
+        assert await processes.changed(raw, "entitlement/acme/cus_2") is None
+    assert await counts(database) == {"entitlement/acme/cus_1": after}
+    assert (await tell(database) is None) is told
+
+
+async def test_processes_of_tenants_and_kinds_are_apart(database: Database) -> None:
+    await brings(database, process("x"), process("x", ProcessKind.DUNNING))
+    await brings(database, process("x").model_copy(update={"tenant": "other"}))
+    assert await counts(database) == {
+        "dunning/acme/x": (1, 0),
+        "entitlement/acme/x": (1, 0),
+        "entitlement/other/x": (1, 0),
+    }
