@@ -1,31 +1,28 @@
 """From what billing says now and what was agreed last: the exact plan of a change. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from canonical_models.amendment import Amendment, AmendmentPlan
-from canonical_models.commerce import BillingLine, BillingSnapshot, Subscription, SubscriptionStatus
+from canonical_models.amendment import Amendment, AmendmentPlan, ChangeKind
+from canonical_models.commerce import BillingSnapshot, Subscription
 from canonical_models.entitlement import (
     Grant,
-    GrantSource,
+    GrantState,
     SubscriptionSupport,
     SupportEntitlement,
 )
 from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import (
-    AccountMapping,
-    DocumentDraft,
-    DocumentLine,
-    ItemMapping,
-    LedgerAnswer,
-)
+from canonical_models.ledgering import AccountMapping, CarriedLine, ItemMapping, LedgerAnswer
 from canonical_models.money import Money
 from planning.classify import classify, describe
+from planning.dunning import suspended_items
+from planning.grants import granted
+from planning.payments import payments_to_enter
+from planning.posting import SYSTEM, Posting, document_of, mapped, posting_of
 from planning.support import merged_support, support_of
-
-SYSTEM = "trueup"
+from planning.term import contract_end, contract_of
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,8 @@ class PlanInput:
     snapshot: BillingSnapshot
     #: The subscription as all systems last agreed on it; None before the first time.
     previous: Subscription | None
-    #: Lines that an ERP document of another change carries.
-    posted: frozenset[str]
+    #: Lines that ERP documents of other changes carry, by id.
+    carried: Mapping[str, CarriedLine]
     account: AccountMapping
     items: Mapping[str, ItemMapping]
     #: None when there is nothing to post.
@@ -52,18 +49,43 @@ class PlanInput:
     support: SupportEntitlement
     #: Support tiers, lowest first.
     tiers: tuple[str, ...]
+    #: Movements of money that the ERP knows of, by id.
+    entered: Collection[str] = ()
+    #: Invoices whose grace is over.
+    unpaid: Collection[str] = ()
+    #: Where contracts end and documents are dated; None for billing's very second.
+    time_zone: str | None = None
 
 
 def plan_amendment(given: PlanInput) -> AmendmentPlan:
     """Raises Rejection for what a person must mend first: unmapped item, mixed currencies, tax."""
     subscription = given.snapshot.subscription
-    lines = unposted(given.snapshot, given.posted)
-    kind = classify(given.previous, subscription, billed=bool(lines))
-    grants = granted(subscription, given.items, given.grants)
-    names = {key: mapping.erp_item for key, mapping in given.items.items()}
+    _require_same_currency(given.previous, subscription)
+    posting = posting_of(given.snapshot, given.carried)
+    suspended = suspended_items(given.snapshot, given.unpaid)
+    grants = granted(
+        subscription,
+        given.items,
+        given.grants,
+        suspended=suspended,
+        ends_at=contract_end(subscription, given.time_zone),
+    )
     organization = given.account.support_organization
-    share = support_of(subscription, grants, given.items, given.tiers)
+    share = support_of(
+        subscription, grants, given.items, given.tiers, suspended, zone=given.time_zone
+    )
     support = merged_support(organization, (share, *given.others), given.tiers)
+    covered = {*given.carried, *(line.line_id for line in posting.lines)}
+    payments = payments_to_enter(
+        given.snapshot,
+        given.entered,
+        covered,
+        given.account,
+        given.time_zone,
+        posting={line.invoice_id for line in posting.lines if line.invoice_id is not None},
+    )
+    kind = _kind(given, posting, grants, paid=bool(payments))
+    names = {key: mapping.erp_item for key, mapping in given.items.items()}
     return AmendmentPlan(
         change_id=given.change_id,
         subscription_id=subscription.subscription_id,
@@ -73,8 +95,15 @@ def plan_amendment(given: PlanInput) -> AmendmentPlan:
             customer_id=subscription.customer.customer_id,
             effective_at=subscription.ended_at or subscription.as_of,
         ),
-        document=_document(given, lines),
-        expected_tax=_expected_tax(given, lines),
+        document=document_of(
+            given.change_id,
+            posting,
+            given.account,
+            given.items,
+            currency=subscription.currency,
+            on=given.posting_date,
+        ),
+        expected_tax=_expected_tax(given, posting),
         taxes=given.ledger.taxes if given.ledger else (),
         grants_before=given.grants,
         grants=grants,
@@ -82,109 +111,53 @@ def plan_amendment(given: PlanInput) -> AmendmentPlan:
         share=share,
         share_before=given.share or SubscriptionSupport(tier=None, contract_end=None),
         support=None if support == given.support else support,
+        payments=payments,
+        suspended=suspended,
+        contract=contract_of(subscription, given.time_zone),
+        more=posting.more,
     )
 
 
-def unposted(snapshot: BillingSnapshot, posted: frozenset[str]) -> tuple[BillingLine, ...]:
-    """The lines that no document carries yet, in the order of their ids; empty amounts left out."""
-    return tuple(
-        sorted(
-            (line for line in snapshot.lines if line.net and line.line_id not in posted),
-            key=lambda line: line.line_id,
-        )
-    )
-
-
-def mapped(items: Mapping[str, ItemMapping], item: str) -> ItemMapping:
-    try:
-        return items[item]
-    except KeyError:
+def _require_same_currency(previous: Subscription | None, now: Subscription) -> None:
+    """A term goes on in the currency that it was agreed in: its documents are on one account."""
+    if previous is not None and previous.currency != now.currency:
         raise Rejection(
-            RejectionCode.ITEM_UNMAPPED,
-            f"billing item {item} has no ERP item: map it with `trueup mappings set item {item}`, "
-            "or correct the exception with the mapping",
+            RejectionCode.CURRENCY_MISMATCH,
+            f"subscription {now.subscription_id} was agreed in {previous.currency} and is now in "
+            f"{now.currency}: end it in billing and begin a new one in the other currency",
             system=SYSTEM,
-            subject=item,
-        ) from None
+            subject=now.subscription_id,
+        )
 
 
-def granted(
-    subscription: Subscription, items: Mapping[str, ItemMapping], before: tuple[Grant, ...]
-) -> tuple[Grant, ...]:
-    """What the subscription gives now. A grant that did not change keeps its start."""
-    if not subscription.status.grants_access:
-        return ()
-    source = (
-        GrantSource.TRIAL
-        if subscription.status is SubscriptionStatus.TRIALING
-        else GrantSource.SUBSCRIPTION
-    )
-    known = {
-        (grant.feature, grant.source, grant.source_id, grant.quantity): grant for grant in before
-    }
-    grants = []
-    for item in subscription.items:
-        if not item.quantity:
-            continue
-        mapping = mapped(items, item.plan.item)
-        features = dict.fromkeys(mapping.included, 1)
-        features |= dict.fromkeys(mapping.per_unit, item.quantity)
-        for feature, quantity in sorted(features.items()):
-            held = known.get((feature, source, item.item_id, quantity))
-            grants.append(
-                Grant(
-                    customer_id=subscription.customer.customer_id,
-                    feature=feature,
-                    source=source,
-                    source_id=item.item_id,
-                    subscription_id=subscription.subscription_id,
-                    quantity=quantity,
-                    starts_at=held.starts_at if held else subscription.as_of,
-                    ends_at=subscription.ends_at,
-                )
-            )
-    return tuple(sorted(grants, key=lambda grant: (grant.source_id, grant.feature)))
+def _kind(
+    given: PlanInput, posting: Posting, grants: tuple[Grant, ...], *, paid: bool
+) -> ChangeKind:
+    """Being held back or given again is told where nothing commercial happened besides."""
+    kind = classify(given.previous, given.snapshot.subscription, billed=bool(posting))
+    if kind not in (ChangeKind.NONE, ChangeKind.OTHER, ChangeKind.BILLED):
+        return kind
+    were, are = _held_back(given.grants), _held_back(grants)
+    if are - were:
+        return ChangeKind.SUSPENSION
+    if were - are and grants:
+        return ChangeKind.RESTORATION
+    return ChangeKind.PAYMENT if paid and kind is ChangeKind.NONE else kind
 
 
-def _document(given: PlanInput, lines: tuple[BillingLine, ...]) -> DocumentDraft | None:
-    if not lines:
-        return None
-    currency = given.snapshot.subscription.currency
-    for line in lines:
-        if line.net.currency != currency:
-            raise Rejection(
-                RejectionCode.CURRENCY_MISMATCH,
-                f"line {line.line_id} is in {line.net.currency}, the subscription in {currency}: "
-                "bill the line on a subscription of its own currency",
-                system=SYSTEM,
-                subject=line.line_id,
-            )
-    return DocumentDraft(
-        reference=given.change_id,
-        legal_entity=given.account.legal_entity,
-        party=given.account.erp_party,
-        currency=currency,
-        posting_date=given.posting_date,
-        lines=tuple(
-            DocumentLine(
-                line_id=line.line_id,
-                item=mapped(given.items, line.item).erp_item,
-                description=line.description,
-                net=line.net,
-            )
-            for line in lines
-        ),
-    )
+def _held_back(grants: tuple[Grant, ...]) -> set[tuple[str, str]]:
+    return {(g.source_id, g.feature) for g in grants if g.state is GrantState.SUSPENDED}
 
 
-def _expected_tax(given: PlanInput, lines: tuple[BillingLine, ...]) -> Money | None:
+def _expected_tax(given: PlanInput, posting: Posting) -> Money | None:
     """Billing's tax, once it is known to agree with the ERP's rates.
 
     Billing rounds each line and the ERP each document, so one minor unit a line is no difference.
-    None where billing leaves tax to the ERP.
+    None where billing leaves tax to the ERP, or where lines are taken back whose tax is history.
     """
+    lines = posting.lines
     taxed = [(line, line.tax) for line in lines if line.tax is not None]
-    if given.ledger is None or len(taxed) < len(lines):
+    if given.ledger is None or posting.withdrawn or len(taxed) < len(lines):
         return None
     currency = given.snapshot.subscription.currency
     expected = Money.total((tax for _, tax in taxed), currency)

@@ -1,6 +1,7 @@
 """What kind of change lies between two looks at a subscription, and how to say it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import Subscription, SubscriptionItem, SubscriptionStatus
@@ -13,14 +14,14 @@ def classify(previous: Subscription | None, now: Subscription, *, billed: bool) 
         return _only_lines(billed) if ended else ChangeKind.ACTIVATION
     if ended and previous.status is not SubscriptionStatus.CANCELLED:
         return ChangeKind.CANCELLATION
+    if _renewed(previous, now):
+        return ChangeKind.RENEWAL
     if (items := _items(previous.items, now.items)) is not None:
         return items
     if previous.ends_at != now.ends_at:
         return ChangeKind.CANCELLATION_SCHEDULED if now.ends_at else ChangeKind.REINSTATEMENT
     if previous.status is not now.status:
         return ChangeKind.OTHER
-    if _later(previous, now):
-        return ChangeKind.RENEWAL
     return _only_lines(billed)
 
 
@@ -28,9 +29,16 @@ def _only_lines(billed: bool) -> ChangeKind:
     return ChangeKind.BILLED if billed else ChangeKind.NONE
 
 
-def _later(previous: Subscription, now: Subscription) -> bool:
-    before, after = previous.period_end, now.period_end
-    return before is not None and after is not None and after > before
+def _renewed(previous: Subscription, now: Subscription) -> bool:
+    """Whether an item that was held has gone on into a later period of the cycle.
+
+    A new period that begins before the old one was over is a change of plan, not a renewal.
+    """
+    ends = {item.item_id: item.period_end for item in previous.items}
+    return any(
+        (ended := ends.get(item.item_id)) is not None and item.period_start >= ended
+        for item in now.items
+    )
 
 
 def _items(
@@ -59,25 +67,33 @@ def describe(
     """One sentence for operators and finance, in the ERP's item codes; no personal data."""
     held = _sold(previous.items, names) if previous else "nothing"
     sold = _sold(now.items, names)
-    match kind:
-        case ChangeKind.ACTIVATION:
-            return f"starts with {sold}"
-        case ChangeKind.UPGRADE | ChangeKind.DOWNGRADE | ChangeKind.QUANTITY | ChangeKind.ADD_ON:
-            return f"{kind.value.replace('_', ' ')}: {held} to {sold}"
-        case ChangeKind.CANCELLATION:
-            return f"cancelled; had {held}"
-        case ChangeKind.CANCELLATION_SCHEDULED:
-            return f"ends on {now.ends_at:%Y-%m-%d}; has {sold}"
-        case ChangeKind.REINSTATEMENT:
-            return f"runs on after all with {sold}"
-        case ChangeKind.RENEWAL:
-            return f"renewed to {now.period_end:%Y-%m-%d} with {sold}"
-        case ChangeKind.BILLED:
-            return "billing added lines"
-        case ChangeKind.OTHER:
-            return f"is now {now.status.value} with {sold}"
-        case ChangeKind.NONE:
-            return "already agreed everywhere"
+    changed = f"{kind.value.replace('_', ' ')}: {held} to {sold}"
+    sentences = {
+        ChangeKind.ACTIVATION: f"starts with {sold}",
+        ChangeKind.UPGRADE: changed,
+        ChangeKind.DOWNGRADE: changed,
+        ChangeKind.QUANTITY: changed,
+        ChangeKind.ADD_ON: changed,
+        ChangeKind.CANCELLATION: f"cancelled; had {held}",
+        ChangeKind.CANCELLATION_SCHEDULED: f"ends on {_day(now.ends_at)}; has {sold}",
+        ChangeKind.REINSTATEMENT: f"runs on after all with {sold}",
+        ChangeKind.RENEWAL: f"renewed to {_day(now.period_end)} with {_instead_of(held, sold)}",
+        ChangeKind.BILLED: "billing added or took back lines",
+        ChangeKind.PAYMENT: "money moved",
+        ChangeKind.SUSPENSION: f"suspended until it is paid; has {sold}",
+        ChangeKind.RESTORATION: f"restored with {sold}",
+        ChangeKind.OTHER: f"is now {now.status.value} with {sold}",
+        ChangeKind.NONE: "already agreed everywhere",
+    }
+    return sentences[kind]
+
+
+def _day(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d}" if instant else "no day"
+
+
+def _instead_of(held: str, sold: str) -> str:
+    return sold if held == sold else f"{sold} instead of {held}"
 
 
 def _sold(items: tuple[SubscriptionItem, ...], names: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from canonical_models.entitlement import Entitlement, Grant
+from canonical_models.entitlement import Entitlement, Grant, GrantState
 
 
 def entitlements(grants: Iterable[Grant], at: datetime) -> tuple[Entitlement, ...]:
@@ -23,6 +23,18 @@ def entitlements(grants: Iterable[Grant], at: datetime) -> tuple[Entitlement, ..
         )
         for (customer, feature), held in sorted(live.items())
     )
+
+
+def boundary(grants: Iterable[Grant], at: datetime) -> datetime | None:
+    """When the next grant begins or ends by time alone; None when none does."""
+    moments = (
+        moment
+        for grant in grants
+        if grant.state is GrantState.ACTIVE
+        for moment in (grant.starts_at, grant.ends_at)
+        if moment is not None and moment > at
+    )
+    return min(moments, default=None)
 
 
 def _latest(grants: list[Grant]) -> datetime | None:

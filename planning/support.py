@@ -1,11 +1,17 @@
 """What support owes a customer: the merge of what each subscription asks for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from canonical_models.commerce import Subscription
-from canonical_models.entitlement import Grant, SubscriptionSupport, SupportEntitlement
+from canonical_models.entitlement import (
+    Grant,
+    GrantState,
+    SubscriptionSupport,
+    SupportEntitlement,
+)
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import ItemMapping
+from planning.term import covered_until
 
 
 def support_of(
@@ -13,19 +19,29 @@ def support_of(
     grants: tuple[Grant, ...],
     items: Mapping[str, ItemMapping],
     tiers: tuple[str, ...],
+    suspended: Collection[str] = (),
+    *,
+    zone: str | None = None,
 ) -> SubscriptionSupport:
-    """Nothing for a subscription that gives no access; else the highest tier of its items."""
+    """Nothing for a subscription that gives no access; else the highest tier of its items.
+
+    Items that are suspended do not count; where none is left of those that give support, the
+    lowest tier remains, so that it can still be asked what has happened.
+    """
     if not subscription.status.grants_access:
         return SubscriptionSupport(tier=None, contract_end=None)
-    asked = [
-        mapping.support_tier
+    sold = {
+        item.item_id: mapping.support_tier
         for item in subscription.items
         if item.quantity and (mapping := items[item.plan.item]).support_tier is not None
-    ]
+    }
+    asked = [tier for item_id, tier in sold.items() if item_id not in suspended]
+    if sold and not asked:
+        asked = list(tiers[:1])
     return SubscriptionSupport(
         tier=_highest(asked, tiers),
-        contract_end=subscription.ends_at or subscription.period_end,
-        features=tuple(sorted({grant.feature for grant in grants})),
+        contract_end=covered_until(subscription, zone),
+        features=tuple(sorted({g.feature for g in grants if g.state is GrantState.ACTIVE})),
     )
 
 

@@ -11,7 +11,7 @@ from canonical_models.commerce import (
     SubscriptionItem,
     SubscriptionStatus,
 )
-from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.ledgering import AccountMapping, CarriedLine, ItemMapping
 from canonical_models.money import Money
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -81,6 +81,19 @@ def line(line_id: str, minor: int, product: str = "pro", tax: int | None = None)
         period_start=AS_OF,
         period_end=END,
     )
+
+
+def carried(*lines: BillingLine, invoice_id: str | None = None) -> dict[str, CarriedLine]:
+    """As ERP documents carry them."""
+    return {
+        line.line_id: CarriedLine(
+            line_id=line.line_id,
+            item=line.item.upper(),
+            net=line.net,
+            invoice_id=line.invoice_id or invoice_id,
+        )
+        for line in lines
+    }
 
 
 def snapshot(now: Subscription, *lines: BillingLine) -> BillingSnapshot:

@@ -23,6 +23,7 @@ from tests.harness.subscriptions import (
     AS_OF,
     END,
     ITEMS,
+    carried,
     item,
     line,
     snapshot,
@@ -48,7 +49,7 @@ UPGRADE = PlanInput(
     change_id="chg_1",
     snapshot=snapshot(PRO, line("ii_1", -2500, "starter"), line("ii_2", 10000)),
     previous=STARTER,
-    posted=frozenset(),
+    carried={},
     account=ACCOUNT,
     items=ITEMS,
     ledger=ledger(),
@@ -89,7 +90,7 @@ def test_lines_that_are_posted_or_empty_are_left_out() -> None:
         replace(
             UPGRADE,
             snapshot=snapshot(PRO, line("ii_1", 100), line("ii_2", 0), line("ii_3", 300)),
-            posted=frozenset({"ii_1"}),
+            carried=carried(line("ii_1", 100)),
         )
     )
     assert plan.line_ids == ("ii_3",)
@@ -108,7 +109,7 @@ def test_what_is_agreed_everywhere_plans_nothing() -> None:
         replace(
             UPGRADE,
             previous=PRO,
-            posted=frozenset(first.line_ids),
+            carried=carried(*UPGRADE.snapshot.lines),
             grants=first.grants,
             support=first.support,
         )

@@ -1,0 +1,80 @@
+"""A tenant's policy: what is not one is refused with words that say which entry."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from canonical_models.policy import AccountPolicy, DunningPolicy, RenewalPolicy, TenantPolicy
+
+
+def test_the_policy_of_a_tenant_that_has_decided_nothing() -> None:
+    policy = TenantPolicy()
+    assert policy.tiers == ("standard", "premium", "enterprise")
+    assert (policy.time_zone, policy.credit_limits, policy.accounts.create) == (None, {}, False)
+    assert (policy.dunning.grace_days, policy.dunning.final_days) == (7, 30)
+    assert (policy.renewal.forecast_days, policy.renewal.late_hours) == (14, 6)
+
+
+def test_a_policy_as_a_file_says_it() -> None:
+    policy = TenantPolicy.model_validate(
+        {
+            "time_zone": "Europe/Berlin",
+            "credit_limits": {"EUR": 500, "JPY": "70000"},
+            "accounts": {"create": True, "legal_entities": {"DE": "LE-DE", "USD": "LE-US"}},
+            "dunning": {"grace_days": 0, "reminder_days": [], "items": {"PRO": 14}},
+            "invoice_minutes": 0.5,
+        }
+    )
+    assert policy.credit_limits == {"EUR": Decimal(500), "JPY": Decimal(70000)}
+    assert policy.accounts == AccountPolicy(
+        create=True, legal_entities={"DE": "LE-DE", "USD": "LE-US"}
+    )
+    assert policy.dunning == DunningPolicy(grace_days=0, reminder_days=(), items={"PRO": 14})
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"reminder_days": (3, 0)}, "each larger than the one before"),
+        ({"reminder_days": (0, 0)}, "each larger than the one before"),
+        ({"reminder_days": (-1, 0)}, "days from 0 on"),
+        ({"grace_days": -1}, "greater than or equal to 0"),
+        ({"final_days": 7}, "final_days must be later than every grace"),
+        ({"grace_days": 30}, "final_days must be later than every grace"),
+        ({"items": {"PRO": 30}}, "final_days must be later than every grace"),
+        ({"items": {"PRO": -3}}, "greater than or equal to 0"),
+        ({"final_days": 0, "grace_days": 0}, "greater than or equal to 1"),
+        ({"grace": 7}, "Extra inputs"),
+    ],
+)
+def test_dunning_that_cannot_be(entries: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        DunningPolicy.model_validate(entries)
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"time_zone": "Berlin"}, "not a time zone of the IANA database"),
+        ({"credit_limits": {"EURO": 5}}, "not an ISO 4217 currency"),
+        ({"credit_limits": {"EUR": -5}}, "greater than or equal to 0"),
+        ({"credit_limits": {"EUR": "NaN"}}, "finite"),
+        ({"exception_hours": {"finance": 0}}, "greater than 0"),
+        ({"invoice_minutes": 0}, "greater than 0"),
+        ({"invoice_minutes": 1441}, "less than or equal to 1440"),
+        ({"renewal": {"late_hours": 0}}, "greater than 0"),
+        ({"renewal": {"forecast_days": 366}}, "less than or equal to 365"),
+        ({"accounts": {"create": "perhaps"}}, "boolean"),
+        ({"accounts": {"legal_entitys": {}}}, "Extra inputs"),
+        ({"retries": 3}, "Extra inputs"),
+    ],
+)
+def test_a_policy_that_cannot_be(entries: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        TenantPolicy.model_validate(entries)
+
+
+def test_a_policy_is_not_changed_at_work() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(RenewalPolicy(), "late_hours", 1)  # noqa: B010 - mypy refuses the plain way
