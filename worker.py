@@ -4,10 +4,12 @@ It also runs the dispatcher, so one process carries a change from the inbox to e
 """
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from prometheus_client import start_http_server
@@ -16,17 +18,26 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.amendment import Amendment
+from activities.dunning import Dunning
+from activities.entitling import Entitling
 from activities.exceptions import ExceptionQueue
 from activities.interceptor import Heartbeats
+from activities.invoicing import Invoicing
+from activities.renewal import Renewals
 from activities.tenants import Tenant
 from connectors import registry
 from connectors.ports import WebhookTranslator
 from dispatch.dispatcher import Dispatcher
 from persistence.database import Database
 from runtime.metrics import observe_vendor
+from runtime.schedules import schedule_sweeps
 from runtime.settings import Settings
 from runtime.temporal import connect
 from workflows.amendment import AmendmentSaga
+from workflows.dunning import DunningProcess
+from workflows.entitlement import EntitlementProcess
+from workflows.invoices import InvoiceSweep
+from workflows.renewal import RenewalProcess
 
 log = structlog.get_logger()
 
@@ -40,8 +51,11 @@ _PASSED_THROUGH = (
     "workflows.desk",
     "workflows.names",
     "workflows.policies",
+    "workflows.process",
     "workflows.saga",
 )
+
+WORKFLOWS = (AmendmentSaga, DunningProcess, EntitlementProcess, InvoiceSweep, RenewalProcess)
 
 #: Refuses what would not replay. Tests and the replay of recorded histories run in it; a worker at
 #: work does not pay its third of the CPU of every saga again for code that has passed there.
@@ -58,8 +72,11 @@ def tenants(settings: Settings) -> dict[str, Tenant]:
             billing=registry.billing(settings.connection(name, given.billing), observe_vendor),
             erp=registry.erp(settings.connection(name, given.erp), observe_vendor),
             support=registry.support(settings.connection(name, given.support), observe_vendor),
-            tiers=given.policy.tiers,
-            exception_hours=given.policy.exception_hours,
+            policy=given.policy,
+            targets={
+                target: registry.target(settings.connection(name, target), observe_vendor)
+                for target in given.targets
+            },
         )
         for name, given in settings.tenants.items()
     }
@@ -84,24 +101,18 @@ def make_worker(
     runner: WorkflowRunner | None = None,
 ) -> Worker:
     """The Temporal worker of all sagas; also what benchmarks and, with SANDBOX, tests run."""
-    amendment, queue = Amendment(database, known), ExceptionQueue(database, known)
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[AmendmentSaga],
-        activities=[
-            amendment.prepare,
-            amendment.post_document,
-            amendment.reverse_document,
-            amendment.entitle,
-            amendment.restore_grants,
-            amendment.restore_support,
-            amendment.settle,
-            amendment.settle_undone,
-            queue.open,
-            queue.resume,
-            queue.escalate,
-        ],
+        workflows=WORKFLOWS,
+        activities=_activities(
+            Amendment(database, known),
+            ExceptionQueue(database, known),
+            Dunning(database, known),
+            Renewals(database, known),
+            Entitling(database, known),
+            Invoicing(database, known),
+        ),
         interceptors=[Heartbeats()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         workflow_task_executor=ThreadPoolExecutor(8, thread_name_prefix="saga"),
@@ -115,6 +126,16 @@ def make_worker(
     )
 
 
+def _activities(*classes: object) -> list[Callable[..., Any]]:
+    """Every method that is declared as one."""
+    return [
+        method
+        for made in classes
+        for _, method in inspect.getmembers(made, inspect.ismethod)
+        if hasattr(method, "__temporal_activity_definition")
+    ]
+
+
 async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
     """Work until cancelled; `ready` is called once tasks are polled for."""
     async with AsyncExitStack() as stack:
@@ -122,8 +143,8 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
         stack.push_async_callback(database.close)
         known = tenants(settings)
         for tenant in known.values():
-            for system in (tenant.billing, tenant.erp, tenant.support):
-                stack.push_async_callback(system.close)
+            for close in tenant.closing:
+                stack.push_async_callback(close)
         if settings.worker.metrics_port is not None:
             server, _ = start_http_server(settings.worker.metrics_port, addr="127.0.0.1")
             stack.callback(server.shutdown)
@@ -138,5 +159,6 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
         worker = make_worker(client, settings.temporal.task_queue, database, known)
         async with worker, asyncio.TaskGroup() as group:
             group.create_task(dispatcher.run())
+            group.create_task(schedule_sweeps(client, settings))
             log.info("worker ready", tenants=sorted(known), queue=settings.temporal.task_queue)
             ready()

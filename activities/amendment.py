@@ -1,9 +1,14 @@
 """The steps of the amendment saga."""
 
+
 from temporalio import activity
 
 from activities import effects as amend
+from activities.accounts import open_account
+from activities.agreeing import agree
+from activities.collecting import enter_payments
 from activities.contracts.amendment import (
+    AccountInput,
     AmendmentActivities,
     Posted,
     Prepared,
@@ -21,7 +26,7 @@ from activities.together import both
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import SyncMark
 from canonical_models.failures import Rejection, RejectionCode
-from persistence import briefing, changes, exceptions, outbox, shares, subscriptions
+from persistence import briefing, changes, exceptions, outbox
 from persistence.database import Database
 from persistence.raw import Raw
 
@@ -37,6 +42,14 @@ class Amendment(AmendmentActivities):
     async def prepare(self, step: StepInput) -> Prepared:
         with failures_told():
             return await self._preparation.prepare(self._tenants[step.tenant], step.change_id)
+
+    @activity.defn(name="amendment.open_account")
+    async def open_account(self, given: AccountInput) -> None:
+        with failures_told():
+            tenant = self._tenants[given.tenant]
+            await open_account(
+                self._database, self._ledger, tenant, given.change_id, given.customer_id
+            )
 
     @activity.defn(name="amendment.post_document")
     async def post_document(self, step: StepInput) -> Posted:
@@ -78,6 +91,12 @@ class Amendment(AmendmentActivities):
             support = amend.SupportEffect(self._tenants[step.tenant], self._database, plan)
             await self._ledger.undo(support.effect(), support.take_back, left=support.left)
 
+    @activity.defn(name="amendment.record_payments")
+    async def record_payments(self, step: StepInput) -> None:
+        with failures_told():
+            tenant = self._tenants[step.tenant]
+            await enter_payments(self._database, self._ledger, tenant, await self._outcome(step))
+
     @activity.defn(name="amendment.settle")
     async def settle(self, step: StepInput) -> Settled:
         with failures_told():
@@ -85,15 +104,19 @@ class Amendment(AmendmentActivities):
             done = await self._outcome(step)
             plan, document = done.plan, done.document
             proof = await prove(tenant, self._database, plan, document, done.held)
-            number = document.number if document else None
-            mark = SyncMark(change_id=plan.change_id, state="synchronised", erp_document=number)
+            shown = done.snapshot.mark.erp_document if done.snapshot.mark else None
+            mark = SyncMark(
+                change_id=plan.change_id,
+                state="synchronised",
+                # A change without a document leaves the last one to be seen.
+                erp_document=document.number if document else shown,
+            )
 
             async def settled(raw: Raw, _: SyncMark) -> None:
                 name = tenant.name
                 async with raw.pipeline():
-                    await shares.put(raw, name, plan.subscription_id, plan.organization, plan.share)
-                    await subscriptions.save(raw, name, done.subscription, plan.change_id)
-                    await outbox.publish(raw, name, completed(name, plan, document))
+                    await agree(raw, name, plan, done.snapshot)
+                    await outbox.publish(raw, name, completed(name, plan, done))
                     await changes.settle(
                         raw,
                         name,

@@ -11,10 +11,12 @@ from canonical_models.commerce import SyncMark
 from canonical_models.entitlement import Grant, SubscriptionSupport, SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import Document, DocumentState
-from persistence import grants, lines, shares
+from canonical_models.process import Process, ProcessKind
+from persistence import grants, lines, processes, shares
 from persistence.database import Database
 from persistence.raw import Raw
 from planning.support import merged_support
+from planning.term import local_day
 
 DOCUMENT = "erp.document"
 GRANTS = "entitlements.grants"
@@ -65,10 +67,13 @@ class DocumentEffect:
         return await self._found((DocumentState.POSTED, DocumentState.PAID, DocumentState.DRAFT))
 
     async def take_back(self, document: Document) -> Document:
+        contract = self._plan.contract
+        zone = self._tenant.policy.time_zone if contract is None else contract.time_zone
         return await self._tenant.erp.reverse(
             document,
             reference=f"{self._draft.reference}/undo",
-            posting_date=datetime.now(UTC).date(),
+            # Never before the document itself, whose period is open.
+            posting_date=max(self._draft.posting_date, local_day(datetime.now(UTC), zone)),
         )
 
     async def _found(self, states: tuple[DocumentState, ...]) -> Document | None:
@@ -103,6 +108,7 @@ class DocumentEffect:
             state="posted",
             document_id=document.document_id,
         )
+        await lines.taken_back(raw, self._tenant.name, self._key)
 
     async def _reversed(self, raw: Raw, reversal: Document) -> None:
         await lines.settle(
@@ -125,6 +131,8 @@ def grants_effect(tenant: Tenant, plan: AmendmentPlan) -> Effect[GrantsHeld]:
 
     async def give(raw: Raw, held: tuple[Grant, ...]) -> None:
         await grants.replace(raw, tenant.name, plan.subscription_id, held, change_id=plan.change_id)
+        if tenant.targets:
+            await processes.news(raw, [entitlement_process(tenant, plan.amendment.customer_id)])
 
     return Effect(
         tenant=tenant.name,
@@ -140,6 +148,16 @@ def grants_effect(tenant: Tenant, plan: AmendmentPlan) -> Effect[GrantsHeld]:
         local=True,
         confirmed=lambda raw, held: give(raw, held.grants),
         reversed=lambda raw, _: give(raw, plan.grants_before),
+    )
+
+
+def entitlement_process(tenant: Tenant, customer_id: str) -> Process:
+    """Tells every target what the customer may use now."""
+    return Process(
+        kind=ProcessKind.ENTITLEMENT,
+        tenant=tenant.name,
+        key=customer_id,
+        customer_id=customer_id,
     )
 
 
@@ -182,7 +200,7 @@ class SupportEffect:
                 raw, self._tenant.name, plan.subscription_id, plan.organization, share
             )
             return await self._tenant.support.publish(
-                merged_support(plan.organization, asked, self._tenant.tiers)
+                merged_support(plan.organization, asked, self._tenant.policy.tiers)
             )
 
 

@@ -1,24 +1,36 @@
 """From a change to its plan: read, check everything in parallel, decide, keep the decision."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from activities import effects as amend
+from activities.agreeing import agree
 from activities.contracts.amendment import Prepared
 from activities.ledger import effect_key
 from activities.leftovers import Leftovers
 from activities.tenants import Tenant
 from activities.together import both
-from canonical_models.amendment import AmendmentPlan
-from canonical_models.commerce import BillingLine, BillingSnapshot, Subscription
-from canonical_models.entitlement import SubscriptionSupport, SupportOrganization
+from canonical_models.amendment import AmendmentPlan, ChangeKind
+from canonical_models.commerce import BillingSnapshot, Subscription
+from canonical_models.entitlement import SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import AccountMapping, ItemMapping, LedgerAnswer, LedgerQuestion
-from persistence import briefing, changes, shares, subscriptions
+from canonical_models.ledgering import (
+    AccountMapping,
+    CarriedLine,
+    ItemMapping,
+    LedgerAnswer,
+    LedgerQuestion,
+)
+from canonical_models.policy import TenantPolicy
+from persistence import briefing, changes
 from persistence.database import Database
-from planning.amendment import PlanInput, mapped, plan_amendment, unposted
+from planning.amendment import PlanInput, plan_amendment
+from planning.posting import erp_items, mapped, posting_of
+from planning.term import local_day
 
 #: Invoices made this long before the last agreement are read again: a draft may become final late.
 LATE_INVOICES = timedelta(days=45)
+_OF_LONG_AGO = frozenset({ChangeKind.PAYMENT.value, ChangeKind.RENEWAL.value})
 
 
 class Preparation:
@@ -44,12 +56,19 @@ class Preparation:
             await self._leftovers.settle(tenant, known.doubtful)
             return await self.prepare(tenant, change_id)
         before = known.agreed
-        since = before.as_of - LATE_INVOICES if before else None
-        snapshot = await tenant.billing.snapshot(known.subscription_id, since=since)
+        snapshot = await tenant.billing.snapshot(known.subscription_id, since=_since(known))
         subscription = snapshot.subscription
-        account, items, others = await self._master_data(tenant, snapshot, before)
+        found = await self._master_data(tenant, snapshot, before)
+        account, items = found.account, found.items
+        if account is None:
+            customer = subscription.customer.customer_id
+            if tenant.policy.accounts.create:
+                return Prepared(account_missing=customer)
+            raise _unmapped(customer)
+        zone = tenant.zone(account)
+        on = local_day(subscription.as_of, zone)
         answer, organization = await both(
-            _ledger_answer(tenant, snapshot, account, items, unposted(snapshot, known.carried)),
+            _ledger_answer(tenant, snapshot, account, items, known.carried, on),
             _organization(tenant, account),
         )
         plan = plan_amendment(
@@ -57,34 +76,35 @@ class Preparation:
                 change_id=change_id,
                 snapshot=snapshot,
                 previous=before,
-                posted=known.carried,
+                carried=known.carried,
                 account=account,
                 items=items,
                 ledger=answer,
-                posting_date=_posting_date(subscription.as_of),
+                posting_date=on,
                 grants=known.held,
                 share=known.share,
-                others=others,
+                others=found.others,
                 support=organization.entitlement,
-                tiers=tenant.tiers,
+                tiers=tenant.policy.tiers,
+                entered=known.entered,
+                unpaid=known.unpaid,
+                time_zone=zone,
             )
         )
         if not plan.empty:
             async with self._database.statement() as raw:
                 await changes.save_plan(raw, tenant.name, plan, snapshot)
+            _require_approval(tenant.policy, plan, known.approved)
             return _brief(plan)
-        async with self._database.work() as raw:
+        async with self._database.work() as raw, raw.pipeline():
             await changes.save_plan(raw, tenant.name, plan, snapshot)
-            await subscriptions.save(raw, tenant.name, subscription, change_id)
-            await shares.put(
-                raw, tenant.name, subscription.subscription_id, plan.organization, plan.share
-            )
+            await agree(raw, tenant.name, plan, snapshot)
             await changes.settle(raw, tenant.name, change_id, outcome="no_change")
         return _brief(plan)
 
     async def _master_data(
         self, tenant: Tenant, snapshot: BillingSnapshot, before: Subscription | None
-    ) -> tuple[AccountMapping, dict[str, ItemMapping], tuple[SubscriptionSupport, ...]]:
+    ) -> briefing.MasterData:
         """Mappings, and what the customer's other subscriptions ask of support."""
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
@@ -92,22 +112,48 @@ class Preparation:
         keys |= {line.item for line in snapshot.lines}
         keys |= {item.plan.item for item in before.items} if before else set()
         async with self._database.statement() as raw:
-            found = await briefing.master_data(
+            return await briefing.master_data(
                 raw,
                 tenant.name,
                 customer_id=customer,
                 items=keys,
                 subscription_id=subscription.subscription_id,
             )
-        if found.account is None:
-            raise Rejection(
-                RejectionCode.ACCOUNT_UNMAPPED,
-                f"billing customer {customer} has no ERP party and support organisation: map "
-                f"it with `trueup mappings set account {customer}`, or correct the exception",
-                system="trueup",
-                subject=customer,
-            )
-        return found.account, found.items, found.others
+
+
+def _since(known: briefing.Briefing) -> datetime | None:
+    """What moves money, or holds back what is not paid, may be about an invoice of long ago; and
+    of several periods that were missed all but the last are."""
+    if known.agreed is None or known.unpaid or known.kind in _OF_LONG_AGO:
+        return None
+    return known.agreed.as_of - LATE_INVOICES
+
+
+def _unmapped(customer: str) -> Rejection:
+    return Rejection(
+        RejectionCode.ACCOUNT_UNMAPPED,
+        f"billing customer {customer} has no ERP party and support organisation: map "
+        f"it with `trueup mappings set account {customer}`, or correct the exception",
+        system="trueup",
+        subject=customer,
+    )
+
+
+def _require_approval(policy: TenantPolicy, plan: AmendmentPlan, approved: frozenset[str]) -> None:
+    """A person's yes is bound to what the document says, not to the day it is posted on."""
+    document = plan.document
+    if document is None or document.net.minor >= 0:
+        return
+    limit = policy.credit_limits.get(document.currency)
+    if limit is None or -document.net.decimal <= limit or document.substance in approved:
+        return
+    raise Rejection(
+        RejectionCode.APPROVAL_NEEDED,
+        f"a credit of {-document.net} is above the limit of {limit} {document.currency} "
+        f"({plan.amendment.summary}): approve exactly this document with `approve`, or abort",
+        system="trueup",
+        subject=plan.change_id,
+    )
 
 
 async def _ledger_answer(
@@ -115,11 +161,13 @@ async def _ledger_answer(
     snapshot: BillingSnapshot,
     account: AccountMapping,
     items: dict[str, ItemMapping],
-    posting: tuple[BillingLine, ...],
+    carried: Mapping[str, CarriedLine],
+    on: date,
 ) -> LedgerAnswer | None:
     """The ERP's word on what is to be posted; it is not asked when nothing is."""
     for item in snapshot.subscription.items:
         mapped(items, item.plan.item)
+    posting = posting_of(snapshot, carried)
     if not posting:
         return None
     return await tenant.erp.check(
@@ -127,8 +175,8 @@ async def _ledger_answer(
             legal_entity=account.legal_entity,
             party=account.erp_party,
             currency=snapshot.subscription.currency,
-            posting_date=_posting_date(snapshot.subscription.as_of),
-            items=tuple(sorted({mapped(items, line.item).erp_item for line in posting})),
+            posting_date=on,
+            items=erp_items(posting, items),
         )
     )
 
@@ -146,10 +194,6 @@ async def _organization(tenant: Tenant, account: AccountMapping) -> SupportOrgan
     return organization
 
 
-def _posting_date(as_of: datetime) -> date:
-    return as_of.date()
-
-
 def _brief(plan: AmendmentPlan) -> Prepared:
     return Prepared(
         digest=plan.digest,
@@ -159,5 +203,6 @@ def _brief(plan: AmendmentPlan) -> Prepared:
         posts=plan.document is not None,
         grants=plan.changes_grants,
         support=plan.support is not None,
+        payments=bool(plan.payments),
         settled=plan.empty,
     )

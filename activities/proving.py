@@ -66,5 +66,5 @@ async def _read_support(
     async with database.work() as raw:
         # Under the lock no other subscription of the customer is half way through its own change.
         asked = await shares.asked_for(raw, tenant.name, plan.organization)
-        expected = merged_support(plan.organization, asked, tenant.tiers)
+        expected = merged_support(plan.organization, asked, tenant.policy.tiers)
         return expected, await tenant.support.organization(plan.organization)

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 from activities.contracts.amendment import UndoneInput
 from canonical_models.amendment import AmendmentPlan
+from canonical_models.entitlement import GrantState
 from canonical_models.events import (
     EntitlementChanged,
     Event,
     InvoicePosted,
+    PaymentMoved,
     SubscriptionChanged,
     SupportEntitlementPublished,
     SyncCompensated,
@@ -15,12 +17,21 @@ from canonical_models.events import (
     event,
     subscription_event,
 )
-from canonical_models.ledgering import Document
+from canonical_models.term import PaymentState
 from canonical_models.views import ChangeView
+from persistence.briefing import Outcome
+
+_PAYMENT_EVENTS = {
+    PaymentState.CONFIRMED: "payment.confirmed.v1",
+    PaymentState.REFUNDED: "payment.refunded.v1",
+    PaymentState.DISPUTED: "payment.disputed.v1",
+    PaymentState.REINSTATED: "payment.confirmed.v1",
+}
 
 
-def completed(tenant: str, plan: AmendmentPlan, document: Document | None) -> Iterator[Event]:
+def completed(tenant: str, plan: AmendmentPlan, done: Outcome) -> Iterator[Event]:
     change, subscription = plan.change_id, plan.subscription_id
+    document = done.document
     changed = SubscriptionChanged(
         change_id=change,
         subscription_id=subscription,
@@ -43,8 +54,9 @@ def completed(tenant: str, plan: AmendmentPlan, document: Document | None) -> It
         )
         yield event(tenant, "invoice.posted.v1", key=change, subject=subscription, data=posted)
     if plan.changes_grants:
+        active = [grant for grant in plan.grants if grant.state is GrantState.ACTIVE]
         features: dict[str, int] = {}
-        for grant in plan.grants:
+        for grant in active:
             features[grant.feature] = features.get(grant.feature, 0) + grant.quantity
         entitled = EntitlementChanged(
             change_id=change,
@@ -52,7 +64,8 @@ def completed(tenant: str, plan: AmendmentPlan, document: Document | None) -> It
             customer_id=plan.amendment.customer_id,
             features=features,
         )
-        told = entitlement_event(held=bool(plan.grants_before), holds=bool(plan.grants))
+        held = any(grant.state is GrantState.ACTIVE for grant in plan.grants_before)
+        told = entitlement_event(held=held, holds=bool(active))
         yield event(tenant, told, key=change, subject=subscription, data=entitled)
     if plan.support is not None:
         published = SupportEntitlementPublished(
@@ -68,9 +81,32 @@ def completed(tenant: str, plan: AmendmentPlan, document: Document | None) -> It
             subject=subscription,
             data=published,
         )
-    kind = subscription_event(plan.amendment.kind)
-    for told in (kind, "sync.completed.v1"):
-        yield event(tenant, told, key=change, subject=subscription, data=changed)
+    yield from _payments(tenant, plan, done)
+    if (kind := subscription_event(plan.amendment.kind)) is not None:
+        yield event(tenant, kind, key=change, subject=subscription, data=changed)
+    yield event(tenant, "sync.completed.v1", key=change, subject=subscription, data=changed)
+
+
+def _payments(tenant: str, plan: AmendmentPlan, done: Outcome) -> Iterator[Event]:
+    entered = {draft.reference for draft in plan.payments}
+    for payment in done.snapshot.payments:
+        if payment.payment_id not in entered:
+            continue
+        moved = PaymentMoved(
+            payment_id=payment.payment_id,
+            invoice_id=payment.invoice_id,
+            subscription_id=plan.subscription_id,
+            customer_id=plan.amendment.customer_id,
+            amount=payment.moved,
+            at=payment.at,
+        )
+        yield event(
+            tenant,
+            _PAYMENT_EVENTS[payment.state],
+            key=payment.payment_id,
+            subject=plan.subscription_id,
+            data=moved,
+        )
 
 
 def undone(given: UndoneInput, change: ChangeView) -> Event:

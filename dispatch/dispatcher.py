@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import psycopg
 import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -22,6 +23,7 @@ from dispatch.gate import Gate
 from dispatch.listening import listen
 from dispatch.reading import Translators, read_inbox
 from dispatch.starting import Starter, StartRefused, TemporalAway
+from dispatch.telling import Teller
 from dispatch.watching import SagaWatch
 from persistence import change_queue
 from persistence.change_queue import Claim
@@ -31,7 +33,7 @@ from runtime.settings import DispatchSettings
 log = structlog.get_logger()
 
 #: PostgreSQL is away, or too slow; the same will work later.
-_AWAY = (OperationalError, InterfaceError, PoolTimeout, OSError)
+_AWAY = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError, OSError)
 
 #: A claim that nobody renews for this long belonged to a process that died, in seconds.
 _LEASE_S = 4.0
@@ -59,19 +61,22 @@ class Dispatcher:
         self._database = database
         self._translators = translators
         self._starter = Starter(client, task_queue)
+        self._teller = Teller(database, client, task_queue)
         self._watch = SagaWatch(
             database, client, settled_within=timedelta(seconds=_SETTLED_WITHIN_S)
         )
         self._lease = timedelta(seconds=max(_LEASE_S, 2 * settings.poll_seconds))
         self._gate = Gate()
         self._wake = asyncio.Event()
+        self._news = asyncio.Event()
         self._in_hand: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Changes in hand go back to the queue when this is cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(listen(self._database.dsn, self._wake.set))
+                group.create_task(listen(self._database.dsn, self._woken))
+                group.create_task(self._tell())
                 group.create_task(self._every(self._settings.poll_seconds, self._look, group))
                 group.create_task(self._every(_SETTLED_WITHIN_S, self._sweep, group))
                 await self._dispatch(group)
@@ -91,6 +96,20 @@ class Dispatcher:
                 more = True
             if more:
                 self._wake.set()
+
+    def _woken(self) -> None:
+        self._wake.set()
+        self._news.set()
+
+    async def _tell(self) -> None:
+        """Beside the claims: a process that is told late keeps no change waiting."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._teller.tell()
+            except (*_AWAY, RPCError, RuntimeError) as fault:
+                log.warning("telling put off", error=_name(fault))
 
     async def _claim(self, group: asyncio.TaskGroup) -> None:
         most = self._gate.most(self._settings.in_flight)
@@ -149,7 +168,7 @@ class Dispatcher:
                 await change_queue.renew(session, mine)
             abandoned = await change_queue.reclaim(session, lease=self._lease, mine=mine)
         self._launch(abandoned, group)
-        self._wake.set()
+        self._woken()
         await self._watch.tell_of_newer()
 
     async def _sweep(self, _group: asyncio.TaskGroup) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import structlog
 
-from canonical_models.amendment import ChangeHint
+from canonical_models.amendment import ChangeHint, ChangeKind, PaymentHint
 from connectors.ports import UnreadableEvent, WebhookTranslator
-from persistence import change_queue, inbox
+from persistence import change_queue, inbox, payments
 from persistence.database import Database
 from persistence.inbox import Arrival, Reading
+from persistence.raw import Transaction
 
 log = structlog.get_logger()
 
@@ -29,6 +30,8 @@ async def read_inbox(database: Database, translators: Translators) -> bool:
         hinted: list[tuple[Arrival, ChangeHint]] = []
         for arrival in arrivals:
             found = _read(arrival, translators)
+            if isinstance(found, PaymentHint):
+                found = await _of_subscription(session, arrival, found)
             if isinstance(found, Reading):
                 readings.append(found)
             else:
@@ -43,7 +46,31 @@ async def read_inbox(database: Database, translators: Translators) -> bool:
     return len(arrivals) == ROWS or sum(len(arrival.body) for arrival in arrivals) >= BYTES
 
 
-def _read(arrival: Arrival, translators: Translators) -> ChangeHint | Reading:
+async def _of_subscription(
+    session: Transaction, arrival: Arrival, hint: PaymentHint
+) -> ChangeHint | Reading:
+    """Whose payment it is we know from the invoice, or from the payment that was entered. One that
+    is not known yet is read with its subscription, whose own events are on their way."""
+    found = await payments.subscription_of(
+        session, arrival.tenant, hint.payment_id, hint.invoice_id
+    )
+    if found is None:
+        return Reading(
+            arrival.inbox_id,
+            "ignored",
+            reason="it is about a payment of no subscription that is known here",
+        )
+    subscription_id, customer_id = found
+    return ChangeHint(
+        event_id=hint.event_id,
+        subscription_id=subscription_id,
+        customer_id=customer_id or hint.customer_id,
+        kind=ChangeKind.PAYMENT,
+        occurred_at=hint.occurred_at,
+    )
+
+
+def _read(arrival: Arrival, translators: Translators) -> ChangeHint | PaymentHint | Reading:
     """Never raises for what an event holds: one that cannot be read must not stop the others."""
     known = log.bind(
         tenant=arrival.tenant, connection=arrival.connection, event_id=arrival.event_id

@@ -22,7 +22,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from canonical_models.amendment import ChangeKind
-from persistence.change_queue import Claim
+from persistence.change_queue import OURS, Claim
 from workflows.names import (
     AMENDMENT,
     CHANGE,
@@ -43,7 +43,7 @@ TASK_TIMEOUT = timedelta(seconds=2)
 _AT_ONCE = 32
 
 #: Temporal, or the way to it, is at fault, and every other start will fare alike.
-_AWAY = frozenset(
+AWAY = frozenset(
     {
         RPCStatusCode.CANCELLED,
         RPCStatusCode.DEADLINE_EXCEEDED,
@@ -93,7 +93,7 @@ class Starter:
                     )
                     await self._closed(claim, run.run_id)
         except RPCError as fault:
-            if fault.status in _AWAY:
+            if fault.status in AWAY:
                 raise TemporalAway(f"{fault.status.name}: {fault.message}") from fault
             raise StartRefused(f"{fault.status.name}: {fault.message}") from fault
         except RuntimeError as fault:
@@ -179,9 +179,13 @@ def _words(kind: str) -> str:
 
 def _details(claim: Claim) -> str:
     customer = f" of customer `{claim.customer_id}`" if claim.customer_id else ""
+    asked = (
+        f"Asked for by us: `{claim.event_id}`"
+        if claim.connection == OURS
+        else f"Told by event `{claim.event_id}` of connection `{claim.connection}`"
+    )
     return (
         f"Change `{claim.change_id}` of subscription `{claim.subscription_id}`{customer}.\n\n"
-        f"Told by event `{claim.event_id}` of connection `{claim.connection}`, received "
-        f"{claim.received_at:%Y-%m-%d %H:%M:%S} UTC. What it really is follows from the "
-        "subscription as it stands in billing when the saga reads it."
+        f"{asked}, received {claim.received_at:%Y-%m-%d %H:%M:%S} UTC. What it really is follows "
+        "from the subscription as it stands in billing when the saga reads it."
     )

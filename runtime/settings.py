@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from canonical_models.policy import TenantPolicy
 from connectors.config import ConnectionConfig
 
 
@@ -57,15 +58,6 @@ class WorkerSettings(_Section):
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
 
 
-class PolicySettings(_Section):
-    #: Support tiers from the lowest to the highest; a subscription has its items' highest.
-    tiers: tuple[str, ...] = ("standard", "premium", "enterprise")
-    #: Hours within which each team answers an exception.
-    exception_hours: dict[str, float] = Field(
-        default_factory=lambda: {"finance": 8.0, "support": 4.0, "operations": 2.0}
-    )
-
-
 class ConnectionSettings(_Section):
     vendor: str
     base_url: str
@@ -76,21 +68,25 @@ class ConnectionSettings(_Section):
 
 
 class TenantSettings(_Section):
-    """`billing`, `erp` and `support` name the connection that plays the part."""
+    """`billing`, `erp` and `support` name the connection that plays the part; `targets` those that
+    are told what customers may use."""
 
     billing: str
     erp: str
     support: str
+    targets: tuple[str, ...] = ()
     connections: dict[str, ConnectionSettings]
-    policy: PolicySettings = PolicySettings()
+    policy: TenantPolicy = TenantPolicy()
 
     @model_validator(mode="after")
     def _parts_exist(self) -> Self:
-        for part in (self.billing, self.erp, self.support):
+        for part in (self.billing, self.erp, self.support, *self.targets):
             if part not in self.connections:
                 raise ValueError(
                     f"no connection is called {part!r}; there is {[*self.connections]}"
                 )
+        if "support" in self.targets:
+            raise ValueError("a target cannot be called 'support': name its connection otherwise")
         return self
 
 

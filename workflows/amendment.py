@@ -1,6 +1,6 @@
 """The amendment saga: a change of a subscription reaches ERP, entitlements and support, or none.
 
-    prepare -> post to the ERP -> entitlements, support -> prove, write back, publish
+    prepare -> post to the ERP -> entitlements, support -> payments -> prove, write back, publish
 
 Reads and our own records are local activities, writes to other systems are activities; those that
 set a state are tried at hand first. Each write has its undo registered before it. What a machine
@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError, is_cancelled_exception
+from temporalio.exceptions import FailureError
 
 from activities.contracts.amendment import (
+    AccountInput,
     AmendmentActivities,
     Prepared,
     Settled,
@@ -79,6 +80,10 @@ class AmendmentSaga:
         heed_cancellation()
         await self._entitle(saga)
         heed_cancellation()
+        if plan.payments:
+            self._tell("entering in the ERP what was paid")
+            await self._step("payments", self._collect)
+            heed_cancellation()
         self._tell("proving the outcome by reading every system back")
         settled = await self._step("prove and write back", self._settle)
         self._close(settled.outcome)
@@ -87,9 +92,10 @@ class AmendmentSaga:
     async def _plan_and_post(self, saga: Saga) -> None:
         """One step for whoever mends it: after a correction the plan is made anew."""
         self._tell("reading billing and checking every precondition")
-        self._plan = await workflow.execute_local_activity_method(
-            AmendmentActivities.prepare, self._input(), summary="plan", **LOCAL
-        )
+        self._plan = await self._prepare()
+        if (customer := self._plan.account_missing) is not None:
+            await self._open_account(customer)
+            self._plan = await self._prepare()
         if not self._plan.posts or self._plan.settled:
             return
         heed_cancellation()
@@ -103,6 +109,23 @@ class AmendmentSaga:
         )
         self._document = posted.number or posted.document_id
 
+    async def _prepare(self) -> Prepared:
+        return await workflow.execute_local_activity_method(
+            AmendmentActivities.prepare, self._input(), summary="plan", **LOCAL
+        )
+
+    async def _open_account(self, customer: str) -> None:
+        """Master data stays: there is nothing to undo."""
+        self._tell(f"opening the account of {customer} everywhere")
+        await workflow.execute_activity_method(
+            AmendmentActivities.open_account,
+            AccountInput(
+                tenant=self._change.tenant, change_id=self._change.change_id, customer_id=customer
+            ),
+            summary="open the account",
+            **WRITE,
+        )
+
     async def _entitle(self, saga: Saga) -> None:
         plan = self._plan
         if plan.grants:
@@ -115,6 +138,12 @@ class AmendmentSaga:
 
     async def _give(self) -> None:
         await self._promptly(AmendmentActivities.entitle, "entitlements and support")
+
+    async def _collect(self) -> None:
+        """Money that has moved stays moved: there is nothing to undo."""
+        await workflow.execute_activity_method(
+            AmendmentActivities.record_payments, self._input(), summary="enter payments", **WRITE
+        )
 
     async def _settle(self) -> Settled:
         """The point of no return: what has been settled as done is not undone any more, so a
@@ -136,17 +165,7 @@ class AmendmentSaga:
         return await workflow.execute_activity_method(step, self._input(), summary=summary, **WRITE)
 
     async def _step(self, name: str, run: Callable[[], Awaitable[Done]]) -> Done:
-        """Run a step until it is done; a person decides what its retries could not."""
-        while True:
-            try:
-                return await run()
-            except FailureError as fault:
-                if is_cancelled_exception(fault):
-                    raise asyncio.CancelledError from fault
-                heed_cancellation()
-                resolution = await self._desk.ask(name, fault, self._plan.amount)
-                if resolution.action is Action.ABORT:
-                    raise Aborted(resolution) from fault
+        return await self._desk.until_done(name, run, lambda: self._plan.amount)
 
     async def _undo(self, saga: Saga, reason: str) -> Settled:
         outcome = "compensated" if saga.touched else "cancelled"

@@ -9,6 +9,8 @@ from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical, Identifier
 
 AMENDMENT = "amendment"
+#: Looks up where invoices stand in the ERP; started by a schedule, or at once.
+INVOICES = "invoices"
 
 #: Update: a person's decision on the open exception; answers when the saga has taken it.
 RESOLVE = "resolve"
@@ -16,6 +18,8 @@ RESOLVE = "resolve"
 DECIDE = "decide"
 #: Signal: a newer change of this subscription waits behind this saga.
 NEWER_CHANGE = "newer_change"
+#: Signal: a process has something to look at.
+NEWS = "news"
 #: Query: where the saga stands, in words and as data.
 STANDING = "standing"
 
@@ -59,3 +63,8 @@ class Standing(Canonical):
 def subscription_workflow_id(tenant: str, subscription_id: str) -> str:
     """One saga of a subscription may be open at a time: this id is what serialises its changes."""
     return f"subscription/{tenant}/{subscription_id}"
+
+
+def invoices_id(tenant: str) -> str:
+    """Of the schedule, and of the sweeps that it starts."""
+    return f"invoices/{tenant}"

@@ -20,6 +20,9 @@ RETRY = RetryPolicy(
     maximum_interval=timedelta(seconds=30),
 )
 
+#: A renewal that is late is asked for again after this time.
+LATE_AGAIN = timedelta(hours=6)
+
 #: A write to another system: heartbeats carry a cancellation to it, and it is waited for, because
 #: an undo must know what the write came to.
 WRITE: dict[str, Any] = {

@@ -74,12 +74,24 @@ async def side_by_side(*steps: Coroutine[Any, Any, None]) -> None:
     """Run the steps in parallel. When one fails or all are cancelled, the others are stopped and
     waited for, so that nothing is still happening when the undo begins."""
     tasks = [asyncio.create_task(step) for step in steps]
+    if not tasks:
+        return
+    dropped = False
     try:
         await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    except GeneratorExit:
+        # A worker that stops drops a waiting saga outside of its loop: nothing is waited for there.
+        dropped = True
+        raise
     finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await workflow.wait(tasks)
-    for task in tasks:
+        if not dropped:
+            await _stopped(tasks)
+    # The failure first: the others were stopped because of it.
+    for task in sorted(tasks, key=lambda task: task.cancelled()):
         task.result()
+
+
+async def _stopped(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await workflow.wait(tasks)

@@ -18,6 +18,14 @@ class StepInput(Canonical):
     digest: str = ""
 
 
+class AccountInput(Canonical):
+    """Whose account the change needs before it can be planned."""
+
+    tenant: str
+    change_id: Identifier
+    customer_id: Identifier
+
+
 class Prepared(Canonical):
     """What the saga must know of its plan. `settled` when this change has been dealt with."""
 
@@ -28,7 +36,10 @@ class Prepared(Canonical):
     posts: bool = False
     grants: bool = False
     support: bool = False
+    payments: bool = False
     settled: bool = False
+    #: The billing customer whose account is to be made before anything can be planned.
+    account_missing: str | None = None
 
 
 class Posted(Canonical):
@@ -60,6 +71,11 @@ class AmendmentActivities(ABC):
         """Read billing, check every precondition in parallel, make the plan and keep it."""
 
     @abstractmethod
+    @activity.defn(name="amendment.open_account")
+    async def open_account(self, given: AccountInput) -> None:
+        """Find or make the customer's ERP party and support organisation, and map them."""
+
+    @abstractmethod
     @activity.defn(name="amendment.post_document")
     async def post_document(self, step: StepInput) -> Posted: ...
 
@@ -79,6 +95,11 @@ class AmendmentActivities(ABC):
     @abstractmethod
     @activity.defn(name="amendment.restore_support")
     async def restore_support(self, step: StepInput) -> None: ...
+
+    @abstractmethod
+    @activity.defn(name="amendment.record_payments")
+    async def record_payments(self, step: StepInput) -> None:
+        """Enter the money that has moved in the ERP. It did move, so there is no undo."""
 
     @abstractmethod
     @activity.defn(name="amendment.settle")

@@ -20,6 +20,14 @@ class Resumed(Canonical):
     resolution: Resolution
 
 
+class Withdrawn(Canonical):
+    """The question of a change or process is not asked any more; `why` in words."""
+
+    tenant: str
+    change_id: Identifier
+    why: str
+
+
 class ExceptionActivities(ABC):
     @abstractmethod
     @activity.defn(name="exceptions.open")
@@ -35,3 +43,8 @@ class ExceptionActivities(ABC):
     @activity.defn(name="exceptions.escalate")
     async def escalate(self, opened: Opened) -> None:
         """The service level was missed: say so, loudly, and keep waiting."""
+
+    @abstractmethod
+    @activity.defn(name="exceptions.withdraw")
+    async def withdraw(self, withdrawn: Withdrawn) -> None:
+        """Close the open question: what it was about has gone on by itself."""

@@ -13,6 +13,9 @@
     secrets = { api_key = "env:STRIPE_KEY" }
     webhook_secrets = ["env:STRIPE_WEBHOOK_SECRET"]
 
+    [policy.dunning]
+    grace_days = 14
+
 The sections are those of the settings file (`runtime.settings`). $TRUEUP_DATABASE_DSN and
 $TRUEUP_TEMPORAL_ADDRESS do the same for the two that need no more than an address.
 """
@@ -25,6 +28,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from canonical_models.policy import AccountPolicy, TenantPolicy
 from runtime.settings import (
     ConnectionSettings,
     DatabaseSettings,
@@ -33,7 +37,13 @@ from runtime.settings import (
     resolve,
 )
 
-Vendor = Literal["stripe", "tryton", "zendesk"]
+Vendor = Literal["stripe", "tryton", "zendesk", "signed_http"]
+
+#: Accounts of new customers are made by themselves, in the books of their currency.
+POLICY = TenantPolicy(
+    accounts=AccountPolicy(create=True, legal_entities={"EUR": "LE-DE", "USD": "LE-US"}),
+    invoice_minutes=1,
+)
 
 
 class StackConfig(BaseModel):
@@ -44,6 +54,8 @@ class StackConfig(BaseModel):
     database: DatabaseSettings | None = None
     temporal: TemporalSettings | None = None
     connections: dict[Vendor, ConnectionSettings] = Field(default_factory=dict)
+    #: Of the one tenant; a section of a file replaces all of it.
+    policy: TenantPolicy = POLICY
     #: Folder that relative `file:` references start from.
     folder: Path = Path()
 

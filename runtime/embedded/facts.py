@@ -10,6 +10,8 @@ from runtime.settings import TemporalSettings
 
 #: The one demonstration tenant.
 TENANT = "acme"
+#: The connection of the system that is told what customers may use.
+TARGET = "app"
 FILE = "stack.json"
 
 
@@ -53,6 +55,13 @@ class ZendeskFacts(_Facts):
     token: str | None
 
 
+class TargetFacts(_Facts):
+    """The system that is told what customers may use; Standard Webhooks' `whsec_…` secret."""
+
+    url: str
+    signing_secret: str | None
+
+
 class StackFacts(_Facts):
     """The whole of `stack.json`; it holds secrets of the demonstration, so its mode is 0600."""
 
@@ -72,6 +81,7 @@ class StackFacts(_Facts):
     stripe: StripeFacts
     tryton: TrytonFacts
     zendesk: ZendeskFacts
+    target: TargetFacts
 
     def save(self) -> None:
         write(self.state / FILE, self.model_dump_json(indent=2) + "\n")

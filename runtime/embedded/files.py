@@ -1,5 +1,6 @@
 """Files of the stack's state: written whole or not at all, secrets for the owner alone."""
 
+import base64
 import contextlib
 import fcntl
 import os
@@ -41,6 +42,11 @@ def secret(path: Path, make: Callable[[], str]) -> str:
 def random_text() -> str:
     """192 random bits in hex."""
     return secrets.token_hex(24)
+
+
+def signing_secret() -> str:
+    """256 random bits as Standard Webhooks writes a secret."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.embedded.facts import TENANT
+from canonical_models.policy import TenantPolicy
+from runtime.embedded.facts import TARGET, TENANT
 from runtime.embedded.files import write
 from runtime.settings import ConnectionSettings, TemporalSettings
 
@@ -20,6 +21,7 @@ class Given:
     dsn: str
     temporal: TemporalSettings
     connections: dict[str, ConnectionSettings]
+    policy: TenantPolicy = TenantPolicy()  # noqa: RUF009 - frozen
 
 
 def write_settings(state: Path, given: Given, *, api_port: int, metrics_port: int) -> None:
@@ -35,10 +37,14 @@ def write_settings(state: Path, given: Given, *, api_port: int, metrics_port: in
                 "billing": "stripe",
                 "erp": "tryton",
                 "support": "zendesk",
+                "targets": [TARGET],
                 "connections": {
                     name: connection.model_dump(mode="json", exclude_none=True)
                     for name, connection in given.connections.items()
                 },
+                "policy": given.policy.model_dump(
+                    mode="json", exclude_none=True, exclude_defaults=True
+                ),
             }
         },
     }

@@ -1,9 +1,9 @@
 """The embedded stack: everything started together, watched, and ended together.
 
-PostgreSQL, Temporal, Tryton, Stripe, Zendesk   at the same time
-settings file, webhook endpoint, API key        when all of them answer
-worker, API                                     at the same time
-hooks                                           demonstration data, and the like
+PostgreSQL, Temporal, Tryton, Stripe, Zendesk, target   at the same time
+settings file, webhook endpoint, API key                when all of them answer
+worker, API                                             at the same time
+hooks                                                   demonstration data, and the like
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from persistence.database import migrate
 from runtime.embedded.config import StackConfig
-from runtime.embedded.facts import FILE, ApiFacts, StackFacts
+from runtime.embedded.facts import FILE, TARGET, ApiFacts, StackFacts
 from runtime.embedded.files import LOCK, only_one
 from runtime.embedded.keys import admit, demo_key
 from runtime.embedded.ports import LOOPBACK, Ports
@@ -33,7 +33,8 @@ from runtime.processes import Child, Folders, end_stale
 from runtime.settings import TemporalSettings
 from runtime.temporal import connect, prepare
 
-_STOP_ORDER = (("api", "worker"), ("stripe", "zendesk", "tryton"), ("temporal", "postgres"))
+_VENDORS = ("stripe", "zendesk", "tryton", "target")
+_STOP_ORDER = (("api", "worker"), _VENDORS, ("temporal", "postgres"))
 
 Hook = Callable[[StackFacts], Awaitable[None]]
 T = TypeVar("T")
@@ -118,6 +119,7 @@ class EmbeddedStack:
             stripe = group.create_task(self._vendor("stripe", self._vendors.stripe))
             tryton = group.create_task(self._vendor("tryton", self._vendors.tryton))
             zendesk = group.create_task(self._vendor("zendesk", self._vendors.zendesk))
+            target = group.create_task(self._vendor("target", self._vendors.target))
         given = Given(
             dsn=dsn.result(),
             temporal=temporal.result(),
@@ -125,7 +127,9 @@ class EmbeddedStack:
                 "stripe": stripe.result().connection,
                 "tryton": tryton.result().connection,
                 "zendesk": zendesk.result().connection,
+                TARGET: target.result().connection,
             },
+            policy=self._config.policy,
         )
         self._facts = StackFacts(
             state=self.state,
@@ -139,6 +143,7 @@ class EmbeddedStack:
             stripe=stripe.result().facts,
             tryton=tryton.result().facts,
             zendesk=zendesk.result().facts,
+            target=target.result().facts,
         )
         await self._services_up(given)
         self._facts = self._facts.model_copy(update={"pids": self._pids()})

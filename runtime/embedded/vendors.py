@@ -1,4 +1,4 @@
-"""The vendors' stand-ins: a real Tryton, and the simulators of Stripe and Zendesk.
+"""The vendors' stand-ins: a real Tryton, and simulators of Stripe, Zendesk and a target.
 
 Each launcher returns the child (none for a vendor that the configuration gives), how
 `runtime.settings` describes the connection, and what `stack.json` says of it. Secrets are kept in
@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 import httpx
 
 from runtime.embedded.config import StackConfig
-from runtime.embedded.facts import TENANT, StripeFacts, TrytonFacts, ZendeskFacts
-from runtime.embedded.files import random_text, secret, write
+from runtime.embedded.facts import TENANT, StripeFacts, TargetFacts, TrytonFacts, ZendeskFacts
+from runtime.embedded.files import random_text, secret, signing_secret, write
 from runtime.embedded.ports import Ports
 from runtime.erp.instance import DATABASE, SeededDatabase
 from runtime.processes import Child, ChildFailed, Folders, Program
@@ -118,6 +118,25 @@ class Vendors:
         return VendorStarted(
             child, connection, ZendeskFacts(url=url, email=_ZENDESK_EMAIL, token=token)
         )
+
+    async def target(self) -> VendorStarted[TargetFacts]:
+        """A system of the tenant's own that is told what customers may use."""
+        if (given := self._config.connection("signed_http")) is not None:
+            known = _secret(given, self._state, "signing_secret")
+            return VendorStarted(None, given, TargetFacts(url=given.base_url, signing_secret=known))
+        signing = secret(self._state / "secrets" / "target-signing", signing_secret)
+        child = await self._python(
+            "target",
+            "simulators.target",
+            *("--state", str(self._state / "target.sqlite"), "--secret", signing),
+        )
+        url: str = child.ready["url"]
+        connection = ConnectionSettings(
+            vendor="signed_http",
+            base_url=url,
+            secrets={"signing_secret": "file:secrets/target-signing"},
+        )
+        return VendorStarted(child, connection, TargetFacts(url=url, signing_secret=signing))
 
     async def register_webhook(self, stripe: StripeFacts, api_url: str) -> StripeFacts:
         """Have Stripe's events sent to the API. One endpoint, however often the stack starts.

@@ -103,6 +103,8 @@ async def test_two_stacks_side_by_side(place: Path, without_tryton: StackConfig)
         assert settings.connection("acme", "stripe").secret("api_key") == a.stripe.api_key
         assert settings.connection("acme", "zendesk").secret("token") == a.zendesk.token
         assert settings.connection("acme", "tryton").secret("api_key") == "given"
+        told = settings.connection("acme", "app")
+        assert told.secret("signing_secret") == a.target.signing_secret
         (signing,) = settings.connection("acme", "stripe").webhook_secrets
         assert signing.get_secret_value() == a.stripe.webhook_secret
         addresses = [
@@ -158,7 +160,7 @@ async def test_given_parts_are_used_instead(place: Path, without_tryton: StackCo
             }
         )
         async with EmbeddedStack(place / "b", given, services=()).running() as b:
-            assert set(b.pids) == {"stripe", "zendesk"}
+            assert set(b.pids) == {"stripe", "target", "zendesk"}
             assert load(b.config).dsn == a.postgres_dsn
             assert load(b.config).temporal.address == a.temporal.address
         # What was given is not ours to stop.
@@ -192,5 +194,5 @@ async def test_a_part_that_dies_stops_the_stack(place: Path, without_tryton: Sta
 
     with pytest.raises(ChildFailed, match="zendesk ended with code -9 while the stack was up"):
         await up()
-    assert len(pids) == 4
+    assert len(pids) == 5
     assert not any(map(psutil.pid_exists, pids.values()))

@@ -67,7 +67,7 @@ def eventually(holds: Callable[[], bool]) -> bool:
 def test_up_status_down_and_up_again(cli: Cli) -> None:
     facts = up(cli)
     assert sorted(facts["pids"]) == [
-        *("api", "postgres", "stripe", "temporal", "tryton", "worker", "zendesk")
+        *("api", "postgres", "stripe", "target", "temporal", "tryton", "worker", "zendesk")
     ]
     assert status(cli)["stack"] == "up"
     assert cli("up").returncode == 4

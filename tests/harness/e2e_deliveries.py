@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from temporalio.client import Client, WorkflowExecution
 from activities.tenants import Tenant
 from canonical_models.entitlement import Grant
 from canonical_models.ledgering import AccountMapping, Document, DocumentDraft, ItemMapping
+from canonical_models.policy import TenantPolicy
 from canonical_models.views import ChangeView
 from connectors.config import ConnectionConfig
 from connectors.stripe.adapter import StripeBilling
@@ -35,7 +37,7 @@ from starter_api.app import create_app
 from starter_api.intake import IntakeConnection
 from tests.harness.e2e_seller import Shelf, Stripe
 from tests.harness.serving import serving
-from tests.harness.systems import Erp, Script, Support
+from tests.harness.systems import Erp, Script, Support, Target
 from tests.harness.waiting import until
 from tests.harness.webhooks import CONNECTION, PATH, SECRET, TENANT, signed
 from worker import SANDBOX, make_worker
@@ -88,12 +90,16 @@ class Flow:
         async with self.database.transaction() as session:
             await mappings.put(session, TENANT, account, by="tester")
 
-    async def new_events(self, customer: str) -> list[Event]:
-        """What billing has to tell of the customer since the last look, oldest first."""
+    async def new_events(self, customer: str | None = None) -> list[Event]:
+        """What billing has to tell since the last look, oldest first; of the customer alone, as
+        far as events name one."""
         found = await self.stripe.all("events", until=self._seen)
         if found:
             self._seen = found[0]["id"]
-        return [e for e in reversed(found) if e["data"]["object"].get("customer") == customer]
+        told = [*reversed(found)]
+        if customer is None:
+            return told
+        return [e for e in told if e["data"]["object"].get("customer") == customer]
 
     async def deliver(self, event: Event) -> None:
         body = json.dumps(event).encode()
@@ -135,7 +141,15 @@ class Flow:
 
 
 @asynccontextmanager
-async def flow(dsn: str, client: Client, folder: Path) -> AsyncIterator[Flow]:
+async def flow(
+    dsn: str,
+    client: Client,
+    folder: Path,
+    *,
+    policy: TenantPolicy = TenantPolicy(tiers=TIERS),  # noqa: B008 - frozen
+    targets: Mapping[str, Target] = MappingProxyType({}),
+) -> AsyncIterator[Flow]:
+    """`targets` are told what customers may use."""
     queue = f"flow-{secrets.token_hex(4)}"
     connections = {(TENANT, CONNECTION): IntakeConnection(StripeWebhooks(), (SECRET,))}
     async with AsyncExitStack() as stack:
@@ -158,11 +172,10 @@ async def flow(dsn: str, client: Client, folder: Path) -> AsyncIterator[Flow]:
         url = await stack.enter_async_context(serving(create_app(dsn=dsn, connections=connections)))
         intake = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
         erp, support = KeepingErp(Script()), Support(Script())
-        hours = {"finance": 8.0, "support": 4.0, "operations": 2.0}
-        tenant = Tenant(TENANT, billing, erp, support, TIERS, hours)
+        tenant = Tenant(TENANT, billing, erp, support, policy, targets)
         stripe = Stripe(http)
         shelf = await stripe.shelf("eur")
-        await _map_items(database, shelf)
+        await map_items(database, shelf)
         dispatcher = Dispatcher(
             DispatchSettings(in_flight=8, poll_seconds=1),
             database,
@@ -177,7 +190,7 @@ async def flow(dsn: str, client: Client, folder: Path) -> AsyncIterator[Flow]:
         yield Flow(stripe, shelf, intake, database, client, erp, support)
 
 
-async def _map_items(database: Database, shelf: Shelf) -> None:
+async def map_items(database: Database, shelf: Shelf) -> None:
     async with database.transaction() as session:
         for name, (per_unit, included, tier) in GIVES.items():
             mapping = ItemMapping(

@@ -51,6 +51,13 @@ class Stripe:
     async def read(self, path: str) -> dict[str, Any]:
         return await self._ask("GET", path)
 
+    async def control(self, path: str, **wish: Any) -> dict[str, Any]:
+        """Asks the simulator itself for what no vendor's API does, such as a refused card."""
+        answer = await self._http.post(f"/_sim/{path}", json=wish)
+        assert answer.is_success, f"{path} {wish}: {answer.text}"
+        found: dict[str, Any] = answer.json()
+        return found
+
     async def all(
         self, path: str, *, until: str | None = None, **filters: Any
     ) -> list[dict[str, Any]]:
@@ -77,7 +84,9 @@ class Stripe:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def shelf(self, currency: str) -> Shelf:
+    async def shelf(self, currency: str, interval: str = "month", unit: int = 1) -> Shelf:
+        """The catalogue; a year costs ten months. `unit` is what a cent of it is here."""
+        factor = unit * {"month": 1, "year": 10}[interval]
         prices, products = [], {}
         for name, amounts in CATALOGUE.items():
             products[name] = (await self.make("products", name=name))["id"]
@@ -87,8 +96,8 @@ class Stripe:
                     **{
                         "product": products[name],
                         "currency": currency,
-                        "unit_amount": amount,
-                        "recurring[interval]": "month",
+                        "unit_amount": amount * factor,
+                        "recurring[interval]": interval,
                     },
                 )
                 prices.append((price["id"], products[name]))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from canonical_models.policy import AccountPolicy, TenantPolicy
 from demo.systems import Row, System
 from demo.world import World
 from runtime.embedded.config import StackConfig
@@ -14,6 +15,11 @@ from runtime.embedded.stack import EmbeddedStack
 from runtime.erp.instance import ErpInstance
 from runtime.settings import ConnectionSettings
 from simulators.child import running_child
+
+#: Accounts of customers with an address in Germany are opened by themselves; others are asked for.
+POLICY = TenantPolicy(
+    accounts=AccountPolicy(create=True, legal_entities={"DE": "LE-DE"}), invoice_minutes=60
+)
 
 
 @dataclass(frozen=True)
@@ -79,4 +85,4 @@ def _with_erp(erp: ErpInstance, url: str, folder: Path) -> StackConfig:
         secrets={"api_key": "file:erp-api-key", "password": "file:erp-password"},
         options={"database": erp.database, "login": erp.credentials.admin_login},
     )
-    return StackConfig(connections={"tryton": given}, folder=folder)
+    return StackConfig(connections={"tryton": given}, folder=folder, policy=POLICY)

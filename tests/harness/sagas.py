@@ -15,7 +15,7 @@ from activities.contracts.amendment import Settled
 from canonical_models.amendment import ChangeKind
 from canonical_models.entitlement import Grant
 from canonical_models.exceptions import Action, Resolution
-from canonical_models.ledgering import ItemMapping
+from canonical_models.ledgering import AccountMapping, ItemMapping
 from canonical_models.views import ChangeView, EffectView, ExceptionView
 from persistence import changes, effects, exceptions, grants, mappings
 from persistence.database import Database
@@ -49,16 +49,21 @@ class Sagas:
     task_queue: str
 
     async def start(
-        self, change_id: str, subscription_id: str = "sub_1", *, workflow_id: str | None = None
+        self,
+        change_id: str,
+        subscription_id: str = "sub_1",
+        *,
+        workflow_id: str | None = None,
+        hint: ChangeKind = ChangeKind.OTHER,
     ) -> Handle:
-        await self._intend(change_id, subscription_id)
+        await self._intend(change_id, subscription_id, hint)
         return await self.client.start_workflow(
             AmendmentSaga.run,
             AmendmentInput(
                 tenant="acme",
                 change_id=change_id,
                 subscription_id=subscription_id,
-                hint=ChangeKind.OTHER,
+                hint=hint,
             ),
             id=workflow_id or subscription_workflow_id(self.task_queue, subscription_id),
             task_queue=self.task_queue,
@@ -93,11 +98,18 @@ class Sagas:
         return found[0]
 
     async def resolve(
-        self, handle: Handle, exception_id: str, action: Action, item: ItemMapping | None = None
+        self,
+        handle: Handle,
+        exception_id: str,
+        action: Action,
+        item: ItemMapping | None = None,
+        account: AccountMapping | None = None,
     ) -> str:
         answer: str = await handle.execute_update(
             RESOLVE,
-            Resolution(exception_id=exception_id, action=action, by="tester", item=item),
+            Resolution(
+                exception_id=exception_id, action=action, by="tester", item=item, account=account
+            ),
             result_type=str,
         )
         return answer
@@ -117,15 +129,15 @@ class Sagas:
         async with self.database.transaction() as session:
             return await grants.of_subscription(session, "acme", subscription_id)
 
-    async def _intend(self, change_id: str, subscription_id: str) -> None:
+    async def _intend(self, change_id: str, subscription_id: str, hint: ChangeKind) -> None:
         async with self.database.transaction() as session:
             await (await session.connection()).execute(
                 text(
                     "insert into changes (id, tenant, connection, subscription_id, event_id, "
-                    "kind, state) values (:change, 'acme', 'stripe', :sub, :change, 'other', "
+                    "kind, state) values (:change, 'acme', 'stripe', :sub, :change, :hint, "
                     "'running')"
                 ),
-                {"change": change_id, "sub": subscription_id},
+                {"change": change_id, "sub": subscription_id, "hint": hint.value},
             )
 
 

@@ -2,12 +2,13 @@
 
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from workflows.names import SEARCH_ATTRIBUTES
 
@@ -29,9 +30,17 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def temporal_server(*, port: int | None = None) -> AsyncIterator[WorkflowEnvironment]:
-    """With our search attributes; in memory; ended after the block."""
-    environment = await WorkflowEnvironment.start_local(
+async def temporal_server(
+    *, port: int | None = None, skipping: TimeSkippingConfig | None = None
+) -> AsyncIterator[WorkflowEnvironment]:
+    """With our search attributes; in memory; ended after the block. With `skipping` each workflow
+    has a clock of its own that a test can move on."""
+    start: Callable[..., Awaitable[WorkflowEnvironment]] = WorkflowEnvironment.start_local
+    tuning: tuple[str, ...] = TUNING
+    if skipping is not None:
+        start = partial(WorkflowEnvironment.start_time_skipping_v2, ts_config=skipping)
+        tuning = (*TUNING, "frontend.WorkflowTimeSkippingEnabled=true")
+    environment = await start(
         data_converter=pydantic_data_converter,
         ip="127.0.0.1",
         port=port,
@@ -39,7 +48,7 @@ async def temporal_server(*, port: int | None = None) -> AsyncIterator[WorkflowE
         dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
         dev_server_log_level="error",
         dev_server_extra_args=[
-            argument for value in TUNING for argument in ("--dynamic-config-value", value)
+            argument for value in tuning for argument in ("--dynamic-config-value", value)
         ],
     )
     async with environment:

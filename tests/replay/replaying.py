@@ -1,5 +1,7 @@
 """Replays a history as the worker would, with the sandbox around it."""
 
+from collections.abc import Sequence
+
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, WorkflowReplayResult
@@ -9,11 +11,11 @@ from worker import SANDBOX
 
 
 async def replay(
-    workflow: type, history: WorkflowHistory, log: CommandLog | None = None
+    workflows: Sequence[type], history: WorkflowHistory, log: CommandLog | None = None
 ) -> WorkflowReplayResult:
     """`replay_failure` of the result is None when it replays. `log` gets the commands."""
     replayer = Replayer(
-        workflows=[workflow],
+        workflows=workflows,
         data_converter=pydantic_data_converter,
         workflow_runner=SANDBOX,
         plugins=[log.plugin] if log else [],

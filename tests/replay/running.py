@@ -4,6 +4,7 @@ Each finds an empty database and new scripted systems; the worker and the server
 starting them takes longer than all the sagas.
 """
 
+import contextlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import text
 from temporalio.client import Client, WorkflowHistory
+from temporalio.service import RPCError
 
 from activities.tenants import Tenant
+from canonical_models.policy import TenantPolicy
 from persistence import mappings
 from persistence.database import Database
 from tests.harness.postgres import PostgresServer
@@ -21,11 +24,14 @@ from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Systems
 from tests.replay.commands import CommandLog
 from tests.replay.scenarios import SCENARIOS, Scenario
+from tests.replay.scenarios_life import LIFE, POLICIES, PROCESSES
 from tests.replay.scenarios_undone import UNDONE
 from worker import SANDBOX, make_worker
 
 #: By name; the name is that of the file in the corpus.
-ALL: dict[str, Scenario] = {scenario.__name__: scenario for scenario in (*SCENARIOS, *UNDONE)}
+ALL: dict[str, Scenario] = {
+    scenario.__name__: scenario for scenario in (*SCENARIOS, *UNDONE, *LIFE)
+}
 #: Everywhere else a person has hours.
 _SERVICE_LEVEL_SECONDS = {"escalated": 0.05}
 
@@ -48,14 +54,17 @@ class Stage:
     async def run(self, name: str) -> Ran:
         """The closed run that the scenario shows."""
         await self._set()
-        systems = Systems()
+        systems = Systems(policy=POLICIES.get(name, TenantPolicy()))
         self._known["acme"] = _with_service_level(systems.tenant, name)
         handle = await ALL[name](Sagas(self._client, self._database, systems, self._queue))
         history = await handle.fetch_history()
         return Ran(history, self.log.of(history.run_id))
 
     async def _set(self) -> None:
-        """The master data and nothing else."""
+        """The master data and nothing else; processes of the scenario before are ended."""
+        for process in PROCESSES:
+            with contextlib.suppress(RPCError):
+                await self._client.get_workflow_handle(process).terminate()
         async with self._database.transaction() as session:
             connection = await session.connection()
             tables = await connection.execute(
@@ -91,4 +100,6 @@ def _with_service_level(tenant: Tenant, name: str) -> Tenant:
     if name not in _SERVICE_LEVEL_SECONDS:
         return tenant
     hours = _SERVICE_LEVEL_SECONDS[name] / 3600
-    return replace(tenant, exception_hours=dict.fromkeys(tenant.exception_hours, hours))
+    policy = tenant.policy
+    late = {"exception_hours": dict.fromkeys(policy.exception_hours, hours)}
+    return replace(tenant, policy=policy.model_copy(update=late))

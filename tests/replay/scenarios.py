@@ -79,7 +79,7 @@ async def downgrade(sagas: Sagas) -> Handle:
     )
     await sagas.finish("chg_0")
     sagas.systems.billing.snapshots["sub_1"] = snapshot(
-        subscription(item("starter", 5, 1000)), line("ii_1", -7500)
+        subscription(item("starter", 5, 1000)), line("il_1", 20000), line("ii_1", -7500)
     )
     return await closed(await sagas.start("chg_1"))
 

@@ -37,7 +37,7 @@ async def commands(workflow: type) -> list[str]:
     """Of the recorded upgrade, replayed."""
     log = CommandLog()
     (upgrade,) = (c for c in recorded() if str(c) == f"{newest_series()}/upgrade")
-    assert (await replay(workflow, upgrade.history, log)).replay_failure is None
+    assert (await replay([workflow], upgrade.history, log)).replay_failure is None
     return log.only
 
 

@@ -13,7 +13,7 @@ from tests.replay import running
 from tests.replay.histories import FOLDER, Recorded, newest_series, recorded
 from tests.replay.mutants import GrantsWithoutDigest, SupportBeforeErp
 from tests.replay.replaying import replay
-from workflows.amendment import AmendmentSaga
+from worker import WORKFLOWS
 
 CORPUS = list(recorded())
 
@@ -29,7 +29,7 @@ def advice(case: Recorded, result: WorkflowReplayResult) -> str:
 
 @pytest.mark.parametrize("case", CORPUS, ids=str)
 async def test_a_recorded_history_replays(case: Recorded) -> None:
-    result = await replay(AmendmentSaga, case.history)
+    result = await replay(WORKFLOWS, case.history)
 
     assert result.replay_failure is None, advice(case, result)
 
@@ -45,7 +45,7 @@ def test_the_newest_series_shows_every_scenario() -> None:
 async def test_the_gate_fails_on_steps_in_another_order() -> None:
     (upgrade,) = (case for case in CORPUS if str(case) == f"{newest_series()}/upgrade")
 
-    result = await replay(SupportBeforeErp, upgrade.history)
+    result = await replay([SupportBeforeErp], upgrade.history)
 
     assert "nondeterminism" in str(result.replay_failure).lower()
 
@@ -54,7 +54,7 @@ async def test_the_gate_alone_passes_a_changed_argument() -> None:
     """Why there is a baseline of commands beside it: see test_command_baseline."""
     (upgrade,) = (case for case in CORPUS if str(case) == f"{newest_series()}/upgrade")
 
-    assert (await replay(GrantsWithoutDigest, upgrade.history)).replay_failure is None
+    assert (await replay([GrantsWithoutDigest], upgrade.history)).replay_failure is None
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*/*.json")), ids=lambda path: path.stem)

@@ -1,0 +1,149 @@
+"""Opening an account: a billing customer is found or made in the ERP and at support, and mapped."""
+
+from stdnum.eu import vat
+from stdnum.exceptions import ValidationError
+
+from activities.ledger import Effect, EffectLedger
+from activities.tenants import Tenant
+from canonical_models.commerce import AccountProfile
+from canonical_models.entitlement import SupportOrganization
+from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.ledgering import AccountMapping, PartyMatch
+from persistence import mappings
+from persistence.database import Database
+
+PARTY = "erp.party"
+ORGANIZATION = "support.organization"
+BY = "trueup"
+
+
+async def open_account(
+    database: Database, ledger: EffectLedger, tenant: Tenant, change_id: str, customer_id: str
+) -> None:
+    """Master data that was made is never unmade: an account without documents does no harm.
+
+    Raises Rejection for a tax id that is wrong, a customer that nobody can tell from others, and
+    one whose legal entity no rule names; finance decides.
+    """
+    profile = await tenant.billing.account(customer_id)
+    check_tax_ids(profile)
+    legal_entity = _legal_entity(tenant, profile)
+    party = await _party(ledger, tenant, change_id, profile)
+    await ledger.perform(_organization(tenant, change_id, profile))
+    mapping = AccountMapping(
+        billing_customer=customer_id,
+        erp_party=party,
+        support_organization=customer_id,
+        legal_entity=legal_entity,
+    )
+    async with database.transaction() as session:
+        await mappings.put(session, tenant.name, mapping, by=BY)
+
+
+def check_tax_ids(profile: AccountProfile) -> None:
+    """Form and check digit of VAT numbers of the Union; whether one is in use only VIES knows.
+
+    Raises Rejection. Source: stdnum, after the member states' own rules.
+    """
+    for tax_id in profile.tax_ids:
+        if tax_id.kind != "eu_vat":
+            continue
+        try:
+            vat.validate(tax_id.value)
+        except ValidationError as fault:
+            raise Rejection(
+                RejectionCode.TAX_ID_INVALID,
+                f"the VAT number of billing customer {profile.customer_id} cannot be right "
+                f"({type(fault).__name__}): correct it in billing, then retry",
+                system="trueup",
+                subject=profile.customer_id,
+            ) from None
+
+
+def _legal_entity(tenant: Tenant, profile: AccountProfile) -> str:
+    policy = tenant.policy.accounts
+    for key in (profile.address.country, profile.currency):
+        if key is not None and key in policy.legal_entities:
+            return policy.legal_entities[key]
+    if policy.legal_entity is not None:
+        return policy.legal_entity
+    raise Rejection(
+        RejectionCode.ACCOUNT_UNMAPPED,
+        f"no rule says which legal entity sells to billing customer {profile.customer_id} "
+        f"(country {profile.address.country or 'unknown'}, currency "
+        f"{profile.currency or 'unknown'}): correct the exception with the account's mapping, or "
+        "add the country to policy.accounts.legal_entities",
+        system="trueup",
+        subject=profile.customer_id,
+    )
+
+
+async def _party(
+    ledger: EffectLedger, tenant: Tenant, change_id: str, profile: AccountProfile
+) -> str:
+    """The party that is this customer for certain, else a new one."""
+    found = await tenant.erp.parties(profile)
+    certain = [match for match in found if match.by == "external_id"] or [
+        match for match in found if match.by == "tax_id"
+    ]
+    if len(certain) == 1 and certain[0].active:
+        return certain[0].party
+    if certain or found:
+        listed = ", ".join(
+            f"{match.party} (by {match.by.replace('_', ' ')}{'' if match.active else ', inactive'})"
+            for match in found[:5]
+        )
+        raise Rejection(
+            RejectionCode.ACCOUNT_AMBIGUOUS,
+            f"billing customer {profile.customer_id} may be one of the ERP's parties {listed}: "
+            "correct the exception with the account's mapping; or, if it is a new customer, give "
+            "the others another name or tax id and retry",
+            system="erp",
+            subject=profile.customer_id,
+        )
+    made = await ledger.perform(_new_party(tenant, change_id, profile))
+    return made.party
+
+
+def _new_party(tenant: Tenant, change_id: str, profile: AccountProfile) -> Effect[PartyMatch]:
+    async def made() -> PartyMatch | None:
+        found = await tenant.erp.parties(profile)
+        return next((match for match in found if match.by == "external_id"), None)
+
+    return Effect(
+        tenant=tenant.name,
+        change_id=change_id,
+        step=PARTY,
+        system="erp",
+        operation="create party",
+        request=profile,
+        result=PartyMatch,
+        probe=made,
+        write=lambda: tenant.erp.create_party(profile),
+        named=lambda match: (match.party, None),
+    )
+
+
+def _organization(
+    tenant: Tenant, change_id: str, profile: AccountProfile
+) -> Effect[SupportOrganization]:
+    async def there() -> SupportOrganization | None:
+        return await tenant.support.organization(profile.customer_id)
+
+    async def found_or_made() -> SupportOrganization:
+        return await there() or await tenant.support.create_organization(
+            profile.customer_id, profile
+        )
+
+    return Effect(
+        tenant=tenant.name,
+        change_id=change_id,
+        step=ORGANIZATION,
+        system="support",
+        operation="create organisation",
+        request=profile,
+        result=SupportOrganization,
+        probe=there,
+        write=found_or_made,
+        named=lambda organization: (organization.organization_id, organization.url),
+    )

@@ -1,0 +1,218 @@
+"""Renewals: tried out ahead, and asked for when billing does not tell of one that is due."""
+
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+
+from activities.contracts.life import (
+    Act,
+    ForecastInput,
+    ForecastProblem,
+    Foreseen,
+    RenewalActivities,
+    RenewalLook,
+)
+from activities.failing import failures_told
+from activities.tenants import Tenant, Tenants
+from canonical_models.amendment import ChangeKind
+from canonical_models.commerce import Subscription
+from canonical_models.events import RenewalDue, event
+from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.ledgering import LedgerQuestion
+from canonical_models.money import Money
+from canonical_models.process import Process
+from persistence import briefing, change_queue, contracts, outbox, subscriptions
+from persistence.database import Database
+from planning.posting import mapped
+from planning.term import local_day
+
+
+class Renewals(RenewalActivities):
+    def __init__(self, database: Database, tenants: Tenants) -> None:
+        self._database = database
+        self._tenants = tenants
+
+    @activity.defn(name="renewal.look")
+    async def look(self, process: Process) -> RenewalLook:
+        with failures_told():
+            tenant = self._tenants[process.tenant]
+            async with self._database.statement() as raw:
+                contract = await contracts.get(raw, process.tenant, process.key)
+            if contract is None or contract.renews_at is None:
+                return RenewalLook(act=Act.OVER, words="there is no renewal to come")
+            # Only the time is read: a customer in a sandbox lives by billing's test clock.
+            now = datetime.now(UTC)
+            snapshot = await tenant.billing.snapshot(process.key, since=now)
+            return _next(tenant, contract, snapshot.subscription.as_of)
+
+    @activity.defn(name="renewal.forecast")
+    async def forecast(self, given: ForecastInput) -> Foreseen:
+        with failures_told():
+            process = given.process
+            tenant, subscription = self._tenants[process.tenant], await self._agreed(process)
+            await self._prove(tenant, subscription, given.renewal)
+            amount = expected(subscription)
+            await self._foresee(given, amount, None)
+            return Foreseen(amount=amount, words=f"the renewal over {amount} will post")
+
+    @activity.defn(name="renewal.blocked")
+    async def blocked(self, given: ForecastProblem) -> Money:
+        with failures_told():
+            amount = expected(await self._agreed(given.process))
+            foreseen = ForecastInput(process=given.process, renewal=given.renewal)
+            await self._foresee(foreseen, amount, given.problem)
+            return amount
+
+    @activity.defn(name="renewal.call")
+    async def call(self, given: ForecastInput) -> None:
+        with failures_told():
+            async with self._database.work() as raw:
+                await change_queue.follow(
+                    raw,
+                    given.process.tenant,
+                    given.process.key,
+                    why=f"renewal/{given.process.key}/{given.renewal:%Y%m%dT%H%M%S}/"
+                    f"{datetime.now(UTC):%Y%m%dT%H%M%S}",
+                    kind=ChangeKind.RENEWAL,
+                    customer_id=given.process.customer_id,
+                    lane=change_queue.RENEWAL,
+                )
+
+    async def _prove(self, tenant: Tenant, subscription: Subscription, renewal: datetime) -> None:
+        """Everything that posting the renewal will need, asked of those that will be asked then."""
+        customer = subscription.customer.customer_id
+        sold = [item for item in subscription.items if item.quantity]
+        async with self._database.statement() as raw:
+            found = await briefing.master_data(
+                raw,
+                tenant.name,
+                customer_id=customer,
+                items={item.plan.item for item in sold},
+                subscription_id=subscription.subscription_id,
+            )
+        account = found.account
+        if account is None:
+            raise Rejection(
+                RejectionCode.ACCOUNT_UNMAPPED,
+                f"billing customer {customer} has no ERP party and support organisation: map it "
+                f"with `trueup mappings set account {customer}` before the renewal",
+                system="trueup",
+                subject=customer,
+            )
+        items = {mapped(found.items, item.plan.item).erp_item for item in sold}
+        if items:
+            await tenant.erp.check(
+                LedgerQuestion(
+                    legal_entity=account.legal_entity,
+                    party=account.erp_party,
+                    currency=subscription.currency,
+                    posting_date=local_day(renewal, tenant.zone(account)),
+                    items=tuple(sorted(items)),
+                )
+            )
+        if await tenant.support.organization(account.support_organization) is None:
+            raise Rejection(
+                RejectionCode.ORGANIZATION_UNKNOWN,
+                f"the support platform has no organisation {account.support_organization}: create "
+                "it there, or correct the mapping, before the renewal",
+                system="support",
+                subject=account.support_organization,
+            )
+
+    async def _agreed(self, process: Process) -> Subscription:
+        async with self._database.transaction() as session:
+            agreed = await subscriptions.get(session, process.tenant, process.key)
+        if agreed is None:
+            raise Rejection(
+                RejectionCode.SUBSCRIPTION_UNKNOWN,
+                f"subscription {process.key} has not been agreed on by any change: replay its "
+                "events, then retry",
+                system="trueup",
+                subject=process.key,
+            )
+        return agreed.subscription
+
+    async def _foresee(self, given: ForecastInput, amount: Money, problem: str | None) -> None:
+        process, ready = given.process, problem is None
+        told = RenewalDue(
+            subscription_id=process.key,
+            customer_id=process.customer_id or process.key,
+            renews_at=given.renewal,
+            amount=amount,
+            ready=ready,
+            problem=problem,
+        )
+        occasion = f"{process.key}/{given.renewal:%Y%m%dT%H%M%S}/{'ready' if ready else 'blocked'}"
+        async with self._database.work() as raw:
+            await contracts.foresee(
+                raw,
+                process.tenant,
+                process.key,
+                renewal=given.renewal,
+                forecast="ready" if ready else "blocked",
+                amount=amount,
+                problem=problem,
+            )
+            await outbox.publish(
+                raw,
+                process.tenant,
+                [
+                    event(
+                        process.tenant,
+                        "subscription.renewal_due.v1",
+                        key=occasion,
+                        subject=process.key,
+                        data=told,
+                    )
+                ],
+            )
+
+
+def expected(subscription: Subscription) -> Money:
+    """What the next period costs at the present prices, before tax and discounts."""
+    return Money.total(
+        (
+            item.plan.unit_price.scaled(item.quantity, 1)
+            for item in subscription.items
+            if item.plan.unit_price.currency == subscription.currency
+        ),
+        subscription.currency,
+    )
+
+
+def _next(tenant: Tenant, contract: contracts.ContractView, at: datetime) -> RenewalLook:
+    policy, due = tenant.policy.renewal, contract.renews_at
+    if due is None:
+        raise ValueError(f"contract {contract.subscription_id} has no renewal")
+    ahead = due - timedelta(days=policy.forecast_days)
+    late = due + timedelta(hours=policy.late_hours)
+    if at >= late:
+        return RenewalLook(
+            act=Act.CALL,
+            words=f"billing has not told of the renewal of {due:%Y-%m-%d}",
+            renewal=due,
+        )
+    if at < ahead:
+        return RenewalLook(
+            act=Act.WAIT,
+            words=f"tries the renewal of {due:%Y-%m-%d} out on {ahead:%Y-%m-%d}",
+            seconds=_seconds(ahead, at),
+            renewal=due,
+        )
+    if contract.forecast_for != due or contract.forecast != "ready":
+        return RenewalLook(
+            act=Act.FORECAST,
+            words=f"trying the renewal of {due:%Y-%m-%d} out",
+            seconds=_seconds(late, at),
+            renewal=due,
+        )
+    return RenewalLook(
+        act=Act.WAIT,
+        words=f"waits for the renewal of {due:%Y-%m-%d}, which is {contract.forecast}",
+        seconds=_seconds(late, at),
+        renewal=due,
+    )
+
+
+def _seconds(until: datetime, at: datetime) -> float:
+    return max((until - at).total_seconds(), 1.0)

@@ -1,0 +1,241 @@
+"""Years of a subscription's life within seconds: real Temporal with its timers skipped, real
+PostgreSQL, dispatcher and worker; scripted systems whose billing has a clock of its own."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+
+from canonical_models.amendment import ChangeKind
+from canonical_models.commerce import BillingLine, BillingSnapshot
+from canonical_models.entitlement import Grant
+from canonical_models.exceptions import Action, Resolution
+from canonical_models.money import Money
+from canonical_models.process import Process, ProcessKind
+from canonical_models.term import DunningCase, Invoice, InvoiceStatus, Payment, PaymentState
+from canonical_models.views import ChangeView, ExceptionView
+from dispatch.dispatcher import Dispatcher
+from persistence import change_queue, changes, dunning, exceptions, grants, mappings, outbox
+from persistence.database import Database
+from runtime.settings import DispatchSettings
+from tests.harness.subscriptions import ACCOUNT, ITEMS
+from tests.harness.systems import Systems
+from tests.harness.temporal import temporal_server
+from tests.harness.waiting import until
+from worker import SANDBOX, make_worker
+from workflows.names import RESOLVE
+
+TENANT = "acme"
+SUB = "sub_1"
+
+
+@dataclass
+class Life:
+    """The life of `sub_1` of `cus_1`, by the clock of billing."""
+
+    environment: WorkflowEnvironment
+    client: Client
+    database: Database
+    systems: Systems
+    _looks: int = 0
+    _handles: dict[str, WorkflowHandle[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def billing(self) -> BillingSnapshot:
+        return self.systems.billing.snapshots[SUB]
+
+    @billing.setter
+    def billing(self, snapshot: BillingSnapshot) -> None:
+        self.systems.billing.snapshots[SUB] = snapshot
+
+    @property
+    def now(self) -> datetime:
+        return self.billing.subscription.as_of
+
+    def change(self, **subscription: Any) -> None:
+        """Billing's subscription gets these members."""
+        found = self.billing
+        now = found.subscription.model_copy(update=subscription)
+        self.billing = found.model_copy(update={"subscription": now})
+
+    def bill(self, invoice: str, *lines: BillingLine, overdue: bool = False) -> None:
+        """An open invoice of these lines; `overdue` when its first charge was refused just now."""
+        total = Money.total((line.net for line in lines), "EUR")
+        made = Invoice(
+            invoice_id=invoice,
+            customer_id="cus_1",
+            subscription_id=SUB,
+            status=InvoiceStatus.OPEN,
+            total=total,
+            paid=Money.zero("EUR"),
+            created_at=self.now,
+            overdue_since=self.now if overdue else None,
+        )
+        on_it = tuple(line.model_copy(update={"invoice_id": invoice}) for line in lines)
+        known = {line.line_id for line in on_it}
+        rest = tuple(line for line in self.billing.lines if line.line_id not in known)
+        self.billing = self.billing.model_copy(
+            update={
+                "lines": (*rest, *on_it),
+                "invoices": (*self.billing.invoices, made),
+            }
+        )
+
+    def pay(self, invoice: str, state: PaymentState = PaymentState.CONFIRMED) -> None:
+        """The whole of it; other states move the money again."""
+        (asked,) = [i for i in self.billing.invoices if i.invoice_id == invoice]
+        payment = Payment(
+            payment_id=f"pi_{invoice}_{state.value}",
+            invoice_id=invoice,
+            amount=asked.total,
+            state=state,
+            at=self.now,
+        )
+        paid = {"status": InvoiceStatus.PAID, "paid": asked.total, "overdue_since": None}
+        self.billing = self.billing.model_copy(
+            update={
+                "payments": (*self.billing.payments, payment),
+                "invoices": tuple(
+                    i.model_copy(update=paid) if i is asked else i for i in self.billing.invoices
+                ),
+            }
+        )
+
+    async def look(self, kind: ChangeKind = ChangeKind.OTHER) -> ChangeView:
+        """An event comes in; its change, once it is settled or waits for a person."""
+        self._looks += 1
+        async with self.database.work() as raw:
+            made = await change_queue.follow(
+                raw, TENANT, SUB, why=f"look/{self._looks}", kind=kind, customer_id="cus_1"
+            )
+        await self.quiet()
+        async with self.database.transaction() as session:
+            found = await changes.get(session, TENANT, made)
+        assert found is not None
+        return found
+
+    async def changes(self) -> list[ChangeView]:
+        """Oldest first."""
+        async with self.database.transaction() as session:
+            found = await changes.page(session, TENANT, limit=200)
+        return [*reversed(found)]
+
+    async def quiet(self) -> None:
+        """Until no change is under way and every process has heard its news."""
+
+        async def done() -> bool:
+            async with self.database.statement() as raw:
+                found = await raw.execute(
+                    "select (select count(*) from changes where state not in "
+                    "('settled', 'waiting')) + (select count(*) from processes where wanted > told)"
+                )
+                row = await found.fetchone()
+            return row is not None and row[0] == 0
+
+        await until(done, "all changes settled and all news told", seconds=30)
+
+    async def passes(self, days: float, kind: ProcessKind, key: str) -> None:
+        """Time goes by: on billing's clock, and for this process."""
+        gone = timedelta(days=days)
+        self.change(as_of=self.now + gone)
+        handle = self.handle(kind, key)
+        await self.environment.fast_forward(handle, gone)
+        await self.quiet()
+
+    def handle(self, kind: ProcessKind, key: str) -> WorkflowHandle[Any, Any]:
+        process = Process(kind=kind, tenant=TENANT, key=key)
+        return self.client.get_workflow_handle(process.workflow_id)
+
+    async def case(self, invoice: str) -> DunningCase:
+        async with self.database.statement() as raw:
+            found = await dunning.get(raw, TENANT, invoice)
+        assert found is not None
+        return found
+
+    async def stage(self, invoice: str, stage: str) -> DunningCase:
+        """The case, once it has come to that stage."""
+
+        async def reached() -> bool:
+            return (await self.case(invoice)).stage.value == stage
+
+        await until(reached, f"the case of {invoice} is {stage}", seconds=20)
+        await self.quiet()
+        return await self.case(invoice)
+
+    async def exception(self, code: str) -> ExceptionView:
+        """The open exception of this code, once there is one."""
+        found: list[ExceptionView] = []
+
+        async def opened() -> bool:
+            async with self.database.transaction() as session:
+                found[:] = [e for e in await exceptions.page(session, TENANT) if e.code == code]
+            return bool(found)
+
+        await until(opened, f"an exception {code}", seconds=20)
+        return found[0]
+
+    async def no_exception(self) -> None:
+        async def none() -> bool:
+            async with self.database.transaction() as session:
+                return not await exceptions.page(session, TENANT)
+
+        await until(none, "no exception is open", seconds=20)
+
+    async def decide(
+        self, kind: ProcessKind, key: str, exception: ExceptionView, action: Action
+    ) -> None:
+        decision = Resolution(exception_id=exception.exception_id, action=action, by="tester")
+        await self.handle(kind, key).execute_update(RESOLVE, decision)
+
+    async def grants(self) -> tuple[Grant, ...]:
+        async with self.database.statement() as raw:
+            return await grants.of_customer(raw, TENANT, "cus_1")
+
+    async def events(self, kind: str) -> list[dict[str, Any]]:
+        """The data of the events of this type, in their order."""
+        async with self.database.transaction() as session:
+            found = await outbox.page(session, TENANT, limit=500)
+        return [event.data for _, event in found if event.type == f"io.trueup.{kind}"]
+
+
+@asynccontextmanager
+async def skipping_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A server whose timers are skipped on demand, workflow by workflow."""
+    async with temporal_server(skipping=TimeSkippingConfig(enabled=False)) as environment:
+        yield environment
+
+
+@asynccontextmanager
+async def living(
+    environment: WorkflowEnvironment, database: Database, systems: Systems
+) -> AsyncIterator[Life]:
+    """With the master data of tests.harness.subscriptions, a worker and a dispatcher."""
+    async with database.transaction() as session:
+        await mappings.put(session, TENANT, ACCOUNT, by="tester")
+        for mapping in ITEMS.values():
+            await mappings.put(session, TENANT, mapping, by="tester")
+    queue = f"life-{secrets.token_hex(4)}"
+    client = environment.client
+    dispatcher = Dispatcher(
+        DispatchSettings(poll_seconds=0.5), database, client, {}, task_queue=queue
+    )
+    async with make_worker(client, queue, database, {TENANT: systems.tenant}, runner=SANDBOX):
+        task = asyncio.create_task(dispatcher.run())
+        try:
+            yield Life(environment, client, database, systems)
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            async for run in client.list_workflows(f'TaskQueue = "{queue}"'):
+                # What is listed may have closed since.
+                with contextlib.suppress(RPCError):
+                    await client.get_workflow_handle(run.id).terminate()

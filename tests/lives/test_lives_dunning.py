@@ -1,0 +1,209 @@
+"""An invoice that is not paid: reminders, suspension, and every way in which it can end."""
+
+import pytest
+
+from canonical_models.amendment import ChangeKind
+from canonical_models.commerce import SubscriptionStatus
+from canonical_models.entitlement import GrantState
+from canonical_models.exceptions import Action
+from canonical_models.ledgering import EntryKind
+from canonical_models.process import ProcessKind
+from canonical_models.term import DunningStage, InvoiceStatus, PaymentState
+from tests.harness.lives import Life
+from tests.harness.subscriptions import END, START, item, line, snapshot, subscription
+from tests.harness.waiting import until
+
+WHOLE = {"proration": False, "item_id": "si_1", "period_start": START, "period_end": END}
+PRO = line("il_1", 20000).model_copy(update=WHOLE)
+
+
+async def unpaid(life: Life) -> None:
+    """A subscription to `pro` whose first charge was refused."""
+    life.billing = snapshot(subscription(item("pro", 5)))
+    life.bill("in_1", PRO, overdue=True)
+    change = await life.look()
+    assert (change.kind, change.outcome) == (ChangeKind.ACTIVATION, "completed")
+    await life.stage("in_1", "grace")
+
+
+async def passes(life: Life, days: float) -> None:
+    await life.passes(days, ProcessKind.DUNNING, "in_1")
+
+
+async def test_reminders_then_suspension_then_restoration(life: Life) -> None:
+    await unpaid(life)
+
+    async def told(kind: str, count: int) -> None:
+        async def enough() -> bool:
+            return len(await life.events(kind)) == count
+
+        await until(enough, f"{count} events {kind}")
+
+    await told("payment.failed.v1", 1)
+    await passes(life, 3)
+    await told("payment.reminder_due.v1", 1)
+    assert {g.state for g in await life.grants()} == {GrantState.ACTIVE}
+
+    await passes(life, 4)
+    await life.stage("in_1", "suspended")
+    assert {g.state for g in await life.grants()} == {GrantState.SUSPENDED}
+    assert life.systems.support.shown["cus_1"].tier == "standard"
+    assert life.systems.support.shown["cus_1"].features == ()
+    assert (await life.changes())[-1].kind is ChangeKind.SUSPENSION
+    assert len(await life.events("subscription.suspended.v1")) == 1
+
+    life.pay("in_1")
+    change = await life.look(ChangeKind.PAYMENT)
+
+    assert (change.kind, change.outcome) == (ChangeKind.RESTORATION, "completed")
+    assert {g.state for g in await life.grants()} == {GrantState.ACTIVE}
+    assert life.systems.support.shown["cus_1"].tier == "premium"
+    assert [(e.kind, e.amount.minor) for e in life.systems.erp.entries] == [
+        (EntryKind.RECEIPT, 20000)
+    ]
+    closed = await life.stage("in_1", "closed")
+    assert closed.outcome == "paid"
+    assert await life.handle(ProcessKind.DUNNING, "in_1").result() == "closed: paid"
+
+
+async def test_a_period_that_is_prepaid_is_not_suspended_for_another_invoice(life: Life) -> None:
+    life.billing = snapshot(subscription(item("pro", 5), item("ai", 1, 900, key="si_2")))
+    life.bill("in_1", PRO)
+    life.pay("in_1")
+    add_on = line("ii_2", 450, "ai").model_copy(update={"item_id": "si_2"})
+    life.bill("in_2", add_on, overdue=True)
+    await life.look()
+    await life.stage("in_2", "grace")
+
+    await life.passes(7, ProcessKind.DUNNING, "in_2")
+    await life.stage("in_2", "suspended")
+
+    states = {g.feature: g.state for g in await life.grants()}
+    assert states == {
+        "seats": GrantState.ACTIVE,
+        "sso": GrantState.ACTIVE,
+        "assistant": GrantState.SUSPENDED,
+    }
+    assert life.systems.support.shown["cus_1"].tier == "premium"
+
+
+async def at_the_end(life: Life) -> None:
+    """Suspended, and no grace is left: finance is asked."""
+    await unpaid(life)
+    await passes(life, 7)
+    await life.stage("in_1", "suspended")
+    await passes(life, 23)
+    await life.stage("in_1", "final")
+
+
+async def test_finance_writes_the_debt_off(life: Life) -> None:
+    await at_the_end(life)
+    asked = await life.exception("payment_overdue")
+    assert (asked.owner, asked.at_risk and asked.at_risk.minor) == ("finance", 20000)
+    assert asked.workflow_id == "dunning/acme/in_1"
+
+    await life.decide(ProcessKind.DUNNING, "in_1", asked, Action.WRITE_OFF)
+    await life.no_exception()
+    # Billing tells of what was done there.
+    change = await life.look(ChangeKind.CANCELLATION)
+    closed = await life.stage("in_1", "closed")
+
+    assert closed.outcome == "write_off"
+    assert change.kind is ChangeKind.CANCELLATION
+    assert life.billing.subscription.status is SubscriptionStatus.CANCELLED
+    assert await life.grants() == ()
+    assert life.systems.erp.balance == 20000
+    assert [(e.kind, e.amount.minor) for e in life.systems.erp.entries] == [
+        (EntryKind.WRITE_OFF, 20000)
+    ]
+
+
+async def test_finance_credits_the_invoice(life: Life) -> None:
+    await at_the_end(life)
+    asked = await life.exception("payment_overdue")
+
+    await life.decide(ProcessKind.DUNNING, "in_1", asked, Action.CREDIT)
+    await life.no_exception()
+    change = await life.look(ChangeKind.CANCELLATION)
+    closed = await life.stage("in_1", "closed")
+
+    assert closed.outcome == "credit"
+    assert change.outcome == "completed"
+    assert [d.net.minor for d in life.systems.erp.documents] == [20000, -20000]
+    assert life.systems.erp.entries == []
+    assert await life.grants() == ()
+
+
+async def test_finance_gives_more_time(life: Life) -> None:
+    await at_the_end(life)
+    asked = await life.exception("payment_overdue")
+
+    await life.decide(ProcessKind.DUNNING, "in_1", asked, Action.EXTEND)
+    case = await life.stage("in_1", "grace")
+    assert (case.extended_days, case.reminders) == (30, 1)
+    assert {g.state for g in await life.grants()} == {GrantState.ACTIVE}
+    assert (await life.changes())[-1].kind is ChangeKind.RESTORATION
+
+    await passes(life, 7)
+    await life.stage("in_1", "suspended")
+    await passes(life, 23)
+    await life.stage("in_1", "final")
+    assert (await life.exception("payment_overdue")).exception_id != asked.exception_id
+
+
+async def test_a_late_payment_answers_the_question_by_itself(life: Life) -> None:
+    await at_the_end(life)
+    await life.exception("payment_overdue")
+
+    life.pay("in_1")
+    change = await life.look(ChangeKind.PAYMENT)
+
+    assert change.kind is ChangeKind.RESTORATION
+    await life.no_exception()
+    assert (await life.stage("in_1", "closed")).outcome == "paid"
+    assert {g.state for g in await life.grants()} == {GrantState.ACTIVE}
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        (PaymentState.REFUNDED, EntryKind.REFUND),
+        (PaymentState.DISPUTED, EntryKind.CHARGEBACK),
+    ],
+)
+async def test_money_that_goes_back_is_entered_too(
+    life: Life, state: PaymentState, kind: EntryKind
+) -> None:
+    life.billing = snapshot(subscription(item("pro", 5)))
+    life.bill("in_1", PRO)
+    life.pay("in_1")
+    await life.look()
+    life.pay("in_1", state)
+    change = await life.look(ChangeKind.PAYMENT)
+    again = await life.look(ChangeKind.PAYMENT)
+
+    assert (change.kind, change.outcome) == (ChangeKind.PAYMENT, "completed")
+    assert again.outcome == "no_change"
+    assert [(e.kind, e.amount.minor) for e in life.systems.erp.entries] == [
+        (EntryKind.RECEIPT, 20000),
+        (kind, -20000),
+    ]
+    assert life.systems.erp.received == 0
+    assert life.systems.billing.marks["sub_1"].erp_document == "INV-1"
+
+
+async def test_a_case_opens_again_for_the_same_invoice(life: Life) -> None:
+    """A direct debit that came back: what was paid is owed again."""
+    await unpaid(life)
+    life.pay("in_1")
+    await life.look(ChangeKind.PAYMENT)
+    await life.stage("in_1", "closed")
+
+    open_again = life.billing.invoices[0].model_copy(
+        update={"status": InvoiceStatus.OPEN, "overdue_since": life.now}
+    )
+    life.billing = life.billing.model_copy(update={"invoices": (open_again,)})
+    await life.look(ChangeKind.PAYMENT)
+
+    case = await life.stage("in_1", "grace")
+    assert case.stage is DunningStage.GRACE

@@ -1,0 +1,247 @@
+"""A customer that nobody has mapped: its account is found or made everywhere, or finance decides,
+and the change goes on in the same run."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from canonical_models.commerce import AccountProfile, Customer, PostalAddress, TaxId
+from canonical_models.exceptions import Action
+from canonical_models.failures import RejectionCode
+from canonical_models.ledgering import AccountMapping, PartyMatch
+from canonical_models.policy import AccountPolicy, TenantPolicy
+from canonical_models.views import MappingView
+from persistence import mappings
+from persistence.database import Database
+from tests.harness.sagas import Handle, Sagas, sagas_at_work
+from tests.harness.subscriptions import item, line, snapshot, subscription
+from tests.harness.systems import Systems, lost, refused
+
+RULES = AccountPolicy(
+    create=True, legal_entities={"DE": "LE-DE", "USD": "LE-US"}, legal_entity="LE-REST"
+)
+PROFILE = AccountProfile(
+    customer_id="cus_2",
+    name="Kurz & Lang GmbH",
+    currency="EUR",
+    address=PostalAddress(city="Bremen", country="DE"),
+    tax_ids=(TaxId(kind="eu_vat", value="DE136695976"),),
+)
+MAPPED = AccountMapping(
+    billing_customer="cus_2",
+    erp_party="C-7",
+    support_organization="cus_2",
+    legal_entity="LE-US",
+)
+
+
+@pytest.fixture
+async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
+    """`cus_2` is new in billing, and nowhere else."""
+    async with sagas_at_work(
+        temporal.client, database, Systems(policy=TenantPolicy(accounts=RULES))
+    ) as working:
+        arrive(working)
+        yield working
+
+
+def arrive(sagas: Sagas, profile: AccountProfile = PROFILE) -> None:
+    now = subscription(item("pro", 5, key="si_9"), subscription_id="sub_9").model_copy(
+        update={"customer": Customer(customer_id="cus_2")}
+    )
+    sagas.systems.billing.snapshots["sub_9"] = snapshot(now, line("il_9", 20000))
+    sagas.systems.billing.accounts["cus_2"] = profile
+    sagas.systems.support.unknown.add("cus_2")
+
+
+async def account(sagas: Sagas) -> MappingView | None:
+    async with sagas.database.transaction() as session:
+        found = await mappings.page(session, "acme", kind="account")
+    return next((view for view in found if view.source == "cus_2"), None)
+
+
+async def party(sagas: Sagas) -> str:
+    found = await account(sagas)
+    assert found is not None
+    name = found.target["erp_party"]
+    assert isinstance(name, str)
+    return name
+
+
+async def asked(sagas: Sagas, code: RejectionCode) -> tuple[Handle, str, str]:
+    """The saga that waits, its exception, and what finance is told."""
+    handle = await sagas.start("chg_9", "sub_9")
+    waiting = await sagas.exception("chg_9")
+    assert (waiting.code, waiting.subject, waiting.owner) == (code.value, "cus_2", "finance")
+    assert await account(sagas) is None
+    assert sagas.systems.erp.documents == []
+    return handle, waiting.exception_id, waiting.message
+
+
+def made(sagas: Sagas) -> list[str]:
+    """The calls that made master data."""
+    return [call for call in sagas.systems.script.calls if ".create_" in call]
+
+
+async def test_party_and_organisation_are_made_and_the_change_posts_in_the_same_run(
+    sagas: Sagas,
+) -> None:
+    handle = await sagas.start("chg_9", "sub_9")
+    assert (await handle.result()).outcome == "completed"
+
+    assert made(sagas) == ["erp.create_party", "support.create_organization"]
+    found = await account(sagas)
+    assert found is not None
+    assert found.set_by == "trueup"
+    assert AccountMapping.model_validate(found.target) == AccountMapping(
+        billing_customer="cus_2",
+        erp_party="cus_2",
+        support_organization="cus_2",
+        legal_entity="LE-DE",
+    )
+    (document,) = sagas.systems.erp.documents
+    assert (document.net.minor, document.legal_entity) == (20000, "LE-DE")
+    assert sagas.systems.support.shown["cus_2"].tier == "premium"
+    effects = await sagas.effects("chg_9")
+    assert {effects[step].state for step in ("erp.party", "support.organization")} == {"confirmed"}
+
+
+async def test_personal_data_is_in_no_history_and_no_table(sagas: Sagas) -> None:
+    handle = await sagas.start("chg_9", "sub_9")
+    await handle.result()
+
+    history = await handle.fetch_history()
+    assert "Kurz" not in history.to_json()
+    async with sagas.database.statement() as raw:
+        for table in ("effects", "mappings", "changes", "outbox"):
+            found = await raw.execute(f"select t::text from {table} t".encode())
+            assert "Kurz" not in str(await found.fetchall())
+
+
+@pytest.mark.parametrize(
+    ("country", "currency", "legal_entity"),
+    [("DE", "USD", "LE-DE"), ("FR", "USD", "LE-US"), (None, None, "LE-REST")],
+)
+async def test_the_country_decides_whose_books_then_the_currency_then_the_rest(
+    sagas: Sagas, country: str | None, currency: str | None, legal_entity: str
+) -> None:
+    where = {"address": PostalAddress(country=country), "currency": currency}
+    arrive(sagas, PROFILE.model_copy(update=where))
+    assert (await sagas.finish("chg_9", "sub_9")).outcome == "completed"
+    assert sagas.systems.erp.documents[0].legal_entity == legal_entity
+
+
+@pytest.mark.parametrize("by", ["external_id", "tax_id"])
+async def test_a_party_that_is_this_customer_for_certain_is_taken(sagas: Sagas, by: str) -> None:
+    sagas.systems.erp.known_parties += [
+        PartyMatch(party="C-1", by="name"),
+        PartyMatch(party="C-2", by=by),
+    ]
+    assert (await sagas.finish("chg_9", "sub_9")).outcome == "completed"
+    assert await party(sagas) == "C-2"
+    assert made(sagas) == ["support.create_organization"]
+
+
+async def test_our_own_id_goes_before_a_tax_id(sagas: Sagas) -> None:
+    sagas.systems.erp.known_parties += [
+        PartyMatch(party="C-1", by="tax_id"),
+        PartyMatch(party="C-2", by="external_id"),
+    ]
+    assert (await sagas.finish("chg_9", "sub_9")).outcome == "completed"
+    assert await party(sagas) == "C-2"
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ([PartyMatch(party="C-1", by="name")], "C-1 (by name)"),
+        (
+            [PartyMatch(party="C-1", by="tax_id"), PartyMatch(party="C-2", by="tax_id")],
+            "C-1 (by tax id), C-2 (by tax id)",
+        ),
+        (
+            [PartyMatch(party="C-1", by="external_id", active=False)],
+            "C-1 (by external id, inactive)",
+        ),
+        (
+            [
+                PartyMatch(party="C-1", by="tax_id", active=False),
+                PartyMatch(party="C-2", by="name"),
+            ],
+            "C-1 (by tax id, inactive), C-2 (by name)",
+        ),
+    ],
+    ids=["name", "two", "inactive", "inactive and name"],
+)
+async def test_who_cannot_be_told_from_others_is_for_finance(
+    sagas: Sagas, known: list[PartyMatch], words: str
+) -> None:
+    sagas.systems.erp.known_parties += known
+    handle, exception_id, message = await asked(sagas, RejectionCode.ACCOUNT_AMBIGUOUS)
+    assert words in message
+
+    sagas.systems.support.unknown.discard("cus_2")
+    await sagas.resolve(handle, exception_id, Action.CORRECT, account=MAPPED)
+
+    assert (await handle.result()).outcome == "completed"
+    assert await party(sagas) == "C-7"
+    assert sagas.systems.erp.documents[0].legal_entity == "LE-US"
+    assert made(sagas) == []
+
+
+async def test_a_wrong_vat_number_is_corrected_in_billing_and_tried_again(sagas: Sagas) -> None:
+    arrive(sagas, PROFILE.model_copy(update={"tax_ids": (TaxId(kind="eu_vat", value="DE1"),)}))
+    handle, exception_id, message = await asked(sagas, RejectionCode.TAX_ID_INVALID)
+    assert "DE1" not in message
+    assert made(sagas) == []
+
+    sagas.systems.billing.accounts["cus_2"] = PROFILE
+    await sagas.resolve(handle, exception_id, Action.RETRY)
+
+    assert (await handle.result()).outcome == "completed"
+    assert await party(sagas) == "cus_2"
+
+
+async def test_tax_ids_of_other_registries_are_left_to_the_erp(sagas: Sagas) -> None:
+    arrive(sagas, PROFILE.model_copy(update={"tax_ids": (TaxId(kind="us_ein", value="1"),)}))
+    assert (await sagas.finish("chg_9", "sub_9")).outcome == "completed"
+
+
+async def test_what_the_erp_refuses_is_tried_again_once_mended(sagas: Sagas) -> None:
+    sagas.systems.script.faults["erp.create_party"] = [refused(RejectionCode.TAX_ID_INVALID)]
+    handle = await sagas.start("chg_9", "sub_9")
+    waiting = await sagas.exception("chg_9")
+    await sagas.resolve(handle, waiting.exception_id, Action.RETRY)
+    assert (await handle.result()).outcome == "completed"
+    assert await party(sagas) == "cus_2"
+
+
+@pytest.mark.parametrize("call", ["erp.create_party", "support.create_organization"])
+@pytest.mark.parametrize("happened", [True, False], ids=["happened", "never happened"])
+async def test_a_lost_answer_makes_one_account(sagas: Sagas, call: str, happened: bool) -> None:
+    sagas.systems.script.faults[call] = [lost(call.split(".", maxsplit=1)[0], happened=happened)]
+    assert (await sagas.finish("chg_9", "sub_9")).outcome == "completed"
+    assert [match.party for match in sagas.systems.erp.known_parties] == ["cus_2"]
+    assert made(sagas).count(call) == (1 if happened else 2)
+    assert len(sagas.systems.erp.documents) == 1
+
+
+async def test_aborting_leaves_the_account_and_undoes_nothing_else(sagas: Sagas) -> None:
+    sagas.systems.script.faults["erp.check"] = [refused(RejectionCode.PERIOD_CLOSED)]
+    handle = await sagas.start("chg_9", "sub_9")
+    waiting = await sagas.exception("chg_9")
+    await sagas.resolve(handle, waiting.exception_id, Action.ABORT)
+
+    assert (await handle.result()).outcome == "cancelled"
+    assert await party(sagas) == "cus_2"
+    assert [match.party for match in sagas.systems.erp.known_parties] == ["cus_2"]
+    assert sagas.systems.erp.documents == []
+    effects = await sagas.effects("chg_9")
+    assert {step: e.state for step, e in effects.items()} == {
+        "erp.party": "confirmed",
+        "support.organization": "confirmed",
+    }
+    # The next change goes on with the account that is there.
+    assert (await sagas.finish("chg_10", "sub_9")).outcome == "completed"
+    assert made(sagas) == ["erp.create_party", "support.create_organization"]

@@ -1,0 +1,101 @@
+"""Each tenant has a schedule of its own for the look at its invoices."""
+
+import secrets
+from datetime import timedelta
+
+from temporalio.client import ScheduleActionStartWorkflow, ScheduleDescription
+
+from canonical_models.policy import TenantPolicy
+from runtime.schedules import schedule_sweeps
+from runtime.settings import (
+    ConnectionSettings,
+    DatabaseSettings,
+    Settings,
+    TemporalSettings,
+    TenantSettings,
+)
+from tests.harness.sagas import Sagas
+from tests.harness.standing_invoices import ask, invoice, post
+from tests.harness.waiting import until
+from workflows.names import INVOICES, TENANT, invoices_id
+
+
+def settings(queue: str, **minutes: float) -> Settings:
+    """Tenants by name, each with the minutes between two looks."""
+    parts = {
+        part: ConnectionSettings(vendor=vendor, base_url="http://127.0.0.1:1")
+        for part, vendor in (("billing", "stripe"), ("erp", "tryton"), ("desk", "zendesk"))
+    }
+    return Settings(
+        database=DatabaseSettings(dsn="postgresql://nowhere"),
+        temporal=TemporalSettings(task_queue=queue),
+        tenants={
+            tenant: TenantSettings(
+                billing="billing",
+                erp="erp",
+                support="desk",
+                connections=parts,
+                policy=TenantPolicy(invoice_minutes=every),
+            )
+            for tenant, every in minutes.items()
+        },
+    )
+
+
+async def described(sagas: Sagas, tenant: str) -> ScheduleDescription:
+    return await sagas.client.get_schedule_handle(invoices_id(tenant)).describe()
+
+
+async def every(sagas: Sagas, tenant: str) -> timedelta:
+    (interval,) = (await described(sagas, tenant)).schedule.spec.intervals
+    return interval.every
+
+
+async def test_one_a_tenant_at_the_interval_of_its_policy(sagas: Sagas) -> None:
+    one, two = f"t{secrets.token_hex(4)}", f"t{secrets.token_hex(4)}"
+    await schedule_sweeps(sagas.client, settings(sagas.task_queue, **{one: 15, two: 0.5}))
+
+    assert await every(sagas, one) == timedelta(minutes=15)
+    assert await every(sagas, two) == timedelta(seconds=30)
+    found = await described(sagas, one)
+    action = found.schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    assert (action.workflow, action.task_queue) == (INVOICES, sagas.task_queue)
+    assert action.typed_search_attributes.get(TENANT) == one
+
+    # A policy that has changed since, and one that has not.
+    await schedule_sweeps(sagas.client, settings(sagas.task_queue, **{one: 5, two: 0.5}))
+    assert await every(sagas, one) == timedelta(minutes=5)
+    assert await every(sagas, two) == timedelta(seconds=30)
+
+
+async def test_one_that_a_person_has_paused_stays_so(sagas: Sagas) -> None:
+    tenant = f"t{secrets.token_hex(4)}"
+    await schedule_sweeps(sagas.client, settings(sagas.task_queue, **{tenant: 15}))
+    handle = sagas.client.get_schedule_handle(invoices_id(tenant))
+    await handle.pause(note="the ERP is being upgraded")
+
+    await schedule_sweeps(sagas.client, settings(sagas.task_queue, **{tenant: 20}))
+
+    state = (await handle.describe()).schedule.state
+    assert (state.paused, state.note) == (True, "the ERP is being upgraded")
+    assert await every(sagas, tenant) == timedelta(minutes=20)
+    await handle.unpause()
+    await schedule_sweeps(sagas.client, settings(sagas.task_queue, **{tenant: 20}))
+    assert not (await handle.describe()).schedule.state.paused
+
+
+async def test_what_it_starts_is_a_sweep(sagas: Sagas) -> None:
+    await ask(sagas.database, invoice("in_1"))
+    await post(sagas.database, sagas.systems.erp, ["in_1"])
+    await schedule_sweeps(sagas.client, settings(sagas.task_queue, acme=1440))
+    handle = sagas.client.get_schedule_handle(invoices_id("acme"))
+    try:
+        await handle.trigger()
+
+        async def noted() -> bool:
+            return "in_1" in sagas.systems.billing.notes
+
+        await until(noted, "the sweep has told billing")
+    finally:
+        await handle.delete()

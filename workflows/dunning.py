@@ -1,0 +1,93 @@
+"""Dunning: an invoice that is asked for in vain, from the first refused charge to its end.
+
+    grace, with reminders -> suspension -> paid, or a person ends it: more time, credit, write-off
+
+What is suspended and restored is a change of the subscription like any other: this process asks
+for it, and the amendment saga does it in its turn. Times are by billing's clock.
+"""
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from activities.contracts.failure import FailureDetail
+from activities.contracts.life import Act, DunningActivities, DunningDecision, DunningLook
+from canonical_models.exceptions import Resolution
+from canonical_models.failures import FailureClass, RejectionCode
+from canonical_models.money import Money
+from canonical_models.process import Process, ProcessKind
+from workflows.desk import Aborted
+from workflows.policies import LOCAL, WRITE
+from workflows.process import WaitingProcess
+
+
+@workflow.defn(name=ProcessKind.DUNNING.value)
+class DunningProcess(WaitingProcess):
+    @workflow.init
+    def __init__(self, process: Process) -> None:
+        super().__init__(process)
+
+    @workflow.run
+    async def run(self, process: Process) -> str:
+        while True:
+            self.heard()
+            try:
+                look = await self.desk.until_done("look at the invoice", self._look)
+            except Aborted as aborted:
+                return f"given up: {aborted.reason}"
+            self.tell(look.stage, look.words)
+            match look.act:
+                case Act.OVER if not self.has_news:
+                    await workflow.wait_condition(workflow.all_handlers_finished)
+                    return look.words
+                case Act.DECIDE:
+                    resolution = await self.unless_news(self._ask(look))
+                    if resolution is not None:
+                        await self._conclude(resolution, look.unpaid)
+                case Act.WAIT:
+                    await self.rest(look.seconds)
+                case _:
+                    pass
+
+    async def _look(self) -> DunningLook:
+        return await workflow.execute_local_activity_method(
+            DunningActivities.look, self.process, summary="look at the invoice", **LOCAL
+        )
+
+    async def _ask(self, look: DunningLook) -> Resolution:
+        return await self.desk.ask("end of dunning", _unpaid(self.process, look), look.unpaid)
+
+    async def _conclude(self, resolution: Resolution, unpaid: Money | None) -> None:
+        decided = DunningDecision(process=self.process, resolution=resolution)
+        try:
+            await self.desk.until_done(
+                "what was decided",
+                lambda: workflow.execute_activity_method(
+                    DunningActivities.conclude,
+                    decided,
+                    summary=resolution.action.value.replace("_", " "),
+                    **WRITE,
+                ),
+                lambda: unpaid,
+            )
+        except Aborted as aborted:
+            workflow.logger.warning("decision not carried out: %s", aborted.reason)
+
+
+def _unpaid(process: Process, look: DunningLook) -> ApplicationError:
+    """What finance is asked, in the form of a failed step."""
+    code = RejectionCode.PAYMENT_OVERDUE
+    return ApplicationError(
+        f"Invoice {process.key} of subscription {process.subscription_id} is not paid: "
+        f"{look.unpaid} is open, and reminders and suspension did not help. Decide: `extend` gives "
+        "all of the grace again, from today; `credit` cancels the subscription and takes the "
+        "invoice back with a credit memo; `write_off` cancels it and writes the debt off.",
+        FailureDetail(
+            failure_class=FailureClass.REJECTED,
+            code=code.value,
+            owner=code.owner,
+            system="billing",
+            subject=process.key,
+        ),
+        type=FailureClass.REJECTED.value,
+        non_retryable=True,
+    )

@@ -1,0 +1,104 @@
+"""What every process beside the changes has: it looks, waits for time or news, and looks again."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.contracts.exceptions import ExceptionActivities, Withdrawn
+from canonical_models.exceptions import Resolution
+from canonical_models.process import Process
+from workflows.desk import ExceptionDesk
+from workflows.names import DECIDE, NEWS, RESOLVE, STAGE, STANDING, Standing
+from workflows.policies import KEEPING
+
+Done = TypeVar("Done")
+
+
+class WaitingProcess:
+    """A workflow derives from it, and so hears news and decisions. Its input is a Process."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.desk = ExceptionDesk(process.tenant, process.workflow_id, process)
+        self._words = "about to look"
+        self._news = 0
+        self._heard = 0
+
+    def heard(self) -> None:
+        """All news until now is about to be looked at."""
+        self._heard = self._news
+
+    @property
+    def has_news(self) -> bool:
+        return self._news > self._heard
+
+    async def rest(self, seconds: float | None) -> None:
+        """Until there is news, or for so long."""
+        limit = None if seconds is None else timedelta(seconds=seconds)
+        try:
+            await workflow.wait_condition(lambda: self.has_news, timeout=limit)
+        except TimeoutError:
+            return
+
+    async def unless_news(self, asking: Coroutine[Any, Any, Done]) -> Done | None:
+        """What came of it; None when news came first: it is stopped then, and its question taken
+        back, for it may have answered itself. Nothing that must not be left half done goes here."""
+        work = asyncio.create_task(asking)
+        await workflow.wait_condition(lambda: self.has_news or work.done())
+        if not work.done():
+            work.cancel()
+            await workflow.wait([work])
+            if work.cancelled():
+                await workflow.execute_local_activity_method(
+                    ExceptionActivities.withdraw,
+                    Withdrawn(
+                        tenant=self.process.tenant,
+                        change_id=self.process.workflow_id,
+                        why="what it was about has changed since",
+                    ),
+                    **KEEPING,
+                )
+                return None
+        return work.result()
+
+    def tell(self, stage: str, words: str) -> None:
+        self._words = words
+        workflow.set_current_details(words)
+        if workflow.info().typed_search_attributes.get(STAGE) != stage:
+            workflow.upsert_search_attributes([STAGE.value_set(stage)])
+
+    @workflow.signal(name=NEWS)
+    def news(self) -> None:
+        """Something has changed that this process is about."""
+        self._news += 1
+
+    @workflow.update(name=RESOLVE)
+    async def resolve(self, resolution: Resolution) -> str:
+        """A person's decision. Answers once the process has acted on it."""
+        self.desk.decide(resolution)
+        await self.desk.taken(resolution)
+        return f"{resolution.action.value} taken"
+
+    @resolve.validator
+    def _may_resolve(self, resolution: Resolution) -> None:
+        self.desk.refuse(resolution)
+
+    @workflow.signal(name=DECIDE)
+    def decide(self, resolution: Resolution) -> None:
+        """As `resolve`, for those who only have signals; a decision nobody asked for is ignored."""
+        try:
+            self.desk.decide(resolution)
+        except FailureError as refused:
+            workflow.logger.warning("signal ignored: %s", refused)
+
+    @workflow.query(name=STANDING)
+    def standing(self) -> Standing:
+        return Standing(
+            stage="waiting" if self.desk.exception_id else "running",
+            words=self._words,
+            exception_id=self.desk.exception_id,
+        )

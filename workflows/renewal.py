@@ -1,0 +1,108 @@
+"""The renewal of a subscription: tried out ahead, and asked for when it is late.
+
+    wait -> forecast, some days ahead -> wait -> (billing renews: a change like any other)
+                                              -> late: have the subscription looked at, and again
+
+The renewal itself - order or invoice in the ERP, contract dates, entitlements, support - is a
+change of the subscription, made by the amendment saga from what billing says. Periods that were
+missed are posted one after the other, each by a change of its own.
+"""
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.contracts.life import (
+    Act,
+    ForecastInput,
+    ForecastProblem,
+    RenewalActivities,
+    RenewalLook,
+)
+from canonical_models.base import Instant
+from canonical_models.money import Money
+from canonical_models.process import Process, ProcessKind
+from workflows.desk import Aborted, cause_of
+from workflows.policies import LATE_AGAIN, LOCAL
+from workflows.process import WaitingProcess
+
+
+@workflow.defn(name=ProcessKind.RENEWAL.value)
+class RenewalProcess(WaitingProcess):
+    @workflow.init
+    def __init__(self, process: Process) -> None:
+        super().__init__(process)
+        self._at_risk: Money | None = None
+        #: The renewal whose forecast a person has left as it is.
+        self._left: Instant | None = None
+
+    @workflow.run
+    async def run(self, process: Process) -> str:
+        while True:
+            if workflow.info().is_continue_as_new_suggested():
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                workflow.continue_as_new(process)
+            self.heard()
+            try:
+                look = await self.desk.until_done("look at the term", self._look)
+            except Aborted as aborted:
+                return f"given up: {aborted.reason}"
+            self.tell(look.act.value, look.words)
+            match look.act:
+                case Act.OVER if not self.has_news:
+                    await workflow.wait_condition(workflow.all_handlers_finished)
+                    return look.words
+                case Act.FORECAST if look.renewal is not None and look.renewal != self._left:
+                    await self._forecast(look.renewal)
+                case Act.CALL if look.renewal is not None:
+                    await self._call(look.renewal)
+                    await self.rest(LATE_AGAIN.total_seconds())
+                case Act.WAIT | Act.FORECAST:
+                    await self.rest(look.seconds)
+                case _:
+                    pass
+
+    async def _look(self) -> RenewalLook:
+        return await workflow.execute_local_activity_method(
+            RenewalActivities.look, self.process, summary="look at the term", **LOCAL
+        )
+
+    async def _forecast(self, renewal: Instant) -> None:
+        """What is in the way is asked early; the question ends when the term moves on without."""
+        self._at_risk = None
+        await self.unless_news(self._prove(renewal))
+
+    async def _prove(self, renewal: Instant) -> None:
+        try:
+            await self.desk.until_done(
+                f"forecast of the renewal of {renewal:%Y-%m-%d}",
+                lambda: self._try_out(renewal),
+                lambda: self._at_risk,
+            )
+        except Aborted as aborted:
+            self._left = renewal
+            workflow.logger.info("the forecast is left as it is: %s", aborted.reason)
+
+    async def _try_out(self, renewal: Instant) -> None:
+        given = ForecastInput(process=self.process, renewal=renewal)
+        try:
+            await workflow.execute_local_activity_method(
+                RenewalActivities.forecast, given, summary="forecast", **LOCAL
+            )
+        except FailureError as fault:
+            self._at_risk = await workflow.execute_local_activity_method(
+                RenewalActivities.blocked,
+                ForecastProblem(
+                    process=self.process, renewal=renewal, problem=cause_of(fault).message[:500]
+                ),
+                summary="what is in the way",
+                **LOCAL,
+            )
+            raise
+
+    async def _call(self, renewal: Instant) -> None:
+        await workflow.execute_local_activity_method(
+            RenewalActivities.call,
+            ForecastInput(process=self.process, renewal=renewal),
+            summary="have the subscription looked at",
+            **LOCAL,
+        )
