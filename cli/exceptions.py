@@ -109,9 +109,12 @@ def show(
         show_json(detail)
         return
     show_exception(detail.exception)
-    note(f"Change {detail.change.change_id} is {detail.change.outcome or detail.change.state}.")
+    if detail.exception.state == "open":
+        note(f"It takes: {', '.join(action.value for action in detail.decisions)}.")
+    if detail.change is not None:
+        note(f"Change {detail.change.change_id} is {detail.change.outcome or detail.change.state}.")
     if detail.workflow_url:
-        note(f"Saga: {detail.workflow_url}")
+        note(f"See: {detail.workflow_url}")
 
 
 @app.command()
@@ -119,7 +122,11 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
     exception_id: ExceptionId,
     action: Annotated[
-        Action, typer.Argument(help="retry after mending data, correct a mapping, or abort.")
+        Action,
+        typer.Argument(
+            help="retry after mending data, correct a mapping, or abort; approve a document; "
+            "extend, credit or write_off an unpaid invoice. `show` says which it takes."
+        ),
     ],
     item: Annotated[
         str | None, typer.Option(help="The item that was not mapped: 'prod_x=AI-ADDON'.")
@@ -134,20 +141,26 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     entity: Entity = None,
     text: Annotated[str, typer.Option("--note", help="Why; it is kept.")] = "",
     wait: Annotated[
-        bool, typer.Option("--wait", help="Until the change has settled or waits again.")
+        bool,
+        typer.Option(
+            "--wait",
+            help="Until the change has settled or waits again; a process has acted already.",
+        ),
     ] = False,
     bound: Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait at most.")] = 60,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Decide an exception; returns once the saga has taken the decision.
+    """Decide an exception; returns once the saga or process has taken the decision.
 
     Examples:
     [bold]trueup exceptions resolve exc_1 correct --item 'prod_x=AI-ADDON' --per-unit seats \
 --included sso --tier premium --wait[/] ·
     [bold]trueup exceptions resolve exc_1 correct --account 'cus_x=C-1001' --entity LE-DE[/] ·
     [bold]trueup exceptions resolve exc_1 retry --note 'period opened'[/] ·
-    [bold]trueup exceptions resolve exc_1 abort[/]
+    [bold]trueup exceptions resolve exc_1 abort[/] ·
+    [bold]trueup exceptions resolve exc_2 approve --note 'agreed with the customer'[/] ·
+    [bold]trueup exceptions resolve exc_3 extend --note 'pays on the 15th'[/]
     """
     decision = exceptions.Decision(
         action=action,
@@ -156,11 +169,11 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         account=_account(account, organization, entity),
     )
 
-    async def work(desk: Desk) -> tuple[exceptions.Resolved, ChangeView]:
+    async def work(desk: Desk) -> tuple[exceptions.Resolved, ChangeView | None]:
         resolved = await exceptions.resolve(
             desk.systems, desk.tenant, exception_id, decision, by=desk.by
         )
-        if not wait:
+        if not wait or resolved.change is None:
             return resolved, resolved.change
         return resolved, await changes.followed(
             desk.systems,
@@ -175,7 +188,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         show_json({**resolved.model_dump(mode="json"), "change": change})
     else:
         _tell(resolved, change)
-    if wait and change.outcome not in _GOOD:
+    if wait and change is not None and change.outcome not in _GOOD:
         raise Problem(
             f"the decision was taken, but change {change.change_id} is {change.state} "
             f"({change.stage or 'at work'})",
@@ -183,10 +196,13 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         )
 
 
-def _tell(resolved: exceptions.Resolved, change: ChangeView) -> None:
+def _tell(resolved: exceptions.Resolved, change: ChangeView | None) -> None:
     taken = "had been taken before" if resolved.already else "was taken"
-    note(f"{resolved.exception.resolution} {taken} by the saga.")
-    if change.state == "settled":
+    who = "process" if change is None else "saga"
+    note(f"{resolved.exception.resolution} {taken} by the {who}.")
+    if change is None:
+        note(f"{resolved.exception.change_id} goes on.")
+    elif change.state == "settled":
         note(f"Change {change.change_id} is {change.outcome}: {change.summary or 'done'}.")
     else:
         note(
@@ -194,7 +210,7 @@ def _tell(resolved: exceptions.Resolved, change: ChangeView) -> None:
             f"follow it with `trueup changes show {change.change_id}`."
         )
     if resolved.workflow_url:
-        note(f"Saga: {resolved.workflow_url}")
+        note(f"See: {resolved.workflow_url}")
 
 
 def _item(

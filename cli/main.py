@@ -19,7 +19,7 @@ COMMANDS = {
     "status": ("cli.stack", "Show what runs and where."),
     "demo": (
         "cli.demo",
-        "Three stories through the front door, each verified in Stripe, Tryton and Zendesk.",
+        "Four stories through the front door, each verified in Stripe, Tryton and Zendesk.",
     ),
     "worker": ("cli.worker", "Run sagas, activities and the dispatcher until SIGTERM."),
     "api": ("cli.api", "Serve the webhooks and the API under /v1 until SIGTERM."),
@@ -29,11 +29,21 @@ COMMANDS = {
 #: is there as soon as its module is.
 GROUPS = {
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
+    "dunning": ("cli.dunning", "See invoices that are asked for in vain."),
+    "entitlements": (
+        "cli.entitlements",
+        "See what customers may use and why; give, end and suspend grants.",
+    ),
     "exceptions": ("cli.exceptions", "See what waits for a person, and decide it."),
     "inbox": ("cli.inbox", "See received webhooks and dead letters; replay them."),
+    "invoices": ("cli.invoices", "See where invoices stand in the ERP, and ask it anew."),
     "keys": ("cli.keys", "Make, list and revoke API keys."),
     "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
-    "subscriptions": ("cli.subscriptions", "See what every system last agreed on."),
+    "renewals": ("cli.renewals", "See renewals that are to come, and whether they will post."),
+    "subscriptions": (
+        "cli.subscriptions",
+        "See what every system last agreed on; have one looked at now.",
+    ),
 }
 
 _EPILOG = (

@@ -113,6 +113,7 @@ def show_welcome(facts: StackFacts, output: Format, *, stop_with: str) -> None:
         f"  Tryton     {facts.tryton.url}\n"
         f"  Stripe     {facts.stripe.url}\n"
         f"  Zendesk    {facts.zendesk.url}\n"
+        f"  Target     {facts.target.url}\n"
         f"  all of it  {facts.state / FILE}\n"
         f"Stop it with {stop_with}."
     )

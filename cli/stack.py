@@ -108,6 +108,7 @@ def _addresses(facts: StackFacts) -> dict[str, str]:
         "tryton": facts.tryton.url,
         "stripe": facts.stripe.url,
         "zendesk": facts.zendesk.url,
+        "target": facts.target.url,
         "worker": "",
         "api": facts.api.url,
     }

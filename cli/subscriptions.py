@@ -1,4 +1,4 @@
-"""`trueup subscriptions`: what every system last agreed on."""
+"""`trueup subscriptions`: what every system last agreed on, and having one looked at now."""
 
 from typing import Annotated
 
@@ -6,11 +6,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from canonical_models.entitlement import Entitlement
-from cli.desk import Cursor, Limit, TenantOption, at_desk, state, tell_of_more
-from cli.output import Format, Output, show_json, show_rows
-from operations import subscriptions
-from operations.subscriptions import SubscriptionDetail
+from canonical_models.views import ChangeView
+from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, state, tell_of_more
+from cli.entitlements import show_entitlements
+from cli.life_rows import show_cases, show_held_back, show_invoices, show_payments
+from cli.output import Format, Output, Problem, note, show_json, show_rows
+from operations import changes, subscriptions
+from operations.subscriptions import LookAsked, SubscriptionDetail
 
 app = typer.Typer(
     help="Subscriptions as every system last agreed on them.",
@@ -68,7 +70,7 @@ def show(
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """What it holds and why, its changes, and the ERP documents that carry its lines.
+    """Contract and renewal, what it holds and why, invoices, payments, dunning, changes.
 
     Example: [bold]trueup subscriptions show sub_x[/]
     """
@@ -79,6 +81,47 @@ def show(
         show_json(detail)
     else:
         _show(detail)
+
+
+@app.command()
+def sync(
+    ctx: typer.Context,
+    subscription_id: Annotated[str, typer.Argument(help="Billing's id of the subscription.")],
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until the change has settled or waits for a person.")
+    ] = False,
+    bound: Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait at most.")] = 60,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Have billing read anew now, and every system brought to what it says.
+
+    Examples: [bold]trueup subscriptions sync sub_x[/] ·
+    [bold]trueup subscriptions sync sub_x --wait[/]
+    """
+
+    async def work(desk: Desk) -> tuple[LookAsked, ChangeView | None]:
+        asked = await subscriptions.sync(desk.systems, desk.tenant, subscription_id)
+        if not wait:
+            return asked, None
+        change = await changes.followed(
+            desk.systems, desk.tenant, asked.change_id, apart_from=None, bound=bound
+        )
+        return asked, change
+
+    asked, change = at_desk(ctx, tenant, work)
+    if output is Format.JSON:
+        show_json({**asked.model_dump(mode="json"), "change": change})
+    elif change is not None and change.state == "settled":
+        note(f"Change {change.change_id} is {change.outcome}: {change.summary or 'done'}.")
+    else:
+        note(f"Follow it with `trueup changes show {asked.change_id}`.")
+    if change is not None and change.state != "settled":
+        raise Problem(
+            f"change {change.change_id} is {change.state} after {bound:g} seconds or waits for a "
+            "person",
+            remedy=f"see it with `trueup changes show {change.change_id}`",
+        )
 
 
 def _show(detail: SubscriptionDetail) -> None:
@@ -96,12 +139,18 @@ def _show(detail: SubscriptionDetail) -> None:
                 f"{items or 'nothing'}; agreed by {agreed.change_id}",
             )
         )
+    _show_contract(console, detail)
     console.print()
-    show_rows(
-        ((e.feature, e.quantity, e.until, _because(e)) for e in detail.entitlements),
-        ("entitled to", "quantity", "until", "because of"),
-        empty="entitled to nothing",
-    )
+    show_entitlements(detail.entitlements)
+    show_held_back(detail.held_back)
+    _show_targets(detail)
+    console.print()
+    show_invoices(detail.invoices)
+    console.print()
+    show_payments(detail.payments)
+    if detail.dunning:
+        console.print()
+        show_cases(detail.dunning)
     console.print()
     show_rows(
         (
@@ -128,8 +177,30 @@ def _show(detail: SubscriptionDetail) -> None:
     )
 
 
-def _because(entitlement: Entitlement) -> str:
-    return ", ".join(
-        f"{grant.source.value} {grant.source_id} ({grant.quantity})"
-        for grant in entitlement.because
+def _show_contract(console: Console, detail: SubscriptionDetail) -> None:
+    contract = detail.contract
+    if contract is None:
+        return
+    end = f"ends {contract.ends_at:%Y-%m-%d %H:%M} UTC" if contract.ends_at else "runs on"
+    console.print(
+        Text(f"Contract since {contract.starts_at:%Y-%m-%d}, {end} (in {contract.time_zone})")
     )
+    if contract.renews_at is None:
+        return
+    words = Text.assemble(
+        f"Renews {contract.renews_at:%Y-%m-%d %H:%M} UTC: ", state(contract.forecast)
+    )
+    for more in (contract.forecast_amount, contract.forecast_problem):
+        words.append(f", {more}" if more else "")
+    console.print(words)
+
+
+def _show_targets(detail: SubscriptionDetail) -> None:
+    if detail.targets:
+        show_rows(
+            (
+                (target.target, state(target.state), target.wanted, target.confirmed, target.error)
+                for target in detail.targets
+            ),
+            ("target", "state", "wanted", "confirmed", "error"),
+        )

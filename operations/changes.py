@@ -9,6 +9,7 @@ from canonical_models.base import Canonical
 from canonical_models.events import SyncCompensated, event
 from canonical_models.exceptions import Resolution
 from canonical_models.views import ChangeView, EffectView, ExceptionView
+from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
 from operations.paging import Page, cursor, cut, number
 from operations.systems import Systems
@@ -73,7 +74,7 @@ async def show(systems: Systems, tenant: str, change_id: str) -> ChangeDetail:
         raised = await exceptions.page(session, tenant, state=None, change_id=change_id, limit=200)
         proof = await oversight.proof(session, tenant, change_id)
         receipt = await oversight.receipt_of(session, tenant, change_id)
-    run = systems.engine.link(tenant, change.subscription_id, change.run_id)
+    run = systems.engine.link_of(change)
     oldest_first = tuple(reversed(raised))
     return ChangeDetail(
         change=change,
@@ -108,7 +109,7 @@ async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> C
             f"change {change_id} has settled as {change.outcome} and cannot be cancelled",
             remedy="change the subscription in billing: the next change puts it right everywhere",
         )
-    await systems.engine.cancel(tenant, change.subscription_id, _run(change))
+    await systems.engine.cancel(saga_of(change), _run(change))
     return Cancelled(
         change_id=change_id,
         how="requested",
@@ -132,7 +133,7 @@ async def signal(
             f"change {change_id} is {change.state}: no saga runs that could hear a signal",
             remedy="signal a change that is running or waiting",
         )
-    await systems.engine.signal(tenant, change.subscription_id, _run(change), name, arguments)
+    await systems.engine.signal(saga_of(change), _run(change), name, arguments)
 
 
 async def followed(
@@ -222,7 +223,8 @@ def _arguments(name: str, payload: Any, by: str) -> list[Any]:
         fields = {".".join(map(str, error["loc"])) for error in fault.errors()}
         raise Invalid(
             f"the decision is not valid in {', '.join(sorted(fields))}",
-            remedy="send exception_id, action (retry, correct, abort) and the mapping to correct",
+            remedy="send exception_id, an action that the exception takes (see `trueup exceptions "
+            "show`) and the mapping to correct",
         ) from None
     return [decision]
 

@@ -15,14 +15,21 @@ from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
     WorkflowExecutionStatus,
+    WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
 )
-from temporalio.exceptions import ApplicationError
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
+from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from canonical_models.views import ChangeView
 from operations.errors import Conflict, Invalid, NotDone, Unavailable
-from workflows.names import subscription_workflow_id
+from workflows.names import STAGE, TENANT, subscription_workflow_id
 
 #: Longest wait for one answer of the engine itself.
 ANSWER = timedelta(seconds=5)
@@ -32,16 +39,27 @@ TAKEN = timedelta(seconds=20)
 _NOT_RUNNING = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
 
 
+def saga_of(change: ChangeView) -> str:
+    """The workflow that makes this change, among others of its subscription."""
+    return subscription_workflow_id(change.tenant, change.subscription_id)
+
+
 class Engine:
-    """Speaks to the sagas of subscriptions. `connect` is called once it is needed, and again until
-    it has succeeded."""
+    """Speaks to sagas and processes by their workflow id; a `run_id` of None is the current run.
+    `connect` is called once it is needed, and again until it has succeeded."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Client]], *, namespace: str, ui: str | None = None
+        self,
+        connect: Callable[[], Awaitable[Client]],
+        *,
+        namespace: str,
+        ui: str | None = None,
+        task_queue: str = "trueup",
     ) -> None:
         self._connect = connect
         self._namespace = namespace
         self._ui = ui
+        self._task_queue = task_queue
         self._client: Client | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -64,46 +82,43 @@ class Engine:
         except (Unavailable, RPCError, RuntimeError):
             return False
 
-    def link(self, tenant: str, subscription_id: str, run_id: str | None) -> str | None:
-        """Where people see the run in the Web UI; None when no Web UI is configured."""
-        if self._ui is None or run_id is None:
+    def link(self, workflow_id: str, run_id: str | None = None) -> str | None:
+        """Where people see it in the Web UI; None when no Web UI is configured."""
+        if self._ui is None:
             return None
-        workflow = quote(subscription_workflow_id(tenant, subscription_id), safe="")
-        return (
+        place = (
             f"{self._ui.rstrip('/')}/namespaces/{quote(self._namespace, safe='')}"
-            f"/workflows/{workflow}/{run_id}/history"
+            f"/workflows/{quote(workflow_id, safe='')}"
         )
+        return place if run_id is None else f"{place}/{run_id}/history"
 
-    async def cancel(self, tenant: str, subscription_id: str, run_id: str | None) -> None:
+    def link_of(self, change: ChangeView) -> str | None:
+        """The run of this change; None while it has none."""
+        return None if change.run_id is None else self.link(saga_of(change), change.run_id)
+
+    async def cancel(self, workflow_id: str, run_id: str | None) -> None:
         """The saga undoes what it has done. Raises Conflict when it does not run."""
-        with _said(subscription_id):
-            saga = await self._saga(tenant, subscription_id, run_id)
+        with _said(workflow_id):
+            saga = await self._handle(workflow_id, run_id)
             # The server takes a cancellation of a closed run as well, and does nothing with it.
             found = await saga.describe(rpc_timeout=ANSWER)
             if found.status is not WorkflowExecutionStatus.RUNNING:
-                raise _gone(subscription_id)
+                raise _gone(workflow_id)
             await saga.cancel(rpc_timeout=ANSWER)
 
     async def signal(
-        self, tenant: str, subscription_id: str, run_id: str | None, name: str, arguments: list[Any]
+        self, workflow_id: str, run_id: str | None, name: str, arguments: list[Any]
     ) -> None:
-        with _said(subscription_id):
-            saga = await self._saga(tenant, subscription_id, run_id)
+        with _said(workflow_id):
+            saga = await self._handle(workflow_id, run_id)
             await saga.signal(name, args=arguments, rpc_timeout=ANSWER)
 
     async def update(
-        self,
-        tenant: str,
-        subscription_id: str,
-        run_id: str | None,
-        name: str,
-        argument: object,
-        *,
-        key: str,
+        self, workflow_id: str, run_id: str | None, name: str, argument: object, *, key: str
     ) -> str:
         """The saga's answer once it has acted. The same `key` is acted on once by a run."""
-        with _said(subscription_id):
-            saga = await self._saga(tenant, subscription_id, run_id)
+        with _said(workflow_id):
+            saga = await self._handle(workflow_id, run_id)
             async with asyncio.timeout(TAKEN.total_seconds()):
                 return str(
                     await saga.execute_update(
@@ -111,29 +126,56 @@ class Engine:
                     )
                 )
 
-    async def _saga(
-        self, tenant: str, subscription_id: str, run_id: str | None
-    ) -> WorkflowHandle[Any, Any]:
+    async def result(
+        self, name: str, argument: object, *, workflow_id: str, tenant: str, summary: str
+    ) -> dict[str, Any] | None:
+        """What this workflow comes to, started unless it runs; None when it needs longer.
+
+        Raises Unavailable, also for what the workflow itself could not reach.
+        """
+        with _said(workflow_id):
+            client = await self.client()
+            started: WorkflowHandle[Any, dict[str, Any]] = await client.start_workflow(
+                name,
+                argument,
+                id=workflow_id,
+                task_queue=self._task_queue,
+                result_type=dict,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                search_attributes=TypedSearchAttributes(
+                    [SearchAttributePair(TENANT, tenant), SearchAttributePair(STAGE, "asked")]
+                ),
+                static_summary=summary,
+                rpc_timeout=ANSWER,
+            )
+            try:
+                async with asyncio.timeout(TAKEN.total_seconds()):
+                    return await started.result()
+            except TimeoutError:
+                return None
+
+    async def _handle(self, workflow_id: str, run_id: str | None) -> WorkflowHandle[Any, Any]:
         client = await self.client()
-        workflow = subscription_workflow_id(tenant, subscription_id)
-        return client.get_workflow_handle(workflow, run_id=run_id)
+        return client.get_workflow_handle(workflow_id, run_id=run_id)
 
 
 @contextmanager
-def _said(subscription_id: str) -> Iterator[None]:
+def _said(workflow_id: str) -> Iterator[None]:
     """The engine's errors in the words of `operations.errors`."""
     try:
         yield
     except WorkflowUpdateFailedError as refused:
         raise _refusal(refused.cause) from refused
+    except WorkflowFailureError as failed:
+        raise _failed(workflow_id, failed.cause) from failed
     except (RPCTimeoutOrCancelledError, TimeoutError) as fault:
         raise Unavailable(
-            f"the saga of subscription {subscription_id} has not answered in time",
+            f"the {_named(workflow_id)} has not answered in time",
             remedy="see with `trueup status` that a worker runs, look whether it was taken after "
             "all, and if not, do it again: doing it twice is harmless",
         ) from fault
     except RPCError as fault:
-        raise _rpc(fault, subscription_id) from fault
+        raise _rpc(fault, workflow_id) from fault
     except RuntimeError as fault:
         raise _away("cannot be reached") from fault
 
@@ -151,22 +193,38 @@ def _refusal(cause: BaseException) -> NotDone:
             )
 
 
-def _rpc(fault: RPCError, subscription_id: str) -> NotDone:
+def _failed(workflow_id: str, cause: BaseException) -> NotDone:
+    """What a workflow gave up with; an activity's own words are inside."""
+    inner = cause.cause if isinstance(cause, ActivityError) and cause.cause else cause
+    said = inner.message if isinstance(inner, ApplicationError) else str(inner)
+    return Unavailable(
+        f"the {_named(workflow_id)} could not be done: {said}",
+        remedy="see it in the Temporal Web UI, mend what it says, and do it again",
+    )
+
+
+def _rpc(fault: RPCError, workflow_id: str) -> NotDone:
     if fault.status in _NOT_RUNNING:
-        return _gone(subscription_id)
+        return _gone(workflow_id)
     if fault.status is RPCStatusCode.INVALID_ARGUMENT:
         return Invalid(
-            f"the workflow engine refused the message for subscription {subscription_id}",
+            f"the workflow engine refused the message for the {_named(workflow_id)}",
             remedy="send a smaller message, or one of the names in the documentation",
         )
     return _away(f"answered {fault.status.name.lower()}")
 
 
-def _gone(subscription_id: str) -> Conflict:
+def _gone(workflow_id: str) -> Conflict:
     return Conflict(
-        f"no saga of subscription {subscription_id} runs that could hear this",
-        remedy="look at the change again: it has settled, or is about to be given up for lost",
+        f"no {_named(workflow_id)} runs that could hear this",
+        remedy="look again: it has settled, or is about to be given up for lost",
     )
+
+
+def _named(workflow_id: str) -> str:
+    """`subscription/acme/sub_1` as `saga of subscription sub_1`."""
+    kind, _, key = workflow_id.partition("/")
+    return f"saga of {kind} {key.partition('/')[2] or key}"
 
 
 def _away(how: str) -> Unavailable:

@@ -1,18 +1,18 @@
-"""The exception queue: look, and decide for the saga that waits."""
+"""The exception queue: look, and decide for the saga or the process that waits."""
 
 import hashlib
-from datetime import datetime
 
 from pydantic import Field
 
 from canonical_models.base import Canonical
-from canonical_models.exceptions import Action, Resolution
+from canonical_models.exceptions import Action, Resolution, decisions_of
 from canonical_models.failures import RejectionCode
 from canonical_models.ledgering import AccountMapping, ItemMapping
 from canonical_models.views import ChangeView, ExceptionView
 from operations import mappings
+from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
-from operations.paging import Page, cursor, cut, words
+from operations.paging import Page, cursor, cut, moment
 from operations.systems import Systems
 from persistence import changes, exceptions
 from workflows.names import RESOLVE
@@ -20,7 +20,8 @@ from workflows.names import RESOLVE
 
 class Decision(Canonical):
     """`retry` after the data was mended elsewhere, `correct` with the mapping that was missing,
-    `abort` to undo the change in every system."""
+    `abort` to undo the change in every system. `approve` lets the document pass that policy holds
+    back. `extend`, `credit` and `write_off` answer an invoice that nobody pays."""
 
     action: Action
     note: str = Field(default="", max_length=2000)
@@ -29,17 +30,21 @@ class Decision(Canonical):
 
 
 class Resolved(Canonical):
-    """`already` when this very decision had been taken before. `change` is as it is now."""
+    """`already` when this very decision had been taken before. `change` is as it is now; None
+    where a process had asked."""
 
     exception: ExceptionView
     already: bool
-    change: ChangeView
+    change: ChangeView | None
     workflow_url: str | None
 
 
 class ExceptionDetail(Canonical):
+    """`change` is None where a process asks. `decisions` are those that the exception takes."""
+
     exception: ExceptionView
-    change: ChangeView
+    change: ChangeView | None
+    decisions: tuple[Action, ...]
     workflow_url: str | None
 
 
@@ -61,7 +66,7 @@ async def list_(
             state=state,
             owner=owner,
             change_id=change_id,
-            before=_position(after),
+            before=moment(after),
             limit=limit + 1,
         )
     items, more = cut(found, limit)
@@ -75,7 +80,8 @@ async def show(systems: Systems, tenant: str, exception_id: str) -> ExceptionDet
     return ExceptionDetail(
         exception=exception,
         change=change,
-        workflow_url=systems.engine.link(tenant, change.subscription_id, change.run_id),
+        decisions=decisions_of(exception.code),
+        workflow_url=_link(systems, exception, change),
     )
 
 
@@ -94,23 +100,12 @@ async def resolve(
             raise Conflict(
                 f"exception {exception_id} is not open: {exception.resolution} by "
                 f"{exception.resolved_by}",
-                remedy=f"see how it went on with `trueup changes show {change.change_id}`",
+                remedy=f"see how it went on with `{_seen_with(exception)}`",
             )
         return await _answer(systems, tenant, exception_id, already=True)
     checked(systems, tenant, exception, resolution)
-    if change.run_id is None:
-        raise Conflict(
-            f"no saga of change {change.change_id} runs that could take the decision",
-            remedy=f"look at it with `trueup changes show {change.change_id}` and decide again",
-        )
-    await systems.engine.update(
-        tenant,
-        change.subscription_id,
-        change.run_id,
-        RESOLVE,
-        resolution,
-        key=_key(resolution),
-    )
+    workflow_id, run_id = _who_asks(exception, change)
+    await systems.engine.update(workflow_id, run_id, RESOLVE, resolution, key=_key(resolution))
     return await _answer(systems, tenant, exception_id, already=False)
 
 
@@ -119,6 +114,13 @@ def checked(
 ) -> None:
     """Raises Invalid when the decision could not mend the exception."""
     account, item = resolution.account, resolution.item
+    allowed = decisions_of(exception.code)
+    if resolution.action not in allowed:
+        raise Invalid(
+            f"exception {exception.exception_id} ({exception.code}) does not take "
+            f"`{resolution.action.value}`",
+            remedy=f"decide one of {', '.join(action.value for action in allowed)}",
+        )
     if resolution.action is not Action.CORRECT:
         if account or item:
             raise Invalid(
@@ -143,6 +145,32 @@ def checked(
             )
     if item is not None:
         mappings.check_tier(systems, tenant, item)
+
+
+def _who_asks(exception: ExceptionView, change: ChangeView | None) -> tuple[str, str | None]:
+    """(workflow, run) that waits for the decision. Raises Conflict where none can."""
+    if exception.workflow_id is not None:
+        # A process begins new runs under its name and takes its question along.
+        return exception.workflow_id, None
+    if change is None or change.run_id is None:
+        raise Conflict(
+            f"no saga of change {exception.change_id} runs that could take the decision",
+            remedy=f"look at it with `{_seen_with(exception)}` and decide again",
+        )
+    # Without its run the decision could reach another change of the same subscription.
+    return saga_of(change), change.run_id
+
+
+def _link(systems: Systems, exception: ExceptionView, change: ChangeView | None) -> str | None:
+    if exception.workflow_id is not None:
+        return systems.engine.link(exception.workflow_id)
+    return None if change is None else systems.engine.link_of(change)
+
+
+def _seen_with(exception: ExceptionView) -> str:
+    if exception.workflow_id is None:
+        return f"trueup changes show {exception.change_id}"
+    return f"trueup exceptions list --state all --change {exception.change_id}"
 
 
 def _missing(exception: ExceptionView) -> str:
@@ -186,35 +214,19 @@ async def _answer(systems: Systems, tenant: str, exception_id: str, *, already: 
         exception=exception,
         already=already,
         change=change,
-        workflow_url=systems.engine.link(tenant, change.subscription_id, change.run_id),
+        workflow_url=_link(systems, exception, change),
     )
 
 
 async def _read(
     systems: Systems, tenant: str, exception_id: str
-) -> tuple[ExceptionView, ChangeView]:
+) -> tuple[ExceptionView, ChangeView | None]:
     async with systems.database.transaction() as session:
         exception = await exceptions.get(session, tenant, exception_id)
         change = await changes.get(session, tenant, exception.change_id) if exception else None
-    if exception is None or change is None:
+    if exception is None:
         raise NotFound(
             f"there is no exception {exception_id}",
             remedy="list the open ones with `trueup exceptions list`",
         )
     return exception, change
-
-
-def _position(after: str | None) -> tuple[datetime, str] | None:
-    found = words(after, 2)
-    if found is None:
-        return None
-    try:
-        opened_at = datetime.fromisoformat(found[0])
-    except ValueError:
-        opened_at = None
-    if opened_at is None or opened_at.tzinfo is None:
-        raise Invalid(
-            "the cursor is not one that this list has given",
-            remedy="begin at the first page, without a cursor, and follow `next` as it is",
-        )
-    return opened_at, found[1]

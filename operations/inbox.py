@@ -1,14 +1,15 @@
 """The inbox: what was received, what became of it, and reading it again."""
 
-from canonical_models.amendment import ChangeHint
+from canonical_models.amendment import ChangeHint, ChangeKind, PaymentHint
 from canonical_models.base import Canonical
 from canonical_models.views import ChangeView
 from connectors.ports import UnreadableEvent
 from operations.errors import Conflict, NotFound
 from operations.paging import Page, cursor, cut, number
 from operations.systems import Systems
-from persistence import changes, inbox
+from persistence import changes, inbox, payments
 from persistence.inbox import InboxView
+from persistence.raw import Transaction
 
 
 class InboxDetail(Canonical):
@@ -85,7 +86,7 @@ async def replay(systems: Systems, tenant: str, receipt: str, *, dry_run: bool =
                 f"the change {change.change_id} of receipt {receipt} is {change.state}",
                 remedy="let it settle first, or cancel it: a replay makes a new change",
             )
-        hint, outlook = _outlook(systems, item, body or b"")
+        hint, outlook = await _outlook(session, systems, item, body or b"")
         if hint is not None:
             ahead = await changes.unsettled(session, tenant, hint.subscription_id)
             outlook += f", behind {len(ahead)} that wait or run" if ahead else ""
@@ -102,7 +103,9 @@ async def replay(systems: Systems, tenant: str, receipt: str, *, dry_run: bool =
     return Replay(item=item, done=not dry_run, words=f"{begun}; {outlook}.", reads_as=hint)
 
 
-def _outlook(systems: Systems, item: InboxView, body: bytes) -> tuple[ChangeHint | None, str]:
+async def _outlook(
+    session: Transaction, systems: Systems, item: InboxView, body: bytes
+) -> tuple[ChangeHint | None, str]:
     """What the dispatcher will make of it, by the same pure function that it uses."""
     translator = systems.translators.get((item.tenant, item.connection))
     if translator is None:
@@ -113,6 +116,17 @@ def _outlook(systems: Systems, item: InboxView, body: bytes) -> tuple[ChangeHint
         return None, f"it stays a dead letter: {fault}"
     if hint is None:
         return None, f"it is ignored: {item.event_type} does not concern a subscription's systems"
+    if isinstance(hint, PaymentHint):
+        of = await payments.subscription_of(session, item.tenant, hint.payment_id, hint.invoice_id)
+        if of is None:
+            return None, "it is ignored: its payment is of no subscription that is known here"
+        hint = ChangeHint(
+            event_id=hint.event_id,
+            subscription_id=of[0],
+            customer_id=of[1] or hint.customer_id,
+            kind=ChangeKind.PAYMENT,
+            occurred_at=hint.occurred_at,
+        )
     return hint, f"it makes a new {hint.kind.value} change of subscription {hint.subscription_id}"
 
 

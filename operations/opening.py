@@ -22,5 +22,6 @@ def opened(settings: Settings, *, pool_size: int | None = None) -> Systems:
         lambda: connect(settings.temporal, folder=settings.folder),
         namespace=settings.temporal.namespace,
         ui=settings.temporal.ui,
+        task_queue=settings.temporal.task_queue,
     )
     return Systems(database, engine, settings.tenants, translators)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -44,6 +45,20 @@ def words(given: str | None, count: int) -> list[str] | None:
     if len(found) == count and all(isinstance(part, str) and "\0" not in part for part in found):
         return found
     raise _unreadable()
+
+
+def moment(given: str | None) -> tuple[datetime, str] | None:
+    """The position in a cursor that holds a time and an id. Raises Invalid."""
+    found = words(given, 2)
+    if found is None:
+        return None
+    try:
+        at = datetime.fromisoformat(found[0])
+    except ValueError:
+        raise _unreadable() from None
+    if at.tzinfo is None:
+        raise _unreadable()
+    return at, found[1]
 
 
 def cut(found: tuple[Item, ...], limit: int) -> tuple[tuple[Item, ...], bool]:

@@ -1,16 +1,34 @@
-"""Subscriptions as every system last agreed on them."""
+"""Subscriptions as every system last agreed on them, with all that goes on around each."""
 
+import secrets
 from datetime import UTC, datetime
 
+from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical, Instant
 from canonical_models.commerce import Subscription
 from canonical_models.entitlement import Entitlement
 from canonical_models.views import ChangeView
+from operations.dunning import CaseView, case_views
+from operations.entitlements import HeldBack, held_back
 from operations.errors import NotFound
+from operations.invoices import InvoiceSummary, summary
 from operations.paging import Page, cursor, cut, words
+from operations.renewals import foreseen
 from operations.systems import Systems
-from persistence import changes, grants, oversight, subscriptions
-from persistence.oversight import PostedDocument
+from persistence import (
+    change_queue,
+    changes,
+    contracts,
+    dunning,
+    grants,
+    invoices,
+    oversight,
+    subscriptions,
+    targets,
+)
+from persistence.contracts import ContractView
+from persistence.oversight import EnteredPayment, PostedDocument
+from persistence.targets import TargetView
 from planning.entitlements import entitlements
 
 
@@ -23,14 +41,30 @@ class SubscriptionSummary(Canonical):
 
 
 class SubscriptionDetail(Canonical):
-    """`agreed` is None while the first change of the subscription is still on its way."""
+    """`agreed` and `contract` are None while the first change of the subscription is still on its
+    way. `contract` carries the forecast of its next renewal. `held_back` are grants that give
+    nothing now. The newest 100 `invoices` are here. `targets` say how far each follows the
+    customer."""
 
     subscription_id: str
     agreed: SubscriptionSummary | None
+    contract: ContractView | None
     entitlements: tuple[Entitlement, ...]
+    held_back: tuple[HeldBack, ...]
+    invoices: tuple[InvoiceSummary, ...]
+    payments: tuple[EnteredPayment, ...]
+    dunning: tuple[CaseView, ...]
+    targets: tuple[TargetView, ...]
     open_changes: tuple[ChangeView, ...]
     recent_changes: tuple[ChangeView, ...]
     documents: tuple[PostedDocument, ...]
+
+
+class LookAsked(Canonical):
+    """`change_id` is the change that reads billing anew; `already` when it waited already."""
+
+    change_id: str
+    already: bool
 
 
 async def list_(
@@ -58,24 +92,61 @@ async def list_(
 
 async def show(systems: Systems, tenant: str, subscription_id: str) -> SubscriptionDetail:
     """Raises NotFound for a subscription that no change was ever about."""
+    now = datetime.now(UTC)
     async with systems.database.transaction() as session:
         agreed = await subscriptions.get(session, tenant, subscription_id)
         recent = await changes.page(session, tenant, subscription_id=subscription_id, limit=20)
+        if agreed is None and not recent:
+            raise _unknown(subscription_id)
+        contract = await contracts.get(session, tenant, subscription_id)
         held = await grants.of_subscription(session, tenant, subscription_id)
-        waiting = await changes.unsettled(session, tenant, subscription_id)
-        documents = await oversight.documents(session, tenant, subscription_id)
-    if agreed is None and not recent:
-        raise NotFound(
-            f"there is no subscription {subscription_id}: no event of it has arrived",
-            remedy="list those known with `trueup subscriptions list`",
+        asked = await invoices.page(session, tenant, subscription_id=subscription_id, limit=100)
+        live = await dunning.live(session, tenant, subscription_id)
+        customer = agreed.subscription.customer.customer_id if agreed else recent[0].customer_id
+        return SubscriptionDetail(
+            subscription_id=subscription_id,
+            agreed=_summary(agreed) if agreed else None,
+            contract=foreseen(contract) if contract else None,
+            entitlements=entitlements(held, now),
+            held_back=held_back(held, now),
+            invoices=tuple(map(summary, asked)),
+            payments=await oversight.entries_of_subscription(session, tenant, subscription_id),
+            dunning=await case_views(systems, session, tenant, live),
+            targets=await targets.of_customer(session, tenant, customer) if customer else (),
+            open_changes=await changes.unsettled(session, tenant, subscription_id),
+            recent_changes=recent,
+            documents=await oversight.documents(session, tenant, subscription_id),
         )
-    return SubscriptionDetail(
-        subscription_id=subscription_id,
-        agreed=_summary(agreed) if agreed else None,
-        entitlements=entitlements(held, datetime.now(UTC)),
-        open_changes=waiting,
-        recent_changes=recent,
-        documents=documents,
+
+
+async def sync(systems: Systems, tenant: str, subscription_id: str) -> LookAsked:
+    """Have billing read anew and every system brought to what it says, by a change of its own.
+
+    One that waits and has not begun does it as well. Raises NotFound for a subscription that no
+    change was ever about.
+    """
+    async with systems.database.transaction() as session:
+        known = await changes.page(session, tenant, subscription_id=subscription_id, limit=1)
+        if not known:
+            raise _unknown(subscription_id)
+        waiting = await changes.unsettled(session, tenant, subscription_id)
+        if waiting and waiting[-1].state == "pending":
+            return LookAsked(change_id=waiting[-1].change_id, already=True)
+        change_id = await change_queue.follow(
+            session,
+            tenant,
+            subscription_id,
+            why=f"sync/{secrets.token_hex(8)}",
+            kind=ChangeKind.OTHER,
+            customer_id=known[0].customer_id,
+        )
+    return LookAsked(change_id=change_id, already=False)
+
+
+def _unknown(subscription_id: str) -> NotFound:
+    return NotFound(
+        f"there is no subscription {subscription_id}: no event of it has arrived",
+        remedy="list those known with `trueup subscriptions list`",
     )
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from canonical_models.base import Canonical, Instant
+from canonical_models.exceptions import decisions_of
 from canonical_models.views import ChangeView, EffectView, ExceptionView
+from persistence.change_queue import OURS
 
 
 class Step(Canonical):
@@ -60,9 +62,10 @@ def in_words(change: ChangeView, exceptions: Iterable[ExceptionView]) -> str:
     """Where the change stands and what it waits for, in one or two sentences."""
     waiting = next((found for found in exceptions if found.state == "open"), None)
     if waiting is not None and change.state != "settled":
+        decisions = "|".join(action.value for action in decisions_of(waiting.code))
         return (
             f"Waits for {waiting.owner}: {waiting.message}. Decide with `trueup exceptions "
-            f"resolve {waiting.exception_id} retry|correct|abort`."
+            f"resolve {waiting.exception_id} {decisions}`."
         )
     match change.state:
         case "pending":
@@ -81,21 +84,31 @@ def in_words(change: ChangeView, exceptions: Iterable[ExceptionView]) -> str:
 
 
 def _begin(change: ChangeView, receipt: str | None, run: str | None) -> Iterator[Step]:
-    yield Step(
-        at=min(change.occurred_at, change.received_at),
-        system="billing",
-        what="subscription changed",
-        state="happened",
-        document=change.subscription_id,
-        note=f"event {change.event_id}",
-    )
-    yield Step(
-        at=change.received_at,
-        system="trueup",
-        what="webhook accepted",
-        state="received",
-        document=receipt,
-    )
+    if change.connection == OURS:
+        yield Step(
+            at=change.received_at,
+            system="trueup",
+            what=_occasion(change.event_id),
+            state="asked for",
+            document=change.subscription_id,
+            note=change.event_id,
+        )
+    else:
+        yield Step(
+            at=min(change.occurred_at, change.received_at),
+            system="billing",
+            what="subscription changed",
+            state="happened",
+            document=change.subscription_id,
+            note=f"event {change.event_id}",
+        )
+        yield Step(
+            at=change.received_at,
+            system="trueup",
+            what="webhook accepted",
+            state="received",
+            document=receipt,
+        )
     if change.started_at is not None:
         yield Step(
             at=change.started_at,
@@ -107,9 +120,27 @@ def _begin(change: ChangeView, receipt: str | None, run: str | None) -> Iterator
         )
 
 
+def _occasion(why: str) -> str:
+    """Why we asked for a change that no event of billing did: the name it was queued under."""
+    match why.split("/"):
+        case ["sync", *_]:
+            return "a person had the subscription looked at"
+        case ["dunning", invoice, kind, *_]:
+            return f"{kind} by the dunning of invoice {invoice}"
+        case ["renewal", *_]:
+            return "billing has not told of a renewal that is due"
+        case [before, "next-period"]:
+            return f"the period after that of change {before}"
+        case _:
+            return "we had the subscription looked at"
+
+
 def _effect(effect: EffectView) -> Iterator[Step]:
     undoing = effect.state in ("compensating", "compensated", "compensation_uncertain")
     attempts = f"attempt {effect.attempts}" if effect.attempts > 1 else None
+    # Several movements of money may be entered by one change; the step says which.
+    movement = effect.step.partition("/")[2]
+    which = f"payment {movement}" if movement else None
     # An effect that is undone did happen first, and the timeline says both.
     if not undoing or effect.confirmed_at is not None:
         yield Step(
@@ -119,7 +150,8 @@ def _effect(effect: EffectView) -> Iterator[Step]:
             state="confirmed" if undoing else effect.state,
             document=effect.document,
             url=effect.url,
-            note="; ".join(filter(None, (attempts, None if undoing else effect.error))) or None,
+            note="; ".join(filter(None, (which, attempts, None if undoing else effect.error)))
+            or None,
         )
     if undoing:
         yield Step(

@@ -47,14 +47,16 @@ class Numbers(Collector):
             ("changes", "Changes by state.", "state"),
             ("outcomes", "Settled changes by outcome.", "outcome"),
             ("exceptions", "Open exceptions by the team that answers them.", "owner"),
+            ("dunning", "Invoices that are asked for in vain, by stage.", "stage"),
+            ("renewals", "Renewals to come, by whether they will post.", "forecast"),
+            ("invoices", "Invoices by where they stand in the ERP.", "standing"),
         ):
             yield _labelled(f"trueup_{name}", words, [label], read.counts[name])
-        effects = GaugeMetricFamily(
-            "trueup_effects", "Effects by system and state.", labels=["system", "state"]
-        )
-        for key, count in read.counts["effects"].items():
-            effects.add_metric(key.split("/"), count)
-        yield effects
+        for name, words, label in (
+            ("effects", "Effects by system and state.", "system"),
+            ("targets", "Customers by how far each entitlement target follows.", "target"),
+        ):
+            yield _by_state(f"trueup_{name}", words, label, read.counts[name])
         for name, words, value in (
             ("exceptions_late", "Open exceptions past their service level.", read.late_exceptions),
             ("pending_age_seconds", "Age of the oldest change not begun.", read.oldest_pending),
@@ -68,6 +70,13 @@ def _labelled(name: str, words: str, labels: list[str], counts: dict[str, int]) 
     family = GaugeMetricFamily(name, words, labels=labels)
     for value, count in counts.items():
         family.add_metric([value], count)
+    return family
+
+
+def _by_state(name: str, words: str, label: str, counts: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(name, words, labels=[label, "state"])
+    for key, count in counts.items():
+        family.add_metric(key.rsplit("/", 1), count)
     return family
 
 

@@ -5,11 +5,15 @@ from fastapi import APIRouter, FastAPI
 from operations.systems import Systems
 from starter_api.v1 import (
     changes,
+    dunning,
     entitlements,
     events,
     exceptions,
+    grants,
     inbox,
+    invoices,
     mappings,
+    renewals,
     subscriptions,
 )
 from starter_api.v1.failing import speak_of_failures
@@ -21,7 +25,19 @@ def install(app: FastAPI, systems: Systems) -> None:
     app.state.systems = systems
     speak_of_failures(app)
     routes = APIRouter(prefix="/v1")
-    for area in (changes, subscriptions, exceptions, inbox, mappings, entitlements, events):
+    for area in (
+        changes,
+        subscriptions,
+        renewals,
+        invoices,
+        dunning,
+        exceptions,
+        inbox,
+        mappings,
+        entitlements,
+        grants,
+        events,
+    ):
         routes.include_router(area.router)
     app.include_router(routes)
     describe(app)

@@ -25,9 +25,16 @@ Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Items on a page
 ChangeId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["chg_01"])]
 ExceptionId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["exc_5f1d2c3b4a596877"])]
 SubscriptionId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["sub_1QfTrueup"])]
+InvoiceId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["in_1QfTrueup"])]
+GrantId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["grt_0d9c8b7a6f5e4d3c2b1a"])]
 Receipt = Annotated[
     str, Path(pattern=_ID, max_length=255, examples=["rcp_0d9c8b7a6f5e4d3c2b1a09f8"])
 ]
+
+
+def only(description: str) -> object:
+    """The metadata of an identifier that the query may name, to see less."""
+    return Query(pattern=_ID, max_length=255, description=description)
 
 
 def wanted(description: str, example: str) -> object:

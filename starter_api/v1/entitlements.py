@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from operations import entitlements
@@ -22,7 +23,8 @@ Customer = Annotated[str, wanted("The billing customer.", "cus_QfTrueup")]
 @router.get(
     "",
     summary="List a customer's entitlements",
-    description="What holds now: the merge of all live grants, each with its reasons.",
+    description="What holds now: the merge of all live grants, each with its reasons; and the "
+    "grants that give nothing now, each with why.",
     responses=answers(EntitlementList, examples.ENTITLEMENTS),
 )
 async def list_entitlements(systems: Working, caller: Reader, customer: Customer) -> Response:
@@ -32,7 +34,8 @@ async def list_entitlements(systems: Working, caller: Reader, customer: Customer
 @router.get(
     "/check",
     summary="May a customer use a feature?",
-    description="Whether, how much, until when, and why. A customer who is not known may nothing.",
+    description="Whether, how much, until when, and why; if not, `because_not` says why: suspended "
+    "because unpaid, ended, not yet begun. A customer who is not known may nothing.",
     responses=answers(Check, examples.CHECK),
 )
 async def check_entitlement(
@@ -40,5 +43,9 @@ async def check_entitlement(
     caller: Reader,
     customer: Customer,
     feature: Annotated[str, wanted("The feature.", "seats")],
+    at: Annotated[
+        AwareDatetime | None,
+        Query(description="By the grants as they are held now, for this instant; default now."),
+    ] = None,
 ) -> Response:
-    return fresh(await entitlements.check(systems, caller.tenant, customer, feature))
+    return fresh(await entitlements.check(systems, caller.tenant, customer, feature, at=at))

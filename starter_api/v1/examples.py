@@ -84,6 +84,7 @@ EXCEPTION: dict[str, Any] = {
     "exception_id": "exc_5f1d2c3b4a596877",
     "tenant": "acme",
     "change_id": "chg_01",
+    "workflow_id": None,
     "subscription_id": "sub_1QfTrueup",
     "customer_id": "cus_QfTrueup",
     "step": "plan and post",
@@ -110,6 +111,7 @@ _WAITING: dict[str, Any] = {**CHANGE, "state": "waiting", "outcome": None, "sett
 EXCEPTION_DETAIL: dict[str, Any] = {
     "exception": EXCEPTION,
     "change": _WAITING,
+    "decisions": ["retry", "correct", "abort"],
     "workflow_url": _WORKFLOW,
 }
 
@@ -152,7 +154,7 @@ MAPPING: dict[str, Any] = {
 }
 MAPPED: dict[str, Any] = {"mapping": MAPPING, "replaced": None, "changed": True}
 
-_GRANT: dict[str, Any] = {
+GRANT: dict[str, Any] = {
     "customer_id": "cus_QfTrueup",
     "feature": "seats",
     "source": "subscription",
@@ -162,21 +164,32 @@ _GRANT: dict[str, Any] = {
     "starts_at": "2026-11-01T00:00:00Z",
     "ends_at": None,
 }
-_ENTITLEMENT: dict[str, Any] = {
+ENTITLEMENT: dict[str, Any] = {
     "customer_id": "cus_QfTrueup",
     "feature": "seats",
     "quantity": 10,
     "until": None,
-    "because": [_GRANT],
+    "because": [GRANT],
+}
+HELD_BACK: dict[str, Any] = {
+    "grant": {
+        **GRANT,
+        "feature": "sso",
+        "state": "suspended",
+        "reason": "suspended until it is paid",
+    },
+    "why": "suspended until it is paid",
 }
 ENTITLEMENTS: dict[str, Any] = {
     "customer_id": "cus_QfTrueup",
     "as_of": "2026-11-22T10:30:00Z",
-    "items": [_ENTITLEMENT],
+    "items": [ENTITLEMENT],
+    "held_back": [HELD_BACK],
 }
 CHECK: dict[str, Any] = {
-    **_ENTITLEMENT,
+    **ENTITLEMENT,
     "allowed": True,
+    "because_not": [],
     "as_of": "2026-11-22T10:30:00Z",
 }
 
@@ -206,26 +219,6 @@ AGREED: dict[str, Any] = {
     },
     "change_id": "chg_01",
     "synced_at": "2026-11-22T10:00:02Z",
-}
-
-SUBSCRIPTION_DETAIL: dict[str, Any] = {
-    "subscription_id": "sub_1QfTrueup",
-    "agreed": AGREED,
-    "entitlements": [_ENTITLEMENT],
-    "open_changes": [],
-    "recent_changes": [CHANGE],
-    "documents": [
-        {
-            "document_id": "812",
-            "number": "INV-2026-0042",
-            "url": None,
-            "change_id": "chg_01",
-            "state": "posted",
-            "net": {"minor": 12000, "currency": "EUR"},
-            "lines": 2,
-            "at": "2026-11-22T10:00:01.600Z",
-        }
-    ],
 }
 
 FEED: dict[str, Any] = {

@@ -60,7 +60,8 @@ async def list_exceptions(
 @router.get(
     "/{exception_id}",
     summary="Show an exception",
-    description="The exception and the change that waits for it.",
+    description="The exception, what may be decided of it, and the change that waits for it; "
+    "`change` is null where a process asks, such as dunning.",
     responses=answers(ExceptionDetail, examples.EXCEPTION_DETAIL, 404, kept=True),
 )
 async def show_exception(
@@ -72,9 +73,11 @@ async def show_exception(
 @router.post(
     "/{exception_id}/resolve",
     summary="Decide an exception",
-    description="Hands the decision to the saga that waits and answers when it has acted on it: "
-    "`retry` after the data was mended, `correct` with the mapping that was missing, `abort` to "
-    "undo the change in every system. The same decision by the same key again answers as the "
+    description="Hands the decision to the saga or process that waits and answers when it has "
+    "acted on it: `retry` after the data was mended, `correct` with the mapping that was missing, "
+    "`abort` to undo the change in every system; `approve` or `abort` a document above the "
+    "tenant's limit; `extend`, `credit` or `write_off` an invoice that nobody pays. An exception "
+    "takes those of its `decisions` alone. The same decision by the same key again answers as the "
     "first time (`already`), so no Idempotency-Key is needed.",
     responses=answers(Resolved, examples.RESOLVED, 400, 404, 409, 413, 415),
     openapi_extra=takes(
@@ -82,6 +85,8 @@ async def show_exception(
         retry={"action": "retry", "note": "period opened"},
         correct={"action": "correct", "item": examples.ITEM},
         abort={"action": "abort", "note": "sold by mistake"},
+        approve={"action": "approve", "note": "agreed with the customer"},
+        extend={"action": "extend", "note": "pays on the 15th"},
     ),
 )
 async def resolve_exception(

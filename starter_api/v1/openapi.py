@@ -8,20 +8,29 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from operations.exceptions import Decision
+from operations.grants import NewGrant
 from starter_api.v1.changes import SignalRequest
 from starter_api.v1.described import Problem
+from starter_api.v1.grants import SuspendRequest
 from starter_api.v1.mappings import MappingRequest
 
 #: Models that FastAPI does not see: bodies are read by `starter_api.v1.bodies`.
-_MODELS: tuple[type[BaseModel], ...] = (Decision, MappingRequest, Problem, SignalRequest)
+_MODELS: tuple[type[BaseModel], ...] = (
+    Decision,
+    MappingRequest,
+    NewGrant,
+    Problem,
+    SignalRequest,
+    SuspendRequest,
+)
 
 _ABOUT = """
-Changes of subscriptions across billing, ERP, entitlements and support.
+Subscriptions, their changes, renewals, invoices and entitlements across billing, ERP and support.
 
 Every request carries an API key; the key decides the tenant, and its scopes what may be done.
 Errors are `application/problem+json` (RFC 9457): branch on `code`, show `detail`, do as `remedy`
 says. Lists are read page by page with `cursor`. Single objects carry an ETag. Every POST here may
-be repeated without harm, so none needs an Idempotency-Key.
+be repeated without harm; only a new grant needs an Idempotency-Key for that.
 """
 
 

@@ -7,16 +7,17 @@ from starlette.responses import Response
 
 from operations import subscriptions
 from operations.paging import Page
-from operations.subscriptions import SubscriptionDetail, SubscriptionSummary
+from operations.subscriptions import LookAsked, SubscriptionDetail, SubscriptionSummary
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples
-from starter_api.v1.answers import listed, single
+from starter_api.v1 import examples, examples_life
+from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import Cursor, Limit, SubscriptionId, Working
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/subscriptions", tags=["subscriptions"])
 
 Reader = Annotated[Principal, Depends(scoped("subscriptions:read"))]
+Writer = Annotated[Principal, Depends(scoped("subscriptions:write"))]
 
 
 @router.get(
@@ -45,11 +46,26 @@ async def list_subscriptions(
 @router.get(
     "/{subscription_id}",
     summary="Show a subscription",
-    description="The last agreed state, what it entitles to and why, changes on their way, the "
-    "latest changes, and the ERP documents that carry its lines.",
-    responses=answers(SubscriptionDetail, examples.SUBSCRIPTION_DETAIL, 404, kept=True),
+    description="The last agreed state, the contract with the forecast of its renewal, what it "
+    "entitles to and why, what is held back, invoices and payments with their ERP documents, "
+    "dunning cases, how far each target follows, and the changes.",
+    responses=answers(SubscriptionDetail, examples_life.SUBSCRIPTION_DETAIL, 404, kept=True),
 )
 async def show_subscription(
     request: Request, systems: Working, caller: Reader, subscription_id: SubscriptionId
 ) -> Response:
     return single(request, await subscriptions.show(systems, caller.tenant, subscription_id))
+
+
+@router.post(
+    "/{subscription_id}/sync",
+    summary="Look at a subscription now",
+    description="Queues a change that reads billing anew and brings every system to what it says; "
+    "follow it under `/v1/changes/{change_id}`. One that waits already does it as well, so "
+    "repeating it is harmless.",
+    responses=answers(LookAsked, examples_life.LOOK_ASKED, 404),
+)
+async def sync_subscription(
+    systems: Working, caller: Writer, subscription_id: SubscriptionId
+) -> Response:
+    return fresh(await subscriptions.sync(systems, caller.tenant, subscription_id))

@@ -18,6 +18,7 @@ from persistence.tables import (
     InboxRow,
     PostedLineRow,
 )
+from tests.api.seeding_life import life_rows
 from tests.harness.subscriptions import item, subscription
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -53,6 +54,10 @@ class Ids:
         return f"exc_{self.tenant}_done"
 
     @property
+    def invoice(self) -> str:
+        return f"in_{self.tenant}"
+
+    @property
     def receipt(self) -> str:
         return f"rcp_{self.tenant}"
 
@@ -69,6 +74,9 @@ async def seeded(database: Database, tenant: str) -> Ids:
         session.add_all([*_changes(ids), *_effects(ids), *_held(ids)])
         await session.flush()
         session.add_all(_exceptions(ids))
+        session.add_all(
+            life_rows(tenant, ids.customer, ids.subscription, ids.change("done"), ids.mark)
+        )
         await session.flush()
         for mapping in (
             AccountMapping(

@@ -23,6 +23,13 @@ OPERATIONS = (
     ("POST", "/v1/changes/chg_acme_waits/signal", "changes:write"),
     ("GET", "/v1/subscriptions", "subscriptions:read"),
     ("GET", "/v1/subscriptions/sub_acme", "subscriptions:read"),
+    ("POST", "/v1/subscriptions/sub_acme/sync", "subscriptions:write"),
+    ("GET", "/v1/renewals?within_days=3660", "subscriptions:read"),
+    ("GET", "/v1/dunning", "subscriptions:read"),
+    ("GET", "/v1/invoices", "invoices:read"),
+    ("GET", "/v1/invoices/in_acme", "invoices:read"),
+    ("POST", "/v1/invoices/in_acme/refresh", "invoices:write"),
+    ("POST", "/v1/invoices/refresh", "invoices:write"),
     ("GET", "/v1/exceptions", "exceptions:read"),
     ("GET", "/v1/exceptions/exc_acme_open", "exceptions:read"),
     ("POST", "/v1/exceptions/exc_acme_open/resolve", "exceptions:write"),
@@ -33,6 +40,11 @@ OPERATIONS = (
     ("PUT", "/v1/mappings", "mappings:write"),
     ("GET", "/v1/entitlements?customer=cus_acme", "entitlements:read"),
     ("GET", "/v1/entitlements/check?customer=cus_acme&feature=seats", "entitlements:read"),
+    ("GET", "/v1/grants?customer_id=cus_acme", "entitlements:read"),
+    ("POST", "/v1/grants", "entitlements:write"),
+    ("DELETE", "/v1/grants/owned-by-acme", "entitlements:write"),
+    ("POST", "/v1/grants/owned-by-acme/suspend", "entitlements:write"),
+    ("POST", "/v1/grants/owned-by-acme/restore", "entitlements:write"),
     ("GET", "/v1/events", "events:read"),
 )
 
@@ -141,6 +153,7 @@ def _requests(owner: Ids) -> st.SearchStrategy[tuple[str, dict[str, str | int]]]
         some([owner.exception, owner.resolved]).map(lambda key: f"/v1/exceptions/{key}"),
         st.just(f"/v1/inbox/{owner.receipt}"),
         st.just(f"/v1/subscriptions/{owner.subscription}"),
+        st.just(f"/v1/invoices/{owner.invoice}"),
     )
     lists: dict[str, dict[str, Any]] = {
         "/v1/changes": {"state": some(["settled", "pending"]), "subscription": owner.subscription},
@@ -148,6 +161,13 @@ def _requests(owner: Ids) -> st.SearchStrategy[tuple[str, dict[str, str | int]]]
         "/v1/inbox": {"status": some(["received", "dispatched"])},
         "/v1/mappings": {"kind": some(["account", "item"])},
         "/v1/subscriptions": {"customer": owner.customer},
+        "/v1/invoices": {
+            "customer": owner.customer,
+            "subscription": owner.subscription,
+            "standing": some(["posted", "paid"]),
+        },
+        "/v1/dunning": {},
+        "/v1/renewals": {"within_days": st.integers(0, 3660)},
         "/v1/events": {},
     }
     listing = [
@@ -167,5 +187,6 @@ def _requests(owner: Ids) -> st.SearchStrategy[tuple[str, dict[str, str | int]]]
     return st.one_of(
         st.tuples(singles, st.sampled_from([{}, {"raw": "true"}])),
         st.tuples(some(["/v1/entitlements", "/v1/entitlements/check"]), st.just(entitled)),
+        st.tuples(st.just("/v1/grants"), st.just({"customer_id": owner.customer})),
         *listing,
     )

@@ -23,7 +23,7 @@ ITEM = {"item": "ai", "erp_item": "AI"}
 
 #: Field names that the operations know, and others.
 KEYS = st.sampled_from(
-    ["action", "note", "item", "account", "erp_item", "name", "payload"]
+    ["action", "note", "item", "account", "erp_item", "name", "payload", "feature", "reason"]
 ) | st.text(max_size=5)
 
 BODIES = [
@@ -110,6 +110,15 @@ async def test_a_body_must_be_announced_as_json(call: Call, acme: Ids) -> None:
         "/v1/entitlements/check?customer=cus_1",
         "/v1/entitlements/check?customer=cus_1&feature=%F0%9F%92%A5",
         "/v1/inbox?status=eaten",
+        "/v1/entitlements/check?customer=cus_1&feature=sso&at=sleeping",
+        "/v1/entitlements/check?customer=cus_1&feature=sso&at=2026-01-01T00:00:00",
+        "/v1/grants",
+        "/v1/grants?customer_id=cus_1&cursor=WyJ4Il0",
+        "/v1/invoices?standing=sleeping",
+        "/v1/invoices?cursor=WyJub3ciLCAieCJd",
+        "/v1/dunning?cursor=WzFd",
+        "/v1/renewals?within_days=-1",
+        "/v1/renewals?within_days=99999",
     ],
 )
 async def test_bad_parameters_are_a_clear_problem(path: str, call: Call) -> None:
@@ -119,7 +128,7 @@ async def test_bad_parameters_are_a_clear_problem(path: str, call: Call) -> None
 
 
 async def test_what_is_not_there_is_a_problem(call: Call, api: httpx.AsyncClient) -> None:
-    for path in ("changes/x", "exceptions/x", "subscriptions/x", "inbox/x"):
+    for path in ("changes/x", "exceptions/x", "subscriptions/x", "inbox/x", "invoices/x"):
         answer = await call("GET", f"/v1/{path}")
         assert is_problem(answer, 404)
         assert answer.json()["remedy"]
@@ -143,6 +152,8 @@ async def test_what_is_not_there_is_a_problem(call: Call, api: httpx.AsyncClient
             ("POST", RESOLVE),
             ("POST", "/v1/changes/chg_acme_waits/signal"),
             ("PUT", "/v1/mappings"),
+            ("POST", "/v1/grants"),
+            ("POST", "/v1/grants/grt_none/suspend"),
         ]
     ),
 )
@@ -152,7 +163,7 @@ async def test_no_json_at_all_is_our_fault(
     body = json.dumps(document).encode()
     answer = await call(*target, content=body, headers=JSON)
     # Only what is a whole valid decision or signal gets as far as Temporal, which is away here.
-    assert answer.status_code in (200, 400, 422, 503)
+    assert answer.status_code in (200, 400, 404, 422, 503)
     if not _finite(document):
         assert answer.status_code == 400
 
@@ -173,6 +184,8 @@ async def test_without_temporal_reads_are_answered_and_writes_say_so(call: Call,
     assert (await call("GET", f"/v1/exceptions/{acme.exception}")).status_code == 200
     for path, body in (
         (RESOLVE, {"action": "retry"}),
+        (f"/v1/invoices/{acme.invoice}/refresh", None),
+        ("/v1/invoices/refresh", None),
         (f"/v1/changes/{acme.change('waits')}/cancel", None),
         (f"/v1/changes/{acme.change('waits')}/signal", {"name": "newer_change"}),
     ):

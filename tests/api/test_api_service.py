@@ -10,12 +10,24 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, TypeAdapter
 
 from canonical_models.views import ChangeView, ExceptionView, MappingView
-from operations import changes, entitlements, events, exceptions, inbox, mappings, subscriptions
+from operations import (
+    changes,
+    dunning,
+    entitlements,
+    events,
+    exceptions,
+    grants,
+    inbox,
+    invoices,
+    mappings,
+    renewals,
+    subscriptions,
+)
 from operations.paging import Page
 from operations.systems import Systems
 from persistence.inbox import InboxView
 from starter_api.app import create_app
-from starter_api.v1 import examples
+from starter_api.v1 import examples, examples_life
 from starter_api.v1.changes import Signalled, SignalRequest
 from starter_api.v1.mappings import MappingRequest
 from tests.api.seeding import Ids
@@ -39,7 +51,16 @@ EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (entitlements.EntitlementList, examples.ENTITLEMENTS),
     (entitlements.Check, examples.CHECK),
     (Page[subscriptions.SubscriptionSummary], examples.page(examples.AGREED)),
-    (subscriptions.SubscriptionDetail, examples.SUBSCRIPTION_DETAIL),
+    (subscriptions.SubscriptionDetail, examples_life.SUBSCRIPTION_DETAIL),
+    (subscriptions.LookAsked, examples_life.LOOK_ASKED),
+    (Page[renewals.RenewalView], examples.page(examples_life.RENEWAL)),
+    (Page[dunning.CaseView], examples.page(examples_life.CASE)),
+    (Page[invoices.InvoiceSummary], examples.page(examples_life.INVOICE)),
+    (invoices.InvoiceDetail, examples_life.INVOICE_DETAIL),
+    (invoices.Refreshed, examples_life.REFRESHED),
+    (grants.NewGrant, examples_life.NEW_GRANT),
+    (Page[grants.GrantView], examples.page(examples_life.GRANT)),
+    (grants.GrantChanged, examples_life.GRANT_CHANGED),
     (events.Feed, examples.FEED),
 ]
 
@@ -119,6 +140,10 @@ async def test_metrics_count_what_is_there(
     assert found["trueup_inbox", "dispatched"] == 2
     assert found["trueup_exceptions", "finance"] == 2
     assert found["trueup_effects", "confirmed", "erp"] == 2
+    assert found["trueup_dunning", "suspended"] == 2
+    assert found["trueup_renewals", "blocked"] == 2
+    assert found["trueup_invoices", "posted"] == 2
+    assert found["trueup_targets", "behind", "product"] == 2
     assert found["trueup_pending_age_seconds",] > 0
     assert found["trueup_subscription_to_erp_seconds_bucket", "+Inf"] >= 0
     assert acme.mark not in text

@@ -40,6 +40,7 @@ dsn = "{dsn}"
 
 [temporal]
 address = "{address}"
+task_queue = "{queue}"
 ui = "http://127.0.0.1:8233"
 """
 
@@ -76,9 +77,9 @@ def trueup_with(path: Path, monkeypatch: pytest.MonkeyPatch) -> Trueup:
 
 @pytest.fixture
 def settings_file(tmp_path: Path, dsn: str) -> Callable[..., Path]:
-    def write(*tenants: str, address: str = "127.0.0.1:9") -> Path:
+    def write(*tenants: str, address: str = "127.0.0.1:9", queue: str = "trueup") -> Path:
         path = tmp_path / "trueup.toml"
-        text = _SETTINGS.format(dsn=dsn, address=address)
+        text = _SETTINGS.format(dsn=dsn, address=address, queue=queue)
         path.write_text(text + "".join(_TENANT.format(name=name) for name in tenants))
         return path
 
@@ -95,10 +96,13 @@ def trueup(settings_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) 
 def trueup_at_work(
     settings_file: Callable[..., Path],
     temporal: WorkflowEnvironment,
+    sagas: Sagas,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Trueup:
+    """One tenant, and a worker for it."""
     address = temporal.client.service_client.config.target_host
-    return trueup_with(settings_file("acme", address=address), monkeypatch)
+    path = settings_file("acme", address=address, queue=sagas.task_queue)
+    return trueup_with(path, monkeypatch)
 
 
 @pytest.fixture

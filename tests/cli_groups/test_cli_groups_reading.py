@@ -17,6 +17,7 @@ LISTS = {
     "inbox": ("receipt", 1),
     "mappings": ("source", 2),
     "subscriptions": ("change_id", 1),
+    "invoices": ("standing", 1),
 }
 
 
@@ -37,11 +38,18 @@ async def test_a_list_is_a_table_or_json(group: str, trueup: Trueup, acme: Ids) 
     "command",
     [
         *(f"changes {name}" for name in ("list", "show", "cancel", "signal")),
+        "dunning list",
+        *(
+            f"entitlements {name}"
+            for name in ("list", "check", "grant", "revoke", "suspend", "restore")
+        ),
         *(f"exceptions {name}" for name in ("list", "show", "resolve")),
         *(f"inbox {name}" for name in ("list", "show", "replay")),
+        *(f"invoices {name}" for name in ("list", "show", "sync")),
         *(f"keys {name}" for name in ("create", "list", "revoke")),
         *(f"mappings {name}" for name in ("list", "set account", "set item")),
-        *(f"subscriptions {name}" for name in ("list", "show")),
+        "renewals list",
+        *(f"subscriptions {name}" for name in ("list", "show", "sync")),
     ],
 )
 async def test_every_command_explains_itself_with_an_example(command: str, trueup: Trueup) -> None:
@@ -116,6 +124,25 @@ async def test_a_subscription_shows_grants_changes_and_documents(trueup: Trueup,
         (("exceptions", "show", "exc_none"), ExitCode.NOT_FOUND),
         (("inbox", "show", "rcp_none"), ExitCode.NOT_FOUND),
         (("subscriptions", "show", "sub_none"), ExitCode.NOT_FOUND),
+        (("subscriptions", "sync", "sub_none"), ExitCode.NOT_FOUND),
+        (("invoices", "show", "in_none"), ExitCode.NOT_FOUND),
+        (("invoices", "sync", "in_none"), ExitCode.NOT_FOUND),
+        (("invoices", "sync", "in_acme"), ExitCode.UNAVAILABLE),
+        (("invoices", "list", "--standing", "asleep"), ExitCode.USAGE),
+        (("entitlements", "revoke", "grt_none"), ExitCode.NOT_FOUND),
+        (("entitlements", "revoke", "owned-by-acme"), ExitCode.CONFLICT),
+        (("entitlements", "suspend", "grt_none", "--reason", ""), ExitCode.USAGE),
+        (("entitlements", "grant", "cus_1", "sso", "--reason", ""), ExitCode.USAGE),
+        (("entitlements", "grant", "cus_1", "s so", "--reason", "x"), ExitCode.USAGE),
+        (
+            ("entitlements", "grant", "cus_1", "sso", "--reason", "x", "--source", "sale"),
+            ExitCode.USAGE,
+        ),
+        (
+            ("entitlements", "grant", "cus_1", "sso", "--reason", "x", "--ends", "2001-01-01"),
+            ExitCode.USAGE,
+        ),
+        (("exceptions", "resolve", "exc_acme_open", "extend"), ExitCode.USAGE),
         (("changes", "cancel", "chg_acme_done"), ExitCode.CONFLICT),
         (("changes", "signal", "chg_acme_done", "newer_change"), ExitCode.CONFLICT),
         (("changes", "cancel", "chg_acme_waits"), ExitCode.UNAVAILABLE),

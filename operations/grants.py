@@ -1,0 +1,269 @@
+"""Grants by people: give, end, suspend and restore what no subscription gives."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from canonical_models.base import Canonical, Identifier, Instant
+from canonical_models.entitlement import Grant, GrantSource, GrantState
+from canonical_models.events import EntitlementTimed, event
+from canonical_models.process import Process, ProcessKind
+from operations.errors import Conflict, Invalid, NotFound
+from operations.paging import Page, cursor, cut, words
+from operations.systems import Systems
+from persistence import grants, outbox, processes
+from persistence.grants import KeptGrant
+from persistence.raw import Raw
+from planning.entitlements import entitlements
+
+SOURCES = ("manual", "contract", "trial")
+LONGEST_GRACE_DAYS = 3650
+#: Beyond these years a time that the database takes may be one that cannot be read back.
+_YEARS = range(1970, 9000)
+
+
+class NewGrant(Canonical):
+    """`starts_at` None is now, `ends_at` None has no end. `reason` is kept and shown."""
+
+    customer_id: Identifier
+    feature: Identifier
+    quantity: int = Field(default=1, ge=1, le=10**9)
+    source: Literal["manual", "contract", "trial"] = "manual"
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    reason: str = Field(min_length=1, max_length=500)
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if any(at is not None and at.year not in _YEARS for at in (self.starts_at, self.ends_at)):
+            raise ValueError("times must be between the years 1970 and 9000")
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValueError("ends_at must be later than starts_at")
+        return self
+
+
+class GrantView(Canonical):
+    """`standing` is live, suspended, ended or not_begun. `by` is the person or the change that
+    made it as it is, at `at`."""
+
+    grant_id: str
+    grant: Grant
+    standing: str
+    by: str
+    at: Instant
+
+
+class GrantChanged(Canonical):
+    """`changed` is False when it was so already."""
+
+    grant: GrantView
+    changed: bool
+
+
+async def list_(
+    systems: Systems, tenant: str, customer_id: str, *, after: str | None = None, limit: int = 50
+) -> Page[GrantView]:
+    """All that the customer holds by any source, by feature; subscriptions' grants included."""
+    position = words(after, 3)
+    async with systems.database.statement() as raw:
+        found = await grants.page(
+            raw,
+            tenant,
+            customer_id,
+            after=(position[0], position[1], position[2]) if position else ("", "", ""),
+            limit=limit + 1,
+        )
+    items, more = cut(found, limit)
+    last = items[-1].grant if more else None
+    following = cursor(last.feature, last.source_id, last.source.value) if last else None
+    now = datetime.now(UTC)
+    return Page[GrantView](items=tuple(_view(kept, now) for kept in items), next=following)
+
+
+async def give(
+    systems: Systems, tenant: str, wanted: NewGrant, *, by: str, key: str | None = None
+) -> GrantChanged:
+    """The same `key` gives once: again, it answers with the grant as it has become.
+
+    Raises Invalid for a grant that would have ended already, Conflict for a key that another grant
+    was given with.
+    """
+    now = datetime.now(UTC)
+    grant = _grant(wanted, _grant_id(tenant, key), now)
+    async with systems.database.work() as raw:
+        known = await grants.history(raw, tenant, grant.source_id)
+        if known:
+            if not _same(wanted, known[0].grant):
+                raise Conflict(
+                    f"this idempotency key has given another grant, {grant.source_id}",
+                    remedy="send a key of its own with every new grant",
+                )
+            return GrantChanged(grant=_view(known[-1], now), changed=False)
+        if grant.ends_at is not None and grant.ends_at <= now:
+            raise Invalid(
+                f"the grant of {wanted.feature} would have ended already",
+                remedy="give an end that is still to come, or none",
+            )
+        before = await grants.of_customer(raw, tenant, grant.customer_id)
+        await grants.give(raw, tenant, grant, by=by)
+        await _tell(raw, tenant, grant, before, now)
+        return await _as_kept(raw, tenant, grant, now)
+
+
+async def revoke(
+    systems: Systems, tenant: str, grant_id: str, *, by: str, grace_days: int = 0
+) -> GrantChanged:
+    """It ends now, or after the grace; never later than it would have. Raises NotFound, Conflict
+    for a grant of a subscription."""
+    now = datetime.now(UTC)
+    async with systems.database.work() as raw:
+        held = (await _editable(raw, tenant, grant_id))[-1]
+        # One that has not begun ends where it begins, and so never gives anything.
+        end = max(now + timedelta(days=grace_days), held.grant.starts_at)
+        if held.grant.ends_at is not None and held.grant.ends_at <= end:
+            return GrantChanged(grant=_view(held, now), changed=False)
+        return await _exchange(raw, tenant, held, {"ends_at": end}, by, now)
+
+
+async def suspend(
+    systems: Systems, tenant: str, grant_id: str, reason: str, *, by: str
+) -> GrantChanged:
+    """It is kept and gives nothing until it is restored. Raises NotFound, Conflict for one that
+    has ended or is a subscription's."""
+    now = datetime.now(UTC)
+    async with systems.database.work() as raw:
+        held = (await _editable(raw, tenant, grant_id))[-1]
+        _still_there(held, now)
+        if held.grant.state is GrantState.SUSPENDED:
+            return GrantChanged(grant=_view(held, now), changed=False)
+        change = {"state": GrantState.SUSPENDED, "reason": reason}
+        return await _exchange(raw, tenant, held, change, by, now)
+
+
+async def restore(systems: Systems, tenant: str, grant_id: str, *, by: str) -> GrantChanged:
+    """It gives again what it gave. Raises NotFound, Conflict for one that has ended or is a
+    subscription's."""
+    now = datetime.now(UTC)
+    async with systems.database.work() as raw:
+        known = await _editable(raw, tenant, grant_id)
+        held = known[-1]
+        _still_there(held, now)
+        if held.grant.state is GrantState.ACTIVE:
+            return GrantChanged(grant=_view(held, now), changed=False)
+        # While it was suspended its reason said why; now it says again why it was given.
+        change = {"state": GrantState.ACTIVE, "reason": known[0].grant.reason}
+        return await _exchange(raw, tenant, held, change, by, now)
+
+
+async def _editable(raw: Raw, tenant: str, grant_id: str) -> tuple[KeptGrant, ...]:
+    known = await grants.history(raw, tenant, grant_id)
+    if not known:
+        raise NotFound(
+            f"there is no grant {grant_id}",
+            remedy="list a customer's with `trueup entitlements list CUSTOMER`",
+        )
+    subscription = known[-1].grant.subscription_id
+    if subscription is not None:
+        raise Conflict(
+            f"grant {grant_id} is given by subscription {subscription} and follows it",
+            remedy="change the subscription in billing, or give a grant beside it",
+        )
+    return known
+
+
+def _still_there(held: KeptGrant, now: datetime) -> None:
+    if _standing(held.grant, now) == "ended":
+        raise Conflict(
+            f"grant {held.grant.source_id} has ended",
+            remedy="give a new one with `trueup entitlements grant`",
+        )
+
+
+async def _exchange(
+    raw: Raw, tenant: str, held: KeptGrant, change: Mapping[str, object], by: str, now: datetime
+) -> GrantChanged:
+    before = await grants.of_customer(raw, tenant, held.grant.customer_id)
+    wanted = held.grant.model_copy(update=change)
+    await grants.exchange(raw, tenant, held.grant, wanted, by=by)
+    await _tell(raw, tenant, wanted, before, now)
+    return await _as_kept(raw, tenant, wanted, now)
+
+
+async def _as_kept(raw: Raw, tenant: str, grant: Grant, now: datetime) -> GrantChanged:
+    """As it can be read from now on, to the microsecond."""
+    kept = (await grants.history(raw, tenant, grant.source_id))[-1]
+    return GrantChanged(grant=_view(kept, now), changed=True)
+
+
+async def _tell(
+    raw: Raw, tenant: str, grant: Grant, before: tuple[Grant, ...], now: datetime
+) -> None:
+    """The customer's process hears of it, and tells every target; what holds now is an event."""
+    customer = grant.customer_id
+    process = Process(
+        kind=ProcessKind.ENTITLEMENT, tenant=tenant, key=customer, customer_id=customer
+    )
+    await processes.news(raw, [process])
+    held = await grants.of_customer(raw, tenant, customer)
+    if _told(held, now) == _told(before, now):
+        return
+    told = EntitlementTimed(
+        customer_id=customer,
+        features={found.feature: found.quantity for found in entitlements(held, now)},
+    )
+    key = f"{grant.source_id}/{now:%Y%m%dT%H%M%S%f}"
+    await outbox.publish(
+        raw, tenant, [event(tenant, "entitlement.timed.v1", key=key, subject=customer, data=told)]
+    )
+
+
+def _told(held: Iterable[Grant], now: datetime) -> list[tuple[str, int, datetime | None]]:
+    return [(found.feature, found.quantity, found.until) for found in entitlements(held, now)]
+
+
+def _grant_id(tenant: str, key: str | None) -> str:
+    if key is None:
+        return f"grt_{secrets.token_hex(10)}"
+    digest = hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()
+    return f"grt_{digest[:20]}"
+
+
+def _grant(wanted: NewGrant, grant_id: str, now: datetime) -> Grant:
+    return Grant(
+        customer_id=wanted.customer_id,
+        feature=wanted.feature,
+        source=GrantSource(wanted.source),
+        source_id=grant_id,
+        quantity=wanted.quantity,
+        starts_at=wanted.starts_at or now,
+        ends_at=wanted.ends_at,
+        reason=wanted.reason,
+    )
+
+
+def _same(wanted: NewGrant, given: Grant) -> bool:
+    """Whether this is what was asked for then; a start that was left open was the time of day."""
+    start = wanted.starts_at or given.starts_at
+    return _grant(wanted, given.source_id, start) == given
+
+
+def _standing(grant: Grant, now: datetime) -> str:
+    if grant.ends_at is not None and grant.ends_at <= max(now, grant.starts_at):
+        return "ended"
+    if grant.state is GrantState.SUSPENDED:
+        return "suspended"
+    return "live" if grant.starts_at <= now else "not_begun"
+
+
+def _view(kept: KeptGrant, now: datetime) -> GrantView:
+    return GrantView(
+        grant_id=kept.grant.source_id,
+        grant=kept.grant,
+        standing=_standing(kept.grant, now),
+        by=kept.by,
+        at=kept.at,
+    )

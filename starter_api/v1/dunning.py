@@ -1,0 +1,33 @@
+"""/v1/dunning"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from operations import dunning
+from operations.dunning import CaseView
+from operations.paging import Page
+from starter_api.auth import Principal, scoped
+from starter_api.v1 import examples, examples_life
+from starter_api.v1.answers import listed
+from starter_api.v1.asking import Cursor, Limit, Working
+from starter_api.v1.described import answers
+
+router = APIRouter(prefix="/dunning", tags=["dunning"])
+
+Reader = Annotated[Principal, Depends(scoped("subscriptions:read"))]
+
+
+@router.get(
+    "",
+    summary="List dunning cases",
+    description="Invoices that are asked for in vain and how far that has gone, by invoice. One "
+    "that finance decides has an `exception_id`.",
+    responses=answers(Page[CaseView], examples.page(examples_life.CASE)),
+)
+async def list_dunning(
+    request: Request, systems: Working, caller: Reader, cursor: Cursor = None, limit: Limit = 50
+) -> Response:
+    page = await dunning.list_(systems, caller.tenant, after=cursor, limit=limit)
+    return listed(request, page, page.next)

@@ -1,0 +1,121 @@
+"""/v1/grants"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from canonical_models.base import Canonical
+from operations import grants
+from operations.grants import LONGEST_GRACE_DAYS, GrantChanged, GrantView, NewGrant
+from operations.paging import Page
+from starter_api.auth import Principal, scoped
+from starter_api.v1 import examples, examples_life
+from starter_api.v1.answers import fresh, listed
+from starter_api.v1.asking import Cursor, GrantId, Limit, Working, wanted
+from starter_api.v1.bodies import body
+from starter_api.v1.described import answers, takes
+
+router = APIRouter(prefix="/grants", tags=["grants"])
+
+Reader = Annotated[Principal, Depends(scoped("entitlements:read"))]
+Writer = Annotated[Principal, Depends(scoped("entitlements:write"))]
+
+
+class SuspendRequest(Canonical):
+    """`reason` is shown to whoever asks why the feature is held back."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+@router.get(
+    "",
+    summary="List a customer's grants",
+    description="All that the customer holds by any source, by feature: subscriptions' grants and "
+    "those that people gave, suspended, ended and future ones included.",
+    responses=answers(Page[GrantView], examples.page(examples_life.GRANT)),
+)
+async def list_grants(
+    request: Request,
+    systems: Working,
+    caller: Reader,
+    customer_id: Annotated[str, wanted("The billing customer.", "cus_QfTrueup")],
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    page = await grants.list_(systems, caller.tenant, customer_id, after=cursor, limit=limit)
+    return listed(request, page, page.next)
+
+
+@router.post(
+    "",
+    summary="Give a grant",
+    description="Gives a customer a feature beside what subscriptions give. The same "
+    "Idempotency-Key gives once and answers with that grant again (`changed: false`); without one, "
+    "each request gives another. Every target hears of it.",
+    responses=answers(GrantChanged, examples_life.GRANT_CHANGED, 400, 409, 413, 415),
+    openapi_extra=takes(NewGrant, pilot=examples_life.NEW_GRANT),
+)
+async def give_grant(
+    systems: Working,
+    caller: Writer,
+    given: Annotated[NewGrant, Depends(body(NewGrant))],
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            pattern=r"^[!-~]+$", max_length=255, description="Names this grant: it is given once."
+        ),
+    ] = None,
+) -> Response:
+    return fresh(
+        await grants.give(systems, caller.tenant, given, by=caller.name, key=idempotency_key)
+    )
+
+
+@router.delete(
+    "/{grant_id}",
+    summary="End a grant",
+    description="It ends now, or after `grace_days`, and never later than it would have. It stays "
+    "in the list as ended. Repeating it changes nothing.",
+    responses=answers(GrantChanged, examples_life.GRANT_CHANGED, 404, 409),
+)
+async def revoke_grant(
+    systems: Working,
+    caller: Writer,
+    grant_id: GrantId,
+    grace_days: Annotated[
+        int, Query(ge=0, le=LONGEST_GRACE_DAYS, description="Days for which it still holds.")
+    ] = 0,
+) -> Response:
+    return fresh(
+        await grants.revoke(systems, caller.tenant, grant_id, by=caller.name, grace_days=grace_days)
+    )
+
+
+@router.post(
+    "/{grant_id}/suspend",
+    summary="Suspend a grant",
+    description="It is kept and gives nothing until it is restored. Repeating it changes nothing.",
+    responses=answers(GrantChanged, examples_life.GRANT_CHANGED, 400, 404, 409, 413, 415),
+    openapi_extra=takes(SuspendRequest, unpaid={"reason": "the pilot has not been agreed on"}),
+)
+async def suspend_grant(
+    systems: Working,
+    caller: Writer,
+    grant_id: GrantId,
+    given: Annotated[SuspendRequest, Depends(body(SuspendRequest))],
+) -> Response:
+    return fresh(
+        await grants.suspend(systems, caller.tenant, grant_id, given.reason, by=caller.name)
+    )
+
+
+@router.post(
+    "/{grant_id}/restore",
+    summary="Restore a grant",
+    description="It gives again what it gave until it was suspended. Repeating it changes nothing.",
+    responses=answers(GrantChanged, examples_life.GRANT_CHANGED, 404, 409),
+)
+async def restore_grant(systems: Working, caller: Writer, grant_id: GrantId) -> Response:
+    return fresh(await grants.restore(systems, caller.tenant, grant_id, by=caller.name))

@@ -1,0 +1,87 @@
+"""/v1/invoices"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from operations import invoices
+from operations.invoices import InvoiceDetail, InvoiceSummary, Refreshed
+from operations.paging import Page
+from starter_api.auth import Principal, scoped
+from starter_api.v1 import examples, examples_life
+from starter_api.v1.answers import fresh, listed
+from starter_api.v1.asking import Cursor, InvoiceId, Limit, Working, only
+from starter_api.v1.described import answers
+
+router = APIRouter(prefix="/invoices", tags=["invoices"])
+
+Reader = Annotated[Principal, Depends(scoped("invoices:read"))]
+Writer = Annotated[Principal, Depends(scoped("invoices:write"))]
+
+
+@router.get(
+    "",
+    summary="List invoices",
+    description="What billing asks, the newest first, each with the ERP's documents and where they "
+    "stand with the customer.",
+    responses=answers(Page[InvoiceSummary], examples.page(examples_life.INVOICE)),
+)
+async def list_invoices(
+    request: Request,
+    systems: Working,
+    caller: Reader,
+    customer: Annotated[str | None, only("Only of this billing customer.")] = None,
+    subscription: Annotated[str | None, only("Only of this subscription.")] = None,
+    standing: Annotated[
+        Literal["unposted", "posted", "sent", "part_paid", "paid", "overdue", "credited"] | None,
+        Query(description="Only those that stand so in the ERP."),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    page = await invoices.list_(
+        systems,
+        caller.tenant,
+        customer_id=customer,
+        subscription_id=subscription,
+        standing=standing,
+        after=cursor,
+        limit=limit,
+    )
+    return listed(request, page, page.next)
+
+
+@router.post(
+    "/refresh",
+    summary="Ask the ERP about all invoices",
+    description="Looks up now all invoices that may stand elsewhere, and tells billing what has "
+    "changed. Answers what came of it, or `finished: false` while it goes on by itself. Repeating "
+    "it is harmless.",
+    responses=answers(Refreshed, {**examples_life.REFRESHED, "was": None, "invoice": None}),
+)
+async def refresh_invoices(systems: Working, caller: Writer) -> Response:
+    return fresh(await invoices.refresh(systems, caller.tenant))
+
+
+@router.get(
+    "/{invoice_id}",
+    summary="Show an invoice",
+    description="Its documents in the ERP with number, due date and open amount, how long ago they "
+    "were read, the payments on it, and its dunning case.",
+    responses=answers(InvoiceDetail, examples_life.INVOICE_DETAIL, 404),
+)
+async def show_invoice(systems: Working, caller: Reader, invoice_id: InvoiceId) -> Response:
+    # Its age is a part of it, so that no two answers are the same.
+    return fresh(await invoices.show(systems, caller.tenant, invoice_id))
+
+
+@router.post(
+    "/{invoice_id}/refresh",
+    summary="Ask the ERP about an invoice",
+    description="Looks up now where the invoice stands, and tells billing if that has changed. "
+    "`was` is the standing before. Repeating it is harmless.",
+    responses=answers(Refreshed, examples_life.REFRESHED, 404),
+)
+async def refresh_invoice(systems: Working, caller: Writer, invoice_id: InvoiceId) -> Response:
+    return fresh(await invoices.refresh(systems, caller.tenant, invoice_id))

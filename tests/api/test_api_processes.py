@@ -1,0 +1,193 @@
+"""Processes are asked and decided, and the ERP is asked, on a real Temporal server."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from canonical_models.failures import RejectionCode
+from operations import engine
+from operations.engine import Engine
+from operations.systems import Systems
+from persistence import dunning
+from persistence.database import Database
+from persistence.tables import EffectRow, PostedLineRow
+from runtime.settings import TenantSettings
+from tests.api.conftest import Call
+from tests.api.overdue import Overdue, overdue
+from tests.api.seeding import Ids
+from tests.api.stuck import stuck
+from tests.harness.sagas import Sagas, sagas_at_work
+from tests.harness.systems import Systems as Vendors
+from tests.harness.systems import refused
+from tests.harness.waiting import until
+
+
+@pytest.fixture
+async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
+    async with sagas_at_work(temporal.client, database, Vendors()) as working:
+        yield working
+
+
+@pytest.fixture
+def systems(
+    database: Database,
+    temporal: WorkflowEnvironment,
+    tenant_settings: TenantSettings,
+    sagas: Sagas,
+) -> Systems:
+    async def connected() -> Client:
+        return temporal.client
+
+    ui = "http://127.0.0.1:8233"
+    working = Engine(connected, namespace="default", ui=ui, task_queue=sagas.task_queue)
+    return Systems(database, working, {"acme": tenant_settings})
+
+
+async def posted(sagas: Sagas, late: Overdue) -> None:
+    """An ERP document that carries a line of the invoice."""
+    effect = f"chg_{late.invoice.invoice_id}/erp.document"
+    async with sagas.database.transaction() as session:
+        session.add(
+            EffectRow(
+                key=effect,
+                tenant="acme",
+                change_id=f"chg_{late.invoice.invoice_id}",
+                step="erp.document",
+                system="erp",
+                operation="post invoice",
+                request_hash="0" * 64,
+                state="confirmed",
+                result={"legal_entity": "LE-DE"},
+            )
+        )
+        session.add(
+            PostedLineRow(
+                tenant="acme",
+                line_id=f"il_{late.invoice.invoice_id}",
+                subscription_id=late.process.subscription_id or "",
+                effect_key=effect,
+                state="posted",
+                minor=5000,
+                currency="EUR",
+                document_id="1",
+                invoice_id=late.invoice.invoice_id,
+            )
+        )
+
+
+async def test_an_unpaid_invoice_is_decided_by_finance(call: Call, sagas: Sagas) -> None:
+    late = await overdue(sagas)
+    path = f"/v1/exceptions/{late.exception.exception_id}"
+    shown = (await call("GET", path, "exceptions:read")).json()
+    assert shown["change"] is None
+    assert shown["exception"]["workflow_id"] == late.process.workflow_id
+    assert shown["decisions"] == ["extend", "credit", "write_off"]
+    assert shown["workflow_url"].endswith(late.process.workflow_id.replace("/", "%2F"))
+    listed = await call("GET", f"/v1/exceptions?change={late.process.workflow_id}")
+    assert len(listed.json()["items"]) == 1
+
+    wrong = await call("POST", f"{path}/resolve", json={"action": "retry"})
+    assert wrong.status_code == 422
+    assert wrong.json()["remedy"] == "decide one of extend, credit, write_off"
+    assert (
+        await call("POST", f"{path}/resolve", tenant="globex", json={"action": "extend"})
+    ).status_code == 404
+
+    decision = {"action": "extend", "note": "pays on the 15th"}
+    taken = await call("POST", f"{path}/resolve", "exceptions:write", json=decision)
+    assert taken.status_code == 200, taken.text
+    assert taken.json()["change"] is None
+    assert taken.json()["exception"]["resolution"] == "extend"
+    again = (await call("POST", f"{path}/resolve", json=decision)).json()
+    assert again["already"]
+    other = await call("POST", f"{path}/resolve", json={"action": "credit"})
+    assert other.status_code == 409
+    assert late.process.workflow_id in other.json()["remedy"]
+
+    async def extended() -> bool:
+        async with sagas.database.statement() as raw:
+            case = await dunning.get(raw, "acme", late.invoice.invoice_id)
+        return case is not None and case.extended_days > 0 and case.stage.value == "grace"
+
+    await until(extended, "the case has another grace")
+    await late.handle.terminate()
+
+
+async def test_a_process_that_is_gone_cannot_decide(call: Call, sagas: Sagas) -> None:
+    late = await overdue(sagas)
+    await late.handle.terminate()
+    path = f"/v1/exceptions/{late.exception.exception_id}/resolve"
+    answer = await call("POST", path, json={"action": "extend"})
+    assert answer.status_code == 409
+    assert answer.json()["detail"].startswith(f"no saga of dunning {late.invoice.invoice_id} runs")
+
+
+async def test_a_change_takes_no_decision_of_dunning(call: Call, sagas: Sagas) -> None:
+    waiting = await stuck(sagas)
+    path = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
+    for action in ("approve", "extend", "credit", "write_off"):
+        answer = await call("POST", path, json={"action": action})
+        assert answer.status_code == 422
+        assert answer.json()["remedy"] == "decide one of retry, correct, abort"
+    await waiting.handle.terminate()
+
+
+async def test_the_erp_is_asked_about_one_invoice(call: Call, sagas: Sagas) -> None:
+    late = await overdue(sagas)
+    sagas.systems.erp.documents.clear()
+    path = f"/v1/invoices/{late.invoice.invoice_id}/refresh"
+    first = (await call("POST", path, "invoices:write")).json()
+    assert (first["finished"], first["looked_at"], first["changed"]) == (True, 1, 0)
+    assert first["invoice"]["summary"]["standing"] == first["was"] == "unposted"
+    assert first["invoice"]["age_seconds"] is not None
+    assert (await call("POST", "/v1/invoices/in_none/refresh")).status_code == 404
+    assert (await call("POST", path, tenant="globex")).status_code == 404
+    await late.handle.terminate()
+
+
+async def test_what_has_changed_is_answered_and_told_to_billing(call: Call, sagas: Sagas) -> None:
+    late = await overdue(sagas)
+    waiting = await stuck(sagas)
+    await call(
+        "POST",
+        f"/v1/exceptions/{waiting.exception.exception_id}/resolve",
+        json={"action": "correct", "item": {"item": "new", "erp_item": "NEW"}},
+    )
+    await waiting.handle.result()
+    await posted(sagas, late)
+    swept = (await call("POST", "/v1/invoices/refresh", "invoices:write")).json()
+    assert (swept["finished"], swept["looked_at"], swept["changed"]) == (True, 1, 1)
+    assert (swept["was"], swept["invoice"]) == (None, None)
+    key = late.invoice.invoice_id
+    shown = (await call("GET", f"/v1/invoices/{key}")).json()["summary"]
+    assert (shown["standing"], shown["numbers"], shown["told"]) == ("posted", ["INV-1"], "posted")
+    assert sagas.systems.billing.notes[key]["erp_number"] == "INV-1"
+    await late.handle.terminate()
+
+
+async def test_what_keeps_the_erp_from_answering_is_said(call: Call, sagas: Sagas) -> None:
+    late = await overdue(sagas)
+    await posted(sagas, late)
+    sagas.systems.script.faults["erp.standings"] = [refused(RejectionCode.DOCUMENT_REFUSED)]
+    answer = await call("POST", f"/v1/invoices/{late.invoice.invoice_id}/refresh")
+    assert answer.status_code == 503
+    assert "scripted document_refused" in answer.json()["detail"]
+    await late.handle.terminate()
+
+
+async def test_a_look_that_takes_long_goes_on_by_itself(
+    call: Call,
+    temporal: WorkflowEnvironment,
+    systems: Systems,
+    acme: Ids,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "TAKEN", timedelta(milliseconds=400))
+    monkeypatch.setattr(systems.engine, "_task_queue", "nobody-works-here")
+    found = (await call("POST", f"/v1/invoices/{acme.invoice}/refresh")).json()
+    assert not found["finished"]
+    assert found["invoice"]["summary"]["standing"] == found["was"] == "posted"
+    await temporal.client.get_workflow_handle(f"invoices/acme/{acme.invoice}").terminate()
