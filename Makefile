@@ -18,7 +18,7 @@ help: ## Show this list
 
 setup: .venv/.ready .venv-erp/.ready ## Make both environments from the hashed locks
 
-demo: setup ## Start everything, play three stories, verify them in the systems themselves
+demo: setup ## Start everything, play four stories, verify them in the systems themselves
 	$(BIN)/trueup demo
 
 up: setup ## Start the embedded stack and leave it running

@@ -6,7 +6,12 @@ The exit code is 1 when any limit is missed. Each can be run alone; see docs/ben
 import subprocess
 import sys
 
-PROGRAMS = ("benchmarks.intake", "benchmarks.saga", "benchmarks.recovery")
+PROGRAMS = (
+    "benchmarks.intake",
+    "benchmarks.entitlements",
+    "benchmarks.saga",
+    "benchmarks.recovery",
+)
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ it. The same work on the same tables by the same functions: what the saga does i
 from temporalio import activity
 
 from activities import effects as amend
+from activities.agreeing import agree
 from activities.amendment import Amendment
 from activities.contracts.amendment import Settled, StepInput
 from activities.ledger import effect_key
@@ -16,9 +17,16 @@ from activities.together import both
 from canonical_models.base import Canonical
 from canonical_models.commerce import BillingSnapshot, Subscription, SyncMark
 from canonical_models.entitlement import Grant, SubscriptionSupport, SupportOrganization
-from canonical_models.ledgering import AccountMapping, ItemMapping, LedgerAnswer, LedgerQuestion
-from persistence import briefing, changes, outbox, shares, subscriptions
-from planning.amendment import PlanInput, mapped, plan_amendment, unposted
+from canonical_models.ledgering import (
+    AccountMapping,
+    CarriedLine,
+    ItemMapping,
+    LedgerAnswer,
+    LedgerQuestion,
+)
+from persistence import briefing, changes, outbox
+from planning.amendment import PlanInput, plan_amendment
+from planning.posting import erp_items, posting_of
 
 
 class Loaded(Canonical):
@@ -27,7 +35,7 @@ class Loaded(Canonical):
     step: StepInput
     snapshot: BillingSnapshot
     agreed: Subscription | None
-    carried: tuple[str, ...]
+    carried: dict[str, CarriedLine]
     held: tuple[Grant, ...]
     share: SubscriptionSupport | None
 
@@ -60,7 +68,7 @@ class InARowSteps(Amendment):
             step=step,
             snapshot=await billing.snapshot(known.subscription_id, since=None),
             agreed=known.agreed,
-            carried=tuple(known.carried),
+            carried=known.carried,
             held=known.held,
             share=known.share,
         )
@@ -81,13 +89,12 @@ class InARowSteps(Amendment):
         account, items = master.account, master.items
         if account is None:
             raise RuntimeError(f"customer {now.customer.customer_id} is not mapped")
-        posting = unposted(given.snapshot, frozenset(given.carried))
         question = LedgerQuestion(
             legal_entity=account.legal_entity,
             party=account.erp_party,
             currency=now.currency,
             posting_date=now.as_of.date(),
-            items=tuple(sorted({mapped(items, line.item).erp_item for line in posting})),
+            items=erp_items(posting_of(given.snapshot, given.carried), items),
         )
         ledger, organization = await both(
             tenant.erp.check(question),
@@ -111,7 +118,7 @@ class InARowSteps(Amendment):
                 change_id=step.change_id,
                 snapshot=given.snapshot,
                 previous=given.agreed,
-                posted=frozenset(given.carried),
+                carried=given.carried,
                 account=checked.account,
                 items={mapping.item: mapping for mapping in checked.items},
                 ledger=checked.ledger,
@@ -120,7 +127,7 @@ class InARowSteps(Amendment):
                 share=given.share,
                 others=checked.others,
                 support=checked.organization.entitlement,
-                tiers=tenant.tiers,
+                tiers=tenant.policy.tiers,
             )
         )
         async with self._database.statement() as raw:
@@ -149,11 +156,9 @@ class InARowSteps(Amendment):
         number = document.number if document else None
         mark = SyncMark(change_id=plan.change_id, state="synchronised", erp_document=number)
         await self._ledger.perform(amend.mark_effect(tenant, plan, amend.MARK, mark))
-        of = plan.subscription_id
         async with self._database.work() as raw, raw.pipeline():
-            await shares.put(raw, tenant.name, of, plan.organization, plan.share)
-            await subscriptions.save(raw, tenant.name, done.subscription, plan.change_id)
-            await outbox.publish(raw, tenant.name, completed(tenant.name, plan, document))
+            await agree(raw, tenant.name, plan, done.snapshot)
+            await outbox.publish(raw, tenant.name, completed(tenant.name, plan, done))
             await changes.settle(
                 raw,
                 tenant.name,

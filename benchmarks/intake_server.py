@@ -1,16 +1,14 @@
 """One server process for `benchmarks.intake`: the application, or a route that does nothing."""
 
-import json
-import socket
 import sys
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from benchmarks.serving import serve
 from connectors.stripe.webhooks import StripeWebhooks
 from starter_api.app import create_app
 from starter_api.intake import IntakeConnection
@@ -30,19 +28,7 @@ def application(kind: str, dsn: str) -> ASGIApp:
 
 def main() -> None:
     kind, dsn = sys.argv[1:]
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-        config = uvicorn.Config(
-            application(kind, dsn),
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            access_log=False,
-            log_level="warning",
-        )
-        listener.listen(128)
-        uvicorn.Server(config).run(sockets=[listener])
+    serve(application(kind, dsn))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import quote
 
 from activities.tenants import Tenant
@@ -27,6 +27,7 @@ from canonical_models.ledgering import (
     TaxDetermination,
 )
 from canonical_models.money import Money
+from connectors.ports import BillingPort, ErpPort, TicketingPort
 from tests.harness.subscriptions import item, line, snapshot, subscription
 
 
@@ -210,9 +211,8 @@ def tenant(shelf: Shelf, wire: Wire) -> Tenant:
     """`acme`, with all three behind one wire."""
     return Tenant(
         name="acme",
-        billing=AnyBilling(shelf, wire),
-        erp=AnyErp(shelf, wire),
-        support=AnySupport(shelf, wire),
-        tiers=("standard", "premium", "enterprise"),
-        exception_hours={"finance": 8, "support": 4, "operations": 2},
+        # What the amendment of a mapped account calls, and no more.
+        billing=cast("BillingPort", AnyBilling(shelf, wire)),
+        erp=cast("ErpPort", AnyErp(shelf, wire)),
+        support=cast("TicketingPort", AnySupport(shelf, wire)),
     )

@@ -3,22 +3,25 @@
 import asyncio
 import sys
 import time
+from functools import partial
 
 import httpx
 import orjson
 from rich.console import Console
 
+from demo.late_payment import late_payment, newcomer
 from demo.looking import NotSeen
 from demo.stories import mid_term_upgrade, support_fails, unmapped_item
 from demo.telling import show
 from demo.world import World, account, catalogue
 from runtime.embedded.facts import StackFacts
 
-#: Each story with the ERP party of its customer.
+#: Each story with how its customer comes to be.
 STORIES = (
-    (mid_term_upgrade, "C-1001"),
-    (unmapped_item, "C-1005"),
-    (support_fails, "C-1002"),
+    (mid_term_upgrade, partial(account, party="C-1001")),
+    (unmapped_item, partial(account, party="C-1005")),
+    (support_fails, partial(account, party="C-1002")),
+    (late_payment, newcomer),
 )
 
 
@@ -30,7 +33,7 @@ async def demonstrate(facts: StackFacts, console: Console, *, as_json: bool = Fa
     world = World.of(facts)
     try:
         prices = await catalogue(world)
-        accounts = await asyncio.gather(*(account(world, prices, party) for _, party in STORIES))
+        accounts = await asyncio.gather(*(begin(world, prices) for _, begin in STORIES))
         stories = []
         for number, ((story, _), customer) in enumerate(zip(STORIES, accounts, strict=True), 1):
             began = time.monotonic()

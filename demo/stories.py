@@ -1,4 +1,4 @@
-"""The three stories. Each begins with a customer on Starter and ends with proof."""
+"""Three of the stories. Each begins with a customer on Starter and ends with proof."""
 
 import asyncio
 import json

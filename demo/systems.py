@@ -7,7 +7,13 @@ from typing import Any
 
 import httpx
 
-from runtime.embedded.facts import ApiFacts, StripeFacts, TrytonFacts, ZendeskFacts
+from runtime.embedded.facts import (
+    ApiFacts,
+    StripeFacts,
+    TargetFacts,
+    TrytonFacts,
+    ZendeskFacts,
+)
 
 Row = dict[str, Any]
 
@@ -96,6 +102,20 @@ class Desk(System):
 
     async def recover(self) -> None:
         await self.ask("DELETE", "/_sim/faults")
+
+
+class Product(System):
+    """What is sold: told over signed HTTP what each customer may use."""
+
+    def __init__(self, facts: TargetFacts) -> None:
+        super().__init__(facts.url)
+
+    async def features(self, customer_id: str) -> dict[str, int]:
+        """Nothing for a customer of whom it was never told."""
+        answer = await self.http.get(f"/_sim/customers/{customer_id}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return {}
+        return {entry["feature"]: entry["quantity"] for entry in answer.json()["features"]}
 
 
 class Trueup(System):

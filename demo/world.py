@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from demo.systems import Billing, Desk, Erp, Row, Trueup
+from demo.systems import Billing, Desk, Erp, Product, Row, Trueup
 from runtime.embedded.facts import StackFacts
 
 #: Billing product: price in cents a month, ERP item, features a seat and features once, tier.
@@ -21,6 +21,7 @@ class World:
     erp: Erp
     desk: Desk
     trueup: Trueup
+    product: Product
 
     @classmethod
     def of(cls, facts: StackFacts) -> "World":
@@ -30,10 +31,11 @@ class World:
             erp=Erp(facts.tryton),
             desk=Desk(facts.zendesk),
             trueup=Trueup(facts.api),
+            product=Product(facts.target),
         )
 
     async def close(self) -> None:
-        for system in (self.billing, self.erp, self.desk, self.trueup):
+        for system in (self.billing, self.erp, self.desk, self.trueup, self.product):
             await system.http.aclose()
 
 
