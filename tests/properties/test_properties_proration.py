@@ -15,6 +15,7 @@ from canonical_models.commerce import BillingSnapshot, Subscription
 from canonical_models.entitlement import SupportEntitlement
 from canonical_models.ledgering import (
     AccountMapping,
+    CarriedLine,
     DocumentLine,
     ItemMapping,
     LedgerAnswer,
@@ -66,6 +67,7 @@ class Books:
     def __init__(self, shelf: Shelf) -> None:
         self.lines: list[DocumentLine] = []
         self._previous: Subscription | None = None
+        self._asked: dict[str, str] = {}
         self._items = {
             key: ItemMapping(item=key, erp_item=name.upper())
             for name, key in shelf.products.items()
@@ -73,7 +75,14 @@ class Books:
         self._plans = 0
 
     def agree(self, found: BillingSnapshot) -> AmendmentPlan:
-        """Plan a change from what billing says now, and take its document into the books."""
+        """Take all that billing says now into the books: one period that was missed after the
+        other. Answers the last plan."""
+        while (plan := self._agree(found)).more:
+            pass
+        return plan
+
+    def _agree(self, found: BillingSnapshot) -> AmendmentPlan:
+        """Plan a change, and take its document into the books."""
         self._plans += 1
         now = found.subscription
         support = SupportEntitlement(organization="org", tier=None, contract_end=None)
@@ -82,7 +91,7 @@ class Books:
                 change_id=f"chg_{self._plans}",
                 snapshot=found,
                 previous=self._previous,
-                posted=frozenset(line.line_id for line in self.lines),
+                carried=self._carried(found),
                 account=AccountMapping(
                     billing_customer=now.customer.customer_id,
                     erp_party="C-1",
@@ -103,6 +112,20 @@ class Books:
             self.lines += plan.document.lines
         self._previous = now
         return plan
+
+    def _carried(self, found: BillingSnapshot) -> dict[str, CarriedLine]:
+        """What the books hold, with the invoice that asks for it as far as billing has one."""
+        asked = {line.line_id: line.invoice_id for line in found.lines}
+        self._asked |= {key: invoice for key, invoice in asked.items() if invoice}
+        return {
+            line.line_id: CarriedLine(
+                line_id=line.line_id,
+                item=line.item,
+                net=line.net,
+                invoice_id=self._asked.get(line.line_id),
+            )
+            for line in self.lines
+        }
 
     def _answer(self, currency: str) -> LedgerAnswer:
         return LedgerAnswer(
