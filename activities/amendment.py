@@ -1,6 +1,5 @@
 """The steps of the amendment saga."""
 
-
 from temporalio import activity
 
 from activities import effects as amend
