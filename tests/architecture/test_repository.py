@@ -125,7 +125,11 @@ def test_every_setting_is_explained() -> None:
         assert issubclass(model, BaseModel)
         for entry in model.model_fields:
             assert f"`{section}.{entry}`" in text, f"{section}.{entry}"
-    sections = {"accounts": AccountPolicy, "dunning": DunningPolicy, "renewal": RenewalPolicy}
+    sections: dict[str, type[BaseModel]] = {
+        "accounts": AccountPolicy,
+        "dunning": DunningPolicy,
+        "renewal": RenewalPolicy,
+    }
     for entry in set(TenantPolicy.model_fields) - set(sections):
         assert f"`policy.{entry}`" in text, entry
     for section, policy in sections.items():
