@@ -111,8 +111,8 @@ class Life:
         self.log.append(f"{at:%Y-%m-%d %H:%M} {turn} {'' if applied else '(left out)'}")
 
     async def tell_some(self) -> None:
-        """Some of what is new or was held, in any order, some of it twice; the rest is held."""
-        await self._hear()
+        """Some of what is new or was held, in any order, some of it twice; the rest is held on."""
+        await self.hear()
         self.chance.shuffle(self.held)
         some = self.chance.randint(0, len(self.held))
         now, self.held = self.held[:some], self.held[some:]
@@ -121,14 +121,15 @@ class Life:
                 await self.world.flow.deliver(event)
         self.told += now
 
-    async def _hear(self) -> None:
+    async def hear(self) -> None:
+        """What is new, and held until it is told."""
         new = await self.world.flow.new_events()
         self.held += [event for event in new if event["type"].startswith(_TICKED)]
 
     async def tell_all(self) -> None:
         """Until nothing is held, with something old between."""
         while True:
-            await self._hear()
+            await self.hear()
             if not self.held:
                 return
             self.chance.shuffle(self.held)

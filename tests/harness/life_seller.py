@@ -62,8 +62,8 @@ class Birth:
 
 @dataclass(frozen=True)
 class Turn:
-    """`after` are seconds that pass before it; `which` and `price` pick by their place. With
-    `looks` everything is looked at after it."""
+    """`after` are seconds that pass before it; `which` and `price` pick by their place. What is
+    not `heard` is told later; with `looks` everything is looked at after it."""
 
     verb: Verb
     after: int = 0
@@ -71,6 +71,7 @@ class Turn:
     price: int = 0
     quantity: int = 1
     behaviour: Behaviour = "create_prorations"
+    heard: bool = True
     looks: bool = False
 
 
