@@ -38,12 +38,16 @@ class Renewals(RenewalActivities):
             tenant = self._tenants[process.tenant]
             async with self._database.statement() as raw:
                 contract = await contracts.get(raw, process.tenant, process.key)
-            if contract is None or contract.renews_at is None:
+                agreed = await subscriptions.seen_at(raw, process.tenant, process.key)
+            if contract is None or (contract.renews_at is None and contract.ends_at is None):
                 return RenewalLook(act=Act.OVER, words="there is no renewal to come")
             # Only the time is read: a customer in a sandbox lives by billing's test clock.
             now = datetime.now(UTC)
             snapshot = await tenant.billing.snapshot(process.key, since=now)
-            return _next(tenant, contract, snapshot.subscription.as_of)
+            at = snapshot.subscription.as_of
+            if contract.renews_at is None:
+                return _until_the_end(contract, agreed, at)
+            return _next(tenant, contract, at)
 
     @activity.defn(name="renewal.forecast")
     async def forecast(self, given: ForecastInput) -> Foreseen:
@@ -178,6 +182,23 @@ def expected(subscription: Subscription) -> Money:
         ),
         subscription.currency,
     )
+
+
+def _until_the_end(
+    contract: contracts.ContractView, agreed: datetime | None, at: datetime
+) -> RenewalLook:
+    """A contract that ends is looked at once more when it has: `agreed` is when billing was last
+    read for it."""
+    ends = contract.ends_at
+    if ends is None or (agreed is not None and agreed >= ends):
+        return RenewalLook(act=Act.OVER, words="there is no renewal to come")
+    if at < ends:
+        return RenewalLook(
+            act=Act.WAIT,
+            words=f"waits for the contract to end on {ends:%Y-%m-%d %H:%M} UTC",
+            seconds=_seconds(ends, at),
+        )
+    return RenewalLook(act=Act.CALL, words="the contract has ended", renewal=ends)
 
 
 def _next(tenant: Tenant, contract: contracts.ContractView, at: datetime) -> RenewalLook:

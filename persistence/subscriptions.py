@@ -50,6 +50,17 @@ async def page(
     return tuple(map(_state, rows))
 
 
+async def seen_at(session: Transaction, tenant: str, subscription_id: str) -> datetime | None:
+    """When billing was read for the state that is agreed, by billing's clock."""
+    found = await (await driver(session)).execute(
+        "select (snapshot ->> 'as_of')::timestamptz from subscription_states "
+        "where tenant = %s and subscription_id = %s",
+        (tenant, subscription_id),
+    )
+    row = await found.fetchone()
+    return row[0] if row else None
+
+
 async def save(
     session: Transaction,
     tenant: str,

@@ -22,7 +22,7 @@ from planning.grants import granted
 from planning.payments import payments_to_enter
 from planning.posting import SYSTEM, Posting, document_of, mapped, posting_of
 from planning.support import merged_support, support_of
-from planning.term import contract_end, contract_of
+from planning.term import contract_of
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def plan_amendment(given: PlanInput) -> AmendmentPlan:
         given.items,
         given.grants,
         suspended=suspended,
-        ends_at=contract_end(subscription, given.time_zone),
+        zone=given.time_zone,
     )
     organization = given.account.support_organization
     share = support_of(
@@ -137,6 +137,9 @@ def _kind(
     kind = classify(given.previous, given.snapshot.subscription, billed=bool(posting))
     if kind not in (ChangeKind.NONE, ChangeKind.OTHER, ChangeKind.BILLED):
         return kind
+    if given.snapshot.subscription.ended_at is not None and given.grants and not grants:
+        # Billing closed it earlier, and its last day is over now.
+        return ChangeKind.CANCELLATION
     were, are = _held_back(given.grants), _held_back(grants)
     if are - were:
         return ChangeKind.SUSPENSION

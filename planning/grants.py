@@ -1,12 +1,12 @@
 """What a subscription gives: the features of its items, unless they are suspended. Pure."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 
 from canonical_models.commerce import Subscription, SubscriptionStatus
 from canonical_models.entitlement import Grant, GrantSource, GrantState
 from canonical_models.ledgering import ItemMapping
 from planning.posting import mapped
+from planning.term import contract_end, serves
 
 UNPAID = "suspended until it is paid"
 
@@ -17,15 +17,15 @@ def granted(
     before: tuple[Grant, ...],
     *,
     suspended: Collection[str] = (),
-    ends_at: datetime | None = None,
+    zone: str | None = None,
 ) -> tuple[Grant, ...]:
     """What it gives now, by item and feature. A grant that did not change keeps its start.
 
-    `suspended` are the ids of items whose grants are held back; `ends_at` is when the contract
-    ends.
+    `suspended` are the ids of items whose grants are held back; `zone` is where the contract ends.
     """
-    if not subscription.status.grants_access:
+    if not serves(subscription, zone):
         return ()
+    ends_at = contract_end(subscription, zone)
     source = (
         GrantSource.TRIAL
         if subscription.status is SubscriptionStatus.TRIALING

@@ -11,7 +11,7 @@ from canonical_models.entitlement import (
 )
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import ItemMapping
-from planning.term import covered_until
+from planning.term import covered_until, serves
 
 
 def support_of(
@@ -28,7 +28,7 @@ def support_of(
     Items that are suspended do not count; where none is left of those that give support, the
     lowest tier remains, so that it can still be asked what has happened.
     """
-    if not subscription.status.grants_access:
+    if not serves(subscription, zone):
         return SubscriptionSupport(tier=None, contract_end=None)
     sold = {
         item.item_id: mapping.support_tier

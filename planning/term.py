@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from canonical_models.commerce import Subscription
+from canonical_models.commerce import Subscription, SubscriptionStatus
 from canonical_models.term import Contract
 
 
@@ -30,10 +30,23 @@ def end_of_day(instant: datetime, zone: str | None) -> datetime:
 
 
 def contract_end(subscription: Subscription, zone: str | None) -> datetime | None:
-    """When a subscription that is to end does; None while it runs on."""
-    if subscription.ended_at is not None:
-        return subscription.ended_at
-    return None if subscription.ends_at is None else end_of_day(subscription.ends_at, zone)
+    """When a subscription that is to end does; None while it runs on.
+
+    One that came to its agreed end is served to the end of that day, whenever billing closes it;
+    one that was ended before, to that second.
+    """
+    ended, agreed = subscription.ended_at, subscription.ends_at
+    if agreed is not None and (ended is None or ended >= agreed):
+        return end_of_day(agreed, zone)
+    return ended
+
+
+def serves(subscription: Subscription, zone: str | None) -> bool:
+    """Whether the customer may use what is subscribed, as far as its term goes."""
+    if subscription.status is not SubscriptionStatus.CANCELLED:
+        return subscription.status.grants_access
+    ends = contract_end(subscription, zone)
+    return ends is not None and subscription.as_of < ends
 
 
 def covered_until(subscription: Subscription, zone: str | None) -> datetime | None:

@@ -51,7 +51,9 @@ class Sold:
 
     subscription: str
     access: bool
+    #: When it is to end, or was to.
     ends: int | None
+    ended: int | None
     items: tuple[Item, ...]
     invoices: tuple[Asked, ...]
     pending: tuple[Charge, ...]
@@ -147,7 +149,8 @@ def _sold(found: Json, invoices: Iterable[Asked], pending: Iterable[Json]) -> So
     return Sold(
         subscription=found["id"],
         access=found["status"] in ("trialing", "active", "past_due") and not paused,
-        ends=found["cancel_at"] if found["ended_at"] is None else found["ended_at"],
+        ends=found["cancel_at"],
+        ended=found["ended_at"],
         items=tuple(
             Item(
                 item=item["id"],

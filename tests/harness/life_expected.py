@@ -89,8 +89,15 @@ class Expected:
 
         return max(lines, key=most)[1] if lines else None
 
+    def serves(self, sold: Sold) -> bool:
+        """What came to its agreed end is served to the end of that day."""
+        if sold.access or sold.ended is None:
+            return sold.access
+        natural = sold.ends is not None and sold.ended >= sold.ends
+        return natural and self.books.now < self.end_of_day(sold.ends or 0)
+
     def grants(self, sold: Sold) -> list[Held]:
-        if not sold.access:
+        if not self.serves(sold):
             return []
         held_back = self.suspended(sold)
         ends = None if sold.ends is None else self.end_of_day(sold.ends)
@@ -120,7 +127,7 @@ class Expected:
 
     def support(self) -> tuple[str | None, int | None, set[str]]:
         """Tier, end of the contract, features."""
-        serving = [sold for sold in self.books.sold if sold.access]
+        serving = [sold for sold in self.books.sold if self.serves(sold)]
         ends = [self.end_of_day(sold.ends or sold.period_end) for sold in serving]
         tiers = [tier for sold in serving if (tier := self._tier(sold)) is not None]
         return (

@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 from canonical_models.amendment import ChangeKind
+from canonical_models.commerce import SubscriptionStatus
+from canonical_models.entitlement import SupportEntitlement
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode
 from canonical_models.process import ProcessKind
-from persistence import contracts
+from persistence import contracts, mappings
 from tests.harness.lives import Life
-from tests.harness.subscriptions import item, line, snapshot, subscription
+from tests.harness.subscriptions import ACCOUNT, item, line, snapshot, subscription
 from tests.harness.systems import refused
 from tests.harness.waiting import until
 from workflows.names import STANDING, Standing
@@ -51,6 +53,10 @@ def renew(life: Life) -> None:
     later = {"period_start": now.period_end, "period_end": now.period_end + YEAR}
     life.change(items=(now.model_copy(update=later),))
     bill_period(life)
+
+
+def shown(life: Life) -> SupportEntitlement:
+    return life.systems.support.shown["cus_1"]
 
 
 async def passes(life: Life, days: float) -> None:
@@ -176,7 +182,8 @@ async def test_a_subscription_that_ends_has_no_renewal(life: Life) -> None:
     change = await life.look()
 
     assert change.kind is ChangeKind.CANCELLATION_SCHEDULED
-    assert await life.handle(ProcessKind.RENEWAL, "sub_1").result() == "there is no renewal to come"
+    standing = await life.handle(ProcessKind.RENEWAL, "sub_1").query(STANDING, result_type=Standing)
+    assert standing.words.startswith("waits for the contract to end on 2027-11-01")
     assert {g.ends_at for g in await life.grants()} == {life.billing.subscription.period_end}
 
     # It runs on after all.
@@ -185,6 +192,37 @@ async def test_a_subscription_that_ends_has_no_renewal(life: Life) -> None:
     await passes(life, 352)
     await forecast(life, "ready")
     assert {g.ends_at for g in await life.grants()} == {None}
+
+
+async def test_a_contract_ends_with_its_last_day_where_it_was_signed(life: Life) -> None:
+    berlin = ACCOUNT.model_copy(update={"time_zone": "Europe/Berlin"})
+    async with life.database.transaction() as session:
+        await mappings.put(session, "acme", berlin, by="tester")
+    await begun(life)
+    end = life.billing.subscription.period_end
+    assert end is not None
+    life.change(ends_at=end)
+    await life.look()
+    last_midnight = end.replace(hour=23)
+    assert {g.ends_at for g in await life.grants()} == {last_midnight}
+    assert shown(life).contract_end == last_midnight
+
+    # Billing closes it at its own hour, when the day is not over there.
+    await passes(life, 365)
+    life.change(status=SubscriptionStatus.CANCELLED, ended_at=end)
+    assert (await life.look(ChangeKind.CANCELLATION)).kind is ChangeKind.CANCELLATION
+    assert {g.ends_at for g in await life.grants()} == {last_midnight}
+    assert shown(life).tier == "premium"
+
+    await passes(life, 1)
+
+    async def over() -> bool:
+        return await life.grants() == () and shown(life).tier is None
+
+    await until(over, "its last day is over")
+    assert (await life.changes())[-1].kind is ChangeKind.CANCELLATION
+    await passes(life, 1)
+    assert await life.handle(ProcessKind.RENEWAL, "sub_1").result() == "there is no renewal to come"
 
 
 async def test_an_uplift_at_renewal_is_a_renewal(life: Life) -> None:

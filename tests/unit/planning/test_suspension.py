@@ -152,9 +152,10 @@ def test_grants_are_held_back_and_come_back_as_they_were() -> None:
 
 
 def test_what_is_held_back_neither_begins_nor_ends_by_time() -> None:
-    held = granted(BOTH, ITEMS, (), suspended=["si_1", "si_2"], ends_at=END)
+    ending = BOTH.model_copy(update={"ends_at": END})
+    held = granted(ending, ITEMS, (), suspended=["si_1", "si_2"])
     assert boundary(held, AS_OF) is None
-    assert boundary(granted(BOTH, ITEMS, (), suspended=["si_1"], ends_at=END), AS_OF) == END
+    assert boundary(granted(ending, ITEMS, (), suspended=["si_1"]), AS_OF) == END
 
 
 def test_a_subscription_without_access_has_nothing_to_hold_back() -> None:

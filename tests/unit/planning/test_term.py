@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canonical_models.commerce import Subscription, SubscriptionStatus
-from planning.term import contract_end, contract_of, covered_until, end_of_day, local_day
+from planning.term import (
+    contract_end,
+    contract_of,
+    covered_until,
+    end_of_day,
+    local_day,
+    serves,
+)
 from tests.harness.subscriptions import AS_OF, END, START, item, subscription
 
 BERLIN, NEW_YORK, SAO_PAULO = "Europe/Berlin", "America/New_York", "America/Sao_Paulo"
@@ -116,6 +123,18 @@ def test_a_contract_that_has_ended_ended_at_that_moment() -> None:
     contract = contract_of(ended, BERLIN)
     assert contract is not None
     assert contract.ends_at == AS_OF
+
+
+def test_what_came_to_its_end_is_served_to_the_end_of_the_day() -> None:
+    """Billing closes it in the middle of its last day there."""
+    closed = term(status=SubscriptionStatus.CANCELLED, ends_at=END, ended_at=END, as_of=END)
+    assert contract_end(closed, BERLIN) == utc("2026-12-01T23:00")
+    assert serves(closed, BERLIN)
+    assert not serves(closed.model_copy(update={"as_of": utc("2026-12-01T23:00")}), BERLIN)
+    assert not serves(closed, None)
+    early = closed.model_copy(update={"ended_at": AS_OF, "as_of": AS_OF})
+    assert contract_end(early, BERLIN) == AS_OF
+    assert not serves(early, BERLIN)
 
 
 @pytest.mark.parametrize("ended_at", [START, START - timedelta(days=1)])
