@@ -9,25 +9,25 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import psycopg
 import structlog
-from psycopg.pq.abc import PGresult
-
-from persistence.inbox_statements import Statements
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 log = structlog.get_logger()
 
 #: One statement, hence one transaction and one round trip; one notification for a whole batch.
 _KEEP = """
-prepare keep as with fresh as (
+with fresh as (
   insert into inbox
     (receipt, tenant, connection, event_id, event_type, status, reason, settled_at, body)
   select receipt, tenant, connection, event_id, event_type,
     case when reason = '' then 'received' else 'dead_lettered' end,
     nullif(reason, ''), case when reason <> '' then now() end, body
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
+  from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[])
     as arrived (receipt, tenant, connection, event_id, event_type, reason, body)
   on conflict (tenant, connection, event_id) do nothing
   returning receipt
@@ -38,9 +38,8 @@ select fresh.receipt from fresh left join woken on true
 """
 
 _FIND = """
-prepare find as
 select inbox.tenant, inbox.connection, inbox.event_id, inbox.receipt, inbox.status
-from unnest($1::text[], $2::text[], $3::text[]) as seen (tenant, connection, event_id)
+from unnest(%b::text[], %b::text[], %b::text[]) as seen (tenant, connection, event_id)
 join inbox using (tenant, connection, event_id)
 """
 
@@ -55,8 +54,28 @@ _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 
 
-def _texts(items: Sequence[str]) -> bytes:
-    return _array(_TEXT, [item.encode() for item in items])
+class _Texts(bytes):
+    """A `text[]` as PostgreSQL receives it."""
+
+    @classmethod
+    def of(cls, items: Sequence[str]) -> Self:
+        return cls(_array(_TEXT, [item.encode() for item in items]))
+
+
+class _Bodies(bytes):
+    """A `bytea[]` as PostgreSQL receives it."""
+
+
+class _TextsDumper(Dumper):
+    oid = 1009  # text[]
+    format = Format.BINARY
+
+    def dump(self, obj: Buffer) -> Buffer:
+        return obj
+
+
+class _BodiesDumper(_TextsDumper):
+    oid = 1001  # bytea[]
 
 
 def _array(element: int, items: Sequence[bytes]) -> bytes:
@@ -116,7 +135,7 @@ class Lane:
     def __init__(self, dsn: str, patience: float) -> None:
         self._dsn = dsn
         self._patience = patience
-        self._connection: Statements | None = None
+        self._connection: psycopg.AsyncConnection | None = None
         self._works = True
         self._abandoned: set[asyncio.Task[list[Kept]]] = set()
 
@@ -144,26 +163,20 @@ class Lane:
 
     async def connect(self) -> psycopg.AsyncConnection:
         milliseconds = int(self._patience * 1000)
-        return await psycopg.AsyncConnection.connect(
+        connection = await psycopg.AsyncConnection.connect(
             self._dsn,
             autocommit=True,
+            prepare_threshold=0,
             connect_timeout=2,
             options=f"-c statement_timeout={milliseconds} -c synchronous_commit=on",
         )
-
-    async def _connected(self) -> Statements:
-        connection = await self.connect()
-        try:
-            for statement in (_KEEP, _FIND):
-                await connection.execute(statement)
-        except BaseException:
-            await connection.close()
-            raise
-        return Statements(connection)
+        connection.adapters.register_dumper(_Texts, _TextsDumper)
+        connection.adapters.register_dumper(_Bodies, _BodiesDumper)
+        return connection
 
     async def close(self) -> None:
         for attempt in self._abandoned:
-            # The second cancellation ends a connecting that takes no notice of the first.
+            # The second cancellation makes psycopg close the connection without further ado.
             attempt.cancel()
         await asyncio.gather(*self._abandoned, return_exceptions=True)
         await self._disconnect()
@@ -195,7 +208,7 @@ class Lane:
             connection = self._connection
             try:
                 if connection is None:
-                    connection = self._connection = await self._connected()
+                    connection = self._connection = await self.connect()
                 return await _insert(connection, batch)
             except (psycopg.OperationalError, OSError):
                 if self._connection is connection:
@@ -217,36 +230,30 @@ def _receipts(count: int) -> Iterator[str]:
     return (f"rcp_{digits[at : at + step]}" for at in range(0, len(digits), step))
 
 
-async def _insert(connection: Statements, batch: Sequence[Waiter]) -> list[Kept]:
+async def _insert(connection: psycopg.AsyncConnection, batch: Sequence[Waiter]) -> list[Kept]:
     deliveries = [waiter.delivery for waiter in batch]
     keys = (
-        _texts([delivery.tenant for delivery in deliveries]),
-        _texts([delivery.connection for delivery in deliveries]),
-        _texts([delivery.event_id for delivery in deliveries]),
+        _Texts.of([delivery.tenant for delivery in deliveries]),
+        _Texts.of([delivery.connection for delivery in deliveries]),
+        _Texts.of([delivery.event_id for delivery in deliveries]),
     )
-    kept = await connection.run(
-        b"keep",
-        (
-            _texts([waiter.receipt for waiter in batch]),
-            *keys,
-            _texts([delivery.event_type for delivery in deliveries]),
-            _texts([delivery.reason for delivery in deliveries]),
-            _array(_BYTEA, [delivery.body for delivery in deliveries]),
-        ),
-    )
-    fresh = {_text(kept, row, 0) for row in range(kept.ntuples)}
-    known: dict[tuple[str, str, str], tuple[str, str]] = {}
-    if len(fresh) < len(batch):
-        found = await connection.run(b"find", keys)
-        for row in range(found.ntuples):
-            tenant, name, event, receipt, status = (_text(found, row, at) for at in range(5))
-            known[tenant, name, event] = (receipt, status)
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(
+            _KEEP,
+            (
+                _Texts.of([waiter.receipt for waiter in batch]),
+                *keys,
+                _Texts.of([delivery.event_type for delivery in deliveries]),
+                _Texts.of([delivery.reason for delivery in deliveries]),
+                _Bodies(_array(_BYTEA, [delivery.body for delivery in deliveries])),
+            ),
+        )
+        fresh = {receipt for (receipt,) in await cursor.fetchall()}
+        known: dict[tuple[str, str, str], tuple[str, str]] = {}
+        if len(fresh) < len(batch):
+            await cursor.execute(_FIND, keys)
+            known = {(row[0], row[1], row[2]): (row[3], row[4]) for row in await cursor.fetchall()}
     return [_kept(waiter, fresh, known) for waiter in batch]
-
-
-def _text(result: PGresult, row: int, column: int) -> str:
-    """None of the columns may be null."""
-    return (result.get_value(row, column) or b"").decode()
 
 
 def _kept(
