@@ -1,6 +1,7 @@
 """What runs over time: the contract of a subscription, its renewals, invoices and payments."""
 
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
@@ -10,8 +11,14 @@ from canonical_models.base import Canonical, Identifier, Instant
 from canonical_models.money import Money
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Read once: it looks through every folder of the database."""
+    return frozenset(available_timezones())
+
+
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValueError(f"{name!r} is not a time zone of the IANA database")
     return name
 
