@@ -1,56 +1,21 @@
-"""Faults asked for through the control API."""
+"""The faults of a target, by customer."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from simulators import faults
 
 
-class Fault(BaseModel):
-    """One fault: either a `status` instead of the effect, a `drop` of the connection before or
-    after the effect, or just a delay. `times` None means for good."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    method: str | None = None
+class Fault(faults.Fault):
     customer_id: str | None = None
     status: Annotated[int, Field(ge=200, le=599)] | None = None
     #: With `status`: the JSON body to answer.
     body: object = None
-    drop: Literal["before", "after"] | None = None
-    times: Annotated[int, Field(ge=1)] | None = 1
-    delay_ms: Annotated[int, Field(ge=0, le=600_000)] = 0
-    retry_after: Annotated[int, Field(ge=0)] | None = None
 
-    def matches(self, method: str, customer_id: str) -> bool:
-        """Whether it is meant for this request."""
-        return self.method in (None, method) and self.customer_id in (None, customer_id)
+    def matches(self, method: str, where: str) -> bool:
+        return self.method in (None, method) and self.customer_id in (None, where)
 
 
-class Faults:
-    """Faults in the order they were set; the first that matches is used."""
-
-    def __init__(self) -> None:
-        self._armed: list[Fault] = []
-
-    def arm(self, faults: list[Fault]) -> None:
-        """Add faults behind those already there."""
-        self._armed.extend(fault.model_copy() for fault in faults)
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._armed.clear()
-
-    def listed(self) -> list[Fault]:
-        """What is still armed, with the times left."""
-        return self._armed
-
-    def take(self, method: str, customer_id: str) -> Fault | None:
-        """The fault for this request; used up when its times are."""
-        for fault in self._armed:
-            if fault.matches(method, customer_id):
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times == 0:
-                        self._armed.remove(fault)
-                return fault
-        return None
+class Faults(faults.Faults[Fault]):
+    """Of a target."""

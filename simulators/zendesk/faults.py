@@ -1,10 +1,11 @@
 """Faults asked for through the control API, and the rate limit."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from simulators import faults
 from simulators.zendesk.store import Store
 from simulators.zendesk.wire import ApiError
 
@@ -12,24 +13,15 @@ DEFAULT_PER_MINUTE = 100_000
 WINDOW_S = 60
 
 
-class Fault(BaseModel):
-    """One fault: either a `status` instead of the effect, a `drop` of the connection before or
-    after the effect, or just a delay. `times` None means for good."""
+class Fault(faults.Fault):
+    """By the path it begins with."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    method: str | None = None
     path_prefix: str = "/"
     status: Annotated[int, Field(ge=400, le=599)] | None = None
-    drop: Literal["before", "after"] | None = None
-    times: Annotated[int, Field(ge=1)] | None = 1
-    delay_ms: Annotated[int, Field(ge=0, le=600_000)] = 0
-    retry_after: Annotated[int, Field(ge=0)] | None = None
 
-    def matches(self, method: str, path: str) -> bool:
-        """Whether it is meant for this request."""
+    def matches(self, method: str, where: str) -> bool:
         wanted = self.method is None or self.method.upper() == method
-        return wanted and path.startswith(self.path_prefix)
+        return wanted and where.startswith(self.path_prefix)
 
     def refusal(self) -> ApiError | None:
         """The answer in place of the effect, if the fault is of that sort."""
@@ -41,34 +33,8 @@ class Fault(BaseModel):
         return ApiError(self.status, {"error": error, "description": description}, headers)
 
 
-class Faults:
-    """Faults in the order they were set; the first that matches is used."""
-
-    def __init__(self) -> None:
-        self._armed: list[Fault] = []
-
-    def arm(self, faults: list[Fault]) -> None:
-        """Add faults behind those already there."""
-        self._armed.extend(fault.model_copy() for fault in faults)
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._armed.clear()
-
-    def listed(self) -> list[Fault]:
-        """What is still armed, with the times left."""
-        return self._armed
-
-    def take(self, method: str, path: str) -> Fault | None:
-        """The fault for this request; used up when its times are."""
-        for fault in self._armed:
-            if fault.matches(method, path):
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times == 0:
-                        self._armed.remove(fault)
-                return fault
-        return None
+class Faults(faults.Faults[Fault]):
+    """Of Zendesk."""
 
 
 class RateLimit:
