@@ -7,7 +7,7 @@ from temporalio import activity
 from activities.collecting import payment_effect
 from activities.contracts.life import Act, DunningActivities, DunningDecision, DunningLook
 from activities.failing import failures_told
-from activities.ledger import Effect, EffectLedger
+from activities.ledger import Effect, EffectLedger, written_again
 from activities.tenants import Tenant, Tenants
 from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical
@@ -150,7 +150,7 @@ class Dunning(DunningActivities):
                     request=case,
                     result=Ended,
                     # Both leave what is so already as it is, so they are simply done again.
-                    probe=_unknown,
+                    probe=written_again,
                     write=write,
                     named=lambda ended: (ended.outcome, None),
                 )
@@ -220,10 +220,6 @@ class Dunning(DunningActivities):
             )
         names = {item: mapping.erp_item for item, mapping in found.items.items()}
         return grace_days(case.invoice_id, snapshot.lines, names, tenant.policy.dunning)
-
-
-async def _unknown() -> None:
-    return None
 
 
 def _invoice(snapshot: BillingSnapshot, invoice_id: str) -> Invoice | None:

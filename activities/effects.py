@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from activities.ledger import Effect, effect_key
+from activities.ledger import Effect, effect_key, written_again
 from activities.tenants import Tenant
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.base import Canonical
@@ -177,7 +177,7 @@ class SupportEffect:
             request=self._plan.share,
             result=SupportOrganization,
             # A set may be repeated, so it is simply written again.
-            probe=self._unknown,
+            probe=written_again,
             write=lambda: self._publish(self._plan.share),
             named=lambda organization: (organization.organization_id, organization.url),
         )
@@ -190,18 +190,26 @@ class SupportEffect:
         """Something to take back, unless the organisation is gone."""
         return await self._tenant.support.organization(self._plan.organization)
 
-    async def _unknown(self) -> None:
-        return None
-
     async def _publish(self, share: SubscriptionSupport) -> SupportOrganization:
         plan = self._plan
-        async with self._database.work() as raw:
-            asked = await shares.asked_with(
-                raw, self._tenant.name, plan.subscription_id, plan.organization, share
-            )
-            return await self._tenant.support.publish(
-                merged_support(plan.organization, asked, self._tenant.policy.tiers)
-            )
+        return await publish_share(
+            self._tenant, self._database, plan.subscription_id, plan.organization, share
+        )
+
+
+async def publish_share(
+    tenant: Tenant,
+    database: Database,
+    of: str,
+    organization: str,
+    share: SubscriptionSupport,
+) -> SupportOrganization:
+    """The organisation as it should be with this `share` of `of`, beside the shares of others."""
+    async with database.work() as raw:
+        asked = await shares.asked_with(raw, tenant.name, of, organization, share)
+        return await tenant.support.publish(
+            merged_support(organization, asked, tenant.policy.tiers)
+        )
 
 
 def mark_effect(

@@ -11,8 +11,9 @@ from activities.contracts.life import (
     EntitlementSeen,
     PublishInput,
 )
+from activities.effects import publish_share
 from activities.failing import failures_told
-from activities.ledger import Effect, EffectLedger
+from activities.ledger import Effect, EffectLedger, written_again
 from activities.tenants import Tenant, Tenants
 from canonical_models.entitlement import (
     CustomerEntitlements,
@@ -26,10 +27,9 @@ from canonical_models.entitlement import (
 from canonical_models.events import EntitlementTimed, Event, event
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.process import Process
-from persistence import briefing, grants, outbox, processes, shares, targets
+from persistence import briefing, grants, outbox, processes, targets
 from persistence.database import Database
 from planning.entitlements import boundary, entitlements
-from planning.support import merged_support
 
 #: The support platform as a target, for what people grant beside subscriptions.
 SUPPORT = "support"
@@ -170,18 +170,6 @@ class Entitling(EntitlementActivities):
             tier=None, contract_end=None, features=tuple(sorted(e.feature for e in live))
         )
 
-        async def unknown() -> None:
-            return None
-
-        async def write() -> SupportOrganization:
-            async with self._database.work() as raw:
-                asked = await shares.asked_with(
-                    raw, tenant.name, f"given:{process.key}", organization, share
-                )
-                return await tenant.support.publish(
-                    merged_support(organization, asked, tenant.policy.tiers)
-                )
-
         await self._ledger.perform(
             Effect(
                 tenant=tenant.name,
@@ -191,8 +179,10 @@ class Entitling(EntitlementActivities):
                 operation="publish entitlement",
                 request=share,
                 result=SupportOrganization,
-                probe=unknown,
-                write=write,
+                probe=written_again,
+                write=lambda: publish_share(
+                    tenant, self._database, f"given:{process.key}", organization, share
+                ),
                 named=lambda shown: (shown.organization_id, shown.url),
                 confirmed=lambda raw, _: targets.put(
                     raw,

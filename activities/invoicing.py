@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities.contracts.life import InvoiceActivities, SweepPart, Swept
 from activities.failing import failures_told
-from activities.ledger import Effect, EffectLedger
+from activities.ledger import Effect, EffectLedger, written_again
 from activities.tenants import Tenant, Tenants
 from canonical_models.base import Canonical
 from canonical_models.events import InvoiceStatusChanged, event
@@ -139,16 +139,12 @@ class Invoicing(InvoiceActivities):
                 request=Told(note=note),
                 result=Told,
                 # A set may be repeated; what was lost is told by the next sweep.
-                probe=_unknown,
+                probe=written_again,
                 write=write,
                 named=lambda told: (told.note["erp_status"], None),
                 confirmed=lambda raw, _: invoices.told(raw, tenant.name, key, standing),
             )
         )
-
-
-async def _unknown() -> None:
-    return None
 
 
 def _note(standing: str, said: tuple[DocumentStanding, ...]) -> dict[str, str]:

@@ -67,6 +67,10 @@ class Effect(Generic[Result]):
         return hashlib.sha256(self.request.model_dump_json().encode()).hexdigest()
 
 
+async def written_again() -> None:
+    """The probe of a write that may be repeated: it is made again instead of being looked up."""
+
+
 def effect_key(change_id: str, step: str) -> str:
     return f"{change_id}/{step}"
 
