@@ -29,7 +29,7 @@ class DunningProcess(WaitingProcess):
     @workflow.run
     async def run(self, process: Process) -> str:
         while True:
-            self.heard()
+            await self.turn()
             try:
                 look = await self.desk.until_done("look at the invoice", self._look)
             except Aborted as aborted:

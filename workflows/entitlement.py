@@ -33,10 +33,7 @@ class EntitlementProcess(WaitingProcess):
     @workflow.run
     async def run(self, process: Process) -> str:
         while True:
-            if workflow.info().is_continue_as_new_suggested():
-                await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(process)
-            self.heard()
+            await self.turn()
             try:
                 look = await self.desk.until_done("look at the grants", self._look)
             except Aborted as aborted:

@@ -28,8 +28,12 @@ class WaitingProcess:
         self._news = 0
         self._heard = 0
 
-    def heard(self) -> None:
-        """All news until now is about to be looked at."""
+    async def turn(self) -> None:
+        """Before each look: all news until now is about to be looked at. When the history is long
+        this does not return, and a new run looks first."""
+        if workflow.info().is_continue_as_new_suggested():
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            workflow.continue_as_new(self.process)
         self._heard = self._news
 
     @property

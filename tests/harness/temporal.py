@@ -31,15 +31,18 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def temporal_server(
-    *, port: int | None = None, skipping: TimeSkippingConfig | None = None
+    *,
+    port: int | None = None,
+    skipping: TimeSkippingConfig | None = None,
+    more_tuning: tuple[str, ...] = (),
 ) -> AsyncIterator[WorkflowEnvironment]:
     """With our search attributes; in memory; ended after the block. With `skipping` each workflow
     has a clock of its own that a test can move on."""
     start: Callable[..., Awaitable[WorkflowEnvironment]] = WorkflowEnvironment.start_local
-    tuning: tuple[str, ...] = TUNING
+    tuning = (*TUNING, *more_tuning)
     if skipping is not None:
         start = partial(WorkflowEnvironment.start_time_skipping_v2, ts_config=skipping)
-        tuning = (*TUNING, "frontend.WorkflowTimeSkippingEnabled=true")
+        tuning = (*tuning, "frontend.WorkflowTimeSkippingEnabled=true")
     environment = await start(
         data_converter=pydantic_data_converter,
         ip="127.0.0.1",
