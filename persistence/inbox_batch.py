@@ -9,25 +9,25 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import psycopg
 import structlog
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
+from psycopg.pq.abc import PGresult
+
+from persistence.inbox_statements import Statements
 
 log = structlog.get_logger()
 
 #: One statement, hence one transaction and one round trip; one notification for a whole batch.
-_KEEP = """
+_KEEP = b"""
 with fresh as (
   insert into inbox
     (receipt, tenant, connection, event_id, event_type, status, reason, settled_at, body)
   select receipt, tenant, connection, event_id, event_type,
     case when reason = '' then 'received' else 'dead_lettered' end,
     nullif(reason, ''), case when reason <> '' then now() end, body
-  from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[])
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
     as arrived (receipt, tenant, connection, event_id, event_type, reason, body)
   on conflict (tenant, connection, event_id) do nothing
   returning receipt
@@ -37,11 +37,13 @@ with fresh as (
 select fresh.receipt from fresh left join woken on true
 """
 
-_FIND = """
+_FIND = b"""
 select inbox.tenant, inbox.connection, inbox.event_id, inbox.receipt, inbox.status
-from unnest(%b::text[], %b::text[], %b::text[]) as seen (tenant, connection, event_id)
+from unnest($1::text[], $2::text[], $3::text[]) as seen (tenant, connection, event_id)
 join inbox using (tenant, connection, event_id)
 """
+
+_STATEMENTS = {b"keep": _KEEP, b"find": _FIND}
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _MAX_REASON = 500
@@ -54,28 +56,8 @@ _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 
 
-class _Texts(bytes):
-    """A `text[]` as PostgreSQL receives it."""
-
-    @classmethod
-    def of(cls, items: Sequence[str]) -> Self:
-        return cls(_array(_TEXT, [item.encode() for item in items]))
-
-
-class _Bodies(bytes):
-    """A `bytea[]` as PostgreSQL receives it."""
-
-
-class _TextsDumper(Dumper):
-    oid = 1009  # text[]
-    format = Format.BINARY
-
-    def dump(self, obj: Buffer) -> Buffer:
-        return obj
-
-
-class _BodiesDumper(_TextsDumper):
-    oid = 1001  # bytea[]
+def _texts(items: Sequence[str]) -> bytes:
+    return _array(_TEXT, [item.encode() for item in items])
 
 
 def _array(element: int, items: Sequence[bytes]) -> bytes:
@@ -129,74 +111,45 @@ class Waiter:
             self.answer.set_exception(InboxUnavailable(reason))
 
 
-class Lane:
+class InboxConnection:
     """A connection that keeps one batch after another. `patience` in seconds bounds a batch."""
 
     def __init__(self, dsn: str, patience: float) -> None:
         self._dsn = dsn
         self._patience = patience
-        self._connection: psycopg.AsyncConnection | None = None
+        self._connection: Statements | None = None
         self._works = True
-        self._abandoned: set[asyncio.Task[list[Kept]]] = set()
 
-    async def keep(self, batch: Sequence[Waiter]) -> None:
-        """Every waiter is answered when this returns: after the commit, or refused in time."""
+    async def keep(self, batch: Sequence[Waiter]) -> bool:
+        """Whether it is on disk. Its waiters are answered with the next turn of the loop: by then
+        the next batch is under way, and the database need not wait for us to write the answers."""
         for waiter, receipt in zip(batch, _receipts(len(batch)), strict=True):
             waiter.receipt = receipt
-        attempt = asyncio.create_task(self._stored(batch))
+        kept: list[Kept] = []
         try:
-            done, _ = await asyncio.wait({attempt}, timeout=self._patience)
-            if not done:
-                raise TimeoutError("no answer in time")
-            for waiter, kept in zip(batch, attempt.result(), strict=True):
-                if not waiter.answer.done():
-                    waiter.answer.set_result(kept)
+            async with asyncio.timeout(self._patience):
+                kept = await self._stored(batch)
             self._works = True
         except (psycopg.Error, OSError) as fault:
             self._works = False
             log.warning("inbox not written", rows=len(batch), error=type(fault).__name__)
         finally:
-            if not attempt.done():
-                self._abandon(attempt)
-            for waiter in batch:
-                waiter.refuse("the database does not answer")
+            asyncio.get_running_loop().call_soon(_answer, batch, kept)
+        return self._works
 
     async def connect(self) -> psycopg.AsyncConnection:
         milliseconds = int(self._patience * 1000)
-        connection = await psycopg.AsyncConnection.connect(
+        return await psycopg.AsyncConnection.connect(
             self._dsn,
             autocommit=True,
-            prepare_threshold=0,
             connect_timeout=2,
             options=f"-c statement_timeout={milliseconds} -c synchronous_commit=on",
         )
-        connection.adapters.register_dumper(_Texts, _TextsDumper)
-        connection.adapters.register_dumper(_Bodies, _BodiesDumper)
-        return connection
 
     async def close(self) -> None:
-        for attempt in self._abandoned:
-            # The second cancellation makes psycopg close the connection without further ado.
-            attempt.cancel()
-        await asyncio.gather(*self._abandoned, return_exceptions=True)
-        await self._disconnect()
-
-    async def _disconnect(self) -> None:
         if (connection := self._connection) is not None:
             self._connection = None
             await connection.close()
-
-    def _abandon(self, attempt: asyncio.Task[list[Kept]]) -> None:
-        """psycopg takes seconds to give up on a silent server; nobody waits for that."""
-        self._connection = None
-        self._abandoned.add(attempt)
-        attempt.add_done_callback(self._forget)
-        attempt.cancel()
-
-    def _forget(self, attempt: asyncio.Task[list[Kept]]) -> None:
-        self._abandoned.discard(attempt)
-        if not attempt.cancelled() and (fault := attempt.exception()) is not None:
-            log.info("given up connection ended", error=type(fault).__name__)
 
     async def _stored(self, batch: Sequence[Waiter]) -> list[Kept]:
         """Repeats over new connections until it is known to be on disk; the insert is idempotent.
@@ -205,22 +158,28 @@ class Lane:
         """
         pause = _FIRST_PAUSE_S
         while True:
-            connection = self._connection
             try:
-                if connection is None:
-                    connection = self._connection = await self.connect()
-                return await _insert(connection, batch)
+                if self._connection is None:
+                    self._connection = await Statements.prepared(await self.connect(), _STATEMENTS)
+                return await _insert(self._connection, batch)
             except (psycopg.OperationalError, OSError):
-                if self._connection is connection:
-                    await self._disconnect()
-                if not self._works or asyncio.current_task() in self._abandoned:
+                await self.close()
+                if not self._works:
                     raise
             except asyncio.CancelledError:
-                if connection is not None:
-                    await connection.close()
+                await self.close()
                 raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _answer(batch: Sequence[Waiter], kept: Sequence[Kept]) -> None:
+    """Those of which nothing is known are refused."""
+    for waiter, found in zip(batch, kept, strict=False):
+        if not waiter.answer.done():
+            waiter.answer.set_result(found)
+    for waiter in batch[len(kept) :]:
+        waiter.refuse("the database does not answer")
 
 
 def _receipts(count: int) -> Iterator[str]:
@@ -230,30 +189,36 @@ def _receipts(count: int) -> Iterator[str]:
     return (f"rcp_{digits[at : at + step]}" for at in range(0, len(digits), step))
 
 
-async def _insert(connection: psycopg.AsyncConnection, batch: Sequence[Waiter]) -> list[Kept]:
+async def _insert(connection: Statements, batch: Sequence[Waiter]) -> list[Kept]:
     deliveries = [waiter.delivery for waiter in batch]
     keys = (
-        _Texts.of([delivery.tenant for delivery in deliveries]),
-        _Texts.of([delivery.connection for delivery in deliveries]),
-        _Texts.of([delivery.event_id for delivery in deliveries]),
+        _texts([delivery.tenant for delivery in deliveries]),
+        _texts([delivery.connection for delivery in deliveries]),
+        _texts([delivery.event_id for delivery in deliveries]),
     )
-    async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(
-            _KEEP,
-            (
-                _Texts.of([waiter.receipt for waiter in batch]),
-                *keys,
-                _Texts.of([delivery.event_type for delivery in deliveries]),
-                _Texts.of([delivery.reason for delivery in deliveries]),
-                _Bodies(_array(_BYTEA, [delivery.body for delivery in deliveries])),
-            ),
-        )
-        fresh = {receipt for (receipt,) in await cursor.fetchall()}
-        known: dict[tuple[str, str, str], tuple[str, str]] = {}
-        if len(fresh) < len(batch):
-            await cursor.execute(_FIND, keys)
-            known = {(row[0], row[1], row[2]): (row[3], row[4]) for row in await cursor.fetchall()}
+    kept = await connection.run(
+        b"keep",
+        (
+            _texts([waiter.receipt for waiter in batch]),
+            *keys,
+            _texts([delivery.event_type for delivery in deliveries]),
+            _texts([delivery.reason for delivery in deliveries]),
+            _array(_BYTEA, [delivery.body for delivery in deliveries]),
+        ),
+    )
+    fresh = {_text(kept, row, 0) for row in range(kept.ntuples)}
+    known: dict[tuple[str, str, str], tuple[str, str]] = {}
+    if len(fresh) < len(batch):
+        found = await connection.run(b"find", keys)
+        for row in range(found.ntuples):
+            tenant, name, event, receipt, status = (_text(found, row, at) for at in range(5))
+            known[tenant, name, event] = (receipt, status)
     return [_kept(waiter, fresh, known) for waiter in batch]
+
+
+def _text(result: PGresult, row: int, column: int) -> str:
+    """None of the columns may be null."""
+    return (result.get_value(row, column) or b"").decode()
 
 
 def _kept(

@@ -9,13 +9,20 @@ from collections import deque
 from dataclasses import dataclass
 
 import psycopg
-import structlog
 
-from persistence.inbox_batch import Delivery, InboxUnavailable, Kept, Lane, Waiter, storable
+from persistence.inbox_batch import (
+    Delivery,
+    InboxConnection,
+    InboxUnavailable,
+    Kept,
+    Waiter,
+    storable,
+)
 
 __all__ = ["Delivery", "InboxUnavailable", "InboxWriter", "Kept", "WriterLimits", "storable"]
 
-log = structlog.get_logger()
+#: Rows for which a batch of their own is not worth its commit.
+_LEAST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +35,6 @@ class WriterLimits:
     waiting_rows: int = 2048
     waiting_bytes: int = 64 << 20
     patience: float = 3.0
-    #: While one waits for its commit, the other gathers and writes. Events that arrive together
-    #: may be kept in either order: what they mean is read from the billing platform anyway.
-    connections: int = 2
 
 
 class InboxWriter:
@@ -38,33 +42,27 @@ class InboxWriter:
 
     def __init__(self, dsn: str, limits: WriterLimits | None = None) -> None:
         self._limits = limits or WriterLimits()
-        self._lanes = [Lane(dsn, self._limits.patience) for _ in range(self._limits.connections)]
+        self._database = InboxConnection(dsn, self._limits.patience)
         self._waiting: deque[Waiter] = deque()
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._writing = self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._write(lane)) for lane in self._lanes]
-        for task in self._tasks:
-            task.add_done_callback(self._ended)
-        self._writing = True
+        self._task = asyncio.create_task(self._write())
 
     async def close(self) -> None:
         """Keeps what still waits, for as long as two batches may take, then refuses the rest."""
-        if self._stopping or not self._tasks:
+        if self._stopping or self._task is None:
             return
         self._stopping = True
         self._arrived.set()
-        _, late = await asyncio.wait(self._tasks, timeout=2 * self._limits.patience)
+        _, late = await asyncio.wait({self._task}, timeout=2 * self._limits.patience)
         for task in late:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for waiter in self._taken(all_of_them=True):
-            waiter.refuse("the service is stopping")
-        for lane in self._lanes:
-            await lane.close()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._database.close()
 
     async def keep(self, delivery: Delivery) -> Kept:
         """Returns after the commit. Raises InboxUnavailable, soon and for certain, otherwise."""
@@ -85,7 +83,7 @@ class InboxWriter:
         """Raises InboxUnavailable when nothing can be kept at present."""
         self._check()
         try:
-            async with await self._lanes[0].connect() as connection:
+            async with await self._database.connect() as connection:
                 await connection.execute("select 1")
         except (psycopg.Error, OSError) as fault:
             raise InboxUnavailable("the database does not answer") from fault
@@ -93,35 +91,37 @@ class InboxWriter:
     def _check(self) -> None:
         if self._stopping:
             raise InboxUnavailable("the service is stopping")
-        if not self._writing:
+        if self._task is None or self._task.done():
             raise InboxUnavailable("the inbox writer is not running")
 
-    def _ended(self, _: asyncio.Task[None]) -> None:
-        self._writing = False
+    async def _write(self) -> None:
+        last = 0
+        try:
+            while self._waiting or not self._stopping:
+                if not self._waiting:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                    last = 0
+                # At most half of all that are here, so that the others are read, checked and
+                # answered while the database keeps these: in one batch they would take turns.
+                batch = self._taken(max(_LEAST, (last + len(self._waiting)) // 2))
+                last = len(batch)
+                if batch and not await self._database.keep(batch):
+                    self._refuse("the database does not answer")
+        finally:
+            self._refuse("the service is stopping")
 
-    async def _write(self, lane: Lane) -> None:
-        while self._waiting or not self._stopping:
-            await self._arrived.wait()
-            await self._gathered()
-            if batch := self._taken():
-                await lane.keep(batch)
-            if not self._waiting and not self._stopping:
-                self._arrived.clear()
+    def _refuse(self, reason: str) -> None:
+        while self._waiting:
+            for waiter in self._taken(self._limits.batch_rows):
+                waiter.refuse(reason)
 
-    async def _gathered(self) -> None:
-        """While more arrive with every turn of the loop, they share the commit: a delay of less
-        than one commit, and none when little arrives."""
-        seen = 0
-        while seen < len(self._waiting) < self._limits.batch_rows and not self._stopping:
-            seen = len(self._waiting)
-            await asyncio.sleep(0)
-
-    def _taken(self, *, all_of_them: bool = False) -> list[Waiter]:
+    def _taken(self, rows: int) -> list[Waiter]:
         batch: list[Waiter] = []
         size = 0
-        while self._waiting and (all_of_them or len(batch) < self._limits.batch_rows):
+        while self._waiting and len(batch) < min(rows, self._limits.batch_rows):
             size += len(self._waiting[0].delivery.body)
-            if batch and not all_of_them and size > self._limits.batch_bytes:
+            if batch and size > self._limits.batch_bytes:
                 break
             waiter = self._waiting.popleft()
             self._waiting_bytes -= len(waiter.delivery.body)

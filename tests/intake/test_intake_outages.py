@@ -117,6 +117,9 @@ async def test_a_silent_database_is_not_waited_for(
     began = time.monotonic()
     with pytest.raises(InboxUnavailable):
         await writer.keep(delivery("evt_2"))
+    # Nor is a new connection, of which nothing is heard.
+    with pytest.raises(InboxUnavailable):
+        await writer.keep(delivery("evt_2"))
     # Twice the patience is promised; psycopg alone would take 10 seconds to give up.
     assert time.monotonic() - began < 5
     await relay.cut()
@@ -144,6 +147,36 @@ async def test_more_than_may_wait_is_refused_at_once(dsn: str) -> None:
     assert [isinstance(answer, InboxUnavailable) for answer in done] == [False] * 10 + [True] * 3
     assert count(dsn) == 10
     await writer.close()
+
+
+async def test_what_waits_behind_a_silent_database_is_refused_with_its_batch(
+    relay: Relay, relayed: str
+) -> None:
+    """However many batches it would be."""
+    writer = InboxWriter(relayed, WriterLimits(batch_rows=2, patience=0.5))
+    writer.start()
+    await writer.keep(delivery("evt_1"))
+    relay.silent = True
+    began = time.monotonic()
+    answers = await asyncio.gather(
+        *(writer.keep(delivery(f"evt_2{n}")) for n in range(30)), return_exceptions=True
+    )
+    assert all(isinstance(answer, InboxUnavailable) for answer in answers)
+    assert time.monotonic() - began < 3
+    await writer.close()
+
+
+async def test_a_batch_is_half_of_what_is_there(dsn: str) -> None:
+    """So that the other half is read and answered meanwhile. One transaction is one batch."""
+    writer = InboxWriter(dsn)
+    writer.start()
+    await asyncio.gather(*(writer.keep(delivery(f"evt_{n}")) for n in range(80)))
+    await writer.close()
+    with psycopg.connect(dsn) as connection:
+        found = connection.execute(
+            "select count(*) from inbox group by xmin order by min(id)"
+        ).fetchall()
+    assert [rows for (rows,) in found] == [40, 40]
 
 
 async def test_closing_keeps_what_waits_and_takes_no_more(dsn: str) -> None:
@@ -176,7 +209,7 @@ async def test_one_notification_for_a_batch_and_none_for_duplicates(dsn: str) ->
         await listener.execute("listen trueup_inbox")
         writer.start()
         for _ in range(2):
-            await asyncio.gather(*(writer.keep(delivery(f"evt_{n}")) for n in range(50)))
+            await asyncio.gather(*(writer.keep(delivery(f"evt_{n}")) for n in range(10)))
         await listener.execute("select pg_notify('trueup_inbox', 'end')")
         heard = []
         async for notification in listener.notifies(timeout=5):
