@@ -15,6 +15,7 @@ from operations.opening import opened
 from runtime import logging
 from runtime.settings import ApiSettings
 from starter_api.app import create_app, intake_connections
+from starter_api.wire import Http
 
 
 def api(
@@ -47,7 +48,7 @@ def api(
                     systems=opened(settings),
                 ),
                 loop="uvloop",
-                http="httptools",
+                http=Http,
                 ws="none",
                 lifespan="on",
                 log_config=None,

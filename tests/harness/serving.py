@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from starter_api.wire import Http
+
 
 class _QuietServer(uvicorn.Server):
     @contextlib.contextmanager
@@ -24,7 +26,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=Http,
             ws="none",
             log_config=None,
             access_log=False,
