@@ -6,6 +6,8 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
+from starter_api.wire import Http
+
 
 def serve(application: ASGIApp) -> None:
     """Until it is terminated."""
@@ -15,7 +17,7 @@ def serve(application: ASGIApp) -> None:
         config = uvicorn.Config(
             application,
             loop="uvloop",
-            http="httptools",
+            http=Http,
             ws="none",
             access_log=False,
             log_level="warning",
