@@ -1,11 +1,13 @@
 """A dunning process that has come to its end and asks finance."""
 
+import contextlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 
 from canonical_models.process import Process
 from canonical_models.term import Invoice, InvoiceStatus
@@ -22,6 +24,11 @@ class Overdue:
     invoice: Invoice
     handle: WorkflowHandle[Any, Any]
     exception: ExceptionView
+
+    async def end(self) -> None:
+        """It may have ended by itself, after the decision."""
+        with contextlib.suppress(RPCError):
+            await self.handle.terminate()
 
 
 async def overdue(sagas: Sagas) -> Overdue:

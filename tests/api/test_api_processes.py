@@ -113,12 +113,12 @@ async def test_an_unpaid_invoice_is_decided_by_finance(call: Call, sagas: Sagas)
         return case is not None and case.extended_days > 0 and case.stage.value == "grace"
 
     await until(extended, "the case has another grace")
-    await late.handle.terminate()
+    await late.end()
 
 
 async def test_a_process_that_is_gone_cannot_decide(call: Call, sagas: Sagas) -> None:
     late = await overdue(sagas)
-    await late.handle.terminate()
+    await late.end()
     path = f"/v1/exceptions/{late.exception.exception_id}/resolve"
     answer = await call("POST", path, json={"action": "extend"})
     assert answer.status_code == 409
@@ -145,7 +145,7 @@ async def test_the_erp_is_asked_about_one_invoice(call: Call, sagas: Sagas) -> N
     assert first["invoice"]["age_seconds"] is not None
     assert (await call("POST", "/v1/invoices/in_none/refresh")).status_code == 404
     assert (await call("POST", path, tenant="globex")).status_code == 404
-    await late.handle.terminate()
+    await late.end()
 
 
 async def test_what_has_changed_is_answered_and_told_to_billing(call: Call, sagas: Sagas) -> None:
@@ -165,7 +165,7 @@ async def test_what_has_changed_is_answered_and_told_to_billing(call: Call, saga
     shown = (await call("GET", f"/v1/invoices/{key}")).json()["summary"]
     assert (shown["standing"], shown["numbers"], shown["told"]) == ("posted", ["INV-1"], "posted")
     assert sagas.systems.billing.notes[key]["erp_number"] == "INV-1"
-    await late.handle.terminate()
+    await late.end()
 
 
 async def test_what_keeps_the_erp_from_answering_is_said(call: Call, sagas: Sagas) -> None:
@@ -175,7 +175,7 @@ async def test_what_keeps_the_erp_from_answering_is_said(call: Call, sagas: Saga
     answer = await call("POST", f"/v1/invoices/{late.invoice.invoice_id}/refresh")
     assert answer.status_code == 200
     assert answer.json()["problems"] == ["scripted document_refused"]
-    await late.handle.terminate()
+    await late.end()
 
 
 async def test_a_look_that_takes_long_goes_on_by_itself(

@@ -135,7 +135,7 @@ async def test_finance_ends_dunning(action: str, trueup_at_work: Trueup, sagas: 
     assert taken.code == 0, taken.err
     assert f"{action} was taken by the process" in taken.err
     assert f"{late.process.workflow_id} goes on" in taken.err
-    await late.handle.terminate()
+    await late.end()
 
 
 async def test_the_erp_is_asked_at_once(trueup_at_work: Trueup, sagas: Sagas) -> None:
@@ -146,4 +146,4 @@ async def test_the_erp_is_asked_at_once(trueup_at_work: Trueup, sagas: Sagas) ->
     every = await trueup_at_work("invoices", "sync", "-o", "json")
     assert every.json["finished"]
     assert (await trueup_at_work("invoices", "sync")).code == 0
-    await late.handle.terminate()
+    await late.end()

@@ -18,6 +18,8 @@ TUNING = (
     "history.timerProcessorMaxPollRPS=2000",
     'history.timerProcessorMaxTimeShift="1ms"',
     'history.workflowIdReuseMinimalInterval="0s"',
+    # Fast-forwarding looks at a long poll's end whether it has come to pass: 20 seconds by default.
+    'history.longPollExpirationInterval="1s"',
     "matching.enableFairness=true",
 )
 
