@@ -92,6 +92,7 @@ async def test_a_second_start_goes_on_with_the_state(
         await handle.terminate()
 
 
+@pytest.mark.slow
 async def test_two_stacks_side_by_side(place: Path, without_tryton: StackConfig) -> None:
     async with (
         EmbeddedStack(place / "a", without_tryton, services=()).running() as a,

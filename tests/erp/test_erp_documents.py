@@ -104,6 +104,7 @@ async def test_blocked_party_is_not_found(rest: MakeRest, erp: ErpInstance) -> N
     assert freed.json()["active"]
 
 
+@pytest.mark.slow
 async def test_numbers_stay_unique_when_many_post_at_once(rest: MakeRest) -> None:
     client = rest("LE-DE")
 
