@@ -207,9 +207,10 @@ class Life:
 
 
 @asynccontextmanager
-async def skipping_server() -> AsyncIterator[WorkflowEnvironment]:
+async def skipping_server(*more_tuning: str) -> AsyncIterator[WorkflowEnvironment]:
     """A server whose timers are skipped on demand, workflow by workflow."""
-    async with temporal_server(skipping=TimeSkippingConfig(enabled=False)) as environment:
+    skipping = TimeSkippingConfig(enabled=False)
+    async with temporal_server(skipping=skipping, more_tuning=more_tuning) as environment:
         yield environment
 
 

@@ -1,4 +1,4 @@
-"""A process that has seen much goes on in a new run, and nothing is forgotten."""
+"""A process that has seen much goes on in a new run, and does what it would have done."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -7,32 +7,13 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from canonical_models.amendment import ChangeKind
-from canonical_models.entitlement import Grant, GrantSource
-from canonical_models.process import Process, ProcessKind
-from canonical_models.term import DunningStage
-from persistence import grants, processes
-from persistence.database import Database
-from tests.harness.lives import Life, living
-from tests.harness.subscriptions import END, START, item, line, snapshot, subscription
-from tests.harness.systems import Script, Systems, Target
-from tests.harness.temporal import temporal_server
+from canonical_models.process import ProcessKind
+from tests.harness.lives import Life, skipping_server
 from tests.harness.waiting import until
-from tests.lives.conftest import POLICY
+from tests.lives.test_lives_dunning import unpaid
+from tests.lives.test_lives_entitlement import by_hand, given
 from workflows.names import NEWS
 
-ENTITLEMENT = Process(kind=ProcessKind.ENTITLEMENT, tenant="acme", key="cus_1", customer_id="cus_1")
-BORROWED = Grant(
-    customer_id="cus_1",
-    feature="ai",
-    source=GrantSource.MANUAL,
-    source_id="grt_1",
-    quantity=1,
-    starts_at=datetime.now(UTC),
-    ends_at=datetime.now(UTC) + timedelta(days=30),
-    reason="goodwill",
-)
-#: Events after which the server says that a history is long.
-_LONG = 40
 _KEYS = {
     ProcessKind.DUNNING: "in_1",
     ProcessKind.RENEWAL: "sub_1",
@@ -41,18 +22,10 @@ _KEYS = {
 
 
 @pytest.fixture(scope="module")
-async def impatient() -> AsyncIterator[WorkflowEnvironment]:
-    tuning = (f"limit.historyCount.suggestContinueAsNew={_LONG}",)
-    async with temporal_server(more_tuning=tuning) as environment:
+async def skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """In place of the one of all lives: a server for which forty events are a long history."""
+    async with skipping_server("limit.historyCount.suggestContinueAsNew=40") as environment:
         yield environment
-
-
-@pytest.fixture
-async def life(impatient: WorkflowEnvironment, database: Database) -> AsyncIterator[Life]:
-    script = Script()
-    systems = Systems(script, POLICY, {"app": Target(script, "app")})
-    async with living(impatient, database, systems) as lived:
-        yield lived
 
 
 async def run_of(life: Life, kind: ProcessKind) -> str:
@@ -62,15 +35,10 @@ async def run_of(life: Life, kind: ProcessKind) -> str:
 
 
 async def test_every_process_goes_on_in_a_new_run(life: Life) -> None:
-    life.billing = snapshot(subscription(item("pro", 5)))
-    charged = {"proration": False, "item_id": "si_1", "period_start": START, "period_end": END}
-    life.bill("in_1", line("il_1", 20000).model_copy(update=charged), overdue=True)
-    await life.look()
-    await life.stage("in_1", DunningStage.GRACE.value)
-    # Without an end to wait for, this process would be over already.
-    async with life.database.work() as raw:
-        await grants.give(raw, "acme", BORROWED, by="grt_1")
-        await processes.news(raw, [ENTITLEMENT])
+    await unpaid(life)
+    # Without an end to wait for, the entitlement process would be over already.
+    now = datetime.now(UTC)
+    await given(life, by_hand("beta", now, now + timedelta(days=30)))
     await life.quiet()
 
     for kind, key in _KEYS.items():
@@ -84,5 +52,5 @@ async def test_every_process_goes_on_in_a_new_run(life: Life) -> None:
 
     life.pay("in_1")
     await life.look(ChangeKind.PAYMENT)
-    assert (await life.stage("in_1", DunningStage.CLOSED.value)).outcome == "paid"
+    assert (await life.stage("in_1", "closed")).outcome == "paid"
     assert await life.handle(ProcessKind.DUNNING, "in_1").result() == "closed: paid"
