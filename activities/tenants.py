@@ -16,7 +16,7 @@ class Tenant:
     billing: BillingPort
     erp: ErpPort
     support: TicketingPort
-    policy: TenantPolicy = TenantPolicy()  # noqa: RUF009 - frozen
+    policy: TenantPolicy = field(default_factory=TenantPolicy)
     targets: Mapping[str, EntitlementTarget] = field(default_factory=dict)
 
     @property

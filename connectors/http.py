@@ -5,6 +5,7 @@ transient, a write whose answer is missing is uncertain. What a status code mean
 own table (`connectors/<vendor>/errors.py`). No retries here: the engine retries.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
@@ -142,4 +143,4 @@ def retry_after(answer: httpx.Response, *, now: float | None = None) -> float | 
             seconds = parsedate_to_datetime(value).timestamp() - (now or time.time())
         except ValueError:
             return None
-    return min(max(seconds, 0.0), 3600.0) if seconds == seconds else None  # noqa: PLR0124 - NaN
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), 3600.0)

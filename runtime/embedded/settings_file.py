@@ -1,7 +1,7 @@
 """Writes the settings file that the embedded worker, API and CLI read."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class Given:
     dsn: str
     temporal: TemporalSettings
     connections: dict[str, ConnectionSettings]
-    policy: TenantPolicy = TenantPolicy()  # noqa: RUF009 - frozen
+    policy: TenantPolicy = field(default_factory=TenantPolicy)
 
 
 def write_settings(state: Path, given: Given, *, api_port: int, metrics_port: int) -> None:
