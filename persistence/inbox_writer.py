@@ -27,8 +27,8 @@ _LEAST = 16
 
 @dataclass(frozen=True, slots=True)
 class WriterLimits:
-    """Bytes count bodies. `patience` is how long, in seconds, a batch may take, retries included:
-    a delivery waits for the batch before its own and its own, so twice that at most."""
+    """Bytes count bodies. `patience` is how long, in seconds, a batch may take, retries included.
+    What waits behind a batch that fails is refused with it."""
 
     batch_rows: int = 256
     batch_bytes: int = 8 << 20
@@ -58,9 +58,8 @@ class InboxWriter:
             return
         self._stopping = True
         self._arrived.set()
-        _, late = await asyncio.wait({self._task}, timeout=2 * self._limits.patience)
-        for task in late:
-            task.cancel()
+        await asyncio.wait({self._task}, timeout=2 * self._limits.patience)
+        self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self._database.close()
 

@@ -1,7 +1,7 @@
 """uvicorn's HTTP with one difference: the head of an answer leaves together with its body.
 
 uvicorn writes the two one after the other, and uvloop makes a system call and a packet of each. For
-an answer as short as the intake's that is a tenth of the request.
+an answer as short as the intake's that is up to a tenth of the request.
 """
 
 import asyncio
