@@ -10,11 +10,12 @@ class Act(IntEnum):
     """What is to be done. At one and the same time, in this order."""
 
     RESUME = 0
-    END = 1
-    RENEW = 2
-    FINALIZE = 3
-    COLLECT = 4
-    OVERDUE = 5
+    EXPIRE = 1
+    END = 2
+    RENEW = 3
+    FINALIZE = 4
+    COLLECT = 5
+    OVERDUE = 6
 
 
 @dataclass(frozen=True, order=True)
@@ -26,12 +27,14 @@ class Due:
 
 
 def next_due(obj: Json) -> Due | None:
-    """The first thing that falls due for a subscription or an invoice, if anything ever does."""
+    """The first thing that falls due for an object, if anything ever does."""
     match obj["object"]:
         case "subscription":
             found = _of_subscription(obj)
         case "invoice":
             found = _of_invoice(obj)
+        case "discount":
+            found = _of_discount(obj)
         case _:
             found = []
     return min(found, default=None)
@@ -62,3 +65,9 @@ def _of_invoice(invoice: Json) -> list[Due]:
     if invoice["status"] == "open" and invoice["due_date"] and not invoice.get("_overdue"):
         found.append(Due(invoice["due_date"], Act.OVERDUE))
     return found
+
+
+def _of_discount(discount: Json) -> list[Due]:
+    if discount["end"] is None or discount.get("_gone"):
+        return []
+    return [Due(discount["end"], Act.EXPIRE)]

@@ -7,12 +7,18 @@ import copy
 
 from simulators.stripe.context import Context
 from simulators.stripe.cycle import bill_now, period_lines, place_period, recurring_of
+from simulators.stripe.discounts import retire
 from simulators.stripe.errors import Json, StripeError, declined
 from simulators.stripe.fields import merge_metadata, tax_rate_ids
 from simulators.stripe.forms import Params
 from simulators.stripe.items import ItemChange, apply_changes, check_alike, read_changes
 from simulators.stripe.prorations import charge_remaining, check_date, credit_unused
-from simulators.stripe.settings import apply_pause, apply_settings, schedule_cancel
+from simulators.stripe.settings import (
+    apply_discounts,
+    apply_pause,
+    apply_settings,
+    schedule_cancel,
+)
 
 TERMINAL = ("canceled", "incomplete_expired")
 _BEHAVIOURS = ("create_prorations", "none", "always_invoice")
@@ -29,6 +35,7 @@ def update(ctx: Context, subscription: Json, p: Params) -> Json:
         subscription["default_tax_rates"] = rates
     changes = read_changes(ctx, p, subscription, now)
     apply_settings(p, subscription)
+    apply_discounts(ctx, p, subscription)
     apply_pause(p, subscription)
     rebill(ctx, p, old, subscription, changes)
     subscription = ctx.store.need("subscription", subscription["id"])
@@ -63,6 +70,7 @@ def rebill(
     )
     trial_end, restart = _restart(p)
     apply_changes(subscription, changes)
+    _retire_lost(ctx, old, subscription)
     check_alike(ctx, subscription)
     if ctx.store.need("price", subscription["items"][0]["price"])["currency"] != old["currency"]:
         raise StripeError(
@@ -81,6 +89,14 @@ def rebill(
             refusal = declined()
             refusal.keep = False
             raise refusal
+
+
+def _retire_lost(ctx: Context, old: Json, subscription: Json) -> None:
+    kept = {key for item in subscription["items"] for key in item["discounts"]}
+    for item in old["items"]:
+        for key in item["discounts"]:
+            if key not in kept:
+                retire(ctx, ctx.store.need("discount", key))
 
 
 def _restart(p: Params) -> tuple[int | None, bool]:

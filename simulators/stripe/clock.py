@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from simulators.stripe.agenda import Act, Due, next_due
-from simulators.stripe.changes import TERMINAL
 from simulators.stripe.context import Context, new_id
-from simulators.stripe.cycle import end, finalize_for
+from simulators.stripe.customer_deletion import delete_customer
+from simulators.stripe.cycle import end
+from simulators.stripe.discounts import detach
 from simulators.stripe.dunning import fall_due, retry
 from simulators.stripe.errors import Json, StripeError
 from simulators.stripe.fields import Routes, deleted
 from simulators.stripe.forms import Params
+from simulators.stripe.invoices import finalize
 from simulators.stripe.listing import page
 from simulators.stripe.periods import DAY
 from simulators.stripe.trials import renew_or_pause
@@ -93,12 +95,14 @@ def _perform(ctx: Context, act: Act, thing: Json) -> None:
     match act:
         case Act.RESUME:
             _resume(ctx, thing)
+        case Act.EXPIRE:
+            detach(ctx, thing)
         case Act.END:
             _end(ctx, thing)
         case Act.RENEW:
             renew_or_pause(ctx, thing)
         case Act.FINALIZE:
-            finalize_for(ctx, thing)
+            finalize(ctx, thing)
         case Act.COLLECT:
             retry(ctx, thing)
         case Act.OVERDUE:
@@ -125,12 +129,7 @@ def delete(ctx: Context, _p: Params, path: dict[str, str]) -> Json:
     for customer in list(ctx.store.find("customer")):
         if customer["test_clock"] != obj["id"] or customer.get("_deleted"):
             continue
-        for subscription in list(ctx.store.find("subscription", customer=customer["id"])):
-            if subscription["status"] not in TERMINAL:
-                end(ctx, subscription, prorate=False, invoice_now=False, keep_pending=False)
-        customer["_deleted"] = True
-        ctx.store.put(customer)
-        ctx.emit("customer.deleted", ctx.view(customer))
+        delete_customer(ctx, customer)
     ctx.emit("test_helpers.test_clock.deleted", ctx.view(obj))
     ctx.store.delete(obj["id"])
     return deleted(obj)

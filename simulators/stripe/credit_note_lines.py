@@ -7,11 +7,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 from simulators.stripe.context import Context, new_id
+from simulators.stripe.discounting import pretax_credits, taken
 from simulators.stripe.errors import Json, StripeError, missing
 from simulators.stripe.fields import merge_metadata, tax_rate_ids
 from simulators.stripe.forms import MOST_QUANTITY, Params
 from simulators.stripe.proration import line_amount, round_half_up
-from simulators.stripe.taxes import line_taxes
+from simulators.stripe.taxes import behaviour_sum, line_taxes, totals
 
 
 def note_lines(ctx: Context, p: Params, invoice: Json) -> list[Json]:
@@ -29,7 +30,7 @@ def note_lines(ctx: Context, p: Params, invoice: Json) -> list[Json]:
     return [
         _invoice_line(p_line, invoice)
         if p_line.choice("type", ("invoice_line_item", "custom_line_item")) == "invoice_line_item"
-        else _custom_line(ctx, p_line)
+        else _custom_line(ctx, p_line, invoice)
         for p_line in given
     ]
 
@@ -51,11 +52,15 @@ def _blank_line(amount: int, kind: str) -> Json:
         "type": kind,
         "unit_amount": None,
         "unit_amount_decimal": None,
+        "_reductions": [],
     }
 
 
 def _invoice_line(p: Params, invoice: Json) -> Json:
-    """Part of an invoice line, by `amount` or `quantity`; its taxes follow in proportion."""
+    """Part of an invoice line, by gross `amount` or `quantity`.
+
+    Its discounts and taxes follow in proportion.
+    """
     key = p.need("invoice_line_item")
     source = next((line for line in invoice["lines"] if line["id"] == key), None)
     if source is None:
@@ -80,8 +85,16 @@ def _invoice_line(p: Params, invoice: Json) -> Json:
         }
         for tax in source["taxes"]
     ]
+    reductions = [
+        one | {"amount": round_half_up(one["amount"] * part)} for one in source["_reductions"]
+    ]
+    amounts = [{"amount": one["amount"], "discount": one["discount"]} for one in reductions]
     return _blank_line(amount, "invoice_line_item") | {
         "description": source["description"],
+        "discount_amount": taken(reductions),
+        "discount_amounts": amounts,
+        "pretax_credit_amounts": pretax_credits(amounts),
+        "_reductions": reductions,
         "invoice_line_item": key,
         "metadata": merge_metadata(p, {}),
         "quantity": quantity,
@@ -90,7 +103,7 @@ def _invoice_line(p: Params, invoice: Json) -> Json:
     }
 
 
-def _custom_line(ctx: Context, p: Params) -> Json:
+def _custom_line(ctx: Context, p: Params, invoice: Json) -> Json:
     quantity = p.integer("quantity", 1, MOST_QUANTITY) or 1
     unit = p.decimal("unit_amount_decimal")
     if unit is None:
@@ -98,12 +111,40 @@ def _custom_line(ctx: Context, p: Params) -> Json:
         unit = Decimal(p.integer("unit_amount") or 0)
     amount = line_amount(unit, quantity)
     ids = tax_rate_ids(ctx, p, "tax_rates") or []
+    rates = [ctx.store.need("tax_rate", key) for key in ids]
     return _blank_line(amount, "custom_line_item") | {
         "description": p.need("description"),
         "metadata": merge_metadata(p, {}),
         "quantity": quantity,
         "tax_rates": ids,
-        "taxes": line_taxes(amount, [ctx.store.need("tax_rate", key) for key in ids]),
+        "taxes": line_taxes(amount, rates, invoice["customer_tax_exempt"]),
         "unit_amount": int(unit) if unit == unit.to_integral_value() else None,
         "unit_amount_decimal": str(unit),
+    }
+
+
+def note_sums(ctx: Context, invoice: Json, lines: list[Json]) -> Json:
+    """`subtotal`, `discount_amount` and the other sums of a note that its lines make up."""
+    subtotal = net_subtotal = after = 0
+    discounts: dict[str, int] = {}
+    for line in lines:
+        before = line["amount"] - taken(line["_reductions"], item=True)
+        rates = [ctx.store.need("tax_rate", key) for key in line["tax_rates"]]
+        untouched = line_taxes(before, rates, invoice["customer_tax_exempt"])
+        subtotal += before
+        net_subtotal += before - behaviour_sum(untouched, "inclusive")
+        after += line["amount"] - line["discount_amount"]
+        for one in line["discount_amounts"]:
+            discounts[one["discount"]] = discounts.get(one["discount"], 0) + one["amount"]
+    taxes = totals(lines)
+    amounts = [{"amount": amount, "discount": key} for key, amount in discounts.items()]
+    return {
+        "discount_amount": sum(discounts.values()),
+        "discount_amounts": amounts,
+        "pretax_credit_amounts": pretax_credits(amounts),
+        "subtotal": subtotal,
+        "subtotal_excluding_tax": net_subtotal,
+        "total": after + behaviour_sum(taxes, "exclusive"),
+        "total_excluding_tax": after - behaviour_sum(taxes, "inclusive"),
+        "total_taxes": taxes,
     }

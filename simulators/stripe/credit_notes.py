@@ -1,15 +1,15 @@
 """/v1/credit_notes (https://docs.stripe.com/invoicing/credit-notes)."""
 
 from simulators.stripe.context import Context, new_id
-from simulators.stripe.credit_note_lines import note_lines
+from simulators.stripe.credit_note_lines import note_lines, note_sums
+from simulators.stripe.customer_balance import post
 from simulators.stripe.errors import Json, StripeError
-from simulators.stripe.fields import Routes, merge_metadata
+from simulators.stripe.fields import Routes, living, merge_metadata
 from simulators.stripe.forms import Params
 from simulators.stripe.invoices import mark_paid
 from simulators.stripe.listing import page, page_of
 from simulators.stripe.payments import charges_of, follow_remaining
 from simulators.stripe.refunds import refund_invoice
-from simulators.stripe.taxes import behaviour_sum, totals
 from simulators.stripe.views import credit_note_lines
 
 _REASONS = ("duplicate", "fraudulent", "order_change", "product_unsatisfactory")
@@ -57,14 +57,14 @@ def _compose(ctx: Context, p: Params, invoice: Json) -> Json:
             param="invoice",
         )
     lines = note_lines(ctx, p, invoice)
-    taxes = totals(lines)
-    subtotal = sum(line["amount"] for line in lines)
-    net = subtotal - behaviour_sum(taxes, "inclusive")
-    total = subtotal + behaviour_sum(taxes, "exclusive")
+    sums = note_sums(ctx, invoice, lines)
+    total = sums["total"]
     open_amount = invoice["amount_remaining"] if invoice["status"] == "open" else 0
     links = _links(ctx, p, invoice)
     linked = sum(link["amount_refunded"] for link in links)
-    creditable = open_amount + _left_of_paid(ctx, invoice) + linked
+    creditable = min(
+        open_amount + _left_of_paid(ctx, invoice) + linked, _left_of_total(ctx, invoice) + linked
+    )
     if not 0 < total <= creditable:
         raise StripeError(
             f"The sum of credit notes ({total}) must be greater than zero and at most the "
@@ -85,8 +85,6 @@ def _compose(ctx: Context, p: Params, invoice: Json) -> Json:
         "customer": invoice["customer"],
         "customer_account": None,
         "customer_balance_transaction": None,
-        "discount_amount": 0,
-        "discount_amounts": [],
         "effective_at": p.time("effective_at") or now,
         "invoice": invoice["id"],
         "lines": lines,
@@ -98,16 +96,11 @@ def _compose(ctx: Context, p: Params, invoice: Json) -> Json:
         "pdf": f"https://pay.stripe.com/credit_notes/{invoice['id']}/{number}/pdf",
         "post_payment_amount": total - pre,
         "pre_payment_amount": pre,
-        "pretax_credit_amounts": [],
         "reason": p.choice("reason", _REASONS),
         "refunds": links,
         "shipping_cost": None,
         "status": "issued",
-        "subtotal": subtotal,
-        "subtotal_excluding_tax": net,
-        "total": total,
-        "total_excluding_tax": net,
-        "total_taxes": taxes,
+        **sums,
         "type": "pre_payment" if pre == total else "mixed" if pre else "post_payment",
         "voided_at": None,
         "_to_balance": split["credit_amount"],
@@ -131,10 +124,22 @@ def _split(p: Params, post: int, linked: int) -> dict[str, int]:
 
 
 def _left_of_paid(ctx: Context, invoice: Json) -> int:
-    """What was paid and neither credited nor refunded; a refund of a note counts but once."""
+    """What was paid, by money or from the balance, and neither credited nor refunded."""
+    settled = invoice["amount_paid"] + max(invoice.get("_balance_applied", 0), 0)
+    noted = invoice["post_payment_credit_notes_amount"]
+    return int(settled - noted - _refunded_alone(ctx, invoice))
+
+
+def _left_of_total(ctx: Context, invoice: Json) -> int:
+    """What of the invoice itself is not credited yet: it may have asked for an older debt too."""
+    noted = sum(invoice[f"{when}_payment_credit_notes_amount"] for when in ("pre", "post"))
+    return int(invoice["total"] - noted - _refunded_alone(ctx, invoice))
+
+
+def _refunded_alone(ctx: Context, invoice: Json) -> int:
+    """What was refunded without a note; a refund of a note counts but once."""
     refunded = sum(charge["amount_refunded"] for charge in charges_of(ctx, invoice))
-    alone = refunded - invoice.get("_refunds_of_notes", 0)
-    return int(invoice["amount_paid"] - invoice["post_payment_credit_notes_amount"] - alone)
+    return int(refunded - invoice.get("_refunds_of_notes", 0))
 
 
 def _links(ctx: Context, p: Params, invoice: Json) -> list[Json]:
@@ -157,36 +162,24 @@ def _links(ctx: Context, p: Params, invoice: Json) -> list[Json]:
 
 def _note_refund(ctx: Context, invoice: Json, link: Json) -> None:
     made, amount = ctx.store.need("refund", link["refund"]), link["amount_refunded"]
-    made["_of_notes"] = made.get("_of_notes", 0) + amount
+    made |= {"_of_notes": made.get("_of_notes", 0) + amount, "_noted_on": invoice["id"]}
     ctx.store.put(made)
     invoice["_refunds_of_notes"] = invoice.get("_refunds_of_notes", 0) + amount
 
 
 def _credit_balance(ctx: Context, note: Json) -> str:
     """Put the note's credit on the customer's balance; the id of the transaction."""
-    customer = ctx.store.need("customer", note["customer"])
-    before = ctx.view(customer)
-    customer["balance"] -= note["_to_balance"]
-    ctx.save(customer, before, "customer.updated")
-    transaction: Json = {
-        "id": new_id("cbtxn"),
-        "object": "customer_balance_transaction",
-        "amount": -note["_to_balance"],
-        "checkout_session": None,
-        "created": note["created"],
-        "credit_note": note["id"],
-        "currency": note["currency"],
-        "customer": customer["id"],
-        "customer_account": None,
-        "description": None,
-        "ending_balance": customer["balance"],
-        "invoice": note["invoice"],
-        "livemode": False,
-        "metadata": {},
-        "type": "credit_note",
-    }
-    ctx.store.put(transaction)
-    return str(transaction["id"])
+    customer = living(ctx, note["customer"], "customer")
+    made = post(
+        ctx,
+        customer,
+        -note["_to_balance"],
+        "credit_note",
+        note["currency"],
+        invoice=note["invoice"],
+        credit_note=note["id"],
+    )
+    return str(made["id"])
 
 
 def void(ctx: Context, _p: Params, path: dict[str, str]) -> Json:

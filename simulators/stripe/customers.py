@@ -3,8 +3,17 @@
 import secrets
 
 from simulators.stripe.context import Context, new_id
+from simulators.stripe.customer_balance import record, set_balance
 from simulators.stripe.errors import Json
-from simulators.stripe.fields import Routes, deleted, merge_metadata, set_hash, set_texts
+from simulators.stripe.fields import (
+    Routes,
+    custom_fields,
+    deleted,
+    living,
+    merge_metadata,
+    set_hash,
+    set_texts,
+)
 from simulators.stripe.forms import Params
 from simulators.stripe.listing import page
 from simulators.stripe.money import currency_code
@@ -50,28 +59,36 @@ def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
         "test_clock": clock or None,
         "_payment": "succeed",
     }
-    _apply(p, obj)
+    opened = _apply(p, obj)
     ctx.store.put(obj)
     obj["created"] = ctx.now(key)
     shown = ctx.create(obj, "customer.created")
+    if opened:
+        record(ctx, obj, opened, "initial", obj["currency"])
     for data in p.subs("tax_id_data") or []:
         add_tax_id(ctx, obj, data)
     return shown
 
 
-def _apply(p: Params, obj: Json) -> None:
+def _apply(p: Params, obj: Json) -> int:
+    """Set what was given; returns by how much the balance changed."""
     set_texts(p, obj, _TEXTS)
     set_hash(p, obj, "address", _ADDRESS)
     if (prefix := p.text("invoice_prefix")) is not None:
         obj["invoice_prefix"] = prefix.upper()
-    if (balance := p.integer("balance")) is not None:
-        obj["balance"] = balance
+    balance = p.integer("balance")
+    moved = 0 if balance is None else set_balance(obj, balance)
     exempt = p.choice("tax_exempt", ("", "none", "exempt", "reverse"))
     if exempt is not None:
         obj["tax_exempt"] = exempt or "none"
     if (locales := p.strings("preferred_locales")) is not None:
         obj["preferred_locales"] = locales
+    if settings := p.sub("invoice_settings"):
+        set_texts(settings, obj["invoice_settings"], ("default_payment_method", "footer"))
+        if (fields := custom_fields(settings)) is not None:
+            obj["invoice_settings"]["custom_fields"] = fields or None
     obj["metadata"] = merge_metadata(p, obj["metadata"])
+    return moved
 
 
 def retrieve(ctx: Context, _p: Params, path: dict[str, str]) -> Json:
@@ -82,10 +99,13 @@ def retrieve(ctx: Context, _p: Params, path: dict[str, str]) -> Json:
 
 def update(ctx: Context, p: Params, path: dict[str, str]) -> Json:
     """Change the given members."""
-    obj = ctx.store.need("customer", path["id"])
+    obj = living(ctx, path["id"])
     before = ctx.view(obj)
-    _apply(p, obj)
-    return ctx.save(obj, before, "customer.updated")
+    moved = _apply(p, obj)
+    shown = ctx.save(obj, before, "customer.updated")
+    if moved:
+        record(ctx, obj, moved, "adjustment", obj["currency"])
+    return shown
 
 
 def listing(ctx: Context, p: Params, _path: dict[str, str]) -> Json:

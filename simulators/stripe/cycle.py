@@ -1,9 +1,11 @@
 """The billing cycle of a subscription: its lines, its invoices, its renewal and its end."""
 
 from simulators.stripe.context import Context
+from simulators.stripe.discounting import taken
 from simulators.stripe.errors import Json
+from simulators.stripe.invoice_drafts import draft, pending_lines
 from simulators.stripe.invoice_lines import cycle_text, full_amount, item_line
-from simulators.stripe.invoices import close, draft, finalize, pending_lines
+from simulators.stripe.invoices import close, finalize
 from simulators.stripe.periods import containing
 from simulators.stripe.proration import Span
 from simulators.stripe.prorations import credit_unused, note_debit
@@ -67,7 +69,9 @@ def note_debits(subscription: Json, invoice: Json) -> None:
             if subscription["status"] == "trialing":
                 item["_debit"] = None
             elif span.end == item["current_period_end"]:
-                note_debit(item, line["amount"], span, invoice=invoice["id"], line=line["id"])
+                cuts = line["_reductions"] if line["_cuts"] is None else line["_cuts"]
+                gross = line["amount"] + (taken(cuts) if line["_included"] else 0)
+                note_debit(item, gross, cuts, span, invoice=invoice["id"], line=line["id"])
 
 
 def bill_now(
@@ -110,20 +114,34 @@ def link_invoice(ctx: Context, key: str, invoice: Json) -> None:
 
 
 def finalize_for(ctx: Context, invoice: Json) -> None:
-    """Finalize as the subscription's `pause_collection` says."""
+    """Finalize at once, or do as the subscription's `pause_collection` says."""
     subscription = ctx.store.get(invoice["_subscription"] or "")
     paused = (subscription or {}).get("pause_collection")
-    if not paused:
+    if paused:
+        _hold_back(ctx, invoice, paused["behavior"])
+    else:
         finalize(ctx, invoice)
-        return
+
+
+def _hold_back(ctx: Context, invoice: Json, behaviour: str) -> None:
+    """What becomes of an invoice that is made while collection is paused.
+
+    https://docs.stripe.com/billing/subscriptions/pause-payment. One that was made before the pause
+    goes its way, and one kept as a draft stays that when collection is resumed.
+    """
     before = ctx.view(invoice)
     invoice |= {"auto_advance": False, "automatically_finalizes_at": None}
-    if paused["behavior"] == "keep_as_draft":
+    if behaviour == "keep_as_draft":
         ctx.save(invoice, before, "invoice.updated")
         return
-    finalize(ctx, invoice)
-    if invoice["status"] == "open":
-        close(ctx, invoice, "void" if paused["behavior"] == "void" else "uncollectible")
+    # What is void at once never uses the customer's credit.
+    finalize(ctx, invoice, use_balance=behaviour != "void")
+    if invoice["status"] != "open":
+        return
+    if behaviour == "void":
+        close(ctx, invoice, "void")
+    else:
+        close(ctx, invoice, "uncollectible", "subscription_paused")
 
 
 def renew(ctx: Context, subscription: Json) -> None:
@@ -157,6 +175,8 @@ def renew(ctx: Context, subscription: Json) -> None:
         invoice["automatically_finalizes_at"] = ctx.now(customer["id"]) + DRAFT_SECONDS
     ctx.store.put(invoice)
     link_invoice(ctx, subscription["id"], invoice)
+    if paused := subscription["pause_collection"]:
+        _hold_back(ctx, invoice, paused["behavior"])
     subscription = ctx.store.need("subscription", subscription["id"])
     ctx.save(subscription, before, "customer.subscription.updated")
 
@@ -191,22 +211,24 @@ def end(
         "canceled_at": subscription["canceled_at"] or now,
         "pause_collection": None,
     }
-    _stop_collecting(ctx, subscription)
+    for invoice in list(ctx.store.find("invoice", subscription=subscription["id"])):
+        if invoice["status"] == "open":
+            stop_collecting(ctx, invoice)
     details = subscription["cancellation_details"]
     details["reason"] = details["reason"] or "cancellation_requested"
     return ctx.save(subscription, before, "customer.subscription.deleted")
 
 
-def _stop_collecting(ctx: Context, subscription: Json) -> None:
-    """An end stops the retries of its open invoices, which stay open.
+def stop_collecting(ctx: Context, invoice: Json) -> None:
+    """No more retries of an open invoice, and a draft finalizes no more by itself.
 
     https://docs.stripe.com/api/subscriptions/cancel
     """
-    for invoice in list(ctx.store.find("invoice", subscription=subscription["id"])):
-        if invoice["status"] == "open" and invoice["next_payment_attempt"] is not None:
-            before = ctx.view(invoice)
-            invoice |= {"auto_advance": False, "next_payment_attempt": None}
-            ctx.save(invoice, before, "invoice.updated")
+    waiting = ("next_payment_attempt", "automatically_finalizes_at")
+    if any(invoice[name] is not None for name in waiting):
+        before = ctx.view(invoice)
+        invoice |= {"auto_advance": False, **dict.fromkeys(waiting)}
+        ctx.save(invoice, before, "invoice.updated")
 
 
 def _drop_pending(ctx: Context, subscription: Json) -> None:

@@ -5,14 +5,11 @@ https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses
 """
 
 from simulators.stripe.arrears import in_arrears
+from simulators.stripe.billing_settings import billing
 from simulators.stripe.context import Context
 from simulators.stripe.cycle import end
 from simulators.stripe.errors import Json
 from simulators.stripe.invoices import collect
-
-SETTING = "billing"
-AFTER_RETRIES = ("past_due", "unpaid", "canceled")
-DEFAULT_BILLING: Json = {"after_retries": "past_due"}
 
 
 def retry(ctx: Context, invoice: Json) -> None:
@@ -23,7 +20,7 @@ def retry(ctx: Context, invoice: Json) -> None:
     subscription = ctx.store.get(invoice["_subscription"] or "")
     if subscription is None or subscription["status"] != "past_due":
         return
-    match ctx.store.setting(SETTING, DEFAULT_BILLING)["after_retries"]:
+    match billing(ctx)["after_retries"]:
         case "unpaid":
             before = ctx.view(subscription)
             subscription["status"] = "unpaid"

@@ -1,9 +1,9 @@
-"""Members that many resources share: metadata, plain texts, tax rates, ranges of choices."""
+"""What many resources share: metadata, plain texts, tax rates, the customer they belong to."""
 
 from collections.abc import Callable, Sequence
 
 from simulators.stripe.context import Context
-from simulators.stripe.errors import Json, StripeError
+from simulators.stripe.errors import Json, StripeError, missing
 from simulators.stripe.forms import Params
 
 Handler = Callable[[Context, Params, dict[str, str]], Json]
@@ -12,6 +12,7 @@ Routes = list[tuple[str, str, Handler]]
 _MOST_KEYS = 50
 _LONGEST_KEY = 40
 _LONGEST_VALUE = 500
+_MOST_FIELDS = 4
 
 
 def merge_metadata(p: Params, current: dict[str, str]) -> dict[str, str]:
@@ -53,6 +54,51 @@ def set_hash(p: Params, obj: Json, name: str, members: Sequence[str]) -> None:
         merged: Json = dict.fromkeys(members) | (obj.get(name) or {})
         set_texts(sub, merged, members)
         obj[name] = merged
+
+
+def living(ctx: Context, key: str, param: str | None = None) -> Json:
+    """The customer, for whatever needs one: of a deleted customer only history is left.
+
+    Raises `resource_missing` for an unknown and for a deleted one, in the same words.
+    """
+    found = ctx.store.need("customer", key, param)
+    if found.get("_deleted"):
+        raise missing("customer", key[:80], param)
+    return found
+
+
+def living_owner(ctx: Context, p: Params) -> str | None:
+    """The `customer` that a list is narrowed to, None for no narrowing.
+
+    Stripe refuses to list pending items and payments of a customer that it deleted, where it goes
+    on listing the documents.
+    """
+    key = p.text("customer")
+    if key and (ctx.store.get(key) or {}).get("_deleted"):
+        raise missing("customer", key[:80], "customer")
+    return key
+
+
+def custom_fields(p: Params) -> list[Json] | None:
+    """Up to four names with values that invoices show, such as a purchase order's number."""
+    given = p.subs("custom_fields")
+    if given is None:
+        return None
+    if len(given) > _MOST_FIELDS:
+        raise StripeError(
+            f"An invoice shows at most {_MOST_FIELDS} custom fields.", param=p.name("custom_fields")
+        )
+    found: list[Json] = []
+    for field in given:
+        entry = {"name": field.need("name"), "value": field.need("value")}
+        for name, longest in (("name", 40), ("value", 140)):
+            if len(entry[name]) > longest:
+                raise StripeError(
+                    f"Invalid string: {entry[name][:40]}…; must be at most {longest} characters",
+                    param=field.name(name),
+                )
+        found.append(entry)
+    return found
 
 
 def tax_rate_ids(ctx: Context, p: Params, key: str) -> list[str] | None:

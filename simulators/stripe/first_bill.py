@@ -1,12 +1,16 @@
 """The first invoice of a subscription."""
 
+from fractions import Fraction
+
 from simulators.stripe.context import Context
 from simulators.stripe.cycle import note_debits, period_lines, recurring_of
 from simulators.stripe.errors import Json
+from simulators.stripe.invoice_drafts import draft, pending_lines
 from simulators.stripe.invoice_lines import cycle_text, full_amount, item_line
-from simulators.stripe.invoices import draft, finalize, pending_lines
+from simulators.stripe.invoices import finalize
 from simulators.stripe.periods import containing
 from simulators.stripe.proration import Span, debit
+from simulators.stripe.proration_discounts import cuts_of_debit, is_itemized
 
 
 def first_lines(ctx: Context, subscription: Json, now: int, behaviour: str) -> list[Json]:
@@ -17,23 +21,33 @@ def first_lines(ctx: Context, subscription: Json, now: int, behaviour: str) -> l
     if behaviour == "none":
         return []
     if anchor > now:
-        return [_stub_line(ctx, item, start) for item in subscription["items"]]
+        return [_stub_line(ctx, subscription, item, start) for item in subscription["items"]]
     return _past_lines(ctx, subscription) + period_lines(ctx, subscription)
 
 
-def _stub_line(ctx: Context, item: Json, start: int) -> Json:
+def _stub_line(ctx: Context, subscription: Json, item: Json, start: int) -> Json:
     """The part of a period before a later anchor, prorated."""
     price = ctx.store.need("price", item["price"])
     recurring, until = price["recurring"], item["current_period_end"]
     whole = Span(*containing(until, recurring["interval"], recurring["interval_count"], until - 1))
-    full = full_amount(price, item["quantity"])
+    amount = debit(full_amount(price, item["quantity"]), whole, start, until)
+    part = Fraction(until - start, whole.seconds)
+    return _prorated(ctx, subscription, item, amount, Span(start, until), part)
+
+
+def _prorated(
+    ctx: Context, subscription: Json, item: Json, amount: int, span: Span, part: Fraction
+) -> Json:
+    """A line of a first invoice that is a proration, for `part` of a period."""
+    price = ctx.store.need("price", item["price"])
     return item_line(
         ctx,
         item,
-        amount=debit(full, whole, start, until),
-        span=Span(start, until),
+        amount=amount,
+        span=span,
         description=cycle_text(ctx, price, item["quantity"]),
-        proration=True,
+        cuts=cuts_of_debit(ctx, subscription, item, amount, part),
+        included=not is_itemized(subscription),
     )
 
 
@@ -47,16 +61,8 @@ def _past_lines(ctx: Context, subscription: Json) -> list[Json]:
         at = subscription["start_date"]
         while at < item["current_period_start"]:
             span = Span(*containing(subscription["billing_cycle_anchor"], interval, count, at))
-            lines.append(
-                item_line(
-                    ctx,
-                    item,
-                    amount=full_amount(price, item["quantity"]),
-                    span=span,
-                    description=cycle_text(ctx, price, item["quantity"]),
-                    proration=True,
-                )
-            )
+            amount = full_amount(price, item["quantity"])
+            lines.append(_prorated(ctx, subscription, item, amount, span, Fraction(1)))
             at = span.end
     return lines
 

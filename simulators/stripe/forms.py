@@ -160,6 +160,17 @@ class Params:
         self._children.append(child)
         return child
 
+    def need_sub(self, key: str) -> "Params":
+        """A nested hash that must be there."""
+        child = self.sub(key)
+        if child is None:
+            raise StripeError(
+                f"Missing required param: {self.name(key)}.",
+                code="parameter_missing",
+                param=self.name(key),
+            )
+        return child
+
     def subs(self, key: str) -> list["Params"] | None:
         """A list of hashes, in index order; `""` is the empty list."""
         if self._tree.get(key) == "":

@@ -4,6 +4,7 @@ https://docs.stripe.com/expand#includable-properties
 """
 
 from simulators.stripe.context import Context
+from simulators.stripe.customer_balance import credit_by_currency
 from simulators.stripe.errors import Json
 from simulators.stripe.payments import on_charge, payments_of
 from simulators.stripe.views import embedded_list
@@ -13,6 +14,8 @@ _INCLUDABLE = {
     ("invoice", "payments"),
     ("charge", "dispute"),
     ("charge", "refunds"),
+    ("coupon", "applies_to"),
+    ("customer", "invoice_credit_balance"),
     ("customer", "tax_ids"),
 }
 
@@ -37,6 +40,11 @@ def included(ctx: Context, shown: Json, name: str) -> Json | None:
         case "dispute":
             disputes = on_charge(ctx, "dispute", obj)
             return ctx.view(disputes[0]) if disputes else None
+        case "applies_to":
+            products: Json | None = obj["_applies_to"]
+            return products
+        case "invoice_credit_balance":
+            return dict(credit_by_currency(obj))
         case _:
             found = list(ctx.store.find("tax_id", customer=obj["id"]))
             return _list(ctx, found, f"/v1/customers/{obj['id']}/tax_ids")

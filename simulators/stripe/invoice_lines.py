@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from simulators.stripe.context import Context, new_id
+from simulators.stripe.discounting import taken
 from simulators.stripe.errors import Json
 from simulators.stripe.money import interval_text, money_text
 from simulators.stripe.proration import Span, line_amount
-from simulators.stripe.taxes import behaviour_sum, line_taxes, totals
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -45,9 +45,15 @@ def item_line(
     amount: int,
     span: Span,
     description: str,
-    proration: bool = False,
+    cuts: list[Json] | None = None,
+    included: bool = False,
 ) -> Json:
-    """A line that a subscription item causes by itself, without an invoice item."""
+    """A line that a subscription item causes by itself, without an invoice item.
+
+    With `cuts` it is a proration, whose discounts are settled; its `amount` is gross, and shown
+    without them where they are `included`.
+    """
+    proration = cuts is not None
     price = ctx.store.need("price", item["price"])
     details: Json = {
         "invoice_item": None,
@@ -57,9 +63,10 @@ def item_line(
         "subscription_item": item["id"],
     }
     return _line(
-        amount=amount,
+        amount=amount - taken(cuts or []) if included else amount,
         currency=price["currency"],
         description=description,
+        discounts=own_of(cuts) if cuts is not None else list(item["discounts"]),
         metadata=dict(item["metadata"]),
         parent={
             "invoice_item_details": None,
@@ -71,6 +78,8 @@ def item_line(
         quantity=item["quantity"],
         discountable=not proration,
         rates=item["tax_rates"],
+        cuts=cuts,
+        included=included,
     )
 
 
@@ -99,6 +108,7 @@ def line_of_invoice_item(entry: Json) -> Json:
         amount=entry["amount"],
         currency=entry["currency"],
         description=entry["description"],
+        discounts=list(entry["discounts"]),
         metadata=dict(entry["metadata"]),
         parent=parent,
         period=dict(entry["period"]),
@@ -106,6 +116,8 @@ def line_of_invoice_item(entry: Json) -> Json:
         quantity=entry["quantity"],
         discountable=entry["discountable"],
         rates=entry["tax_rates"],
+        cuts=entry["_cuts"],
+        included=entry["_included"],
     )
 
 
@@ -121,6 +133,7 @@ def _line(  # noqa: PLR0913 - a line has this many members
     amount: int,
     currency: str,
     description: str | None,
+    discounts: list[str],
     metadata: Json,
     parent: Json,
     period: Json,
@@ -128,6 +141,8 @@ def _line(  # noqa: PLR0913 - a line has this many members
     quantity: int | None,
     discountable: bool,
     rates: list[str],
+    cuts: list[Json] | None,
+    included: bool,
 ) -> Json:
     return {
         "id": new_id("il"),
@@ -137,7 +152,7 @@ def _line(  # noqa: PLR0913 - a line has this many members
         "description": description,
         "discount_amounts": [],
         "discountable": discountable,
-        "discounts": [],
+        "discounts": discounts,
         "invoice": None,
         "livemode": False,
         "metadata": metadata,
@@ -150,8 +165,15 @@ def _line(  # noqa: PLR0913 - a line has this many members
         "subscription": subscription_of(parent),
         "subtotal": amount,
         "taxes": [],
+        "_cuts": cuts,
+        "_included": included,
         "_rates": rates,
     }
+
+
+def own_of(cuts: list[Json]) -> list[str]:
+    """The discounts among cuts that are an item's own."""
+    return [entry["discount"] for entry in cuts if entry["item"]]
 
 
 def subscription_of(parent: Json) -> str | None:
@@ -168,34 +190,3 @@ def invoice_items_on(invoice: Json) -> Iterator[str]:
         details = parent["subscription_item_details"] or parent["invoice_item_details"]
         if details["invoice_item"]:
             yield details["invoice_item"]
-
-
-def retotal(ctx: Context, invoice: Json) -> None:
-    """Compute taxes by line and all sums of an invoice that is not yet final, in place."""
-    customer = ctx.store.need("customer", invoice["customer"])
-    for line in invoice["lines"]:
-        line["invoice"] = invoice["id"]
-        rates = [
-            ctx.store.need("tax_rate", key)
-            for key in line["_rates"] or invoice["default_tax_rates"]
-        ]
-        line["taxes"] = line_taxes(line["amount"], rates)
-        if customer["tax_exempt"] != "none":
-            reason = {"exempt": "customer_exempt", "reverse": "reverse_charge"}
-            for tax in line["taxes"]:
-                tax |= {"amount": 0, "taxability_reason": reason[customer["tax_exempt"]]}
-    subtotal = sum(line["amount"] for line in invoice["lines"])
-    taxes = totals(invoice["lines"])
-    inclusive = behaviour_sum(taxes, "inclusive")
-    total = subtotal + behaviour_sum(taxes, "exclusive")
-    balance = customer["balance"] + total
-    invoice |= {
-        "subtotal": subtotal,
-        "subtotal_excluding_tax": subtotal - inclusive,
-        "total": total,
-        "total_excluding_tax": subtotal - inclusive,
-        "total_taxes": taxes,
-        "starting_balance": customer["balance"],
-        "amount_due": max(balance, 0),
-        "amount_remaining": max(balance, 0),
-    }

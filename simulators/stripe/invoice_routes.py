@@ -2,16 +2,15 @@
 
 from simulators.stripe.context import Context
 from simulators.stripe.errors import Json, StripeError
-from simulators.stripe.fields import Routes, deleted, merge_metadata, set_texts, tax_rate_ids
+from simulators.stripe.fields import Routes, deleted, living
 from simulators.stripe.forms import Params
-from simulators.stripe.invoice_lines import invoice_items_on, retotal
-from simulators.stripe.invoices import close, draft, due_date, finalize, pay, pending_lines
-from simulators.stripe.listing import page, page_of, range_filter
+from simulators.stripe.invoice_drafts import draft, pending_lines
+from simulators.stripe.invoice_form import METHODS, apply
+from simulators.stripe.invoice_lines import invoice_items_on
+from simulators.stripe.invoices import close, finalize, pay
+from simulators.stripe.listing import page, range_filter
 from simulators.stripe.money import currency_code
 from simulators.stripe.previews import preview
-
-_METHODS = ("charge_automatically", "send_invoice")
-_TEXTS = ("description", "footer", "statement_descriptor")
 
 
 def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
@@ -20,7 +19,7 @@ def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     if key := p.text("subscription"):
         subscription = ctx.store.need("subscription", key, "subscription")
     owner = p.text("customer") or (subscription or {}).get("customer") or p.need("customer")
-    customer = ctx.store.need("customer", owner, "customer")
+    customer = living(ctx, owner, "customer")
     currency = (subscription or customer)["currency"]
     if given := p.text("currency"):
         currency = currency_code(given)
@@ -33,30 +32,9 @@ def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
         ctx, customer, currency, reason="manual", lines=lines, subscription=subscription
     )
     invoice["auto_advance"] = False
-    _apply(ctx, p, invoice)
+    apply(ctx, p, invoice)
     ctx.store.put(invoice)
     return ctx.view(invoice)
-
-
-def _apply(ctx: Context, p: Params, invoice: Json) -> None:
-    set_texts(p, invoice, _TEXTS)
-    invoice["metadata"] = merge_metadata(p, invoice["metadata"])
-    if (advance := p.boolean("auto_advance")) is not None:
-        invoice["auto_advance"] = advance
-    if method := p.choice("collection_method", _METHODS):
-        invoice["collection_method"] = method
-    days, due = p.integer("days_until_due", 0, 3650), p.time("due_date")
-    if due is not None:
-        invoice["due_date"] = due
-    elif days is not None or method:
-        terms = {"collection_method": invoice["collection_method"], "days_until_due": days}
-        invoice["due_date"] = due_date(terms, ctx.now(invoice["customer"]))
-    if (rates := tax_rate_ids(ctx, p, "default_tax_rates")) is not None:
-        invoice["default_tax_rates"] = rates
-    if (at := p.time("automatically_finalizes_at")) is not None:
-        invoice["automatically_finalizes_at"] = at
-    if invoice["status"] == "draft":
-        retotal(ctx, invoice)
 
 
 def update(ctx: Context, p: Params, path: dict[str, str]) -> Json:
@@ -70,7 +48,7 @@ def update(ctx: Context, p: Params, path: dict[str, str]) -> Json:
             param=fixed[0],
         )
     before = ctx.view(invoice)
-    _apply(ctx, p, invoice)
+    apply(ctx, p, invoice)
     return ctx.save(invoice, before, "invoice.updated")
 
 
@@ -109,6 +87,12 @@ def do_pay(ctx: Context, p: Params, path: dict[str, str]) -> Json:
 def do_send(ctx: Context, _p: Params, path: dict[str, str]) -> Json:
     """Finalize if need be, and tell that it was sent."""
     invoice = ctx.store.need("invoice", path["id"])
+    if invoice["collection_method"] != "send_invoice":
+        raise StripeError(
+            "You can only manually send an invoice if its collection method is 'send_invoice'."
+        )
+    if invoice["status"] in ("paid", "void", "uncollectible"):
+        raise StripeError(f"A {invoice['status']} invoice can't be sent.")
     if invoice["status"] == "draft":
         finalize(ctx, invoice | {"auto_advance": False})
         invoice = ctx.store.need("invoice", path["id"])
@@ -132,20 +116,10 @@ def retrieve(ctx: Context, _p: Params, path: dict[str, str]) -> Json:
     return ctx.view(ctx.store.need("invoice", path["id"]))
 
 
-def lines(ctx: Context, p: Params, path: dict[str, str]) -> Json:
-    """All lines, in pages: the invoice itself embeds only the first ten."""
-    invoice = ctx.store.need("invoice", path["id"])
-    shown = [
-        {key: value for key, value in line.items() if not key.startswith("_")}
-        for line in invoice["lines"]
-    ]
-    return page_of(p, shown, f"/v1/invoices/{invoice['id']}/lines")
-
-
 def listing(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     """By customer, subscription, status, collection method and due date."""
     status = p.choice("status", ("draft", "open", "paid", "uncollectible", "void"))
-    method = p.choice("collection_method", _METHODS)
+    method = p.choice("collection_method", METHODS)
     asks_due, due = p.has("due_date"), range_filter(p, "due_date")
     return page(
         ctx,
@@ -169,7 +143,6 @@ ROUTES: Routes = [
     ("GET", "/v1/invoices/{id}", retrieve),
     ("POST", "/v1/invoices/{id}", update),
     ("DELETE", "/v1/invoices/{id}", delete),
-    ("GET", "/v1/invoices/{id}/lines", lines),
     ("POST", "/v1/invoices/{id}/finalize", do_finalize),
     ("POST", "/v1/invoices/{id}/pay", do_pay),
     ("POST", "/v1/invoices/{id}/send", do_send),

@@ -5,11 +5,14 @@ setting pays at once; `/_sim/customers/{id}/payment` makes the attempts fail.
 """
 
 from simulators.stripe.arrears import in_arrears, out_of_arrears
-from simulators.stripe.blanks import blank_invoice
+from simulators.stripe.billing_settings import billing
 from simulators.stripe.context import Context
-from simulators.stripe.customers import use_currency
-from simulators.stripe.errors import Json, StripeError, declined
-from simulators.stripe.invoice_lines import invoice_items_on, line_of_invoice_item, retotal
+from simulators.stripe.customer_balance import change_by, post, record
+from simulators.stripe.discounts import use_up
+from simulators.stripe.errors import Json, StripeError, declined, missing
+from simulators.stripe.fields import living
+from simulators.stripe.invoice_totals import retotal
+from simulators.stripe.money import least_charge
 from simulators.stripe.payments import (
     cancel_default,
     charge_default,
@@ -21,143 +24,50 @@ from simulators.stripe.payments import (
     record_outside,
 )
 from simulators.stripe.periods import DAY
-from simulators.stripe.tax_ids import tax_ids_of
+from simulators.stripe.views import who
 
 # Days from one failed attempt to the next; after the last the invoice stays open.
 RETRY_DAYS = (3, 5, 7)
 
 
-def draft(
-    ctx: Context,
-    customer: Json,
-    currency: str,
-    *,
-    reason: str,
-    lines: list[Json],
-    subscription: Json | None = None,
-    period: tuple[int, int] | None = None,
-    proration_date: int | None = None,
-) -> Json:
-    """A stored draft with its lines and `invoice.created`; takes its settings from `subscription`.
+def finalize(ctx: Context, invoice: Json, *, use_balance: bool = True) -> Json:
+    """Number the draft and open it; collect it if it collects itself. Returns the view.
 
-    Returns the stored object, not the view.
+    From here on the invoice keeps the customer's name, address and tax ids as they are now. Without
+    `use_balance` the customer's balance is left alone, unless the invoice itself gives credit.
     """
-    now = ctx.now(customer["id"])
-    use_currency(ctx, customer, currency)
-    start, end = period or (now, now)
-    source: Json = subscription or {
-        "collection_method": "charge_automatically",
-        "days_until_due": None,
-        "default_tax_rates": [],
-    }
-    invoice = blank_invoice(customer, currency, now) | {
-        "auto_advance": subscription is not None,
-        "billing_reason": reason,
-        "collection_method": source["collection_method"],
-        "customer_tax_ids": tax_ids_of(ctx, customer["id"]),
-        "default_tax_rates": list(source["default_tax_rates"]),
-        "due_date": due_date(source, now),
-        "lines": lines,
-        "period_start": start,
-        "period_end": end,
-        "_subscription": subscription["id"] if subscription else None,
-    }
-    if subscription:
-        invoice["parent"] = {
-            "quote_details": None,
-            "subscription_details": {
-                "metadata": dict(subscription["metadata"]),
-                "subscription": subscription["id"],
-                "subscription_proration_date": proration_date,
-            },
-            "type": "subscription_details",
-        }
-    _attach_items(ctx, invoice)
-    retotal(ctx, invoice)
-    ctx.create(invoice, "invoice.created")
-    return invoice
-
-
-def due_date(source: Json, now: int) -> int | None:
-    """When a sent invoice is due; Stripe's default is thirty days."""
-    if source["collection_method"] != "send_invoice":
-        return None
-    days = source["days_until_due"]
-    return now + (30 if days is None else int(days)) * DAY
-
-
-def pending_items(
-    ctx: Context, customer: str, currency: str, subscription: str | None
-) -> list[Json]:
-    """Invoice items not yet on an invoice, oldest first.
-
-    With a subscription: its own and those that name none. Without: only those that name none.
-    """
-    found = ctx.store.find("invoiceitem", customer=customer, oldest_first=True)
-    return [
-        entry
-        for entry in found
-        if entry["invoice"] is None
-        and entry["currency"] == currency
-        and entry["_subscription"] in (None, subscription)
-    ]
-
-
-def pending_lines(
-    ctx: Context, customer: str, currency: str, subscription: str | None
-) -> list[Json]:
-    """The lines that all pending items would make."""
-    return [line_of_invoice_item(e) for e in pending_items(ctx, customer, currency, subscription)]
-
-
-def _attach_items(ctx: Context, invoice: Json) -> None:
-    for key in invoice_items_on(invoice):
-        entry = ctx.store.need("invoiceitem", key)
-        entry["invoice"] = invoice["id"]
-        ctx.store.put(entry)
-        _note_debit_line(ctx, invoice, entry)
-
-
-def _note_debit_line(ctx: Context, invoice: Json, entry: Json) -> None:
-    """Let a later credit of this proration name the invoice line it takes back."""
-    subscription = ctx.store.get(entry["_subscription"] or "")
-    for item in (subscription or {"items": []})["items"]:
-        debit = item["_debit"]
-        if debit and debit["invoice_item"] == entry["id"] and subscription:
-            debit["invoice"] = invoice["id"]
-            debit["line"] = next(
-                line["id"] for line in invoice["lines"] if entry["id"] in _sources(line)
-            )
-            ctx.store.put(subscription)
-
-
-def _sources(line: Json) -> list[str]:
-    return list(invoice_items_on({"lines": [line]}))
-
-
-def finalize(ctx: Context, invoice: Json) -> Json:
-    """Number the draft and open it; collect it if it collects itself. Returns the view."""
     if invoice["status"] != "draft":
         raise StripeError(
             "This invoice is already finalized, you can't re-finalize a non-draft invoice.",
             code="invoice_not_editable",
         )
     before = ctx.view(invoice)
-    customer = ctx.store.need("customer", invoice["customer"])
+    customer = living(ctx, invoice["customer"], "customer")
     retotal(ctx, invoice)
+    _note_discounts(ctx, invoice)
     now = ctx.now(customer["id"])
-    invoice["number"] = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04d}"
-    invoice["ending_balance"] = min(customer["balance"] + invoice["total"], 0)
-    invoice["status"] = "open"
-    invoice["customer_tax_ids"] = tax_ids_of(ctx, customer["id"])
-    invoice["effective_at"] = now
-    invoice["automatically_finalizes_at"] = None
-    invoice["status_transitions"]["finalized_at"] = now
-    customer["next_invoice_sequence"] += 1
     customer_before = ctx.view(customer)
-    customer["balance"] = invoice["ending_balance"]
-    ctx.save(customer, customer_before, "customer.updated")
+    if not invoice["number"]:
+        invoice["number"] = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04d}"
+        customer["next_invoice_sequence"] += 1
+    invoice |= who(ctx.store, customer["id"])
+    invoice |= {
+        "status": "open",
+        "automatically_finalizes_at": None,
+        "effective_at": invoice["effective_at"] or now,
+        "hosted_invoice_url": f"https://invoice.stripe.com/i/acct_sim/{invoice['id']}",
+        "invoice_pdf": f"https://pay.stripe.com/invoice/acct_sim/{invoice['id']}/pdf",
+    }
+    invoice["status_transitions"]["finalized_at"] = now
+    ctx.store.put(invoice)
+    if use_balance or invoice["total"] <= 0:
+        _settle_balance(ctx, invoice, customer, customer_before)
+    else:
+        due = dict.fromkeys(("amount_due", "amount_remaining"), invoice["total"])
+        invoice |= {**due, "ending_balance": invoice["starting_balance"]}
+        ctx.save(customer, customer_before, "customer.updated")
     shown = ctx.save(invoice, before, "invoice.finalized", "invoice.updated")
+    use_up(ctx, invoice, None)
     if invoice["amount_due"] == 0:
         return mark_paid(ctx, invoice)
     open_default(ctx, invoice)
@@ -166,6 +76,41 @@ def finalize(ctx: Context, invoice: Json) -> Json:
     elif invoice["auto_advance"]:
         return collect(ctx, invoice)
     return shown
+
+
+def _settle_balance(ctx: Context, invoice: Json, customer: Json, before: Json) -> None:
+    """Apply the balance to what is due, credit what is below zero, and carry over a trifle.
+
+    https://docs.stripe.com/invoicing/customer/balance. Sets `ending_balance` and what is due.
+    """
+    currency = invoice["currency"]
+    ending = min(invoice["starting_balance"] + invoice["total"], 0)
+    moved = [(ending - invoice["starting_balance"], "applied_to_invoice")]
+    due = invoice["amount_due"]
+    if 0 < due < least_charge(currency) and billing(ctx)["least_charge"]:
+        invoice |= {"amount_due": 0, "amount_remaining": 0}
+        ending += due
+        moved.append((due, "invoice_too_small"))
+    invoice["ending_balance"] = ending
+    # What a void gives back: a trifle is paid, and so is never voided.
+    invoice["_balance_applied"] = moved[0][0]
+    for amount, kind in moved:
+        if amount:
+            change_by(customer, amount, currency)
+            record(ctx, customer, amount, kind, currency, invoice=invoice["id"])
+    ctx.save(customer, before, "customer.updated")
+
+
+def _note_discounts(ctx: Context, invoice: Json) -> None:
+    """Let later credits know the discounts of the final lines that they take back."""
+    subscription = ctx.store.get(invoice["_subscription"] or "")
+    if subscription is None:
+        return
+    final = {line["id"]: line for line in invoice["lines"] if line["_cuts"] is None}
+    for item in subscription["items"]:
+        if item["_debit"] and item["_debit"]["line"] in final:
+            item["_debit"]["cuts"] = final[item["_debit"]["line"]]["_reductions"]
+    ctx.store.put(subscription)
 
 
 def collect(ctx: Context, invoice: Json, *, by_hand: bool = False) -> Json:
@@ -193,7 +138,9 @@ def collect(ctx: Context, invoice: Json, *, by_hand: bool = False) -> Json:
 def pay(ctx: Context, invoice: Json, *, out_of_band: bool = False) -> Json:
     """`POST …/pay`. Raises the card refusal, whose effects stay, for a customer set to fail."""
     if invoice["status"] == "draft":
-        finalize(ctx, invoice | {"auto_advance": False})
+        shown = finalize(ctx, invoice | {"auto_advance": False})
+        if shown["status"] == "paid":
+            return shown
         invoice = ctx.store.need("invoice", invoice["id"])
     if invoice["status"] == "paid":
         raise StripeError("Invoice is already paid")
@@ -203,6 +150,8 @@ def pay(ctx: Context, invoice: Json, *, out_of_band: bool = False) -> Json:
         invoice["amount_paid_off_stripe"] += invoice["amount_remaining"]
         record_outside(ctx, invoice, invoice["amount_remaining"])
         return mark_paid(ctx, invoice)
+    if ctx.store.need("customer", invoice["customer"]).get("_deleted"):
+        raise missing("customer", invoice["customer"], "customer")
     shown = collect(ctx, invoice, by_hand=True)
     if shown["status"] != "paid":
         raise declined()
@@ -233,8 +182,7 @@ def mark_paid(ctx: Context, invoice: Json) -> Json:
     invoice["amount_paid"] += invoice["amount_remaining"]
     invoice["amount_remaining"] = 0
     follow_remaining(ctx, invoice)
-    invoice["status"] = "paid"
-    invoice["next_payment_attempt"] = None
+    invoice |= {"status": "paid", "status_details": None, "next_payment_attempt": None}
     invoice["status_transitions"]["paid_at"] = ctx.now(invoice["customer"])
     shown = ctx.save(
         invoice, before, "invoice.updated", "invoice.paid", "invoice.payment_succeeded"
@@ -243,10 +191,12 @@ def mark_paid(ctx: Context, invoice: Json) -> Json:
     return shown
 
 
-def close(ctx: Context, invoice: Json, status: str) -> Json:
-    """`void` or `uncollectible`, from open (void also from uncollectible).
+def close(ctx: Context, invoice: Json, status: str, reason: str = "user_forgiven") -> Json:
+    """`void` or `uncollectible` (for a `reason`), from open (void also from uncollectible).
 
-    Amounts stay as they are. Stripe's refusals have no code: whoever repeats reads the status.
+    Amounts stay as they are; a void gives back what the invoice had used of the balance
+    (https://docs.stripe.com/changelog/2019-12-03/customer-balances-returned-voided-invoices).
+    Stripe's refusals have no code: whoever repeats reads the status.
     """
     allowed = ("open", "uncollectible") if status == "void" else ("open",)
     if invoice["status"] == status == "uncollectible":
@@ -257,15 +207,22 @@ def close(ctx: Context, invoice: Json, status: str) -> Json:
         raise StripeError("You can only pass in open invoices. This invoice isn't open.")
     before = ctx.view(invoice)
     now = ctx.now(invoice["customer"])
-    invoice["status"] = status
-    invoice["next_payment_attempt"] = None
+    invoice |= {"status": status, "status_details": None, "next_payment_attempt": None}
     if status == "void":
         invoice["status_transitions"]["voided_at"] = now
         cancel_default(ctx, invoice, "void_invoice")
         shown = ctx.save(invoice, before, "invoice.updated", "invoice.voided")
+        _return_balance(ctx, invoice)
     else:
         invoice["status_transitions"]["marked_uncollectible_at"] = now
-        invoice["status_details"] = {"uncollectible": {"reason": "user_forgiven"}}
+        invoice["status_details"] = {"uncollectible": {"reason": reason}}
         shown = ctx.save(invoice, before, "invoice.updated", "invoice.marked_uncollectible")
     out_of_arrears(ctx, invoice)
     return shown
+
+
+def _return_balance(ctx: Context, invoice: Json) -> None:
+    customer = ctx.store.need("customer", invoice["customer"])
+    amount, currency = -invoice.get("_balance_applied", 0), invoice["currency"]
+    if amount and not customer.get("_deleted"):
+        post(ctx, customer, amount, "unapplied_from_invoice", currency, invoice=invoice["id"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from simulators.stripe.catalog import price_from
 from simulators.stripe.context import Context, new_id
+from simulators.stripe.discounts import inherited, read_discounts
 from simulators.stripe.errors import Json, StripeError, missing
 from simulators.stripe.fields import merge_metadata, tax_rate_ids
 from simulators.stripe.forms import MOST_QUANTITY, Params
@@ -50,13 +51,13 @@ def new_item(ctx: Context, p: Params, subscription: Json, now: int) -> Json:
         first = subscription["items"][0]
         item["current_period_start"] = first["current_period_start"]
         item["current_period_end"] = first["current_period_end"]
-    _apply(ctx, p, item)
+    _apply(ctx, p, item, subscription)
     if not item["price"]:
         p.need("price")
     return item
 
 
-def _apply(ctx: Context, p: Params, item: Json) -> None:
+def _apply(ctx: Context, p: Params, item: Json, subscription: Json) -> None:
     if price := p.text("price") or p.text("plan"):
         found = ctx.store.need("price", price, p.name("price"))
         if not found["active"]:
@@ -69,13 +70,30 @@ def _apply(ctx: Context, p: Params, item: Json) -> None:
         item["quantity"] = quantity
     if (rates := tax_rate_ids(ctx, p, "tax_rates")) is not None:
         item["tax_rates"] = rates
+    if p.has("discounts"):
+        _apply_discounts(ctx, p, item, subscription)
     item["metadata"] = merge_metadata(p, item["metadata"])
 
 
-def read_item(ctx: Context, p: Params, old: Json) -> Json:
+def _apply_discounts(ctx: Context, p: Params, item: Json, subscription: Json) -> None:
+    customer = ctx.store.need("customer", subscription["customer"])
+    currency = ctx.store.need("price", item["price"] or p.need("price"))["currency"]
+    found = read_discounts(
+        ctx,
+        p,
+        customer,
+        currency,
+        known=[*item["discounts"], *inherited(ctx, customer, subscription)],
+        holder=subscription["id"],
+        subscription_item=item["id"],
+    )
+    item["discounts"] = found or []
+
+
+def read_item(ctx: Context, p: Params, old: Json, subscription: Json) -> Json:
     """The new state of an existing item under the given parameters."""
     new = copy.deepcopy(old)
-    _apply(ctx, p, new)
+    _apply(ctx, p, new, subscription)
     return new
 
 
@@ -95,7 +113,7 @@ def read_changes(ctx: Context, p: Params, subscription: Json, now: int) -> list[
             data.boolean("clear_usage")
             changes.append(ItemChange(old, None))
         else:
-            changes.append(ItemChange(old, read_item(ctx, data, old)))
+            changes.append(ItemChange(old, read_item(ctx, data, old, subscription)))
     return changes
 
 

@@ -5,6 +5,7 @@ from itertools import islice
 
 from simulators.stripe.context import Context
 from simulators.stripe.errors import Json, StripeError
+from simulators.stripe.fields import deleted
 from simulators.stripe.forms import Params
 from simulators.stripe.includables import included, is_includable
 
@@ -97,16 +98,24 @@ def _expand(ctx: Context, here: object, parts: list[str], path: str) -> None:
         raise _cannot(path)
     value = here.get(parts[0])
     if isinstance(value, str):
-        found = ctx.store.get(value)
-        if found is None:
-            raise _cannot(path)
-        here[parts[0]] = value = ctx.view(found)
+        here[parts[0]] = value = _fetched(ctx, value, path)
+    elif isinstance(value, list) and value and all(isinstance(key, str) for key in value):
+        here[parts[0]] = value = [_fetched(ctx, key, path) for key in value]
     elif value is None and is_includable(here, parts[0]):
         here[parts[0]] = value = included(ctx, here, parts[0])
     elif parts[0] not in here:
         raise _cannot(path)
     if value is not None:
         _expand(ctx, value, parts[1:], path)
+
+
+def _fetched(ctx: Context, key: str, path: str) -> Json:
+    found = ctx.store.get(key)
+    if found is None:
+        raise _cannot(path)
+    # A deleted coupon is still shown by the discounts that were made of it.
+    gone = found["object"] == "customer" and found.get("_deleted")
+    return deleted(found) if gone else ctx.view(found)
 
 
 def _cannot(path: str) -> StripeError:

@@ -1,4 +1,4 @@
-"""How Stripe writes money in line descriptions."""
+"""Currencies, and how Stripe writes money in line descriptions."""
 
 from simulators.stripe.errors import Json, StripeError
 
@@ -10,6 +10,8 @@ ZERO_DECIMAL = frozenset(
     }
 )
 THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
+# The currency of the account, in which a customer without one of its own keeps a balance.
+ACCOUNT_CURRENCY = "eur"
 _SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
 
 
@@ -42,3 +44,29 @@ def interval_text(recurring: Json) -> str:
     """`month`, or `every 3 months`."""
     count = recurring["interval_count"]
     return recurring["interval"] if count == 1 else f"every {count} {recurring['interval']}s"
+
+
+# https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+_LEAST_CHARGE = {
+    "aed": 200,
+    "bgn": 100,
+    "czk": 1500,
+    "dkk": 250,
+    "gbp": 30,
+    "hkd": 400,
+    "huf": 17_500,
+    "jpy": 50,
+    "mxn": 1000,
+    "myr": 200,
+    "nok": 300,
+    "pln": 200,
+    "ron": 200,
+    "sek": 300,
+    "krw": 100,
+    "thb": 1000,
+}
+
+
+def least_charge(currency: str) -> int:
+    """The smallest amount that is charged, in minor units: half a unit where nothing else holds."""
+    return _LEAST_CHARGE.get(currency, 10 ** exponent(currency) // 2 or 1)

@@ -2,7 +2,7 @@
 
 from simulators.stripe.context import Context
 from simulators.stripe.errors import Json
-from simulators.stripe.fields import Handler, Routes
+from simulators.stripe.fields import Handler, Routes, living_owner
 from simulators.stripe.forms import Params
 from simulators.stripe.listing import page
 
@@ -41,7 +41,7 @@ def list_invoice_payments(ctx: Context, p: Params, _path: dict[str, str]) -> Jso
 
 def list_intents(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     """By customer and time."""
-    return page(ctx, p, "payment_intent", "/v1/payment_intents", customer=p.text("customer"))
+    return page(ctx, p, "payment_intent", "/v1/payment_intents", customer=living_owner(ctx, p))
 
 
 def list_charges(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
@@ -52,7 +52,7 @@ def list_charges(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
         p,
         "charge",
         "/v1/charges",
-        customer=p.text("customer") or owner_of(ctx, "payment_intent", intent),
+        customer=living_owner(ctx, p) or owner_of(ctx, "payment_intent", intent),
         keep=lambda o: intent is None or o["payment_intent"] == intent,
     )
 

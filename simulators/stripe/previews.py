@@ -8,7 +8,7 @@ from simulators.stripe.context import Context, new_id
 from simulators.stripe.cycle import end, period_lines, place_period
 from simulators.stripe.errors import Json, StripeError
 from simulators.stripe.forms import Params
-from simulators.stripe.invoices import draft, pending_lines
+from simulators.stripe.invoice_drafts import draft, pending_lines
 from simulators.stripe.views import embedded_list
 
 _PREVIEW_LINES = 100

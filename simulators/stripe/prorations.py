@@ -1,11 +1,20 @@
 """Credits and debits of subscription items in the middle of a period."""
 
+from fractions import Fraction
+
 from simulators.stripe.context import Context
+from simulators.stripe.discounting import taken
 from simulators.stripe.errors import Json, StripeError
-from simulators.stripe.invoice_items import proration_item
+from simulators.stripe.invoice_item_entries import proration_item
 from simulators.stripe.invoice_lines import TIMES, full_amount
 from simulators.stripe.periods import containing, day_text
 from simulators.stripe.proration import Debit, Span, credit_classic, credit_flexible, debit
+from simulators.stripe.proration_discounts import (
+    cuts_of_credit,
+    cuts_of_debit,
+    is_itemized,
+    negated,
+)
 
 
 def whole_period(ctx: Context, subscription: Json, item: Json) -> Span:
@@ -39,16 +48,25 @@ def credit_unused(ctx: Context, subscription: Json, item: Json, at: int) -> None
     if subscription["billing_mode"]["type"] == "classic":
         price = ctx.store.need("price", item["price"])
         whole = whole_period(ctx, subscription, item)
-        amount = credit_classic(full_amount(price, item["quantity"]), whole, at, end)
+        gross = credit_classic(full_amount(price, item["quantity"]), whole, at, end)
+        part = Fraction(end - at, whole.seconds)
+        cuts = negated(cuts_of_debit(ctx, subscription, item, -gross, part))
     elif last is None:
         return
     else:
-        amount = credit_flexible(Debit(last["amount"], Span(last["start"], last["end"])), at)
+        debit_span = Span(last["start"], last["end"])
+        gross = credit_flexible(Debit(last["amount"], debit_span), at)
+        cuts = cuts_of_credit(last, at)
+        if not is_itemized(subscription):
+            # The net amount is what was debited, and so what is taken back in proportion.
+            net = credit_flexible(Debit(last["amount"] - taken(last["cuts"]), debit_span), at)
+            gross = net + taken(cuts)
     proration_item(
         ctx,
         subscription,
         item,
-        amount=amount,
+        amount=gross,
+        cuts=cuts,
         span=Span(at, end),
         description=f"Unused time on {_what(ctx, item)} after {day_text(at)}",
         credited=_credited(last),
@@ -62,30 +80,35 @@ def charge_remaining(ctx: Context, subscription: Json, item: Json, at: int) -> N
     price = ctx.store.need("price", item["price"])
     whole = whole_period(ctx, subscription, item)
     amount = debit(full_amount(price, item["quantity"]), whole, at, end)
+    part = Fraction(end - at, whole.seconds)
+    cuts = cuts_of_debit(ctx, subscription, item, amount, part)
     entry = proration_item(
         ctx,
         subscription,
         item,
         amount=amount,
+        cuts=cuts,
         span=Span(at, end),
         description=f"Remaining time on {_what(ctx, item)} after {day_text(at)}",
         credited=None,
     )
-    note_debit(item, amount, Span(at, end), invoice_item=entry["id"])
+    note_debit(item, amount, cuts, Span(at, end), invoice_item=entry["id"])
 
 
 def note_debit(
     item: Json,
     amount: int,
+    cuts: list[Json],
     span: Span,
     *,
     invoice_item: str | None = None,
     invoice: str | None = None,
     line: str | None = None,
 ) -> None:
-    """Remember what the item was last charged, and by which document."""
+    """Remember what the item was last charged, less which discounts, and by which document."""
     item["_debit"] = {
         "amount": amount,
+        "cuts": cuts,
         "start": span.start,
         "end": span.end,
         "invoice_item": invoice_item,

@@ -1,5 +1,9 @@
-"""/v1/refunds (https://docs.stripe.com/refunds). An invoice whose charge is refunded stays paid."""
+"""/v1/refunds (https://docs.stripe.com/refunds). An invoice whose charge is refunded stays paid.
 
+Money counts as refunded from the start, even while its refund is pending.
+"""
+
+from simulators.stripe.balance_transactions import moved
 from simulators.stripe.context import Context, changed
 from simulators.stripe.disputes import is_held
 from simulators.stripe.errors import Json, StripeError
@@ -10,6 +14,7 @@ from simulators.stripe.money import money_text
 from simulators.stripe.money_blanks import blank_refund
 from simulators.stripe.payment_routes import owner_of
 from simulators.stripe.payments import charges_of
+from simulators.stripe.refund_outcomes import OUTCOMES
 
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
@@ -83,7 +88,16 @@ def refund(
             param="amount",
         )
     made = blank_refund(charge, amount, ctx.now(charge["customer"]))
-    made |= {"reason": reason, "metadata": metadata}
+    customer = ctx.store.need("customer", charge["customer"])
+    made |= {
+        "reason": reason,
+        "metadata": metadata,
+        "status": OUTCOMES[customer.get("_refunds", "succeed")],
+    }
+    if made["status"] == "pending":
+        made["pending_reason"] = "processing"
+    taken = moved(ctx, made, customer["id"], -amount, "refund")
+    made["balance_transaction"] = taken["id"]
     before = ctx.view(charge)
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]

@@ -1,5 +1,7 @@
 """Members of a subscription that bill nothing by themselves."""
 
+from simulators.stripe.context import Context
+from simulators.stripe.discounts import announce, inherited, read_discounts
 from simulators.stripe.errors import Json, StripeError
 from simulators.stripe.fields import set_texts
 from simulators.stripe.forms import Params
@@ -7,6 +9,7 @@ from simulators.stripe.forms import Params
 _METHODS = ("charge_automatically", "send_invoice")
 _MISSING = ("cancel", "create_invoice", "pause")
 _PAUSES = ("keep_as_draft", "mark_uncollectible", "void")
+_DISPLAYS = ("included", "itemized")
 
 
 def apply_settings(p: Params, subscription: Json) -> None:
@@ -42,6 +45,45 @@ def apply_settings(p: Params, subscription: Json) -> None:
     # A payment method is named, not charged: the control API decides how payments end.
     set_texts(p, subscription, ("default_payment_method",))
     p.boolean("off_session")
+
+
+def apply_discounts(ctx: Context, p: Params, subscription: Json) -> None:
+    """Replace the subscription's discounts by those of the form, if it has any word on them."""
+    customer = ctx.store.need("customer", subscription["customer"])
+    old = subscription["discounts"]
+    found = read_discounts(
+        ctx,
+        p,
+        customer,
+        subscription["currency"],
+        known=[*old, *inherited(ctx, customer, None)],
+        holder=subscription["id"],
+        subscription=subscription["id"],
+    )
+    if found is not None:
+        subscription["discounts"] = found
+        announce(ctx, old, found)
+
+
+def billing_mode(mode: Params | None, current: Json) -> Json:
+    """The `billing_mode` of a form, or the current one; classic knows no further choice."""
+    if mode is None:
+        return current
+    kind = mode.choice("type", ("classic", "flexible")) or mode.need("type")
+    flexible = mode.sub("flexible")
+    shown = flexible.choice("proration_discounts", _DISPLAYS) if flexible else None
+    if kind == "classic":
+        if flexible is not None:
+            raise StripeError(
+                "billing_mode[flexible] goes with type flexible only.",
+                param="billing_mode[flexible]",
+            )
+        return {"flexible": None, "type": kind, "updated_at": None}
+    return {
+        "flexible": {"proration_discounts": shown or "included"},
+        "type": kind,
+        "updated_at": None,
+    }
 
 
 def apply_pause(p: Params, subscription: Json) -> None:

@@ -109,7 +109,7 @@ class Store:
                 obj["object"],
                 obj.get("customer") or obj.get("_customer"),
                 obj.get("_subscription"),
-                obj.get("test_clock"),
+                obj.get("test_clock") or obj.get("_test_clock"),
                 None if due is None else due.at,
                 orjson.dumps(obj),
             ),

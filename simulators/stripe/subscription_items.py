@@ -50,7 +50,7 @@ def update(ctx: Context, p: Params, path: dict[str, str]) -> Json:
     """Another price, quantity, tax rates or metadata."""
     subscription = _holder(ctx, path["id"])
     old = _item(subscription, path["id"])
-    stored = _change(ctx, p, subscription, ItemChange(old, read_item(ctx, p, old)))
+    stored = _change(ctx, p, subscription, ItemChange(old, read_item(ctx, p, old, subscription)))
     return item_view(ctx.store, _item(stored, path["id"]))
 
 

@@ -6,21 +6,26 @@ from simulators.stripe.context import Context
 from simulators.stripe.customers import use_currency
 from simulators.stripe.cycle import end, place_period, recurring_of
 from simulators.stripe.errors import Json, StripeError, declined
-from simulators.stripe.fields import Handler, Routes, merge_metadata, tax_rate_ids
+from simulators.stripe.fields import Handler, Routes, living, merge_metadata, tax_rate_ids
 from simulators.stripe.first_bill import bill_first, first_lines
 from simulators.stripe.forms import Params
 from simulators.stripe.items import check_alike, new_item
 from simulators.stripe.listing import page
 from simulators.stripe.periods import DAY, boundary
 from simulators.stripe.proration import Span
-from simulators.stripe.settings import apply_settings, schedule_cancel
+from simulators.stripe.settings import (
+    apply_discounts,
+    apply_settings,
+    billing_mode,
+    schedule_cancel,
+)
 
 _BEHAVIOURS = ("create_prorations", "none", "always_invoice")
 
 
 def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     """Start a subscription and bill its first period at once."""
-    customer = ctx.store.need("customer", p.need("customer"), "customer")
+    customer = living(ctx, p.need("customer"), "customer")
     now = ctx.now(customer["id"])
     subscription = blank_subscription(customer, now)
     for data in p.subs("items") or []:
@@ -29,9 +34,7 @@ def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     subscription["currency"] = ctx.store.need("price", subscription["items"][0]["price"])[
         "currency"
     ]
-    if mode := p.sub("billing_mode"):
-        chosen = mode.choice("type", ("classic", "flexible"))
-        subscription["billing_mode"] = {"flexible": None, "type": chosen, "updated_at": None}
+    subscription["billing_mode"] = billing_mode(p.sub("billing_mode"), subscription["billing_mode"])
     rates = tax_rate_ids(ctx, p, "default_tax_rates")
     subscription["default_tax_rates"] = rates or []
     behaviour = p.choice("proration_behavior", _BEHAVIOURS) or "create_prorations"
@@ -45,6 +48,7 @@ def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     schedule_cancel(p, subscription, now)
     subscription["metadata"] = merge_metadata(p, {})
     use_currency(ctx, customer, subscription["currency"])
+    apply_discounts(ctx, p, subscription)
     bill_first(ctx, subscription, customer, first_lines(ctx, subscription, now, behaviour))
     if subscription["status"] == "incomplete" and payment == "error_if_incomplete":
         raise _refused()
@@ -152,9 +156,25 @@ def cancel(ctx: Context, p: Params, path: dict[str, str]) -> Json:
     )
 
 
+def migrate(ctx: Context, p: Params, path: dict[str, str]) -> Json:
+    """To flexible billing, or to itemized discounts of prorations; there is no way back."""
+    subscription = ctx.store.need("subscription", path["id"])
+    before, old = ctx.view(subscription), subscription["billing_mode"]
+    mode = billing_mode(p.need_sub("billing_mode"), old)
+    itemized = bool(old["flexible"]) and old["flexible"]["proration_discounts"] == "itemized"
+    if mode["type"] == "classic" or (itemized and mode["flexible"] != old["flexible"]):
+        raise StripeError(
+            "A subscription can't be migrated back to an earlier billing mode.",
+            param="billing_mode",
+        )
+    subscription["billing_mode"] = mode | {"updated_at": ctx.now(subscription["customer"])}
+    return ctx.save(subscription, before, "customer.subscription.updated")
+
+
 _HANDLERS: dict[str, Handler] = {"GET": retrieve, "POST": change, "DELETE": cancel}
 ROUTES: Routes = [
     ("POST", "/v1/subscriptions", create),
     ("GET", "/v1/subscriptions", listing),
+    ("POST", "/v1/subscriptions/{id}/migrate", migrate),
     *((method, "/v1/subscriptions/{id}", handler) for method, handler in _HANDLERS.items()),
 ]

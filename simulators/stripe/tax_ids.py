@@ -4,7 +4,7 @@ import re
 
 from simulators.stripe.context import Context, new_id
 from simulators.stripe.errors import Json, StripeError, missing
-from simulators.stripe.fields import Routes, deleted
+from simulators.stripe.fields import Routes, deleted, living
 from simulators.stripe.forms import Params
 from simulators.stripe.listing import page
 
@@ -59,15 +59,9 @@ def add_tax_id(ctx: Context, customer: Json, p: Params) -> Json:
     return ctx.create(obj, "customer.tax_id.created")
 
 
-def tax_ids_of(ctx: Context, customer: str) -> list[Json]:
-    """`customer_tax_ids` of an invoice: type and value of each, oldest first."""
-    found = ctx.store.find("tax_id", customer=customer, oldest_first=True)
-    return [{"type": obj["type"], "value": obj["value"]} for obj in found]
-
-
 def create(ctx: Context, p: Params, path: dict[str, str]) -> Json:
     """One more tax id of the customer."""
-    return add_tax_id(ctx, ctx.store.need("customer", path["id"]), p)
+    return add_tax_id(ctx, living(ctx, path["id"]), p)
 
 
 def _of_customer(ctx: Context, path: dict[str, str]) -> Json:

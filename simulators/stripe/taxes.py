@@ -9,9 +9,17 @@ from fractions import Fraction
 from simulators.stripe.errors import Json
 from simulators.stripe.proration import round_half_up
 
+# Of manual rates Stripe says no reason, but for customers who pay no tax.
+_REASONS = {"exempt": "customer_exempt", "none": "not_available", "reverse": "reverse_charge"}
 
-def line_taxes(amount: int, rates: Sequence[Json]) -> list[Json]:
-    """The `taxes` member of a line of `amount`, one entry a rate."""
+
+def line_taxes(amount: int, rates: Sequence[Json], exempt: str = "none") -> list[Json]:
+    """The `taxes` member of a line of `amount` after discounts, one entry a rate.
+
+    A customer who is `exempt`, or owes the tax (`reverse`), pays the whole of an inclusive price.
+    """
+    if exempt != "none":
+        return [_entry(rate, 0, amount, exempt) for rate in rates]
     inclusive = sum((_percent(rate) for rate in rates if rate["inclusive"]), Fraction(0))
     base = Fraction(amount) * 100 / (100 + inclusive)
     net = amount - sum(
@@ -21,17 +29,19 @@ def line_taxes(amount: int, rates: Sequence[Json]) -> list[Json]:
     for rate in rates:
         # Exclusive rates stack on the net amount; what is already inside the price is not taxed.
         source = base if rate["inclusive"] else Fraction(net)
-        taxes.append(
-            {
-                "amount": round_half_up(source * _percent(rate) / 100),
-                "tax_behavior": "inclusive" if rate["inclusive"] else "exclusive",
-                "tax_rate_details": {"tax_rate": rate["id"]},
-                "taxability_reason": "not_available",
-                "taxable_amount": net,
-                "type": "tax_rate_details",
-            }
-        )
+        taxes.append(_entry(rate, round_half_up(source * _percent(rate) / 100), net, exempt))
     return taxes
+
+
+def _entry(rate: Json, amount: int, taxable: int, exempt: str) -> Json:
+    return {
+        "amount": amount,
+        "tax_behavior": "inclusive" if rate["inclusive"] else "exclusive",
+        "tax_rate_details": {"tax_rate": rate["id"]},
+        "taxability_reason": _REASONS[exempt],
+        "taxable_amount": taxable,
+        "type": "tax_rate_details",
+    }
 
 
 def totals(lines: Sequence[Json]) -> list[Json]:

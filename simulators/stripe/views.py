@@ -15,13 +15,19 @@ def view(store: Store, obj: Json) -> Json:
     match obj["object"]:
         case "subscription":
             _fill_subscription(store, shown)
+        case "customer":
+            shown["discount"] = _discount(store, obj["discount"])
         case "invoice":
+            if obj["status"] == "draft":
+                shown |= who(store, obj["customer"])
             shown["default_tax_rates"] = _rates(store, obj["default_tax_rates"])
             shown["lines"] = embedded_list(
                 shown["lines"], f"/v1/invoices/{obj['id']}/lines", EMBEDDED_LINES
             )
         case "invoiceitem":
             shown["tax_rates"] = _rates(store, obj["tax_rates"])
+            # Discounts may still change what a discountable item comes to.
+            shown["net_amount"] = None if obj["discountable"] else obj["net_amount"]
         case "credit_note":
             lines = credit_note_lines(store, obj)
             shown["lines"] = embedded_list(
@@ -32,6 +38,25 @@ def view(store: Store, obj: Json) -> Json:
         case _:
             pass
     return shown
+
+
+def who(store: Store, key: str) -> Json:
+    """A customer as invoices show it: a draft follows the customer, a final invoice keeps this."""
+    customer = store.need("customer", key)
+    ids = store.find("tax_id", customer=key, oldest_first=True)
+    return {
+        "customer_address": customer["address"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_shipping": customer["shipping"],
+        "customer_tax_exempt": customer["tax_exempt"],
+        "customer_tax_ids": [{"type": one["type"], "value": one["value"]} for one in ids],
+    }
+
+
+def _discount(store: Store, key: str | None) -> Json | None:
+    return None if key is None else _public(store.need("discount", key))
 
 
 def embedded_list(data: list[Json], url: str, most: int) -> Json:

@@ -23,7 +23,7 @@ _NOT_SENT = {
 _RESOURCES = {
     *("Customer", "Product", "Price", "Plan", "TaxRate", "Subscription", "SubscriptionItem"),
     *("Invoice", "InvoiceLineItem", "InvoiceItem", "CreditNote", "CreditNoteLineItem"),
-    "CustomerBalanceTransaction",
+    *("CustomerBalanceTransaction", "BalanceTransaction", "Coupon", "Discount"),
     *("Event", "WebhookEndpoint", "TestClock", "TaxId", "PaymentRecord"),
     *("PaymentIntent", "Charge", "InvoicePayment", "Refund", "Dispute"),
 }

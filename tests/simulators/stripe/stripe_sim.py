@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import stripe
 
 Json = dict[str, Any]
@@ -156,3 +157,59 @@ def last_event(api: stripe.StripeClient, *types: str) -> Json:
     """The newest event, of `types` if any are given."""
     wanted: Any = {"limit": 1, **({"types": list(types)} if types else {})}
     return plain(api.v1.events.list(wanted).data[0])
+
+
+def draft_invoice(api: stripe.StripeClient, owner: str, *amounts: int, **more: Any) -> str:
+    """A draft that is to be sent, with one item an amount; `more` are members of its form."""
+    form: Any = {
+        "customer": owner,
+        "collection_method": "send_invoice",
+        "days_until_due": 30,
+        "currency": "eur",
+        **more,
+    }
+    draft = api.v1.invoices.create(form)
+    for amount in amounts:
+        api.v1.invoice_items.create(
+            {
+                "customer": owner,
+                "invoice": draft.id,
+                "amount": amount,
+                "currency": form["currency"],
+                "description": f"Item of {amount}",
+            }
+        )
+    return draft.id
+
+
+def sent_invoice(
+    api: stripe.StripeClient, owner: str, *amounts: int, **more: Any
+) -> stripe.Invoice:
+    """An open invoice that collects nothing by itself."""
+    return api.v1.invoices.finalize_invoice(draft_invoice(api, owner, *amounts, **more))
+
+
+def new_rate(api: stripe.StripeClient, percentage: float = 19, *, inclusive: bool = False) -> str:
+    """A tax rate, by default German VAT on top of the price."""
+    return api.v1.tax_rates.create(
+        {"display_name": "VAT", "percentage": percentage, "inclusive": inclusive}
+    ).id
+
+
+def refusal(send: Any, *args: Any) -> stripe.InvalidRequestError:
+    """The error that a call of the SDK must end with."""
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        send(*args)
+    return refused.value
+
+
+def percent(api: stripe.StripeClient, value: float, duration: str = "forever", **more: Any) -> str:
+    """A new coupon of a percentage; `more` are members of its form."""
+    form: Any = {"percent_off": value, "duration": duration, **more}
+    return api.v1.coupons.create(form).id
+
+
+def euros(api: stripe.StripeClient, amount: int, duration: str = "forever", **more: Any) -> str:
+    """A new coupon of a fixed amount of cents."""
+    form: Any = {"amount_off": amount, "currency": "eur", "duration": duration, **more}
+    return api.v1.coupons.create(form).id

@@ -151,3 +151,35 @@ def test_a_subscription_is_active_again_when_its_debt_is_given_up(
     else:
         api.v1.invoices.mark_uncollectible(str(late.latest_invoice))
     assert api.v1.subscriptions.retrieve(sold.id).status == "active"
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_what_was_given_up_is_paid_after_all(
+    api: stripe.StripeClient, invoice: stripe.Invoice, outside: bool
+) -> None:
+    lost = api.v1.invoices.mark_uncollectible(invoice.id)
+    assert plain(lost)["status_details"] == {"uncollectible": {"reason": "user_forgiven"}}
+    before = last_event(api)["id"]
+    paid = api.v1.invoices.pay(invoice.id, {"paid_out_of_band": outside})
+    assert (paid.status, paid.amount_paid, paid.amount_remaining) == ("paid", 1000, 0)
+    assert (paid.amount_paid_off_stripe, paid.status_details) == (1000 if outside else 0, None)
+    transitions = paid.status_transitions
+    assert transitions.marked_uncollectible_at is not None
+    assert transitions.paid_at is not None
+    settled = ["invoice.updated", "invoice.paid", "invoice.payment_succeeded"]
+    kinds = event_types(api, before)
+    assert [kind for kind in kinds if kind in settled] == settled
+    assert ("charge.succeeded" in kinds) is not outside
+    previous = last_event(api, "invoice.updated")["data"]["previous_attributes"]
+    assert (previous["status"], previous["amount_paid"]) == ("uncollectible", 0)
+    assert previous["status_details"] == {"uncollectible": {"reason": "user_forgiven"}}
+
+
+def test_part_of_what_was_given_up_is_paid(
+    sim: Child, api: stripe.StripeClient, invoice: stripe.Invoice
+) -> None:
+    api.v1.invoices.mark_uncollectible(invoice.id)
+    part = sim.control("POST", f"/invoices/{invoice.id}/partial_payment", {"amount": 400})
+    assert (part["status"], part["amount_paid"]) == ("uncollectible", 400)
+    rest = sim.control("POST", f"/invoices/{invoice.id}/partial_payment", {"amount": 600})
+    assert (rest["status"], rest["amount_remaining"]) == ("paid", 0)

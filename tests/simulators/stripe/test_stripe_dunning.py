@@ -41,7 +41,8 @@ def sell(sim: Child, **more: object) -> tuple[Timeline, str]:
 
 def unpaid(sim: Child, after: str) -> tuple[Timeline, str]:
     """One whose renewal failed for good, under the setting `after`."""
-    assert sim.control("POST", "/settings", {"after_retries": after}) == {"after_retries": after}
+    answer = sim.control("POST", "/settings", {"after_retries": after})
+    assert answer["after_retries"] == after
     timeline, subscription = sell(sim)
     sim.control("POST", f"/customers/{timeline.customer}/payment", {"outcome": "fail"})
     timeline.advance(ENDED)
@@ -93,11 +94,17 @@ def test_a_subscription_may_end_with_the_last_attempt(dunning: Child) -> None:
 
 
 def test_settings_are_kept_and_checked(dunning: Child) -> None:
-    assert dunning.control("GET", "/settings") == {"after_retries": "past_due"}
+    assert dunning.control("GET", "/settings") == {
+        "after_retries": "past_due",
+        "least_charge": False,
+    }
     for wrong in ({"after_retries": "pause"}, {"retries": 3}):
         answer = httpx.post(f"{dunning.url}/_sim/settings", json=wrong, trust_env=False)
         assert answer.status_code == 400
-    assert dunning.control("GET", "/settings") == {"after_retries": "past_due"}
+    assert dunning.control("GET", "/settings") == {
+        "after_retries": "past_due",
+        "least_charge": False,
+    }
 
 
 def test_a_sent_invoice_is_overdue_once(sim: Child, api: stripe.StripeClient) -> None:
