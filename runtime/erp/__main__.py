@@ -22,10 +22,17 @@ def main() -> int:
     parser.add_argument("--state", type=Path, required=True, help="folder of the database")
     parser.add_argument("--cache", type=Path, help="folder of seeded databases (<state>/cache)")
     parser.add_argument("--venv", type=Path, default=DEFAULT_VENV, help="the ERP's environment")
+    parser.add_argument("--module", action="store_true", help="activate tryton_trueup's module")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
     parser.add_argument("--exit-with-stdin", action="store_true")
     options = parser.parse_args()
-    server = TrytonServer(options.state, cache=options.cache, venv=options.venv, port=options.port)
+    server = TrytonServer(
+        options.state,
+        cache=options.cache,
+        venv=options.venv,
+        module=options.module,
+        port=options.port,
+    )
     try:
         asyncio.run(_serve(server, exit_with_stdin=options.exit_with_stdin))
     except ErpStartError as error:

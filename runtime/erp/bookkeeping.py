@@ -85,9 +85,6 @@ class Bookkeeper:
         """
         number = int(document)
         facts = self._erp.companies[company]
-        (method,) = await self._rpc.search(
-            "account.invoice.payment.method", [["company", "=", facts.id]], ["name"]
-        )
         (invoice,) = await self._rpc.search(
             "account.invoice", [["id", "=", number]], ["party", "currency", "amount_to_pay"]
         )
@@ -96,7 +93,7 @@ class Bookkeeper:
             "amount": decimal(amount),
             "currency": invoice["currency"],
             "company": facts.id,
-            "payment_method": method["id"],
+            "payment_method": facts.payment_methods["BANK"],
         }
         steps: list[tuple[str, Json]] = [("choice", {"start": start})]
         if Decimal(amount) != Decimal(invoice["amount_to_pay"]["decimal"]):

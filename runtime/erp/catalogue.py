@@ -4,7 +4,7 @@ Codes are ours and stable; Tryton's ids are found when seeding and published in 
 VAT numbers are well formed (their check digits are right) and belong to nobody in particular.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,32 @@ class Tax:
 
 
 @dataclass(frozen=True)
-class TaxRule:
-    """For the parties that have this rule, ``replaces`` becomes ``by``."""
+class Swap:
+    """The tax ``replaces`` becomes ``by``."""
 
-    code: str
-    name: str
     replaces: str
     by: str
 
 
 @dataclass(frozen=True)
+class TaxRule:
+    """What parties that have this rule are taxed by; what no swap names stays as it is.
+
+    ``kind`` is the kind of customer it is for: ``domestic``, ``eu_business`` (they owe the tax
+    themselves), ``eu_consumer/<country>`` (taxed where they live: a rule for each country, because
+    Tryton knows the destination of a line only where a sale or a shipment is behind it),
+    ``third_country`` or ``exempt``.
+    """
+
+    code: str
+    kind: str
+    name: str
+    swaps: tuple[Swap, ...] = ()
+
+
+@dataclass(frozen=True)
 class Company:
-    """A legal entity; ``product_tax`` is what its products bear unless a rule swaps it."""
+    """A legal entity; ``product_taxes`` is what products of a tax class bear without a rule."""
 
     code: str
     name: str
@@ -54,37 +68,39 @@ class Company:
     prefix: str
     taxes: tuple[Tax, ...]
     rules: tuple[TaxRule, ...]
-    product_tax: str
+    product_taxes: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Product:
-    """A service sold per seat; one that is not ``mapped`` has no revenue account anywhere."""
+class Account:
+    """What an account of the chart is used for; ``like`` names the one that a new one resembles."""
 
+    role: str
     code: str
-    name: str
-    list_price: str
-    mapped: bool = True
+    name: str = ""
+    like: str = ""
+    reconcile: bool = False
 
 
-@dataclass(frozen=True)
-class Party:
-    """A customer; ``rules`` maps a legal entity's code to the tax rule that holds there."""
-
-    code: str
-    name: str
-    country: str
-    street: str
-    postal_code: str
-    city: str
-    vat: str | None = None
-    rules: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def external_id(self) -> str:
-        """The customer's id in billing, kept as an identifier of the party."""
-        return "cus_" + self.code.replace("-", "")
-
+#: Of every legal entity. What has no name is in the chart that Tryton's account module ships
+#: ("Universal Chart of Accounts").
+ACCOUNTS = (
+    Account("receivable", "1.2.1"),
+    Account("payable", "2.1.1"),
+    Account("bank", "1.1.1"),
+    Account("clearing", "1.1.5", "Payment provider clearing", like="1.1.1", reconcile=True),
+    Account("tax", "2.2.3"),
+    Account("deferred_revenue", "2.2.2"),
+    Account("revenue", "4.2.2"),
+    Account("goodwill", "4.3.3"),
+    # A line of an invoice takes accounts of the type revenue alone.
+    Account("rounding", "4.3.4", "Rounding differences", like="4.3.3"),
+    Account("bad_debt", "5.2.3"),
+    Account("payment_fees", "5.2.4", "Payment fees", like="5.2.2"),
+    # What is bought on an invoice takes accounts of an expense type alone.
+    Account("commission", "5.2.5", "Sales commissions", like="5.2.1"),
+    Account("exchange", "6.2.1"),
+)
 
 COUNTRIES = {
     "AT": ("AUT", "Austria"),
@@ -116,6 +132,7 @@ COMPANIES = (
         prefix="DE",
         taxes=(
             Tax("DE-VAT-19", "VAT 19 %", "0.19"),
+            Tax("DE-VAT-7", "VAT 7 %", "0.07"),
             Tax(
                 "DE-RC-0",
                 "Reverse charge 0 %",
@@ -123,12 +140,39 @@ COMPANIES = (
                 "Reverse charge: the recipient owes the tax (Art. 196 Directive 2006/112/EC).",
             ),
             Tax("DE-EXPORT-0", "Service outside the EU 0 %", "0", "Not taxable in Germany."),
+            Tax("DE-OSS-FR-20", "VAT France 20 %", "0.20"),
+            Tax("DE-OSS-FR-55", "VAT France 5.5 %", "0.055"),
+            Tax("DE-OSS-AT-20", "VAT Austria 20 %", "0.20"),
+            Tax("DE-OSS-AT-10", "VAT Austria 10 %", "0.10"),
         ),
         rules=(
-            TaxRule("DE-EU-RC", "EU reverse charge", "DE-VAT-19", "DE-RC-0"),
-            TaxRule("DE-EXPORT", "Outside the EU", "DE-VAT-19", "DE-EXPORT-0"),
+            TaxRule("DE-DOMESTIC", "domestic", "Domestic"),
+            TaxRule(
+                "DE-EU-RC",
+                "eu_business",
+                "EU reverse charge",
+                (Swap("DE-VAT-19", "DE-RC-0"), Swap("DE-VAT-7", "DE-RC-0")),
+            ),
+            TaxRule(
+                "DE-OSS-FR",
+                "eu_consumer/FR",
+                "Consumers in France",
+                (Swap("DE-VAT-19", "DE-OSS-FR-20"), Swap("DE-VAT-7", "DE-OSS-FR-55")),
+            ),
+            TaxRule(
+                "DE-OSS-AT",
+                "eu_consumer/AT",
+                "Consumers in Austria",
+                (Swap("DE-VAT-19", "DE-OSS-AT-20"), Swap("DE-VAT-7", "DE-OSS-AT-10")),
+            ),
+            TaxRule(
+                "DE-EXPORT",
+                "third_country",
+                "Outside the EU",
+                (Swap("DE-VAT-19", "DE-EXPORT-0"), Swap("DE-VAT-7", "DE-EXPORT-0")),
+            ),
         ),
-        product_tax="DE-VAT-19",
+        product_taxes={"standard": "DE-VAT-19", "reduced": "DE-VAT-7"},
     ),
     Company(
         code="LE-US",
@@ -143,93 +187,18 @@ COMPANIES = (
         taxes=(
             Tax("US-SALES-825", "Sales tax 8.25 %", "0.0825"),
             Tax("US-SALES-0", "Sales tax 0 %", "0"),
+            Tax("US-EXPORT-0", "Service outside the US 0 %", "0"),
         ),
-        rules=(TaxRule("US-EXEMPT", "US exempt", "US-SALES-825", "US-SALES-0"),),
-        product_tax="US-SALES-825",
-    ),
-)
-
-PRODUCTS = (
-    Product("STARTER", "Starter seat", "15.00"),
-    Product("PRO", "Pro seat", "40.00"),
-    Product("ENT", "Enterprise seat", "90.00"),
-    Product("AI-ADDON", "AI add-on", "25.00"),
-    Product("UNMAPPED", "Product without revenue account", "10.00", mapped=False),
-)
-
-PARTIES = (
-    Party(
-        "C-1001",
-        "Nordlicht Logistik GmbH",
-        "DE",
-        "Speicherstr. 5",
-        "20457",
-        "Hamburg",
-        vat="DE123456788",
-    ),
-    Party(
-        "C-1002",
-        "Atelier Lumière SARL",
-        "FR",
-        "3 rue du Port",
-        "13002",
-        "Marseille",
-        vat="FR11123456782",
-        rules={"LE-DE": "DE-EU-RC", "LE-US": "US-EXEMPT"},
-    ),
-    Party(
-        "C-1003",
-        "Lone Star Robotics LLC",
-        "US",
-        "200 Main St",
-        "75201",
-        "Dallas",
-        rules={"LE-DE": "DE-EXPORT"},
-    ),
-    Party(
-        "C-1004",
-        "Cascade Health Inc.",
-        "US",
-        "9 Pine St",
-        "97204",
-        "Portland",
-        rules={"LE-DE": "DE-EXPORT", "LE-US": "US-EXEMPT"},
-    ),
-    Party(
-        "C-1005",
-        "Donau Energie AG",
-        "AT",
-        "Ring 12",
-        "1010",
-        "Wien",
-        vat="ATU12345675",
-        rules={"LE-DE": "DE-EU-RC", "LE-US": "US-EXEMPT"},
-    ),
-    Party(
-        "C-1006",
-        "Sakura Systems KK",
-        "JP",
-        "1-2 Otemachi",
-        "100-0004",
-        "Tokyo",
-        rules={"LE-DE": "DE-EXPORT", "LE-US": "US-EXEMPT"},
-    ),
-    Party(
-        "C-1007",
-        "Gulf Data WLL",
-        "KW",
-        "Block 4",
-        "13001",
-        "Kuwait City",
-        rules={"LE-DE": "DE-EXPORT", "LE-US": "US-EXEMPT"},
-    ),
-    Party(
-        "C-1008",
-        "Alpenblick Software AG",
-        "CH",
-        "Seestr. 8",
-        "8002",
-        "Zürich",
-        rules={"LE-DE": "DE-EXPORT", "LE-US": "US-EXEMPT"},
+        rules=(
+            TaxRule("US-DOMESTIC", "domestic", "Domestic"),
+            TaxRule("US-EXEMPT", "exempt", "US exempt", (Swap("US-SALES-825", "US-SALES-0"),)),
+            TaxRule(
+                "US-EXPORT",
+                "third_country",
+                "Outside the US",
+                (Swap("US-SALES-825", "US-EXPORT-0"),),
+            ),
+        ),
+        product_taxes={"standard": "US-SALES-825", "reduced": "US-SALES-825"},
     ),
 )

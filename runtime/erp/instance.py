@@ -8,31 +8,85 @@ from runtime.erp.files import write_private
 
 DATABASE = "erp"
 
+#: How the connection of the seeded ERP books movements: what billing collects stands on the
+#: clearing account, what reached us past it on the bank's.
+SETTLEMENT_OPTIONS = {
+    "bank_journal": "CARD",
+    "paid_elsewhere_journal": "BANK",
+    "goodwill_account": "4.3.3",
+}
+
 
 class _Facts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class AccountFacts(_Facts):
+    """An account of one company; ``code`` is that of the chart, the same in every company."""
+
+    id: int
+    code: str
+
+
 class TaxFacts(_Facts):
-    """A tax of one company; ``rate`` is a decimal string, ``0.19`` for 19 %."""
+    """A tax of one company; ``rate`` is a decimal string, ``0.19`` for 19 %.
+
+    ``name`` is what the ERP shows, on documents too, and ``legal_notice`` what it prints with it.
+    """
 
     id: int
     rate: str
+    name: str
+    legal_notice: str | None
+
+
+class AgentFacts(_Facts):
+    """Who earns a commission on a document that names the agent; ``party`` is the agent's."""
+
+    id: int
+    party: int
+    plan: str
+    method: str
 
 
 class CompanyFacts(_Facts):
     """A legal entity: everything an invoice in it refers to, by Tryton's ids.
 
-    ``taxes`` and ``tax_rules`` are keyed by our own codes (``DE-VAT-19``, ``DE-EU-RC`` ...).
+    ``accounts`` is keyed by role (``receivable``, ``deferred_revenue`` ...: see ``catalogue``),
+    ``taxes`` and ``tax_rules`` by our own codes (``DE-VAT-19``, ``DE-EU-RC`` ...). ``rule_kinds``
+    says which rule is for which kind of customer, ``product_taxes`` which tax a product (by code)
+    bears unless a rule swaps it. ``payment_methods`` and ``write_off_methods`` are keyed by the
+    code of their journal, ``agents`` by the code of their party.
     """
 
     id: int
+    party: int
     currency: str
-    receivable_account: int
-    revenue_account: int
+    country: str
+    accounts: dict[str, AccountFacts]
     revenue_journal: int
     taxes: dict[str, TaxFacts]
     tax_rules: dict[str, int]
+    rule_kinds: dict[str, str]
+    product_taxes: dict[str, str]
+    payment_methods: dict[str, int]
+    write_off_methods: dict[str, int]
+    agents: dict[str, AgentFacts]
+
+    @property
+    def receivable_account(self) -> int:
+        """What customers owe."""
+        return self.accounts["receivable"].id
+
+    @property
+    def revenue_account(self) -> int:
+        """What products are booked on."""
+        return self.accounts["revenue"].id
+
+    @property
+    def deferred_account(self) -> int:
+        """Revenue that is billed and not earned yet."""
+        return self.accounts["deferred_revenue"].id
 
 
 class PartyFacts(_Facts):
@@ -46,10 +100,17 @@ class PartyFacts(_Facts):
 
 
 class ErpFacts(_Facts):
-    """The ids of the seeded master data, keyed by the codes people use."""
+    """The ids of the seeded master data, keyed by the codes people use.
 
+    ``module`` says whether the optional module of ``tryton_trueup`` is active. Fiscal years exist
+    for all of ``years``.
+    """
+
+    module: bool
+    years: list[int]
     currencies: dict[str, int]
     companies: dict[str, CompanyFacts]
+    journals: dict[str, int]
     products: dict[str, int]
     unit: int
     payment_term: int
@@ -71,8 +132,12 @@ class Credentials(_Facts):
 
 
 class SeededDatabase(_Facts):
-    """The document kept beside the database file (mode 0600, for it holds secrets)."""
+    """The document kept beside the database file (mode 0600, for it holds secrets).
 
+    ``recipe`` tells what it was made by: programs, modules and seed.
+    """
+
+    recipe: str
     year: int
     credentials: Credentials
     facts: ErpFacts

@@ -1,30 +1,21 @@
 """Seeds what is sold and to whom: categories, products and customers, with per-company values."""
 
-from runtime.erp.catalogue import COMPANIES, PARTIES, PRODUCTS, Party
+from runtime.erp.catalogue import COMPANIES
+from runtime.erp.catalogue_sales import PARTIES, PRODUCTS, Party
 from runtime.erp.instance import CompanyFacts, PartyFacts
 from runtime.erp.rpc import Json, TrytonRpc, decimal
+
+#: By tax class; what has none can be sold nowhere.
+_CATEGORIES = {
+    "standard": "Subscriptions",
+    "reduced": "Publications",
+    None: "Without accounts",
+}
 
 
 async def products(rpc: TrytonRpc, companies: dict[str, CompanyFacts], unit: int) -> dict[str, int]:
     """Create categories and products; returns product ids by product code."""
-    mapped, unmapped = await rpc.create(
-        "product.category",
-        {"name": "Subscriptions", "accounting": True},
-        {"name": "Without accounts", "accounting": True},
-    )
-    # Accounts are kept per company and written in its context; taxes are one list for all of
-    # them, of which Tryton uses those of the invoice's company.
-    for company in COMPANIES:
-        facts = companies[company.code]
-        await rpc.write(
-            "product.category",
-            [mapped],
-            {
-                "account_revenue": facts.revenue_account,
-                "customer_taxes": [["add", [facts.taxes[company.product_tax].id]]],
-            },
-            company=facts.id,
-        )
+    categories = await _categories(rpc, companies)
     templates = await rpc.create(
         "product.template",
         *(
@@ -34,7 +25,7 @@ async def products(rpc: TrytonRpc, companies: dict[str, CompanyFacts], unit: int
                 "type": "service",
                 "default_uom": unit,
                 "list_price": decimal(product.list_price),
-                "account_category": mapped if product.mapped else unmapped,
+                "account_category": categories[product.tax_class],
                 "products": [["create", [{}]]],
             }
             for product in PRODUCTS
@@ -43,6 +34,28 @@ async def products(rpc: TrytonRpc, companies: dict[str, CompanyFacts], unit: int
     )
     rows = await rpc.search("product.product", [["template", "in", templates]], ["code"])
     return {row["code"]: row["id"] for row in rows}
+
+
+async def _categories(rpc: TrytonRpc, companies: dict[str, CompanyFacts]) -> dict[str | None, int]:
+    ids = await rpc.create(
+        "product.category", *({"name": name, "accounting": True} for name in _CATEGORIES.values())
+    )
+    categories = dict(zip(_CATEGORIES, ids, strict=True))
+    # Accounts are kept per company and written in its context; taxes are one list for all of
+    # them, of which Tryton uses those of the invoice's company.
+    for company in COMPANIES:
+        facts = companies[company.code]
+        for tax_class, tax in company.product_taxes.items():
+            await rpc.write(
+                "product.category",
+                [categories[tax_class]],
+                {
+                    "account_revenue": facts.revenue_account,
+                    "customer_taxes": [["add", [facts.taxes[tax].id]]],
+                },
+                company=facts.id,
+            )
+    return categories
 
 
 async def parties(

@@ -3,11 +3,12 @@
 from pathlib import Path
 from types import TracebackType
 
-from runtime.erp.installation import ErpInstallation
+from pydantic import ValidationError
+
+from runtime.erp.installation import ErpInstallation, ErpStartError
 from runtime.erp.instance import DATABASE, ErpInstance, SeededDatabase
 from runtime.erp.process import TrytonProcess
-from runtime.erp.seeded import CREDENTIALS_FILE, DATABASE_FILE, copy_seeded
-from runtime.erp.upgrade import upgrade
+from runtime.erp.seeded import CREDENTIALS_FILE, DATABASE_FILE, copy_seeded, recipe
 
 DEFAULT_VENV = Path(__file__).parents[2] / ".venv-erp"
 
@@ -16,9 +17,10 @@ class TrytonServer:
     """A Tryton whose data live in the folder ``state``.
 
     The first start puts a copy of the seeded database there (from ``cache``, by default
-    ``<state>/cache``, where it is built if needed: about 40 s once); later starts go on with what
-    is there. Use as ``async with TrytonServer(...) as erp`` (an :class:`ErpInstance`), or by
-    :meth:`start` and :meth:`stop`. ``port`` 0 asks for a free one.
+    ``<state>/cache``, where it is built if needed: half a minute once); later starts go on with
+    what is there. Use as ``async with TrytonServer(...) as erp`` (an :class:`ErpInstance`), or by
+    :meth:`start` and :meth:`stop`. ``module`` activates the optional module of ``tryton_trueup``;
+    ``port`` 0 asks for a free one.
     """
 
     def __init__(
@@ -27,12 +29,14 @@ class TrytonServer:
         *,
         cache: Path | None = None,
         venv: Path = DEFAULT_VENV,
+        module: bool = False,
         port: int = 0,
         admin_password: str | None = None,
     ) -> None:
         self._state = state.resolve()
         self._cache = (cache or state / "cache").resolve()
         self._installation = ErpInstallation(venv.absolute())
+        self._module = module
         self._admin_password = admin_password
         self._process = TrytonProcess(self._installation, self._state, port=port)
 
@@ -44,25 +48,41 @@ class TrytonServer:
     async def start(self) -> ErpInstance:
         """Start and return what callers need to reach it.
 
-        Raises ``ErpStartError`` (with the end of the server's log), ``TrytonRpcError`` if seeding
-        is refused, ``TimeoutError`` if another process builds the cache and does not finish.
+        Raises ``ErpStartError`` (with the end of the server's log, or when what is there was made
+        by another recipe), ``TrytonRpcError`` if seeding is refused, ``TimeoutError`` if another
+        process builds the cache and does not finish.
         """
-        kept = (self._state / DATABASE_FILE).exists()
-        if kept:
-            seeded = SeededDatabase.load(self.credentials_path)
+        if (self._state / DATABASE_FILE).exists():
+            seeded = self._kept()
         else:
             seeded = await copy_seeded(
-                self._installation, self._cache, self._state, admin_password=self._admin_password
+                self._installation,
+                self._cache,
+                self._state,
+                module=self._module,
+                admin_password=self._admin_password,
             )
         await self._process.start()
-        if kept:
-            await upgrade(self._process.url, seeded)
         return ErpInstance(
             url=self._process.url,
             database=DATABASE,
             credentials=seeded.credentials,
             facts=seeded.facts,
         )
+
+    def _kept(self) -> SeededDatabase:
+        # Its documents are known to other systems by their ids: it is not replaced behind them.
+        stale = ErpStartError(
+            f"the ERP in {self._state} was seeded by another version: start on a new state folder, "
+            "or remove this one with all that belongs to it"
+        )
+        try:
+            seeded = SeededDatabase.load(self.credentials_path)
+        except ValidationError:
+            raise stale from None
+        if seeded.recipe != recipe(self._installation, module=self._module):
+            raise stale
+        return seeded
 
     async def stop(self) -> None:
         """End the server process; safe to call twice."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +11,9 @@ import pytest
 from runtime.erp.bookkeeping import bookkeeper
 from runtime.erp.instance import ErpInstance
 from runtime.erp.rpc import TrytonRpc, TrytonRpcError
+from tests.erp.conftest import MakeRest
 
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
-
-MakeRest = Callable[[str], Any]
 
 
 def money(document: dict[str, Any], field: str) -> Decimal:

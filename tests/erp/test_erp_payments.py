@@ -1,46 +1,41 @@
 """The seeded ERP has what payments need, and the connector's user may do what it does."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from runtime.erp import seeded
 from runtime.erp.bookkeeping import bookkeeper
 from runtime.erp.instance import ErpInstance
 from runtime.erp.rpc import TrytonRpc, TrytonRpcError
+from tests.erp.clerk import Clerk
+from tests.erp.conftest import MakeRest
 
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
-MakeRest = Callable[[str], Any]
-
 
 @pytest.mark.parametrize("company", ["LE-DE", "LE-US"])
-@pytest.mark.parametrize(
-    ("model", "kind"),
-    [
-        ("account.invoice.payment.method", "cash"),
-        ("account.move.reconcile.write_off", "write-off"),
-    ],
-)
-async def test_each_legal_entity_has_one_method_of_each_kind(
-    erp: ErpInstance, company: str, model: str, kind: str
+async def test_each_legal_entity_has_its_methods_of_payment_and_of_writing_off(
+    clerk: Clerk, company: str
 ) -> None:
-    credentials = erp.credentials
-    async with TrytonRpc(
-        erp.url, erp.database, credentials.api_login, credentials.api_password
-    ) as rpc:
-        found = await rpc.search(
+    facts = clerk.erp.companies[company]
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for model in ("account.invoice.payment.method", "account.move.reconcile.write_off"):
+        rows = await clerk.rpc.search(
             model,
-            [["company", "=", erp.companies[company].id]],
-            ["journal.type", "debit_account.company", "credit_account.company"],
+            [["company", "=", facts.id]],
+            ["journal.code", "journal.type", "debit_account", "credit_account"],
         )
+        assert all(row["debit_account"] == row["credit_account"] for row in rows)
+        roles = {account.id: role for role, account in facts.accounts.items()}
+        found[model] = {
+            row["journal."]["code"]: (row["journal."]["type"], roles[row["debit_account"]])
+            for row in rows
+        }
 
-    (method,) = found
-    assert method["journal."]["type"] == kind
-    assert method["debit_account."]["company"] == erp.companies[company].id
-    assert method["credit_account."]["company"] == erp.companies[company].id
+    assert found == {
+        # The first is what a connector takes that is told of no journal.
+        "account.invoice.payment.method": {"BANK": ("cash", "bank"), "CARD": ("cash", "clearing")},
+        "account.move.reconcile.write_off": {"WOFF": ("write-off", "bad_debt")},
+    }
+    assert min(facts.payment_methods.values()) == facts.payment_methods["BANK"]
 
 
 async def test_the_bookkeeper_registers_a_payment(rest: MakeRest, erp: ErpInstance) -> None:
@@ -67,10 +62,3 @@ async def test_the_api_user_may_not_undo_a_reconciliation(erp: ErpInstance) -> N
             await rpc.call("model.account.move.reconciliation.delete", [1])
 
     assert refusal.value.kind == "UserError"
-
-
-def test_every_seed_file_counts_for_the_key_of_the_cache() -> None:
-    folder = Path(seeded.__file__).parent
-    files = {path.name for path in folder.glob("seed*.py")} - {"seeded.py"}
-
-    assert files <= set(seeded.SEED_SOURCES)
