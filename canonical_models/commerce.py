@@ -5,8 +5,17 @@ from enum import StrEnum
 from pydantic import Field
 
 from canonical_models.base import Canonical, Identifier, Instant
+from canonical_models.documents import (
+    BilledParty,
+    BillingDocument,
+    PostalAddress,
+    Settlement,
+    TaxId,
+    TaxStanding,
+    Unbilled,
+    Untold,
+)
 from canonical_models.money import Currency, Money
-from canonical_models.term import Invoice, Payment
 
 
 class SubscriptionStatus(StrEnum):
@@ -36,7 +45,8 @@ class Plan(Canonical):
 
     plan_id: Identifier
     item: Identifier
-    unit_price: Money
+    #: For comparing plans; None where there is no price per unit, as of tiers, usage and packages.
+    unit_price: Money | None = None
 
 
 class SubscriptionItem(Canonical):
@@ -59,6 +69,7 @@ class Subscription(Canonical):
     #: When a cancellation that is already decided takes effect; None while it runs on.
     ends_at: Instant | None = None
     ended_at: Instant | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
     as_of: Instant
 
     @property
@@ -66,44 +77,9 @@ class Subscription(Canonical):
         return max((item.period_end for item in self.items), default=None)
 
 
-class BillingLine(Canonical):
-    """One amount that billing charges or credits, identified for good by `line_id`.
-
-    `net` excludes tax. `tax` is None where billing leaves tax to the ERP.
-    """
-
-    line_id: Identifier
-    item: Identifier
-    #: The subscription item that is charged; None for a bare amount.
-    item_id: Identifier | None = None
-    description: str = Field(max_length=500)
-    quantity: int = Field(ge=0, le=10**9)
-    net: Money
-    tax: Money | None = None
-    proration: bool
-    period_start: Instant
-    period_end: Instant
-    invoice_id: Identifier | None = None
-
-
-class PostalAddress(Canonical):
-    lines: tuple[str, ...] = ()
-    postal_code: str | None = None
-    city: str | None = None
-    #: ISO 3166-1 alpha-2.
-    country: str | None = Field(default=None, min_length=2, max_length=2)
-
-
-class TaxId(Canonical):
-    """`kind` is `eu_vat` or another registry's name in billing's words; `value` as it was given."""
-
-    kind: Identifier
-    value: str = Field(min_length=1, max_length=60)
-
-
 class AccountProfile(Canonical):
-    """A paying party with its personal data: read when an account is made elsewhere, and never
-    kept by us, neither in tables nor in histories."""
+    """A paying party with its personal data: read when an account is made elsewhere or changes,
+    and never kept by us, neither in tables nor in histories."""
 
     customer_id: Identifier
     name: str = Field(min_length=1, max_length=255)
@@ -111,6 +87,19 @@ class AccountProfile(Canonical):
     currency: Currency | None = None
     address: PostalAddress = PostalAddress()
     tax_ids: tuple[TaxId, ...] = ()
+    standing: TaxStanding = TaxStanding.TAXED
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def billed(self) -> BilledParty:
+        """As a document issued now would name it."""
+        return BilledParty(
+            name=self.name,
+            email=self.email,
+            address=self.address,
+            tax_ids=self.tax_ids,
+            standing=self.standing,
+        )
 
 
 class SyncMark(Canonical):
@@ -122,17 +111,58 @@ class SyncMark(Canonical):
 
 
 class BillingSnapshot(Canonical):
-    """A subscription, its lines, invoices and payments, read together; the truth that an event
-    only hints at.
+    """A subscription, what it has not billed yet, and documents that were asked for, read together;
+    the truth that an event only hints at.
 
-    `drafted` are ids of lines that wait on a draft invoice, `voided` of those that a void invoice
-    takes back. `payments` are of `invoices`; failed attempts may be left out.
+    `documents` are whole, `refused` those that cannot be told whole, by id. `missing` are ids that
+    were asked for and are no final documents (any more): drafts and what was deleted.
     """
 
     subscription: Subscription
-    lines: tuple[BillingLine, ...]
+    unbilled: Unbilled = Unbilled()
+    documents: tuple[BillingDocument, ...] = ()
+    missing: tuple[Identifier, ...] = ()
+    refused: dict[Identifier, Untold] = Field(default_factory=dict)
     mark: SyncMark | None = None
-    drafted: tuple[Identifier, ...] = ()
-    voided: tuple[Identifier, ...] = ()
-    invoices: tuple[Invoice, ...] = ()
-    payments: tuple[Payment, ...] = ()
+
+
+class AccountSnapshot(Canonical):
+    """A customer's account beside its subscriptions: documents that were asked for, and movements
+    of its balance that no document shows, such as goodwill. `balance` is by currency, positive
+    where we owe the customer. `deleted` where billing has only its id left.
+    """
+
+    customer_id: Identifier
+    deleted: bool = False
+    as_of: Instant
+    documents: tuple[BillingDocument, ...] = ()
+    missing: tuple[Identifier, ...] = ()
+    refused: dict[Identifier, Untold] = Field(default_factory=dict)
+    movements: tuple[Settlement, ...] = ()
+    balance: tuple[Money, ...] = ()
+
+
+class DocumentPage(Canonical):
+    """Documents by when they were made, oldest first; `next` is the cursor of the following page,
+    None at the end. `refused` are those that cannot be told whole, by id and with why: one of them
+    does not keep all that come after it from being read."""
+
+    documents: tuple[BillingDocument, ...]
+    refused: dict[Identifier, Untold] = Field(default_factory=dict)
+    next: str | None = None
+
+
+class BilledCustomer(Canonical):
+    """A customer that has, or had, subscriptions or open documents: their ids."""
+
+    customer_id: Identifier
+    subscriptions: tuple[Identifier, ...] = ()
+    open_documents: tuple[Identifier, ...] = ()
+
+
+class CustomerPage(Canonical):
+    """Customers in an order of billing's own; a page may be empty before the end. `next` is the
+    cursor of the following page, None at the end."""
+
+    customers: tuple[BilledCustomer, ...]
+    next: str | None = None

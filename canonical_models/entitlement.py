@@ -2,9 +2,8 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from canonical_models.base import Canonical, Identifier, Instant
 
@@ -44,16 +43,6 @@ class Grant(Canonical):
             and self.starts_at <= at
             and (self.ends_at is None or at < self.ends_at)
         )
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without members that are at rest and came after plans were first kept: a plan's digest
-        must not change by an upgrade."""
-        data: dict[str, Any] = serialize(self)
-        for name, rest in (("state", GrantState.ACTIVE), ("reason", None)):
-            if data.get(name) == rest:
-                data.pop(name, None)
-        return data
 
 
 class Entitlement(Canonical):
@@ -109,27 +98,15 @@ class SubscriptionSupport(Canonical):
     features: tuple[Identifier, ...] = ()
 
 
+NO_SUPPORT = SubscriptionSupport(tier=None, contract_end=None)
+
+
 class SupportOrganization(Canonical):
     """An organisation as the support platform holds it."""
 
     organization_id: Identifier
     entitlement: SupportEntitlement
     url: str | None = None
-
-
-class SupportTier(Canonical):
-    """A level of support that is sold; a higher `rank` includes the lower ones."""
-
-    tier: Identifier
-    rank: int = Field(ge=0)
-
-
-class SlaPolicy(Canonical):
-    """The support platform's answer to a tier: first reply in minutes, by case priority."""
-
-    policy_id: Identifier
-    tier: Identifier
-    first_reply_minutes: dict[str, int]
 
 
 class SupportCase(Canonical):

@@ -18,7 +18,8 @@ NAMESPACE = "io.trueup"
 
 
 class SubscriptionChanged(Canonical):
-    """A commercial change that every system now agrees on."""
+    """A commercial change that every system now agrees on. `subscription_id` is `account:` and the
+    customer's id for what belongs to no subscription."""
 
     change_id: Identifier
     subscription_id: Identifier
@@ -31,8 +32,13 @@ class SubscriptionChanged(Canonical):
 
 
 class InvoicePosted(Canonical):
+    """A document of billing stands in the ERP. `invoice_id` is billing's, `document_id` and
+    `number` are the ERP's; credit notes have negative amounts."""
+
     change_id: Identifier
-    subscription_id: Identifier
+    invoice_id: Identifier
+    subscription_id: Identifier | None
+    customer_id: Identifier
     document_id: Identifier
     number: str | None
     legal_entity: Identifier
@@ -60,8 +66,8 @@ class PaymentMoved(Canonical):
     """Money moved on an invoice; `amount` is positive where the customer's debt became smaller."""
 
     payment_id: Identifier
-    invoice_id: Identifier
-    subscription_id: Identifier
+    invoice_id: Identifier | None
+    subscription_id: Identifier | None
     customer_id: Identifier
     amount: Money
     at: Instant
@@ -96,12 +102,29 @@ class InvoiceStatusChanged(Canonical):
     credited; `numbers` are the ERP's documents."""
 
     invoice_id: Identifier
-    subscription_id: Identifier
+    subscription_id: Identifier | None
     customer_id: Identifier
     standing: str
     numbers: tuple[str, ...]
     open: Money | None
     due_on: str | None
+
+
+class InvoiceDecided(Canonical):
+    """A person decided what becomes of a document in the ERP: `hold`, `skip`, `release`, `link` or
+    `correct`. `change_id` is the change that carries it out."""
+
+    invoice_id: Identifier
+    subscription_id: Identifier | None
+    customer_id: Identifier
+    decision: str
+    reason: str
+    by: str
+    until: str | None
+    tax_code: str | None
+    posting_date: str | None
+    link: str | None
+    change_id: Identifier
 
 
 class EntitlementTimed(Canonical):
@@ -152,6 +175,7 @@ TYPES: dict[str, type[Canonical]] = {
     "payment.reminder_due.v1": PaymentReminder,
     "invoice.posted.v1": InvoicePosted,
     "invoice.status_changed.v1": InvoiceStatusChanged,
+    "invoice.decided.v1": InvoiceDecided,
     "entitlement.granted.v1": EntitlementChanged,
     "entitlement.changed.v1": EntitlementChanged,
     "entitlement.revoked.v1": EntitlementChanged,

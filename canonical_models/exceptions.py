@@ -1,14 +1,24 @@
 """What a machine cannot decide, and what a person decides about it."""
 
+from datetime import date
 from enum import StrEnum
 
 from pydantic import Field
 
 from canonical_models.base import Canonical, Identifier
 from canonical_models.failures import RejectionCode
-from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.money import Money
 from canonical_models.process import Process
+
+
+class Track(StrEnum):
+    """What a question holds: the books of a change, its access, or all of it, as of a process
+    beside the changes."""
+
+    BOOKS = "books"
+    ACCESS = "access"
+    PROCESS = "process"
 
 
 class Raised(Canonical):
@@ -16,6 +26,7 @@ class Raised(Canonical):
 
     tenant: str
     change_id: Identifier
+    track: Track
     step: str
     system: str
     failure_class: str
@@ -26,6 +37,23 @@ class Raised(Canonical):
     amount_at_risk: Money | None = None
     #: The process that asks, and whom it is about; None where it is the saga of the change.
     process: Process | None = None
+
+
+class DocumentCorrection(Canonical):
+    """What a person decides of one document: the tax code of its lines, the day it is booked on,
+    or the ERP document made by hand that it is (`link`, its id or number). `by` names who, as we
+    know it and never as the caller says."""
+
+    document_id: Identifier
+    tax_code: str | None = Field(default=None, max_length=120)
+    posting_date: date | None = None
+    link: Identifier | None = None
+    by: str | None = Field(default=None, max_length=200)
+
+    @property
+    def says(self) -> bool:
+        """Whether it decides anything."""
+        return any((self.tax_code, self.posting_date, self.link))
 
 
 class Action(StrEnum):
@@ -47,6 +75,7 @@ class Action(StrEnum):
 _ONLY_FOR = {
     RejectionCode.APPROVAL_NEEDED.value: (Action.APPROVE, Action.ABORT),
     RejectionCode.PAYMENT_OVERDUE.value: (Action.EXTEND, Action.CREDIT, Action.WRITE_OFF),
+    RejectionCode.MASTER_DATA_CHANGED.value: (Action.APPROVE, Action.RETRY, Action.ABORT),
 }
 
 
@@ -64,3 +93,9 @@ class Resolution(Canonical):
     note: str = Field(default="", max_length=2000)
     account: AccountMapping | None = None
     item: ItemMapping | None = None
+    document: DocumentCorrection | None = None
+
+    @property
+    def corrects(self) -> bool:
+        """Whether it brings anything that was missing."""
+        return any((self.account, self.item, self.document))

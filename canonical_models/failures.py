@@ -49,6 +49,22 @@ class RejectionCode(StrEnum):
     TARGET_REFUSED = "target_refused"
     SUBSCRIPTION_UNKNOWN = "subscription_unknown"
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    #: Billing's own figures contradict each other.
+    DOCUMENT_INCONSISTENT = "document_inconsistent"
+    #: A final document is not what it was when it was posted.
+    DOCUMENT_CHANGED = "document_changed"
+    #: What was shown as not billed was posted by hand.
+    UNBILLED_POSTED = "unbilled_posted"
+    #: Billing calls settled what its movements do not explain.
+    SETTLEMENT_UNEXPLAINED = "settlement_unexplained"
+    #: A balance would be used in another legal entity or currency than it was kept in.
+    BALANCE_CROSSES = "balance_crosses"
+    #: A dispute or refund left a debt that no document shows.
+    DEBT_REOPENED = "debt_reopened"
+    #: Billing changed a customer that the policy does not let us change elsewhere.
+    MASTER_DATA_CHANGED = "master_data_changed"
+    #: Issued before the cutover, and not found in the ERP.
+    BEFORE_CUTOVER = "before_cutover"
     ORGANIZATION_UNKNOWN = "organization_unknown"
     SUPPORT_REFUSED = "support_refused"
     BILLING_REFUSED = "billing_refused"

@@ -1,7 +1,8 @@
 """What a tenant has decided for itself: read from the configuration, used by planning."""
 
+from datetime import date
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -60,6 +61,90 @@ class AccountPolicy(_Policy):
     legal_entities: dict[str, str] = Field(default_factory=dict)
 
 
+class TaxCodeRule(_Policy):
+    """Which of the ERP's tax codes a tax of billing is. Members that are left out match all;
+    of several rules the first that matches counts. `rate` is a fraction, 0.19 for 19 %."""
+
+    code: str = Field(min_length=1, max_length=120)
+    kind: str | None = None
+    country: str | None = None
+    rate: Decimal | None = Field(default=None, ge=0, le=1)
+    reason: str | None = None
+    #: Billing's own name of the rate.
+    billing_code: str | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+
+class PartyTaxRules(_Policy):
+    """The ERP's tax rules of parties that we make, by who they are; None leaves the ERP's default.
+
+    An EU business counts as such with a VAT id that was checked. `eu_consumer` is by country where
+    the ERP has a rule for each, and `"*"` is for all others."""
+
+    domestic: str | None = None
+    eu_business: str | None = None
+    eu_consumer: dict[str, str] = Field(default_factory=dict)
+    third_country: str | None = None
+
+
+class EntityBooks(_Policy):
+    """How the books of a legal entity are kept.
+
+    - `unbilled`: what billing has not billed is shown as a `draft` in the ERP, or not (`none`).
+    - `closed_period`: a document of a closed period is a question (`ask`), or is booked on the
+      `first_open_day` after it.
+    - `late_number`: where the ERP numbers by date order, a late document gets the `next_date` on
+      its face, or the `billing_number` as its number.
+    - `rounding_limit`: how much of a document may be the ERP's other way of rounding, in major
+      units of its currency.
+    - `zero_documents`: documents over nothing are posted (`post`) or left out (`skip`).
+    - `master_data`: what billing changes of a customer is carried on (`update`) or asked (`ask`).
+    - `country` and `eu` say where the entity is, for the tax rules of parties.
+    """
+
+    unbilled: Literal["draft", "none"] = "draft"
+    closed_period: Literal["ask", "first_open_day"] = "ask"
+    late_number: Literal["next_date", "billing_number"] = "next_date"
+    rounding_limit: Annotated[Decimal, Field(ge=0, le=10)] = Decimal("0.05")
+    zero_documents: Literal["post", "skip"] = "post"
+    master_data: Literal["update", "ask"] = "ask"
+    time_zone: TimeZone | None = None
+    country: str | None = Field(default=None, min_length=2, max_length=2)
+    tax_codes: tuple[TaxCodeRule, ...] = ()
+    party_tax_rules: PartyTaxRules = PartyTaxRules()
+
+
+class DocumentRule(_Policy):
+    """What is done with documents whose metadata `field` is `value`, without asking a person."""
+
+    field: str = Field(min_length=1)
+    value: str
+    decision: Literal["hold", "skip"]
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class BooksPolicy(EntityBooks):
+    """The defaults of every legal entity, what single ones do otherwise, and what the metadata of
+    documents, subscriptions and lines mean. `dimensions` maps a name in the ERP to a metadata
+    field, `purchase_order`, `memo` and `agent` name one."""
+
+    entities: dict[str, EntityBooks] = Field(default_factory=dict)
+    dimensions: dict[str, str] = Field(default_factory=dict)
+    purchase_order: str | None = None
+    memo: str | None = None
+    agent: str | None = None
+    rules: tuple[DocumentRule, ...] = ()
+
+    def of(self, legal_entity: str) -> EntityBooks:
+        """What the entity does: its own word where it has one, else the tenant's."""
+        own = self.entities.get(legal_entity)
+        if own is None:
+            return self
+        said = {name: getattr(own, name) for name in own.model_fields_set}
+        return self.model_copy(update=said)
+
+
 class TenantPolicy(_Policy):
     #: Support tiers from the lowest to the highest; a subscription has its items' highest.
     tiers: tuple[str, ...] = ("standard", "premium", "enterprise")
@@ -70,8 +155,12 @@ class TenantPolicy(_Policy):
     #: Where days begin and end: contracts run to the end of their last day there, and documents
     #: are dated by it. None: contracts end at billing's very second, documents are dated in UTC.
     time_zone: TimeZone | None = None
-    #: A credit memo above this amount, in major units by currency, needs a person's approval.
+    #: A document that credits more than this, in major units by currency, needs an approval.
     credit_limits: dict[Currency, Annotated[Decimal, Field(ge=0)]] = Field(default_factory=dict)
+    #: Whether access is given as soon as billing says so, or after the books are right.
+    #: What billing has ended is always taken at once.
+    access: Literal["at_once", "after_posting"] = "at_once"
+    books: BooksPolicy = BooksPolicy()
     accounts: AccountPolicy = AccountPolicy()
     renewal: RenewalPolicy = RenewalPolicy()
     dunning: DunningPolicy = DunningPolicy()

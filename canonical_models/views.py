@@ -14,8 +14,13 @@ class ChangeView(Canonical):
     seq: int
     tenant: str
     connection: str
-    subscription_id: str
+    #: The subscription, or `account:` and the customer.
+    subject: str
+    #: None where it is the account's.
+    subscription_id: str | None
     customer_id: str | None
+    #: Ids of billing's documents that its event names.
+    documents: tuple[str, ...] = ()
     event_id: str
     kind: ChangeKind
     lane: int
@@ -59,7 +64,11 @@ class ExceptionView(Canonical):
     change_id: str
     #: The process that waits; None where it is the saga of the change.
     workflow_id: str | None = None
-    subscription_id: str
+    #: What waits for the answer: the books of the change, its access, or the process.
+    track: str
+    #: The subject of the change; `subject` is what is to be mended.
+    belongs_to: str
+    subscription_id: str | None
     customer_id: str | None
     step: str
     system: str

@@ -1,13 +1,36 @@
-"""What a person has said yes to: one document of one change, by its digest."""
+"""What a person has said yes to: a document as it is, by its content, whichever change posts it.
+
+Another thing that has a subject and says what is asked of it is approved alike.
+"""
+
+from collections.abc import Collection
 
 from persistence.raw import Transaction, driver
 
 
 async def put(
-    session: Transaction, tenant: str, change_id: str, digest: str, *, by: str, note: str
+    session: Transaction, tenant: str, document_id: str, content: str, *, by: str, note: str
 ) -> None:
+    """The first yes to a content stays."""
     await (await driver(session)).execute(
-        "insert into approvals (tenant, change_id, digest, approved_by, note) "
+        "insert into approvals (tenant, document_id, content, approved_by, note) "
         "values (%s, %s, %s, %s, %s) on conflict do nothing",
-        (tenant, change_id, digest, by, note),
+        (tenant, document_id, content, by, note),
     )
+
+
+async def used(session: Transaction, tenant: str, document_id: str, content: str) -> None:
+    """What was said yes to has been done; the next time it is asked again."""
+    await (await driver(session)).execute(
+        "delete from approvals where tenant = %s and document_id = %s and content = %s",
+        (tenant, document_id, content),
+    )
+
+
+async def of(session: Transaction, tenant: str, ids: Collection[str]) -> frozenset[tuple[str, str]]:
+    """(document, content) of each yes to these documents."""
+    found = await (await driver(session)).execute(
+        "select document_id, content from approvals where tenant = %s and document_id = any(%s)",
+        (tenant, list(ids)),
+    )
+    return frozenset((document_id, content) for document_id, content in await found.fetchall())

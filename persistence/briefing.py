@@ -1,21 +1,31 @@
 """All that our own tables know of a change, in one statement each time it is needed."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg.sql import SQL
 from pydantic import TypeAdapter
 
 from canonical_models.amendment import AmendmentPlan
-from canonical_models.commerce import BillingSnapshot, Subscription
+from canonical_models.commerce import AccountSnapshot, BillingSnapshot, Subscription
 from canonical_models.entitlement import Grant, SubscriptionSupport
-from canonical_models.ledgering import AccountMapping, CarriedLine, Document, ItemMapping
+from canonical_models.mapping import AccountMapping, ItemMapping
+from canonical_models.records import DocumentRecord, SettlementRecord, UnbilledRecord
 from persistence.grants import AS_JSON, GRANTS
 from persistence.raw import Raw
+from persistence.records import (
+    DOCUMENT_JSON,
+    DOCUMENTS,
+    SETTLEMENT_JSON,
+    SETTLEMENT_ROWS,
+    SETTLEMENTS,
+    UNBILLED_JSON,
+)
+from persistence.tables.documents import ON_ACCOUNT, UNSETTLED
 
 _SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
 _ITEMS = TypeAdapter(tuple[ItemMapping, ...])
-_DOUBTS = TypeAdapter(list[tuple[str, str]])
-_CARRIED = TypeAdapter(tuple[CarriedLine, ...])
 
 _HELD = SQL("""
 (select {} from grants g
@@ -25,88 +35,81 @@ _HELD = SQL("""
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """Before a change is planned. `kept` is its plan where the document may exist in the ERP: the
-    plan that made it must be seen through, not replaced."""
+    """Before a change is planned. What is of a subscription is empty where the change is of an
+    account."""
 
-    subscription_id: str
-    #: What the event said that it is; `payment` also where a plan before has found money.
+    #: The subscription, or `account:` and the customer.
+    subject: str
+    subscription_id: str | None
+    #: As the event said, or else as it was agreed before.
+    customer_id: str | None
+    #: What the event said that it is.
     kind: str
     settled: bool
-    kept: AmendmentPlan | None
-    #: (change id, state) of documents whose saga was lost before it knew whether they exist.
-    doubtful: list[tuple[str, str]]
+    #: Ids of billing's documents that the event names.
+    documents: tuple[str, ...]
+    #: Whether all that billing has issued since the cutover is read.
+    whole: bool
+    #: Nothing was ever agreed of the subject.
+    first_time: bool
     #: The last state on which every system agreed.
     agreed: Subscription | None
-    #: The lines that other documents carry, by id.
-    carried: dict[str, CarriedLine]
-    #: Movements of money that the ERP knows, or is being told of.
-    entered: frozenset[str]
-    #: Invoices of this subscription whose grace is over.
-    unpaid: frozenset[str]
-    #: Digests of documents of this change that a person has approved.
-    approved: frozenset[str]
     held: tuple[Grant, ...]
     share: SubscriptionSupport | None
+    #: Invoices of this subscription whose grace is over.
+    unpaid: frozenset[str]
+    #: The plan that this change was last planned with, by whose digest its steps know it.
+    plan: AmendmentPlan | None
+    digest: str | None
 
 
 _BRIEFING = (
     SQL("""
-select c.subscription_id, case when c.plan ? 'payments' then 'payment' else c.kind end,
-  c.state = 'settled',
-  case when (select e.state from effects e where e.key = %(key)s)
-    in ('attempting', 'uncertain', 'confirmed') then c.plan::text end,
-  (select coalesce(json_agg(json_build_array(e.change_id, e.state) order by l.seq), '[]')::text
-   from changes l join effects e on e.change_id = l.id
-   where l.tenant = c.tenant and l.subscription_id = c.subscription_id and l.outcome = 'lost'
-     and e.step = %(step)s
-     and e.state in ('attempting', 'uncertain', 'compensating', 'compensation_uncertain')),
-  (select s.snapshot::text from subscription_states s
-   where s.tenant = c.tenant and s.subscription_id = c.subscription_id),
-  (select coalesce(json_agg(json_build_object('line_id', p.line_id, 'item', p.item,
-      'net', json_build_object('minor', p.minor, 'currency', p.currency),
-      'invoice_id', p.invoice_id)), '[]')::text from posted_lines p
-   where p.tenant = c.tenant and p.subscription_id = c.subscription_id
-     and p.state <> 'reversed' and p.effect_key <> %(key)s),
-  array(select p.payment_id from payments p
-   where p.tenant = c.tenant and p.subscription_id = c.subscription_id and p.entry_id is not null),
+select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.kind,
+  c.state = 'settled', c.documents, c.whole,
+  s.tenant is null and a.tenant is null, s.snapshot::text,
+  {held},
+  (select h.share::text from support_shares h
+   where h.tenant = c.tenant and h.subscription_id = c.subscription_id),
   array(select d.invoice_id from dunning_cases d
    where d.tenant = c.tenant and d.subscription_id = c.subscription_id
      and d.stage in ('suspended', 'final')),
-  array(select a.digest from approvals a where a.tenant = c.tenant and a.change_id = c.id),
-  {held},
-  (select s.share::text from support_shares s
-   where s.tenant = c.tenant and s.subscription_id = c.subscription_id)
-from changes c where c.tenant = %(tenant)s and c.id = %(change)s
+  c.plan::text, c.plan_digest
+from changes c
+left join subscription_states s
+  on s.tenant = c.tenant and s.subscription_id = c.subscription_id
+left join accounts a
+  on c.subscription_id is null and a.tenant = c.tenant and a.customer_id = c.customer_id
+where c.tenant = %(tenant)s and c.id = %(change)s
 """)
     .format(held=_HELD)
     .as_bytes()
 )
 
 
-async def of_change(
-    raw: Raw, tenant: str, change_id: str, *, step: str, key: str
-) -> Briefing | None:
-    """`step` and `key` name the change's document in the effect ledger."""
-    found = await raw.execute(
-        _BRIEFING, {"tenant": tenant, "change": change_id, "step": step, "key": key}
-    )
+async def of_change(raw: Raw, tenant: str, change_id: str) -> Briefing | None:
+    """None where there is no such change."""
+    found = await raw.execute(_BRIEFING, {"tenant": tenant, "change": change_id})
     row = await found.fetchone()
     if row is None:
         return None
-    of, kind, settled, kept, doubtful, agreed, carried, entered, unpaid, approved, held, share = row
+    subject, of, customer, kind, settled, documents, whole, first, *known = row
+    agreed, held, share, unpaid, plan, digest = known
     return Briefing(
+        subject=subject,
         subscription_id=of,
+        customer_id=customer,
         kind=kind,
         settled=settled,
-        kept=AmendmentPlan.model_validate_json(kept) if kept else None,
-        doubtful=_DOUBTS.validate_json(doubtful),
+        documents=tuple(documents),
+        whole=whole,
+        first_time=first,
         agreed=Subscription.model_validate_json(agreed) if agreed else None,
-        carried={line.line_id: line for line in _CARRIED.validate_json(carried)},
-        entered=frozenset(entered),
-        unpaid=frozenset(unpaid),
-        approved=frozenset(approved),
         held=GRANTS.validate_json(held),
         share=SubscriptionSupport.model_validate_json(share) if share else None,
+        unpaid=frozenset(unpaid),
+        plan=AmendmentPlan.model_validate_json(plan) if plan else None,
+        digest=digest,
     )
 
 
@@ -116,6 +119,7 @@ class MasterData:
     other subscriptions ask of support; empty without an account."""
 
     account: AccountMapping | None
+    #: By the key that they are mapped by.
     items: dict[str, ItemMapping]
     others: tuple[SubscriptionSupport, ...]
 
@@ -124,28 +128,37 @@ _MASTER_DATA = """
 with valid as (
   select kind, target from mappings
   where tenant = %(tenant)s
-    and (kind = 'account' and source = %(customer)s or kind = 'item' and source = any(%(items)s))
-    and valid_from <= clock_timestamp() and (valid_to is null or valid_to > clock_timestamp()))
+    and (kind = 'account' and source = %(customer)s or kind = 'item' and source = any(%(keys)s))
+    and valid_from <= coalesce(%(at)s, clock_timestamp())
+    and (valid_to is null or valid_to > coalesce(%(at)s, clock_timestamp())))
 select
   (select target::text from valid where kind = 'account'),
   (select coalesce(json_agg(target), '[]')::text from valid where kind = 'item'),
   (select coalesce(json_agg(s.share order by s.subscription_id), '[]')::text
    from support_shares s join valid v on v.kind = 'account'
      and s.organization = v.target ->> 'support_organization'
-   where s.tenant = %(tenant)s and s.subscription_id <> %(subscription)s)
+   where s.tenant = %(tenant)s and s.subscription_id is distinct from %(subscription)s)
 """
 
 
 async def master_data(
-    raw: Raw, tenant: str, *, customer_id: str, items: set[str], subscription_id: str
+    raw: Raw,
+    tenant: str,
+    *,
+    customer_id: str,
+    keys: Collection[str],
+    subscription_id: str | None,
+    at: datetime | None = None,
 ) -> MasterData:
+    """What holds at the moment, or now. `keys` of items are as mapping.keys_of gives them."""
     found = await raw.execute(
         _MASTER_DATA,
         {
             "tenant": tenant,
             "customer": customer_id,
-            "items": list(items),
+            "keys": list(keys),
             "subscription": subscription_id,
+            "at": at,
         },
     )
     row = await found.fetchone()
@@ -158,21 +171,104 @@ async def master_data(
 
 
 @dataclass(frozen=True, slots=True)
+class BooksKnown:
+    """Before the books are planned."""
+
+    #: The subject's documents that are not settled, those that were named, and those that these
+    #: correct and that a person wants linked; oldest first.
+    records: tuple[DocumentRecord, ...]
+    #: Those of others that were named, or that `records` and movements on the account refer to.
+    others: dict[str, DocumentRecord]
+    #: What the ERP has of movements of all these documents, and of the customer's account and
+    #: balance.
+    entered: dict[str, SettlementRecord]
+    unbilled: UnbilledRecord | None
+    #: Contents of `records` that a person has said yes to.
+    approved: frozenset[str]
+
+
+# Sets of ids are united rather than conditions, so that each is found by its index.
+_BOOKS = f"""
+with asked as (
+  select document_id, document ->> 'corrects' as corrects from documents
+    where tenant = %(tenant)s and subject = %(subject)s and {UNSETTLED}
+  union select document_id, document ->> 'corrects' from documents
+    where tenant = %(tenant)s and document_id = any(%(named)s)
+), own as (
+  select * from documents
+  where tenant = %(tenant)s and subject = %(subject)s and document_id in (
+    select document_id from asked
+    union select d.document_id from documents d join asked on d.document_id = asked.corrects
+      where d.tenant = %(tenant)s and d.posted is null and d.correction ->> 'link' is not null)
+), moved as (
+  select m from own, jsonb_array_elements(own.document -> 'settlements') m
+), other as (
+  select * from documents where tenant = %(tenant)s and document_id in (
+    select unnest(%(named)s::text[])
+    union select document ->> 'corrects' from own
+    union select m ->> 'document_id' from moved union select m ->> 'about' from moved
+    union select m ->> 'against' from moved
+    union select unnest(array[about, against]) from settlements
+      where tenant = %(tenant)s and customer_id = %(customer)s and document_id is null
+        and entry_id is null)
+    and document_id not in (select document_id from own)
+), touched as (
+  select document_id as id from own union select document_id from other
+), movement as (
+  select settlement_id as id from settlements
+    where tenant = %(tenant)s and document_id in (select id from touched)
+  union select settlement_id from settlements
+    where tenant = %(tenant)s and about in (select id from touched)
+  union select settlement_id from settlements
+    where tenant = %(tenant)s and customer_id = %(customer)s and {ON_ACCOUNT}
+  union select m ->> 'settlement_id' from moved
+)
+select
+  (select coalesce(json_agg({DOCUMENT_JSON} order by d.issued_at, d.document_id), '[]')::text
+   from own d),
+  (select coalesce(json_agg({DOCUMENT_JSON} order by d.issued_at, d.document_id), '[]')::text
+   from other d),
+  (select coalesce(json_agg({SETTLEMENT_JSON} order by s.at, s.settlement_id), '[]')::text
+   from {SETTLEMENT_ROWS} where s.tenant = %(tenant)s and s.entry_id is not null
+     and s.settlement_id in (select id from movement)),
+  (select {UNBILLED_JSON}::text from unbilled u
+   where u.tenant = %(tenant)s and u.subscription_id = %(subject)s),
+  array(select a.content from approvals a where a.tenant = %(tenant)s
+    and a.document_id in (select document_id from own))
+""".encode()  # noqa: S608 - put together from constants
+
+
+async def books(
+    raw: Raw, tenant: str, *, subject: str, customer_id: str, named: Collection[str]
+) -> BooksKnown:
+    """`named` are ids of documents, of whatever subject; those never seen are left out."""
+    found = await raw.execute(
+        _BOOKS,
+        {"tenant": tenant, "subject": subject, "customer": customer_id, "named": list(named)},
+    )
+    own, other, moved, shown, approved = await found.fetchone() or ("[]", "[]", "[]", None, ())
+    return BooksKnown(
+        records=DOCUMENTS.validate_json(own),
+        others={d.document.document_id: d for d in DOCUMENTS.validate_json(other)},
+        entered={s.settlement.settlement_id: s for s in SETTLEMENTS.validate_json(moved)},
+        unbilled=UnbilledRecord.model_validate_json(shown) if shown else None,
+        approved=frozenset(approved),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What our own tables say of a change that is done: its plan, the snapshot it was planned
-    from, its document, and the grants that are held."""
+    from, and the grants that are held."""
 
     plan: AmendmentPlan
-    snapshot: BillingSnapshot
-    document: Document | None
+    snapshot: BillingSnapshot | AccountSnapshot
     held: tuple[Grant, ...]
 
 
 _OUTCOME = (
     SQL("""
-select c.plan::text, c.snapshot::text,
-  (select e.result::text from effects e where e.key = %(key)s),
-  {held}
+select c.plan::text, c.snapshot::text, c.subscription_id is null, {held}
 from changes c where c.tenant = %(tenant)s and c.id = %(change)s and c.plan is not null
 """)
     .format(held=_HELD)
@@ -180,18 +276,16 @@ from changes c where c.tenant = %(tenant)s and c.id = %(change)s and c.plan is n
 )
 
 
-async def outcome(raw: Raw, tenant: str, change_id: str, *, key: str) -> Outcome | None:
-    """`key` names the change's document in the effect ledger. None before there is a plan."""
-    found = await raw.execute(_OUTCOME, {"tenant": tenant, "change": change_id, "key": key})
+async def outcome(raw: Raw, tenant: str, change_id: str) -> Outcome | None:
+    """None before there is a plan. Documents of the snapshot name nobody."""
+    found = await raw.execute(_OUTCOME, {"tenant": tenant, "change": change_id})
     row = await found.fetchone()
     if row is None:
         return None
-    planned, snapshot, result, held = row
-    plan = AmendmentPlan.model_validate_json(planned)
-    posted = Document.model_validate_json(result) if plan.document and result else None
+    planned, snapshot, account, held = row
+    kind = AccountSnapshot if account else BillingSnapshot
     return Outcome(
-        plan=plan,
-        snapshot=BillingSnapshot.model_validate_json(snapshot),
-        document=posted,
+        plan=AmendmentPlan.model_validate_json(planned),
+        snapshot=kind.model_validate_json(snapshot),
         held=GRANTS.validate_json(held),
     )

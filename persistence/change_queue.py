@@ -1,22 +1,22 @@
-"""The queue of changes, as the dispatcher sees it: made, claimed, started, given up for lost.
+"""The queue of changes, as the dispatcher sees it: made, claimed, started.
 
-A change goes pending -> starting -> running; the saga takes it from there (`changes`). Claims are
-serialised by a lock, so the bound on sagas in flight holds over all dispatchers.
+A change goes pending -> starting -> running; the saga takes it from there (`changes`), watched by
+`change_watch`. Claims are serialised by a lock, so the bound on sagas in flight holds over all
+dispatchers.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, text
+from sqlalchemy import Row, func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from canonical_models.amendment import ChangeHint, ChangeKind
-from persistence import exceptions
+from canonical_models.amendment import ChangeHint, ChangeKind, account_subject, customer_of
 from persistence.changes import CHANNEL
 from persistence.inbox import Arrival
 from persistence.raw import Transaction, driver
@@ -32,30 +32,21 @@ LIVE, RENEWAL, RECONCILIATION, BULK = 1, 2, 3, 4
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A change whose saga is to be started by whoever holds this."""
+    """A change whose saga is to be started by whoever holds this. `subject` is the subscription,
+    or the account: `subscription_id` is None then. `documents` are billing's that it names."""
 
     change_id: str
     seq: int
     tenant: str
     connection: str
-    subscription_id: str
+    subject: str
+    subscription_id: str | None
     customer_id: str | None
+    documents: tuple[str, ...]
     event_id: str
     kind: str
     lane: int
     received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A change whose saga should be open. `newest` is the `seq` of the last one behind it."""
-
-    change_id: str
-    seq: int
-    tenant: str
-    subscription_id: str
-    run_id: str | None
-    newest: int = 0
 
 
 def change_id(tenant: str, connection: str, event_id: str) -> str:
@@ -67,7 +58,8 @@ def change_id(tenant: str, connection: str, event_id: str) -> str:
 async def add(
     session: AsyncSession, hinted: Sequence[tuple[Arrival, ChangeHint]]
 ) -> tuple[str, ...]:
-    """The changes of these events, in the same order; made where there is none yet."""
+    """The changes of these events, in the same order; made where there is none yet. Raises
+    ValueError for a hint that names neither a subscription nor a customer."""
     made, ids = [], []
     for arrival, hint in hinted:
         event_id = hint.event_id
@@ -86,8 +78,10 @@ async def add(
                 "id": ids[-1],
                 "tenant": arrival.tenant,
                 "connection": arrival.connection,
+                "subject": _subject(hint),
                 "subscription_id": hint.subscription_id,
                 "customer_id": hint.customer_id,
+                "documents": [hint.document_id] if hint.document_id else [],
                 "event_id": event_id,
                 "kind": hint.kind.value,
                 "lane": _lane(hint),
@@ -100,24 +94,41 @@ async def add(
     return tuple(ids)
 
 
-async def follow(
+async def follow(  # noqa: PLR0913 - each is a word on the one change, most left out
     session: Transaction,
     tenant: str,
-    subscription_id: str,
+    subject: str,
     *,
     why: str,
     kind: ChangeKind,
     customer_id: str | None = None,
+    documents: Iterable[str] = (),
+    whole: bool = False,
     lane: int = LIVE,
 ) -> str:
     """A change that no event of billing asks for but we do; `why` names the occasion, and the same
-    occasion makes one change. Its id."""
+    occasion makes one change. `subject` is a subscription or an account. A `whole` one reads all
+    that billing has issued since the cutover. Its id."""
     made = change_id(tenant, OURS, why)
+    account_of = customer_of(subject)
     raw = await driver(session)
     await raw.execute(
-        "insert into changes (id, tenant, connection, subscription_id, customer_id, event_id, "
-        "kind, lane) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
-        (made, tenant, OURS, subscription_id, customer_id, why, kind.value, lane),
+        "insert into changes (id, tenant, connection, subject, subscription_id, customer_id, "
+        "documents, whole, event_id, kind, lane) "
+        "values (%s, %s, %s, %s, %s, %s, %s::text[], %s, %s, %s, %s) on conflict do nothing",
+        (
+            made,
+            tenant,
+            OURS,
+            subject,
+            subject if account_of is None else None,
+            account_of or customer_id,
+            list(documents),
+            whole,
+            why,
+            kind.value,
+            lane,
+        ),
     )
     await raw.execute(f"notify {CHANNEL}".encode())
     return made
@@ -136,6 +147,14 @@ async def _of_event(
     return [(id_, state) for id_, state in await session.exec(query)]
 
 
+def _subject(hint: ChangeHint) -> str:
+    if hint.subscription_id is not None:
+        return hint.subscription_id
+    if hint.customer_id is None:
+        raise ValueError(f"event {hint.event_id} names no one whose change it could be")
+    return account_subject(hint.customer_id)
+
+
 def _lane(hint: ChangeHint) -> int:
     if hint.bulk:
         return BULK
@@ -143,11 +162,12 @@ def _lane(hint: ChangeHint) -> int:
 
 
 _CLAIMED = """
-returning changes.id, changes.seq, changes.tenant, changes.connection, changes.subscription_id,
-  changes.customer_id, changes.event_id, changes.kind, changes.lane, changes.received_at
+returning changes.id as change_id, changes.seq, changes.tenant, changes.connection, changes.subject,
+  changes.subscription_id, changes.customer_id, changes.documents, changes.event_id, changes.kind,
+  changes.lane, changes.received_at
 """
 
-# The oldest of each subscription is the one before which there is no other; younger ones wait for
+# The oldest of each subject is the one before which there is no other; younger ones wait for
 # it even while it is held back, so that nothing overtakes.
 # The limit is written into the text: the plan for one that is not known reads the whole queue.
 _CLAIM = f"""
@@ -157,10 +177,10 @@ with chosen as (
     and (attempts = 0
       or claimed_at < now() - least(30, 0.25 * 2 ^ least(attempts, 10)) * interval '1 second')
     and not exists (select from changes as open where open.tenant = this.tenant
-      and open.subscription_id = this.subscription_id
+      and open.subject = this.subject
       and open.state in ('starting', 'running', 'waiting'))
     and not exists (select from changes as older where older.tenant = this.tenant
-      and older.subscription_id = this.subscription_id
+      and older.subject = this.subject
       and older.state = 'pending' and older.seq < this.seq)
   order by lane, seq
   limit {{places}}
@@ -184,7 +204,7 @@ async def claim(session: AsyncSession, *, in_flight: int, most: int) -> tuple[Cl
     if places <= 0:
         return ()
     rows = await connection.execute(text(_CLAIM.format(places=int(places))))
-    return tuple(sorted((Claim(*row) for row in rows), key=lambda claim: (claim.lane, claim.seq)))
+    return tuple(sorted(map(_claim, rows), key=lambda claim: (claim.lane, claim.seq)))
 
 
 _RECLAIM = text(f"""
@@ -200,7 +220,11 @@ async def reclaim(
     """Claims that nobody has renewed for as long as `lease`: whoever made them has died."""
     connection = await session.connection()
     rows = await connection.execute(_RECLAIM, {"lease": lease, "mine": list(mine)})
-    return tuple(Claim(*row) for row in rows)
+    return tuple(map(_claim, rows))
+
+
+def _claim(row: Row[Any]) -> Claim:
+    return Claim(**{**row._mapping, "documents": tuple(row.documents)})
 
 
 async def renew(session: AsyncSession, change_ids: Collection[str]) -> None:
@@ -235,51 +259,3 @@ async def put_back(session: AsyncSession, change_ids: Collection[str], *, blamel
         .where(col(ChangeRow.id).in_(change_ids), col(ChangeRow.state) == "starting")
         .values(**values)
     )
-
-
-_AT_WORK = text("""
-select id, seq, tenant, subscription_id, run_id from changes
-where state in ('running', 'waiting') and started_at < now() - :since and seq > :after
-order by seq limit :limit
-""")
-
-
-async def at_work(
-    session: AsyncSession, *, since: timedelta, after: int, limit: int
-) -> tuple[Open, ...]:
-    """Changes that run or wait for longer than `since`, by `seq` from behind `after`."""
-    rows = await (await session.connection()).execute(
-        _AT_WORK, {"since": since, "after": after, "limit": limit}
-    )
-    return tuple(Open(*row) for row in rows)
-
-
-async def lose(session: AsyncSession, lost: Open, summary: str) -> bool:
-    """Settle a change whose saga has ended without doing so. False if it has settled after all."""
-    row = await (await session.connection()).execute(
-        text(
-            "update changes set state = 'settled', outcome = 'lost', stage = 'lost', "
-            "summary = :summary, settled_at = now() "
-            "where id = :id and state in ('running', 'waiting') returning id"
-        ),
-        {"id": lost.change_id, "summary": summary},
-    )
-    if row.first() is None:
-        return False
-    await exceptions.cancel_of_change(session, lost.tenant, lost.change_id)
-    await (await session.connection()).execute(text(f"notify {CHANNEL}"))
-    return True
-
-
-_OUTWAITED = text("""
-select this.id, this.seq, this.tenant, this.subscription_id, this.run_id, max(newer.seq)
-from changes as this join changes as newer
-  on newer.tenant = this.tenant and newer.subscription_id = this.subscription_id
-where this.state = 'waiting' and newer.state = 'pending' group by this.id order by this.seq
-""")
-
-
-async def outwaited(session: AsyncSession) -> tuple[Open, ...]:
-    """Changes that wait for a person while a newer one of their subscription waits for them."""
-    rows = await (await session.connection()).execute(_OUTWAITED)
-    return tuple(Open(*row) for row in rows)

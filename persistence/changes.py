@@ -6,18 +6,23 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.amendment import AmendmentPlan, ChangeKind
-from canonical_models.commerce import BillingSnapshot
+from canonical_models.commerce import AccountSnapshot, BillingSnapshot
 from canonical_models.views import ChangeView
 from persistence.raw import Raw, Transaction, driver
 from persistence.tables import ChangeRow
 
-#: Wakes the dispatcher: a place in flight is free, or the subscription's next change may start.
+#: Wakes the dispatcher: a place in flight is free, or the subject's next change may start.
 CHANNEL = "trueup_changes"
+
+#: Whom a document names is given when it is posted, and kept nowhere.
+_WHOM: Any = {"books": {"documents": {"__all__": {"draft": {"bill_to"}}}}}
 
 
 def _view(row: ChangeRow) -> ChangeView:
-    fields = row.model_dump(include=set(ChangeView.model_fields) - {"kind"})
-    return ChangeView(change_id=row.id, kind=ChangeKind(row.kind), **fields)
+    fields = row.model_dump(include=set(ChangeView.model_fields) - {"kind", "documents"})
+    return ChangeView(
+        change_id=row.id, kind=ChangeKind(row.kind), documents=tuple(row.documents), **fields
+    )
 
 
 async def get(session: AsyncSession, tenant: str, change_id: str) -> ChangeView | None:
@@ -32,7 +37,7 @@ async def page(
     before: int | None = None,
     limit: int = 50,
     state: str | None = None,
-    subscription_id: str | None = None,
+    subject: str | None = None,
 ) -> tuple[ChangeView, ...]:
     """Newest first; `before` is the `seq` of the last one seen."""
     query = select(ChangeRow).where(ChangeRow.tenant == tenant)
@@ -40,21 +45,19 @@ async def page(
         query = query.where(col(ChangeRow.seq) < before)
     if state is not None:
         query = query.where(ChangeRow.state == state)
-    if subscription_id is not None:
-        query = query.where(ChangeRow.subscription_id == subscription_id)
+    if subject is not None:
+        query = query.where(ChangeRow.subject == subject)
     rows = await session.exec(query.order_by(col(ChangeRow.seq).desc()).limit(limit))
     return tuple(map(_view, rows))
 
 
-async def unsettled(
-    session: AsyncSession, tenant: str, subscription_id: str
-) -> tuple[ChangeView, ...]:
-    """The subscription's changes that are still to be made, in their order."""
+async def unsettled(session: AsyncSession, tenant: str, subject: str) -> tuple[ChangeView, ...]:
+    """The subject's changes that are still to be made, in their order."""
     rows = await session.exec(
         select(ChangeRow)
         .where(
             ChangeRow.tenant == tenant,
-            ChangeRow.subscription_id == subscription_id,
+            ChangeRow.subject == subject,
             ChangeRow.state != "settled",
         )
         .order_by(col(ChangeRow.seq))
@@ -62,8 +65,12 @@ async def unsettled(
     return tuple(map(_view, rows))
 
 
-async def save_plan(raw: Raw, tenant: str, plan: AmendmentPlan, snapshot: BillingSnapshot) -> None:
-    """A change that is settled keeps the plan it was settled with."""
+async def save_plan(
+    raw: Raw, tenant: str, plan: AmendmentPlan, snapshot: BillingSnapshot | AccountSnapshot
+) -> None:
+    """The plan, and the snapshot that it was made from without whom its documents name. A change
+    that is settled keeps the plan it was settled with."""
+    kept = tuple(document.kept() for document in snapshot.documents)
     await raw.execute(
         "update changes set kind = %s, customer_id = %s, summary = %s, plan = %s::jsonb, "
         "plan_digest = %s, snapshot = %s::jsonb "
@@ -72,9 +79,9 @@ async def save_plan(raw: Raw, tenant: str, plan: AmendmentPlan, snapshot: Billin
             plan.amendment.kind.value,
             plan.amendment.customer_id,
             plan.amendment.summary,
-            plan.model_dump_json(),
+            plan.model_dump_json(exclude=_WHOM),
             plan.digest,
-            snapshot.model_dump_json(),
+            snapshot.model_copy(update={"documents": kept}).model_dump_json(),
             tenant,
             plan.change_id,
         ),
@@ -102,11 +109,15 @@ async def waits(session: Transaction, tenant: str, change_id: str, stage: str) -
     await _wake(raw)
 
 
-async def runs(session: Transaction, tenant: str, change_id: str) -> None:
+async def runs(session: Transaction, tenant: str, change_id: str, *, anyway: bool = False) -> None:
+    """The saga goes on, unless something else is still asked of it: then it waits as before. It
+    goes on `anyway` after a decision, which has all of it tried again."""
     await (await driver(session)).execute(
         "update changes set state = 'running', stage = null "
-        "where tenant = %s and id = %s and state <> 'settled'",
-        (tenant, change_id),
+        "where tenant = %s and id = %s and state <> 'settled' and (%s or not exists ("
+        "select from exceptions e where e.tenant = changes.tenant and e.change_id = changes.id "
+        "and e.state = 'open'))",
+        (tenant, change_id, anyway),
     )
 
 

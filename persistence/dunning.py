@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from canonical_models.documents import BillingDocument
 from canonical_models.process import Process, ProcessKind
-from canonical_models.term import DunningCase, DunningStage, Invoice
+from canonical_models.term import DunningCase, DunningStage
 from persistence import processes
 from persistence.raw import Transaction, driver
 
@@ -38,13 +39,13 @@ async def open_(
     tenant: str,
     subscription_id: str,
     customer_id: str,
-    invoices: Iterable[Invoice],
+    invoices: Iterable[BillingDocument],
 ) -> None:
     """A case for each invoice that is overdue, and news for all of the subscription's cases.
 
     A closed case opens again; it goes on with its reminders and its extension where the invoice is
     still overdue since the same time, such as after a direct debit that came to nothing."""
-    due = [(i.invoice_id, i.overdue_since) for i in invoices if i.unpaid and i.overdue_since]
+    due = [(i.document_id, i.overdue_since) for i in invoices if i.owed and i.overdue_since]
     raw = await driver(session)
     if due:
         await raw.execute(

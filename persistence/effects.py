@@ -26,17 +26,18 @@ async def first_attempt(raw: Raw, values: Mapping[str, Any]) -> bool:
     return await (await raw.execute(_ATTEMPTED, values)).fetchone() is not None
 
 
-async def locked(raw: Raw, values: Mapping[str, Any]) -> tuple[str, str | None]:
-    """(state, stored result as JSON) of the row of this key, made as `planned` from `values` if
-    there is none, locked until the commit."""
+async def locked(raw: Raw, values: Mapping[str, Any]) -> tuple[str, str | None, str]:
+    """(state, stored result as JSON, hash of the request) of the row of this key, made as `planned`
+    from `values` if there is none, locked until the commit."""
     await raw.execute(_PLANNED, values)
     found = await raw.execute(
-        "select state, result::text from effects where key = %(key)s for update", values
+        "select state, result::text, request_hash from effects where key = %(key)s for update",
+        values,
     )
     row = await found.fetchone()
     if row is None:
         raise RuntimeError(f"effect {values['key']} was made and is gone: who deleted it?")
-    return row[0], row[1]
+    return row[0], row[1], row[2]
 
 
 async def attempt(raw: Raw, key: str, *, request_hash: str) -> None:

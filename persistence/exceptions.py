@@ -2,14 +2,16 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from canonical_models.exceptions import Raised, Resolution
+from canonical_models.amendment import account_subject
+from canonical_models.exceptions import Raised, Resolution, Track
 from canonical_models.money import Money
 from canonical_models.views import ExceptionView
 from persistence.tables import ChangeRow, ExceptionRow
@@ -31,14 +33,18 @@ def fingerprint(tenant: str, code: str, subject: str | None) -> str:
 
 
 async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> ExceptionView:
-    """The exception of this change that is open now, made if there is none."""
-    subscription_id, customer_id = await _whose(session, raised)
+    """The exception that is open now of this track of the change, made if there is none. One of
+    the same step and cause keeps its id and its clock."""
+    belongs_to, subscription_id, customer_id = await _whose(session, raised)
     at_risk = raised.amount_at_risk
+    cause = fingerprint(raised.tenant, raised.code, raised.subject)
     # A question that its saga no longer waits on, because it was cancelled, is not asked again.
     await _close(
         session,
         and_(
-            col(ExceptionRow.change_id) == raised.change_id, col(ExceptionRow.step) != raised.step
+            col(ExceptionRow.change_id) == raised.change_id,
+            col(ExceptionRow.track) == raised.track.value,
+            or_(col(ExceptionRow.step) != raised.step, col(ExceptionRow.fingerprint) != cause),
         ),
         tenant=raised.tenant,
         resolution="cancelled",
@@ -49,19 +55,23 @@ async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> Exc
         insert(ExceptionRow)
         .values(
             id=f"exc_{secrets.token_hex(8)}",
+            track=raised.track.value,
+            belongs_to=belongs_to,
             subscription_id=subscription_id,
             customer_id=customer_id,
             workflow_id=raised.process.workflow_id if raised.process else None,
-            fingerprint=fingerprint(raised.tenant, raised.code, raised.subject),
+            fingerprint=cause,
             at_risk_minor=at_risk.minor if at_risk else None,
             at_risk_currency=at_risk.currency if at_risk else None,
             due_at=datetime.now(UTC) + due,
-            **raised.model_dump(exclude={"amount_at_risk", "process"}),
+            **raised.model_dump(exclude={"amount_at_risk", "process", "track"}),
         )
         .on_conflict_do_nothing()
     )
     query = select(ExceptionRow).where(
-        ExceptionRow.change_id == raised.change_id, ExceptionRow.state == "open"
+        ExceptionRow.change_id == raised.change_id,
+        ExceptionRow.track == raised.track.value,
+        ExceptionRow.state == "open",
     )
     return _view((await session.exec(query)).one())
 
@@ -72,6 +82,22 @@ async def get(session: AsyncSession, tenant: str, exception_id: str) -> Exceptio
     )
     row = (await session.exec(query)).one_or_none()
     return _view(row) if row else None
+
+
+async def open_of(
+    session: AsyncSession, tenant: str, subjects: Collection[str]
+) -> tuple[ExceptionView, ...]:
+    """What is asked of changes of these subjects, the oldest first."""
+    query = (
+        select(ExceptionRow)
+        .where(
+            ExceptionRow.tenant == tenant,
+            ExceptionRow.state == "open",
+            col(ExceptionRow.belongs_to).in_(subjects),
+        )
+        .order_by(col(ExceptionRow.opened_at), col(ExceptionRow.id))
+    )
+    return tuple(map(_view, await session.exec(query)))
 
 
 async def page(
@@ -124,11 +150,14 @@ async def cancel_of_change(session: AsyncSession, tenant: str, change_id: str) -
     )
 
 
-async def withdraw(session: AsyncSession, tenant: str, change_id: str, *, note: str) -> None:
-    """What was asked has answered itself."""
+async def withdraw(
+    session: AsyncSession, tenant: str, change_id: str, *, note: str, track: Track | None = None
+) -> None:
+    """What was asked has answered itself, on this track or on all."""
+    of_change = col(ExceptionRow.change_id) == change_id
     await _close(
         session,
-        col(ExceptionRow.change_id) == change_id,
+        of_change if track is None else and_(of_change, col(ExceptionRow.track) == track.value),
         tenant=tenant,
         resolution="cancelled",
         by="trueup",
@@ -150,14 +179,16 @@ async def escalate(session: AsyncSession, exception_id: str) -> ExceptionView | 
     return _view(row) if row else None
 
 
-async def _whose(session: AsyncSession, raised: Raised) -> tuple[str, str | None]:
-    """(subscription, customer) that the exception is about."""
+async def _whose(session: AsyncSession, raised: Raised) -> tuple[str, str | None, str | None]:
+    """(subject, subscription, customer) that the exception is about."""
     process = raised.process
     if process is not None:
-        return process.subscription_id or process.key, process.customer_id
+        account = account_subject(process.customer_id or process.key)
+        subject = process.subscription_id or account
+        return subject, process.subscription_id, process.customer_id
     query = select(ChangeRow).where(ChangeRow.id == raised.change_id)
     change = (await session.exec(query)).one()
-    return change.subscription_id, change.customer_id
+    return change.subject, change.subscription_id, change.customer_id
 
 
 async def _close(

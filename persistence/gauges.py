@@ -23,7 +23,8 @@ _COUNTS = {
         "select case when forecast_for = renews_at then forecast else 'none' end, count(*) "
         "from contracts where renews_at is not null group by 1"
     ),
-    "invoices": text("select standing, count(*) from invoices group by 1"),
+    "documents": text("select state, count(*) from documents group by 1"),
+    "invoices": text("select standing, count(*) from documents group by 1"),
     "targets": text("select target || '/' || state, count(*) from target_states group by 1"),
 }
 
@@ -38,8 +39,9 @@ _UNREAD = text(
 _LATE = text("select count(*) from exceptions where state = 'open' and due_at < now()")
 _POSTING = text(
     "select extract(epoch from e.confirmed_at - c.received_at) from effects e "
-    "join changes c on c.id = e.change_id "
-    "where e.step = 'erp.document' and e.confirmed_at > now() - cast(:window as interval)"
+    "join documents d on d.tenant = e.tenant and d.effect_key = e.key "
+    "join changes c on c.id = d.change_id "
+    "where e.confirmed_at > now() - cast(:window as interval)"
 )
 
 

@@ -7,11 +7,11 @@ from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import Subscription, SubscriptionItem, SubscriptionStatus
 
 
-def classify(previous: Subscription | None, now: Subscription, *, billed: bool) -> ChangeKind:
-    """The most telling kind. `billed` says that there are lines to post."""
+def classify(previous: Subscription | None, now: Subscription) -> ChangeKind:
+    """The most telling kind of what changed of the subscription itself."""
     ended = now.status is SubscriptionStatus.CANCELLED
     if previous is None:
-        return _only_lines(billed) if ended else ChangeKind.ACTIVATION
+        return ChangeKind.NONE if ended else ChangeKind.ACTIVATION
     if ended and previous.status is not SubscriptionStatus.CANCELLED:
         return ChangeKind.CANCELLATION
     if _renewed(previous, now):
@@ -22,11 +22,7 @@ def classify(previous: Subscription | None, now: Subscription, *, billed: bool) 
         return ChangeKind.CANCELLATION_SCHEDULED if now.ends_at else ChangeKind.REINSTATEMENT
     if previous.status is not now.status:
         return ChangeKind.OTHER
-    return _only_lines(billed)
-
-
-def _only_lines(billed: bool) -> ChangeKind:
-    return ChangeKind.BILLED if billed else ChangeKind.NONE
+    return ChangeKind.NONE
 
 
 def _renewed(previous: Subscription, now: Subscription) -> bool:
@@ -54,11 +50,17 @@ def _items(
     same_plans = old.keys() == new.keys() and all(old[key][0] == new[key][0] for key in old)
     if same_plans:
         return ChangeKind.QUANTITY
-    return ChangeKind.UPGRADE if _value(now) > _value(before) else ChangeKind.DOWNGRADE
+    was, is_now = _value(before), _value(now)
+    if was is None or is_now is None:
+        return ChangeKind.OTHER
+    return ChangeKind.UPGRADE if is_now > was else ChangeKind.DOWNGRADE
 
 
-def _value(items: tuple[SubscriptionItem, ...]) -> int:
-    return sum(item.plan.unit_price.minor * item.quantity for item in items)
+def _value(items: tuple[SubscriptionItem, ...]) -> int | None:
+    """In minor units; None where something is not priced by the unit."""
+    prices = [(item.plan.unit_price, item.quantity) for item in items]
+    known = [price.minor * quantity for price, quantity in prices if price is not None]
+    return sum(known) if len(known) == len(prices) else None
 
 
 def describe(
@@ -78,7 +80,8 @@ def describe(
         ChangeKind.CANCELLATION_SCHEDULED: f"ends on {_day(now.ends_at)}; has {sold}",
         ChangeKind.REINSTATEMENT: f"runs on after all with {sold}",
         ChangeKind.RENEWAL: f"renewed to {_day(now.period_end)} with {_instead_of(held, sold)}",
-        ChangeKind.BILLED: "billing added or took back lines",
+        ChangeKind.BILLED: "billing issued or took back documents",
+        ChangeKind.ACCOUNT: "the customer's account changed",
         ChangeKind.PAYMENT: "money moved",
         ChangeKind.SUSPENSION: f"suspended until it is paid; has {sold}",
         ChangeKind.RESTORATION: f"restored with {sold}",

@@ -1,12 +1,14 @@
-"""How far an unpaid invoice has come, and what it takes away. Pure."""
+"""How far an unpaid invoice has come. Pure."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from canonical_models.commerce import BillingLine, BillingSnapshot, SubscriptionItem
+from canonical_models.documents import BillingDocument, DocumentStatus
+from canonical_models.mapping import ItemMapping, keys_of
 from canonical_models.policy import DunningPolicy
-from canonical_models.term import DunningCase, DunningStage, Invoice, InvoiceStatus
+from canonical_models.term import DunningCase, DunningStage
+from planning.mapping import first_of
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,15 @@ class Advance:
 
 
 def advance(
-    case: DunningCase, invoice: Invoice | None, policy: DunningPolicy, grace: int, at: datetime
+    case: DunningCase,
+    document: BillingDocument | None,
+    policy: DunningPolicy,
+    grace: int,
+    at: datetime,
 ) -> Advance:
-    """`invoice` as billing has it now, None when billing knows it no more; `grace` in days."""
-    if (outcome := _over(invoice)) is not None:
+    """`document` as billing has it now, None when billing knows it no more; `grace` in days. A case
+    that nobody decided here ends as billing says: paid, void, uncollectible, or ended."""
+    if (outcome := _over(document)) is not None:
         closed = {"stage": DunningStage.CLOSED, "outcome": case.outcome or outcome}
         return Advance(case.model_copy(update=closed), (), None)
     start = case.overdue_since + timedelta(days=case.extended_days)
@@ -51,64 +58,27 @@ def advance(
 
 
 def grace_days(
-    invoice: str, lines: Iterable[BillingLine], erp_item: dict[str, str], policy: DunningPolicy
+    document: BillingDocument, items: Mapping[str, ItemMapping], policy: DunningPolicy
 ) -> int:
-    """The most generous grace of what the invoice charges; `erp_item` is by billing item."""
-    charged = {erp_item.get(line.item) for line in lines if line.invoice_id == invoice}
-    return max(
-        (policy.items[item] for item in charged if item in policy.items), default=policy.grace_days
-    )
+    """The most generous grace of what the document charges; `items` by the keys of its lines."""
+    charged = (first_of(keys_of(line), items) for line in document.lines)
+    graces = (policy.items.get(mapping.erp_item) for mapping in charged if mapping is not None)
+    return max((grace for grace in graces if grace is not None), default=policy.grace_days)
 
 
-def suspended_items(snapshot: BillingSnapshot, unpaid: Collection[str]) -> tuple[str, ...]:
-    """The items whose present period an unpaid invoice charges, by id.
-
-    `unpaid` are the invoices whose grace is over. One that billing shows as settled counts no
-    more. A period that another invoice has prepaid is not touched: of all the lines of an item
-    that charge the present moment, the one for the whole period decides.
-    """
-    settled = {invoice.invoice_id for invoice in snapshot.invoices if not invoice.unpaid}
-    owed = set(unpaid) - settled
-    if not owed:
-        return ()
-    found = (
-        item.item_id
-        for item in snapshot.subscription.items
-        if (line := _charge(item, snapshot)) is not None and line.invoice_id in owed
-    )
-    return tuple(sorted(found))
-
-
-def _charge(item: SubscriptionItem, snapshot: BillingSnapshot) -> BillingLine | None:
-    """The line that charges an item's present period: the longest one, else the newest. One that
-    begins earlier charged a period that was given up, such as the year before a change to months.
-    """
-    at = snapshot.subscription.as_of
-    charging = [
-        line
-        for line in snapshot.lines
-        if line.item_id == item.item_id
-        and line.invoice_id is not None
-        and line.net.minor > 0
-        and item.period_start <= line.period_start <= at < line.period_end
-    ]
-    return max(
-        charging,
-        key=lambda line: (line.period_end - line.period_start, line.period_start, line.line_id),
-        default=None,
-    )
-
-
-def _over(invoice: Invoice | None) -> str | None:
+def _over(document: BillingDocument | None) -> str | None:
     """How the case ended, in a word; None while the money is owed."""
-    if invoice is None:
+    if document is None:
         return "void"
-    match invoice.status:
-        case InvoiceStatus.PAID:
+    match document.status:
+        case DocumentStatus.PAID:
             return "paid"
-        case InvoiceStatus.VOID | InvoiceStatus.DRAFT:
+        case DocumentStatus.VOID:
             return "void"
-        case InvoiceStatus.UNCOLLECTIBLE:
-            return "write_off"
-        case InvoiceStatus.OPEN:
-            return None if invoice.overdue_since is not None else "ended"
+        case DocumentStatus.UNCOLLECTIBLE:
+            return "uncollectible"
+        case DocumentStatus.OPEN if not document.owed:
+            return "paid"
+        case DocumentStatus.OPEN | DocumentStatus.ISSUED:
+            overdue = document.overdue_since is not None and document.owed
+            return None if overdue else "ended"

@@ -1,40 +1,19 @@
-"""Where an invoice of billing stands, from what the ERP says of its documents. Pure."""
+"""Where a document of billing stands with the customer, as the ERP says. Pure."""
 
 from datetime import date
 
 from canonical_models.ledgering import DocumentStanding, DocumentState
-from canonical_models.money import Money
 
 
-def standing_of(documents: tuple[DocumentStanding, ...], on: date) -> str:
-    """`unposted` until a document carries it; else what its documents say together. One that was
-    cancelled in the ERP asks for nothing, whatever its total."""
-    if not documents:
+def standing_of(found: DocumentStanding | None, on: date) -> str:
+    """`unposted`, `posted`, `part_paid`, `paid`, `overdue` or `credited`. One that was cancelled in
+    the ERP asks for nothing, whatever its total; neither does one that gives."""
+    if found is None or found.state is DocumentState.DRAFT:
         return "unposted"
-    documents = tuple(d for d in documents if d.state is not DocumentState.CANCELLED)
-    if not documents:
+    if found.state is DocumentState.CANCELLED or found.gross.minor < 0:
         return "credited"
-    total, owed = total_of(documents), open_of(documents)
-    if total.minor <= 0:
-        return "credited"
-    if owed.minor <= 0:
+    if found.open.minor <= 0:
         return "paid"
-    if any(d.due_on is not None and d.due_on < on and d.open.minor > 0 for d in documents):
+    if found.due_on is not None and found.due_on < on:
         return "overdue"
-    if owed < total:
-        return "part_paid"
-    return "sent" if any(d.sent for d in documents) else "posted"
-
-
-def total_of(documents: tuple[DocumentStanding, ...]) -> Money:
-    return Money.total((d.total for d in documents), documents[0].total.currency)
-
-
-def open_of(documents: tuple[DocumentStanding, ...]) -> Money:
-    return Money.total((d.open for d in documents), documents[0].open.currency)
-
-
-def due_on(documents: tuple[DocumentStanding, ...]) -> date | None:
-    """The earliest day on which something that is open is due."""
-    days = [d.due_on for d in documents if d.due_on is not None and d.open.minor > 0]
-    return min(days or [d.due_on for d in documents if d.due_on is not None], default=None)
+    return "part_paid" if found.open < found.gross else "posted"

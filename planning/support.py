@@ -4,13 +4,16 @@ from collections.abc import Collection, Iterable, Mapping
 
 from canonical_models.commerce import Subscription
 from canonical_models.entitlement import (
+    NO_SUPPORT,
     Grant,
     GrantState,
     SubscriptionSupport,
     SupportEntitlement,
 )
-from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import ItemMapping
+from canonical_models.failures import RejectionCode
+from canonical_models.mapping import ItemMapping
+from planning.mapping import mapped_item
+from planning.refusals import refused
 from planning.term import covered_until, serves
 
 
@@ -26,20 +29,21 @@ def support_of(
     """Nothing for a subscription that gives no access; else the highest tier of its items.
 
     Items that are suspended do not count; where none is left of those that give support, the
-    lowest tier remains, so that it can still be asked what has happened.
+    lowest tier remains, so that it can still be asked what has happened. Neither do items that
+    nobody has mapped. Raises Rejection (support_refused) for a tier that policy does not know.
     """
     if not serves(subscription, zone):
-        return SubscriptionSupport(tier=None, contract_end=None)
+        return NO_SUPPORT
     sold = {
         item.item_id: mapping.support_tier
         for item in subscription.items
-        if item.quantity and (mapping := items[item.plan.item]).support_tier is not None
+        if item.quantity and (mapping := mapped_item(item, items)) and mapping.support_tier
     }
     asked = [tier for item_id, tier in sold.items() if item_id not in suspended]
     if sold and not asked:
         asked = list(tiers[:1])
     return SubscriptionSupport(
-        tier=_highest(asked, tiers),
+        tier=highest(asked, tiers),
         contract_end=covered_until(subscription, zone),
         features=tuple(sorted({g.feature for g in grants if g.state is GrantState.ACTIVE})),
     )
@@ -52,20 +56,20 @@ def merged_support(
     shares = tuple(shares)
     return SupportEntitlement(
         organization=organization,
-        tier=_highest([share.tier for share in shares if share.tier], tiers),
+        tier=highest([share.tier for share in shares if share.tier], tiers),
         contract_end=max((s.contract_end for s in shares if s.contract_end), default=None),
         features=tuple(sorted({feature for share in shares for feature in share.features})),
     )
 
 
-def _highest(asked: list[str], tiers: tuple[str, ...]) -> str | None:
+def highest(asked: list[str], tiers: tuple[str, ...]) -> str | None:
+    """Raises Rejection (support_refused) for a tier that policy does not know."""
     for tier in asked:
         if tier not in tiers:
-            raise Rejection(
+            raise refused(
                 RejectionCode.SUPPORT_REFUSED,
                 f"support tier {tier!r} is not one of {', '.join(tiers)}: mend the item mapping or "
                 "add the tier to the tenant's policy",
-                system="trueup",
-                subject=tier,
+                tier,
             )
     return max(asked, key=tiers.index, default=None)

@@ -6,45 +6,49 @@ the migrations create it, and a test compares them with this package.
 
 from sqlmodel import SQLModel
 
+from persistence.tables.adoption import AdoptionCustomerRow, AdoptionRow
+from persistence.tables.documents import (
+    AccountRow,
+    ApprovalRow,
+    DocumentRow,
+    SettlementRow,
+    UnbilledRow,
+)
 from persistence.tables.effects import (
+    AccessHoldRow,
     EffectRow,
     GrantRow,
-    PostedLineRow,
     SubscriptionStateRow,
     SupportShareRow,
 )
 from persistence.tables.flow import ChangeRow, ExceptionRow, InboxRow, OutboxRow
 from persistence.tables.keeping import ApiKeyRow, MappingRow
-from persistence.tables.life import (
-    ApprovalRow,
-    ContractRow,
-    DunningRow,
-    InvoiceRow,
-    PaymentRow,
-    ProcessRow,
-    TargetRow,
-)
+from persistence.tables.life import ContractRow, DunningRow, ProcessRow, TargetRow
 
 metadata = SQLModel.metadata
 
 __all__ = [
+    "AccessHoldRow",
+    "AccountRow",
+    "AdoptionCustomerRow",
+    "AdoptionRow",
     "ApiKeyRow",
     "ApprovalRow",
     "ChangeRow",
     "ContractRow",
+    "DocumentRow",
     "DunningRow",
     "EffectRow",
     "ExceptionRow",
     "GrantRow",
     "InboxRow",
-    "InvoiceRow",
     "MappingRow",
     "OutboxRow",
-    "PaymentRow",
-    "PostedLineRow",
     "ProcessRow",
+    "SettlementRow",
     "SubscriptionStateRow",
     "SupportShareRow",
     "TargetRow",
+    "UnbilledRow",
     "metadata",
 ]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Integer, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Identity, Integer, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 NOW = text("now()")
@@ -44,3 +44,15 @@ def integer_column(*, nullable: bool = False, big: bool = False, default: int | 
             server_default=None if default is None else text(str(default)),
         )
     )
+
+
+def boolean_column(*, default: bool) -> Any:
+    return Field(
+        sa_column=Column(
+            Boolean, nullable=False, server_default=text("true" if default else "false")
+        )
+    )
+
+
+def texts_column() -> Any:
+    return Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))

@@ -1,4 +1,4 @@
-"""What changes do: effects, posted lines, synchronised states, grants."""
+"""What changes do: effects, synchronised states, grants."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,10 @@ from persistence.tables.columns import (
 
 
 class EffectRow(SQLModel, table=True):
-    """One intended write to another system. See activities/ledger.py for the protocol."""
+    """One intended write to another system. See activities/ledger.py for the protocol.
+
+    `key` names the business object that is written, or the change and step of a set.
+    """
 
     __tablename__ = "effects"
     __table_args__ = (
@@ -52,38 +55,6 @@ class EffectRow(SQLModel, table=True):
     compensated_at: datetime | None = time_column()
 
 
-class PostedLineRow(SQLModel, table=True):
-    """A billing line that an ERP document carries. Held by one effect at a time."""
-
-    __tablename__ = "posted_lines"
-    __table_args__ = (
-        CheckConstraint("state in ('claimed', 'posted', 'reversed')", name="posted_lines_state"),
-        Index(
-            "posted_lines_once",
-            "tenant",
-            "line_id",
-            unique=True,
-            postgresql_where=text("state <> 'reversed'"),
-        ),
-        Index("posted_lines_by_subscription", "tenant", "subscription_id"),
-        Index("posted_lines_by_invoice", "tenant", "invoice_id"),
-    )
-    id: int = serial_column()
-    tenant: str = text_column()
-    line_id: str = text_column()
-    subscription_id: str = text_column()
-    effect_key: str = text_column()
-    state: str = text_column(default="claimed")
-    minor: int = integer_column(big=True)
-    currency: str = text_column()
-    document_id: str | None = text_column(nullable=True)
-    #: The ERP's item, which a reversal names again.
-    item: str | None = text_column(nullable=True)
-    #: The invoice that billing asks it with; None while the line still waits for one.
-    invoice_id: str | None = text_column(nullable=True)
-    updated_at: datetime = time_column(nullable=False)
-
-
 class SubscriptionStateRow(SQLModel, table=True):
     """The last snapshot of a subscription that every system agreed to."""
 
@@ -94,6 +65,16 @@ class SubscriptionStateRow(SQLModel, table=True):
     change_id: str = text_column()
     snapshot: dict[str, Any] = json_column(nullable=False)
     synced_at: datetime = time_column(nullable=False)
+
+
+class AccessHoldRow(SQLModel, table=True):
+    """Access that a person took back with a change, until it is released or sold otherwise."""
+
+    __tablename__ = "access_holds"
+    tenant: str = text_column(key=True)
+    subscription_id: str = text_column(key=True)
+    hold: dict[str, Any] = json_column(nullable=False)
+    held_at: datetime = time_column(nullable=False)
 
 
 class GrantRow(SQLModel, table=True):

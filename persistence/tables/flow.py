@@ -7,10 +7,12 @@ from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, UniqueConstr
 from sqlmodel import Field, SQLModel
 
 from persistence.tables.columns import (
+    boolean_column,
     integer_column,
     json_column,
     serial_column,
     text_column,
+    texts_column,
     time_column,
 )
 
@@ -60,32 +62,39 @@ class ChangeRow(SQLModel, table=True):
         CheckConstraint(
             "(state = 'settled') = (outcome is not null)", name="changes_settled_has_outcome"
         ),
-        # The engine lets one saga of a subscription be open; this lets one be claimed.
+        # The engine lets one saga of a subject be open; this lets one be claimed.
         Index(
             "changes_one_open",
             "tenant",
-            "subscription_id",
+            "subject",
             unique=True,
             postgresql_where=text("state in ('starting', 'running', 'waiting')"),
         ),
         Index(
             "changes_pending",
             "tenant",
-            "subscription_id",
+            "subject",
             "seq",
             postgresql_where=text("state = 'pending'"),
         ),
         # The order in which places in flight are given away.
         Index("changes_next", "lane", "seq", postgresql_where=text("state = 'pending'")),
         Index("changes_by_tenant", "tenant", "seq"),
-        Index("changes_by_subscription", "tenant", "subscription_id", "seq"),
+        Index("changes_by_subject", "tenant", "subject", "seq"),
     )
     id: str = text_column(key=True)
     seq: int = serial_column(key=False)
     tenant: str = text_column()
     connection: str = text_column()
-    subscription_id: str = text_column()
+    #: The subscription, or `account:` and the customer: changes of one subject go one by one.
+    subject: str = text_column()
+    #: None where it is the account's.
+    subscription_id: str | None = text_column(nullable=True)
     customer_id: str | None = text_column(nullable=True)
+    #: Ids of billing's documents that the event names.
+    documents: list[str] = texts_column()
+    #: Whether all that billing has issued since the cutover is read.
+    whole: bool = boolean_column(default=False)
     event_id: str = text_column()
     kind: str = text_column()
     #: 1 live, 2 renewal, 3 reconciliation, 4 bulk: the order in which lanes are served.
@@ -95,6 +104,10 @@ class ChangeRow(SQLModel, table=True):
     stage: str | None = text_column(nullable=True)
     summary: str | None = text_column(nullable=True)
     run_id: str | None = text_column(nullable=True)
+    #: Of those who claim it, so that what an older one still does has no effect.
+    epoch: int = integer_column(default=0)
+    #: The change of the same subject whose saga carries this one out as well.
+    taken_in_by: str | None = text_column(nullable=True)
     plan: dict[str, Any] | None = json_column()
     plan_digest: str | None = text_column(nullable=True)
     snapshot: dict[str, Any] | None = json_column()
@@ -122,9 +135,11 @@ class ExceptionRow(SQLModel, table=True):
             "(state = 'resolved') = (resolution is not null)", name="exceptions_resolved_how"
         ),
         CheckConstraint("owner in ('finance', 'support', 'operations')", name="exceptions_owner"),
+        CheckConstraint("track in ('books', 'access', 'process')", name="exceptions_track"),
         Index(
             "exceptions_one_open",
             "change_id",
+            "track",
             unique=True,
             postgresql_where=text("state = 'open'"),
         ),
@@ -138,12 +153,17 @@ class ExceptionRow(SQLModel, table=True):
     change_id: str = text_column()
     #: The process that waits; None where it is the saga of the change.
     workflow_id: str | None = text_column(nullable=True)
-    subscription_id: str = text_column()
+    #: What of the change waits for the answer; the other track goes on.
+    track: str = text_column(default="books")
+    #: The subject of the change: the subscription, or `account:` and the customer.
+    belongs_to: str = text_column()
+    subscription_id: str | None = text_column(nullable=True)
     customer_id: str | None = text_column(nullable=True)
     step: str = text_column()
     system: str = text_column()
     failure_class: str = text_column()
     code: str = text_column()
+    #: The business object to mend, such as the unmapped item.
     subject: str | None = text_column(nullable=True)
     #: Equal causes share it: tenant, code and subject.
     fingerprint: str = text_column()
@@ -168,7 +188,7 @@ class OutboxRow(SQLModel, table=True):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        UniqueConstraint("event_id", name="outbox_event_once"),
+        UniqueConstraint("tenant", "event_id", name="outbox_event_once"),
         Index("outbox_by_tenant", "tenant", "seq"),
     )
     seq: int = serial_column()

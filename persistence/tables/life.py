@@ -1,4 +1,4 @@
-"""The life of a subscription: what is owed and paid, what runs over time, and who waits for it."""
+"""The life of a subscription: what runs over time, and who waits for it."""
 
 from datetime import datetime
 from typing import Any
@@ -12,74 +12,6 @@ from persistence.tables.columns import (
     text_column,
     time_column,
 )
-
-
-class PaymentRow(SQLModel, table=True):
-    """A movement of money that the ERP knows of, or is about to. Entered once, ever."""
-
-    __tablename__ = "payments"
-    __table_args__ = (
-        CheckConstraint(
-            "state in ('confirmed', 'failed', 'refunded', 'disputed', 'reinstated', 'written_off')",
-            name="payments_state",
-        ),
-        Index("payments_by_invoice", "tenant", "invoice_id"),
-        Index("payments_by_subscription", "tenant", "subscription_id"),
-    )
-    tenant: str = text_column(key=True)
-    payment_id: str = text_column(key=True)
-    invoice_id: str = text_column()
-    subscription_id: str = text_column()
-    state: str = text_column()
-    #: Signed: positive where it reduces what the customer owes.
-    minor: int = integer_column(big=True)
-    currency: str = text_column()
-    effect_key: str = text_column()
-    #: The ERP's entry; None until it is confirmed.
-    entry_id: str | None = text_column(nullable=True)
-    moved_at: datetime = time_column(nullable=False)
-
-
-class InvoiceRow(SQLModel, table=True):
-    """An invoice as billing asks it, with where it stands in the ERP."""
-
-    __tablename__ = "invoices"
-    __table_args__ = (
-        CheckConstraint(
-            "standing in ('unposted', 'posted', 'sent', 'part_paid', 'paid', 'overdue', "
-            "'credited')",
-            name="invoices_standing",
-        ),
-        Index("invoices_by_customer", "tenant", "customer_id", "created_at"),
-        Index("invoices_by_subscription", "tenant", "subscription_id", "created_at"),
-        Index("invoices_by_time", "tenant", "created_at", "invoice_id"),
-        # What the sweep looks at: all that may still change; as its query says it, word for word.
-        Index(
-            "invoices_moving",
-            "tenant",
-            text("standing_at nulls first"),
-            "invoice_id",
-            postgresql_where=text(
-                "standing not in ('paid', 'credited') or told <> standing "
-                "or standing = 'paid' and status <> 'paid'"
-            ),
-        ),
-    )
-    tenant: str = text_column(key=True)
-    invoice_id: str = text_column(key=True)
-    subscription_id: str = text_column()
-    customer_id: str = text_column()
-    #: The canonical Invoice.
-    invoice: dict[str, Any] = json_column(nullable=False)
-    status: str = text_column()
-    standing: str = text_column(default="unposted")
-    #: DocumentStandings, as read at `standing_at`.
-    documents: Any = json_column()
-    standing_at: datetime | None = time_column()
-    #: The standing that billing has been told; empty before.
-    told: str = text_column(default="")
-    created_at: datetime = time_column(nullable=False)
-    seen_at: datetime = time_column(nullable=False)
 
 
 class DunningRow(SQLModel, table=True):
@@ -172,15 +104,3 @@ class TargetRow(SQLModel, table=True):
     state: str = text_column(default="behind")
     error: str | None = text_column(nullable=True)
     updated_at: datetime = time_column(nullable=False)
-
-
-class ApprovalRow(SQLModel, table=True):
-    """A person's yes to exactly one document of one change."""
-
-    __tablename__ = "approvals"
-    tenant: str = text_column(key=True)
-    change_id: str = text_column(key=True)
-    digest: str = text_column(key=True)
-    approved_by: str = text_column()
-    note: str = text_column(default="")
-    approved_at: datetime = time_column(nullable=False)

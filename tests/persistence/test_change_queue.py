@@ -1,14 +1,16 @@
-"""Claims: the oldest of each subscription, live first, bounded, and never two for one."""
+"""Claims: the oldest of each subject, live first, bounded, and never two for one."""
 
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from canonical_models.amendment import ChangeHint, ChangeKind
-from persistence import change_queue
+from persistence import change_queue, change_watch, changes
 from persistence.change_queue import Claim
 from persistence.database import Database
 from persistence.inbox import Arrival
@@ -19,18 +21,21 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 def hinted(
     event_id: str,
-    subscription: str = "sub_1",
+    subscription: str | None = "sub_1",
     *,
+    customer: str | None = None,
     kind: ChangeKind = ChangeKind.UPGRADE,
+    document: str | None = None,
     bulk: bool = False,
     replays: int = 0,
 ) -> tuple[Arrival, ChangeHint]:
     hint = ChangeHint(
         event_id=event_id,
         subscription_id=subscription,
-        customer_id=None,
+        customer_id=customer,
         kind=kind,
         occurred_at=NOW,
+        document_id=document,
         bulk=bulk,
     )
     return Arrival(1, "acme", "billing", event_id, "any", replays, NOW, b""), hint
@@ -66,6 +71,87 @@ async def test_the_oldest_of_each_subscription_while_none_is_open(database: Data
         await write(database, "update changes set state = :s where event_id = 'a1'", s=state)
         assert events(await claim(database)) == []
     await settle(database, "a1")
+    assert events(await claim(database)) == ["a2"]
+
+
+async def test_an_account_has_an_order_of_its_own(database: Database) -> None:
+    await add(
+        database,
+        [
+            hinted("a1", customer="cus_1", document="in_1"),
+            hinted("c1", None, customer="cus_1", document="cn_1"),
+            hinted("c2", None, customer="cus_1"),
+            hinted("d1", None, customer="cus_2"),
+        ],
+    )
+    claims = await claim(database)
+    assert [
+        (each.event_id, each.subject, each.subscription_id, each.customer_id, each.documents)
+        for each in claims
+    ] == [
+        ("a1", "sub_1", "sub_1", "cus_1", ("in_1",)),
+        ("c1", "account:cus_1", None, "cus_1", ("cn_1",)),
+        ("d1", "account:cus_2", None, "cus_2", ()),
+    ]
+    await settle(database, "c1")
+    assert events(await claim(database)) == ["c2"]
+
+
+async def test_an_event_of_nobody_makes_no_change(database: Database) -> None:
+    with pytest.raises(ValueError, match="event a1 names no one"):
+        await add(database, [hinted("a1", None)])
+    assert await states(database) == {}
+
+
+async def follow(database: Database, subject: str, why: str, **words: Any) -> str:
+    async with database.work() as raw:
+        return await change_queue.follow(
+            raw, "acme", subject, why=why, kind=ChangeKind.OTHER, **words
+        )
+
+
+async def test_an_occasion_of_ours_makes_one_change(database: Database) -> None:
+    first = await follow(database, "sub_1", "sync/1", documents=["in_1", "in_2"], whole=True)
+    assert await follow(database, "sub_1", "sync/1") == first
+    assert await follow(database, "sub_1", "sync/2", customer_id="cus_1") != first
+    await follow(database, "account:cus_1", "sync/3", lane=change_queue.RECONCILIATION)
+    async with database.transaction() as session:
+        view = await changes.get(session, "acme", first)
+        ahead = await changes.unsettled(session, "acme", "sub_1")
+        of_account = await changes.page(session, "acme", subject="account:cus_1")
+    assert view is not None
+    assert (view.subject, view.subscription_id, view.documents) == (
+        "sub_1",
+        "sub_1",
+        ("in_1", "in_2"),
+    )
+    assert [each.event_id for each in ahead] == ["sync/1", "sync/2"]
+    assert [(each.subscription_id, each.customer_id, each.lane) for each in of_account] == [
+        (None, "cus_1", change_queue.RECONCILIATION)
+    ]
+    claims = await claim(database)
+    assert [(each.subject, each.documents) for each in claims] == [
+        ("sub_1", ("in_1", "in_2")),
+        ("account:cus_1", ()),
+    ]
+
+
+async def test_what_waits_while_a_newer_one_of_its_subject_does(database: Database) -> None:
+    await add(database, [hinted("a1", "a"), hinted("a2", "a"), hinted("b1", "b")])
+    first, other = await claim(database)
+    for state in ("running", "waiting"):
+        await write(database, "update changes set state = :s where state <> 'pending'", s=state)
+    await write(database, "update changes set started_at = now() - interval '1 h'")
+    async with database.transaction() as session:
+        (kept,) = await change_watch.outwaited(session)
+        open_ = await change_watch.at_work(
+            session, since=timedelta(minutes=1), after=first.seq, limit=9
+        )
+        assert [each.change_id for each in open_] == [other.change_id]
+        assert (kept.change_id, kept.subject) == (first.change_id, "a")
+        assert kept.newest > kept.seq
+        assert await change_watch.lose(session, kept, "its run is gone")
+        assert not await change_watch.lose(session, kept, "again")
     assert events(await claim(database)) == ["a2"]
 
 
@@ -182,7 +268,7 @@ async def test_changes_of_a_subscription_settle_in_the_order_of_arrival(
             await add(database, [hinted(f"e{made:03}", f"s{number}")])
         elif move == "claim":
             open_ += await claim(database, in_flight=3, most=number + 1)
-            assert len({each.subscription_id for each in open_}) == len(open_)
+            assert len({each.subject for each in open_}) == len(open_)
         elif open_:
             chosen = open_.pop(number % len(open_))
             async with database.transaction() as session:
@@ -190,7 +276,7 @@ async def test_changes_of_a_subscription_settle_in_the_order_of_arrival(
                     await change_queue.put_back(session, [chosen.change_id], blameless=True)
             if move == "settle":
                 await settle(database, chosen.event_id)
-                done.setdefault(chosen.subscription_id, []).append(chosen.event_id)
+                done.setdefault(chosen.subject, []).append(chosen.event_id)
             elif move == "wait":
                 open_.append(chosen)
     assert all(order == sorted(order) for order in done.values())

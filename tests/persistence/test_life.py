@@ -1,22 +1,16 @@
-"""Contracts, dunning cases, payments and suspended grants as rows."""
+"""Contracts, dunning cases and suspended grants as rows."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from canonical_models.documents import BillingDocument, DocumentStatus
 from canonical_models.entitlement import Grant, GrantSource, GrantState
 from canonical_models.money import Money
-from canonical_models.term import (
-    Contract,
-    DunningCase,
-    DunningStage,
-    Invoice,
-    InvoiceStatus,
-    Payment,
-    PaymentState,
-)
-from persistence import contracts, dunning, grants, payments
+from canonical_models.term import Contract, DunningCase, DunningStage
+from persistence import contracts, dunning, grants
 from persistence.database import Database
+from tests.persistence.issued import document
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -93,19 +87,16 @@ async def test_what_ended_as_it_began_has_no_renewal(database: Database) -> None
     assert await news(database) == {"renewal/acme/sub_1": 2}
 
 
-def invoice(since: datetime | None, status: InvoiceStatus = InvoiceStatus.OPEN) -> Invoice:
-    return Invoice(
-        invoice_id="in_1",
-        customer_id="cus_1",
-        status=status,
-        total=Money(minor=100, currency="EUR"),
-        paid=Money.zero("EUR"),
-        created_at=NOW,
-        overdue_since=since,
-    )
+def invoice(
+    since: datetime | None,
+    status: DocumentStatus = DocumentStatus.OPEN,
+    *,
+    remaining: int | None = None,
+) -> BillingDocument:
+    return document(status=status, remaining=remaining, overdue_since=since)
 
 
-async def opened(database: Database, *invoices: Invoice) -> DunningCase | None:
+async def opened(database: Database, *invoices: BillingDocument) -> DunningCase | None:
     async with database.work() as raw:
         await dunning.open_(raw, "acme", "sub_1", "cus_1", invoices)
     async with database.statement() as raw:
@@ -127,9 +118,13 @@ FRESH = DunningCase(
 
 @pytest.mark.parametrize(
     "asked",
-    [invoice(None), *(invoice(NOW, s) for s in InvoiceStatus if s is not InvoiceStatus.OPEN)],
+    [
+        invoice(None),
+        *(invoice(NOW, s) for s in DocumentStatus if s is not DocumentStatus.OPEN),
+        invoice(NOW, remaining=0),
+    ],
 )
-async def test_what_is_not_owed_opens_no_case(database: Database, asked: Invoice) -> None:
+async def test_what_is_not_owed_opens_no_case(database: Database, asked: BillingDocument) -> None:
     assert await opened(database, asked) is None
     assert await news(database) == {}
 
@@ -149,7 +144,7 @@ async def test_a_case_opens_once_and_hears_of_every_agreement(database: Database
 async def test_a_closed_case_opens_anew(database: Database) -> None:
     await opened(database, invoice(NOW))
     await put(database, stage=DunningStage.CLOSED, reminders=3, extended_days=30, outcome="paid")
-    assert await opened(database, invoice(None, InvoiceStatus.PAID)) is not None
+    assert await opened(database, invoice(None, DocumentStatus.PAID)) is not None
     assert (await news(database))["dunning/acme/in_1"] == 1
 
     later = NOW + 90 * DAY
@@ -166,36 +161,6 @@ async def test_a_closed_case_goes_on_where_it_is_still_the_same_debt(database: D
     assert await opened(database, invoice(NOW)) == FRESH.model_copy(
         update={"reminders": 2, "extended_days": 30}
     )
-
-
-PAID = Payment(
-    payment_id="pi_1",
-    invoice_id="in_1",
-    amount=Money(minor=100, currency="EUR"),
-    state=PaymentState.REFUNDED,
-    at=NOW,
-)
-
-
-async def test_a_movement_is_entered_by_one_effect(database: Database) -> None:
-    async def claim(key: str) -> bool:
-        async with database.work() as raw:
-            return await payments.claim(raw, "acme", "sub_1", PAID, effect_key=key)
-
-    assert await claim("chg_1/erp.payment/pi_1")
-    # Until it is entered, another change may see it through.
-    assert await claim("chg_1/erp.payment/pi_1")
-    assert await claim("chg_2/erp.payment/pi_1")
-    async with database.work() as raw:
-        await payments.entered(raw, "acme", "pi_1", "77")
-    assert not await claim("chg_3/erp.payment/pi_1")
-    assert not await claim("chg_2/erp.payment/pi_1")
-
-    async with database.statement() as raw:
-        (view,) = await payments.of_subscription(raw, "acme", "sub_1")
-        assert await payments.of_invoice(raw, "acme", "in_1") == (view,)
-        assert await payments.of_invoice(raw, "other", "in_1") == ()
-    assert (view.entry_id, view.amount.minor, view.state) == ("77", -100, "refunded")
 
 
 def grant(state: GrantState, reason: str | None = None) -> Grant:

@@ -1,4 +1,4 @@
-"""The first schema: inbox, changes, effects, grants, master data, exceptions, outbox."""
+"""The schema: inbox, changes, documents and what settles them, effects, grants, and all beside."""
 
 from pathlib import Path
 
@@ -24,6 +24,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(
-        "drop table api_keys, changes, effects, exceptions, grants, inbox, mappings, outbox, "
-        "posted_lines, subscription_states, support_shares"
+        "drop table access_holds, accounts, adoption_customers, adoptions, api_keys, approvals, "
+        "changes, contracts, documents, dunning_cases, effects, exceptions, grants, inbox, "
+        "mappings, outbox, processes, settlements, subscription_states, support_shares, "
+        "target_states, unbilled"
     )

@@ -5,7 +5,14 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from canonical_models.policy import AccountPolicy, DunningPolicy, RenewalPolicy, TenantPolicy
+from canonical_models.policy import (
+    AccountPolicy,
+    BooksPolicy,
+    DunningPolicy,
+    EntityBooks,
+    RenewalPolicy,
+    TenantPolicy,
+)
 
 
 def test_the_policy_of_a_tenant_that_has_decided_nothing() -> None:
@@ -14,6 +21,10 @@ def test_the_policy_of_a_tenant_that_has_decided_nothing() -> None:
     assert (policy.time_zone, policy.credit_limits, policy.accounts.create) == (None, {}, False)
     assert (policy.dunning.grace_days, policy.dunning.final_days) == (7, 30)
     assert (policy.renewal.forecast_days, policy.renewal.late_hours) == (14, 6)
+    books = policy.books
+    assert (policy.access, books.unbilled, books.closed_period) == ("at_once", "draft", "ask")
+    assert (books.late_number, books.zero_documents) == ("next_date", "post")
+    assert (books.master_data, books.rounding_limit) == ("ask", Decimal("0.05"))
 
 
 def test_a_policy_as_a_file_says_it() -> None:
@@ -31,6 +42,40 @@ def test_a_policy_as_a_file_says_it() -> None:
         create=True, legal_entities={"DE": "LE-DE", "USD": "LE-US"}
     )
     assert policy.dunning == DunningPolicy(grace_days=0, reminder_days=(), items={"PRO": 14})
+
+
+def test_an_entity_does_what_the_tenant_does_unless_it_says_otherwise() -> None:
+    books = BooksPolicy.model_validate(
+        {
+            "closed_period": "first_open_day",
+            "time_zone": "Europe/Berlin",
+            "entities": {"LE-US": {"unbilled": "none", "closed_period": "ask"}},
+        }
+    )
+    assert books.of("LE-DE") == books
+    us = books.of("LE-US")
+    assert (us.unbilled, us.closed_period, us.time_zone) == ("none", "ask", "Europe/Berlin")
+    # What it repeats is its own word, also where that is the default.
+    assert EntityBooks(closed_period="ask").model_fields_set == {"closed_period"}
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"books": {"unbilled": "maybe"}}, "Input should be 'draft' or 'none'"),
+        ({"books": {"rounding_limit": 11}}, "less than or equal to 10"),
+        ({"books": {"tax_codes": [{"code": "VAT", "rate": 19}]}}, "less than or equal to 1"),
+        (
+            {"books": {"rules": [{"field": "x", "value": "y", "decision": "post", "reason": "z"}]}},
+            "Input should be 'hold' or 'skip'",
+        ),
+        ({"books": {"entities": {"LE-DE": {"dimensions": {}}}}}, "Extra inputs"),
+        ({"access": "never"}, "Input should be 'at_once' or 'after_posting'"),
+    ],
+)
+def test_books_that_cannot_be(entries: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        TenantPolicy.model_validate(entries)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
+from canonical_models.documents import Settlement, SettlementKind
 from canonical_models.money import Money
-from canonical_models.term import Contract, Payment, PaymentState, Renewal
+from canonical_models.term import Contract, Renewal
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -50,13 +51,13 @@ def test_a_renewal_has_a_term() -> None:
 
 
 def test_models_are_frozen_and_survive_json() -> None:
-    payment = Payment(
-        payment_id="pay_1",
-        invoice_id="in_1",
+    payment = Settlement(
+        settlement_id="pay_1",
+        kind=SettlementKind.PAYMENT,
+        document_id="in_1",
         amount=Money(minor=1, currency="KWD"),
-        state=PaymentState.CONFIRMED,
         at=START,
     )
-    assert Payment.model_validate_json(payment.model_dump_json()) == payment
+    assert Settlement.model_validate_json(payment.model_dump_json()) == payment
     with pytest.raises(ValidationError, match="frozen"):
-        setattr(payment, "state", PaymentState.FAILED)  # noqa: B010 - mypy refuses the plain way
+        setattr(payment, "kind", SettlementKind.REFUND)  # noqa: B010 - mypy refuses the plain way

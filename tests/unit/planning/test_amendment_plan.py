@@ -1,222 +1,269 @@
-"""The plan of a change: what is posted, granted and published, and what is refused."""
+"""Both halves of a change, what it is called, and the sentence that tells it."""
 
 from dataclasses import replace
-from datetime import date
-from decimal import Decimal
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from canonical_models.amendment import ChangeKind
-from canonical_models.commerce import SubscriptionItem, SubscriptionStatus
-from canonical_models.entitlement import SubscriptionSupport, SupportEntitlement
-from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import (
-    DocumentKind,
-    LedgerAnswer,
-    LegalEntity,
-    TaxDetermination,
-)
-from planning.amendment import PlanInput, plan_amendment
-from planning.entitlements import entitlements
-from tests.harness.subscriptions import (
+from canonical_models.amendment import AmendmentPlan, ChangeKind
+from canonical_models.commerce import Subscription, SubscriptionStatus
+from canonical_models.documents import DocumentStatus, Unbilled
+from canonical_models.entitlement import SupportEntitlement
+from canonical_models.records import DocumentRecord
+from planning.access import AccessInput, plan_access
+from planning.amendment import plan_amendment
+from tests.unit.planning.answers import answered
+from tests.unit.planning.cases import (
     ACCOUNT,
     AS_OF,
     END,
     ITEMS,
-    carried,
+    START,
+    books,
+    credit_note,
+    document,
     item,
     line,
-    snapshot,
+    moved,
+    posted,
+    seen,
     subscription,
+    taxed,
 )
 
-NOTHING = SupportEntitlement(organization="cus_1", tier=None, contract_end=None)
-
-
-def ledger(rate: str = "0.19") -> LedgerAnswer:
-    return LedgerAnswer(
-        legal_entity=LegalEntity(code="LE-DE", currency="EUR"),
-        taxes=tuple(
-            TaxDetermination(item=known.erp_item, tax_codes=("VAT",), rate=Decimal(rate))
-            for known in ITEMS.values()
-        ),
-    )
-
-
+TIERS = ("standard", "premium")
 STARTER = subscription(item("starter", 5, 1000))
 PRO = subscription(item("pro", 5))
-UPGRADE = PlanInput(
-    change_id="chg_1",
-    snapshot=snapshot(PRO, line("ii_1", -2500, "starter"), line("ii_2", 10000)),
-    previous=STARTER,
-    carried={},
-    account=ACCOUNT,
-    items=ITEMS,
-    ledger=ledger(),
-    posting_date=date(2026, 11, 16),
-    grants=(),
-    share=None,
-    others=(),
-    support=NOTHING,
-    tiers=("standard", "premium", "enterprise"),
-)
+GONE = subscription(item("pro", 5), status=SubscriptionStatus.CANCELLED)
+EMPTY = SupportEntitlement(organization="org_1", tier=None, contract_end=None)
 
 
-def test_an_upgrade_posts_credit_and_debit_on_one_invoice() -> None:
-    plan = plan_amendment(UPGRADE)
-    assert plan.amendment.kind is ChangeKind.UPGRADE
-    assert plan.document is not None
-    assert [(entry.item, entry.net.minor) for entry in plan.document.lines] == [
-        ("STARTER", -2500),
-        ("PRO", 10000),
-    ]
-    assert plan.document.kind is DocumentKind.INVOICE
-    assert plan.document.net.minor == 7500
-    assert plan.document.reference == "chg_1"
-    assert {(grant.feature, grant.quantity) for grant in plan.grants} == {("seats", 5), ("sso", 1)}
-    assert plan.support == SupportEntitlement(
-        organization="cus_1", tier="premium", contract_end=END, features=("seats", "sso")
+def access(now: Subscription, *records: DocumentRecord, **changes: Any) -> AccessInput:
+    given: dict[str, Any] = {
+        "subscription": now,
+        "account": ACCOUNT,
+        "items": ITEMS,
+        "tiers": TIERS,
+        "records": records,
+        "support": EMPTY,
+    }
+    return AccessInput(**given | changes)
+
+
+def agreed(now: Subscription) -> dict[str, Any]:
+    made = plan_access(access(now))
+    return {"grants": made.grants, "share": made.share, "support": made.support}
+
+
+def change(
+    previous: Subscription | None,
+    now: Subscription,
+    *records: DocumentRecord,
+    booked: dict[str, Any] | None = None,
+    given: dict[str, Any] | None = None,
+) -> AmendmentPlan:
+    """With access as it was agreed for the previous subscription."""
+    known = agreed(previous) if given is None and previous else given or {}
+    return plan_amendment(
+        "chg_1",
+        books=answered(books(*records, subscription=now, **booked or {})),
+        access=access(now, *records, **known),
+        previous=previous,
     )
 
 
-def test_a_net_credit_is_a_credit_memo() -> None:
-    plan = plan_amendment(replace(UPGRADE, snapshot=snapshot(PRO, line("ii_1", -2500, "starter"))))
-    assert plan.document is not None
-    assert plan.document.kind is DocumentKind.CREDIT_MEMO
+def told(found: AmendmentPlan) -> tuple[ChangeKind, str]:
+    return found.amendment.kind, found.amendment.summary
 
 
-def test_lines_that_are_posted_or_empty_are_left_out() -> None:
-    plan = plan_amendment(
-        replace(
-            UPGRADE,
-            snapshot=snapshot(PRO, line("ii_1", 100), line("ii_2", 0), line("ii_3", 300)),
-            carried=carried(line("ii_1", 100)),
-        )
+INVOICE = document(taxed())
+PAID = moved("pi_1", "payment", 5950)
+PART = document(taxed(), settlements=(PAID,))
+
+
+def test_a_change_has_both_halves_its_contract_and_a_name() -> None:
+    found = change(STARTER, PRO, seen(INVOICE))
+    assert (found.change_id, found.subject) == ("chg_1", "sub_1")
+    assert told(found) == (
+        ChangeKind.UPGRADE,
+        "upgrade: 5 x STARTER to 5 x PRO; invoice INV-7 of 119.00 EUR",
     )
-    assert plan.line_ids == ("ii_3",)
+    assert (found.amendment.customer_id, found.amendment.effective_at) == ("cus_1", AS_OF)
+    assert [step.document_id for step in found.books.documents] == ["in_1"]
+    assert {grant.feature for grant in found.access.grants} == {"seats", "sso"}
+    assert found.contract is not None
+    assert (found.contract.starts_at, found.contract.time_zone) == (START, "UTC")
+    assert not found.empty
+    assert not found.refused
+
+
+def test_what_is_agreed_everywhere_says_so() -> None:
+    found = change(PRO, PRO, posted(INVOICE))
+    assert found.empty
+    assert told(found) == (ChangeKind.NONE, "already agreed everywhere")
 
 
 def test_equal_inputs_give_equal_digests_and_other_inputs_others() -> None:
-    assert plan_amendment(UPGRADE).digest == plan_amendment(UPGRADE).digest
-    other = replace(UPGRADE, posting_date=date(2026, 11, 17))
-    assert plan_amendment(UPGRADE).digest != plan_amendment(other).digest
+    one, same = (change(STARTER, PRO, seen(INVOICE)) for _ in range(2))
+    assert one == same
+    assert one.digest == same.digest
+    assert one.digest != change(STARTER, PRO, seen(PART)).digest
 
 
-def test_what_is_agreed_everywhere_plans_nothing() -> None:
-    first = plan_amendment(UPGRADE)
-    assert first.support is not None
-    again = plan_amendment(
-        replace(
-            UPGRADE,
-            previous=PRO,
-            carried=carried(*UPGRADE.snapshot.lines),
-            grants=first.grants,
-            support=first.support,
-        )
+CASES: list[tuple[tuple[DocumentRecord, ...], dict[str, Any], ChangeKind, str]] = [
+    ((seen(INVOICE),), {}, ChangeKind.BILLED, "invoice INV-7 of 119.00 EUR"),
+    (
+        (seen(PART),),
+        {},
+        ChangeKind.BILLED,
+        "invoice INV-7 of 119.00 EUR, payment of 59.50 EUR",
+    ),
+    ((posted(PART),), {}, ChangeKind.PAYMENT, "payment of 59.50 EUR"),
+    (
+        (posted(INVOICE), seen(credit_note(taxed("c", -5000)))),
+        {},
+        ChangeKind.BILLED,
+        "credit note CN-1 of 59.50 EUR",
+    ),
+    (
+        (posted(INVOICE.model_copy(update={"status": DocumentStatus.VOID, "closed_at": AS_OF})),),
+        {},
+        ChangeKind.BILLED,
+        "invoice INV-7 of 119.00 EUR is void",
+    ),
+    (
+        (posted(INVOICE, posted_content="other"),),
+        {},
+        ChangeKind.BILLED,
+        "invoice INV-7 of 119.00 EUR has changed",
+    ),
+    ((seen(document(taxed(net=-10000))),), {}, ChangeKind.BILLED, "invoice INV-7 of -119.00 EUR"),
+    # What is refused is told too: in billing it is there.
+    (
+        (seen(document(taxed(item="new"))),),
+        {},
+        ChangeKind.BILLED,
+        "invoice INV-7 of 119.00 EUR",
+    ),
+    (
+        (),
+        {"unbilled": Unbilled(lines=(line("ii", 7500),))},
+        ChangeKind.OTHER,
+        "not billed yet: 75.00 EUR",
+    ),
+    (
+        (posted(document(taxed(), remaining=PAID.amount)),),
+        {},
+        ChangeKind.OTHER,
+        "held up: settlement_unexplained",
+    ),
+]
+
+
+@pytest.mark.parametrize(("records", "booked", "kind", "words"), CASES, ids=range(len(CASES)))
+def test_what_happens_to_the_books_alone(
+    records: tuple[DocumentRecord, ...], booked: dict[str, Any], kind: ChangeKind, words: str
+) -> None:
+    found = change(PRO, PRO, *records, booked=booked)
+    assert told(found) == (kind, words)
+    assert not found.empty
+
+
+def test_more_than_three_things_are_counted() -> None:
+    records = [seen(document(taxed(), document_id=f"in_{n}", number=f"INV-{n}")) for n in range(5)]
+    assert told(change(PRO, PRO, *records[:3]))[1].endswith("INV-2 of 119.00 EUR")
+    assert told(change(PRO, PRO, *records[:4]))[1].endswith("INV-2 of 119.00 EUR, 1 more")
+    assert told(change(PRO, PRO, *records))[1] == (
+        "invoice INV-0 of 119.00 EUR, invoice INV-1 of 119.00 EUR, invoice INV-2 of 119.00 EUR, "
+        "2 more"
     )
-    assert again.empty
-    assert again.amendment.kind is ChangeKind.NONE
-
-
-def test_cancelling_now_takes_every_grant_and_the_support() -> None:
-    held = plan_amendment(UPGRADE)
-    gone = subscription(item("pro", 5), status=SubscriptionStatus.CANCELLED)
-    plan = plan_amendment(
-        replace(
-            UPGRADE,
-            snapshot=snapshot(gone, line("ii_9", -900)),
-            previous=PRO,
-            grants=held.grants,
-            support=held.support or NOTHING,
-        )
-    )
-    assert plan.amendment.kind is ChangeKind.CANCELLATION
-    assert plan.grants == ()
-    assert plan.support == NOTHING
-    assert plan.document is not None
-    assert plan.document.net.minor == -900
-
-
-def test_cancelling_at_period_end_dates_grants_and_contract_and_posts_nothing() -> None:
-    ending = subscription(item("pro", 5), ends_at=END)
-    plan = plan_amendment(replace(UPGRADE, snapshot=snapshot(ending), previous=PRO, ledger=None))
-    assert plan.amendment.kind is ChangeKind.CANCELLATION_SCHEDULED
-    assert plan.document is None
-    assert {grant.ends_at for grant in plan.grants} == {END}
-
-
-def test_a_grant_that_stays_keeps_its_start() -> None:
-    early = plan_amendment(UPGRADE).grants
-    later = subscription(item("pro", 5), as_of=END)
-    plan = plan_amendment(
-        replace(UPGRADE, snapshot=snapshot(later), previous=PRO, grants=early, ledger=None)
-    )
-    assert {grant.starts_at for grant in plan.grants} == {AS_OF}
-
-
-def test_support_is_the_best_of_all_subscriptions() -> None:
-    other = SubscriptionSupport(tier="enterprise", contract_end=None, features=("audit",))
-    plan = plan_amendment(replace(UPGRADE, others=(other,)))
-    assert plan.support is not None
-    assert plan.support.tier == "enterprise"
-    assert plan.support.features == ("audit", "seats", "sso")
-    assert plan.share.tier == "premium"
 
 
 @pytest.mark.parametrize(
-    ("given", "code"),
+    ("previous", "now", "kind", "words"),
     [
-        (replace(UPGRADE, items={}), RejectionCode.ITEM_UNMAPPED),
+        (None, PRO, ChangeKind.ACTIVATION, "starts with 5 x PRO; invoice"),
+        (PRO, GONE, ChangeKind.CANCELLATION, "cancelled; had 5 x PRO; invoice"),
         (
-            replace(UPGRADE, snapshot=snapshot(PRO, line("ii_1", 1000, tax=500))),
-            RejectionCode.TAX_MISMATCH,
+            PRO,
+            subscription(item("pro", 5), status=SubscriptionStatus.PAST_DUE),
+            ChangeKind.OTHER,
+            "is now past_due with 5 x PRO; invoice",
         ),
-        (replace(UPGRADE, tiers=("standard",)), RejectionCode.SUPPORT_REFUSED),
+        (None, GONE, ChangeKind.BILLED, "invoice INV-7"),
     ],
 )
-def test_what_a_person_must_mend_is_refused_with_its_code(
-    given: PlanInput, code: RejectionCode
+def test_what_happened_commercially_is_told_first(
+    previous: Subscription | None, now: Subscription, kind: ChangeKind, words: str
 ) -> None:
-    with pytest.raises(Rejection) as refused:
-        plan_amendment(given)
-    assert refused.value.reason is code
-    assert refused.value.subject
+    found = change(previous, now, seen(INVOICE))
+    assert found.amendment.kind is kind
+    assert found.amendment.summary.startswith(words)
 
 
-def test_billings_tax_is_expected_once_it_agrees_within_rounding() -> None:
-    taxed = snapshot(PRO, line("ii_1", 1050, tax=200), line("ii_2", 1050, tax=199))
-    plan = plan_amendment(replace(UPGRADE, snapshot=taxed))
-    assert plan.expected_tax is not None
-    assert plan.expected_tax.minor == 399
+def test_a_cancellation_takes_effect_when_billing_ended_it() -> None:
+    ended = GONE.model_copy(update={"ended_at": START})
+    assert change(PRO, ended).amendment.effective_at == START
+    # It was closed before, and its last day in the contract's zone is over only now.
+    late = change(GONE, GONE, given=agreed(PRO))
+    assert late.amendment.kind is ChangeKind.CANCELLATION
+    assert late.access.grants == ()
+    assert change(GONE, GONE).amendment.kind is ChangeKind.NONE
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "kind"),
-    [
-        (item("starter", 5, 1000), item("pro", 5), ChangeKind.UPGRADE),
-        (item("pro", 5), item("starter", 5, 1000), ChangeKind.DOWNGRADE),
-        (item("pro", 5), item("pro", 7), ChangeKind.QUANTITY),
-    ],
+OVERDUE = posted(
+    document(line("a", 20000, item_id="si_1", period_start=START, period_end=END), issued_at=START)
 )
-def test_kinds_of_item_changes(
-    before: SubscriptionItem, after: SubscriptionItem, kind: ChangeKind
-) -> None:
-    plan = plan_amendment(
-        replace(UPGRADE, previous=subscription(before), snapshot=snapshot(subscription(after)))
+
+
+def test_being_held_back_and_given_again() -> None:
+    held = change(PRO, PRO, OVERDUE, given=agreed(PRO) | {"unpaid": ("in_1",)})
+    assert told(held) == (ChangeKind.SUSPENSION, "suspended until it is paid; has 5 x PRO")
+    known = {"grants": held.access.grants, "share": held.access.share}
+    back = change(PRO, PRO, OVERDUE, given=known | {"support": held.access.support})
+    assert told(back) == (ChangeKind.RESTORATION, "restored with 5 x PRO")
+    more = subscription(item("pro", 7))
+    bought = change(PRO, more, OVERDUE, given=agreed(PRO) | {"unpaid": ("in_1",)})
+    assert bought.amendment.kind is ChangeKind.QUANTITY
+    assert bought.access.suspended == ("si_1",)
+    # Ending what is held back restores nothing.
+    ended = change(GONE, GONE, OVERDUE, given=known)
+    assert ended.amendment.kind is ChangeKind.CANCELLATION
+
+
+def test_each_half_is_refused_by_itself() -> None:
+    """S15: access is given although nobody has mapped what the invoice charges, and the reverse."""
+    unknown = seen(document(taxed(item="setup-fee")))
+    found = change(STARTER, PRO, unknown)
+    assert found.books.refused is not None
+    assert found.access.refused is None
+    assert {grant.feature for grant in found.access.grants} == {"seats", "sso"}
+    assert found.refused
+    new = subscription(item("new", 5))
+    other = change(None, new, seen(INVOICE))
+    assert other.books.refused is None
+    assert other.access.refused is not None
+    # What nobody has mapped goes by billing's name.
+    assert other.amendment.summary.startswith("starts with 5 x new; ")
+
+
+def test_what_keeps_access_alone_from_going_on_is_told() -> None:
+    found = plan_amendment(
+        "chg_1",
+        books=answered(books()),
+        access=replace(access(PRO, **agreed(PRO)), account=None, share=agreed(PRO)["share"]),
+        previous=PRO,
     )
-    assert plan.amendment.kind is kind
+    assert found.access.refused is not None
+    assert told(found) == (ChangeKind.OTHER, "held up: account_unmapped")
+    assert not found.empty
 
 
-def test_an_added_item_is_an_add_on() -> None:
-    more = subscription(item("pro", 5), item("ai", 1, 900, key="si_2"))
-    plan = plan_amendment(replace(UPGRADE, previous=PRO, snapshot=snapshot(more)))
-    assert plan.amendment.kind is ChangeKind.ADD_ON
-    assert "assistant" in {grant.feature for grant in plan.grants}
-
-
-def test_two_items_that_give_one_feature_add_up_and_both_are_reasons() -> None:
-    both = subscription(item("pro", 5), item("starter", 2, 1000, key="si_2"))
-    plan = plan_amendment(replace(UPGRADE, snapshot=snapshot(both), ledger=None))
-    (seats,) = [e for e in entitlements(plan.grants, AS_OF) if e.feature == "seats"]
-    assert seats.quantity == 7
-    assert {grant.source_id for grant in seats.because} == {"si_1", "si_2"}
+def test_the_term_is_in_the_contracts_zone() -> None:
+    ending = subscription(item("pro", 5), ends_at=END)
+    found = change(PRO, ending, given=agreed(PRO) | {"time_zone": "America/New_York"})
+    midnight = datetime(2026, 12, 1, 5, tzinfo=UTC)
+    assert found.contract is not None
+    assert (found.contract.ends_at, found.contract.time_zone) == (midnight, "America/New_York")
+    assert {grant.ends_at for grant in found.access.grants} == {midnight}

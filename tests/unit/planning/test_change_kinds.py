@@ -1,29 +1,14 @@
 """What a change is called, and the sentence that tells it."""
 
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import Subscription, SubscriptionItem, SubscriptionStatus
-from canonical_models.entitlement import SupportEntitlement
 from canonical_models.events import subscription_event
-from canonical_models.money import Money
-from canonical_models.term import Payment, PaymentState
-from planning.amendment import PlanInput, plan_amendment
 from planning.classify import classify, describe
-from planning.grants import granted
-from tests.harness.subscriptions import (
-    ACCOUNT,
-    AS_OF,
-    END,
-    ITEMS,
-    START,
-    item,
-    snapshot,
-    subscription,
-)
+from tests.unit.planning.cases import AS_OF, END, ITEMS, item, subscription
 
 MONTH = timedelta(days=30)
 PRO = subscription(item("pro", 5))
@@ -75,17 +60,22 @@ RENEWED = subscription(moved_on(item("pro", 5)))
 def test_the_most_telling_kind(
     previous: Subscription | None, now: Subscription, kind: ChangeKind
 ) -> None:
-    assert classify(previous, now, billed=False) is kind
+    assert classify(previous, now) is kind
 
 
-@pytest.mark.parametrize("previous", [PRO, GONE])
-def test_lines_alone_are_billed(previous: Subscription) -> None:
-    now = previous.model_copy(update={"as_of": END})
-    assert classify(previous, now, billed=True) is ChangeKind.BILLED
-
-
-def test_a_subscription_that_was_never_seen_alive_is_only_billed() -> None:
-    assert classify(None, GONE, billed=True) is ChangeKind.BILLED
+def test_what_grew_and_shrank_is_told_by_what_it_is_worth() -> None:
+    starter, pro = item("starter", 5, 1000), item("pro", 5)
+    assert classify(subscription(starter), subscription(pro)) is ChangeKind.UPGRADE
+    assert classify(subscription(pro), subscription(starter)) is ChangeKind.DOWNGRADE
+    # For the same price nothing has grown.
+    same = subscription(item("starter", 5))
+    assert classify(PRO, same) is ChangeKind.DOWNGRADE
+    assert classify(PRO, subscription(item("pro", 7))) is ChangeKind.QUANTITY
+    # Where something is not priced by the unit, nobody can say.
+    tiers = pro.plan.model_copy(update={"unit_price": None, "plan_id": "price_tiers"})
+    unpriced = subscription(pro.model_copy(update={"plan": tiers}))
+    assert classify(PRO, unpriced) is ChangeKind.OTHER
+    assert classify(unpriced, PRO) is ChangeKind.OTHER
 
 
 ENDING = subscription(item("pro", 5), ends_at=END)
@@ -111,7 +101,8 @@ BEFORE = subscription(item("starter", 5, 1000))
             "renewed to 2026-12-31 with 5 x PRO instead of 5 x STARTER",
         ),
         (ChangeKind.RENEWAL, PRO, subscription(), "renewed to no day with nothing instead of 5 x"),
-        (ChangeKind.BILLED, PRO, PRO, "billing added or took back lines"),
+        (ChangeKind.BILLED, PRO, PRO, "billing issued or took back documents"),
+        (ChangeKind.ACCOUNT, PRO, PRO, "the customer's account changed"),
         (ChangeKind.PAYMENT, PRO, PRO, "money moved"),
         (ChangeKind.SUSPENSION, PRO, PRO, "suspended until it is paid; has 5 x PRO"),
         (ChangeKind.RESTORATION, PRO, PRO, "restored with 5 x PRO"),
@@ -131,53 +122,3 @@ def test_the_sentence(
 def test_every_kind_has_a_sentence_and_an_event_or_none(kind: ChangeKind) -> None:
     assert describe(kind, None, PRO, {})
     assert (subscription_event(kind) is None) is (kind is ChangeKind.PAYMENT)
-
-
-PAID = Payment(
-    payment_id="pi_1",
-    invoice_id="in_1",
-    amount=Money(minor=5000, currency="EUR"),
-    state=PaymentState.CONFIRMED,
-    at=AS_OF,
-)
-GIVEN = PlanInput(
-    change_id="chg_1",
-    snapshot=snapshot(PRO).model_copy(update={"payments": (PAID,)}),
-    previous=PRO,
-    carried={},
-    account=ACCOUNT,
-    items=ITEMS,
-    ledger=None,
-    posting_date=date(2026, 11, 16),
-    grants=granted(PRO, ITEMS, ()),
-    share=None,
-    others=(),
-    support=SupportEntitlement(organization="cus_1", tier=None, contract_end=None),
-    tiers=("standard", "premium"),
-)
-
-
-def test_money_alone_is_a_payment() -> None:
-    plan = plan_amendment(GIVEN)
-    assert (plan.amendment.kind, len(plan.payments)) == (ChangeKind.PAYMENT, 1)
-    assert not plan.empty
-
-
-def test_money_beside_something_commercial_is_told_by_that() -> None:
-    assert plan_amendment(replace(GIVEN, previous=None)).amendment.kind is ChangeKind.ACTIVATION
-    assert plan_amendment(replace(GIVEN, previous=BEFORE)).amendment.kind is ChangeKind.UPGRADE
-
-
-def test_money_that_the_erp_knows_is_no_change() -> None:
-    assert plan_amendment(replace(GIVEN, entered=["pi_1"])).amendment.kind is ChangeKind.NONE
-
-
-def test_a_plan_names_the_term_in_the_contracts_zone() -> None:
-    ending = snapshot(subscription(item("pro", 5), ends_at=END))
-    plan = plan_amendment(replace(GIVEN, snapshot=ending, time_zone="America/New_York"))
-    midnight = datetime(2026, 12, 1, 5, tzinfo=UTC)
-    assert plan.contract is not None
-    assert (plan.contract.starts_at, plan.contract.ends_at) == (START, midnight)
-    assert plan.contract.time_zone == "America/New_York"
-    assert {grant.ends_at for grant in plan.grants} == {midnight}
-    assert plan.share.contract_end == midnight

@@ -4,26 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from canonical_models.money import Money
+from canonical_models.documents import DocumentStatus
+from canonical_models.mapping import DEFAULT_ITEM, ItemMapping
 from canonical_models.policy import DunningPolicy
-from canonical_models.term import DunningCase, DunningStage, Invoice, InvoiceStatus
+from canonical_models.term import DunningCase, DunningStage
 from planning.dunning import Advance, advance, grace_days
-from tests.harness.subscriptions import line
+from tests.unit.planning.cases import ITEMS, document, eur, line, taxed
 
 SINCE = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
 POLICY = DunningPolicy(grace_days=7, reminder_days=(0, 3, 6), final_days=30)
 CASE = DunningCase(
     invoice_id="in_1", subscription_id="sub_1", customer_id="cus_1", overdue_since=SINCE
 )
-INVOICE = Invoice(
-    invoice_id="in_1",
-    customer_id="cus_1",
-    status=InvoiceStatus.OPEN,
-    total=Money(minor=20000, currency="EUR"),
-    paid=Money.zero("EUR"),
-    created_at=SINCE,
-    overdue_since=SINCE,
-)
+INVOICE = document(taxed(), issued_at=SINCE, overdue_since=SINCE)
 MOMENT = timedelta(microseconds=1)
 
 
@@ -128,11 +121,13 @@ def test_fewer_reminders_than_were_told_is_no_fault() -> None:
 @pytest.mark.parametrize(
     ("changes", "outcome"),
     [
-        ({"status": InvoiceStatus.PAID}, "paid"),
-        ({"status": InvoiceStatus.VOID}, "void"),
-        ({"status": InvoiceStatus.DRAFT}, "void"),
-        ({"status": InvoiceStatus.UNCOLLECTIBLE}, "write_off"),
+        ({"status": DocumentStatus.PAID}, "paid"),
+        ({"status": DocumentStatus.VOID}, "void"),
+        # Nobody decided it here.
+        ({"status": DocumentStatus.UNCOLLECTIBLE}, "uncollectible"),
+        ({"status": DocumentStatus.ISSUED}, "ended"),
         ({"overdue_since": None}, "ended"),
+        ({"remaining": eur(0)}, "paid"),
         (None, "void"),
     ],
 )
@@ -151,24 +146,24 @@ def test_what_a_person_decided_stays_the_outcome() -> None:
     decided = looked(30).case.model_copy(update={"outcome": "credit"})
     waiting = looked(31, decided)
     assert (waiting.case.stage, waiting.case.outcome) == (DunningStage.FINAL, "credit")
-    void = INVOICE.model_copy(update={"status": InvoiceStatus.VOID})
+    void = INVOICE.model_copy(update={"status": DocumentStatus.VOID})
     moved = advance(waiting.case, void, POLICY, 7, SINCE + timedelta(days=31))
     assert (moved.case.stage, moved.case.outcome) == (DunningStage.CLOSED, "credit")
 
 
 def test_the_most_generous_grace_of_what_is_charged_counts() -> None:
     policy = DunningPolicy(grace_days=7, items={"PRO": 3, "AI-ADDON": 14})
-    names = {"pro": "PRO", "ai": "AI-ADDON", "starter": "STARTER"}
-    pro, addon, starter, other = (
-        line(f"il_{n}", 100, product).model_copy(update={"invoice_id": invoice})
-        for n, (product, invoice) in enumerate(
-            (("pro", "in_1"), ("ai", "in_1"), ("starter", "in_1"), ("ai", "in_2"))
-        )
-    )
-    assert grace_days("in_1", [pro, addon], names, policy) == 14
-    assert grace_days("in_1", [pro, other], names, policy) == 3
+    pro, addon, starter = (line(name, 100, item=name) for name in ("pro", "ai", "starter"))
+    assert grace_days(document(pro, addon), ITEMS, policy) == 14
+    assert grace_days(document(pro), ITEMS, policy) == 3
     # Without a grace of its own an item has the tenant's, which does not shorten another's.
-    assert grace_days("in_1", [pro, starter], names, policy) == 3
-    assert grace_days("in_1", [starter], names, policy) == 7
-    assert grace_days("in_1", [], names, policy) == 7
-    assert grace_days("in_1", [pro], {}, policy) == 7
+    assert grace_days(document(pro, starter), ITEMS, policy) == 3
+    assert grace_days(document(starter), ITEMS, policy) == 7
+    assert grace_days(document(), ITEMS, policy) == 7
+    assert grace_days(document(pro), {}, policy) == 7
+    # By the item that the line goes to, also by the default.
+    default = ItemMapping(item=DEFAULT_ITEM, erp_item="AI-ADDON")
+    priced = ItemMapping(item="price_1", erp_item="PRO")
+    named = line("x", 100, item="x", price="price_1")
+    assert grace_days(document(named), {"price_1": priced, DEFAULT_ITEM: default}, policy) == 3
+    assert grace_days(document(named), {DEFAULT_ITEM: default}, policy) == 14

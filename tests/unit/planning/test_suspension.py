@@ -1,233 +1,240 @@
-"""What an unpaid invoice takes away, and what it leaves: items, grants, support."""
+"""What an unpaid invoice takes away, and what neither the debtor nor the calendar can give back."""
 
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from canonical_models.amendment import AmendmentPlan, ChangeKind
-from canonical_models.commerce import (
-    BillingLine,
-    BillingSnapshot,
-    SubscriptionItem,
-    SubscriptionStatus,
-)
-from canonical_models.entitlement import Grant, GrantState, SupportEntitlement
-from canonical_models.money import Money
-from canonical_models.term import Invoice, InvoiceStatus
-from planning.amendment import PlanInput, plan_amendment
-from planning.dunning import suspended_items
-from planning.entitlements import boundary, entitlements
-from planning.grants import UNPAID, granted
-from planning.support import support_of
-from tests.harness.subscriptions import (
-    ACCOUNT,
+from canonical_models.commerce import Subscription
+from canonical_models.documents import BillingDocument, BillingLine, DocumentStatus
+from canonical_models.entitlement import Grant
+from planning.grants import granted
+from planning.suspension import suspended_items
+from tests.unit.planning.cases import (
     AS_OF,
     END,
     ITEMS,
     START,
-    carried,
+    document,
+    eur,
     item,
     line,
-    snapshot,
+    moved,
     subscription,
+    utc,
 )
 
-TIERS = ("standard", "premium")
+OCTOBER = utc("2026-10-01")
 BOTH = subscription(item("pro", 5), item("ai", 1, 900, key="si_2"))
+ONE = subscription(item("pro", 5))
 
 
 def charge(
-    line_id: str,
-    invoice: str | None,
-    *,
-    key: str = "si_1",
-    minor: int = 20000,
-    begins: datetime = START,
-    ends: datetime = END,
+    key: str | None = "si_1",
+    net: int = 20000,
+    begins: datetime | None = START,
+    ends: datetime | None = END,
+    **changes: Any,
 ) -> BillingLine:
-    period = {"period_start": begins, "period_end": ends}
-    product = "ai" if key == "si_2" else "pro"
-    return line(line_id, minor, product).model_copy(
-        update={"item_id": key, "invoice_id": invoice, **period}
-    )
+    name = f"il_{key}_{net}"
+    return line(name, net, item_id=key, period_start=begins, period_end=ends, **changes)
 
 
-def invoiced(found: BillingSnapshot, **statuses: InvoiceStatus) -> BillingSnapshot:
-    made = tuple(
-        Invoice(
-            invoice_id=invoice_id,
-            customer_id="cus_1",
-            status=status,
-            total=Money(minor=100, currency="EUR"),
-            paid=Money.zero("EUR"),
-            created_at=START,
-        )
-        for invoice_id, status in statuses.items()
-    )
-    return found.model_copy(update={"invoices": made})
+def invoice(
+    name: str, *lines: BillingLine, issued: datetime = START, **changes: Any
+) -> BillingDocument:
+    return document(*lines, document_id=name, issued_at=issued, **changes)
 
 
-def test_the_items_whose_period_it_charges() -> None:
-    found = snapshot(BOTH, charge("il_1", "in_1"), charge("il_2", "in_1", key="si_2"))
-    assert suspended_items(found, ["in_1"]) == ("si_1", "si_2")
-    assert suspended_items(found, ["in_2"]) == ()
-    assert suspended_items(found, []) == ()
+def paid(name: str, *lines: BillingLine, by: str = "payment", **changes: Any) -> BillingDocument:
+    gross = sum(each.net.minor for each in lines)
+    money = (moved(f"pi_{name}", by, gross, name),)
+    given = {"settlements": money, "status": DocumentStatus.PAID}
+    return invoice(name, *lines, **given | changes)
 
 
-def test_a_prepaid_term_is_not_touched_by_another_invoice() -> None:
-    """The year was paid; seats that were added are not."""
-    found = snapshot(
-        BOTH,
-        charge("il_1", "in_1"),
-        charge("ii_2", "in_2", begins=AS_OF, minor=900),
-        charge("ii_3", "in_2", key="si_2", begins=AS_OF, minor=450),
-    )
-    assert suspended_items(found, ["in_2"]) == ("si_2",)
-    assert suspended_items(found, ["in_1"]) == ("si_1",)
-    assert suspended_items(found, ["in_1", "in_2"]) == ("si_1", "si_2")
+def held(
+    *documents: BillingDocument,
+    unpaid: tuple[str, ...] = ("in_1",),
+    now: Subscription = BOTH,
+    grants: tuple[Grant, ...] = (),
+) -> tuple[str, ...]:
+    return suspended_items(now, documents, unpaid, grants)
 
 
-def test_an_upgrade_on_an_unpaid_proration_leaves_the_term() -> None:
-    credit = charge("ii_1", "in_2", begins=AS_OF, minor=-2500)
-    debit = charge("ii_2", "in_2", begins=AS_OF, minor=10000)
-    found = snapshot(BOTH, charge("il_1", "in_1", minor=5000), credit, debit)
-    assert suspended_items(found, ["in_2"]) == ()
+def test_what_it_charges_is_held_back() -> None:
+    found = invoice("in_1", charge(), charge("si_2"))
+    assert held(found) == ("si_1", "si_2")
+    assert held(found, unpaid=("in_2",)) == ()
+    assert held(found, unpaid=()) == ()
+    assert held() == ()
 
 
 @pytest.mark.parametrize(
-    "uncharged",
+    ("changes", "suspended"),
     [
-        charge("il_1", "in_1", begins=START - timedelta(days=30), ends=START),
-        charge("il_1", "in_1", begins=START, ends=AS_OF),
-        charge("il_1", "in_1", begins=END, ends=END + timedelta(days=30)),
-        charge("il_1", "in_1", minor=-100),
-        charge("il_1", None),
-        charge("il_1", "in_1").model_copy(update={"item_id": None}),
-        charge("il_1", "in_1", begins=START - timedelta(days=30), ends=END + timedelta(days=300)),
-    ],
-    ids=["last period", "ends now", "next period", "credit", "pending", "bare amount", "given up"],
-)
-def test_what_does_not_charge_the_present_suspends_nothing(uncharged: BillingLine) -> None:
-    assert suspended_items(snapshot(BOTH, uncharged), ["in_1"]) == ()
-
-
-def test_without_lines_nothing_is_suspended() -> None:
-    assert suspended_items(snapshot(BOTH), ["in_1"]) == ()
-
-
-@pytest.mark.parametrize("status", [s for s in InvoiceStatus if s is not InvoiceStatus.OPEN])
-def test_an_invoice_that_billing_has_settled_counts_no_more(status: InvoiceStatus) -> None:
-    found = invoiced(snapshot(BOTH, charge("il_1", "in_1")), in_1=status)
-    assert suspended_items(found, ["in_1"]) == ()
-
-
-def test_an_open_invoice_counts() -> None:
-    found = invoiced(snapshot(BOTH, charge("il_1", "in_1")), in_1=InvoiceStatus.OPEN)
-    assert suspended_items(found, ["in_1"]) == ("si_1",)
-
-
-def test_of_equal_periods_the_newest_line_decides() -> None:
-    """A void invoice that was asked anew: the second one is paid."""
-    found = snapshot(BOTH, charge("il_1", "in_1"), charge("il_2", "in_2"))
-    assert suspended_items(found, ["in_1"]) == ()
-    assert suspended_items(found, ["in_2"]) == ("si_1",)
-
-
-def states(grants: tuple[Grant, ...]) -> dict[str, tuple[GrantState, str | None]]:
-    return {grant.feature: (grant.state, grant.reason) for grant in grants}
-
-
-def test_grants_are_held_back_and_come_back_as_they_were() -> None:
-    before = granted(BOTH, ITEMS, ())
-    later = BOTH.model_copy(update={"as_of": END - timedelta(days=1)})
-    held = granted(later, ITEMS, before, suspended=["si_1"])
-    assert states(held) == {
-        "seats": (GrantState.SUSPENDED, UNPAID),
-        "sso": (GrantState.SUSPENDED, UNPAID),
-        "assistant": (GrantState.ACTIVE, None),
-    }
-    assert [found.feature for found in entitlements(held, END)] == ["assistant"]
-    assert granted(later, ITEMS, held) == before
-
-
-def test_what_is_held_back_neither_begins_nor_ends_by_time() -> None:
-    ending = BOTH.model_copy(update={"ends_at": END})
-    held = granted(ending, ITEMS, (), suspended=["si_1", "si_2"])
-    assert boundary(held, AS_OF) is None
-    assert boundary(granted(ending, ITEMS, (), suspended=["si_1"]), AS_OF) == END
-
-
-def test_a_subscription_without_access_has_nothing_to_hold_back() -> None:
-    paused = subscription(item("pro", 5), status=SubscriptionStatus.PAUSED)
-    assert granted(paused, ITEMS, (), suspended=["si_1"]) == ()
-    assert support_of(paused, (), ITEMS, TIERS, ["si_1"]).tier is None
-
-
-@pytest.mark.parametrize(
-    ("items", "suspended", "tier"),
-    [
-        ((item("pro"), item("starter", key="si_2")), (), "premium"),
-        ((item("pro"), item("starter", key="si_2")), ("si_1",), "standard"),
-        ((item("pro"), item("ai", key="si_2")), ("si_1",), "standard"),
-        ((item("pro"), item("ai", key="si_2")), ("si_2",), "premium"),
-        ((item("pro"), item("starter", key="si_2")), ("si_1", "si_2"), "standard"),
-        # What never gave support does not give it by being suspended.
-        ((item("ai"),), ("si_1",), None),
-        ((item("ai"),), (), None),
+        ({}, True),
+        ({"status": DocumentStatus.PAID}, False),
+        ({"status": DocumentStatus.VOID}, False),
+        ({"status": DocumentStatus.UNCOLLECTIBLE}, False),
+        ({"remaining": eur(0)}, False),
+        ({"remaining": eur(1)}, True),
     ],
 )
-def test_support_is_that_of_what_is_left(
-    items: tuple[SubscriptionItem, ...], suspended: tuple[str, ...], tier: str | None
+def test_it_counts_as_long_as_billing_waits_for_its_money(
+    changes: dict[str, Any], suspended: bool
 ) -> None:
-    now = subscription(*items)
-    grants = granted(now, ITEMS, (), suspended=suspended)
-    share = support_of(now, grants, ITEMS, TIERS, suspended)
-    assert share.tier == tier
-    assert set(share.features) == {g.feature for g in grants if g.state is GrantState.ACTIVE}
+    assert held(invoice("in_1", charge(), **changes), now=ONE) == (("si_1",) if suspended else ())
 
 
-FOUND = invoiced(snapshot(BOTH, charge("il_1", "in_1")), in_1=InvoiceStatus.OPEN)
-AGREED = PlanInput(
-    change_id="chg_1",
-    snapshot=FOUND,
-    previous=BOTH,
-    carried=carried(*FOUND.lines),
-    account=ACCOUNT,
-    items=ITEMS,
-    ledger=None,
-    posting_date=date(2026, 11, 16),
-    grants=granted(BOTH, ITEMS, ()),
-    share=None,
-    others=(),
-    support=SupportEntitlement(
-        organization="cus_1",
-        tier="premium",
-        contract_end=END,
-        features=("assistant", "seats", "sso"),
-    ),
-    tiers=TIERS,
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        charge(net=-100),
+        charge(net=0),
+        charge(None),
+        charge(subscription_id="sub_2"),
+        charge(subscription_id=None),
+    ],
+    ids=["credit", "free", "bare amount", "another subscription", "no subscription"],
 )
-
-
-def test_a_plan_that_suspends_and_one_that_restores() -> None:
-    assert plan_amendment(AGREED).empty
-    held: AmendmentPlan = plan_amendment(replace(AGREED, unpaid=["in_1"]))
-    assert held.amendment.kind is ChangeKind.SUSPENSION
-    assert held.suspended == ("si_1",)
-    assert held.support == SupportEntitlement(
-        organization="cus_1", tier="standard", contract_end=END, features=("assistant",)
+def test_what_charges_no_item_of_the_subscription_holds_nothing_back(harmless: BillingLine) -> None:
+    assert (
+        held(invoice("in_1", harmless), now=subscription(item("pro"), item("new", key="si_9")))
+        == ()
     )
-    back = plan_amendment(replace(AGREED, grants=held.grants, support=held.support))
-    assert back.amendment.kind is ChangeKind.RESTORATION
-    assert back.grants == AGREED.grants
-    assert back.support == AGREED.support
-    assert plan_amendment(replace(AGREED, unpaid=["in_1"], grants=held.grants)).suspended
 
 
-def test_what_happened_commercially_is_told_before_a_suspension() -> None:
-    more = subscription(item("pro", 7), item("ai", 1, 900, key="si_2"))
-    found = FOUND.model_copy(update={"subscription": more})
-    plan = plan_amendment(replace(AGREED, snapshot=found, unpaid=["in_1"]))
-    assert plan.amendment.kind is ChangeKind.QUANTITY
-    assert plan.suspended == ("si_1",)
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        (OCTOBER, START),
+        (START, AS_OF),
+        (END, END + timedelta(days=30)),
+        (OCTOBER, END + timedelta(days=300)),
+        (None, None),
+    ],
+    ids=["last month", "ends now", "next month", "year that was given up", "no period"],
+)
+def test_the_calendar_gives_nothing_back(begins: datetime | None, ends: datetime | None) -> None:
+    """S17: refused from month 2 on; or billing_cycle_anchor=now."""
+    assert held(invoice("in_1", charge(begins=begins, ends=ends)), now=ONE) == ("si_1",)
+
+
+def test_a_newer_unpaid_invoice_lifts_nothing() -> None:
+    old = invoice("in_1", charge(begins=OCTOBER, ends=START), issued=OCTOBER)
+    assert held(old, invoice("in_2", charge()), now=ONE) == ("si_1",)
+
+
+OVERDUE = invoice("in_1", charge(begins=OCTOBER, ends=START), issued=OCTOBER)
+
+
+@pytest.mark.parametrize(
+    ("document_", "given"),
+    [
+        (paid("in_2", charge()), True),
+        (paid("in_2", charge(), by="paid_elsewhere"), True),
+        (paid("in_2", charge(), by="balance"), True),
+        # Not paid: open, credited, given up, charged back.
+        (invoice("in_2", charge()), False),
+        (paid("in_2", charge(), by="credit_note"), False),
+        (paid("in_2", charge(), by="write_off"), False),
+        (paid("in_2", charge(), by="goodwill"), False),
+        (paid("in_2", charge(), status=DocumentStatus.UNCOLLECTIBLE), False),
+        (
+            paid(
+                "in_2",
+                charge(),
+                settlements=(
+                    moved("pi", "payment", 20000, "in_2"),
+                    moved("dp", "dispute", -20000, None, about="in_2"),
+                ),
+            ),
+            False,
+        ),
+        (
+            paid(
+                "in_2",
+                charge(),
+                settlements=(
+                    moved("pi", "payment", 20000, "in_2"),
+                    moved("re", "refund", -19999, None, about="in_2"),
+                ),
+            ),
+            True,
+        ),
+        # Over nothing, as what is given back pays for what is taken.
+        (invoice("in_2", charge(), charge("si_1", -20000), status=DocumentStatus.PAID), False),
+        # Not for now, or not for this.
+        (paid("in_2", charge(ends=AS_OF)), False),
+        (paid("in_2", charge(begins=AS_OF + timedelta(seconds=1))), False),
+        (paid("in_2", charge(begins=AS_OF)), True),
+        (paid("in_2", charge(begins=START - timedelta(seconds=1))), False),
+        (paid("in_2", charge(begins=None)), False),
+        (paid("in_2", charge(ends=None)), False),
+        (paid("in_2", charge("si_2")), False),
+        (paid("in_2", charge(net=-5), charge("si_2")), False),
+        (paid("in_2", charge(net=0), charge("si_2")), False),
+    ],
+)
+def test_what_another_invoice_really_paid_stays_given(
+    document_: BillingDocument, given: bool
+) -> None:
+    assert held(OVERDUE, document_, now=ONE) == (() if given else ("si_1",))
+
+
+def test_an_upgrade_on_an_unpaid_proration_leaves_the_term_that_was_paid() -> None:
+    swap = invoice("in_1", charge(net=-2500), charge(net=10000, begins=AS_OF), issued=AS_OF)
+    assert held(paid("in_0", charge(net=5000)), swap, now=ONE) == ()
+    assert held(swap, now=ONE) == ("si_1",)
+
+
+def test_a_prepaid_item_is_not_touched_by_anothers_invoice() -> None:
+    year = paid("in_0", charge(begins=START, ends=END + timedelta(days=335)))
+    assert held(year, invoice("in_1", charge("si_2", 450))) == ("si_2",)
+    # Nor one that was known before and is not what the invoice was for.
+    monthly = invoice("in_0", charge(begins=OCTOBER, ends=START), issued=OCTOBER)
+    assert held(monthly, invoice("in_1", charge("si_2", 450))) == ("si_2",)
+
+
+NEW = item("pro", 50, key="si_9")
+MADE_NEW = subscription(NEW)
+
+
+def test_a_debtor_does_not_free_itself_with_new_items() -> None:
+    """S17: the item is deleted and another one added."""
+    given = granted(MADE_NEW, ITEMS, ())
+    assert held(OVERDUE, now=MADE_NEW) == ("si_9",)
+    # Also when that was done within the grace, while it was given.
+    assert held(OVERDUE, now=MADE_NEW, grants=given) == ("si_9",)
+    assert held(OVERDUE, invoice("in_2", charge("si_9")), now=MADE_NEW, grants=given) == ("si_9",)
+    assert held(OVERDUE, paid("in_2", charge("si_9")), now=MADE_NEW, grants=given) == ()
+
+
+def test_new_items_of_a_suspended_subscription_are_held_back_too() -> None:
+    more = subscription(item("pro", 5), NEW)
+    assert held(OVERDUE, now=more) == ("si_1", "si_9")
+    assert held(OVERDUE, paid("in_2", charge("si_9")), now=more) == ("si_1",)
+    # One that was added and given within the grace stays, as long as nothing was replaced by it.
+    given = granted(more, ITEMS, ())
+    assert held(OVERDUE, now=more, grants=given) == ("si_1",)
+    # What is held back stays so when it is looked at again.
+    again = granted(more, ITEMS, (), suspended=("si_1", "si_9"))
+    assert held(OVERDUE, now=more, grants=again) == ("si_1", "si_9")
+
+
+def test_what_some_document_named_by_then_is_not_new() -> None:
+    later = OVERDUE.model_copy(update={"issued_at": START})
+    free = invoice("in_0", charge("si_9", 0), issued=START)
+    more = subscription(item("pro", 5), NEW)
+    assert held(later, free, now=more) == ("si_1",)
+    after = free.model_copy(update={"issued_at": START + timedelta(seconds=1)})
+    assert held(later, after, now=more) == ("si_1", "si_9")
+
+
+def test_several_debts_hold_back_what_each_was_for() -> None:
+    first = invoice("in_1", charge())
+    second = invoice("in_2", charge("si_2"))
+    assert held(first, second, unpaid=("in_1", "in_2")) == ("si_1", "si_2")
+    assert held(first, second, unpaid=("in_1",)) == ("si_1",)
+    assert held(first, second, unpaid=("in_2",)) == ("si_2",)

@@ -15,7 +15,7 @@ from planning.term import (
     local_day,
     serves,
 )
-from tests.harness.subscriptions import AS_OF, END, START, item, subscription
+from tests.unit.planning.cases import AS_OF, END, START, item, subscription
 
 BERLIN, NEW_YORK, SAO_PAULO = "Europe/Berlin", "America/New_York", "America/Sao_Paulo"
 #: Clocks there jump at midnight, back over midnight, by half hours, or over a whole day.

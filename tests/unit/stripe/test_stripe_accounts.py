@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from canonical_models.commerce import AccountProfile, PostalAddress, TaxId
+from canonical_models.commerce import AccountProfile
+from canonical_models.documents import PostalAddress, TaxId, TaxStanding
 from canonical_models.failures import Rejection, RejectionCode
-from connectors.stripe import wire
+from connectors.stripe import wire_customers as wire
 from connectors.stripe.accounts import profile_of
 
 Json = dict[str, Any]
@@ -54,16 +55,53 @@ def test_what_a_customer_is_called(changes: Json, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
-    [({"name": None, "email": None}, "give it a name"), ({"deleted": True}, "was deleted")],
+    ("changes", "words", "reason"),
+    [
+        ({"name": None, "email": None}, "give it a name", RejectionCode.BILLING_REFUSED),
+        ({"deleted": True}, "was deleted", RejectionCode.ACCOUNT_UNMAPPED),
+    ],
 )
-def test_a_customer_without_a_name_is_refused(changes: Json, words: str) -> None:
+def test_a_customer_without_a_name_is_refused(
+    changes: Json, words: str, reason: RejectionCode
+) -> None:
     with pytest.raises(Rejection, match=rf"cus_1 .*{words}") as caught:
         profile(**changes)
-    assert (caught.value.reason, caught.value.subject) == (
-        RejectionCode.BILLING_REFUSED,
-        "cus_1",
-    )
+    assert (caught.value.reason, caught.value.subject) == (reason, "cus_1")
+
+
+@pytest.mark.parametrize(
+    ("verification", "verified"),
+    [
+        ({"status": "verified"}, True),
+        ({"status": "unverified"}, False),
+        ({"status": "pending"}, None),
+        ({"status": "unavailable"}, None),
+        ({"status": None}, None),
+        (None, None),
+    ],
+)
+def test_what_the_check_of_a_tax_id_found(verification: Json | None, verified: bool | None) -> None:
+    vat = {"id": "txi_1", "type": "eu_vat", "value": "DE1", "verification": verification}
+    (found,) = profile(vat | {"country": "DE"}).tax_ids
+    assert (found.verified, found.country) == (verified, "DE")
+
+
+@pytest.mark.parametrize(
+    ("told", "standing"),
+    [
+        ("none", TaxStanding.TAXED),
+        (None, TaxStanding.TAXED),
+        ("exempt", TaxStanding.EXEMPT),
+        ("reverse", TaxStanding.REVERSE_CHARGE),
+    ],
+)
+def test_how_a_customer_is_taxed(told: str | None, standing: TaxStanding) -> None:
+    assert profile(tax_exempt=told).standing is standing
+
+
+def test_what_people_note_on_a_customer() -> None:
+    assert profile(metadata={"unit": "north"}).metadata == {"unit": "north"}
+    assert profile(metadata=None).metadata == {}
 
 
 def test_what_people_typed_is_no_country() -> None:

@@ -1,5 +1,6 @@
 """Stripe's smallest units against ISO 4217's, and tax inside an amount."""
 
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -8,8 +9,16 @@ from hypothesis import strategies as st
 
 from canonical_models.currencies import MINOR_UNITS
 from canonical_models.failures import ContractDrift, Rejection, RejectionCode
-from canonical_models.money import MAX_MINOR, Money
-from connectors.stripe.amounts import currency_code, money, net_of_inclusive, quantity, rounded
+from canonical_models.money import Money
+from connectors.stripe.amounts import (
+    MOST_MINOR,
+    counted,
+    currency_code,
+    money,
+    net_of_inclusive,
+    rounded,
+    shown_money,
+)
 from connectors.stripe.wire import TaxRate
 
 
@@ -44,7 +53,7 @@ def test_a_fraction_of_a_currency_without_one_is_drift(currency: str) -> None:
     assert "Line il_1" in caught.value.message
 
 
-@pytest.mark.parametrize("amount", [MAX_MINOR + 1, -MAX_MINOR - 1, 2**63])
+@pytest.mark.parametrize("amount", [MOST_MINOR + 1, -MOST_MINOR - 1, 2**63])
 def test_an_amount_beyond_any_ledger_is_rejected(amount: int) -> None:
     with pytest.raises(Rejection) as caught:
         money(amount, "eur", subject="Line il_1")
@@ -53,7 +62,7 @@ def test_an_amount_beyond_any_ledger_is_rejected(amount: int) -> None:
 
 
 def test_the_largest_amount_passes() -> None:
-    assert money(-MAX_MINOR, "eur", subject="x").minor == -MAX_MINOR
+    assert money(-MOST_MINOR, "eur", subject="x").minor == -MOST_MINOR
 
 
 @pytest.mark.parametrize("currency", ["xau", "xxx", "zzz"])
@@ -62,19 +71,37 @@ def test_what_has_no_minor_unit_is_drift(currency: str) -> None:
         currency_code(currency, subject="Subscription sub_1")
 
 
-@pytest.mark.parametrize("units", [-1, 10**9 + 1])
-def test_a_quantity_out_of_range_is_rejected(units: int) -> None:
-    with pytest.raises(Rejection) as caught:
-        quantity(units, "si_1")
-    assert caught.value.reason is RejectionCode.AMOUNT_OUT_OF_RANGE
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        (1050, "eur", Money.of("10.50", "EUR")),
+        (MOST_MINOR + 1, "eur", None),
+        (550, "isk", None),
+        (1, "xau", None),
+    ],
+)
+def test_what_is_only_shown_stops_nothing(amount: int, currency: str, shown: Money | None) -> None:
+    assert shown_money(amount, currency) == shown
 
 
-def test_metered_usage_has_no_agreed_quantity() -> None:
-    assert quantity(None, "si_1") == 0
+@pytest.mark.parametrize(
+    ("quantity", "exact", "units"),
+    [
+        (3, None, Decimal(3)),
+        (3, "3.25", Decimal("3.25")),
+        (10**15, None, Decimal(10**15)),
+        (None, None, None),
+        (None, "0.5", Decimal("0.5")),
+    ],
+)
+def test_units_are_counted_as_exactly_as_they_are_told(
+    quantity: int | None, exact: str | None, units: Decimal | None
+) -> None:
+    assert counted(quantity, exact) == units
 
 
 def _inclusive(percentage: float) -> TaxRate:
-    return TaxRate(inclusive=True, percentage=percentage)
+    return TaxRate(id="txr_1", inclusive=True, percentage=percentage)
 
 
 @pytest.mark.parametrize(
@@ -82,9 +109,10 @@ def _inclusive(percentage: float) -> TaxRate:
     [
         (11900, [_inclusive(19.0)], 10000),
         (-11900, [_inclusive(19.0)], -10000),
-        (11900, [TaxRate(inclusive=False, percentage=19.0)], 11900),
+        (11900, [TaxRate(id="txr_1", inclusive=False, percentage=19.0)], 11900),
         (11500, [_inclusive(10), _inclusive(5)], 10000),
         (1000, [_inclusive(8.875)], 918),
+        (1000, [TaxRate(id="txr_1", inclusive=True, percentage=None)], 1000),
         (1000, [], 1000),
     ],
 )

@@ -1,195 +1,232 @@
-"""Lines of credit notes: what they give back, of which item, and when they count no more."""
+"""Credit notes as documents: negative, of whom they correct, and settled by where they went."""
 
-from typing import Any, get_args
+from decimal import Decimal
 
 import pytest
-import stripe
 
-from canonical_models.commerce import BillingLine, BillingSnapshot
-from canonical_models.failures import ContractDrift, Rejection, RejectionCode
-from connectors.stripe import wire
-from connectors.stripe.credit_notes import Noted
-from connectors.stripe.lines import UNPRICED
-from connectors.stripe.mapping import snapshot_of
-from connectors.stripe.payments import Billed
-from connectors.stripe.wire_invoices import CreditNote, CreditNoteLine, Invoice
-from tests.unit.stripe.objects import FEB, JAN, MAR, Json, at, euro
-from tests.unit.stripe.test_stripe_lines import EXCLUSIVE, INCLUSIVE, invoice, line, subscription
+from canonical_models.documents import DocumentKind, DocumentStatus, SettlementKind
+from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.money import Money
+from connectors.stripe.lines import SHIPPING, UNPRICED
+from tests.unit.stripe.objects import (
+    FEB,
+    JAN,
+    MAR,
+    VAT,
+    Json,
+    at,
+    balance,
+    catalogue,
+    credited,
+    document,
+    euro,
+    invoice,
+    line,
+    note,
+    note_line,
+    refund,
+    tax,
+)
 
-
-def part(key: str = "cnli_1", of: str | None = "il_1", **changes: Any) -> Json:
-    """A line of a credit note, as Stripe writes it: a bare amount names no line of an invoice."""
-    plain: Json = {
-        "id": key,
-        "amount": 595,
-        "description": "1 x Pro",
-        "discount_amount": 0,
-        "discount_amounts": [],
-        "pretax_credit_amounts": [],
-        "quantity": 1,
-        "taxes": [],
-        "type": "invoice_line_item" if of else "custom_line_item",
-    }
-    return plain | ({"invoice_line_item": of} if of else {}) | changes
-
-
-def note(*parts: Json, key: str = "cn_1", **changes: Any) -> Json:
-    plain: Json = {
-        "id": key,
-        "created": MAR,
-        "currency": "eur",
-        "invoice": "in_1",
-        "lines": {"data": list(parts), "has_more": False},
-        "status": "issued",
-        "total_excluding_tax": None,
-    }
-    return plain | changes
+Kind = SettlementKind
+KEPT: Json = {"pre_payment_amount": 0}
 
 
-def snapshot(notes: list[Json], *invoices: Json) -> BillingSnapshot:
-    billed = [Invoice.model_validate(found) for found in invoices or [invoice(line())]]
-    read = [CreditNote.model_validate(found) for found in notes]
-    return snapshot_of(
-        wire.Subscription.model_validate(subscription()),
-        [],
-        [],
-        [Billed(found, found.lines.data, []) for found in billed],
-        [],
-        [Noted(found, found.lines.data) for found in read],
-        now=at(MAR),
+def test_what_was_set_off_against_an_open_invoice() -> None:
+    found = credited(note())
+    assert (found.document_id, found.kind, found.status) == (
+        "cn_1",
+        DocumentKind.CREDIT_NOTE,
+        DocumentStatus.ISSUED,
     )
+    assert (found.net, found.tax, found.gross, found.remaining) == (
+        euro(-400),
+        euro(0),
+        euro(-400),
+        euro(0),
+    )
+    assert (found.corrects, found.made_for, found.subscription_id) == ("in_1", "sub_1", "sub_1")
+    assert (found.number, found.customer_id, found.issued_at) == (
+        "TRUE-0001-CN-01",
+        "cus_1",
+        at(FEB),
+    )
+    (applied,) = found.settlements
+    assert (applied.settlement_id, applied.kind, applied.amount) == (
+        "cn_1/applied/note",
+        Kind.CREDIT_NOTE,
+        euro(-400),
+    )
+    assert (applied.document_id, applied.against) == ("cn_1", "in_1")
 
 
-def credited(*notes: Json) -> list[BillingLine]:
-    """The lines that credit, of an invoice with one line."""
-    return [found for found in snapshot([*notes]).lines if found.line_id != "il_1"]
+def test_both_halves_of_a_set_off_are_one_movement() -> None:
+    told = note()
+    (on_note,) = credited(told).settlements
+    (on_invoice,) = document(invoice(amount_remaining=600), notes=(told,)).settlements
+    assert on_note.amount == -on_invoice.amount
+    assert on_note.settlement_id == f"{on_invoice.settlement_id}/note"
+    assert on_note.at == on_invoice.at
 
 
-def test_a_credited_line_is_given_back() -> None:
-    assert credited(note(part(taxes=[EXCLUSIVE]))) == [
-        BillingLine(
-            line_id="cnli_1",
-            item="prod_pro",
-            item_id="si_2",
-            description="1 x Pro",
-            quantity=1,
-            net=euro(-595),
-            tax=euro(-226),
-            proration=True,
-            period_start=at(JAN),
-            period_end=at(FEB),
-            invoice_id="in_1",
+def test_a_line_is_of_what_the_line_that_it_corrects_is_of() -> None:
+    vat = tax(64, tax_behavior="inclusive")
+    found = credited(
+        note(note_line(taxes=[vat], quantity=2, metadata={"why": "late"})),
+        invoice(line(metadata={"unit": "north"}, quantity=5)),
+        catalogue(VAT),
+    )
+    (given,) = found.lines
+    assert (given.line_id, given.corrects) == ("cnli_1", "il_1")
+    assert (given.item, given.price) == ("prod_pro", "price_pro")
+    assert (given.subscription_id, given.item_id) == ("sub_1", "si_1")
+    assert (given.net, given.tax, given.quantity) == (euro(-336), euro(-64), Decimal(2))
+    assert (given.period_start, given.period_end) == (at(JAN), at(FEB))
+    assert given.metadata == {"unit": "north", "why": "late"}
+    (taxed,) = given.taxes or ()
+    assert (taxed.rate, taxed.code, taxed.inclusive) == (Decimal("0.19"), "txr_19", True)
+
+
+def test_a_discount_is_given_back_as_it_was_taken() -> None:
+    found = credited(
+        note(
+            note_line(amount=500, discount_amounts=[{"amount": 100}], taxes=[tax(76)]),
+            total=476,
+            total_excluding_tax=400,
+            pre_payment_amount=476,
         )
-    ]
-
-
-def test_a_line_is_found_by_its_own_id_on_the_invoice() -> None:
-    prorated = invoice(line("il_1", "ii_7"))
-    found = {each.line_id: each for each in snapshot([note(part())], prorated).lines}
-    assert found.keys() == {"ii_7", "cnli_1"}
-    assert found["cnli_1"].item == found["ii_7"].item
-
-
-def test_a_bare_amount_has_no_period_and_an_item_that_can_be_mapped() -> None:
-    (found,) = credited(note(part(of=None, description=None, quantity=None)))
-    assert (found.item, found.item_id, found.proration) == (UNPRICED, None, True)
-    assert found.period_start == found.period_end == at(MAR)
-    assert (found.description, found.quantity, found.invoice_id) == ("", 0, "in_1")
+    )
+    assert (found.lines[0].net, found.lines[0].discount) == (euro(-400), euro(-100))
+    assert (found.net, found.tax, found.gross) == (euro(-400), euro(-76), euro(-476))
 
 
 @pytest.mark.parametrize(
-    ("changes", "net", "tax"),
-    [
-        ({"amount": 1190, "taxes": [EXCLUSIVE]}, 1190, 226),
-        ({"amount": 1190, "taxes": [INCLUSIVE]}, 1000, 190),
-        ({"taxes": [{"amount": 0, "tax_behavior": "exclusive"}]}, 595, 0),
-        ({"taxes": []}, 595, None),
-        ({"taxes": None}, 595, None),
-        ({"discount_amounts": [{"amount": 95}]}, 500, None),
-        (
-            {
-                "discount_amounts": [{"amount": 95}],
-                "pretax_credit_amounts": [{"amount": 95}, {"amount": 100}],
-            },
-            400,
-            None,
+    ("lines", "whose"),
+    [((line(),), "sub_1"), ((line(), line("il_2", "sub_2")), None), ((line("il_1", None),), None)],
+)
+def test_a_bare_amount_is_of_whom_the_whole_invoice_is_of(
+    lines: tuple[Json, ...], whose: str | None
+) -> None:
+    found = credited(note(note_line(of=None)), invoice(*lines))
+    (given,) = found.lines
+    assert (given.item, given.corrects, given.period_start) == (UNPRICED, None, None)
+    assert found.subscription_id == whose
+
+
+def test_shipping_is_given_back_as_a_line_of_its_own() -> None:
+    cost = {"amount_subtotal": 100, "amount_tax": 19, "amount_total": 119}
+    found = credited(
+        note(shipping_cost=cost, total=519, total_excluding_tax=500, pre_payment_amount=519)
+    )
+    shipped = found.lines[1]
+    assert (shipped.line_id, shipped.item) == ("cn_1/shipping", SHIPPING)
+    assert (shipped.net, shipped.tax, shipped.corrects) == (
+        euro(-100),
+        euro(-19),
+        "in_1/shipping",
+    )
+    assert found.subscription_id == "sub_1"
+
+
+def part(found: Json, amount: int = 400) -> Json:
+    return {"amount_refunded": amount, "refund": found, "type": "refund"}
+
+
+def test_every_way_that_a_credit_can_go() -> None:
+    found = credited(
+        note(
+            note_line(amount=1000),
+            total=1000,
+            pre_payment_amount=100,
+            out_of_band_amount=200,
+            refunds=[
+                part(refund(amount=300), 300),
+                {
+                    "amount_refunded": 150,
+                    "refund": None,
+                    "payment_record_refund": {"payment_record": "pr_1", "refund_group": "rg_1"},
+                },
+            ],
+            customer_balance_transaction=balance(-250, credit_note="cn_1"),
+        )
+    )
+    assert {(each.settlement_id, each.kind, each.amount.minor) for each in found.settlements} == {
+        ("cn_1/applied/note", Kind.CREDIT_NOTE, -100),
+        ("cn_1/elsewhere", Kind.PAID_ELSEWHERE, -200),
+        ("re_1", Kind.REFUND, -300),
+        ("cn_1/rg_1", Kind.PAID_ELSEWHERE, -150),
+        ("cbtxn_1", Kind.BALANCE, -250),
+    }
+    assert {each.document_id for each in found.settlements} == {"cn_1"}
+    settled = Money.total((each.amount for each in found.settlements), "EUR")
+    assert found.gross - settled == found.remaining == euro(0)
+
+
+def test_a_part_of_a_refund_has_a_name_of_its_own() -> None:
+    found = credited(note(**KEPT, refunds=[part(refund(amount=900))]))
+    (given,) = found.settlements
+    assert (given.settlement_id, given.amount) == ("re_1/cn_1", euro(-400))
+
+
+@pytest.mark.parametrize("status", ["failed", "canceled", "requires_action"])
+def test_a_refund_that_did_not_go_through_is_still_owed(status: str) -> None:
+    found = credited(note(**KEPT, refunds=[part(refund(amount=400, status=status))]))
+    assert (found.settlements, found.remaining) == ((), euro(-400))
+
+
+def test_a_void_note_settles_nothing() -> None:
+    found = credited(note(status="void", voided_at=MAR))
+    assert (found.status, found.closed_at) == (DocumentStatus.VOID, at(MAR))
+    assert (found.settlements, found.remaining, found.gross) == ((), euro(0), euro(-400))
+
+
+def test_the_date_that_people_set_is_that_of_the_note() -> None:
+    assert credited(note(effective_at=MAR)).issued_at == at(MAR)
+
+
+def test_a_note_says_what_its_invoice_says_and_more() -> None:
+    details = {"subscription": "sub_1", "metadata": {"a": "1", "b": "1", "c": "1"}}
+    found = credited(
+        note(metadata={"c": "3", "trueup_document": "7"}, pdf="https://pdf"),
+        invoice(
+            parent={"subscription_details": details},
+            metadata={"b": "2", "c": "2"},
+            custom_fields=[{"name": "PO", "value": "4711"}],
+            customer_name="Ada GmbH",
         ),
-        # What was a credit on the invoice is charged again.
-        ({"amount": -595}, -595, None),
-    ],
-)
-def test_net_and_tax(changes: Json, net: int, tax: int | None) -> None:
-    (found,) = credited(note(part(**changes), total_excluding_tax=net))
-    assert found.net == euro(-net)
-    assert found.tax == (None if tax is None else euro(-tax))
-
-
-def test_lines_that_do_not_add_up_to_the_note_are_drift() -> None:
-    with pytest.raises(ContractDrift, match=r"credit note cn_1 add up to 595 .* 594"):
-        credited(note(part(), total_excluding_tax=594))
-
-
-def test_shipping_that_is_given_back_is_no_line() -> None:
-    shipped = note(part(), total_excluding_tax=1095, shipping_cost={"amount_subtotal": 500})
-    assert len(credited(shipped)) == 1
-    alone = note(total_excluding_tax=500, shipping_cost={"amount_subtotal": 500})
-    assert credited(alone) == []
-
-
-@pytest.mark.parametrize("of", ["il_9", None])
-def test_a_line_that_its_invoice_does_not_have_is_drift(of: str | None) -> None:
-    with pytest.raises(ContractDrift, match=r"cnli_1 of credit note cn_1 .* invoice in_1"):
-        credited(note(part(of=of, type="invoice_line_item")))
-
-
-def test_an_amount_out_of_range_is_rejected() -> None:
-    with pytest.raises(Rejection, match="cnli_1 of credit note cn_1") as caught:
-        credited(note(part(amount=10**15 + 1)))
-    assert caught.value.reason is RejectionCode.AMOUNT_OUT_OF_RANGE
-
-
-def test_lines_of_another_subscription_and_notes_of_other_invoices_are_left_out() -> None:
-    foreign = {"invoice_item": None, "proration": False, "subscription": "sub_2"}
-    shared = invoice(line(), line("il_2", parent={"subscription_item_details": foreign}))
-    mixed = note(part(), part("cnli_2", "il_2"), part("cnli_3", None))
-    void = note(part("cnli_4", "il_2"), part("cnli_5"), key="cn_2", status="void")
-    other = note(part("cnli_6", "il_9"), key="cn_3", invoice="in_other", total_excluding_tax=1)
-    gone = note(part("cnli_7", "il_9"), key="cn_4", invoice="in_other", status="void")
-    found = snapshot([mixed, void, other, gone], shared)
-    assert {each.line_id for each in found.lines} == {"il_1", "cnli_1", "cnli_3"}
-    assert found.voided == ("cnli_5",)
-
-
-def test_of_a_void_note_the_ids_alone_are_told() -> None:
-    # What it added up to is nobody's concern any more.
-    void = note(part("cnli_2"), part("cnli_1", None), status="void", total_excluding_tax=1)
-    found = snapshot([void])
-    assert (found.voided, len(found.lines)) == (("cnli_1", "cnli_2"), 1)
-
-
-def test_with_a_void_invoice_its_notes_give_nothing_back() -> None:
-    found = snapshot([note(part(), total_excluding_tax=1)], invoice(line(), status="void"))
-    assert (found.voided, found.lines) == (("cnli_1", "il_1"), ())
-
-
-@pytest.mark.parametrize("status", ["open", "paid", "uncollectible"])
-def test_notes_of_every_final_invoice_count(status: str) -> None:
-    found = snapshot([note(part())], invoice(line(), status=status))
-    assert {each.line_id for each in found.lines} == {"il_1", "cnli_1"}
-
-
-def test_a_note_of_an_invoice_that_was_read_as_a_draft_waits() -> None:
-    found = snapshot([note(part())], invoice(line(), status="draft"))
-    assert (found.lines, found.drafted, found.voided) == ((), ("il_1",), ())
+    )
+    assert found.metadata == {"a": "1", "b": "2", "c": "3"}
+    assert (found.purchase_order, found.url) == ("4711", "https://pdf")
+    assert found.bill_to is not None
+    assert found.bill_to.name == "Ada GmbH"
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "member"),
+    ("found", "words", "reason"),
     [
-        (CreditNote, stripe.CreditNote, "status"),
-        (CreditNoteLine, stripe.CreditNoteLineItem, "type"),
+        (
+            note(total=401),
+            r"cn_1 add up to 400 .* 401 in \$\.total ",
+            RejectionCode.DOCUMENT_INCONSISTENT,
+        ),
+        (
+            note(total_excluding_tax=399),
+            r"cn_1 add up to 400 .* 399 in \$\.total_excluding_tax",
+            RejectionCode.DOCUMENT_INCONSISTENT,
+        ),
+        (
+            note(note_line(of="il_9")),
+            r"cnli_1 of credit note cn_1 credits the line il_9",
+            RejectionCode.DOCUMENT_INCONSISTENT,
+        ),
+        (
+            note(**KEPT),
+            r"0\.00 EUR of credit note cn_1 remain, its movements explain -4\.00 EUR",
+            RejectionCode.SETTLEMENT_UNEXPLAINED,
+        ),
     ],
 )
-def test_the_choices_are_those_of_the_sdk(ours: Any, theirs: Any, member: str) -> None:
-    named = {value for part in get_args(theirs.__annotations__[member]) for value in get_args(part)}
-    assert named == set(get_args(ours.model_fields[member].annotation))
+def test_what_disagrees_is_refused(found: Json, words: str, reason: RejectionCode) -> None:
+    with pytest.raises(Rejection, match=words) as caught:
+        credited(found)
+    assert (caught.value.reason, caught.value.subject) == (reason, "cn_1")

@@ -17,7 +17,7 @@ from canonical_models.failures import (
     UncertainWrite,
 )
 from connectors.stripe import API_VERSION
-from connectors.stripe.errors import TABLE, Errand, Kind, Rule, failure
+from connectors.stripe.errors import TABLE, Errand, Kind, Rule, UnknownObject, failure
 from connectors.stripe.wire import ErrorBody
 
 READ = Errand("read the subscription sub_1", "sub_1", "billing")
@@ -58,7 +58,7 @@ def expected(
     if status == 404 and missing:
         return RejectionCode.SUBSCRIPTION_UNKNOWN
     if status == 400 and kind in ("invalid_request_error", "idempotency_error", "card_error"):
-        named = missing and param == "subscription"
+        named = missing and param in ("subscription", "customer")
         return RejectionCode.SUBSCRIPTION_UNKNOWN if named else RejectionCode.BILLING_REFUSED
     return ContractDrift
 
@@ -81,11 +81,11 @@ def test_every_status_with_every_body(status: int, errand: Errand) -> None:
                 assert found.system == "stripe"
 
 
-@pytest.mark.parametrize("kind", [Kind.CUSTOMER, Kind.INVOICE])
+@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.SUBSCRIPTION}))
 def test_what_is_no_subscription_is_refused_where_it_is_unknown(kind: Kind) -> None:
     errand = Errand(f"read the {kind} x_1", "x_1", "billing", kind=kind)
     found = failure(answer(404, code="resource_missing", param="id"), errand)
-    assert isinstance(found, Rejection)
+    assert isinstance(found, UnknownObject)
     assert (found.reason, found.subject) == (RejectionCode.BILLING_REFUSED, "x_1")
     assert f"has no {kind} x_1" in found.message
 

@@ -1,0 +1,51 @@
+"""Billing's documents as they were last read, and what the ERP holds of each.
+
+`persistence.tables.documents` has the row, `canonical_models.records` what is made of it.
+"""
+
+from persistence.documents.booking import (
+    correct,
+    hold,
+    link,
+    posted,
+    read_back,
+    reversed_,
+    seen,
+)
+from persistence.documents.reading import (
+    about,
+    covering,
+    differences,
+    get,
+    legal_entities,
+    named,
+    of_subject,
+    page,
+    subject_of_document,
+    unpaid,
+)
+from persistence.documents.standing import looked_up, moving, stands, told
+
+__all__ = [
+    "about",
+    "correct",
+    "covering",
+    "differences",
+    "get",
+    "hold",
+    "legal_entities",
+    "link",
+    "looked_up",
+    "moving",
+    "named",
+    "of_subject",
+    "page",
+    "posted",
+    "read_back",
+    "reversed_",
+    "seen",
+    "stands",
+    "subject_of_document",
+    "told",
+    "unpaid",
+]

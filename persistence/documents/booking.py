@@ -1,0 +1,166 @@
+"""What becomes of a document: seen in billing, posted in the ERP, taken back, and decided upon."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from canonical_models.documents import BillingDocument
+from canonical_models.exceptions import DocumentCorrection
+from canonical_models.ledgering import ErpDocument
+from canonical_models.records import Hold, subject_of
+from persistence.documents.statements import (
+    CORRECT,
+    HOLD,
+    LINK,
+    POSTED,
+    READ_BACK,
+    RELEASE,
+    RELEASE_UNPOSTED,
+    REVERSED,
+    SEEN,
+)
+from persistence.raw import Transaction, driver
+
+
+async def seen(
+    session: Transaction,
+    tenant: str,
+    connection: str,
+    documents: Iterable[BillingDocument],
+    *,
+    books_from: datetime,
+) -> None:
+    """As billing showed them just now; whom they name is left out. One that is new and was issued
+    before `books_from` belongs to the process before us, for good. One that is as it was is not
+    written."""
+    given = {document.document_id: document.kept() for document in documents}
+    if not given:
+        return
+    await (await driver(session)).execute(
+        SEEN,
+        {
+            "tenant": tenant,
+            "connection": connection,
+            "books_from": books_from,
+            "ids": list(given),
+            "subjects": [subject_of(document) for document in given.values()],
+            "subscriptions": [document.subscription_id for document in given.values()],
+            "issued": [document.issued_at for document in given.values()],
+            "contents": [document.content for document in given.values()],
+            "documents": [document.model_dump_json() for document in given.values()],
+        },
+    )
+
+
+async def posted(  # noqa: PLR0913 - what is true of it only all at once
+    session: Transaction,
+    tenant: str,
+    document_id: str,
+    *,
+    generation: int,
+    effect_key: str,
+    change_id: str,
+    content: str,
+    erp: ErpDocument,
+    party: str,
+) -> None:
+    """The ERP holds it as `erp`, made from billing's document of this `content`. Raises
+    RuntimeError where it is unknown or was released since: what is older overwrites nothing."""
+    done = await (await driver(session)).execute(
+        POSTED,
+        {
+            **_erp(erp),
+            "tenant": tenant,
+            "document": document_id,
+            "generation": generation,
+            "effect": effect_key,
+            "change": change_id,
+            "content": content,
+            "party": party,
+        },
+    )
+    if not done.rowcount:
+        raise RuntimeError(
+            f"document {document_id} was posted as generation {generation}, which it is not at"
+        )
+
+
+async def reversed_(
+    session: Transaction,
+    tenant: str,
+    document_id: str,
+    *,
+    erp: ErpDocument | None,
+    hold: Hold | None,
+) -> None:
+    """What was posted has been taken back. `erp` is the document that did so, or what was posted as
+    the ERP shows it now, None where nothing was ever there; a `hold` keeps it out from now on."""
+    await (await driver(session)).execute(
+        REVERSED,
+        {
+            "tenant": tenant,
+            "document": document_id,
+            "hold": hold.model_dump_json() if hold else None,
+            "by": erp.document_id if erp else None,
+        },
+    )
+    if erp is not None:
+        await read_back(session, tenant, document_id, erp)
+
+
+async def read_back(session: Transaction, tenant: str, document_id: str, erp: ErpDocument) -> None:
+    """What the ERP says of it now. Nothing where another document of the ERP is the one."""
+    await (await driver(session)).execute(
+        READ_BACK, {**_erp(erp), "tenant": tenant, "document": document_id}
+    )
+
+
+async def hold(session: Transaction, tenant: str, document_id: str, hold: Hold | None) -> bool:
+    """Keep it out of the ERP, or release it with None; what was taken back is then posted again
+    under the next generation of its key. False where it is unknown, in the books, or, to be
+    released, not held."""
+    values = {"tenant": tenant, "document": document_id}
+    raw = await driver(session)
+    if hold is not None:
+        done = await raw.execute(HOLD, {**values, "hold": hold.model_dump_json()})
+        return done.rowcount > 0
+    again = await raw.execute(RELEASE, values)
+    return again.rowcount > 0 or (await raw.execute(RELEASE_UNPOSTED, values)).rowcount > 0
+
+
+async def correct(session: Transaction, tenant: str, correction: DocumentCorrection) -> bool:
+    """A person's word on how it is posted, in place of the one before. False where the document is
+    unknown."""
+    done = await (await driver(session)).execute(
+        CORRECT,
+        {
+            "tenant": tenant,
+            "document": correction.document_id,
+            "correction": correction.model_dump_json(),
+        },
+    )
+    return done.rowcount > 0
+
+
+async def link(
+    session: Transaction, tenant: str, document_id: str, erp: ErpDocument, *, party: str, by: str
+) -> bool:
+    """The ERP document that people made is this one; a document of before the cutover stays one.
+    False where it is unknown or in the books already, or another has that ERP document."""
+    done = await (await driver(session)).execute(
+        LINK,
+        {**_erp(erp), "tenant": tenant, "document": document_id, "party": party, "by": by},
+    )
+    return done.rowcount > 0
+
+
+def _erp(erp: ErpDocument) -> dict[str, Any]:
+    return {
+        "legal_entity": erp.legal_entity,
+        "erp_id": erp.document_id,
+        "number": erp.number,
+        "open": erp.open.minor,
+        "gross": erp.gross.minor,
+        "tax": erp.tax.minor,
+        "posted": erp.model_dump_json(),
+    }

@@ -1,0 +1,150 @@
+"""Documents as they are looked up, by sagas and by people."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from canonical_models.money import Money
+from canonical_models.records import DocumentRecord
+from persistence import records
+from persistence.documents.statements import COVERING
+from persistence.raw import Transaction, driver
+from persistence.tables.documents import DIFFERS, UNSETTLED
+
+_OLDEST_FIRST = "order by issued_at, document_id"
+
+
+async def get(session: Transaction, tenant: str, document_id: str) -> DocumentRecord | None:
+    return (await named(session, tenant, [document_id])).get(document_id)
+
+
+async def named(
+    session: Transaction, tenant: str, ids: Collection[str]
+) -> dict[str, DocumentRecord]:
+    """Those that are known, by id."""
+    values = {"tenant": tenant, "ids": list(ids)}
+    found = await records.documents(session, "document_id = any(%(ids)s)", values)
+    return {record.document.document_id: record for record in found}
+
+
+async def of_subject(
+    session: Transaction, tenant: str, subject: str, *, unsettled_only: bool = False
+) -> tuple[DocumentRecord, ...]:
+    """Oldest first. What is unsettled is not in the books as billing has it, or still owed."""
+    condition = "subject = %(subject)s"
+    if unsettled_only:
+        condition += f" and {UNSETTLED}"
+    return await records.documents(
+        session, f"{condition} {_OLDEST_FIRST}", {"tenant": tenant, "subject": subject}
+    )
+
+
+async def about(
+    session: Transaction, tenant: str, change_id: str, ids: Collection[str]
+) -> tuple[DocumentRecord, ...]:
+    """Those that the change has posted, and those of these ids; oldest first."""
+    return await records.documents(
+        session,
+        f"(change_id = %(change)s or document_id = any(%(ids)s)) {_OLDEST_FIRST}",
+        {"tenant": tenant, "change": change_id, "ids": list(ids)},
+    )
+
+
+async def covering(
+    session: Transaction, tenant: str, subscription_id: str, at: datetime
+) -> tuple[DocumentRecord, ...]:
+    """Those of which a line pays for the subscription at that moment, and those that are not paid;
+    also where they belong to the account, since other lines of theirs are of no subscription.
+    Oldest first, without what billing has made void."""
+    return await records.documents(
+        session,
+        f"{COVERING} {_OLDEST_FIRST}",
+        {"tenant": tenant, "subscription": subscription_id, "at": at},
+    )
+
+
+async def page(
+    session: Transaction,
+    tenant: str,
+    *,
+    customer_id: str | None = None,
+    subject: str | None = None,
+    standing: str | None = None,
+    number: str | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> tuple[DocumentRecord, ...]:
+    """Newest first; `before` is `issued_at` and id of the last one seen. `number` is billing's or
+    the ERP's."""
+    wanted = {
+        "customer_id = %(customer)s": customer_id,
+        "subject = %(subject)s": subject,
+        "standing = %(standing)s": standing,
+        "(number = %(number)s or erp_number = %(number)s)": number,
+        "(issued_at, document_id) < (%(at)s, %(id)s)": before,
+    }
+    conditions = [condition for condition, value in wanted.items() if value is not None]
+    at, last = before or (None, None)
+    return await records.documents(
+        session,
+        " and ".join(conditions or ["true"])
+        + " order by issued_at desc, document_id desc limit %(limit)s",
+        {
+            "tenant": tenant,
+            "customer": customer_id,
+            "subject": subject,
+            "standing": standing,
+            "number": number,
+            "at": at,
+            "id": last,
+            "limit": limit,
+        },
+    )
+
+
+async def differences(
+    session: Transaction, tenant: str, *, after: tuple[datetime, str] | None = None, limit: int = 50
+) -> tuple[DocumentRecord, ...]:
+    """Where billing and the ERP do not say the same, oldest first: issued and not in the books, for
+    whatever reason; in the books and void; or of another gross, tax or open amount. `after` is
+    `issued_at` and id of the last one seen."""
+    values: dict[str, Any] = {"tenant": tenant, "limit": limit}
+    condition = DIFFERS
+    if after is not None:
+        condition += " and (issued_at, document_id) > (%(at)s, %(id)s)"
+        values |= {"at": after[0], "id": after[1]}
+    return await records.documents(session, f"{condition} {_OLDEST_FIRST} limit %(limit)s", values)
+
+
+async def subject_of_document(
+    session: Transaction, tenant: str, document_id: str
+) -> tuple[str, str] | None:
+    """(subject, customer) that it belongs to; None where it is unknown."""
+    found = await (await driver(session)).execute(
+        "select subject, customer_id from documents where tenant = %s and document_id = %s",
+        (tenant, document_id),
+    )
+    return await found.fetchone()
+
+
+async def unpaid(session: Transaction, tenant: str, ids: Collection[str]) -> dict[str, Money]:
+    """What billing still waits for, by document; those that are unknown are left out."""
+    found = await (await driver(session)).execute(
+        "select document_id, remaining_minor, currency from documents "
+        "where tenant = %s and document_id = any(%s)",
+        (tenant, list(ids)),
+    )
+    return {
+        key: Money(minor=minor, currency=currency)
+        for key, minor, currency in await found.fetchall()
+    }
+
+
+async def legal_entities(session: Transaction, tenant: str) -> tuple[str, ...]:
+    """Those in whose books documents stand, by name."""
+    found = await (await driver(session)).execute(
+        "select distinct legal_entity from documents "
+        "where tenant = %s and legal_entity is not null order by 1",
+        (tenant,),
+    )
+    return tuple(row[0] for row in await found.fetchall())

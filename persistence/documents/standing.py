@@ -1,0 +1,84 @@
+"""Where documents stand in the ERP, as a sweep finds out and tells billing."""
+
+from datetime import datetime
+
+from canonical_models.ledgering import DocumentStanding
+from canonical_models.records import DocumentRecord
+from persistence import records
+from persistence.raw import Transaction, driver
+from persistence.tables.documents import MOVING
+
+# A standing is part of what a document says, by the same names.
+_STANDS = """
+update documents d set standing = %(standing)s, standing_at = clock_timestamp(),
+  told = case when %(tell_again)s then '' else told end,
+  posted = case when same then d.posted || %(said)s::jsonb else d.posted end,
+  erp_number = case when same then %(number)s else d.erp_number end,
+  erp_open_minor = case when same then %(open)s else d.erp_open_minor end,
+  erp_gross_minor = case when same then %(gross)s else d.erp_gross_minor end,
+  erp_tax_minor = case when same then %(tax)s else d.erp_tax_minor end
+from (select standing, coalesce(erp_document_id = %(erp_id)s, false) as same from documents
+  where tenant = %(tenant)s and document_id = %(document)s for update) was
+where d.tenant = %(tenant)s and d.document_id = %(document)s returning was.standing
+"""
+
+
+async def moving(
+    session: Transaction, tenant: str, *, before: datetime, limit: int
+) -> tuple[DocumentRecord, ...]:
+    """Those that may stand elsewhere by now and were last looked up before then, the longest ago
+    first."""
+    return await records.documents(
+        session,
+        f"{MOVING} and coalesce(standing_at, '-infinity') < %(before)s "
+        "order by standing_at nulls first, document_id limit %(limit)s",
+        {"tenant": tenant, "before": before, "limit": limit},
+    )
+
+
+async def stands(
+    session: Transaction,
+    tenant: str,
+    document_id: str,
+    *,
+    standing: str,
+    said: DocumentStanding | None,
+    tell_again: bool = False,
+) -> bool:
+    """What the ERP says; `said` is None where it has no such document. Whether that is another
+    standing than before. With `tell_again` billing has still to hear of it, whatever it has been
+    told."""
+    found = await (await driver(session)).execute(
+        _STANDS,
+        {
+            "tenant": tenant,
+            "document": document_id,
+            "standing": standing,
+            "tell_again": tell_again,
+            "said": said.model_dump_json() if said else None,
+            "erp_id": said.document_id if said else None,
+            "number": said.number if said else None,
+            "open": said.open.minor if said else None,
+            "gross": said.gross.minor if said else None,
+            "tax": said.tax.minor if said else None,
+        },
+    )
+    row = await found.fetchone()
+    return row is not None and row[0] != standing
+
+
+async def looked_up(session: Transaction, tenant: str, document_id: str) -> None:
+    """In vain: it stands as it did, and the next look comes back to it."""
+    await (await driver(session)).execute(
+        "update documents set standing_at = clock_timestamp() "
+        "where tenant = %s and document_id = %s",
+        (tenant, document_id),
+    )
+
+
+async def told(session: Transaction, tenant: str, document_id: str, standing: str) -> None:
+    """Billing carries it now."""
+    await (await driver(session)).execute(
+        "update documents set told = %s where tenant = %s and document_id = %s",
+        (standing, tenant, document_id),
+    )

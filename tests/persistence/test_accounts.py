@@ -1,0 +1,101 @@
+"""What is shown as not billed, what other systems were told of a customer, and a person's yes."""
+
+from canonical_models.ledgering import DraftLine, UnbilledDraft
+from persistence import accounts, approvals, unbilled
+from persistence.database import Database
+from tests.persistence.issued import TENANT, eur
+
+DRAFT = UnbilledDraft(
+    external_id="sub_1/unbilled",
+    legal_entity="LE-DE",
+    party="C-1001",
+    currency="EUR",
+    lines=(
+        DraftLine(line_id="ii_1", item="PRO", net=eur(700)),
+        DraftLine(line_id="ii_2", item="PRO", net=eur(-200)),
+    ),
+)
+
+
+async def show(
+    database: Database, draft: UnbilledDraft, digest: str, subscription_id: str = "sub_1"
+) -> None:
+    async with database.work() as raw:
+        await unbilled.put(raw, TENANT, subscription_id, draft, digest=digest, document_id="301")
+
+
+async def test_what_is_not_billed_is_replaced_as_a_whole(database: Database) -> None:
+    await show(database, DRAFT, "d1")
+    later = DRAFT.model_copy(update={"lines": DRAFT.lines[:1], "legal_entity": "LE-US"})
+    await show(database, later, "d2")
+    async with database.statement() as raw:
+        found = await unbilled.get(raw, TENANT, "sub_1")
+        assert await unbilled.get(raw, "globex", "sub_1") is None
+    assert found is not None
+    assert (found.lines, found.net) == (later.lines, eur(700))
+    assert (found.external_id, found.legal_entity, found.party) == (
+        "sub_1/unbilled",
+        "LE-US",
+        "C-1001",
+    )
+    assert (found.document_id, found.digest, found.problem) == ("301", "d2", None)
+    assert found.shown_at is not None
+
+
+async def test_what_is_in_its_way_is_told_until_it_is_shown(database: Database) -> None:
+    async with database.work() as raw:
+        assert not await unbilled.problem(raw, TENANT, "sub_1", "item pro is not mapped")
+    await show(database, DRAFT, "d1")
+    for words in ("item pro is not mapped", None, "the period is closed"):
+        async with database.work() as raw:
+            assert await unbilled.problem(raw, TENANT, "sub_1", words)
+            found = await unbilled.get(raw, TENANT, "sub_1")
+        assert found is not None
+        assert (found.problem, found.digest) == (words, "d1")
+    await show(database, DRAFT, "d1")
+    async with database.statement() as raw:
+        found = await unbilled.get(raw, TENANT, "sub_1")
+    assert found is not None
+    assert found.problem is None
+
+
+async def test_all_that_is_not_billed_goes_by_pages(database: Database) -> None:
+    for number in range(3):
+        await show(database, DRAFT, "d", f"sub_{number}")
+    async with database.work() as raw:
+        await unbilled.remove(raw, TENANT, "sub_1")
+        first = await unbilled.page(raw, TENANT, limit=1)
+        rest = await unbilled.page(raw, TENANT, after=first[0].subscription_id)
+        assert await unbilled.get(raw, TENANT, "sub_1") is None
+    assert [each.subscription_id for each in (*first, *rest)] == ["sub_0", "sub_2"]
+
+
+async def test_what_is_not_said_of_an_account_stays(database: Database) -> None:
+    balance = (eur(500), eur(0).model_copy(update={"currency": "USD", "minor": -3}))
+    async with database.work() as raw:
+        assert await accounts.get(raw, TENANT, "cus_1") is None
+        await accounts.put(raw, TENANT, "cus_1", balance=balance)
+        first = await accounts.get(raw, TENANT, "cus_1")
+        await accounts.put(raw, TENANT, "cus_1", profile_digest="p1")
+        second = await accounts.get(raw, TENANT, "cus_1")
+        await accounts.put(raw, TENANT, "cus_1", deleted=True, balance=())
+        third = await accounts.get(raw, TENANT, "cus_1")
+        assert await accounts.get(raw, "globex", "cus_1") is None
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert (first.profile_digest, first.deleted, first.balance) == ("", False, balance)
+    assert (second.profile_digest, second.deleted, second.balance) == ("p1", False, balance)
+    assert (third.profile_digest, third.deleted, third.balance) == ("p1", True, ())
+    assert first.synced_at <= second.synced_at <= third.synced_at
+
+
+async def test_a_yes_is_to_a_document_as_it_is(database: Database) -> None:
+    async with database.work() as raw:
+        for document_id, content in (("cn_1", "a"), ("cn_1", "b"), ("cn_1", "a"), ("cn_2", "a")):
+            await approvals.put(raw, TENANT, document_id, content, by="Jane", note="fine")
+        await approvals.put(raw, "globex", "cn_1", "c", by="Joe", note="")
+        assert await approvals.of(raw, TENANT, ["cn_1", "cn_9"]) == {("cn_1", "a"), ("cn_1", "b")}
+        assert await approvals.of(raw, TENANT, []) == frozenset()
+        await approvals.used(raw, TENANT, "cn_1", "a")
+        assert await approvals.of(raw, TENANT, ["cn_1"]) == {("cn_1", "b")}

@@ -1,0 +1,215 @@
+"""What our own tables know of a change before it is planned, and when it is done."""
+
+import pytest
+
+from canonical_models.amendment import (
+    Amendment,
+    AmendmentPlan,
+    BooksPlan,
+    ChangeKind,
+    DocumentStep,
+)
+from canonical_models.commerce import (
+    AccountSnapshot,
+    BillingSnapshot,
+    Customer,
+    Subscription,
+    SubscriptionStatus,
+)
+from canonical_models.documents import DocumentKind
+from canonical_models.entitlement import Grant, GrantSource, SubscriptionSupport
+from canonical_models.ledgering import DocumentDraft, DraftLine
+from persistence import (
+    accounts,
+    briefing,
+    change_queue,
+    changes,
+    dunning,
+    grants,
+    shares,
+    subscriptions,
+)
+from persistence.briefing import Briefing
+from persistence.database import Database
+from tests.harness.flow import write
+from tests.persistence.issued import (
+    ISSUED,
+    PARTY,
+    TENANT,
+    document,
+    eur,
+)
+from tests.persistence.test_settlements import GOODWILL
+
+SUBSCRIPTION = Subscription(
+    subscription_id="sub_1",
+    customer=Customer(customer_id="cus_1"),
+    status=SubscriptionStatus.ACTIVE,
+    currency="EUR",
+    items=(),
+    started_at=ISSUED,
+    as_of=ISSUED,
+)
+GRANT = Grant(
+    customer_id="cus_1",
+    feature="seats",
+    source=GrantSource.SUBSCRIPTION,
+    source_id="si_1",
+    subscription_id="sub_1",
+    quantity=5,
+    starts_at=ISSUED,
+)
+SHARE = SubscriptionSupport(tier="premium", contract_end=None)
+PERSONAL = ("Jane", "doe.example", "Hauptstr", "DE123456789")
+
+
+async def change(database: Database, subject: str = "sub_1", *, whole: bool = False) -> str:
+    async with database.work() as raw:
+        return await change_queue.follow(
+            raw,
+            TENANT,
+            subject,
+            why=f"sync/{subject}",
+            kind=ChangeKind.BILLED,
+            documents=["in_1"],
+            whole=whole,
+        )
+
+
+async def brief(database: Database, change_id: str) -> Briefing:
+    async with database.statement() as raw:
+        found = await briefing.of_change(raw, TENANT, change_id)
+        assert await briefing.of_change(raw, "globex", change_id) is None
+    assert found is not None
+    return found
+
+
+def plan(change_id: str, subject: str = "sub_1") -> AmendmentPlan:
+    draft = DocumentDraft(
+        external_id="in_1",
+        kind=DocumentKind.INVOICE,
+        legal_entity="LE-DE",
+        party="C-1001",
+        currency="EUR",
+        issued_on=ISSUED.date(),
+        posting_date=ISSUED.date(),
+        lines=(DraftLine(line_id="il_1", item="PRO", net=eur(10000)),),
+    )
+    step = DocumentStep(document_id="in_1", content="c", draft=draft, legal_entity="LE-DE")
+    return AmendmentPlan(
+        change_id=change_id,
+        subject=subject,
+        amendment=Amendment(
+            kind=ChangeKind.RENEWAL, summary="renewed", customer_id="cus_1", effective_at=ISSUED
+        ),
+        books=BooksPlan(documents=(step,)),
+    )
+
+
+async def test_the_first_change_of_a_subscription_knows_nothing(database: Database) -> None:
+    found = await brief(database, await change(database, whole=True))
+    assert found == Briefing(
+        subject="sub_1",
+        subscription_id="sub_1",
+        customer_id=None,
+        kind="billed",
+        settled=False,
+        documents=("in_1",),
+        whole=True,
+        first_time=True,
+        agreed=None,
+        held=(),
+        share=None,
+        unpaid=frozenset(),
+        plan=None,
+        digest=None,
+    )
+
+
+async def test_what_was_agreed_is_known_to_the_next_change(database: Database) -> None:
+    of = await change(database)
+    planned = plan(of)
+    overdue = document("in_0", overdue_since=ISSUED)
+    async with database.work() as raw:
+        await subscriptions.save(raw, TENANT, SUBSCRIPTION, "chg_0")
+        await grants.replace(raw, TENANT, "sub_1", [GRANT], change_id="chg_0")
+        await shares.put(raw, TENANT, "sub_1", "org_1", SHARE)
+        await dunning.open_(raw, TENANT, "sub_1", "cus_1", [overdue, document("in_1")])
+        await changes.save_plan(raw, TENANT, planned, BillingSnapshot(subscription=SUBSCRIPTION))
+    assert (await brief(database, of)).unpaid == frozenset()
+    await write(database, "update dunning_cases set stage = 'suspended'")
+    found = await brief(database, of)
+    assert (found.agreed, found.first_time, found.customer_id) == (SUBSCRIPTION, False, "cus_1")
+    assert (found.held, found.share, sorted(found.unpaid)) == ((GRANT,), SHARE, ["in_0"])
+    assert (found.plan, found.digest, found.settled) == (planned, planned.digest, False)
+    async with database.work() as raw:
+        await changes.settle(raw, TENANT, of, outcome="completed")
+    assert (await brief(database, of)).settled
+
+
+async def test_a_change_of_an_account_knows_nothing_of_subscriptions(database: Database) -> None:
+    of = await change(database, "account:cus_1")
+    async with database.work() as raw:
+        await subscriptions.save(raw, TENANT, SUBSCRIPTION, "chg_0")
+        await grants.replace(raw, TENANT, "sub_1", [GRANT], change_id="chg_0")
+    found = await brief(database, of)
+    assert (found.subject, found.subscription_id, found.customer_id) == (
+        "account:cus_1",
+        None,
+        "cus_1",
+    )
+    assert (found.first_time, found.agreed, found.held, found.share) == (True, None, (), None)
+    async with database.work() as raw:
+        await accounts.put(raw, TENANT, "cus_1", balance=())
+    assert not (await brief(database, of)).first_time
+
+
+async def test_an_agreement_of_the_account_is_none_of_its_subscriptions(
+    database: Database,
+) -> None:
+    of = await change(database)
+    await write(database, "update changes set customer_id = 'cus_1'")
+    async with database.work() as raw:
+        await accounts.put(raw, TENANT, "cus_1", balance=())
+    assert (await brief(database, of)).first_time
+
+
+@pytest.mark.parametrize("subject", ["sub_1", "account:cus_1"])
+async def test_what_a_change_keeps_names_nobody(database: Database, subject: str) -> None:
+    of = await change(database, subject)
+    planned = plan(of, subject)
+    (step,) = planned.books.documents
+    assert step.draft is not None
+    named = step.model_copy(update={"draft": step.draft.to(PARTY)})
+    given = planned.model_copy(update={"books": BooksPlan(documents=(named,))})
+    snapshot: BillingSnapshot | AccountSnapshot
+    if subject == "sub_1":
+        snapshot = BillingSnapshot(subscription=SUBSCRIPTION, documents=(document(),))
+    else:
+        snapshot = AccountSnapshot(
+            customer_id="cus_1", as_of=ISSUED, documents=(document(),), movements=(GOODWILL,)
+        )
+    async with database.work() as raw:
+        assert await briefing.outcome(raw, TENANT, of) is None
+        await changes.save_plan(raw, TENANT, given, snapshot)
+        done = await briefing.outcome(raw, TENANT, of)
+        text = await (await raw.execute("select c::text from changes c")).fetchone()
+        assert await changes.plan(raw, TENANT, of) == planned
+    assert done is not None
+    assert done.plan == planned
+    assert done.snapshot == snapshot.model_copy(update={"documents": (document().kept(),)})
+    assert done.held == ()
+    assert text is not None
+    assert "in_1" in text[0]
+    assert not any(personal in text[0] for personal in PERSONAL)
+
+
+async def test_a_settled_change_keeps_its_plan(database: Database) -> None:
+    of = await change(database)
+    snapshot = BillingSnapshot(subscription=SUBSCRIPTION)
+    async with database.work() as raw:
+        await changes.save_plan(raw, TENANT, plan(of), snapshot)
+        await changes.settle(raw, TENANT, of, outcome="completed")
+        other = plan(of).model_copy(update={"books": BooksPlan()})
+        await changes.save_plan(raw, TENANT, other, snapshot)
+        assert await changes.plan(raw, TENANT, of) == plan(of)

@@ -1,0 +1,172 @@
+"""Questions: one open of each track of a change, as long as its cause is the same."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from canonical_models.amendment import ChangeKind
+from canonical_models.exceptions import Action, Raised, Resolution, Track
+from canonical_models.process import Process, ProcessKind
+from canonical_models.views import ExceptionView
+from persistence import change_queue, exceptions
+from persistence.database import Database
+from tests.harness.flow import write
+from tests.persistence.issued import TENANT, eur
+
+HOURS = timedelta(hours=8)
+
+
+async def change(database: Database, subject: str = "sub_1") -> str:
+    async with database.work() as raw:
+        return await change_queue.follow(
+            raw, TENANT, subject, why=f"sync/{subject}", kind=ChangeKind.OTHER
+        )
+
+
+def raised(change_id: str, track: Track = Track.BOOKS, **members: object) -> Raised:
+    asked = Raised(
+        tenant=TENANT,
+        change_id=change_id,
+        track=track,
+        step="plan",
+        system="erp",
+        failure_class="rejected",
+        code="item_unmapped",
+        subject="prod_pro",
+        owner="finance",
+        message="item prod_pro is not mapped",
+        amount_at_risk=eur(100),
+    )
+    return asked.model_copy(update=members)
+
+
+async def ask(database: Database, question: Raised) -> ExceptionView:
+    async with database.transaction() as session:
+        return await exceptions.open_(session, question, due=HOURS)
+
+
+async def open_ones(database: Database, change_id: str) -> dict[str, str]:
+    """Id by track."""
+    async with database.transaction() as session:
+        found = await exceptions.page(session, TENANT, change_id=change_id)
+    return {view.track: view.exception_id for view in found}
+
+
+async def test_a_change_may_have_a_question_for_books_and_one_for_access(
+    database: Database,
+) -> None:
+    of = await change(database)
+    books = await ask(database, raised(of))
+    access = await ask(database, raised(of, Track.ACCESS, step="entitle", owner="support"))
+    assert await open_ones(database, of) == {
+        "books": books.exception_id,
+        "access": access.exception_id,
+    }
+    assert (books.track, books.belongs_to, books.subscription_id) == ("books", "sub_1", "sub_1")
+    assert (books.subject, books.at_risk) == ("prod_pro", eur(100))
+
+    async with database.transaction() as session:
+        decided = Resolution(exception_id=books.exception_id, action=Action.RETRY, by="Jane")
+        assert await exceptions.resolve(session, TENANT, decided)
+        assert not await exceptions.resolve(session, TENANT, decided)
+    assert await open_ones(database, of) == {"access": access.exception_id}
+
+
+async def test_the_database_lets_no_second_one_of_a_track_be_open(database: Database) -> None:
+    await ask(database, raised(await change(database)))
+    with pytest.raises(IntegrityError, match="exceptions_one_open"):
+        await write(
+            database,
+            "insert into exceptions select (jsonb_populate_record(e, "
+            "jsonb_build_object('id', 'exc_2'))).* from exceptions e",
+        )
+
+
+async def test_the_same_cause_keeps_its_id_and_its_clock(database: Database) -> None:
+    of = await change(database)
+    first = await ask(database, raised(of))
+    assert await ask(database, raised(of, message="in other words")) == first
+
+
+@pytest.mark.parametrize(
+    "other", [{"subject": "prod_x"}, {"code": "period_closed"}, {"step": "post"}]
+)
+async def test_another_cause_is_another_question(database: Database, other: dict[str, str]) -> None:
+    of = await change(database)
+    first = await ask(database, raised(of))
+    access = await ask(database, raised(of, Track.ACCESS))
+    second = await ask(database, raised(of).model_copy(update=other))
+    assert await open_ones(database, of) == {
+        "books": second.exception_id,
+        "access": access.exception_id,
+    }
+    async with database.transaction() as session:
+        gone = await exceptions.get(session, TENANT, first.exception_id)
+    assert gone is not None
+    assert (gone.state, gone.resolution, gone.resolved_by) == ("resolved", "cancelled", "trueup")
+
+
+@pytest.mark.parametrize(("track", "left"), [(Track.BOOKS, {"access"}), (None, set())])
+async def test_what_has_answered_itself_closes_on_its_track(
+    database: Database, track: Track | None, left: set[str]
+) -> None:
+    of = await change(database)
+    for each in (Track.BOOKS, Track.ACCESS):
+        await ask(database, raised(of, each))
+    async with database.transaction() as session:
+        await exceptions.withdraw(session, TENANT, of, note="mapped meanwhile", track=track)
+    assert set(await open_ones(database, of)) == left
+
+
+async def test_nothing_is_asked_of_a_change_that_was_cancelled(database: Database) -> None:
+    of = await change(database)
+    for each in (Track.BOOKS, Track.ACCESS):
+        await ask(database, raised(of, each))
+    async with database.transaction() as session:
+        await exceptions.cancel_of_change(session, "globex", of)
+    assert len(await open_ones(database, of)) == 2
+    async with database.transaction() as session:
+        await exceptions.cancel_of_change(session, TENANT, of)
+    assert await open_ones(database, of) == {}
+
+
+async def test_a_question_of_an_account_names_no_subscription(database: Database) -> None:
+    asked = await ask(database, raised(await change(database, "account:cus_1")))
+    assert (asked.belongs_to, asked.subscription_id, asked.customer_id) == (
+        "account:cus_1",
+        None,
+        "cus_1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("process", "belongs_to"),
+    [
+        (
+            Process(
+                kind=ProcessKind.DUNNING,
+                tenant=TENANT,
+                key="in_1",
+                subscription_id="sub_1",
+                customer_id="cus_1",
+            ),
+            "sub_1",
+        ),
+        (
+            Process(kind=ProcessKind.ENTITLEMENT, tenant=TENANT, key="cus_1", customer_id="cus_1"),
+            "account:cus_1",
+        ),
+    ],
+)
+async def test_a_process_asks_of_whom_it_is_about(
+    database: Database, process: Process, belongs_to: str
+) -> None:
+    asked = await ask(
+        database, raised(process.workflow_id, Track.PROCESS, process=process, owner="operations")
+    )
+    assert (asked.track, asked.workflow_id) == ("process", process.workflow_id)
+    assert (asked.belongs_to, asked.subscription_id) == (belongs_to, process.subscription_id)
+    async with database.transaction() as session:
+        assert await exceptions.open_of(session, TENANT, [belongs_to]) == (asked,)
+        assert await exceptions.open_of(session, TENANT, ["sub_9"]) == ()
