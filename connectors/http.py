@@ -47,6 +47,7 @@ class VendorHttp:
     ) -> None:
         self.system = system
         self._observe = observe or _unobserved
+        self._timeout_seconds = timeout_seconds
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers=headers,
@@ -67,17 +68,24 @@ class VendorHttp:
         headers: Mapping[str, str] | None = None,
         params: Any = None,
         content: bytes | None = None,
+        timeout_seconds: float | None = None,
     ) -> httpx.Response:
         """The vendor's answer, whatever its status.
 
-        Raises TransientFailure when the vendor cannot have acted (or `writes` is false),
-        UncertainWrite when it may have, ContractDrift when the answer is far too large.
+        `timeout_seconds` is for a request that is known to take long; it never shortens the
+        connection's own. Raises TransientFailure when the vendor cannot have acted (or `writes`
+        is false), UncertainWrite when it may have, ContractDrift when the answer is far too large.
         """
         started = time.perf_counter()
         outcome = "fault"
         try:
             answer = await self._client.request(
-                method, path, headers=headers, params=params, content=content
+                method,
+                path,
+                headers=headers,
+                params=params,
+                content=content,
+                timeout=self._patience(timeout_seconds),
             )
             outcome = str(answer.status_code)
         except _NEVER_SENT as fault:
@@ -103,6 +111,9 @@ class VendorHttp:
                 system=self.system,
             )
         return answer
+
+    def _patience(self, seconds: float | None) -> httpx.Timeout:
+        return httpx.Timeout(max(seconds or 0, self._timeout_seconds), connect=5)
 
     def decode(self, answer: httpx.Response) -> Any:
         """The JSON of an answer. Raises ContractDrift when it is none."""

@@ -4,12 +4,20 @@ Every method may raise the failures of `canonical_models.failures` and nothing e
 to repeat. Writes that lose their reply raise UncertainWrite; the caller then probes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from canonical_models.amendment import ChangeHint, PaymentHint
-from canonical_models.commerce import AccountProfile, BillingSnapshot, SyncMark
+from canonical_models.amendment import ChangeHint
+from canonical_models.commerce import (
+    AccountProfile,
+    AccountSnapshot,
+    BillingSnapshot,
+    CustomerPage,
+    DocumentPage,
+    SyncMark,
+)
+from canonical_models.documents import BillingDocument, DocumentStatus
 from canonical_models.entitlement import (
     CustomerEntitlements,
     SupportEntitlement,
@@ -17,43 +25,80 @@ from canonical_models.entitlement import (
     TargetReceipt,
 )
 from canonical_models.ledgering import (
-    Document,
     DocumentDraft,
     DocumentStanding,
+    ErpDocument,
     LedgerAnswer,
     LedgerQuestion,
+    OpenItem,
     PartyMatch,
-    PaymentDraft,
-    PaymentEntry,
+    SettlementDraft,
+    SettlementEntry,
+    UnbilledDraft,
+    UnbilledShown,
 )
-from canonical_models.term import InvoiceStatus
 
 
 class BillingPort(Protocol):
-    async def snapshot(self, subscription_id: str, *, since: datetime | None) -> BillingSnapshot:
-        """The subscription now, its pending lines, and the lines of its final invoices; these
-        invoices and void ones, and the money that moved on them.
+    """Reads cost by what is asked for, never by a customer's whole history."""
 
-        `since` leaves out invoices made before it; None reads them all. Lines of draft and void
-        invoices are not final: of them only the ids are told.
-        """
+    async def snapshot(
+        self,
+        subscription_id: str,
+        *,
+        documents: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> BillingSnapshot:
+        """The subscription now, what it has not billed yet, its newest document, and `documents`
+        by id; with `since` also all that it issued from then on. Documents are read whole, with
+        all that settles them."""
+
+    async def account_snapshot(
+        self,
+        customer_id: str,
+        *,
+        documents: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> AccountSnapshot:
+        """The customer's balance, its movements that no document shows, and `documents`; with
+        `since` also all of the customer's documents issued from then on that belong to no
+        subscription, and only movements from then on. A deleted customer is told as such."""
+
+    async def documents(self, document_ids: Collection[str]) -> tuple[BillingDocument, ...]:
+        """Whole, in the order asked for; drafts and unknown ids are left out."""
+
+    async def document_page(
+        self, *, since: datetime, after: str | None = None, limit: int = 100
+    ) -> DocumentPage:
+        """All documents of the connection made since then, oldest first, by cursor."""
+
+    async def customer_page(
+        self, *, after: str | None = None, limit: int = 100, only: str | None = None
+    ) -> CustomerPage:
+        """Customers that have or had subscriptions or open documents, by cursor, some of them
+        perhaps twice; `only` for that one alone. One that becomes such meanwhile may be left out:
+        events tell of it."""
+
+    async def document_of(self, payment_id: str) -> str | None:
+        """The document that a payment went to; None where there is none."""
 
     async def account(self, customer_id: str) -> AccountProfile:
-        """Who pays, with name, address and tax ids; for making the account elsewhere."""
+        """Who pays, with name, address and tax ids; for making the account elsewhere. Raises
+        Rejection (account_unmapped) for a customer that was deleted."""
 
     async def record_sync(self, subscription_id: str, mark: SyncMark, *, key: str) -> None:
         """Write `mark` on the subscription. Repeating it with the same `key` changes nothing."""
 
     async def record_standing(
-        self, invoice_id: str, standing: Mapping[str, str], *, key: str
+        self, document_id: str, standing: Mapping[str, str], *, key: str
     ) -> None:
-        """Note what the ERP says of an invoice on it: short texts by name, empty to remove."""
+        """Note what the ERP says of a document on it: short texts by name, empty to remove."""
 
     async def cancel(self, subscription_id: str, *, key: str) -> None:
         """End the subscription at once and bill nothing more. One that has ended is left as it
         is."""
 
-    async def close_invoice(self, invoice_id: str, outcome: InvoiceStatus, *, key: str) -> None:
+    async def close_invoice(self, invoice_id: str, outcome: DocumentStatus, *, key: str) -> None:
         """Give an open invoice up: VOID takes it back, UNCOLLECTIBLE stops asking for it. One
         that is so already is left as it is. Raises Rejection for one that was paid meanwhile."""
 
@@ -64,43 +109,76 @@ class ErpPort(Protocol):
     async def check(self, question: LedgerQuestion) -> LedgerAnswer:
         """Whether documents of this kind will post. Raises Rejection for what is missing."""
 
-    async def find(self, reference: str, legal_entity: str) -> tuple[Document, ...]:
+    async def find(self, external_id: str, legal_entity: str) -> tuple[ErpDocument, ...]:
         """All documents that carry our reference, oldest first, cancelled ones included."""
 
-    async def post(self, draft: DocumentDraft) -> Document:
+    async def find_number(self, number: str, legal_entity: str) -> tuple[ErpDocument, ...]:
+        """Posted documents that carry it as billing's number or are numbered so, whoever made
+        them."""
+
+    async def post(self, draft: DocumentDraft) -> ErpDocument:
         """Create and post; when it returns, exactly one live document carries the reference.
 
-        Finds before it creates: a draft of the reference is finished instead of made again, a
-        posted one returned as it is, and a younger twin taken back.
+        Finds before it creates: a draft of the reference whose content is the same is finished
+        instead of made again, one that differs is cancelled and made anew, a younger twin taken
+        back. A posted one is returned as it is, whatever it says: the caller compares. Raises
+        Rejection before anything is posted where the document would not come out as the draft
+        says.
         """
 
-    async def reverse(self, document: Document, *, reference: str, posting_date: date) -> Document:
-        """Undo: cancel a draft, or post a credit note for a posted document under `reference`."""
+    async def show_unbilled(self, draft: UnbilledDraft) -> UnbilledShown:
+        """Make the unposted document say this, or remove it where there are no lines. A set, so it
+        may be repeated. Raises Rejection (unbilled_posted) where somebody has posted it."""
 
-    async def read(self, document_id: str, legal_entity: str) -> Document: ...
+    async def reverse(
+        self, document_id: str, legal_entity: str, *, reference: str, on: date
+    ) -> ErpDocument:
+        """Undo: cancel a draft, or post a credit note for a posted document under `reference` that
+        names it, and settle both with each other. One that people made for it is adopted."""
+
+    async def read(self, document_id: str, legal_entity: str) -> ErpDocument:
+        """The document whole."""
 
     async def standings(
         self, document_ids: Sequence[str], legal_entity: str
     ) -> tuple[DocumentStanding, ...]:
         """Where documents stand with the customer now; ids that are unknown are left out."""
 
-    async def find_entries(self, reference: str, legal_entity: str) -> tuple[PaymentEntry, ...]:
+    async def extend_schedules(self, legal_entity: str) -> None:
+        """Book the months of deferred revenue whose fiscal years have been opened since their
+        documents were posted. May be repeated."""
+
+    async def find_entries(
+        self, external_id: str, legal_entity: str
+    ) -> tuple[SettlementEntry, ...]:
         """Posted movements on customers' accounts that carry our reference, oldest first."""
 
-    async def enter(self, draft: PaymentDraft) -> PaymentEntry:
-        """Enter and post a movement on the customer's account, and settle documents with it.
+    async def settle(self, draft: SettlementDraft) -> SettlementEntry:
+        """Enter and post a movement on the customer's account, and settle its document with it.
 
         When it returns, exactly one live entry carries the reference; finds before it creates.
         Settling what is settled already changes nothing.
         """
 
+    async def open_items(self, party: str, legal_entity: str) -> tuple[OpenItem, ...]:
+        """What is open on a party's account beside documents."""
+
     async def parties(self, profile: AccountProfile) -> tuple[PartyMatch, ...]:
         """Who of the ERP's parties this may be: by our external id, by tax id, then by name and
         country. Ones that are deactivated are included and say so."""
 
-    async def create_party(self, profile: AccountProfile) -> PartyMatch:
-        """Make the party, or find the one made before for this customer. Raises Rejection with
-        what the ERP does not take, such as a tax id whose check digit is wrong."""
+    async def create_party(
+        self, profile: AccountProfile, *, tax_rules: Mapping[str, str]
+    ) -> PartyMatch:
+        """Make the party, or find the one made before for this customer. `tax_rules` are the ERP's
+        tax rules by legal entity. Raises Rejection with what the ERP does not take, such as a tax
+        id whose check digit is wrong."""
+
+    async def update_party(
+        self, party: str, profile: AccountProfile, *, tax_rules: Mapping[str, str]
+    ) -> None:
+        """Carry name, address, tax ids and tax rule on to the party. What documents show already
+        stays: addresses and tax ids are added, the ones before deactivated. May be repeated."""
 
     async def close(self) -> None: ...
 
@@ -113,6 +191,9 @@ class TicketingPort(Protocol):
     ) -> SupportOrganization:
         """Make the organisation, or find the one of this external id. Raises Rejection
         (account_ambiguous) where an organisation of the same name belongs to someone else."""
+
+    async def rename_organization(self, external_id: str, profile: AccountProfile) -> None:
+        """Carry the customer's name on. May be repeated. Raises Rejection as creating does."""
 
     async def publish(self, entitlement: SupportEntitlement) -> SupportOrganization:
         """Set tier, contract end and features of the organisation. A set, not a change, so it
@@ -146,7 +227,7 @@ class WebhookTranslator(Protocol):
     def envelope(self, body: bytes) -> tuple[str, str]:
         """(event id, event type) of an authentic body. Raises UnreadableEvent."""
 
-    def hint(self, body: bytes) -> ChangeHint | PaymentHint | None:
+    def hint(self, body: bytes) -> ChangeHint | None:
         """The change that an authentic body speaks of, or None where it does not concern us.
 
         Raises UnreadableEvent with the path of the field that does not fit."""

@@ -1,36 +1,38 @@
 """Stripe behind the billing port."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import httpx
 
-from canonical_models.commerce import AccountProfile, BillingSnapshot, SyncMark
-from canonical_models.failures import (
-    ContractDrift,
-    CredentialsRefused,
-    Failure,
-    Rejection,
+from canonical_models.commerce import (
+    AccountProfile,
+    AccountSnapshot,
+    BillingSnapshot,
+    CustomerPage,
+    DocumentPage,
+    SyncMark,
 )
-from canonical_models.term import InvoiceStatus
+from canonical_models.documents import BillingDocument, DocumentStatus, Untold
 from connectors.config import ConnectionConfig
 from connectors.http import Observer, VendorHttp
 from connectors.stripe import API_VERSION, SYSTEM
 from connectors.stripe.accounts import profile_of
+from connectors.stripe.catalogue import CatalogueReader
 from connectors.stripe.client import StripeClient
-from connectors.stripe.credit_notes import Noted
-from connectors.stripe.mapping import mark_metadata, snapshot_of
-from connectors.stripe.payments import Billed, Charged, by_payment, invoice_of
+from connectors.stripe.client_documents import StripeDocuments
+from connectors.stripe.client_money import StripeMoney
+from connectors.stripe.customers import CustomerReader
+from connectors.stripe.mapping import mark_metadata
+from connectors.stripe.moving import MovementReader
+from connectors.stripe.pages import Cursor, PageReader
+from connectors.stripe.payers import PaymentReader
+from connectors.stripe.reading import DocumentReader
+from connectors.stripe.snapshots import SnapshotReader
 from connectors.stripe.transport import StripeTransport
-from connectors.stripe.wire import Subscription, SubscriptionItem
-from connectors.stripe.wire_invoices import Charge, CreditNote, InvoiceItem
 from connectors.stripe.writes import StripeWrites
-
-#: Of several failures of reads that ran together the one that a person must mend comes first.
-_GRAVEST_FIRST: tuple[type[Failure], ...] = (CredentialsRefused, Rejection, ContractDrift, Failure)
 
 
 def _unobserved(system: str, method: str, outcome: str, seconds: float) -> None:
@@ -39,16 +41,6 @@ def _unobserved(system: str, method: str, outcome: str, seconds: float) -> None:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-class _Held(NamedTuple):
-    """A subscription, and what Stripe lists by its customer."""
-
-    subscription: Subscription
-    items: list[SubscriptionItem]
-    pending: list[InvoiceItem]
-    charges: asyncio.Task[list[Charge]]
-    notes: asyncio.Task[list[CreditNote]]
 
 
 class StripeBilling:
@@ -63,8 +55,15 @@ class StripeBilling:
     ) -> None:
         self._transport = StripeTransport(http, config.name)
         self._reads = StripeClient(self._transport)
-        self._writes = StripeWrites(self._transport, self._reads)
-        self._now = now
+        documents, money = StripeDocuments(self._transport), StripeMoney(self._transport)
+        self._writes = StripeWrites(self._transport, self._reads, documents)
+        catalogue = CatalogueReader(self._reads)
+        movements = MovementReader(self._reads, documents, money)
+        self._documents = DocumentReader(self._reads, documents, movements, catalogue, now)
+        self._snapshots = SnapshotReader(self._reads, documents, self._documents, catalogue, now)
+        self._pages = PageReader(documents, now)
+        self._customers = CustomerReader(self._reads)
+        self._payers = PaymentReader(money)
 
     @classmethod
     def connect(
@@ -89,24 +88,62 @@ class StripeBilling:
         )
         return cls(config, http)
 
-    async def snapshot(self, subscription_id: str, *, since: datetime | None) -> BillingSnapshot:
-        """See `BillingPort`. Two round trips, because Stripe lists pending items, charges and
-        credit notes by customer only; a third where there is a dispute, or a list did not fit into
-        one answer."""
-        now = self._now()
-        oldest = None if since is None else int(since.timestamp())
-        try:
-            async with asyncio.TaskGroup() as reads:
-                reading = reads.create_task(self._held(reads, subscription_id, oldest))
-                invoices = reads.create_task(self._billed(subscription_id, oldest))
-        except BaseExceptionGroup as group:
-            raise _gravest(group) from None
-        held, billed = reading.result(), invoices.result()
-        charged = await self._charged(subscription_id, held.charges.result(), billed)
-        noted = await self._noted(subscription_id, held.notes.result(), billed)
-        return snapshot_of(
-            held.subscription, held.items, held.pending, billed, charged, noted, now=now
+    async def snapshot(
+        self,
+        subscription_id: str,
+        *,
+        documents: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> BillingSnapshot:
+        """See `BillingPort`. With `since` the credit notes issued from then on are read as well,
+        also of older invoices."""
+        return await self._snapshots.subscription(subscription_id, named=documents, since=since)
+
+    async def account_snapshot(
+        self,
+        customer_id: str,
+        *,
+        documents: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> AccountSnapshot:
+        """See `BillingPort`."""
+        return await self._snapshots.account(customer_id, named=documents, since=since)
+
+    async def documents(self, document_ids: Collection[str]) -> tuple[BillingDocument, ...]:
+        """See `BillingPort`."""
+        found = await self._documents.find(document_ids)
+        whole = {each.document_id: each for each in await self._documents.whole(found)}
+        return tuple(whole[key] for key in dict.fromkeys(document_ids) if key in whole)
+
+    async def document_page(
+        self, *, since: datetime, after: str | None = None, limit: int = 100
+    ) -> DocumentPage:
+        """See `BillingPort`. A draft that becomes final after its page was read is not among the
+        later ones. Raises ValueError for a cursor that is none."""
+        begin = Cursor(int(since.timestamp()), "", None) if after is None else Cursor.read(after)
+        found, following = await self._pages.page(begin, limit)
+        refused: dict[str, Untold] = {}
+        documents = await self._documents.whole(found, refused=refused)
+        whole = {each.document_id: each for each in documents}
+        made = {key: each.created for key, each in (found.invoices | found.notes).items()}
+        return DocumentPage(
+            documents=tuple(whole[key] for key in sorted(whole, key=lambda key: (made[key], key))),
+            refused=refused,
+            next=None if following is None else str(following),
         )
+
+    async def customer_page(
+        self, *, after: str | None = None, limit: int = 100, only: str | None = None
+    ) -> CustomerPage:
+        """See `BillingPort`. Two requests a customer, side by side. Raises ValueError for a cursor
+        that is none."""
+        if only is not None:
+            return await self._customers.only(only)
+        return await self._customers.page(after, limit)
+
+    async def document_of(self, payment_id: str) -> str | None:
+        """See `BillingPort`."""
+        return await self._payers.document_of(payment_id)
 
     async def account(self, customer_id: str) -> AccountProfile:
         """See `BillingPort`."""
@@ -118,19 +155,19 @@ class StripeBilling:
         await self._writes.note_on_subscription(subscription_id, mark_metadata(mark), key=key)
 
     async def record_standing(
-        self, invoice_id: str, standing: Mapping[str, str], *, key: str
+        self, document_id: str, standing: Mapping[str, str], *, key: str
     ) -> None:
         """See `BillingPort`. Metadata under `trueup_…`; Stripe takes names of up to 33 characters
         and texts of up to 500."""
         if standing:
-            await self._writes.note_on_invoice(invoice_id, standing, key=key)
+            await self._writes.note_on_document(document_id, standing, key=key)
 
     async def cancel(self, subscription_id: str, *, key: str) -> None:
         """See `BillingPort`. Stripe takes no key for it and needs none: it ends but once."""
         del key
         await self._writes.cancel(subscription_id)
 
-    async def close_invoice(self, invoice_id: str, outcome: InvoiceStatus, *, key: str) -> None:
+    async def close_invoice(self, invoice_id: str, outcome: DocumentStatus, *, key: str) -> None:
         """See `BillingPort`."""
         await self._writes.close_invoice(invoice_id, outcome, key=key)
 
@@ -147,61 +184,3 @@ class StripeBilling:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-    async def _held(self, reads: asyncio.TaskGroup, key: str, since: int | None) -> _Held:
-        subscription = await self._reads.subscription(key)
-        charges = reads.create_task(self._reads.charges(subscription, since=since))
-        notes = reads.create_task(self._reads.credit_notes(subscription, since=since))
-        items = await self._reads.items(subscription)
-        pending = await self._reads.pending_items(subscription)
-        return _Held(subscription, items, pending, charges, notes)
-
-    async def _billed(self, key: str, since: int | None) -> list[Billed]:
-        return [
-            Billed(
-                invoice,
-                await self._reads.lines(invoice, key),
-                await self._reads.payments(invoice, key),
-            )
-            for invoice in await self._reads.invoices(key, since=since)
-        ]
-
-    async def _charged(
-        self, key: str, charges: Sequence[Charge], billed: Sequence[Billed]
-    ) -> list[Charged]:
-        """The charges of these invoices; the customer's others are none of ours."""
-        invoices = by_payment(billed)
-        return [
-            Charged(
-                charge,
-                await self._reads.refunds(charge, key),
-                await self._reads.disputes(charge, key),
-            )
-            for charge in charges
-            if invoice_of(charge, invoices) is not None
-        ]
-
-    async def _noted(
-        self, key: str, notes: Sequence[CreditNote], billed: Sequence[Billed]
-    ) -> list[Noted]:
-        """The credit notes of these invoices. A note is younger than its invoice, so that none of
-        these is missed by reading both from the same moment on."""
-        invoices = {entry.invoice.id for entry in billed}
-        return [
-            Noted(note, await self._reads.credited(note, key))
-            for note in notes
-            if note.invoice in invoices
-        ]
-
-
-def _gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one failure to report; the group itself where a bug or a stop is among them."""
-    failures, others = group.split(Failure)
-    if others is not None or failures is None:
-        return group
-    flat = [error for error in failures.exceptions if isinstance(error, Failure)]
-    for kind in _GRAVEST_FIRST:
-        for error in flat:
-            if isinstance(error, kind):
-                return error
-    return group

@@ -1,4 +1,4 @@
-"""Stripe's integers as money, and what of a line's amount is tax. Pure.
+"""Stripe's integers as money and decimals, and what of a line's amount is tax. Pure.
 
 Source: https://docs.stripe.com/currencies (smallest units and special cases).
 """
@@ -9,13 +9,14 @@ from decimal import Decimal
 from fractions import Fraction
 
 from canonical_models.currencies import MINOR_UNITS
-from canonical_models.failures import ContractDrift, Rejection, RejectionCode
-from canonical_models.money import MAX_MINOR, Money
+from canonical_models.failures import ContractDrift, Failure, Rejection, RejectionCode
+from canonical_models.money import Money
 from connectors.stripe import SYSTEM
 from connectors.stripe.wire import TaxRate
-from connectors.stripe.wire_invoices import Credit, FinalLine, Tax
+from connectors.stripe.wire_documents import Credit, FinalLine
 
-MOST_UNITS = 10**9
+#: Beyond it a sum of a few lines might no longer fit a ledger; Stripe charges at most 12 digits.
+MOST_MINOR = 10**12
 
 #: Where Stripe's smallest unit has other decimals than ISO 4217 says: krona and shilling kept two
 #: when they lost their cents, the ariary has none because its fifths are no decimals.
@@ -38,8 +39,8 @@ def currency_code(currency: str, *, subject: str) -> str:
 def money(amount: int, currency: str, *, subject: str) -> Money:
     """`amount` in Stripe's smallest unit of a lower-case `currency`.
 
-    Raises Rejection when it is larger than any ledger takes, ContractDrift when it is finer than
-    the currency's minor unit.
+    Raises Rejection when it is larger than MOST_MINOR, ContractDrift when it is finer than the
+    currency's minor unit.
     """
     code = currency_code(currency, subject=subject)
     exact = Fraction(amount) * 10 ** MINOR_UNITS[code] / 10 ** _DECIMALS[code]
@@ -49,28 +50,31 @@ def money(amount: int, currency: str, *, subject: str) -> Money:
             system=SYSTEM,
             payload_path="$.amount",
         )
-    if abs(exact) > MAX_MINOR:
+    if abs(exact) > MOST_MINOR:
         raise Rejection(
             RejectionCode.AMOUNT_OUT_OF_RANGE,
-            f"{subject} holds an amount beyond {MAX_MINOR} minor units of {code}: correct it in "
-            "Stripe, then retry",
+            f"{subject} holds an amount beyond {MOST_MINOR} minor units of {code}: void or credit "
+            "it in Stripe and post it by hand",
             system=SYSTEM,
             subject=subject,
         )
     return Money(minor=int(exact), currency=code)
 
 
-def quantity(found: int | None, subject: str) -> int:
-    """Whole units; 0 where usage is metered and so no quantity is agreed."""
-    units = found or 0
-    if not 0 <= units <= MOST_UNITS:
-        raise Rejection(
-            RejectionCode.AMOUNT_OUT_OF_RANGE,
-            f"{subject} has a quantity outside 0 to {MOST_UNITS}: correct it in Stripe",
-            system=SYSTEM,
-            subject=subject,
-        )
-    return units
+def shown_money(amount: int, currency: str) -> Money | None:
+    """An amount that only people look at: None where it cannot be told, so that it stops
+    nothing."""
+    try:
+        return money(amount, currency, subject="What is only shown")
+    except Failure:
+        return None
+
+
+def counted(quantity: int | None, exact: str | None) -> Decimal | None:
+    """Units of a line, of any size; the decimal is the whole truth, the integer is cut."""
+    if exact is not None:
+        return Decimal(exact)
+    return None if quantity is None else Decimal(quantity)
 
 
 def rounded(value: Fraction) -> int:
@@ -80,25 +84,26 @@ def rounded(value: Fraction) -> int:
 
 
 def line_net(line: FinalLine) -> int:
-    """A final line without its tax and after what was taken off before tax."""
+    """A line without its tax and after what was taken off before tax."""
     inclusive = sum(tax.amount for tax in line.taxes or () if tax.tax_behavior == "inclusive")
-    return line.amount - _credits(line) - inclusive
+    return line.amount - taken_off(line) - inclusive
 
 
-def line_tax(taxes: list[Tax] | None) -> int | None:
-    """The tax of a final line, None where Stripe determined none."""
-    return sum(tax.amount for tax in taxes) if taxes else None
-
-
-def _credits(line: FinalLine) -> int:
+def taken_off(line: FinalLine) -> int:
+    """Discounts and credit grants, before tax."""
     # Discounts are among the pre-tax credits; older invoices know the discounts alone.
     found: list[Credit] = line.pretax_credit_amounts or line.discount_amounts or []
     return sum(credit.amount for credit in found)
 
 
+def percent(rate: TaxRate) -> Fraction:
+    """Zero for a rate that is a flat amount."""
+    return Fraction(Decimal(str(rate.percentage or 0)))
+
+
 def net_of_inclusive(amount: int, rates: Iterable[TaxRate]) -> int:
     """`amount` without the tax that `rates` will find inside it once it is invoiced."""
-    shares = [Fraction(Decimal(str(rate.percentage))) for rate in rates if rate.inclusive]
+    shares = [percent(rate) for rate in rates if rate.inclusive]
     base = Fraction(amount) * 100 / (100 + sum(shares, Fraction(0)))
     return amount - sum(rounded(base * share / 100) for share in shares)
 
@@ -106,3 +111,7 @@ def net_of_inclusive(amount: int, rates: Iterable[TaxRate]) -> int:
 def instant(seconds: int) -> datetime:
     """Unix seconds as an aware datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def instant_or_none(seconds: int | None) -> datetime | None:
+    return None if seconds is None else instant(seconds)

@@ -1,23 +1,35 @@
-"""What is read from Stripe: one method a request, and the pages that did not fit into it.
+"""What is read from Stripe of subscriptions, customers and the catalogue: one method a request, and
+the pages that did not fit into it. Documents are in `client_documents.py`, money in
+`client_money.py`.
 
 Source: https://docs.stripe.com/api.
 """
 
-from connectors.stripe.errors import Kind
-from connectors.stripe.transport import Query, StripeTransport, path_part
-from connectors.stripe.wire import Holder, Page, Subscription, SubscriptionItem, TaxId
-from connectors.stripe.wire_invoices import (
-    Charge,
-    CreditNote,
-    CreditNoteLine,
-    Dispute,
-    Invoice,
-    InvoiceItem,
-    InvoiceLine,
-    InvoicePayment,
-    InvoiceState,
-    Refund,
+from enum import StrEnum
+
+from connectors.stripe.errors import Errand, Kind
+from connectors.stripe.transport import Query, StripeTransport, expanding, path_part
+from connectors.stripe.wire import Page, Price, TaxRate, TestClock
+from connectors.stripe.wire_customers import Account, BalanceMovement, Holder, OfCustomer, TaxId
+from connectors.stripe.wire_documents import InvoiceItem
+from connectors.stripe.wire_subscriptions import (
+    Subscription,
+    SubscriptionItem,
+    SubscriptionState,
 )
+
+
+class Owned(StrEnum):
+    """What customers have, in people's words."""
+
+    SUBSCRIPTIONS = "subscriptions"
+    OPEN_INVOICES = "open invoices"
+
+
+_OWNED: dict[Owned, tuple[str, Query]] = {
+    Owned.SUBSCRIPTIONS: ("/v1/subscriptions", [("status", "all")]),
+    Owned.OPEN_INVOICES: ("/v1/invoices", [("status", "open")]),
+}
 
 
 class StripeClient:
@@ -27,10 +39,19 @@ class StripeClient:
         self._transport = transport
 
     async def subscription(self, key: str) -> Subscription:
+        """With its customer and its newest invoice."""
         return await self._transport.get(
             f"/v1/subscriptions/{path_part(key)}",
-            [("expand[]", "customer"), ("expand[]", "test_clock")],
+            expanding("customer", "test_clock", "latest_invoice.payments"),
             Subscription,
+            self._transport.errand("read the subscription", key),
+        )
+
+    async def subscription_state(self, key: str) -> SubscriptionState:
+        return await self._transport.get(
+            f"/v1/subscriptions/{path_part(key)}",
+            [],
+            SubscriptionState,
             self._transport.errand("read the subscription", key),
         )
 
@@ -44,96 +65,45 @@ class StripeClient:
             self._transport.errand("list the items of the subscription", subscription.id),
         )
 
-    async def pending_items(self, subscription: Subscription) -> list[InvoiceItem]:
-        """The customer's invoice items that are on no invoice, of all subscriptions.
-
-        Stripe cannot list them by subscription.
-        """
-        query: Query = [("customer", subscription.customer.id), ("pending", "true")]
-        if subscription.automatic_tax.enabled:
-            query.append(("expand[]", "data.pricing.price_details.price"))
-        errand = self._transport.errand("list the pending invoice items", subscription.id)
-        return await self._transport.list_all("/v1/invoiceitems", query, Page[InvoiceItem], errand)
-
-    async def invoices(self, subscription: str, *, since: int | None) -> list[Invoice]:
-        """The subscription's invoices of every status, made at or after `since` (Unix seconds)."""
-        query: Query = [("subscription", subscription), ("expand[]", "data.payments")]
-        errand = self._transport.errand("list the invoices", subscription)
+    async def pending_items(self, customer: str) -> list[InvoiceItem]:
+        """The customer's invoice items that are on no invoice, of all subscriptions: Stripe cannot
+        list them by subscription."""
         return await self._transport.list_all(
-            "/v1/invoices", query + _made_after(since), Page[Invoice], errand
+            "/v1/invoiceitems",
+            [("customer", customer), ("pending", "true")],
+            Page[InvoiceItem],
+            self._of_customer("list the pending invoice items of the customer", customer),
         )
 
-    async def lines(self, invoice: Invoice, subscription: str) -> list[InvoiceLine]:
-        """All lines of an invoice, whose first ten came with it."""
-        errand = self._transport.errand(f"list the lines of invoice {invoice.id}", subscription)
-        path = f"/v1/invoices/{path_part(invoice.id)}/lines"
-        return await self._transport.rest(invoice.lines, path, [], Page[InvoiceLine], errand)
-
-    async def payments(self, invoice: Invoice, subscription: str) -> list[InvoicePayment]:
-        """All payments of an invoice, of which the first came with it."""
-        if invoice.payments is None:
-            return []
-        return await self._transport.rest(
-            invoice.payments,
-            "/v1/invoice_payments",
-            [("invoice", invoice.id)],
-            Page[InvoicePayment],
-            self._transport.errand(f"list the payments of invoice {invoice.id}", subscription),
+    async def account(self, customer: str) -> Account:
+        """With its balance by currency."""
+        return await self._transport.get(
+            f"/v1/customers/{path_part(customer, Kind.CUSTOMER)}",
+            expanding("invoice_credit_balance"),
+            Account,
+            self._of_customer("read the customer", customer),
         )
 
-    async def charges(self, subscription: Subscription, *, since: int | None) -> list[Charge]:
-        """The customer's charges made at or after `since` (Unix seconds), of everything that was
-        sold to it: Stripe cannot list them by invoice."""
-        query: Query = [("customer", subscription.customer.id), ("expand[]", "data.refunds")]
-        errand = self._transport.errand("list the charges of the customer", subscription.id)
+    async def balance(
+        self, customer: str, *, invoice: str | None = None, since: int | None = None
+    ) -> list[BalanceMovement]:
+        """What moved the customer's balance: by one invoice, or from `since` on (Unix seconds)."""
+        query: Query = [("invoice", invoice)] if invoice else []
+        if since is not None:
+            query.append(("created[gte]", str(since)))
         return await self._transport.list_all(
-            "/v1/charges", query + _made_after(since), Page[Charge], errand
-        )
-
-    async def credit_notes(
-        self, subscription: Subscription, *, since: int | None
-    ) -> list[CreditNote]:
-        """The customer's credit notes made at or after `since` (Unix seconds), void ones too, of
-        everything that was sold to it: Stripe cannot list them by subscription."""
-        query: Query = [("customer", subscription.customer.id)]
-        errand = self._transport.errand("list the credit notes of the customer", subscription.id)
-        return await self._transport.list_all(
-            "/v1/credit_notes", query + _made_after(since), Page[CreditNote], errand
-        )
-
-    async def credited(self, note: CreditNote, subscription: str) -> list[CreditNoteLine]:
-        """All lines of a credit note, of which the first came with it."""
-        errand = self._transport.errand(f"list the lines of credit note {note.id}", subscription)
-        path = f"/v1/credit_notes/{path_part(note.id)}/lines"
-        return await self._transport.rest(note.lines, path, [], Page[CreditNoteLine], errand)
-
-    async def refunds(self, charge: Charge, subscription: str) -> list[Refund]:
-        """All refunds of a charge, of which the newest came with it."""
-        if charge.refunds is None:
-            return []
-        return await self._transport.rest(
-            charge.refunds,
-            "/v1/refunds",
-            [("charge", charge.id)],
-            Page[Refund],
-            self._transport.errand(f"list the refunds of charge {charge.id}", subscription),
-        )
-
-    async def disputes(self, charge: Charge, subscription: str) -> list[Dispute]:
-        """The disputes of a charge; asked for only where it says that there are any."""
-        if not charge.disputed:
-            return []
-        errand = self._transport.errand(f"list the disputes of charge {charge.id}", subscription)
-        return await self._transport.list_all(
-            "/v1/disputes", [("charge", charge.id)], Page[Dispute], errand
+            f"/v1/customers/{path_part(customer, Kind.CUSTOMER)}/balance_transactions",
+            query,
+            Page[BalanceMovement],
+            self._of_customer("list the balance transactions of the customer", customer),
         )
 
     async def holder(self, customer: str) -> Holder:
         return await self._transport.get(
             f"/v1/customers/{path_part(customer, Kind.CUSTOMER)}",
-            [("expand[]", "tax_ids")],
+            expanding("tax_ids"),
             Holder,
-            self._transport.errand("read the customer", customer, kind=Kind.CUSTOMER),
+            self._of_customer("read the customer", customer),
         )
 
     async def tax_ids(self, holder: Holder) -> list[TaxId]:
@@ -145,19 +115,51 @@ class StripeClient:
             f"/v1/customers/{path_part(holder.id, Kind.CUSTOMER)}/tax_ids",
             [],
             Page[TaxId],
-            self._transport.errand(
-                "list the tax ids of the customer", holder.id, kind=Kind.CUSTOMER
-            ),
+            self._of_customer("list the tax ids of the customer", holder.id),
         )
 
-    async def invoice_state(self, invoice: str) -> InvoiceState:
+    async def tax_rate(self, key: str) -> TaxRate:
         return await self._transport.get(
-            f"/v1/invoices/{path_part(invoice, Kind.INVOICE)}",
+            f"/v1/tax_rates/{path_part(key, Kind.TAX_RATE)}",
             [],
-            InvoiceState,
-            self._transport.errand("read the invoice", invoice, kind=Kind.INVOICE),
+            TaxRate,
+            self._transport.errand("read the tax rate", key, kind=Kind.TAX_RATE),
         )
 
+    async def price(self, key: str) -> Price:
+        return await self._transport.get(
+            f"/v1/prices/{path_part(key, Kind.PRICE)}",
+            [],
+            Price,
+            self._transport.errand("read the price", key, kind=Kind.PRICE),
+        )
 
-def _made_after(since: int | None) -> Query:
-    return [] if since is None else [("created[gte]", str(since))]
+    async def clock(self, key: str) -> TestClock:
+        return await self._transport.get(
+            f"/v1/test_helpers/test_clocks/{path_part(key, Kind.CLOCK)}",
+            [],
+            TestClock,
+            self._transport.errand("read the test clock", key, kind=Kind.CLOCK),
+        )
+
+    async def some_of(self, what: Owned, *, after: str | None, size: int) -> Page[OfCustomer]:
+        """A page of the whole account's subscriptions of every status, or of its open invoices, by
+        whom they are of."""
+        path, query = _OWNED[what]
+        if after:
+            query = [*query, ("starting_after", after)]
+        errand = self._transport.errand(f"list the {what} of", "the account")
+        return await self._transport.page(path, query, Page[OfCustomer], errand, size=size)
+
+    async def all_of_customer(self, what: Owned, customer: str) -> list[OfCustomer]:
+        """All of one customer, the newest first."""
+        path, query = _OWNED[what]
+        return await self._transport.list_all(
+            path,
+            [*query, ("customer", customer)],
+            Page[OfCustomer],
+            self._of_customer(f"list the {what} of the customer", customer),
+        )
+
+    def _of_customer(self, words: str, key: str) -> Errand:
+        return self._transport.errand(words, key, kind=Kind.CUSTOMER)

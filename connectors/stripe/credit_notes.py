@@ -1,122 +1,144 @@
-"""What Stripe's credit notes give back of final invoices, as billing lines. Pure.
+"""A credit note of Stripe as a document: negative, and naming what it corrects. Pure.
 
-A line keeps the id of the credit note's line, and names the item of the line that it credits.
-Source: https://docs.stripe.com/invoicing/credit-notes.
+Source: https://docs.stripe.com/invoicing/credit-notes, https://docs.stripe.com/api/credit_notes.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from canonical_models.commerce import BillingLine
-from canonical_models.failures import ContractDrift
-from connectors.stripe import SYSTEM, wire_invoices
-from connectors.stripe.amounts import instant, line_net, line_tax, money, quantity
-from connectors.stripe.lines import (
-    UNPRICED,
-    described,
-    is_final,
-    is_own,
-    product_of,
-    prove_total,
-    source_of,
+from canonical_models.documents import (
+    BillingDocument,
+    DocumentKind,
+    DocumentStatus,
+    Settlement,
+    SettlementKind,
 )
-from connectors.stripe.payments import Billed
-from connectors.stripe.wire_invoices import CreditNote, CreditNoteLine, InvoiceLine
+from canonical_models.money import Money
+from connectors.stripe.accounts import billed_party
+from connectors.stripe.amounts import currency_code, instant, instant_or_none, money
+from connectors.stripe.documents import customer_of, purchase_order, shown_at, their_metadata
+from connectors.stripe.lines import credit_lines
+from connectors.stripe.proving import prove_settled, prove_total
+from connectors.stripe.refunds import moved
+from connectors.stripe.settlements import by_time
+from connectors.stripe.whole import WholeNote
+from connectors.stripe.wire_customers import BalanceMovement
+from connectors.stripe.wire_documents import CreditNote, NoteRefund
+from connectors.stripe.wire_money import Refund
 
 
-class Noted(NamedTuple):
-    """A credit note with all its lines."""
+def note_document(whole: WholeNote) -> BillingDocument:
+    """Raises Rejection where its figures disagree or are too large.
 
-    note: CreditNote
-    lines: list[CreditNoteLine]
-
-
-class _Credited(NamedTuple):
-    """A line of a credit note, and the invoice's line that it credits; None for a bare amount, and
-    where the invoice has no such line."""
-
-    line: CreditNoteLine
-    of: InvoiceLine | None
-
-
-def credit_lines(
-    subscription: str, billed: Iterable[Billed], noted: Iterable[Noted]
-) -> Iterable[BillingLine]:
-    """What issued notes give back on final invoices of `billed`, which are the subscription's.
-
-    Raises Rejection and ContractDrift.
+    A void one settles nothing: Stripe voids only what was set off against an open invoice, whose
+    debt is then what it was.
     """
-    for entry, invoice in _on(billed, noted):
-        if entry.note.status == "void" or not is_final(invoice.invoice):
-            continue
-        prove_total(f"credit note {entry.note.id}", entry.note, entry.lines)
-        for credited in _own(subscription, entry, invoice):
-            yield _billing_line(entry.note, credited)
-
-
-def void_credit_ids(
-    subscription: str, billed: Iterable[Billed], noted: Iterable[Noted]
-) -> Iterable[str]:
-    """Ids of lines that give nothing back any more: their note is void, or its invoice, which
-    takes back what it charged as a whole."""
-    for entry, invoice in _on(billed, noted):
-        if "void" in (entry.note.status, invoice.invoice.status):
-            for credited in _own(subscription, entry, invoice):
-                yield credited.line.id
-
-
-def _on(billed: Iterable[Billed], noted: Iterable[Noted]) -> Iterable[tuple[Noted, Billed]]:
-    """The notes of these invoices; the customer's others are none of ours."""
-    invoices = {entry.invoice.id: entry for entry in billed}
-    for entry in noted:
-        if (invoice := invoices.get(entry.note.invoice)) is not None:
-            yield entry, invoice
-
-
-def _own(subscription: str, entry: Noted, invoice: Billed) -> Iterable[_Credited]:
-    """What credits lines of the subscription, and bare amounts."""
-    invoiced = {line.id: line for line in invoice.lines}
-    for line in entry.lines:
-        of = invoiced.get(line.invoice_line_item or "")
-        if of is None or is_own(subscription, of):
-            yield _Credited(line, of)
-
-
-def _billing_line(note: CreditNote, credited: _Credited) -> BillingLine:
-    found, of = credited
-    source = source_of(of) if of else None
-    period = of.period if of else wire_invoices.Period(start=note.created, end=note.created)
-    subject = f"Line {found.id} of credit note {note.id}"
-    tax = line_tax(found.taxes)
-    return BillingLine(
-        line_id=found.id,
-        item=_item(note, credited),
-        item_id=source.subscription_item if source else None,
-        description=described(found.description),
-        quantity=quantity(found.quantity, found.id),
-        net=money(-line_net(found), note.currency, subject=subject),
-        tax=None if tax is None else money(-tax, note.currency, subject=subject),
-        # It names the period that it gives back and is no period of the cycle itself: as one, it
-        # would put off the periods after it to documents of their own.
-        proration=True,
-        period_start=instant(period.start),
-        period_end=instant(period.end),
-        invoice_id=note.invoice,
+    note, invoice = whole.note, whole.invoice
+    words = f"credit note {note.id}"
+    prove_total(words, note, whole.lines)
+    lines = credit_lines(note, whole.lines, whole.invoiced, whole.known)
+    currency = currency_code(note.currency, subject=f"Credit note {note.id}")
+    net = Money.total((line.net for line in lines), currency)
+    tax = Money.total((line.tax or Money.zero(currency) for line in lines), currency)
+    issued = note.status == "issued"
+    settlements = by_time(_settlements(note)) if issued else []
+    waiting = _waiting(note, currency) if issued else Money.zero(currency)
+    if issued:
+        given = Money.total((each.amount for each in settlements), currency)
+        prove_settled(words, note.id, waiting, net + tax - given)
+    made_for = invoice.of_subscription
+    return BillingDocument(
+        document_id=note.id,
+        kind=DocumentKind.CREDIT_NOTE,
+        status=DocumentStatus.ISSUED if issued else DocumentStatus.VOID,
+        number=note.number or None,
+        customer_id=customer_of(invoice),
+        currency=currency,
+        issued_at=instant(note.issued),
+        closed_at=instant_or_none(note.voided_at),
+        corrects=invoice.id,
+        made_for=made_for.subscription if made_for else None,
+        bill_to=billed_party(invoice),
+        lines=lines,
+        net=net,
+        tax=tax,
+        gross=net + tax,
+        remaining=waiting,
+        settlements=tuple(settlements),
+        metadata=their_metadata(
+            made_for.metadata if made_for else None, invoice.metadata, note.metadata
+        ),
+        purchase_order=purchase_order(invoice),
+        url=shown_at(note.pdf),
     )
 
 
-def _item(note: CreditNote, credited: _Credited) -> str:
-    found, of = credited
-    match found.type:
-        case "custom_line_item":
-            return UNPRICED
-        case "invoice_line_item" if of is not None:
-            return product_of(of.pricing)
-        case "invoice_line_item":
-            raise ContractDrift(
-                f"Line {found.id} of credit note {note.id} credits the line "
-                f"{found.invoice_line_item}, which invoice {note.invoice} does not have: nothing "
-                "is posted from it; compare both in Stripe and report it",
-                system=SYSTEM,
-                payload_path="$.data[*].lines.data[*].invoice_line_item",
-            )
+def _settlements(note: CreditNote) -> Iterable[Settlement]:
+    """Where the credit went: each part makes smaller what we owe by the note, and is negative."""
+    for part in note.refunds:
+        if (given := _given_back(note, part)) is not None:
+            yield given
+    kept = note.customer_balance_transaction
+    if isinstance(kept, BalanceMovement) and kept.amount:
+        yield Settlement(
+            settlement_id=kept.id,
+            kind=SettlementKind.BALANCE,
+            document_id=note.id,
+            amount=money(kept.amount, kept.currency, subject=f"Balance transaction {kept.id}"),
+            at=instant(kept.created),
+        )
+    if note.pre_payment_amount:
+        yield Settlement(
+            settlement_id=f"{note.id}/applied/note",
+            kind=SettlementKind.CREDIT_NOTE,
+            document_id=note.id,
+            against=note.invoice_id,
+            amount=_taken(note, note.pre_payment_amount),
+            at=instant(note.created),
+        )
+    if note.out_of_band_amount:
+        yield Settlement(
+            settlement_id=f"{note.id}/elsewhere",
+            kind=SettlementKind.PAID_ELSEWHERE,
+            document_id=note.id,
+            amount=_taken(note, note.out_of_band_amount),
+            at=instant(note.created),
+        )
+
+
+def _given_back(note: CreditNote, part: NoteRefund) -> Settlement | None:
+    """None for a refund that did not go through: we still owe it."""
+    if part.payment_record_refund is not None and part.refund is None:
+        return Settlement(
+            settlement_id=f"{note.id}/{part.payment_record_refund.refund_group}",
+            kind=SettlementKind.PAID_ELSEWHERE,
+            document_id=note.id,
+            amount=_taken(note, part.amount_refunded),
+            at=instant(note.created),
+        )
+    if not isinstance(part.refund, Refund) or not moved(part.refund):
+        return None
+    refund = part.refund
+    # A refund that answers this note alone keeps its name, under which it may be known already
+    # from before the note was written.
+    alone = part.amount_refunded == refund.amount
+    return Settlement(
+        settlement_id=refund.id if alone else f"{refund.id}/{note.id}",
+        kind=SettlementKind.REFUND,
+        document_id=note.id,
+        amount=_taken(note, part.amount_refunded),
+        at=instant(refund.created),
+    )
+
+
+def _waiting(note: CreditNote, currency: str) -> Money:
+    """What we still owe by the note: its refunds that did not go through."""
+    failed = (
+        part.amount_refunded
+        for part in note.refunds
+        if isinstance(part.refund, Refund) and not moved(part.refund)
+    )
+    return Money.total((_taken(note, amount) for amount in failed), currency)
+
+
+def _taken(note: CreditNote, amount: int) -> Money:
+    return money(-amount, note.currency, subject=f"Credit note {note.id}")

@@ -43,6 +43,11 @@ class Kind(StrEnum):
     SUBSCRIPTION = "subscription"
     CUSTOMER = "customer"
     INVOICE = "invoice"
+    CREDIT_NOTE = "credit note"
+    PAYMENT = "payment"
+    PRICE = "price"
+    TAX_RATE = "tax rate"
+    CLOCK = "test clock"
 
     @property
     def article(self) -> str:
@@ -73,6 +78,7 @@ _INVALID = "invalid_request_error"
 
 TABLE: tuple[Rule, ...] = (
     Rule(400, Meaning.UNKNOWN, _INVALID, "resource_missing", "subscription"),
+    Rule(400, Meaning.UNKNOWN, _INVALID, "resource_missing", "customer"),
     Rule(400, Meaning.REFUSED, _INVALID),
     Rule(400, Meaning.REFUSED, "idempotency_error"),
     Rule(400, Meaning.REFUSED, "card_error"),
@@ -102,14 +108,18 @@ class Errand:
     kind: Kind = Kind.SUBSCRIPTION
 
 
-def unknown(message: str, subject: str, kind: Kind) -> Rejection:
+class UnknownObject(Rejection):
+    """What was asked for is not there, or no longer: what is read beside it may do without."""
+
+
+def unknown(message: str, subject: str, kind: Kind) -> UnknownObject:
     """The failure for an object that this account does not have."""
     reason = (
         RejectionCode.SUBSCRIPTION_UNKNOWN
         if kind is Kind.SUBSCRIPTION
         else RejectionCode.BILLING_REFUSED
     )
-    return Rejection(reason, message, system=SYSTEM, subject=subject)
+    return UnknownObject(reason, message, system=SYSTEM, subject=subject)
 
 
 def failure(answer: httpx.Response, errand: Errand) -> Failure:
@@ -134,8 +144,9 @@ def _failure(
         case Meaning.CREDENTIALS:
             return CredentialsRefused(
                 f"{said}: the secret `api_key` of the connection {errand.connection!r} is refused "
-                "or lacks a permission; renew it or give it read access to customers, "
-                "charges, disputes and credit notes and write access to subscriptions and invoices",
+                "or lacks a permission; renew it or give it read access to customers, prices, tax "
+                "rates, charges, payment intents and disputes and write access to subscriptions, "
+                "invoices and credit notes",
                 system=SYSTEM,
             )
         case Meaning.LATER:

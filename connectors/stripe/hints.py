@@ -4,18 +4,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from canonical_models.amendment import ChangeHint, ChangeKind, PaymentHint
+from canonical_models.amendment import ChangeHint, ChangeKind
 from connectors.stripe.amounts import instant
-from connectors.stripe.payments import payment_id
 from connectors.stripe.wire_events import (
-    ChargeInEvent,
-    CreditNoteInEvent,
     Event,
-    InvoiceInEvent,
     ItemInEvent,
     ItemsInEvent,
-    OfChargeInEvent,
-    ShareInEvent,
     SubscriptionInEvent,
 )
 
@@ -46,57 +40,6 @@ def subscription_hint(event: Event[SubscriptionInEvent]) -> ChangeHint | None:
     )
 
 
-def invoice_hint(event: Event[InvoiceInEvent]) -> ChangeHint | None:
-    """None for an invoice of no subscription."""
-    invoice = event.data.object
-    details = invoice.parent.subscription_details if invoice.parent else None
-    if details is None:
-        return None
-    finalized = event.type == "invoice.finalized"
-    return ChangeHint(
-        event_id=event.id,
-        subscription_id=details.subscription,
-        customer_id=invoice.customer,
-        kind=_kind_of_invoice(invoice) if finalized else ChangeKind.PAYMENT,
-        occurred_at=instant(event.created),
-    )
-
-
-def share_hint(event: Event[ShareInEvent]) -> PaymentHint:
-    share = event.data.object
-    return _payment_hint(event, payment_id(share.payment, share.id), None, share.invoice)
-
-
-def charge_hint(event: Event[ChargeInEvent]) -> PaymentHint:
-    charge = event.data.object
-    return _payment_hint(event, charge.payment_intent or charge.id, charge.customer)
-
-
-def credit_note_hint(event: Event[CreditNoteInEvent]) -> PaymentHint:
-    """A note is no payment and its id the name of none: its invoice says whose it is."""
-    note = event.data.object
-    return _payment_hint(event, note.id, note.customer, note.invoice)
-
-
-def of_charge_hint(event: Event[OfChargeInEvent]) -> PaymentHint | None:
-    """None for a refund of what was never charged, such as of a payment made elsewhere."""
-    found = event.data.object
-    name = found.payment_intent or found.charge
-    return None if name is None else _payment_hint(event, name, None)
-
-
-def _payment_hint(
-    event: Event[Any], payment: str, customer: str | None, invoice: str | None = None
-) -> PaymentHint:
-    return PaymentHint(
-        event_id=event.id,
-        payment_id=payment,
-        invoice_id=invoice,
-        customer_id=customer,
-        occurred_at=instant(event.created),
-    )
-
-
 def _kind_of_update(now: SubscriptionInEvent, before: dict[str, Any]) -> ChangeKind | None:
     """The kind of `customer.subscription.updated`; `before` is its `previous_attributes`.
 
@@ -109,12 +52,6 @@ def _kind_of_update(now: SubscriptionInEvent, before: dict[str, Any]) -> ChangeK
         ending = now.cancel_at_period_end or now.cancel_at is not None
         return ChangeKind.CANCELLATION_SCHEDULED if ending else ChangeKind.REINSTATEMENT
     return kind
-
-
-def _kind_of_invoice(invoice: InvoiceInEvent) -> ChangeKind:
-    """The invoice that opens a new period is its renewal."""
-    renews = invoice.billing_reason == "subscription_cycle"
-    return ChangeKind.RENEWAL if renews else ChangeKind.BILLED
 
 
 def _kind_of_items(now: object, before: object) -> ChangeKind:

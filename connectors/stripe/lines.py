@@ -1,152 +1,181 @@
-"""What Stripe charges and credits, pending and final, as billing lines. Pure.
+"""What Stripe's invoices and credit notes charge and give back, as billing lines. Pure.
 
-A line keeps one id for life: that of the invoice item where it comes from one, whether the item
-still waits or has become a line of an invoice; else that of the invoice line.
+A line keeps Stripe's id, which is what credit notes name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
-from canonical_models.commerce import BillingLine
-from canonical_models.failures import ContractDrift
-from connectors.stripe import SYSTEM, wire_invoices
-from connectors.stripe.amounts import (
-    instant,
-    line_net,
-    line_tax,
-    money,
-    net_of_inclusive,
-    quantity,
-)
-from connectors.stripe.wire import Subscription
-from connectors.stripe.wire_invoices import (
+from canonical_models.documents import BillingLine
+from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.money import Money
+from connectors.stripe import SYSTEM
+from connectors.stripe.amounts import counted, instant, line_net, money, taken_off
+from connectors.stripe.taxes import Catalogue, Signed, line_taxes, shipping_taxes
+from connectors.stripe.wire import Price
+from connectors.stripe.wire_documents import (
     CreditNote,
+    CreditNoteLine,
     FinalLine,
     Invoice,
-    InvoiceItem,
     InvoiceLine,
+    Pricing,
+    Shipping,
 )
 
-#: Item of a line that Stripe bills as a bare amount. Map it like any other item.
+#: Items of what Stripe bills without a product. Map them like any other item.
 UNPRICED = "unpriced"
-
-_FINAL = frozenset({"open", "paid", "uncollectible"})
-
-
-def is_final(invoice: Invoice) -> bool:
-    """Whether the invoice's lines are owed for good: neither draft nor void."""
-    return invoice.status in _FINAL
+SHIPPING = "shipping"
 
 
-def pending_lines(
-    subscription: Subscription, pending: Iterable[InvoiceItem]
-) -> Iterable[BillingLine]:
-    for found in pending:
-        source = found.parent.subscription_details if found.parent else None
-        if source is None or source.subscription != subscription.id:
-            continue
-        net = _pending_net(subscription, found)
-        if net is None:
-            continue
-        yield BillingLine(
-            line_id=found.id,
-            item=product_of(found.pricing),
-            item_id=source.subscription_item,
-            description=described(found.description),
-            quantity=quantity(found.quantity, found.id),
-            net=money(net, found.currency, subject=f"Invoice item {found.id}"),
-            proration=found.proration,
-            period_start=instant(found.period.start),
-            period_end=instant(found.period.end),
+def invoice_lines(
+    invoice: Invoice, lines: Sequence[InvoiceLine], known: Catalogue
+) -> tuple[BillingLine, ...]:
+    """All lines of a final invoice, and what it ships."""
+    how = Signed(1, invoice.currency)
+    found = [_invoice_line(invoice, line, how, known) for line in lines]
+    if shipped := _shipping(invoice.id, invoice.shipping_cost, how):
+        found.append(shipped.model_copy(update={"subscription_id": only_subscription(lines)}))
+    return tuple(found)
+
+
+def credit_lines(
+    note: CreditNote,
+    lines: Sequence[CreditNoteLine],
+    invoice: Sequence[InvoiceLine],
+    known: Catalogue,
+) -> tuple[BillingLine, ...]:
+    """All lines of a credit note. `invoice` are the lines of what it corrects: it takes product,
+    period and subscription from the one it names, and a bare amount is of whom they all are of."""
+    how = Signed(-1, note.currency)
+    charged = {line.id: line for line in invoice}
+    whose = only_subscription(invoice)
+    found = [_credit_line(note, line, charged, known) for line in lines]
+    found = [
+        line if line.corrects else line.model_copy(update={"subscription_id": whose})
+        for line in found
+    ]
+    if shipped := _shipping(note.id, note.shipping_cost, how):
+        found.append(
+            shipped.model_copy(
+                update={"subscription_id": whose, "corrects": f"{note.invoice_id}/shipping"}
+            )
         )
+    return tuple(found)
 
 
-def _pending_net(subscription: Subscription, found: InvoiceItem) -> int | None:
-    """The net amount, or None where Stripe Tax decides it only on the invoice.
-
-    Such an item is left out until its invoice is final, whose event brings it.
-    """
-    if subscription.automatic_tax.enabled:
-        details = found.pricing.price_details if found.pricing else None
-        price = details.price if details else None
-        outside = isinstance(price, wire_invoices.TaxedPrice) and price.tax_behavior == "exclusive"
-        return found.amount if outside else None
-    if subscription.customer.tax_exempt in ("exempt", "reverse"):
-        return found.amount
-    return net_of_inclusive(found.amount, found.tax_rates or subscription.default_tax_rates or ())
+def only_subscription(lines: Iterable[InvoiceLine]) -> str | None:
+    """The subscription that all lines name; None where they name several, or none."""
+    named = {line.of_subscription for line in lines}
+    return named.pop() if len(named) == 1 else None
 
 
-def final_lines(
-    subscription: str, invoice: Invoice, lines: list[InvoiceLine]
-) -> Iterable[BillingLine]:
-    prove_total(f"invoice {invoice.id}", invoice, lines)
-    for found in _own(subscription, lines):
-        source = source_of(found)
-        subject = f"Line {found.id} of invoice {invoice.id}"
-        tax = line_tax(found.taxes)
-        yield BillingLine(
-            line_id=_line_id(found),
-            item=product_of(found.pricing),
-            item_id=source.subscription_item if source else None,
-            description=described(found.description),
-            quantity=quantity(found.quantity, found.id),
-            net=money(line_net(found), found.currency, subject=subject),
-            tax=None if tax is None else money(tax, found.currency, subject=subject),
-            proration=source.proration if source else False,
-            period_start=instant(found.period.start),
-            period_end=instant(found.period.end),
-            invoice_id=invoice.id,
-        )
-
-
-def line_ids(subscription: str, lines: list[InvoiceLine]) -> Iterable[str]:
-    """Ids of the subscription's lines, as they are or would be once the invoice is final."""
-    return map(_line_id, _own(subscription, lines))
-
-
-def is_own(subscription: str, line: InvoiceLine) -> bool:
-    """Whether a line on the subscription's invoice is the subscription's, or of none."""
-    source = source_of(line)
-    return source is None or source.subscription in (None, subscription)
-
-
-def _own(subscription: str, lines: list[InvoiceLine]) -> Iterable[InvoiceLine]:
-    return (found for found in lines if is_own(subscription, found))
-
-
-def _line_id(line: InvoiceLine) -> str:
-    source = source_of(line)
-    return (source.invoice_item if source else None) or line.id
-
-
-def prove_total(words: str, found: Invoice | CreditNote, lines: Iterable[FinalLine]) -> None:
-    """The lines as we read them add up to what Stripe says the whole is without tax.
-
-    Raises ContractDrift; `words` name what was `found`.
-    """
-    if found.total_excluding_tax is None:
-        return
-    shipping = found.shipping_cost.amount_subtotal if found.shipping_cost else 0
-    ours, theirs = sum(map(line_net, lines)), found.total_excluding_tax - shipping
-    if ours != theirs:
-        raise ContractDrift(
-            f"The lines of {words} add up to {ours} without tax where Stripe says {theirs} "
-            f"(smallest units of {found.currency.upper()}): nothing is posted from it; compare it "
-            "in Stripe and report it",
-            system=SYSTEM,
-            payload_path="$.data[*].total_excluding_tax",
-        )
-
-
-def source_of(line: InvoiceLine) -> wire_invoices.LineSource | None:
-    if line.parent is None:
-        return None
-    return line.parent.subscription_item_details or line.parent.invoice_item_details
-
-
-def product_of(pricing: wire_invoices.Pricing | None) -> str:
+def product_of(pricing: Pricing | None) -> str:
     details = pricing.price_details if pricing else None
     return details.product if details else UNPRICED
 
 
+def price_of(pricing: Pricing | None) -> str | None:
+    details = pricing.price_details if pricing else None
+    return details.price if details else None
+
+
 def described(text: str | None) -> str:
     return (text or "")[:500]
+
+
+def said_of(
+    metadata: Mapping[str, str] | None, price: str | None, prices: Mapping[str, Price]
+) -> dict[str, str]:
+    """What the price says in its metadata, and what the line says more exactly."""
+    sold = prices.get(price or "")
+    return {**(sold.metadata if sold else {}), **(metadata or {})}
+
+
+def _invoice_line(
+    invoice: Invoice, line: InvoiceLine, how: Signed, known: Catalogue
+) -> BillingLine:
+    subject = f"Line {line.id} of invoice {invoice.id}"
+    source, price = line.source, price_of(line.pricing)
+    return BillingLine(
+        line_id=line.id,
+        item=product_of(line.pricing),
+        price=price,
+        description=described(line.description),
+        quantity=counted(line.quantity, line.quantity_decimal),
+        net=money(line_net(line), how.currency, subject=subject),
+        discount=_discount(line, how, subject),
+        taxes=line_taxes(line.taxes or (), how, known.rates, subject=subject),
+        period_start=instant(line.period.start),
+        period_end=instant(line.period.end),
+        proration=source.proration if source else False,
+        subscription_id=line.of_subscription,
+        item_id=source.subscription_item if source else None,
+        metadata=said_of(line.metadata, price, known.prices),
+    )
+
+
+def _credit_line(
+    note: CreditNote, line: CreditNoteLine, charged: Mapping[str, InvoiceLine], known: Catalogue
+) -> BillingLine:
+    how, subject = Signed(-1, note.currency), f"Line {line.id} of credit note {note.id}"
+    own = BillingLine(
+        line_id=line.id,
+        item=UNPRICED,
+        description=described(line.description),
+        quantity=counted(line.quantity, None),
+        net=money(-line_net(line), how.currency, subject=subject),
+        discount=_discount(line, how, subject),
+        taxes=line_taxes(line.taxes or (), how, known.rates, subject=subject),
+        metadata=dict(line.metadata or {}),
+    )
+    if line.type == "custom_line_item":
+        return own
+    of = charged.get(line.invoice_line_item or "")
+    if of is None:
+        raise Rejection(
+            RejectionCode.DOCUMENT_INCONSISTENT,
+            f"{subject} credits the line {line.invoice_line_item} ($.invoice_line_item), which "
+            f"invoice {note.invoice_id} does not have: compare both in Stripe; link or skip the "
+            "credit note, or post it by hand",
+            system=SYSTEM,
+            subject=note.id,
+        )
+    source, price = of.source, price_of(of.pricing)
+    return own.model_copy(
+        update={
+            "item": product_of(of.pricing),
+            "price": price,
+            "period_start": instant(of.period.start),
+            "period_end": instant(of.period.end),
+            "proration": source.proration if source else False,
+            "subscription_id": of.of_subscription,
+            "item_id": source.subscription_item if source else None,
+            "metadata": said_of(of.metadata, price, known.prices) | own.metadata,
+            "corrects": of.id,
+        }
+    )
+
+
+def _shipping(document: str, found: Shipping | None, how: Signed) -> BillingLine | None:
+    """What is shipped, as a line of its own; None where nothing is."""
+    if found is None or not (found.amount_total or found.amount_subtotal):
+        return None
+    subject = f"Shipping of {document}"
+    return BillingLine(
+        line_id=f"{document}/shipping",
+        item=SHIPPING,
+        price=found.shipping_rate,
+        description="Shipping",
+        net=money(how.sign * shipping_net(found), how.currency, subject=subject),
+        taxes=shipping_taxes(found, how, subject=subject),
+    )
+
+
+def shipping_net(found: Shipping) -> int:
+    """Without tax, whether the price holds it or not."""
+    return found.amount_total - found.amount_tax
+
+
+def _discount(line: FinalLine, how: Signed, subject: str) -> Money | None:
+    taken = taken_off(line)
+    return money(how.sign * taken, how.currency, subject=subject) if taken else None

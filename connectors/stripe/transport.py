@@ -46,10 +46,22 @@ class StripeTransport:
         target = f"{path}?{urlencode(query)}" if query else path
         return self._read(await self._http.send("GET", target), model, errand)
 
+    async def page(
+        self,
+        path: str,
+        query: Query,
+        model: type[Page[Listed]],
+        errand: Errand,
+        *,
+        size: int = _PAGE,
+    ) -> Page[Listed]:
+        """The first page of a list, which need not be read to its end."""
+        return await self.get(path, [*query, ("limit", str(size))], model, errand)
+
     async def list_all(
         self, path: str, query: Query, model: type[Page[Listed]], errand: Errand
     ) -> list[Listed]:
-        page = await self.get(path, [*query, ("limit", str(_PAGE))], model, errand)
+        page = await self.page(path, query, model, errand)
         return await self.rest(page, path, query, model, errand)
 
     async def rest(
@@ -114,6 +126,11 @@ class StripeTransport:
                 system=SYSTEM,
                 payload_path=path,
             ) from None
+
+
+def expanding(*members: str) -> Query:
+    """The parameters that ask for whole objects in place of their ids."""
+    return [("expand[]", member) for member in members]
 
 
 def path_part(key: str, kind: Kind = Kind.SUBSCRIPTION) -> str:

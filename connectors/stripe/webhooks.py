@@ -7,32 +7,38 @@ UnreadableEvent after.
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from canonical_models.amendment import ChangeHint, PaymentHint
+from canonical_models.amendment import ChangeHint
 from connectors.ports import SignatureRefused, UnreadableEvent
-from connectors.stripe.hints import (
+from connectors.stripe.hints import subscription_hint
+from connectors.stripe.hints_money import (
     charge_hint,
     credit_note_hint,
+    customer_hint,
     invoice_hint,
+    item_hint,
     of_charge_hint,
     share_hint,
-    subscription_hint,
+    tax_id_hint,
 )
 from connectors.stripe.wire import fault_of
 from connectors.stripe.wire_events import (
     ChargeInEvent,
     CreditNoteInEvent,
+    CustomerInEvent,
     Event,
     EventEnvelope,
     InvoiceInEvent,
+    InvoiceItemInEvent,
     OfChargeInEvent,
     ShareInEvent,
     SubscriptionInEvent,
+    TaxIdInEvent,
 )
 
 #: Seconds that a signature may be old, or ahead of our clock.
@@ -45,31 +51,79 @@ _NAME = re.compile(r"[!-~]{1,255}")
 _TIME = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
-_SUBSCRIPTION_TYPES = frozenset(
-    f"customer.subscription.{end}" for end in ("created", "updated", "deleted", "paused", "resumed")
-)
-_INVOICE_TYPES = frozenset(
-    f"invoice.{end}"
-    for end in (
-        "finalized",
-        "paid",
-        "payment_failed",
-        "voided",
-        "marked_uncollectible",
-        "overdue",
-    )
-)
-_CREDIT_NOTE_TYPES = frozenset(f"credit_note.{end}" for end in ("created", "updated", "voided"))
-_OF_CHARGE_TYPES = frozenset(
-    {
-        "charge.dispute.funds_withdrawn",
-        "charge.dispute.funds_reinstated",
-        "charge.dispute.closed",
-        "refund.failed",
-    }
-)
-
 M = TypeVar("M", bound=BaseModel)
+
+Reader = Callable[[Any], ChangeHint | None]
+
+
+def _fit(model: type[M], data: Any) -> M:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        path, reason = fault_of(error)
+        raise UnreadableEvent(f"{path}: {reason}") from None
+
+
+def _reading(model: type[M], hint: Callable[[M], ChangeHint | None]) -> Reader:
+    def read(data: Any) -> ChangeHint | None:
+        return hint(_fit(model, data))
+
+    return read
+
+
+_SUBSCRIPTION = _reading(Event[SubscriptionInEvent], subscription_hint)
+_INVOICE = _reading(Event[InvoiceInEvent], invoice_hint)
+_ITEM = _reading(Event[InvoiceItemInEvent], item_hint)
+_SHARE = _reading(Event[ShareInEvent], share_hint)
+_CHARGE = _reading(Event[ChargeInEvent], charge_hint)
+_OF_CHARGE = _reading(Event[OfChargeInEvent], of_charge_hint)
+_CREDIT_NOTE = _reading(Event[CreditNoteInEvent], credit_note_hint)
+_CUSTOMER = _reading(Event[CustomerInEvent], customer_hint)
+_TAX_ID = _reading(Event[TaxIdInEvent], tax_id_hint)
+
+#: The types of events that are heard, by how they are read. Others say what these say as well, or
+#: what concerns nobody here.
+_READERS: dict[str, Reader] = {
+    "customer.subscription.created": _SUBSCRIPTION,
+    "customer.subscription.updated": _SUBSCRIPTION,
+    "customer.subscription.deleted": _SUBSCRIPTION,
+    "customer.subscription.paused": _SUBSCRIPTION,
+    "customer.subscription.resumed": _SUBSCRIPTION,
+    "customer.updated": _CUSTOMER,
+    "customer.deleted": _CUSTOMER,
+    "customer.tax_id.created": _TAX_ID,
+    "customer.tax_id.updated": _TAX_ID,
+    "customer.tax_id.deleted": _TAX_ID,
+    "invoice.created": _INVOICE,
+    "invoice.updated": _INVOICE,
+    "invoice.deleted": _INVOICE,
+    "invoice.finalized": _INVOICE,
+    "invoice.paid": _INVOICE,
+    "invoice.overpaid": _INVOICE,
+    "invoice.payment_failed": _INVOICE,
+    "invoice.overdue": _INVOICE,
+    "invoice.voided": _INVOICE,
+    "invoice.marked_uncollectible": _INVOICE,
+    "invoice_payment.paid": _SHARE,
+    "invoiceitem.created": _ITEM,
+    # Of endpoints of older versions alone.
+    "invoiceitem.updated": _ITEM,
+    "invoiceitem.deleted": _ITEM,
+    "credit_note.created": _CREDIT_NOTE,
+    "credit_note.updated": _CREDIT_NOTE,
+    "credit_note.voided": _CREDIT_NOTE,
+    "charge.refunded": _CHARGE,
+    # What older endpoints say of a refund that changes.
+    "charge.refund.updated": _OF_CHARGE,
+    "refund.created": _OF_CHARGE,
+    "refund.updated": _OF_CHARGE,
+    "refund.failed": _OF_CHARGE,
+    "charge.dispute.created": _OF_CHARGE,
+    "charge.dispute.updated": _OF_CHARGE,
+    "charge.dispute.closed": _OF_CHARGE,
+    "charge.dispute.funds_withdrawn": _OF_CHARGE,
+    "charge.dispute.funds_reinstated": _OF_CHARGE,
+}
 
 
 class StripeWebhooks:
@@ -111,27 +165,15 @@ class StripeWebhooks:
         found = _fit(EventEnvelope, data)
         return found.id, found.type
 
-    def hint(self, body: bytes) -> ChangeHint | PaymentHint | None:
+    def hint(self, body: bytes) -> ChangeHint | None:
         """The change an event speaks of; None for types and updates that do not concern us.
 
-        A refund is heard of as `charge.refunded`, and not again as `refund.created`. A payment of
-        a part of an invoice is `invoice_payment.paid` alone; the last part is `invoice.paid` too.
+        A payment of a part of an invoice is `invoice_payment.paid` alone; the last part is
+        `invoice.paid` too.
         """
         data = _decoded(body)
-        kind = _fit(EventEnvelope, data).type
-        if kind in _SUBSCRIPTION_TYPES:
-            return subscription_hint(_fit(Event[SubscriptionInEvent], data))
-        if kind in _INVOICE_TYPES:
-            return invoice_hint(_fit(Event[InvoiceInEvent], data))
-        if kind == "invoice_payment.paid":
-            return share_hint(_fit(Event[ShareInEvent], data))
-        if kind == "charge.refunded":
-            return charge_hint(_fit(Event[ChargeInEvent], data))
-        if kind in _CREDIT_NOTE_TYPES:
-            return credit_note_hint(_fit(Event[CreditNoteInEvent], data))
-        if kind in _OF_CHARGE_TYPES:
-            return of_charge_hint(_fit(Event[OfChargeInEvent], data))
-        return None
+        read = _READERS.get(_fit(EventEnvelope, data).type)
+        return None if read is None else read(data)
 
 
 def _parsed(header: str) -> tuple[str, list[bytes]]:
@@ -161,11 +203,3 @@ def _decoded(body: bytes) -> Any:
         raise UnreadableEvent(
             f"$: the body is not JSON ({error.msg} at byte {error.pos})"
         ) from None
-
-
-def _fit(model: type[M], data: Any) -> M:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        path, reason = fault_of(error)
-        raise UnreadableEvent(f"{path}: {reason}") from None

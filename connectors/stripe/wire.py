@@ -14,6 +14,8 @@ from canonical_models.base import Identifier
 #: Unix seconds, up to the last that a datetime can hold.
 UnixTime = Annotated[int, Field(ge=0, le=253_402_300_799)]
 CurrencyCode = Annotated[str, Field(pattern=r"^[a-z]{3}$")]
+#: A decimal as a JSON string: a price per unit, or a quantity.
+DecimalText = Annotated[str, Field(pattern=r"^-?\d{1,24}(\.\d{1,12})?$")]
 
 
 class Wire(BaseModel):
@@ -34,31 +36,22 @@ class Identified(Wire):
     id: Identifier
 
 
-class Address(Wire):
-    country: str | None = None
+class TaxRate(Identified):
+    """A rate as it was set up by hand or as Stripe Tax made it; its percentage never changes."""
 
-
-class TaxLocation(Wire):
-    country: str | None = None
-
-
-class CustomerTax(Wire):
-    location: TaxLocation | None = None
-
-
-class Customer(Identified):
-    """A deleted customer has nothing but its id."""
-
-    currency: CurrencyCode | None = None
-    address: Address | None = None
-    tax: CustomerTax | None = None
-    tax_exempt: str | None = None
-
-
-class TaxRate(Wire):
     inclusive: bool
-    #: Per cent; Stripe writes it as a JSON number.
-    percentage: int | float
+    #: Per cent; Stripe writes it as a JSON number. None for a flat amount.
+    percentage: int | float | None
+    country: str | None = None
+    tax_type: str | None = None
+
+
+class Recurring(Wire):
+    usage_type: str | None = None
+
+
+class TransformQuantity(Wire):
+    divide_by: int
 
 
 class Price(Identified):
@@ -66,72 +59,18 @@ class Price(Identified):
     product: Identifier
     billing_scheme: str
     unit_amount: int | None
-    unit_amount_decimal: Annotated[str, Field(pattern=r"^-?\d{1,18}(\.\d{1,12})?$")] | None = None
+    unit_amount_decimal: DecimalText | None = None
+    recurring: Recurring | None = None
+    #: Of a price per package.
+    transform_quantity: TransformQuantity | None = None
+    tax_behavior: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
 
 
-class SubscriptionItem(Identified):
-    price: Price
-    #: None for metered usage.
-    quantity: int | None = None
-    current_period_start: UnixTime
-    current_period_end: UnixTime
-
-
-class AutomaticTax(Wire):
-    enabled: bool
-
-
-class TestClock(Wire):
-    """Simulated time of an object in test mode."""
+class TestClock(Identified):
+    """Simulated time of objects in test mode."""
 
     frozen_time: UnixTime
-
-
-class PauseCollection(Wire):
-    behavior: str
-
-
-class Subscription(Identified):
-    """Read with `expand[]=customer` and `expand[]=test_clock`."""
-
-    customer: Customer
-    status: str
-    currency: CurrencyCode
-    items: Page[SubscriptionItem]
-    start_date: UnixTime
-    cancel_at: UnixTime | None
-    cancel_at_period_end: bool
-    ended_at: UnixTime | None
-    metadata: dict[str, str]
-    automatic_tax: AutomaticTax
-    default_tax_rates: list[TaxRate] | None = None
-    test_clock: TestClock | None = None
-    pause_collection: PauseCollection | None = None
-
-
-class HolderAddress(Wire):
-    line1: str | None = None
-    line2: str | None = None
-    postal_code: str | None = None
-    city: str | None = None
-    country: str | None = None
-
-
-class TaxId(Identified):
-    type: Identifier
-    value: Annotated[str, Field(min_length=1, max_length=60)]
-
-
-class Holder(Identified):
-    """A customer with its personal data. Read with `expand[]=tax_ids`."""
-
-    deleted: bool = False
-    name: str | None = None
-    business_name: str | None = None
-    email: str | None = None
-    currency: CurrencyCode | None = None
-    address: HolderAddress | None = None
-    tax_ids: Page[TaxId] | None = None
 
 
 class ErrorBody(Wire):

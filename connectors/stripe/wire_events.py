@@ -4,7 +4,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from canonical_models.base import Identifier
 from connectors.stripe.wire import Identified, UnixTime, Wire
-from connectors.stripe.wire_invoices import PaymentSource
+from connectors.stripe.wire_money import PaymentSource
 
 T = TypeVar("T")
 
@@ -17,19 +17,30 @@ class SubscriptionInEvent(Identified):
     items: dict[str, Any] | None = None
 
 
-class InvoiceParentDetails(Wire):
+class SubscriptionNamed(Wire):
     subscription: Identifier
 
 
-class InvoiceParent(Wire):
-    subscription_details: InvoiceParentDetails | None = None
+class ParentInEvent(Wire):
+    subscription_details: SubscriptionNamed | None = None
+
+    @property
+    def subscription(self) -> str | None:
+        return self.subscription_details.subscription if self.subscription_details else None
 
 
 class InvoiceInEvent(Identified):
     object: Literal["invoice"]
     customer: Identifier | None
+    status: str | None = None
     billing_reason: str | None = None
-    parent: InvoiceParent | None
+    parent: ParentInEvent | None
+
+
+class InvoiceItemInEvent(Identified):
+    object: Literal["invoiceitem"]
+    customer: Identifier
+    parent: ParentInEvent | None = None
 
 
 class EventEnvelope(Identified):
@@ -44,6 +55,11 @@ class EventData(Wire, Generic[T]):
 class Event(EventEnvelope, Generic[T]):
     created: UnixTime
     data: EventData[T]
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The members that an update changed; none are told where all are new."""
+        return frozenset(self.data.previous_attributes or ())
 
 
 class RecurringPrice(Identified):
@@ -87,8 +103,18 @@ class CreditNoteInEvent(Identified):
 
 
 class OfChargeInEvent(Identified):
-    """A dispute or a refund, which name the charge but not the customer."""
+    """A dispute or a refund, which name the payment; refunds of late the customer, too."""
 
     object: Literal["dispute", "refund"]
     payment_intent: Identifier | None = None
     charge: Identifier | None = None
+    customer: Identifier | None = None
+
+
+class CustomerInEvent(Identified):
+    object: Literal["customer"]
+
+
+class TaxIdInEvent(Identified):
+    object: Literal["tax_id"]
+    customer: Identifier | None

@@ -5,29 +5,30 @@ Source: https://docs.stripe.com/api.
 
 from collections.abc import Mapping
 
+from canonical_models.documents import DocumentStatus
 from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.term import InvoiceStatus
 from connectors.stripe import SYSTEM
 from connectors.stripe.client import StripeClient
+from connectors.stripe.client_documents import NOTES, StripeDocuments
+from connectors.stripe.documents import OUR_PREFIX
 from connectors.stripe.errors import Kind
-from connectors.stripe.invoices import status_of
 from connectors.stripe.transport import StripeTransport, path_part
-
-#: In front of the names of what we note, so that they are told apart from people's own metadata.
-_PREFIX = "trueup_"
 
 _ENDED = frozenset({"canceled", "incomplete_expired"})
 
 #: The last part of the path that brings an invoice there.
-_CLOSINGS = {InvoiceStatus.VOID: "void", InvoiceStatus.UNCOLLECTIBLE: "mark_uncollectible"}
+_CLOSINGS = {DocumentStatus.VOID: "void", DocumentStatus.UNCOLLECTIBLE: "mark_uncollectible"}
 
 
 class StripeWrites:
     """The writes of one connection. Every method raises the failures of `errors.TABLE`."""
 
-    def __init__(self, transport: StripeTransport, reads: StripeClient) -> None:
+    def __init__(
+        self, transport: StripeTransport, reads: StripeClient, documents: StripeDocuments
+    ) -> None:
         self._transport = transport
         self._reads = reads
+        self._documents = documents
 
     async def note_on_subscription(
         self, subscription: str, metadata: Mapping[str, str], *, key: str
@@ -42,14 +43,16 @@ class StripeWrites:
             key=key,
         )
 
-    async def note_on_invoice(self, invoice: str, notes: Mapping[str, str], *, key: str) -> None:
-        """Set metadata by names without our prefix. Stripe allows it on final invoices, too."""
-        path = f"/v1/invoices/{path_part(invoice, Kind.INVOICE)}"
+    async def note_on_document(self, document: str, notes: Mapping[str, str], *, key: str) -> None:
+        """Set metadata by names without our prefix. Stripe allows it on final documents, too."""
+        kind, folder = Kind.INVOICE, "invoices"
+        if document.startswith(NOTES):
+            kind, folder = Kind.CREDIT_NOTE, "credit_notes"
         await self._transport.post(
-            path,
-            {f"metadata[{_PREFIX}{name}]": value for name, value in notes.items()},
+            f"/v1/{folder}/{path_part(document, kind)}",
+            {f"metadata[{OUR_PREFIX}{name}]": value for name, value in notes.items()},
             self._transport.errand(
-                "note the ERP's standing on the invoice", invoice, kind=Kind.INVOICE, writes=True
+                f"note the ERP's standing on the {kind}", document, kind=kind, writes=True
             ),
             key=key,
         )
@@ -64,10 +67,10 @@ class StripeWrites:
             )
         except Rejection:
             # Stripe shows a subscription that has ended, but knows none that could be cancelled.
-            if (await self._reads.subscription(subscription)).status not in _ENDED:
+            if (await self._reads.subscription_state(subscription)).status not in _ENDED:
                 raise
 
-    async def close_invoice(self, invoice: str, outcome: InvoiceStatus, *, key: str) -> None:
+    async def close_invoice(self, invoice: str, outcome: DocumentStatus, *, key: str) -> None:
         """Bring an open invoice to `outcome`, VOID or UNCOLLECTIBLE; ValueError for another."""
         if outcome not in _CLOSINGS:
             raise ValueError(f"an invoice is closed as void or uncollectible, not as {outcome}")
@@ -84,21 +87,19 @@ class StripeWrites:
             if not await self._is_closed(invoice, outcome):
                 raise
 
-    async def _is_closed(self, invoice: str, outcome: InvoiceStatus) -> bool:
+    async def _is_closed(self, invoice: str, outcome: DocumentStatus) -> bool:
         """Whether it is so already. Raises Rejection where it cannot become so any more."""
-        status = status_of(await self._reads.invoice_state(invoice))
-        if status is outcome:
+        status = (await self._documents.invoice_state(invoice)).status
+        if status == outcome.value:
             return True
         match status:
-            case InvoiceStatus.OPEN:
+            case "open" | "uncollectible":
                 return False
-            case InvoiceStatus.UNCOLLECTIBLE:
-                return False
-            case InvoiceStatus.PAID:
+            case "paid":
                 advice = "refund the payment or credit the invoice in Stripe, or abort"
-            case InvoiceStatus.VOID:
+            case "void":
                 advice = "nothing is owed on it any more; abort"
-            case InvoiceStatus.DRAFT:
+            case "draft":
                 advice = "finalise or delete it in Stripe, then retry"
         raise Rejection(
             RejectionCode.BILLING_REFUSED,

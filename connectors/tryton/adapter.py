@@ -1,86 +1,97 @@
-"""Tryton as the ERP port.
+"""Tryton as the ERP port: which of its parts answers what."""
 
-Tryton has no idempotency of any kind: two invoices may carry one reference. So `post` looks before
-it creates, looks again afterwards, cancels the younger twin, and only then posts.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from canonical_models.commerce import AccountProfile
-from canonical_models.failures import CredentialsRefused, Rejection, RejectionCode
 from canonical_models.ledgering import (
-    Document,
     DocumentDraft,
-    DocumentLine,
     DocumentStanding,
-    DocumentState,
+    ErpDocument,
     LedgerAnswer,
     LedgerQuestion,
+    OpenItem,
     PartyMatch,
-    PaymentDraft,
-    PaymentEntry,
+    SettlementDraft,
+    SettlementEntry,
+    UnbilledDraft,
+    UnbilledShown,
 )
-from canonical_models.money import Money
 from connectors.config import ConnectionConfig
 from connectors.http import Observer, VendorHttp
-from connectors.tryton.client import Row, TrytonClient
+from connectors.tryton.client import TrytonClient
+from connectors.tryton.deferrals import Deferrals
+from connectors.tryton.documents import Documents
+from connectors.tryton.drafting import Drafting, refuse_nothing
+from connectors.tryton.earning import Earning
 from connectors.tryton.errors import SYSTEM
-from connectors.tryton.mapping import (
-    HEADER_FIELDS,
-    INVOICE_FIELDS,
-    LINE_FIELDS,
-    day,
-    document,
-    line,
-    reversed_lines,
-)
+from connectors.tryton.features import FeatureProbe
+from connectors.tryton.held import Held
+from connectors.tryton.mapping import Company
 from connectors.tryton.masterdata import MasterData
+from connectors.tryton.numbering import Numbering
 from connectors.tryton.parties import Parties
-from connectors.tryton.payments import Payments
+from connectors.tryton.posting import Poster
+from connectors.tryton.references import by_number
+from connectors.tryton.reversals import Reversals
+from connectors.tryton.settlements import SettlementAccounts, Settlements
 from connectors.tryton.standings import standings
-from connectors.tryton.terms import Determination, Determiner, together
+from connectors.tryton.taxes import TaxBook
+from connectors.tryton.terms import Determiner
+from connectors.tryton.unbilled import UnbilledView
+from connectors.tryton.wanted import Key
 
-INVOICE = "account.invoice"
-DONE = (DocumentState.POSTED, DocumentState.PAID)
 
-
-class TrytonOptions(BaseModel):
-    """`login` is the user of the JSON-RPC session; its password is the secret `password`.
-
-    `bank_journal` and `write_off_journal` are codes or ids of the journals for money and for
-    write-offs, where a legal entity has payment or write-off methods with several; by default the
-    first method whose journal has the type cash or write-off.
-    """
+class TrytonOptions(SettlementAccounts):
+    """`login` is the user of the JSON-RPC session; its password is the secret `password`. The
+    others say on which accounts movements are booked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     database: str
     login: str
-    bank_journal: str | None = None
-    write_off_journal: str | None = None
 
 
 class TrytonErp:
     """Secrets: `api_key` (a user application of the kind rest) and `password`."""
 
-    def __init__(
-        self,
-        client: TrytonClient,
-        *,
-        bank_journal: str | None = None,
-        write_off_journal: str | None = None,
-    ) -> None:
+    def __init__(self, client: TrytonClient, *, accounts: SettlementAccounts) -> None:
+        probe, book = FeatureProbe(client), TaxBook(client)
+        numbering = Numbering(client)
         self._client = client
         self._master = MasterData(client)
-        self._determiner = Determiner(client, self._master)
+        self._determiner = Determiner(client, self._master, probe, book)
+        self._documents = Documents(client, probe, book)
         self._parties = Parties(client)
-        self._payments = Payments(
-            client, self._master, bank_journal=bank_journal, write_off_journal=write_off_journal
+        self._settlements = Settlements(client, self._master, accounts=accounts)
+        self._earning = Earning(client, probe)
+        self._deferrals = Deferrals(client, self._master, probe, self._earning)
+        self._poster = Poster(client, self._documents, probe, numbering)
+        self._drafting = Drafting(
+            client,
+            self._master,
+            probe,
+            self._determiner,
+            self._documents,
+            numbering,
+            self._deferrals,
+            self._parties,
+        )
+        self._reversals = Reversals(
+            self._documents,
+            self._master,
+            book,
+            numbering,
+            self._deferrals,
+            self._poster,
+            self._settlements,
+        )
+        self._unbilled = UnbilledView(
+            client, self._master, self._determiner, self._documents, self._reversals
         )
 
     @classmethod
@@ -107,92 +118,60 @@ class TrytonErp:
                 login=options.login,
                 password=config.secret("password"),
             ),
-            bank_journal=options.bank_journal,
-            write_off_journal=options.write_off_journal,
+            accounts=options,
         )
 
     async def check(self, question: LedgerQuestion) -> LedgerAnswer:
         return (await self._determiner.determine(question)).answer
 
-    async def find(self, reference: str, legal_entity: str) -> tuple[Document, ...]:
+    async def find(self, external_id: str, legal_entity: str) -> tuple[ErpDocument, ...]:
         company = await self._master.company(legal_entity)
-        rows = await self._client.search(
-            INVOICE,
-            [
-                ["reference", "=", reference],
-                ["company", "=", company.id],
-                ["type", "=", "out"],
-            ],
-            INVOICE_FIELDS,
-            what=f"documents with reference {reference}",
-            company=company.id,
-        )
-        return tuple(document(row, legal_entity) for row in rows)
+        found = await self._poster.known(Key(external_id, legal_entity, company))
+        return await self._documents.whole(found, legal_entity, company)
 
-    async def post(self, draft: DocumentDraft) -> Document:
-        question = LedgerQuestion(
-            legal_entity=draft.legal_entity,
-            party=draft.party,
-            currency=draft.currency,
-            posting_date=draft.posting_date,
-            items=tuple(sorted({entry.item for entry in draft.lines})),
-        )
-        known, terms = await together(
-            self.find(draft.reference, draft.legal_entity), self._determiner.fresh(question)
-        )
-        values = {
-            "party": terms.party.id,
-            "invoice_address": terms.party.invoice_address,
-            "payment_term": terms.party.customer_payment_term,
-            "currency": terms.currency,
-            "account": terms.receivable,
-            "journal": terms.journal,
-            "accounting_date": day(draft.posting_date),
-            "lines": [["create", [self._line(entry, terms) for entry in draft.lines]]],
-        }
-        try:
-            return await self._one(known, draft.reference, draft.legal_entity, values, draft.net)
-        except (Rejection, CredentialsRefused):
-            # The ERP says no in words for people, a closed journal even as 'forbidden'. What it
-            # means is found by asking again; if everything is in order, its words stand.
-            await self._determiner.determine(question)
-            raise
-
-    async def reverse(self, document: Document, *, reference: str, posting_date: date) -> Document:
-        now = await self.read(document.document_id, document.legal_entity)
-        if now.state is DocumentState.CANCELLED:
-            return now
-        if now.state is DocumentState.DRAFT:
-            return await self._act(now, "cancel")
-        company = await self._master.company(document.legal_entity)
-        known, original = await together(
-            self.find(reference, document.legal_entity),
-            self._client.read(
-                INVOICE,
-                document.document_id,
-                (*HEADER_FIELDS, *LINE_FIELDS),
-                what=f"document {document.number or document.document_id}",
-                company=company.id,
-            ),
-        )
-        values = {
-            **{name: original[name] for name in HEADER_FIELDS},
-            "accounting_date": day(posting_date),
-            "lines": [["create", reversed_lines(original, company)]],
-        }
-        reversal = await self._one(known, reference, document.legal_entity, values, -now.net)
-        return reversal.model_copy(update={"reverses": document.document_id})
-
-    async def read(self, document_id: str, legal_entity: str) -> Document:
+    async def find_number(self, number: str, legal_entity: str) -> tuple[ErpDocument, ...]:
         company = await self._master.company(legal_entity)
-        row = await self._client.read(
-            INVOICE,
-            document_id,
-            INVOICE_FIELDS,
-            what=f"document {document_id}",
-            company=company.id,
+        found = await self._documents.search(
+            [by_number(number), ["state", "in", ["posted", "paid"]]],
+            what=f"documents with number {number}",
+            company=company,
         )
-        return document(row, legal_entity)
+        named = [
+            held for held in found if number in (held.number, self._documents.identity(held).number)
+        ]
+        return await self._documents.whole(named, legal_entity, company)
+
+    async def post(self, draft: DocumentDraft) -> ErpDocument:
+        refuse_nothing(draft)
+        company = await self._master.company(draft.legal_entity)
+        key = Key(draft.external_id, draft.legal_entity, company)
+        held = await self._poster.one(
+            key,
+            lambda: self._drafting.wanted(draft),
+            lambda made: self._deferrals.run(made, draft.legal_entity),
+        )
+        if not held.gross and held.state == "posted":
+            await self._settlements.close_zero(str(held.id), company)
+            held = await self._documents.get(held.id, company=company)
+        return await self._whole(held, draft.legal_entity, company)
+
+    async def show_unbilled(self, draft: UnbilledDraft) -> UnbilledShown:
+        return await self._unbilled.show(draft)
+
+    async def reverse(
+        self, document_id: str, legal_entity: str, *, reference: str, on: date
+    ) -> ErpDocument:
+        company = await self._master.company(legal_entity)
+        held = await self._reversals.reverse(document_id, legal_entity, reference=reference, on=on)
+        return await self._whole(held, legal_entity, company)
+
+    async def read(self, document_id: str, legal_entity: str) -> ErpDocument:
+        company = await self._master.company(legal_entity)
+        held = await self._documents.get(document_id, company=company)
+        return await self._whole(held, legal_entity, company)
+
+    async def extend_schedules(self, legal_entity: str) -> None:
+        await self._earning.extend(await self._master.company(legal_entity))
 
     async def standings(
         self, document_ids: Sequence[str], legal_entity: str
@@ -200,79 +179,33 @@ class TrytonErp:
         company = await self._master.company(legal_entity)
         return await standings(self._client, document_ids, company)
 
-    async def find_entries(self, reference: str, legal_entity: str) -> tuple[PaymentEntry, ...]:
-        return await self._payments.find(reference, legal_entity)
+    async def find_entries(
+        self, external_id: str, legal_entity: str
+    ) -> tuple[SettlementEntry, ...]:
+        return await self._settlements.find(external_id, legal_entity)
 
-    async def enter(self, draft: PaymentDraft) -> PaymentEntry:
-        return await self._payments.enter(draft)
+    async def settle(self, draft: SettlementDraft) -> SettlementEntry:
+        return await self._settlements.settle(draft)
+
+    async def open_items(self, party: str, legal_entity: str) -> tuple[OpenItem, ...]:
+        return await self._settlements.open_items(party, legal_entity)
 
     async def parties(self, profile: AccountProfile) -> tuple[PartyMatch, ...]:
         return await self._parties.matches(profile)
 
-    async def create_party(self, profile: AccountProfile) -> PartyMatch:
-        return await self._parties.create(profile)
+    async def create_party(
+        self, profile: AccountProfile, *, tax_rules: Mapping[str, str]
+    ) -> PartyMatch:
+        return await self._parties.create(profile, tax_rules=tax_rules)
+
+    async def update_party(
+        self, party: str, profile: AccountProfile, *, tax_rules: Mapping[str, str]
+    ) -> None:
+        await self._parties.update(party, profile, tax_rules=tax_rules)
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _one(
-        self,
-        known: tuple[Document, ...],
-        reference: str,
-        legal_entity: str,
-        values: Row,
-        net: Money,
-    ) -> Document:
-        """The one posted document of the reference: found, finished or made.
-
-        A draft has no accounting effect and posting goes to one id, so of twins only one is ever
-        posted, whatever answers were lost.
-        """
-        live = [entry for entry in known if entry.state is not DocumentState.CANCELLED]
-        if not live:
-            await self._create(reference, legal_entity, values)
-            found = await self.find(reference, legal_entity)
-            live = [entry for entry in found if entry.state is not DocumentState.CANCELLED]
-        posted = [entry for entry in live if entry.state in DONE]
-        kept = (posted or live)[0]
-        for twin in live:
-            if twin is not kept and twin.state is DocumentState.DRAFT:
-                await self._act(twin, "cancel")
-        if kept.state in DONE:
-            return kept
-        if kept.net != net:
-            await self._act(kept, "cancel")
-            raise Rejection(
-                RejectionCode.DOCUMENT_REFUSED,
-                f"the ERP makes {kept.net} of document {reference} where billing has {net}; the "
-                "draft is cancelled and nothing posted: check the ERP's rounding and price digits",
-                system=SYSTEM,
-                subject=reference,
-            )
-        return await self._act(kept, "post")
-
-    async def _create(self, reference: str, legal_entity: str, values: Row) -> None:
-        company = await self._master.company(legal_entity)
-        await self._client.create(
-            INVOICE,
-            {"type": "out", "company": company.id, "reference": reference, **values},
-            ("state",),
-            what=f"document {reference}",
-            company=company.id,
-        )
-
-    async def _act(self, given: Document, action: str) -> Document:
-        company = await self._master.company(given.legal_entity)
-        row = await self._client.act(
-            INVOICE,
-            given.document_id,
-            action,
-            INVOICE_FIELDS,
-            what=f"{action} of document {given.reference}",
-            company=company.id,
-        )
-        return document(row, given.legal_entity)
-
-    def _line(self, entry: DocumentLine, terms: Determination) -> Row:
-        priced = line(entry, terms.terms[entry.item], terms.company)
-        return {**priced, "currency": terms.currency}
+    async def _whole(self, held: Held, legal_entity: str, company: Company) -> ErpDocument:
+        (document,) = await self._documents.whole([held], legal_entity, company)
+        return document

@@ -1,10 +1,10 @@
-"""Which documents a movement on a customer's account settles, and by how much. Pure.
+"""How much of a movement a document takes. Pure.
 
-All amounts are in minor units of one currency and signed as the customer owes them: an invoice is
-positive, a credit memo negative. A share is positive where it reduces what the customer owes.
+All amounts are in minor units of one currency. What a document is over, and what of it is open, is
+signed as the customer owes it: an invoice is positive, a credit note negative. A movement and the
+share that a document takes of it are positive where they reduce what the customer owes.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -12,62 +12,29 @@ from dataclasses import dataclass
 class Claim:
     """What a document asks for: `open` of its `total`."""
 
-    key: str
     total: int
     open: int
 
 
 @dataclass(frozen=True)
-class Share:
-    """The part of a movement for one document. One against the document's own sign, such as a
-    refund of an invoice that was paid, opens it again."""
-
-    key: str
-    amount: int
-
-
-@dataclass(frozen=True)
 class Allocation:
-    """`rest` stays on the account. Shares and rest together are the movement's amount."""
+    """`share` is for the document and `rest` stays on the account: together the movement.
 
-    shares: tuple[Share, ...]
-    rest: int
-
-
-def allocate(amount: int, claims: Sequence[Claim]) -> Allocation:
-    """Money in pays invoices in order, and lets credit memos pay what it does not reach itself.
-
-    Money out pays credit memos in order; what is left of it opens invoices that were settled.
+    `opens` says that the share goes against the document's own sign, such as money that goes back
+    on an invoice: what was settled of it is open again by that much.
     """
-    if amount >= 0:
-        owed = sum(claim.open for claim in claims if claim.open > 0)
-        credit = -sum(claim.open for claim in claims if claim.open < 0)
-        paid = min(owed, amount + credit)
-        parts = _taken(paid, [(claim.key, claim.open) for claim in claims])
-        used = max(0, paid - amount)
-        parts += [(key, -part) for key, part in _taken(used, _turned(claims))]
-    else:
-        out = -amount
-        parts = [(key, -part) for key, part in _taken(out, _turned(claims))]
-        left = out + sum(part for _, part in parts)
-        settled = [(claim.key, claim.total - max(claim.open, 0)) for claim in claims]
-        parts += [(key, -part) for key, part in _taken(left, settled)]
-    return Allocation(
-        shares=tuple(Share(key, part) for key, part in parts),
-        rest=amount - sum(part for _, part in parts),
-    )
+
+    share: int
+    rest: int
+    opens: bool = False
 
 
-def _turned(claims: Sequence[Claim]) -> list[tuple[str, int]]:
-    return [(claim.key, -claim.open) for claim in claims]
-
-
-def _taken(amount: int, limits: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    """As much of `amount` as each positive limit takes, in order."""
-    parts = []
-    for key, limit in limits:
-        part = min(amount, limit)
-        if part > 0:
-            parts.append((key, part))
-            amount -= part
-    return parts
+def allocate(amount: int, claim: Claim | None) -> Allocation:
+    """As much of `amount` as the document can take: what is open of it, or what was settled."""
+    if claim is None or claim.total == 0:
+        return Allocation(share=0, rest=amount)
+    opens = amount * claim.total < 0
+    left = max(0, claim.open if claim.total > 0 else -claim.open)
+    limit = max(0, abs(claim.total) - left) if opens else left
+    share = min(abs(amount), limit) * (1 if amount > 0 else -1)
+    return Allocation(share=share, rest=amount - share, opens=opens and share != 0)

@@ -1,9 +1,7 @@
 """Tryton on the wire: its REST interface with an application key, and one JSON-RPC session."""
 
-import asyncio
 import base64
-import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import httpx
@@ -11,7 +9,8 @@ import orjson
 
 from canonical_models.failures import ContractDrift, RejectionCode
 from connectors.http import VendorHttp
-from connectors.tryton.errors import SYSTEM, refusal, rpc_refusal
+from connectors.tryton.errors import SYSTEM, refusal
+from connectors.tryton.session import RpcSession
 
 Row = dict[str, Any]
 
@@ -23,6 +22,7 @@ class TrytonClient:
     """`company` is the id whose context a request runs in: accounts and rules are kept by it.
 
     `refused` is the rejection that a write raises where the ERP's own rules say no.
+    `timeout_seconds` is for what is known to take long; it never shortens the connection's own.
     """
 
     def __init__(
@@ -30,12 +30,13 @@ class TrytonClient:
     ) -> None:
         self._http = http
         self._rest = f"/{database}/rest/model/"
-        self._rpc = f"/{database}/rpc/"
         self._bearer = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
-        self._login, self._password = login, password
-        self._session: dict[str, str] | None = None
-        self._opening = asyncio.Lock()
-        self._ids = itertools.count(1)
+        self._session = RpcSession(http, database=database, login=login, password=password)
+
+    @property
+    def login(self) -> str:
+        """The user that everything of ours is made by."""
+        return self._session.login
 
     async def search(
         self,
@@ -45,9 +46,12 @@ class TrytonClient:
         *,
         what: str,
         company: int | None = None,
+        order: Sequence[tuple[str, str]] = (("id", "ASC"),),
+        limit: int | None = None,
     ) -> list[Row]:
-        """The records that match, by id."""
-        params = [("d", _encoded(domain)), ("o", _encoded([["id", "ASC"]]))]
+        """The records that match, by id, or in `order` (field and ASC or DESC)."""
+        params = [("d", _encoded(domain)), ("o", _encoded(order))]
+        params += [] if limit is None else [("s", str(limit))]
         params += [("f", field) for field in fields]
         rows = await self._call("GET", model, what=what, company=company, params=params)
         if not isinstance(rows, list):
@@ -76,6 +80,7 @@ class TrytonClient:
         what: str,
         company: int | None = None,
         refused: RejectionCode = _REFUSED,
+        timeout_seconds: float | None = None,
     ) -> Row:
         return _row(
             await self._call(
@@ -86,6 +91,7 @@ class TrytonClient:
                 params=[("f", field) for field in fields],
                 body=values,
                 refused=refused,
+                timeout_seconds=timeout_seconds,
             ),
             what,
         )
@@ -100,6 +106,7 @@ class TrytonClient:
         what: str,
         company: int,
         refused: RejectionCode = _REFUSED,
+        timeout_seconds: float | None = None,
     ) -> Row:
         """Set `values`; the record as it is afterwards."""
         return _row(
@@ -111,6 +118,7 @@ class TrytonClient:
                 params=[("f", field) for field in fields],
                 body=values,
                 refused=refused,
+                timeout_seconds=timeout_seconds,
             ),
             what,
         )
@@ -157,16 +165,24 @@ class TrytonClient:
         context: Row | None = None,
         writes: bool = False,
         refused: RejectionCode = _REFUSED,
+        answered: Collection[str] = (),
+        timeout_seconds: float | None = None,
     ) -> Any:
-        """A JSON-RPC call, in `context` besides the company's. Its errors come with status 200."""
+        """A JSON-RPC call, in `context` besides the company's.
+
+        `answered` names the warnings that are answered with yes, once each; any other is Warned.
+        REST could only skip all of them unseen.
+        """
         where = {} if company is None else {"company": company}
-        request = [*params, where | (context or {})]
-        answer = await self._send_rpc(method, request, await self._session_header(), writes=writes)
-        if answer.status_code == 401:
-            self._session = None
-            header = await self._session_header()
-            answer = await self._send_rpc(method, request, header, writes=writes)
-        return self._result(answer, what, writes=writes, refused=refused)
+        return await self._session.call(
+            method,
+            [*params, where | (context or {})],
+            what=what,
+            refused=refused,
+            writes=writes,
+            answered=answered,
+            timeout_seconds=timeout_seconds,
+        )
 
     async def wizard(
         self,
@@ -174,13 +190,19 @@ class TrytonClient:
         state: str,
         forms: Row,
         *,
-        model: str,
+        model: str | None,
         ids: Sequence[int],
         what: str,
         company: int,
         refused: RejectionCode = _REFUSED,
     ) -> None:
-        """Run one step of a wizard on records of `model`; the step is one transaction."""
+        """Run one step of a wizard on records of `model`, or on none; the step is one
+        transaction."""
+        active: Row = {
+            "active_model": model,
+            "active_id": next(iter(ids), None),
+            "active_ids": list(ids),
+        }
 
         async def call(method: str, *params: Any) -> Any:
             return await self.rpc(
@@ -188,7 +210,7 @@ class TrytonClient:
                 *params,
                 what=what,
                 company=company,
-                context={"active_model": model, "active_id": ids[0], "active_ids": list(ids)},
+                context=active if model is not None else {},
                 writes=True,
                 refused=refused,
             )
@@ -200,50 +222,6 @@ class TrytonClient:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _session_header(self) -> dict[str, str]:
-        async with self._opening:
-            if self._session is None:
-                answer = await self._send_rpc(
-                    "common.db.login", [self._login, {"password": self._password}, "en"], {}
-                )
-                user, token, *_ = self._result(answer, "the session of our user")
-                key = base64.b64encode(f"{self._login}:{user}:{token}".encode()).decode()
-                self._session = {"Authorization": f"Session {key}"}
-            return self._session
-
-    async def _send_rpc(
-        self, method: str, params: list[Any], headers: dict[str, str], *, writes: bool = False
-    ) -> httpx.Response:
-        return await self._http.send(
-            "POST",
-            self._rpc,
-            writes=writes,
-            headers={"Content-Type": "application/json", **headers},
-            content=orjson.dumps({"id": next(self._ids), "method": method, "params": params}),
-        )
-
-    def _result(
-        self,
-        answer: httpx.Response,
-        what: str,
-        *,
-        writes: bool = False,
-        refused: RejectionCode = _REFUSED,
-    ) -> Any:
-        if not answer.is_success:
-            raise refusal(answer, what, writes=writes, refused=refused)
-        body = _row(self._http.decode(answer), what)
-        if error := body.get("error"):
-            kind, *rest = error if isinstance(error, list) else [str(error)]
-            raise rpc_refusal(str(kind), str(rest[:1]), what, refused=refused)
-        if "result" not in body:
-            raise ContractDrift(
-                f"the ERP answered {what} with neither result nor error",
-                system=SYSTEM,
-                payload_path="$.result",
-            )
-        return body["result"]
-
     async def _call(
         self,
         method: str,
@@ -254,8 +232,24 @@ class TrytonClient:
         params: list[tuple[str, str]],
         body: Row | None = None,
         refused: RejectionCode = _REFUSED,
+        timeout_seconds: float | None = None,
     ) -> Any:
-        answer = await self._request(method, path, company=company, params=params, body=body)
+        answer = await self._request(
+            method,
+            path,
+            company=company,
+            params=params,
+            body=body,
+            timeout_seconds=timeout_seconds,
+        )
+        if answer.status_code == _GONE and "/" not in path:
+            # Not a record that is gone: there is no such interface, model or database.
+            raise ContractDrift(
+                f"the ERP has no REST interface for {path} at this address: Tryton 8.0 or later is "
+                "needed, with the connection's database and its modules",
+                system=SYSTEM,
+                payload_path="$status",
+            )
         if not answer.is_success:
             raise refusal(answer, what, writes=method != "GET", refused=refused)
         return self._http.decode(answer)
@@ -268,6 +262,7 @@ class TrytonClient:
         company: int | None,
         params: Sequence[tuple[str, str]] = (),
         body: Row | None = None,
+        timeout_seconds: float | None = None,
     ) -> httpx.Response:
         headers = dict(self._bearer)
         if company is not None:
@@ -279,6 +274,7 @@ class TrytonClient:
             headers=headers,
             params=list(params),
             content=None if body is None else orjson.dumps(body),
+            timeout_seconds=timeout_seconds,
         )
 
 

@@ -1,37 +1,61 @@
 """Between Tryton's moves and movements on a customer's account. Pure.
 
-A movement is one move: a line on the bank's or write-off's account, and on the receivable account
-one line for each document that it settles and one for the rest. A line says by its `origin` whose
-it is: the document's own receivable line. So what is left to settle can be read off the books.
+A movement is one move. On the receivable account it has a line for the document that it settles and
+one for what stays on the account; a line says by its `origin` whose it is, the document's own
+receivable line, so what is left to do can be read off the books. Its description says what it is:
+three of them are words that we read again (`BALANCE`, `SET_OFF`, `RECOVERED`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
-from canonical_models.ledgering import DocumentState, PaymentDraft, PaymentEntry
+from canonical_models.documents import SettlementKind
+from canonical_models.ledgering import DocumentState, SettlementDraft, SettlementEntry
 from canonical_models.money import Money
-from connectors.tryton.allocation import Allocation, Claim
-from connectors.tryton.client import Row
-from connectors.tryton.mapping import Amount, Coded, Company, Wire, day, decimal, document_state
+from connectors.tryton.allocation import Claim
+from connectors.tryton.mapping import (
+    Amount,
+    Coded,
+    Company,
+    Day,
+    Wire,
+    document_state,
+)
+from connectors.tryton.references import literal
 
-_LINE = "account.move.line"
-_LINE_FIELDS = (
+LINE = "account.move.line"
+
+#: What stands on the customer's balance: legs of one party that sum to zero settle each other.
+BALANCE = "customer balance"
+#: The other document of a set-off.
+SET_OFF = "set-off"
+#: Money for what was written off: credited to bad debt, where the loss was booked.
+RECOVERED = "bad debt recovered"
+
+_VALUE_DATE = ", value date "
+
+LINE_FIELDS = (
     "id",
     "debit",
     "credit",
     "amount_second_currency",
     "second_currency.code",
     "reconciliation",
+    "account.id",
+    "date",
 )
 
 #: What is read of a move that is a movement of ours.
 ENTRY_FIELDS = (
     "number",
     "state",
+    "date",
+    "journal",
     "description",
-    *(f"lines.{name}" for name in _LINE_FIELDS),
+    "create_uid.login",
+    *(f"lines.{name}" for name in LINE_FIELDS),
+    "lines.party",
     "lines.origin",
+    "lines.description",
     "lines.account.type.receivable",
 )
 
@@ -45,9 +69,13 @@ CLAIM_FIELDS = (
     "total_amount",
     "amount_to_pay",
     "additional_moves",
-    *(f"lines_to_pay.{name}" for name in _LINE_FIELDS),
-    *(f"payment_lines.{name}" for name in _LINE_FIELDS),
+    *(f"lines_to_pay.{name}" for name in LINE_FIELDS),
+    *(f"payment_lines.{name}" for name in LINE_FIELDS),
 )
+
+
+class _Keyed(Wire):
+    id: int
 
 
 class MoveLine(Wire):
@@ -59,6 +87,8 @@ class MoveLine(Wire):
     amount_second_currency: Amount | None
     second_currency: Coded | None
     reconciliation: int | None
+    account: _Keyed
+    date: Day
 
     @property
     def balance(self) -> Decimal:
@@ -76,14 +106,15 @@ class _Type(Wire):
     receivable: bool
 
 
-class _Account(Wire):
-    id: int
+class _Account(_Keyed):
     type: _Type | None
 
 
 class EntryLine(MoveLine):
     account: _Account
+    party: int | None
     origin: str | None
+    description: str | None
 
     @property
     def receivable(self) -> bool:
@@ -91,23 +122,36 @@ class EntryLine(MoveLine):
 
     @property
     def settles(self) -> int | None:
-        """The receivable line of the document that this line is for."""
+        """The receivable line that this one is for."""
         model, _, key = (self.origin or "").partition(",")
-        return int(key) if model == _LINE and key.isdecimal() else None
+        return int(key) if model == LINE and key.isdecimal() else None
+
+
+class _Maker(Wire):
+    login: str
 
 
 class Move(Wire):
-    """A movement as Tryton holds it."""
+    """A movement as Tryton holds it. `external_id` is there with the optional module alone."""
 
     id: int
     number: str | None
     state: str
+    date: Day
+    journal: int
     description: str | None
+    external_id: str | None = None
+    create_uid: _Maker | None = None
     lines: tuple[EntryLine, ...]
 
     @property
     def posted(self) -> bool:
         return self.state == "posted"
+
+    def counts(self, login: str) -> bool:
+        """Whether it may be the movement: posted by anybody, or a draft of our own user, for people
+        copy moves with all that they say."""
+        return self.posted or (self.create_uid is not None and self.create_uid.login == login)
 
     @property
     def claims(self) -> tuple[EntryLine, ...]:
@@ -118,19 +162,32 @@ class Move(Wire):
             if line.receivable and (line.debit or line.credit or line.amount_second_currency)
         )
 
+    @property
+    def named(self) -> tuple[int, ...]:
+        """The receivable lines that it is for."""
+        return tuple(line.settles for line in self.claims if line.settles is not None)
+
+    @property
+    def party(self) -> int | None:
+        """Whose account it is on; None for what touches none, such as bad debt recovered."""
+        return next((line.party for line in self.claims), None)
+
     def amount(self, company: Company) -> Money:
         """Positive where it reduces what the customer owes."""
-        parts = [line.money(company) for line in self.claims]
+        own = [line for line in self.claims if line.description not in (BALANCE, SET_OFF)]
+        recovered = [line for line in self.lines if _says(line, RECOVERED)]
+        parts = [line.money(company) for line in own or self.claims or recovered]
         currency = parts[0].currency if parts else company.currency.code
         return -Money.total(parts, currency)
 
-    def entry(self, legal_entity: str, company: Company) -> PaymentEntry:
-        return PaymentEntry(
+    def entry(self, legal_entity: str, company: Company) -> SettlementEntry:
+        return SettlementEntry(
             entry_id=str(self.id),
             legal_entity=legal_entity,
-            reference=self.description or "",
+            external_id=external_id(self.external_id, self.description),
             number=self.number,
             amount=self.amount(company),
+            posted_on=self.date,
         )
 
 
@@ -150,9 +207,17 @@ class Receivable(Wire):
     payment_lines: tuple[MoveLine, ...]
 
     @property
-    def settleable(self) -> bool:
-        state = document_state(self.state, self.id)
-        return state in (DocumentState.POSTED, DocumentState.PAID) and bool(self.lines_to_pay)
+    def name(self) -> str:
+        """For people."""
+        return self.number or str(self.id)
+
+    @property
+    def standing(self) -> DocumentState:
+        return document_state(self.state, self.id)
+
+    @property
+    def live(self) -> bool:
+        return self.standing in (DocumentState.POSTED, DocumentState.PAID)
 
     @property
     def total(self) -> Money:
@@ -164,30 +229,29 @@ class Receivable(Wire):
 
     @property
     def claim(self) -> Claim:
-        """A document that was overpaid by hand asks for nothing."""
-        total, left = self.total.minor, self.open.minor
-        return Claim(str(self.id), total, left if left * total > 0 else 0)
+        return Claim(total=self.total.minor, open=self.open.minor)
 
-    def reopened_by(self, line: MoveLine, company: Company) -> bool:
-        """Whether the line goes against the document's settlement, not towards it."""
-        return line.money(company).minor * self.total.minor > 0
-
-    def payable_by(self, line: MoveLine, company: Company) -> bool:
-        """Whether the line is a payment that is not registered and that the document can take."""
-        part = line.money(company)
-        registered = any(known.id == line.id for known in self.payment_lines)
-        return (
-            not registered
-            and part.minor * self.open.minor < 0
-            and abs(part) <= abs(self.open)
-            and self.state == "posted"
-        )
+    @property
+    def line(self) -> int:
+        """The receivable line by which movements name the document."""
+        return self.lines_to_pay[0].id
 
     @property
     def loose(self) -> tuple[MoveLine, ...]:
         """The document's lines, and payments of it, that are not reconciled."""
         lines = (*self.lines_to_pay, *self.payment_lines)
         return tuple(line for line in lines if line.reconciliation is None)
+
+    def has(self, line: MoveLine) -> bool:
+        """Whether the line is counted: registered as a payment, or reconciled with it."""
+        known = {own.id for own in (*self.lines_to_pay, *self.payment_lines)}
+        settled = {own.reconciliation for own in self.lines_to_pay} - {None}
+        return line.id in known or line.reconciliation in settled
+
+    def paid_by(self, line: MoveLine, company: Company) -> bool:
+        """Whether the line goes towards the document, and no further than what is open."""
+        part = line.money(company)
+        return part.minor * self.open.minor < 0 and abs(part) <= abs(self.open)
 
     def balanced(self, company: Company) -> bool:
         """Whether what is loose sums to zero in the currency of the document."""
@@ -196,90 +260,40 @@ class Receivable(Wire):
         return bool(parts) and same and not Money.total(parts, self.currency.code)
 
 
-@dataclass(frozen=True)
-class Side:
-    """The other side of movements: a journal, and its accounts for money in and out."""
-
-    journal: int
-    debit_account: int
-    credit_account: int
+def description_of(draft: SettlementDraft) -> str:
+    """The reference; and the true date where the books take another."""
+    if draft.value_date == draft.posting_date:
+        return draft.external_id
+    return f"{draft.external_id}{_VALUE_DATE}{draft.value_date.isoformat()}"
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What a move needs, by Tryton's ids."""
-
-    company: Company
-    party: int
-    receivable: int
-    period: int
-    currency: int
-    side: Side
-
-    def foreign(self, draft: PaymentDraft) -> bool:
-        return draft.amount.currency != self.company.currency.code
+def described(reference: str) -> list[object]:
+    """The domain of descriptions that carry the reference."""
+    return [
+        "OR",
+        ["description", "=", reference],
+        ["description", "like", f"{literal(reference)}{_VALUE_DATE}%"],
+    ]
 
 
-def parts(allocation: Allocation) -> tuple[int, ...]:
-    """The amounts of the lines on the receivable account, in minor units."""
-    rest = (allocation.rest,) if allocation.rest else ()
-    return (*(share.amount for share in allocation.shares), *rest)
+def external_id(unique: str | None, description: str | None) -> str:
+    """Our reference; empty on what people have booked, which they describe in words."""
+    said = unique or (description or "").partition(_VALUE_DATE)[0]
+    return "" if any(sign.isspace() for sign in said) else said
 
 
-def move_values(
-    draft: PaymentDraft,
-    terms: Terms,
-    allocation: Allocation,
-    documents: Mapping[str, Receivable],
-    converted: Sequence[Decimal],
-) -> Row:
-    """A move to create. `converted` are the `parts` in major units of the books' currency."""
-    line = _line_maker(draft, terms)
-    due = {"party": terms.party, "maturity_date": day(draft.value_date)}
-    lines: list[Row] = []
-    reopens = False
-    for share, booked in zip(allocation.shares, converted, strict=False):
-        document = documents[share.key]
-        origin = {"origin": f"{_LINE},{document.lines_to_pay[0].id}"}
-        lines.append(line(document.account, -booked, -share.amount, {**due, **origin}))
-        reopens = reopens or share.amount * document.total.minor < 0
-    if allocation.rest:
-        lines.append(line(terms.receivable, -converted[-1], -allocation.rest, due))
-    if draft.amount:
-        booked = sum(converted, Decimal(0))
-        side = terms.side.debit_account if draft.amount.minor > 0 else terms.side.credit_account
-        lines.append(line(side, booked, draft.amount.minor, {}))
-    if reopens:
-        # Posting reconciles a line of nothing at once, and that makes Tryton look again whether
-        # the documents of the move are paid. To ask for that by name takes an administrator.
-        nothing = {
-            "party": terms.party,
-            "debit": decimal(Decimal(0)),
-            "credit": decimal(Decimal(0)),
-        }
-        lines.append({"account": terms.receivable, **nothing})
-    return {
-        "company": terms.company.id,
-        "journal": terms.side.journal,
-        "period": terms.period,
-        "date": day(draft.value_date),
-        "description": draft.reference,
-        "lines": [["create", lines]],
-    }
+def what(draft: SettlementDraft) -> str:
+    """The movement as messages name it."""
+    return f"{draft.kind.value.replace('_', ' ')} {draft.external_id}"
 
 
-def _line_maker(draft: PaymentDraft, terms: Terms) -> Callable[[int, Decimal, int, Row], Row]:
-    foreign = terms.foreign(draft)
+def label_of(draft: SettlementDraft) -> str:
+    """What people read on a line. A dispute and its end say the same, for they end each other."""
+    kind = draft.kind
+    if kind is SettlementKind.DISPUTE_WON:
+        kind = SettlementKind.DISPUTE
+    return " ".join(filter(None, (kind.value.replace("_", " "), draft.about)))
 
-    def line(account: int, booked: Decimal, minor: int, more: Row) -> Row:
-        second = Money(minor=minor, currency=draft.amount.currency)
-        return {
-            "account": account,
-            "debit": decimal(max(booked, Decimal(0))),
-            "credit": decimal(max(-booked, Decimal(0))),
-            "second_currency": terms.currency if foreign else None,
-            "amount_second_currency": decimal(second.decimal) if foreign else None,
-            **more,
-        }
 
-    return line
+def _says(line: EntryLine, label: str) -> bool:
+    return (line.description or "").startswith(label)

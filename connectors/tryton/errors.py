@@ -4,6 +4,9 @@ Sources: trytond.protocols.dispatcher (REST statuses) and trytond.exceptions (JS
 Texts are shown to people and never matched: Tryton translates them.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import httpx
 import orjson
 
@@ -19,6 +22,23 @@ from canonical_models.failures import (
 from connectors.http import retry_after
 
 SYSTEM = "erp"
+
+
+class Warned(Rejection):
+    """Tryton asks whether it is meant. `key` is what it is told with the answer; its name is the
+    same for all records, such as `invoice_payment_term`."""
+
+    def __init__(
+        self, key: str, reason: RejectionCode, message: str, *, subject: str | None
+    ) -> None:
+        super().__init__(reason, message, system=SYSTEM, subject=subject)
+        self.key = key
+
+    @property
+    def name(self) -> str:
+        return self.key.partition(".")[2]
+
+
 _SERVER_FAULTS = frozenset({500, 502, 504})
 
 
@@ -82,17 +102,28 @@ def refusal(
 
 def rpc_refusal(
     kind: str,
-    text: str,
+    details: Sequence[Any],
     what: str,
     *,
     refused: RejectionCode = RejectionCode.DOCUMENT_REFUSED,
 ) -> Failure:
-    """The failure that the `error` member of a JSON-RPC answer stands for."""
+    """The failure that the `error` member of a JSON-RPC answer stands for.
+
+    `details` is what comes with the kind: of a UserError message, description and domain, of a
+    UserWarning key, message and description.
+    """
     match kind:
+        case "UserWarning" if len(details) > 1:
+            return Warned(
+                str(details[0]),
+                refused,
+                f"the ERP warns of {what}: {_words(details[1:3])} - mend it in the ERP and retry",
+                subject=what,
+            )
         case "UserError" | "UserWarning":
             return Rejection(
                 refused,
-                f"the ERP refuses {what}: {text[:500]} - mend it in the ERP and retry",
+                f"the ERP refuses {what}: {_words(details[:2])} - mend it in the ERP and retry",
                 system=SYSTEM,
                 subject=what,
             )
@@ -119,5 +150,9 @@ def told(answer: httpx.Response) -> str:
         body = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
         return f"status {answer.status_code}"
-    parts = [str(body[key]) for key in ("message", "description") if body.get(key)]
-    return " ".join(parts)[:500] or f"status {answer.status_code}"
+    said = _words([body.get("message"), body.get("description")])
+    return said or f"status {answer.status_code}"
+
+
+def _words(parts: Sequence[Any]) -> str:
+    return " ".join(str(part) for part in parts if part)[:500]

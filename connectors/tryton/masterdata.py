@@ -5,13 +5,23 @@ from datetime import date
 from canonical_models.failures import Rejection, RejectionCode
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.errors import SYSTEM
-from connectors.tryton.mapping import Company, Party, day, parsed
+from connectors.tryton.mapping import Company, Day, Party, Wire, day, parsed
+
+#: So many open periods are looked through for one that takes a journal: two years of months.
+_PERIODS = 24
+
+
+class _Period(Wire):
+    id: int
+    start_date: Day
 
 
 class MasterData:
     def __init__(self, client: TrytonClient) -> None:
         self._client = client
         self._companies: dict[str, Company] = {}
+        self._currencies: dict[str, int] = {}
+        self._journals: dict[int, int] = {}
 
     async def company(self, code: str) -> Company:
         """Companies do not move: each is asked for once."""
@@ -32,6 +42,13 @@ class MasterData:
                 )
             self._companies[code] = parsed(Company, rows[0], "company")
         return self._companies[code]
+
+    async def today(self, company: Company) -> date:
+        """The ERP's own today in the legal entity."""
+        said = await self._client.rpc(
+            "model.ir.date.today", what="the ERP's today", company=company.id
+        )
+        return date(int(said["year"]), int(said["month"]), int(said["day"]))
 
     async def party(self, code: str, company: Company) -> Party:
         """A party that may be invoiced."""
@@ -77,45 +94,47 @@ class MasterData:
         return parsed(Party, rows[0], "party")
 
     async def currency(self, code: str) -> int:
-        what = f"currency {code}"
-        rows = await self._client.search(
-            "currency.currency", [["code", "=", code]], ["code"], what=what
-        )
-        if not rows:
-            raise Rejection(
-                RejectionCode.CURRENCY_MISMATCH,
-                f"the ERP has no currency {code}: add it with a rate, or bill in another",
-                system=SYSTEM,
-                subject=code,
+        """Currencies keep their ids: each is asked for once."""
+        if code not in self._currencies:
+            rows = await self._client.search(
+                "currency.currency", [["code", "=", code]], ["code"], what=f"currency {code}"
             )
-        return int(rows[0]["id"])
+            if not rows:
+                raise Rejection(
+                    RejectionCode.CURRENCY_MISMATCH,
+                    f"the ERP has no currency {code}: add it with a rate, or bill in another",
+                    system=SYSTEM,
+                    subject=code,
+                )
+            self._currencies[code] = int(rows[0]["id"])
+        return self._currencies[code]
 
     async def journal(self, company: Company) -> int:
-        rows = await self._client.search(
-            "account.journal",
-            [["type", "=", "revenue"]],
-            ["code"],
-            what="the revenue journal",
-            company=company.id,
-        )
-        if not rows:
-            raise Rejection(
-                RejectionCode.DOCUMENT_REFUSED,
-                "the ERP has no journal of the type revenue: create one",
-                system=SYSTEM,
-                subject="journal",
+        """The first revenue journal, which documents are posted in."""
+        if company.id not in self._journals:
+            rows = await self._client.search(
+                "account.journal",
+                [["type", "=", "revenue"]],
+                ["code"],
+                what="the revenue journal",
+                company=company.id,
             )
-        return int(rows[0]["id"])
+            if not rows:
+                raise Rejection(
+                    RejectionCode.DOCUMENT_REFUSED,
+                    "the ERP has no journal of the type revenue: create one",
+                    system=SYSTEM,
+                    subject="journal",
+                )
+            self._journals[company.id] = int(rows[0]["id"])
+        return self._journals[company.id]
 
     async def default_receivable(self, company: Company) -> int | None:
-        rows = await self._client.search(
-            "account.configuration",
-            [],
-            ["default_account_receivable"],
-            what="the accounting configuration",
-            company=company.id,
-        )
-        return rows[0].get("default_account_receivable") if rows else None
+        return await self._configured("default_account_receivable", company)
+
+    async def deferred_revenue(self, company: Company) -> int | None:
+        """Where revenue stands that is billed and not earned yet."""
+        return await self._configured("deferred_account_revenue", company)
 
     async def open_period(
         self, legal_entity: str, on: date, company: Company, *, journal: tuple[str, int | str]
@@ -136,26 +155,75 @@ class MasterData:
             company=company.id,
         )
         is_open = [int(row["id"]) for row in rows if row.get("state") == "open"]
-        # Each journal closes on its own, and stays closed when its period is reopened.
+        closed = await self._closed_journals(is_open, journal, company)
+        if not is_open or closed:
+            raise _closed(legal_entity, on, *closed.values())
+        return is_open[0]
+
+    async def first_open_day(
+        self, legal_entity: str, on: date, company: Company, *, journal: tuple[str, int | str]
+    ) -> date:
+        """The day itself where its period is open, else the first day of the next one that is, with
+        `journal` open as in `open_period`. Raises Rejection (period_closed) where none is."""
+        rows = await self._client.search(
+            "account.period",
+            [
+                ["company", "=", company.id],
+                ["type", "=", "standard"],
+                ["state", "=", "open"],
+                ["end_date", ">=", day(on)],
+            ],
+            ["start_date"],
+            what=f"the first open period from {on} on",
+            company=company.id,
+            order=(("start_date", "ASC"),),
+            limit=_PERIODS,
+        )
+        periods = [parsed(_Period, row, "period") for row in rows]
+        closed = await self._closed_journals([period.id for period in periods], journal, company)
+        for period in periods:
+            if period.id not in closed:
+                return max(on, period.start_date)
+        raise _closed(legal_entity, on, *closed.values())
+
+    async def _closed_journals(
+        self, periods: list[int], journal: tuple[str, int | str], company: Company
+    ) -> dict[int, str]:
+        """Periods in which such a journal is closed, with its name: each journal closes on its own,
+        and stays closed when its period is opened again."""
         field, wanted = journal
-        closed = await self._client.search(
+        rows = await self._client.search(
             "account.journal.period",
             [
-                ["period", "in", is_open],
+                ["period", "in", periods],
                 [f"journal.{field}", "=", wanted],
                 ["state", "=", "closed"],
             ],
-            ["journal.name"],
-            what=what,
+            ["period", "journal.name"],
+            what="closed journals",
             company=company.id,
         )
-        if not is_open or closed:
-            name = closed[0]["journal"]["name"] if closed else "any journal"
-            raise Rejection(
-                RejectionCode.PERIOD_CLOSED,
-                f"{legal_entity} has no accounting period open for {name} on {on}: "
-                "reopen the period and its journal, or open the next one",
-                system=SYSTEM,
-                subject=f"{legal_entity} {on:%Y-%m}",
-            )
-        return is_open[0]
+        return {int(row["period"]): str(row["journal"]["name"]) for row in rows}
+
+    async def _configured(self, field: str, company: Company) -> int | None:
+        """A field of the accounting configuration, which Tryton keeps by legal entity."""
+        rows = await self._client.search(
+            "account.configuration",
+            [],
+            [field],
+            what="the accounting configuration",
+            company=company.id,
+        )
+        found = rows[0].get(field) if rows else None
+        return None if found is None else int(found)
+
+
+def _closed(legal_entity: str, on: date, *journals: str) -> Rejection:
+    return Rejection(
+        RejectionCode.PERIOD_CLOSED,
+        f"{legal_entity} has no accounting period open for "
+        f"{journals[0] if journals else 'any journal'} on {on}: reopen the period and its journal, "
+        "or open the next one",
+        system=SYSTEM,
+        subject=f"{legal_entity} {on:%Y-%m}",
+    )

@@ -1,4 +1,5 @@
-"""Whether and how a document will post, asked of Tryton itself: company, party, period, tax rules.
+"""Whether and how a document will post, asked of Tryton itself: company, party, period, items and
+taxes.
 
 The tax of an item is the ERP's decision: its own `on_change` applies the party's rule, and what it
 answers is what is posted.
@@ -6,25 +7,35 @@ answers is what is posted.
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import date
 from typing import Any
 
 from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import (
-    LedgerAnswer,
-    LedgerQuestion,
-    LegalEntity,
-    TaxDetermination,
-)
+from canonical_models.ledgering import ItemTerms, LedgerAnswer, LedgerQuestion, LegalEntity
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.errors import SYSTEM
-from connectors.tryton.mapping import Company, Party, Tax, Terms, parsed
+from connectors.tryton.features import FeatureProbe
+from connectors.tryton.mapping import Company, Party, Wire, day, parsed
 from connectors.tryton.masterdata import MasterData
+from connectors.tryton.taxes import TaxBook, Taxes
 
 #: Seconds for which master data that was just checked is used to post without asking again.
 FRESH = 30.0
+#: As many codes or ids as an address of 8 KiB holds with ease.
+CHUNK = 200
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How one product is invoiced to one party, by Tryton's ids."""
+
+    product: int
+    account: int
+    unit: int
+    taxes: tuple[int, ...]
+    deferrable: bool
 
 
 @dataclass(frozen=True)
@@ -37,12 +48,25 @@ class Determination:
     journal: int
     receivable: int
     terms: dict[str, Terms]
+    taxes: Taxes
     answer: LedgerAnswer
 
 
+class _Product(Wire):
+    id: int
+    code: str
+    active: bool
+    type: str
+    account_category: int | None
+    default_uom: int
+
+
 class Determiner:
-    def __init__(self, client: TrytonClient, master: MasterData) -> None:
+    def __init__(
+        self, client: TrytonClient, master: MasterData, probe: FeatureProbe, book: TaxBook
+    ) -> None:
         self._client, self._master = client, master
+        self._probe, self._book = probe, book
         self._known: dict[LedgerQuestion, tuple[float, Determination]] = {}
 
     async def fresh(self, question: LedgerQuestion) -> Determination:
@@ -55,23 +79,19 @@ class Determiner:
     async def determine(self, question: LedgerQuestion) -> Determination:
         """Raises Rejection for the first thing that would keep the document from posting."""
         company = await self._master.company(question.legal_entity)
-        party, currency, journal, receivable, _ = await together(
+        party, currency, journal, receivable, products = await together(
             self._master.party(question.party, company),
             self._master.currency(question.currency),
             self._master.journal(company),
             self._master.default_receivable(company),
-            self._master.open_period(
-                question.legal_entity,
-                question.posting_date,
-                company,
-                journal=("type", "revenue"),
-            ),
+            self._products(question.items, company),
         )
-        items = await together(
-            *(self._terms(item, company, party, currency) for item in question.items)
+        posting_date, terms = await together(
+            self._posting_date(question, company, journal),
+            self._terms(products, company, party, currency, question.on),
         )
-        terms = dict(zip(question.items, items, strict=True))
-        taxes = await self._taxes(company, terms)
+        needed = {tax for term in terms.values() for tax in term.taxes}
+        taxes = await self._book.of(question.legal_entity, company, needed)
         account = party.account_receivable or receivable
         if account is None:
             raise Rejection(
@@ -88,12 +108,8 @@ class Determiner:
             journal=journal,
             receivable=account,
             terms=terms,
-            answer=LedgerAnswer(
-                legal_entity=LegalEntity(
-                    code=question.legal_entity, currency=company.currency.code
-                ),
-                taxes=taxes,
-            ),
+            taxes=taxes,
+            answer=await self._answer(question, company, posting_date, terms, taxes),
         )
         self._known = {
             asked: entry
@@ -103,86 +119,133 @@ class Determiner:
         self._known[question] = (time.monotonic(), determination)
         return determination
 
-    async def _terms(self, item: str, company: Company, party: Party, currency: int) -> Terms:
+    async def _posting_date(self, question: LedgerQuestion, company: Company, journal: int) -> date:
+        by_id = ("id", journal)
+        if question.closed_period == "first_open_day":
+            return await self._master.first_open_day(
+                question.legal_entity, question.on, company, journal=by_id
+            )
+        await self._master.open_period(question.legal_entity, question.on, company, journal=by_id)
+        return question.on
+
+    async def _products(self, items: tuple[str, ...], company: Company) -> dict[str, _Product]:
+        found: dict[str, _Product] = {}
+        wanted = list(dict.fromkeys(items))
+        for start in range(0, len(wanted), CHUNK):
+            rows = await self._client.search(
+                "product.product",
+                [["code", "in", wanted[start : start + CHUNK]], ["active", "in", [True, False]]],
+                ["code", "active", "type", "account_category", "default_uom"],
+                what="the items",
+                company=company.id,
+            )
+            for row in rows:
+                product = parsed(_Product, row, "product")
+                # A code that was given to a new product is that one's.
+                if product.code not in found or not found[product.code].active:
+                    found[product.code] = product
+        for item in wanted:
+            if item not in found:
+                raise _not_postable(item, f"the ERP has no item {item}: create it")
+            if not found[item].active:
+                raise _not_postable(item, f"ERP item {item} is deactivated: activate it")
+        return {item: found[item] for item in wanted}
+
+    async def _terms(
+        self,
+        products: dict[str, _Product],
+        company: Company,
+        party: Party,
+        currency: int,
+        on: date,
+    ) -> dict[str, Terms]:
+        """Account and taxes come from a product's accounting category and the party's rule alone,
+        so the ERP is asked once for each category, however many items there are."""
+        deferral = (await self._probe.features()).deferral
+        by_category = {product.account_category: product for product in products.values()}
+        answers = dict(
+            zip(
+                by_category,
+                await together(
+                    *(
+                        self._client.rpc(
+                            "model.account.invoice.line.on_change",
+                            _line_in_hand(product.id, company, party, currency, on),
+                            ["product"],
+                            what=f"the terms of item {product.code}",
+                            company=company.id,
+                        )
+                        for product in by_category.values()
+                    )
+                ),
+                strict=True,
+            )
+        )
+        terms = {}
+        for item, product in products.items():
+            changed = answers[product.account_category]
+            if changed.get("account") is None:
+                raise _not_postable(
+                    item, f"ERP item {item} has no revenue account: give its category one"
+                )
+            added = (changed.get("taxes") or {}).get("add", [])
+            terms[item] = Terms(
+                product=product.id,
+                account=int(changed["account"]),
+                unit=product.default_uom,
+                taxes=tuple(int(values["id"]) for _, values in added),
+                deferrable=deferral and product.type == "service",
+            )
+        return terms
+
+    async def _answer(
+        self,
+        question: LedgerQuestion,
+        company: Company,
+        posting_date: date,
+        terms: dict[str, Terms],
+        taxes: Taxes,
+    ) -> LedgerAnswer:
+        accounts = await self._accounts({term.account for term in terms.values()}, company)
+        asked = [taxes.named(code) for code in question.tax_codes]
+        return LedgerAnswer(
+            legal_entity=LegalEntity(code=question.legal_entity, currency=company.currency.code),
+            posting_date=posting_date,
+            items=tuple(
+                ItemTerms(
+                    item=item,
+                    account=accounts[term.account],
+                    taxes=tuple(taxes.code(tax, item=item) for tax in term.taxes),
+                    deferrable=term.deferrable,
+                )
+                for item, term in terms.items()
+            ),
+            taxes=tuple(map(taxes.code, asked)),
+        )
+
+    async def _accounts(self, ids: Iterable[int], company: Company) -> dict[int, str]:
         rows = await self._client.search(
-            "product.product",
-            [["code", "=", item], ["active", "in", [True, False]]],
-            ["active"],
-            what=f"item {item}",
+            "account.account",
+            [["id", "in", sorted(ids)]],
+            ["code", "name"],
+            what="the revenue accounts",
             company=company.id,
         )
-        if not rows:
-            raise Rejection(
-                RejectionCode.ITEM_NOT_POSTABLE,
-                f"the ERP has no item {item}: create it, or correct the item mapping",
-                system=SYSTEM,
-                subject=item,
-            )
-        if not rows[0].get("active"):
-            raise Rejection(
-                RejectionCode.ITEM_NOT_POSTABLE,
-                f"ERP item {item} is deactivated: activate it, or correct the item mapping",
-                system=SYSTEM,
-                subject=item,
-            )
-        product = int(rows[0]["id"])
-        changed = await self._client.rpc(
-            "model.account.invoice.line.on_change",
-            _line_in_hand(product, company, party, currency),
-            ["product"],
-            what=f"the terms of item {item}",
-            company=company.id,
-        )
-        if changed.get("account") is None:
-            raise Rejection(
-                RejectionCode.ITEM_NOT_POSTABLE,
-                f"ERP item {item} has no revenue account: set one on its accounting category",
-                system=SYSTEM,
-                subject=item,
-            )
-        added = (changed.get("taxes") or {}).get("add", [])
-        return Terms(
-            product=product,
-            account=changed["account"],
-            unit=changed["unit"],
-            taxes=tuple(int(values["id"]) for _, values in added),
-        )
-
-    async def _taxes(
-        self, company: Company, terms: dict[str, Terms]
-    ) -> tuple[TaxDetermination, ...]:
-        ids = sorted({tax for term in terms.values() for tax in term.taxes})
-        rows = await self._client.search(
-            "account.tax",
-            [["id", "in", ids]],
-            ["name", "type", "rate"],
-            what="the taxes",
-            company=company.id,
-        )
-        known = {tax.id: tax for tax in (parsed(Tax, row, "tax") for row in rows)}
-        return tuple(
-            TaxDetermination(
-                item=item,
-                tax_codes=tuple(f"tax-{tax}" for tax in term.taxes),
-                rate=sum((_rate(known, tax, item) for tax in term.taxes), Decimal(0)),
-            )
-            for item, term in terms.items()
-        )
+        return {int(row["id"]): str(row.get("code") or row["name"]) for row in rows}
 
 
-def _rate(known: dict[int, Tax], tax: int, item: str) -> Decimal:
-    found = known.get(tax)
-    if found is None or found.type != "percentage" or found.rate is None:
-        raise Rejection(
-            RejectionCode.TAX_UNDETERMINED,
-            f"the tax of ERP item {item} is not a plain percentage: give the item a percentage tax",
-            system=SYSTEM,
-            subject=item,
-        )
-    return found.rate
+def _not_postable(item: str, words: str) -> Rejection:
+    return Rejection(
+        RejectionCode.ITEM_NOT_POSTABLE,
+        f"{words}, or correct the item mapping",
+        system=SYSTEM,
+        subject=item,
+    )
 
 
-def _line_in_hand(product: int, company: Company, party: Party, currency: int) -> dict[str, Any]:
+def _line_in_hand(
+    product: int, company: Company, party: Party, currency: int, on: date
+) -> dict[str, Any]:
     """An invoice line as the ERP's own client has it when the product was just chosen."""
     return {
         "product": product,
@@ -195,12 +258,14 @@ def _line_in_hand(product: int, company: Company, party: Party, currency: int) -
         "taxes": [],
         "account": None,
         "unit": None,
+        "origin": None,
         "invoice": -1,
         "_parent_invoice.type": "out",
         "_parent_invoice.party": party.id,
         "_parent_invoice.company": company.id,
         "_parent_invoice.currency": currency,
-        "_parent_invoice.invoice_date": None,
+        "_parent_invoice.invoice_date": day(on),
+        "_parent_invoice.accounting_date": day(on),
         "_parent_invoice.id": -1,
     }
 

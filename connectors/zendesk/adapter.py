@@ -86,6 +86,16 @@ class ZendeskTicketing:
         made = await self._client.create(name, external_id=external_id)
         return organization_of(made, external_id, self._options, at="$.organization")
 
+    async def rename_organization(self, external_id: str, profile: AccountProfile) -> None:
+        """See `TicketingPort`. One that is gone has nothing to rename. Raises Rejection
+        (account_ambiguous) where another organisation has the name: Zendesk keeps names unique."""
+        found = await self._find(external_id)
+        name = name_of(profile)
+        if found is None:
+            return
+        await self._namesake(external_id, name)
+        await self._client.update(found.id, {"name": name}, external_id=external_id)
+
     async def publish(self, entitlement: SupportEntitlement) -> SupportOrganization:
         """See `TicketingPort`. Returns what Zendesk answers, not what it was told.
 

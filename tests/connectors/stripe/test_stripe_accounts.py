@@ -1,12 +1,11 @@
 """Who pays, as Stripe keeps it."""
 
-import httpx
 import pytest
 import stripe
 
-from canonical_models.commerce import AccountProfile, PostalAddress, TaxId
+from canonical_models.commerce import AccountProfile
+from canonical_models.documents import PostalAddress, TaxId, TaxStanding
 from canonical_models.failures import Rejection, RejectionCode
-from connectors.config import ConnectionConfig
 from connectors.stripe.adapter import StripeBilling
 
 
@@ -17,6 +16,8 @@ async def test_a_customer_with_address_and_tax_ids(
         {
             "name": "Ada GmbH",
             "email": "ada@example.com",
+            "tax_exempt": "reverse",
+            "metadata": {"unit": "north"},
             "address": {
                 "line1": "Allee 1",
                 "line2": "Hof",
@@ -34,8 +35,20 @@ async def test_a_customer_with_address_and_tax_ids(
         address=PostalAddress(
             lines=("Allee 1", "Hof"), postal_code="10115", city="Berlin", country="DE"
         ),
-        tax_ids=(TaxId(kind="eu_vat", value="DE123456789"),),
+        tax_ids=(TaxId(kind="eu_vat", value="DE123456789", country="DE", verified=None),),
+        standing=TaxStanding.REVERSE_CHARGE,
+        metadata={"unit": "north"},
     )
+
+
+@pytest.mark.parametrize(("value", "verified"), [("DE000000000", True), ("DE111111111", False)])
+async def test_what_stripes_check_of_a_tax_id_found(
+    billing: StripeBilling, sdk: stripe.StripeClient, value: str, verified: bool
+) -> None:
+    customer = sdk.v1.customers.create({"name": "Ada GmbH"}).id
+    sdk.v1.customers.tax_ids.create(customer, {"type": "eu_vat", "value": value})
+    (found,) = (await billing.account(customer)).tax_ids
+    assert found == TaxId(kind="eu_vat", value=value, country="DE", verified=verified)
 
 
 async def test_a_customer_without_a_name_goes_by_its_email(
@@ -57,13 +70,15 @@ async def test_a_customer_that_nothing_names(
     )
 
 
-async def test_a_customer_that_is_gone(stripe_config: ConnectionConfig) -> None:
-    gone = {"id": "cus_1", "object": "customer", "deleted": True}
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=gone))
-    async with StripeBilling.connect(stripe_config, transport=transport) as billing:
-        with pytest.raises(Rejection, match="cus_1 was deleted") as caught:
-            await billing.account("cus_1")
-    assert caught.value.reason is RejectionCode.BILLING_REFUSED
+async def test_a_customer_that_is_gone(billing: StripeBilling, sdk: stripe.StripeClient) -> None:
+    customer = sdk.v1.customers.create({"name": "Ada GmbH"}).id
+    sdk.v1.customers.delete(customer)
+    with pytest.raises(Rejection, match=f"{customer} was deleted") as caught:
+        await billing.account(customer)
+    assert (caught.value.reason, caught.value.subject) == (
+        RejectionCode.ACCOUNT_UNMAPPED,
+        customer,
+    )
 
 
 @pytest.mark.parametrize("key", ["cus_unknown", "../subscriptions", "", "a b"])

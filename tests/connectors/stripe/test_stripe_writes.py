@@ -7,8 +7,8 @@ import pytest
 import stripe
 
 from canonical_models.commerce import SubscriptionStatus
+from canonical_models.documents import DocumentStatus
 from canonical_models.failures import Rejection, RejectionCode, UncertainWrite
-from canonical_models.term import InvoiceStatus
 from connectors.stripe.adapter import StripeBilling
 
 Subscribe = Callable[..., stripe.Subscription]
@@ -16,8 +16,8 @@ Fault = Callable[..., None]
 SENT = {"collection_method": "send_invoice", "days_until_due": 14}
 LOST = [("after", True), ("before", False)]
 CLOSINGS = [
-    (InvoiceStatus.VOID, "invoice.voided"),
-    (InvoiceStatus.UNCOLLECTIBLE, "invoice.marked_uncollectible"),
+    (DocumentStatus.VOID, "invoice.voided"),
+    (DocumentStatus.UNCOLLECTIBLE, "invoice.marked_uncollectible"),
 ]
 
 
@@ -65,6 +65,16 @@ async def test_a_paid_invoice_takes_a_standing(
     assert notes(sdk, invoice) == {"trueup_document": "INV-7"}
 
 
+async def test_a_credit_note_takes_a_standing(
+    billing: StripeBilling, sdk: stripe.StripeClient, opened: str
+) -> None:
+    note = sdk.v1.credit_notes.create({"invoice": opened, "amount": 100}).id
+    await billing.record_standing(note, {"document": "CRN-7"}, key=f"{note}/1")
+    metadata = sdk.v1.credit_notes.retrieve(note).metadata
+    assert metadata is not None
+    assert metadata.to_dict() == {"trueup_document": "CRN-7"}
+
+
 @pytest.mark.parametrize(("drop", "written"), LOST)
 async def test_a_standing_whose_reply_is_lost(
     billing: StripeBilling,
@@ -93,8 +103,8 @@ async def test_an_old_error_does_not_stand_for_ever(
     assert notes(sdk, opened) == {"trueup_document": "7"}
     fault(**rule)
     with pytest.raises(UncertainWrite):
-        await billing.close_invoice(opened, InvoiceStatus.VOID, key=f"{opened}/2")
-    await billing.close_invoice(opened, InvoiceStatus.VOID, key=f"{opened}/2")
+        await billing.close_invoice(opened, DocumentStatus.VOID, key=f"{opened}/2")
+    await billing.close_invoice(opened, DocumentStatus.VOID, key=f"{opened}/2")
     assert status(sdk, opened) == "void"
 
 
@@ -103,7 +113,7 @@ async def test_an_invoice_is_given_up_once(
     billing: StripeBilling,
     sdk: stripe.StripeClient,
     opened: str,
-    outcome: InvoiceStatus,
+    outcome: DocumentStatus,
     event: str,
 ) -> None:
     await billing.close_invoice(opened, outcome, key=f"{opened}/1")
@@ -120,7 +130,7 @@ async def test_a_closing_whose_reply_is_lost(
     sdk: stripe.StripeClient,
     opened: str,
     fault: Fault,
-    outcome: InvoiceStatus,
+    outcome: DocumentStatus,
     event: str,
     drop: str,
     closed: bool,
@@ -136,11 +146,11 @@ async def test_a_closing_whose_reply_is_lost(
 async def test_what_is_uncollectible_can_still_be_taken_back_but_not_the_other_way(
     billing: StripeBilling, sdk: stripe.StripeClient, opened: str
 ) -> None:
-    await billing.close_invoice(opened, InvoiceStatus.UNCOLLECTIBLE, key=f"{opened}/1")
-    await billing.close_invoice(opened, InvoiceStatus.VOID, key=f"{opened}/2")
+    await billing.close_invoice(opened, DocumentStatus.UNCOLLECTIBLE, key=f"{opened}/1")
+    await billing.close_invoice(opened, DocumentStatus.VOID, key=f"{opened}/2")
     assert status(sdk, opened) == "void"
     with pytest.raises(Rejection, match="nothing is owed on it"):
-        await billing.close_invoice(opened, InvoiceStatus.UNCOLLECTIBLE, key=f"{opened}/3")
+        await billing.close_invoice(opened, DocumentStatus.UNCOLLECTIBLE, key=f"{opened}/3")
 
 
 async def test_an_invoice_that_was_paid_meanwhile_is_refused_with_what_to_do(
@@ -148,7 +158,7 @@ async def test_an_invoice_that_was_paid_meanwhile_is_refused_with_what_to_do(
 ) -> None:
     sdk.v1.invoices.pay(opened, {"paid_out_of_band": True})
     with pytest.raises(Rejection, match=rf"{opened} is paid .*refund the payment") as caught:
-        await billing.close_invoice(opened, InvoiceStatus.VOID, key=f"{opened}/1")
+        await billing.close_invoice(opened, DocumentStatus.VOID, key=f"{opened}/1")
     assert (caught.value.reason, caught.value.subject) == (RejectionCode.BILLING_REFUSED, opened)
 
 
@@ -158,28 +168,30 @@ async def test_a_draft_is_not_closed(
     sold = subscribe()
     draft = sdk.v1.invoices.create({"customer": str(sold.customer), "subscription": sold.id}).id
     with pytest.raises(Rejection, match="finalise or delete it"):
-        await billing.close_invoice(draft, InvoiceStatus.VOID, key=f"{draft}/1")
+        await billing.close_invoice(draft, DocumentStatus.VOID, key=f"{draft}/1")
 
 
-@pytest.mark.parametrize("outcome", [InvoiceStatus.PAID, InvoiceStatus.OPEN, InvoiceStatus.DRAFT])
+@pytest.mark.parametrize(
+    "outcome", [DocumentStatus.PAID, DocumentStatus.OPEN, DocumentStatus.ISSUED]
+)
 async def test_only_two_outcomes_close_an_invoice(
-    billing: StripeBilling, outcome: InvoiceStatus
+    billing: StripeBilling, outcome: DocumentStatus
 ) -> None:
     with pytest.raises(ValueError, match=outcome):
         await billing.close_invoice("in_1", outcome, key="k")
 
 
-@pytest.mark.parametrize("key", ["in_unknown", "../customers", ""])
-async def test_an_unknown_invoice(billing: StripeBilling, key: str) -> None:
+@pytest.mark.parametrize("key", ["in_unknown", "../customers", "", "cn_unknown"])
+async def test_an_unknown_document(billing: StripeBilling, key: str) -> None:
     with pytest.raises(Rejection) as caught:
-        await billing.close_invoice(key, InvoiceStatus.VOID, key="k-unknown")
+        await billing.close_invoice(key, DocumentStatus.VOID, key="k-unknown")
     assert (caught.value.reason, caught.value.subject) == (RejectionCode.BILLING_REFUSED, key)
     with pytest.raises(Rejection):
         await billing.record_standing(key, {"document": "7"}, key="k-unknown")
 
 
 async def cancelled(billing: StripeBilling, sold: stripe.Subscription) -> bool:
-    found = await billing.snapshot(sold.id, since=None)
+    found = await billing.snapshot(sold.id)
     return found.subscription.status is SubscriptionStatus.CANCELLED
 
 
@@ -187,12 +199,12 @@ async def test_a_subscription_ends_at_once_and_bills_nothing_more(
     billing: StripeBilling, sdk: stripe.StripeClient, subscribe: Subscribe
 ) -> None:
     sold = subscribe()
-    before = (await billing.snapshot(sold.id, since=None)).lines
+    before = (await billing.snapshot(sold.id)).documents
     await billing.cancel(sold.id, key=f"{sold.id}/1")
     assert await cancelled(billing, sold)
     for key in ("1", "2"):
         await billing.cancel(sold.id, key=f"{sold.id}/{key}")
-    assert (await billing.snapshot(sold.id, since=None)).lines == before
+    assert (await billing.snapshot(sold.id)).documents == before
     assert happened(sdk, "customer.subscription.deleted", sold.id) == 1
 
 

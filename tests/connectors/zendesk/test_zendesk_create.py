@@ -246,3 +246,37 @@ async def test_drift_names_the_path(connect: Connect, bodies: tuple[Any, ...], p
 async def test_what_can_be_no_external_id(support: ZendeskTicketing, external_id: str) -> None:
     with pytest.raises(Rejection, match="account mapping"):
         await support.create_organization(external_id, named("Nobody"))
+
+
+async def test_a_customer_that_is_renamed_is_renamed_here(
+    support: ZendeskTicketing, zendesk_url: str, agent: Agent
+) -> None:
+    port: TicketingPort = support
+    made = await port.create_organization("cus_renamed", named("Old Name GmbH"))
+
+    await port.rename_organization("cus_renamed", named("New Name GmbH"))
+    await port.rename_organization("cus_renamed", named("New Name GmbH"))
+
+    (seen,) = await by_name(agent, zendesk_url, "New Name GmbH")
+    assert str(seen["id"]) == made.organization_id
+    assert await by_name(agent, zendesk_url, "Old Name GmbH") == []
+
+
+async def test_a_name_that_belongs_to_someone_else_is_a_question(
+    support: ZendeskTicketing,
+) -> None:
+    await support.create_organization("cus_first", named("Taken GmbH"))
+    await support.create_organization("cus_second", named("Free GmbH"))
+
+    with pytest.raises(Rejection) as refused:
+        await support.rename_organization("cus_second", named("Taken GmbH"))
+
+    assert refused.value.reason is RejectionCode.ACCOUNT_AMBIGUOUS
+    assert refused.value.subject == "cus_second"
+
+
+async def test_an_organisation_that_is_gone_has_nothing_to_rename(
+    support: ZendeskTicketing,
+) -> None:
+    await support.rename_organization("cus_never_made", named("Nobody"))
+    assert await support.organization("cus_never_made") is None

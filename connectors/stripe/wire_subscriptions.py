@@ -1,0 +1,57 @@
+"""Stripe's subscriptions as they travel (https://docs.stripe.com/api/subscriptions/object)."""
+
+from canonical_models.base import Identifier
+from connectors.stripe.wire import (
+    CurrencyCode,
+    Identified,
+    Page,
+    Price,
+    TaxRate,
+    TestClock,
+    UnixTime,
+    Wire,
+)
+from connectors.stripe.wire_customers import Customer
+from connectors.stripe.wire_documents import Invoice
+
+
+class SubscriptionItem(Identified):
+    price: Price
+    #: None for metered usage.
+    quantity: int | None = None
+    current_period_start: UnixTime
+    current_period_end: UnixTime
+
+
+class AutomaticTax(Wire):
+    enabled: bool
+
+
+class PauseCollection(Wire):
+    behavior: str
+
+
+class SubscriptionState(Identified):
+    """As much of a subscription as says whether it has ended."""
+
+    status: str
+
+
+class Subscription(SubscriptionState):
+    """Read with `expand[]` of `customer`, `test_clock` and `latest_invoice.payments`."""
+
+    customer: Customer
+    currency: CurrencyCode
+    items: Page[SubscriptionItem]
+    start_date: UnixTime
+    cancel_at: UnixTime | None
+    cancel_at_period_end: bool
+    ended_at: UnixTime | None
+    metadata: dict[str, str]
+    automatic_tax: AutomaticTax
+    default_tax_rates: list[TaxRate] | None = None
+    test_clock: TestClock | None = None
+    pause_collection: PauseCollection | None = None
+    next_pending_invoice_item_invoice: UnixTime | None = None
+    #: Its id alone where the draft that it was has been deleted.
+    latest_invoice: Invoice | Identified | Identifier | None = None

@@ -1,0 +1,242 @@
+"""One posted document for one external id, whatever answers were lost and whoever else tries.
+
+Tryton has no idempotency: two invoices may carry one reference. A draft has no accounting effect
+and posting goes to one id, so it is looked for before a draft is made, looked again afterwards, all
+but the oldest of twins are taken back, and only then that one is posted.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from canonical_models.failures import Rejection, RejectionCode, TransientFailure
+from canonical_models.money import Money
+from connectors.tryton.agreement import rounding_rows, roundings
+from connectors.tryton.client import TrytonClient
+from connectors.tryton.documents import Documents
+from connectors.tryton.errors import SYSTEM
+from connectors.tryton.features import FeatureProbe
+from connectors.tryton.held import INVOICE, Held
+from connectors.tryton.mapping import Company
+from connectors.tryton.numbering import Numbering
+from connectors.tryton.references import by_external_id
+from connectors.tryton.wanted import Key, Wanted, patience
+
+#: How often it is looked again when somebody else works on the same document.
+_ROUNDS = 6
+
+
+@dataclass
+class Poster:
+    client: TrytonClient
+    documents: Documents
+    probe: FeatureProbe
+    numbering: Numbering
+    #: By legal entity: Tryton locks its number sequence while it posts, so posting side by side
+    #: only makes each other fail.
+    lanes: dict[int, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+    async def known(self, key: Key) -> tuple[Held, ...]:
+        """All that carry the external id, cancelled ones included, oldest first."""
+        own_field = (await self.probe.features()).external_ids
+        found = await self.documents.search(
+            by_external_id(key.external_id, own_field=own_field),
+            what=key.what,
+            company=key.company,
+        )
+        identity = self.documents.identity
+        return tuple(held for held in found if identity(held).external_id == key.external_id)
+
+    async def one(
+        self,
+        key: Key,
+        build: Callable[[], Awaitable[Wanted]],
+        finish: Callable[[Held], Awaitable[None]],
+    ) -> Held:
+        """The one posted document of the key: found, finished, or made as `build` says.
+
+        `finish` books what hangs on it, each time anew, so it has to look what is done already."""
+        async with self.lanes[key.company.id]:
+            for _ in range(_ROUNDS):
+                if (done := await self._attempt(key, build)) is not None:
+                    await finish(done)
+                    return done
+        raise TransientFailure(
+            f"{key.what} is changed in the ERP by somebody else while it is posted: it is tried "
+            "again",
+            system=SYSTEM,
+        )
+
+    async def cancel(self, held: Held) -> bool:
+        """Take a draft back; False where somebody else was faster.
+
+        With the optional module an id is unique even among cancelled documents, so it is freed.
+        """
+        try:
+            if held.external_id is not None:
+                if held.state == "validated":
+                    await self._press(held, "draft")
+                await self.client.update(
+                    INVOICE,
+                    held.id,
+                    {"external_id": None, "external_number": None},
+                    ("state",),
+                    what=f"document {held.reference or held.id}",
+                    company=held.company,
+                )
+            await self._press(held, "cancel")
+        except Rejection:
+            return False
+        return True
+
+    async def _attempt(self, key: Key, build: Callable[[], Awaitable[Wanted]]) -> Held | None:
+        """None where the next look will find something else."""
+        known = await self.known(key)
+        drafts = [held for held in known if held.draft]
+        if booked := [held for held in known if held.booked]:
+            for twin in drafts:
+                await self.cancel(twin)
+            return next((held for held in booked if held.state != "cancelled"), booked[0])
+        wanted = await build()
+        same = [held for held in drafts if not wanted.differences(held)]
+        gone = [await self.cancel(held) for held in drafts if held not in same[:1]]
+        if not all(gone):
+            return None
+        if not same:
+            await self._create(key, wanted)
+            return None
+        agreed = await self._agreed(key, same[0], wanted)
+        if agreed is None or not await self._post(agreed, wanted, key):
+            return None
+        return await self.documents.get(agreed.id, company=key.company)
+
+    async def _create(self, key: Key, wanted: Wanted) -> None:
+        values = {
+            "type": "out",
+            "company": key.company.id,
+            **wanted.header.values(),
+            "lines": [
+                [
+                    "create",
+                    [line.values(key.company, wanted.header.currency) for line in wanted.lines],
+                ]
+            ],
+        }
+        if (await self.probe.features()).external_ids:
+            values["external_id"] = key.external_id
+        try:
+            row = await self.client.create(
+                INVOICE,
+                values,
+                await self.documents.fields(),
+                what=key.what,
+                company=key.company.id,
+                timeout_seconds=patience(len(wanted.lines)),
+            )
+        except Rejection:
+            # With the optional module the ERP itself refuses a twin.
+            if any(held.draft or held.booked for held in await self.known(key)):
+                return
+            await wanted.explain()
+            raise
+        made = self.documents.held(row)
+        if differing := wanted.differences(made):
+            await self.cancel(made)
+            raise Rejection(
+                RejectionCode.DOCUMENT_REFUSED,
+                f"the ERP makes {key.what} otherwise than it was asked to ({', '.join(differing)});"
+                " the draft is cancelled and nothing posted: look for what changes invoices there",
+                system=SYSTEM,
+                subject=key.external_id,
+            )
+
+    async def _agreed(self, key: Key, held: Held, wanted: Wanted) -> Held | None:
+        """The draft with billing's taxes; None where somebody has changed it meanwhile."""
+        missing = await self._missing(key, held, wanted)
+        if not missing:
+            return held
+        try:
+            if held.state == "validated":
+                await self._press(held, "draft")
+                return None
+            # REST knows no such guard: of two who add the row at once one has to lose.
+            await self.client.rpc(
+                f"model.{INVOICE}.write",
+                [held.id],
+                {"taxes": [["create", rounding_rows(held, missing, wanted.taxes)]]},
+                what=f"the taxes of {key.what}",
+                company=key.company.id,
+                context={"_timestamp": {f"{INVOICE},{held.id}": held.timestamp}},
+                writes=True,
+            )
+        except (Rejection, TransientFailure):
+            now = await self.documents.get(held.id, company=key.company)
+            if now.timestamp == held.timestamp:
+                raise
+            return None
+        again = await self.documents.get(held.id, company=key.company)
+        if await self._missing(key, again, wanted):
+            await self.cancel(again)
+            raise Rejection(
+                RejectionCode.TAX_MISMATCH,
+                f"the ERP does not keep billing's tax on {key.what}; the draft is cancelled and "
+                "nothing posted: look for what recomputes taxes there",
+                system=SYSTEM,
+                subject=key.external_id,
+            )
+        return again
+
+    async def _missing(self, key: Key, held: Held, wanted: Wanted) -> dict[int, Money]:
+        try:
+            return roundings(
+                held, wanted.nets, wanted.targets, wanted.taxes, key.what, limit=wanted.limit
+            )
+        except Rejection:
+            await self.cancel(held)
+            raise
+
+    async def _post(self, held: Held, wanted: Wanted, key: Key) -> bool:
+        """False where it has to be looked again. Validating first takes the long part out of the
+        time for which Tryton locks its number sequence, and halves the whole."""
+        try:
+            if held.state == "draft":
+                await self._press(held, "validate_invoice", answered=wanted.answered)
+            await self._press(held, "post", answered=wanted.answered)
+        except Rejection:
+            now = next((other for other in await self.known(key) if other.id == held.id), None)
+            if now is not None and now.booked:
+                return True
+            # Somebody else presses the same buttons, or has taken the draft back.
+            if now is None or not now.draft or now.state != held.state:
+                return False
+            if await self._overtaken(wanted, key.company):
+                return False
+            # Tryton says no in words for people. What it means is found by asking again; if all
+            # is in order, its words stand.
+            await wanted.explain()
+            raise
+        return True
+
+    async def _overtaken(self, wanted: Wanted, company: Company) -> bool:
+        """Whether a later date has been numbered since."""
+        if wanted.header.number is not None:
+            return False
+        last = await self.numbering.last_date(
+            wanted.header.accounting_date, company, credit=wanted.credit
+        )
+        return last is not None and last > wanted.header.invoice_date
+
+    async def _press(
+        self, held: Held, button: str, *, answered: frozenset[str] = frozenset()
+    ) -> None:
+        """By JSON-RPC: what is refused there REST answers as if our rights had ended."""
+        await self.client.rpc(
+            f"model.{INVOICE}.{button}",
+            [held.id],
+            what=f"document {held.reference or held.id}",
+            company=held.company,
+            writes=True,
+            answered=answered,
+            timeout_seconds=patience(len(held.lines)),
+        )

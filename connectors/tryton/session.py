@@ -1,0 +1,117 @@
+"""One JSON-RPC session with Tryton: for wizards, buttons, and what its REST interface hides."""
+
+import asyncio
+import base64
+import itertools
+from collections.abc import Collection
+from typing import Any
+
+import httpx
+import orjson
+
+from canonical_models.failures import ContractDrift, RejectionCode
+from connectors.http import VendorHttp
+from connectors.tryton.errors import SYSTEM, Warned, refusal, rpc_refusal
+
+_UNAUTHORIZED = 401
+_SKIP = "model.res.user.warning.skip"
+
+
+class RpcSession:
+    """Opened with the first call, and again when it has gone stale."""
+
+    def __init__(self, http: VendorHttp, *, database: str, login: str, password: str) -> None:
+        self._http, self._path = http, f"/{database}/rpc/"
+        self.login, self._password = login, password
+        self._header: dict[str, str] | None = None
+        self._opening = asyncio.Lock()
+        self._ids = itertools.count(1)
+
+    async def call(
+        self,
+        method: str,
+        params: list[Any],
+        *,
+        what: str,
+        refused: RejectionCode,
+        writes: bool = False,
+        answered: Collection[str] = (),
+        timeout_seconds: float | None = None,
+    ) -> Any:
+        """The result of a method; its errors come with status 200.
+
+        `answered` names the warnings that are answered with yes, once each; any other is Warned.
+        """
+        open_ones = set(answered)
+        while True:
+            answer = await self._answer(method, params, writes, timeout_seconds)
+            try:
+                return self._result(answer, what, writes=writes, refused=refused)
+            except Warned as warned:
+                if warned.name not in open_ones:
+                    raise
+                open_ones.remove(warned.name)
+                said = await self._answer(_SKIP, [warned.key, False, {}], True, None)
+                self._result(said, what, writes=True, refused=refused)
+
+    async def _answer(
+        self, method: str, params: list[Any], writes: bool, timeout_seconds: float | None
+    ) -> httpx.Response:
+        for last in (False, True):
+            header = await self._opened()
+            answer = await self._send(method, params, header, writes, timeout_seconds)
+            if answer.status_code != _UNAUTHORIZED or last:
+                break
+            self._header = None
+        return answer
+
+    async def _opened(self) -> dict[str, str]:
+        async with self._opening:
+            if self._header is None:
+                secret = [self.login, {"password": self._password}, "en"]
+                answer = await self._send("common.db.login", secret, {}, False, None)
+                user, token, *_ = self._result(
+                    answer,
+                    "the session of our user",
+                    writes=False,
+                    refused=RejectionCode.DOCUMENT_REFUSED,
+                )
+                key = base64.b64encode(f"{self.login}:{user}:{token}".encode()).decode()
+                self._header = {"Authorization": f"Session {key}"}
+            return self._header
+
+    async def _send(
+        self,
+        method: str,
+        params: list[Any],
+        header: dict[str, str],
+        writes: bool,
+        timeout_seconds: float | None,
+    ) -> httpx.Response:
+        return await self._http.send(
+            "POST",
+            self._path,
+            writes=writes,
+            timeout_seconds=timeout_seconds,
+            headers={"Content-Type": "application/json", **header},
+            content=orjson.dumps({"id": next(self._ids), "method": method, "params": params}),
+        )
+
+    def _result(
+        self, answer: httpx.Response, what: str, *, writes: bool, refused: RejectionCode
+    ) -> Any:
+        if not answer.is_success:
+            raise refusal(answer, what, writes=writes, refused=refused)
+        body = self._http.decode(answer)
+        if not isinstance(body, dict) or not body.keys() & {"result", "error"}:
+            raise ContractDrift(
+                f"the ERP answered {what} with neither result nor error",
+                system=SYSTEM,
+                payload_path="$.result",
+            )
+        if error := body.get("error"):
+            kind, *rest = error if isinstance(error, list) else [str(error)]
+            first = rest[0] if rest else []
+            details = first if isinstance(first, list) else [first]
+            raise rpc_refusal(str(kind), details, what, refused=refused)
+        return body.get("result")
