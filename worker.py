@@ -17,13 +17,17 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.account import Account
+from activities.adoption import Adoptions
 from activities.amendment import Amendment
+from activities.books import Books
 from activities.dunning import Dunning
 from activities.entitling import Entitling
 from activities.exceptions import ExceptionQueue
 from activities.interceptor import Heartbeats
 from activities.invoicing import Invoicing
 from activities.renewal import Renewals
+from activities.revenue import Revenue
 from activities.tenants import Tenant
 from connectors import registry
 from connectors.ports import WebhookTranslator
@@ -33,11 +37,14 @@ from runtime.metrics import observe_vendor
 from runtime.schedules import schedule_sweeps
 from runtime.settings import Settings
 from runtime.temporal import connect
+from workflows.account import AccountSaga
+from workflows.adoption import AdoptionRun
 from workflows.amendment import AmendmentSaga
 from workflows.dunning import DunningProcess
 from workflows.entitlement import EntitlementProcess
 from workflows.invoices import InvoiceSweep
 from workflows.renewal import RenewalProcess
+from workflows.revenue import RevenueSchedules
 
 log = structlog.get_logger()
 
@@ -48,14 +55,26 @@ _PASSED_THROUGH = (
     "pydantic_core",
     "canonical_models",
     "activities.contracts",
+    "workflows.asking",
+    "workflows.books",
     "workflows.desk",
     "workflows.names",
     "workflows.policies",
     "workflows.process",
     "workflows.saga",
+    "workflows.tracks",
 )
 
-WORKFLOWS = (AmendmentSaga, DunningProcess, EntitlementProcess, InvoiceSweep, RenewalProcess)
+WORKFLOWS = (
+    AmendmentSaga,
+    AccountSaga,
+    AdoptionRun,
+    DunningProcess,
+    EntitlementProcess,
+    InvoiceSweep,
+    RenewalProcess,
+    RevenueSchedules,
+)
 
 #: Refuses what would not replay. Tests and the replay of recorded histories run in it; a worker at
 #: work does not pay its third of the CPU of every saga again for code that has passed there.
@@ -69,6 +88,8 @@ def tenants(settings: Settings) -> dict[str, Tenant]:
     return {
         name: Tenant(
             name=name,
+            connection=given.billing,
+            books_from=given.cutover,
             billing=registry.billing(settings.connection(name, given.billing), observe_vendor),
             erp=registry.erp(settings.connection(name, given.erp), observe_vendor),
             support=registry.support(settings.connection(name, given.support), observe_vendor),
@@ -107,11 +128,15 @@ def make_worker(
         workflows=WORKFLOWS,
         activities=_activities(
             Amendment(database, known),
+            Account(database, known),
+            Adoptions(database, known),
+            Books(database, known),
             ExceptionQueue(database, known),
             Dunning(database, known),
             Renewals(database, known),
             Entitling(database, known),
             Invoicing(database, known),
+            Revenue(database, known),
         ),
         interceptors=[Heartbeats()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),

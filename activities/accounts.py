@@ -1,15 +1,19 @@
 """Opening an account: a billing customer is found or made in the ERP and at support, and mapped."""
 
+from collections.abc import Sequence
+
 from stdnum.eu import vat
 from stdnum.exceptions import ValidationError
 
 from activities.ledger import Effect, EffectLedger
+from activities.master_data import tax_rules
 from activities.tenants import Tenant
 from canonical_models.commerce import AccountProfile
 from canonical_models.entitlement import SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import AccountMapping, PartyMatch
-from persistence import mappings
+from canonical_models.ledgering import PartyMatch
+from canonical_models.mapping import AccountMapping
+from persistence import accounts, mappings
 from persistence.database import Database
 
 PARTY = "erp.party"
@@ -27,8 +31,8 @@ async def open_account(
     """
     profile = await tenant.billing.account(customer_id)
     check_tax_ids(profile)
-    legal_entity = _legal_entity(tenant, profile)
-    party = await _party(ledger, tenant, change_id, profile)
+    legal_entity = legal_entity_of(tenant, profile)
+    party = await _party(ledger, tenant, change_id, legal_entity, profile)
     await ledger.perform(_organization(tenant, change_id, profile))
     mapping = AccountMapping(
         billing_customer=customer_id,
@@ -38,6 +42,7 @@ async def open_account(
     )
     async with database.transaction() as session:
         await mappings.put(session, tenant.name, mapping, by=BY)
+        await accounts.put(session, tenant.name, customer_id, profile_digest=profile.billed.digest)
 
 
 def check_tax_ids(profile: AccountProfile) -> None:
@@ -60,7 +65,8 @@ def check_tax_ids(profile: AccountProfile) -> None:
             ) from None
 
 
-def _legal_entity(tenant: Tenant, profile: AccountProfile) -> str:
+def legal_entity_of(tenant: Tenant, profile: AccountProfile) -> str:
+    """Whose books the customer belongs to. Raises Rejection where no rule says so."""
     policy = tenant.policy.accounts
     for key in (profile.address.country, profile.currency):
         if key is not None and key in policy.legal_entities:
@@ -79,38 +85,60 @@ def _legal_entity(tenant: Tenant, profile: AccountProfile) -> str:
 
 
 async def _party(
-    ledger: EffectLedger, tenant: Tenant, change_id: str, profile: AccountProfile
+    ledger: EffectLedger,
+    tenant: Tenant,
+    change_id: str,
+    legal_entity: str,
+    profile: AccountProfile,
 ) -> str:
     """The party that is this customer for certain, else a new one."""
     found = await tenant.erp.parties(profile)
-    certain = [match for match in found if match.by == "external_id"] or [
-        match for match in found if match.by == "tax_id"
-    ]
-    if len(certain) == 1 and certain[0].active:
-        return certain[0].party
-    if certain or found:
-        listed = ", ".join(
-            f"{match.party} (by {match.by.replace('_', ' ')}{'' if match.active else ', inactive'})"
-            for match in found[:5]
-        )
+    certain = certain_party(found)
+    if certain is not None:
+        return certain
+    if found:
         raise Rejection(
             RejectionCode.ACCOUNT_AMBIGUOUS,
-            f"billing customer {profile.customer_id} may be one of the ERP's parties {listed}: "
+            f"billing customer {profile.customer_id} may be one of the ERP's parties "
+            f"{listed(found)}: "
             "correct the exception with the account's mapping; or, if it is a new customer, give "
             "the others another name or tax id and retry",
             system="erp",
             subject=profile.customer_id,
         )
-    made = await ledger.perform(_new_party(tenant, change_id, profile))
+    made = await ledger.perform(_new_party(tenant, change_id, legal_entity, profile))
     return made.party
 
 
-def _new_party(tenant: Tenant, change_id: str, profile: AccountProfile) -> Effect[PartyMatch]:
+def certain_party(found: Sequence[PartyMatch]) -> str | None:
+    """The one of them that is the customer for certain; None where a person has to look."""
+    certain = [match for match in found if match.by == "external_id"] or [
+        match for match in found if match.by == "tax_id" and not match.contradicts
+    ]
+    return certain[0].party if len(certain) == 1 and certain[0].active else None
+
+
+def listed(found: Sequence[PartyMatch]) -> str:
+    """Such as `C-7 (by tax id), C-9 (by name, but another country)`; at most five."""
+    return ", ".join(f"{match.party} (by {_how(match)})" for match in found[:5])
+
+
+def _how(match: PartyMatch) -> str:
+    words = [match.by.replace("_", " "), *(f"but another {what}" for what in match.contradicts)]
+    return ", ".join(words if match.active else [*words, "inactive"])
+
+
+def _new_party(
+    tenant: Tenant, change_id: str, legal_entity: str, profile: AccountProfile
+) -> Effect[PartyMatch]:
+    rules = tax_rules(tenant, legal_entity, profile)
+
     async def made() -> PartyMatch | None:
         found = await tenant.erp.parties(profile)
         return next((match for match in found if match.by == "external_id"), None)
 
     return Effect(
+        key=f"party:{tenant.name}/{profile.customer_id}",
         tenant=tenant.name,
         change_id=change_id,
         step=PARTY,
@@ -119,7 +147,7 @@ def _new_party(tenant: Tenant, change_id: str, profile: AccountProfile) -> Effec
         request=profile,
         result=PartyMatch,
         probe=made,
-        write=lambda: tenant.erp.create_party(profile),
+        write=lambda: tenant.erp.create_party(profile, tax_rules=rules),
         named=lambda match: (match.party, None),
     )
 
@@ -136,6 +164,7 @@ def _organization(
         )
 
     return Effect(
+        key=f"organization:{tenant.name}/{profile.customer_id}",
         tenant=tenant.name,
         change_id=change_id,
         step=ORGANIZATION,

@@ -4,31 +4,22 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.collecting import payment_effect
 from activities.contracts.life import Act, DunningActivities, DunningDecision, DunningLook
 from activities.failing import failures_told
-from activities.ledger import Effect, EffectLedger, written_again
+from activities.ledger import Effect, EffectLedger, effect_key, written_again
 from activities.tenants import Tenant, Tenants
 from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical
 from canonical_models.commerce import BillingSnapshot
+from canonical_models.documents import BillingDocument, DocumentStatus
 from canonical_models.events import Event, PaymentReminder, event
 from canonical_models.exceptions import Action
-from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import EntryKind, PaymentDraft
+from canonical_models.mapping import keys_of
 from canonical_models.process import Process
-from canonical_models.term import (
-    DunningCase,
-    DunningStage,
-    Invoice,
-    InvoiceStatus,
-    Payment,
-    PaymentState,
-)
-from persistence import briefing, change_queue, dunning, lines, outbox
+from canonical_models.term import DunningCase, DunningStage
+from persistence import briefing, change_queue, dunning, outbox
 from persistence.database import Database
 from planning.dunning import Advance, advance, grace_days
-from planning.term import local_day
 
 
 class Ended(Canonical):
@@ -50,9 +41,9 @@ class Dunning(DunningActivities):
             case = await self._case(process)
             if case is None or case.stage is DunningStage.CLOSED:
                 return DunningLook(act=Act.OVER, words="nothing is owed", stage="closed")
-            snapshot = await tenant.billing.snapshot(case.subscription_id, since=None)
+            snapshot = await _snapshot(tenant, case)
             invoice = _invoice(snapshot, case.invoice_id)
-            grace = await self._grace(tenant, case, snapshot)
+            grace = await self._grace(tenant, case, invoice)
             at = snapshot.subscription.as_of
             moved = advance(case, invoice, tenant.policy.dunning, grace, at)
             await self._move(tenant, case, moved, invoice, grace)
@@ -68,28 +59,38 @@ class Dunning(DunningActivities):
             match resolution.action:
                 case Action.EXTEND:
                     # All of it begins anew today: the grace, its reminders, and what follows.
-                    snapshot = await tenant.billing.snapshot(case.subscription_id, since=None)
+                    snapshot = await _snapshot(tenant, case)
                     passed = snapshot.subscription.as_of - case.overdue_since
                     anew = {"extended_days": passed.days, "reminders": 0, "outcome": None}
                     ended = case.model_copy(update=anew)
                 case Action.CREDIT:
-                    await self._end(tenant, process, case, InvoiceStatus.VOID)
+                    await self._end(tenant, process, case, DocumentStatus.VOID)
                     ended = case.model_copy(update={"outcome": Action.CREDIT.value})
                 case Action.WRITE_OFF:
-                    await self._end(tenant, process, case, InvoiceStatus.UNCOLLECTIBLE)
-                    await self._write_off(tenant, process, case)
+                    await self._end(tenant, process, case, DocumentStatus.UNCOLLECTIBLE)
                     ended = case.model_copy(update={"outcome": Action.WRITE_OFF.value})
                 case _:
                     return
             async with self._database.work() as raw:
                 await dunning.put(raw, tenant.name, ended)
+                if ended.outcome is not None:
+                    # The books follow what billing says now, whether its events arrive or not.
+                    await change_queue.follow(
+                        raw,
+                        tenant.name,
+                        case.subscription_id,
+                        why=f"dunning/{case.invoice_id}/{ended.outcome}",
+                        kind=ChangeKind.BILLED,
+                        customer_id=case.customer_id,
+                        documents=(case.invoice_id,),
+                    )
 
     async def _move(
         self,
         tenant: Tenant,
         before: DunningCase,
         moved: Advance,
-        invoice: Invoice | None,
+        invoice: BillingDocument | None,
         grace: int,
     ) -> None:
         """The case, its events, and the change that holds back or gives again: all or nothing."""
@@ -120,7 +121,7 @@ class Dunning(DunningActivities):
                 )
 
     async def _end(
-        self, tenant: Tenant, process: Process, case: DunningCase, outcome: InvoiceStatus
+        self, tenant: Tenant, process: Process, case: DunningCase, outcome: DocumentStatus
     ) -> None:
         """Billing ends it; its own events then bring every other system to the same."""
 
@@ -142,6 +143,7 @@ class Dunning(DunningActivities):
         ):
             await self._ledger.perform(
                 Effect(
+                    key=effect_key(process.workflow_id, step),
                     tenant=tenant.name,
                     change_id=process.workflow_id,
                     step=step,
@@ -156,80 +158,39 @@ class Dunning(DunningActivities):
                 )
             )
 
-    async def _write_off(self, tenant: Tenant, process: Process, case: DunningCase) -> None:
-        snapshot = await tenant.billing.snapshot(case.subscription_id, since=None)
-        invoice = _invoice(snapshot, case.invoice_id)
-        async with self._database.statement() as raw:
-            found = await briefing.master_data(
-                raw,
-                tenant.name,
-                customer_id=case.customer_id,
-                items=set(),
-                subscription_id=case.subscription_id,
-            )
-            documents = await lines.documents_of(raw, tenant.name, [case.invoice_id])
-        account = found.account
-        if invoice is None or account is None:
-            raise Rejection(
-                RejectionCode.ACCOUNT_UNMAPPED,
-                f"invoice {case.invoice_id} of customer {case.customer_id} cannot be written off: "
-                "the customer's account mapping or the invoice is gone; restore it and retry",
-                system="trueup",
-                subject=case.customer_id,
-            )
-        owed = invoice.total - invoice.paid
-        if not owed:
-            return
-        payment = Payment(
-            payment_id=f"{case.invoice_id}/write-off",
-            invoice_id=case.invoice_id,
-            amount=owed,
-            state=PaymentState.WRITTEN_OFF,
-            at=snapshot.subscription.as_of,
-        )
-        draft = PaymentDraft(
-            reference=payment.payment_id,
-            kind=EntryKind.WRITE_OFF,
-            legal_entity=account.legal_entity,
-            party=account.erp_party,
-            amount=owed,
-            value_date=local_day(payment.at, tenant.zone(account)),
-            documents=tuple(
-                document
-                for document, entity in documents.get(case.invoice_id, ())
-                if entity == account.legal_entity
-            ),
-        )
-        await self._ledger.perform(
-            payment_effect(tenant, process.workflow_id, case.subscription_id, payment, draft)
-        )
-
     async def _case(self, process: Process) -> DunningCase | None:
         async with self._database.statement() as raw:
             return await dunning.get(raw, process.tenant, process.key)
 
-    async def _grace(self, tenant: Tenant, case: DunningCase, snapshot: BillingSnapshot) -> int:
-        charged = {line.item for line in snapshot.lines if line.invoice_id == case.invoice_id}
+    async def _grace(
+        self, tenant: Tenant, case: DunningCase, invoice: BillingDocument | None
+    ) -> int:
+        if invoice is None:
+            return tenant.policy.dunning.grace_days
+        charged = {key for line in invoice.lines for key in keys_of(line)}
         async with self._database.statement() as raw:
             found = await briefing.master_data(
                 raw,
                 tenant.name,
                 customer_id=case.customer_id,
-                items=charged,
+                keys=charged,
                 subscription_id=case.subscription_id,
             )
-        names = {item: mapping.erp_item for item, mapping in found.items.items()}
-        return grace_days(case.invoice_id, snapshot.lines, names, tenant.policy.dunning)
+        return grace_days(invoice, found.items, tenant.policy.dunning)
 
 
-def _invoice(snapshot: BillingSnapshot, invoice_id: str) -> Invoice | None:
-    return next((i for i in snapshot.invoices if i.invoice_id == invoice_id), None)
+async def _snapshot(tenant: Tenant, case: DunningCase) -> BillingSnapshot:
+    return await tenant.billing.snapshot(case.subscription_id, documents=[case.invoice_id])
 
 
-def _look(moved: Advance, invoice: Invoice | None, at: datetime) -> DunningLook:
+def _invoice(snapshot: BillingSnapshot, invoice_id: str) -> BillingDocument | None:
+    return next((found for found in snapshot.documents if found.document_id == invoice_id), None)
+
+
+def _look(moved: Advance, invoice: BillingDocument | None, at: datetime) -> DunningLook:
     case = moved.case
     seconds = max((moved.next_at - at).total_seconds(), 1.0) if moved.next_at else None
-    unpaid = invoice.total - invoice.paid if invoice else None
+    unpaid = invoice.remaining if invoice else None
     match case.stage:
         case DunningStage.CLOSED:
             act, words = Act.OVER, f"closed: {case.outcome}"
@@ -248,7 +209,7 @@ def _look(moved: Advance, invoice: Invoice | None, at: datetime) -> DunningLook:
 
 
 def _reminders(
-    tenant: str, case: DunningCase, moved: Advance, invoice: Invoice, grace: int
+    tenant: str, case: DunningCase, moved: Advance, invoice: BillingDocument, grace: int
 ) -> list[Event]:
     start = case.overdue_since + timedelta(days=case.extended_days)
     told = []
@@ -258,7 +219,7 @@ def _reminders(
             invoice_id=case.invoice_id,
             subscription_id=case.subscription_id,
             customer_id=case.customer_id,
-            unpaid=invoice.total - invoice.paid,
+            unpaid=invoice.remaining,
             day=day,
             suspends_at=start + timedelta(days=grace),
         )

@@ -1,28 +1,44 @@
-"""The effects of an amendment: what each writes, how it is found again, how it is taken back."""
+"""The effects of changes: what each writes, how it is found again, how it is taken back."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
+from activities.contracts.amendment import UndoDocumentInput
 from activities.ledger import Effect, effect_key, written_again
 from activities.tenants import Tenant
-from canonical_models.amendment import AmendmentPlan
+from canonical_models.amendment import AmendmentPlan, DocumentStep, document_reference
 from canonical_models.base import Canonical
 from canonical_models.commerce import SyncMark
+from canonical_models.documents import BilledParty
 from canonical_models.entitlement import Grant, SubscriptionSupport, SupportOrganization
-from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import Document, DocumentState
+from canonical_models.ledgering import (
+    DocumentDraft,
+    DocumentState,
+    ErpDocument,
+    SettlementDraft,
+    SettlementEntry,
+    UnbilledDraft,
+    UnbilledShown,
+)
 from canonical_models.process import Process, ProcessKind
-from persistence import grants, lines, processes, shares
+from canonical_models.records import DocumentRecord, Hold, HoldKind
+from persistence import documents, grants, processes, settlements, shares, unbilled
 from persistence.database import Database
 from persistence.raw import Raw
 from planning.support import merged_support
 from planning.term import local_day
+from planning.unbilled import digest_of
 
 DOCUMENT = "erp.document"
+VOID = "erp.void"
+SETTLEMENT = "erp.settlement"
+UNBILLED = "erp.unbilled"
 GRANTS = "entitlements.grants"
 SUPPORT = "support.entitlement"
 MARK = "billing.mark"
 UNDONE_MARK = "billing.mark_undone"
+
+_POSTED = (DocumentState.POSTED, DocumentState.PAID)
 
 
 class GrantsHeld(Canonical):
@@ -31,123 +47,260 @@ class GrantsHeld(Canonical):
     grants: tuple[Grant, ...]
 
 
-class DocumentEffect:
-    """The ERP document of a plan. Its lines are claimed with it and reversed with it."""
+def document_key(tenant: str, external_id: str) -> str:
+    return f"document:{tenant}/{external_id}"
 
-    def __init__(self, tenant: Tenant, plan: AmendmentPlan) -> None:
-        if plan.document is None:
-            raise ValueError(f"the plan of change {plan.change_id} posts nothing")
-        self._tenant, self._plan, self._draft = tenant, plan, plan.document
-        self._key = effect_key(plan.change_id, DOCUMENT)
 
-    def effect(self) -> Effect[Document]:
+def document_effect(
+    tenant: Tenant,
+    change_id: str,
+    step: DocumentStep,
+    draft: DocumentDraft,
+    bill_to: BilledParty | None,
+) -> Effect[ErpDocument]:
+    """A document of billing in the ERP. The draft is kept without whom it names."""
+    key = document_key(tenant.name, draft.external_id)
+
+    async def posted(raw: Raw, made: ErpDocument) -> None:
+        await documents.posted(
+            raw,
+            tenant.name,
+            step.document_id,
+            generation=step.generation,
+            effect_key=key,
+            change_id=change_id,
+            content=step.content,
+            erp=made,
+            party=draft.party,
+        )
+
+    return Effect(
+        key=key,
+        tenant=tenant.name,
+        change_id=change_id,
+        step=f"{DOCUMENT}/{step.external_id}",
+        system="erp",
+        operation=f"post {draft.kind.value.replace('_', ' ')}",
+        request=draft,
+        result=ErpDocument,
+        # Posting finds what is there, and finishes a draft; what is posted is adopted.
+        probe=lambda: _found(tenant, draft.external_id, draft.legal_entity, _POSTED),
+        write=lambda: tenant.erp.post(draft.to(bill_to)),
+        named=_named,
+        confirmed=posted,
+    )
+
+
+class TakenBack:
+    """The undo of a document that was posted, or may have been: by a person alone."""
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        given: UndoDocumentInput,
+        record: DocumentRecord,
+        *,
+        entity: str,
+        zone: str | None,
+    ) -> None:
+        self._tenant, self._given, self._record = tenant, given, record
+        self._entity, self._zone = entity, zone
+        self._reference = document_reference(record.document.document_id, record.generation)
+
+    def effect(self) -> Effect[ErpDocument]:
+        key = document_key(self._tenant.name, self._reference)
+        hold = Hold(
+            kind=HoldKind.ABORTED,
+            reason=self._given.reason,
+            by=self._given.by,
+            at=datetime.now(UTC),
+        )
+
+        async def reversed_(raw: Raw, reversal: ErpDocument | None) -> None:
+            undone = self._record.document.document_id
+            await settlements.freed(raw, self._tenant.name, undone)
+            await documents.reversed_(raw, self._tenant.name, undone, erp=reversal, hold=hold)
+
+        async def never(raw: Raw) -> None:
+            await reversed_(raw, None)
+
+        async def written() -> ErpDocument:
+            raise AssertionError("an undo writes nothing anew")
+
         return Effect(
+            key=key,
             tenant=self._tenant.name,
-            change_id=self._plan.change_id,
-            step=DOCUMENT,
+            change_id=self._given.change_id,
+            step=f"{DOCUMENT}/{self._reference}",
             system="erp",
-            operation=f"post {self._draft.kind.value.replace('_', ' ')}",
-            request=self._draft,
-            result=Document,
-            probe=self.made,
-            write=lambda: self._tenant.erp.post(self._draft),
-            named=lambda document: (document.number or document.document_id, document.url),
-            claimed=self._claimed,
-            refused=self._refused,
-            confirmed=self._confirmed,
-            reversed=self._reversed,
+            operation="post document",
+            request=self._record.document.kept(),
+            result=ErpDocument,
+            probe=self.left,
+            write=written,
+            named=_named,
+            refused=never,
+            reversed=reversed_,
         )
 
-    async def made(self) -> Document | None:
-        """A document of this reference that is posted; a draft is for `post` to finish."""
-        return await self._found((DocumentState.POSTED, DocumentState.PAID))
-
-    async def left(self) -> Document | None:
+    async def left(self) -> ErpDocument | None:
         """Whatever an undo must take back: posted documents and drafts alike."""
-        return await self._found((DocumentState.POSTED, DocumentState.PAID, DocumentState.DRAFT))
+        return await _found(
+            self._tenant, self._reference, self._entity, (*_POSTED, DocumentState.DRAFT)
+        )
 
-    async def take_back(self, document: Document) -> Document:
-        contract = self._plan.contract
-        zone = self._tenant.policy.time_zone if contract is None else contract.time_zone
+    async def drop_drafts(self) -> None:
+        """Those that an attempt without an answer, or one that was refused half way, has left."""
+        for found in await self._tenant.erp.find(self._reference, self._entity):
+            if found.state is DocumentState.DRAFT:
+                await self.take_back(found)
+
+    async def take_back(self, made: ErpDocument) -> ErpDocument:
+        """In the books of the original, on its day or today there, whichever is later."""
+        today = local_day(datetime.now(UTC), self._zone)
         return await self._tenant.erp.reverse(
-            document,
-            reference=f"{self._draft.reference}/undo",
-            # Never before the document itself, whose period is open.
-            posting_date=max(self._draft.posting_date, local_day(datetime.now(UTC), zone)),
+            made.document_id,
+            made.legal_entity,
+            reference=f"{self._reference}/undo",
+            on=max(made.posting_date or today, today),
         )
 
-    async def _found(self, states: tuple[DocumentState, ...]) -> Document | None:
-        documents = await self._tenant.erp.find(self._draft.reference, self._draft.legal_entity)
-        return next((document for document in documents if document.state in states), None)
 
-    async def _claimed(self, raw: Raw) -> None:
-        taken = await lines.claim(
+def void_effect(
+    tenant: Tenant, change_id: str, step: DocumentStep, posted: str, on: date
+) -> Effect[ErpDocument]:
+    """What billing has made void: the reversal is a document of its own."""
+
+    async def reversed_(raw: Raw, reversal: ErpDocument) -> None:
+        await documents.reversed_(raw, tenant.name, step.document_id, erp=reversal, hold=None)
+
+    return Effect(
+        key=document_key(tenant.name, step.external_id),
+        tenant=tenant.name,
+        change_id=change_id,
+        step=f"{VOID}/{step.external_id}",
+        system="erp",
+        operation="reverse void document",
+        request=step,
+        result=ErpDocument,
+        probe=written_again,
+        write=lambda: tenant.erp.reverse(
+            posted, step.legal_entity, reference=step.external_id, on=on
+        ),
+        named=_named,
+        confirmed=reversed_,
+    )
+
+
+def settlement_effect(
+    tenant: Tenant,
+    change_id: str,
+    draft: SettlementDraft,
+    document_id: str | None,
+    *,
+    generation: int = 1,
+) -> Effect[SettlementEntry]:
+    """One movement on the customer's account; `document_id` is billing's document that it settles.
+    What stood on the account and finds its document later is settled with it by a key of its own;
+    so is what finds it anew, in the next `generation`, after an undo.
+    """
+    whole = draft.external_id
+    if document_id:
+        whole = f"{whole}/{document_reference(document_id, generation)}"
+    key = f"settlement:{tenant.name}/{whole}"
+
+    async def claimed(raw: Raw) -> None:
+        await settlements.claim(raw, tenant.name, draft.external_id, effect_key=key)
+
+    async def entered(raw: Raw, entry: SettlementEntry) -> None:
+        await settlements.entered(
+            raw, tenant.name, draft.external_id, entry=entry, document_id=document_id
+        )
+
+    return Effect(
+        key=key,
+        tenant=tenant.name,
+        change_id=change_id,
+        step=f"{SETTLEMENT}/{draft.external_id}",
+        system="erp",
+        operation=f"enter {draft.kind.value.replace('_', ' ')}",
+        request=draft,
+        result=SettlementEntry,
+        # Entering finds what is there, and settles what is not settled yet.
+        probe=written_again,
+        write=lambda: tenant.erp.settle(draft),
+        named=lambda entry: (entry.number or entry.entry_id, entry.url),
+        claimed=claimed,
+        confirmed=entered,
+    )
+
+
+def unbilled_effect(
+    tenant: Tenant, change_id: str, subscription_id: str, draft: UnbilledDraft
+) -> Effect[UnbilledShown]:
+    """What the ERP shows as not billed yet: the next plan replaces it."""
+
+    async def shown(raw: Raw, made: UnbilledShown) -> None:
+        await unbilled.put(
             raw,
-            self._tenant.name,
-            self._plan.subscription_id,
-            self._key,
-            self._draft.lines,
-        )
-        if taken:
-            raise Rejection(
-                RejectionCode.DOCUMENT_CONFLICT,
-                f"billing lines {', '.join(sorted(taken))} are on another document already: "
-                "retry, and the plan is made without them",
-                system="trueup",
-                subject=min(taken),
-            )
-
-    async def _refused(self, raw: Raw) -> None:
-        await lines.release(raw, self._tenant.name, self._key)
-
-    async def _confirmed(self, raw: Raw, document: Document) -> None:
-        await lines.settle(
-            raw,
-            self._tenant.name,
-            self._key,
-            state="posted",
-            document_id=document.document_id,
-        )
-        await lines.taken_back(raw, self._tenant.name, self._key)
-
-    async def _reversed(self, raw: Raw, reversal: Document) -> None:
-        await lines.settle(
-            raw,
-            self._tenant.name,
-            self._key,
-            state="reversed",
-            document_id=reversal.document_id,
+            tenant.name,
+            subscription_id,
+            draft,
+            digest=digest_of(draft),
+            document_id=made.document_id,
         )
 
+    return Effect(
+        key=effect_key(change_id, f"{UNBILLED}/{draft.legal_entity}"),
+        tenant=tenant.name,
+        change_id=change_id,
+        step=UNBILLED,
+        system="erp",
+        operation="show what is not billed yet",
+        request=draft,
+        result=UnbilledShown,
+        probe=written_again,
+        write=lambda: tenant.erp.show_unbilled(draft),
+        named=lambda made: (made.document_id or "nothing", made.url),
+        confirmed=shown,
+        replaces=True,
+    )
 
-def grants_effect(tenant: Tenant, plan: AmendmentPlan) -> Effect[GrantsHeld]:
-    """Ours to write, so it is written in the very transaction that confirms it."""
+
+def grants_effect(
+    tenant: Tenant, plan: AmendmentPlan, *, before: tuple[Grant, ...] | None = None
+) -> Effect[GrantsHeld]:
+    """Ours to write, so it is written in the very transaction that confirms it. `before` is what an
+    undo goes back to."""
+    back = plan.access.grants_before if before is None else before
 
     async def absent() -> None:
         return None
 
     async def intended() -> GrantsHeld:
-        return GrantsHeld(grants=plan.grants)
+        return GrantsHeld(grants=plan.access.grants)
 
     async def give(raw: Raw, held: tuple[Grant, ...]) -> None:
-        await grants.replace(raw, tenant.name, plan.subscription_id, held, change_id=plan.change_id)
+        await grants.replace(raw, tenant.name, plan.subject, held, change_id=plan.change_id)
         if tenant.targets:
             await processes.news(raw, [entitlement_process(tenant, plan.amendment.customer_id)])
 
     return Effect(
+        key=effect_key(plan.change_id, GRANTS),
         tenant=tenant.name,
         change_id=plan.change_id,
         step=GRANTS,
         system="entitlements",
         operation="grant and withdraw",
-        request=GrantsHeld(grants=plan.grants),
+        request=GrantsHeld(grants=plan.access.grants),
         result=GrantsHeld,
         probe=absent,
         write=intended,
         named=lambda held: (f"{len(held.grants)} grants", None),
         local=True,
+        replaces=True,
         confirmed=lambda raw, held: give(raw, held.grants),
-        reversed=lambda raw, _: give(raw, plan.grants_before),
+        reversed=lambda raw, _: give(raw, back),
     )
 
 
@@ -164,36 +317,39 @@ def entitlement_process(tenant: Tenant, customer_id: str) -> Process:
 class SupportEffect:
     """The organisation in the support platform: the merge of its subscriptions' shares."""
 
-    def __init__(self, tenant: Tenant, database: Database, plan: AmendmentPlan) -> None:
+    def __init__(
+        self, tenant: Tenant, database: Database, plan: AmendmentPlan, organization: str
+    ) -> None:
         self._tenant, self._database, self._plan = tenant, database, plan
+        self._organization = organization
 
     def effect(self) -> Effect[SupportOrganization]:
         return Effect(
+            key=effect_key(self._plan.change_id, SUPPORT),
             tenant=self._tenant.name,
             change_id=self._plan.change_id,
             step=SUPPORT,
             system="support",
             operation="publish entitlement",
-            request=self._plan.share,
+            request=self._plan.access.share,
             result=SupportOrganization,
             # A set may be repeated, so it is simply written again.
             probe=written_again,
-            write=lambda: self._publish(self._plan.share),
+            write=lambda: self._publish(self._plan.access.share),
             named=lambda organization: (organization.organization_id, organization.url),
+            replaces=True,
         )
 
-    async def take_back(self, organization: SupportOrganization) -> SupportOrganization:
-        del organization
-        return await self._publish(self._plan.share_before)
+    async def publish_before(self, share: SubscriptionSupport) -> SupportOrganization:
+        return await self._publish(share)
 
     async def left(self) -> SupportOrganization | None:
         """Something to take back, unless the organisation is gone."""
-        return await self._tenant.support.organization(self._plan.organization)
+        return await self._tenant.support.organization(self._organization)
 
     async def _publish(self, share: SubscriptionSupport) -> SupportOrganization:
-        plan = self._plan
         return await publish_share(
-            self._tenant, self._database, plan.subscription_id, plan.organization, share
+            self._tenant, self._database, self._plan.subject, self._organization, share
         )
 
 
@@ -227,15 +383,15 @@ def mark_effect(
     key = effect_key(plan.change_id, step)
 
     async def shown() -> SyncMark | None:
-        since = datetime.now(UTC)
-        found = (await tenant.billing.snapshot(plan.subscription_id, since=since)).mark
+        found = (await tenant.billing.snapshot(plan.subject)).mark
         return found if found == mark else None
 
     async def write() -> SyncMark:
-        await tenant.billing.record_sync(plan.subscription_id, mark, key=key)
+        await tenant.billing.record_sync(plan.subject, mark, key=key)
         return mark
 
     return Effect(
+        key=key,
         tenant=tenant.name,
         change_id=plan.change_id,
         step=step,
@@ -248,3 +404,14 @@ def mark_effect(
         named=lambda written: (written.state, None),
         confirmed=confirmed,
     )
+
+
+async def _found(
+    tenant: Tenant, external_id: str, legal_entity: str, states: tuple[DocumentState, ...]
+) -> ErpDocument | None:
+    found = await tenant.erp.find(external_id, legal_entity)
+    return next((document for document in found if document.state in states), None)
+
+
+def _named(made: ErpDocument) -> tuple[str | None, str | None]:
+    return made.number or made.document_id, made.url

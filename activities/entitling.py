@@ -13,7 +13,7 @@ from activities.contracts.life import (
 )
 from activities.effects import publish_share
 from activities.failing import failures_told
-from activities.ledger import Effect, EffectLedger, written_again
+from activities.ledger import Effect, EffectLedger, effect_key, written_again
 from activities.tenants import Tenant, Tenants
 from canonical_models.entitlement import (
     CustomerEntitlements,
@@ -127,10 +127,12 @@ class Entitling(EntitlementActivities):
             receipt = await target.held(process.key)
             return receipt if receipt.revision >= entitled.revision else None
 
+        step = f"target.{name}/{entitled.revision}"
         return Effect(
+            key=effect_key(process.workflow_id, step),
             tenant=tenant.name,
             change_id=process.workflow_id,
-            step=f"target.{name}/{entitled.revision}",
+            step=step,
             system=name,
             operation="publish entitlements",
             request=entitled,
@@ -154,7 +156,7 @@ class Entitling(EntitlementActivities):
         """The features that people granted, as a share beside those of the subscriptions."""
         async with self._database.statement() as raw:
             found = await briefing.master_data(
-                raw, tenant.name, customer_id=process.key, items=set(), subscription_id=""
+                raw, tenant.name, customer_id=process.key, keys=(), subscription_id=None
             )
         if found.account is None:
             raise Rejection(
@@ -170,11 +172,13 @@ class Entitling(EntitlementActivities):
             tier=None, contract_end=None, features=tuple(sorted(e.feature for e in live))
         )
 
+        step = f"target.{SUPPORT}/{revision}"
         await self._ledger.perform(
             Effect(
+                key=effect_key(process.workflow_id, step),
                 tenant=tenant.name,
                 change_id=process.workflow_id,
-                step=f"target.{SUPPORT}/{revision}",
+                step=step,
                 system=SUPPORT,
                 operation="publish entitlement",
                 request=share,

@@ -7,12 +7,15 @@ from temporalio import activity
 
 from activities.contracts.exceptions import ExceptionActivities, Opened, Resumed, Withdrawn
 from activities.failing import failures_told
+from activities.master_data import content_of
 from activities.tenants import Tenants
+from canonical_models.amendment import account_subject
 from canonical_models.events import ExceptionOpened, ExceptionResolved, event
-from canonical_models.exceptions import Action, Raised
-from persistence import approvals, changes, exceptions, mappings, outbox
+from canonical_models.exceptions import Action, DocumentCorrection, Raised
+from canonical_models.failures import Rejection, RejectionCode
+from persistence import approvals, changes, documents, exceptions, mappings, outbox
 from persistence.database import Database
-from persistence.raw import Transaction, driver
+from persistence.raw import Transaction
 
 log = structlog.get_logger()
 
@@ -49,7 +52,7 @@ class ExceptionQueue(ExceptionActivities):
                             raised.tenant,
                             "sync.exception_opened.v1",
                             key=opened.exception_id,
-                            subject=opened.subscription_id,
+                            subject=opened.belongs_to,
                             data=told,
                         )
                     ],
@@ -67,14 +70,21 @@ class ExceptionQueue(ExceptionActivities):
     async def resume(self, resumed: Resumed) -> None:
         decided = resumed.resolution
         with failures_told():
+            approved = await self._approved(resumed) if decided.action is Action.APPROVE else None
             async with self._database.transaction() as session:
                 for mapping in (decided.account, decided.item):
                     if mapping is not None:
                         await mappings.put(session, resumed.tenant, mapping, by=decided.by)
-                if decided.action is Action.APPROVE:
-                    await _approve(session, resumed)
+                if decided.document is not None:
+                    await documents.correct(
+                        session, resumed.tenant, await _with_what_was_said(session, resumed)
+                    )
+                if approved is not None:
+                    await approvals.put(
+                        session, resumed.tenant, *approved, by=decided.by, note=decided.note
+                    )
                 await exceptions.resolve(session, resumed.tenant, decided)
-                await changes.runs(session, resumed.tenant, resumed.change_id)
+                await changes.runs(session, resumed.tenant, resumed.change_id, anyway=True)
                 told = ExceptionResolved(
                     exception_id=decided.exception_id,
                     change_id=resumed.change_id,
@@ -100,8 +110,13 @@ class ExceptionQueue(ExceptionActivities):
         with failures_told():
             async with self._database.transaction() as session:
                 await exceptions.withdraw(
-                    session, withdrawn.tenant, withdrawn.change_id, note=withdrawn.why
+                    session,
+                    withdrawn.tenant,
+                    withdrawn.change_id,
+                    track=withdrawn.track,
+                    note=withdrawn.why,
                 )
+                await changes.runs(session, withdrawn.tenant, withdrawn.change_id)
 
     @activity.defn(name="exceptions.escalate")
     async def escalate(self, opened: Opened) -> None:
@@ -117,27 +132,43 @@ class ExceptionQueue(ExceptionActivities):
                 code=late.code,
             )
 
+    async def _approved(self, resumed: Resumed) -> tuple[str, str] | None:
+        """(subject, content) as it is now of what is asked about: a document, or a customer whose
+        master data has changed."""
+        tenant = self._tenants[resumed.tenant]
+        async with self._database.transaction() as session:
+            asked = await exceptions.get(session, tenant.name, resumed.resolution.exception_id)
+            if asked is None or asked.subject is None:
+                return None
+            if asked.code != RejectionCode.MASTER_DATA_CHANGED.value:
+                found = await documents.get(session, tenant.name, asked.subject)
+                return (asked.subject, found.document.content) if found else None
+        try:
+            profile = await tenant.billing.account(asked.subject)
+        except Rejection:
+            # The customer has been deleted meanwhile: nothing is left to carry on.
+            return None
+        return account_subject(asked.subject), content_of(profile)
+
 
 async def _with_amount(session: Transaction, raised: Raised) -> Raised:
-    """A saga that was refused while it planned does not know the amount; the kept plan does."""
-    if raised.amount_at_risk is not None or raised.process is not None:
+    """A saga that was refused while it planned may not know the amount; the document does."""
+    if raised.amount_at_risk is not None or raised.subject is None:
         return raised
-    plan = await changes.plan(await driver(session), raised.tenant, raised.change_id)
-    if plan is None or plan.document is None:
+    found = await documents.get(session, raised.tenant, raised.subject)
+    if found is None:
         return raised
-    return raised.model_copy(update={"amount_at_risk": plan.document.net})
+    return raised.model_copy(update={"amount_at_risk": found.document.gross})
 
 
-async def _approve(session: Transaction, resumed: Resumed) -> None:
-    """The document that the person saw is the one of the plan that is kept now."""
-    plan = await changes.plan(await driver(session), resumed.tenant, resumed.change_id)
-    if plan is not None and plan.document is not None:
-        decided = resumed.resolution
-        await approvals.put(
-            session,
-            resumed.tenant,
-            resumed.change_id,
-            plan.document.substance,
-            by=decided.by,
-            note=decided.note,
-        )
+async def _with_what_was_said(session: Transaction, resumed: Resumed) -> DocumentCorrection:
+    """What was corrected of the document before stays, where this decision says nothing of it."""
+    decided = resumed.resolution.document
+    if decided is None:
+        raise AssertionError("only a decision on a document is merged")
+    known = await documents.get(session, resumed.tenant, decided.document_id)
+    before = known.correction if known else None
+    if before is None:
+        return decided
+    said = {name: value for name, value in dict(decided).items() if value is not None}
+    return before.model_copy(update=said)

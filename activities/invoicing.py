@@ -6,16 +6,16 @@ from temporalio import activity
 
 from activities.contracts.life import InvoiceActivities, SweepPart, Swept
 from activities.failing import failures_told
-from activities.ledger import Effect, EffectLedger, written_again
+from activities.ledger import Effect, EffectLedger, effect_key, written_again
 from activities.tenants import Tenant, Tenants
 from canonical_models.base import Canonical
 from canonical_models.events import InvoiceStatusChanged, event
 from canonical_models.failures import ContractDrift, Failure, Rejection
 from canonical_models.ledgering import DocumentStanding
-from persistence import invoices, lines, outbox
+from canonical_models.records import DocumentRecord, RecordState
+from persistence import documents, outbox
 from persistence.database import Database
-from persistence.invoices import InvoiceView
-from planning.invoices import due_on, open_of, standing_of
+from planning.invoices import standing_of
 from planning.term import local_day
 
 #: Invoices of one part: few enough that a part ends within seconds.
@@ -40,65 +40,57 @@ class Invoicing(InvoiceActivities):
             tenant = self._tenants[part.sweep.tenant]
             async with self._database.statement() as raw:
                 if part.sweep.invoice_ids:
+                    named = await documents.named(raw, tenant.name, part.sweep.invoice_ids)
                     found = [
-                        view
-                        for key in part.sweep.invoice_ids
-                        if (view := await invoices.get(raw, tenant.name, key)) is not None
-                        and (view.standing_at is None or view.standing_at < part.before)
+                        record
+                        for record in named.values()
+                        if record.standing_at is None or record.standing_at < part.before
                     ]
                 else:
                     found = [
-                        *await invoices.moving(raw, tenant.name, before=part.before, limit=PART)
+                        *await documents.moving(raw, tenant.name, before=part.before, limit=PART)
                     ]
-                documents = await lines.documents_of(
-                    raw, tenant.name, [view.invoice.invoice_id for view in found]
-                )
-            standings, unread, problems = await _standings(tenant, documents)
+            standings, unread, problems = await _standings(tenant, found)
             changed = 0
-            for view in found:
-                key = view.invoice.invoice_id
-                if any(document in unread for document, _ in documents.get(key, ())):
+            for record in found:
+                posted = record.posted.document_id if record.posted else None
+                if posted in unread:
                     async with self._database.statement() as raw:
-                        await invoices.looked_up(raw, tenant.name, key)
+                        await documents.looked_up(raw, tenant.name, record.document.document_id)
                     continue
-                said = tuple(
-                    standings[document]
-                    for document, _ in documents.get(key, ())
-                    if document in standings
-                )
-                changed += await self._stands(tenant, view, said)
+                said = standings.get(posted) if posted else None
+                changed += await self._stands(tenant, record, said)
                 try:
-                    await self._tell(tenant, view, said)
+                    await self._tell(tenant, record, said)
                 except Failure as failure:
-                    # One invoice that billing refuses must not keep the others from being told.
+                    # One document that billing refuses must not keep the others from being told.
                     problems.append(failure.message[:300])
             return Swept(looked_at=len(found), changed=changed, problems=tuple(problems))
 
     async def _stands(
-        self, tenant: Tenant, view: InvoiceView, said: tuple[DocumentStanding, ...]
+        self, tenant: Tenant, record: DocumentRecord, said: DocumentStanding | None
     ) -> bool:
-        standing = _standing(tenant, said)
+        standing, key = _standing(tenant, record, said), record.document.document_id
         async with self._database.work() as raw:
-            changed = await invoices.stands(
+            changed = await documents.stands(
                 raw,
                 tenant.name,
-                view.invoice.invoice_id,
+                key,
                 standing=standing,
-                documents=said,
-                tell_again=standing != "unposted" and _anew(view, standing, said),
+                said=said,
+                tell_again=standing != "unposted" and _anew(record, standing, said),
             )
             if changed:
-                day = due_on(said)
                 told = InvoiceStatusChanged(
-                    invoice_id=view.invoice.invoice_id,
-                    subscription_id=view.subscription_id,
-                    customer_id=view.invoice.customer_id,
+                    invoice_id=key,
+                    subscription_id=record.document.subscription_id,
+                    customer_id=record.document.customer_id,
                     standing=standing,
-                    numbers=tuple(d.number for d in said if d.number),
-                    open=open_of(said) if said else None,
-                    due_on=day.isoformat() if day else None,
+                    numbers=(said.number,) if said and said.number else (),
+                    open=said.open if said else None,
+                    due_on=said.due_on.isoformat() if said and said.due_on else None,
                 )
-                occasion = f"{view.invoice.invoice_id}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+                occasion = f"{key}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
                 await outbox.publish(
                     raw,
                     tenant.name,
@@ -107,7 +99,7 @@ class Invoicing(InvoiceActivities):
                             tenant.name,
                             "invoice.status_changed.v1",
                             key=occasion,
-                            subject=view.invoice.invoice_id,
+                            subject=key,
                             data=told,
                         )
                     ],
@@ -115,25 +107,26 @@ class Invoicing(InvoiceActivities):
         return changed
 
     async def _tell(
-        self, tenant: Tenant, view: InvoiceView, said: tuple[DocumentStanding, ...]
+        self, tenant: Tenant, record: DocumentRecord, said: DocumentStanding | None
     ) -> None:
-        standing, key = _standing(tenant, said), view.invoice.invoice_id
-        if standing == "unposted" and view.told in ("", "unposted"):
+        standing, key = _standing(tenant, record, said), record.document.document_id
+        if standing == "unposted" and record.told in ("", "unposted"):
             return
-        if standing == view.told and not _anew(view, standing, said):
+        if standing == record.told and not _anew(record, standing, said):
             return
         note = _note(standing, said)
-        occasion = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+        step = f"billing.standing/{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
 
         async def write() -> Told:
-            await tenant.billing.record_standing(key, note, key=f"{key}/standing/{occasion}")
+            await tenant.billing.record_standing(key, note, key=f"{key}/{step}")
             return Told(note=note)
 
         await self._ledger.perform(
             Effect(
+                key=effect_key(f"invoice/{key}", step),
                 tenant=tenant.name,
                 change_id=f"invoice/{key}",
-                step=f"billing.standing/{occasion}",
+                step=step,
                 system="billing",
                 operation="note the ERP's status",
                 request=Told(note=note),
@@ -142,39 +135,47 @@ class Invoicing(InvoiceActivities):
                 probe=written_again,
                 write=write,
                 named=lambda told: (told.note["erp_status"], None),
-                confirmed=lambda raw, _: invoices.told(raw, tenant.name, key, standing),
+                confirmed=lambda raw, _: documents.told(raw, tenant.name, key, standing),
             )
         )
 
 
-def _note(standing: str, said: tuple[DocumentStanding, ...]) -> dict[str, str]:
+def _note(standing: str, said: DocumentStanding | None) -> dict[str, str]:
     """What billing shows of it."""
-    day = due_on(said)
     return {
         "erp_status": standing,
-        "erp_number": ", ".join(d.number for d in said if d.number)[:450],
-        "erp_due_on": day.isoformat() if day else "",
+        "erp_number": (said.number or "") if said else "",
+        "erp_due_on": said.due_on.isoformat() if said and said.due_on else "",
     }
 
 
-def _anew(view: InvoiceView, standing: str, said: tuple[DocumentStanding, ...]) -> bool:
+def _anew(record: DocumentRecord, standing: str, said: DocumentStanding | None) -> bool:
     """Whether billing would show something else than what was read before."""
-    return _note(standing, said) != _note(view.standing, view.documents)
+    before = record.posted
+    return standing != record.standing or (
+        said is not None
+        and before is not None
+        and (said.number, said.due_on) != (before.number, before.due_on)
+    )
 
 
-def _standing(tenant: Tenant, said: tuple[DocumentStanding, ...]) -> str:
-    return standing_of(said, local_day(datetime.now(UTC), tenant.policy.time_zone))
+def _standing(tenant: Tenant, record: DocumentRecord, said: DocumentStanding | None) -> str:
+    """What was taken back is settled by the document that did so: nobody has paid it."""
+    zone = tenant.zone_of_books(record.legal_entity) if record.legal_entity else None
+    standing = standing_of(said, local_day(datetime.now(UTC), zone or tenant.policy.time_zone))
+    taken_back = record.state is RecordState.REVERSED and standing == "paid"
+    return "credited" if taken_back else standing
 
 
 async def _standings(
-    tenant: Tenant, documents: dict[str, tuple[tuple[str, str], ...]]
+    tenant: Tenant, records: list[DocumentRecord]
 ) -> tuple[dict[str, DocumentStanding], set[str], list[str]]:
-    """(what was said by document id, documents of which nothing could be read, why): one question
-    an entity of the ERP, and one that is refused does not keep the others from being read."""
+    """(what was said by the ERP's id, ids of which nothing could be read, why): one question an
+    entity of the ERP, and one that is refused does not keep the others from being read."""
     wanted: dict[str, list[str]] = {}
-    for carried in documents.values():
-        for document, legal_entity in carried:
-            wanted.setdefault(legal_entity, []).append(document)
+    for record in records:
+        if record.posted is not None:
+            wanted.setdefault(record.posted.legal_entity, []).append(record.posted.document_id)
     found: dict[str, DocumentStanding] = {}
     unread: set[str] = set()
     problems: list[str] = []

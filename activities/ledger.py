@@ -5,8 +5,9 @@
 
 A row says `attempting` before the call goes out. If the answer is lost, or the process dies, the
 next attempt first probes the other system by our reference and adopts what it finds; only a proven
-absence is written again. The key is the business change and the step, never a run: a workflow that
-is reset finds its own effects.
+absence is written again. The key is a business object - billing's document, a movement of money -
+or a change and its step, never a run: a workflow that is reset finds its own effects, and two sagas
+that see one document post it once.
 """
 
 import asyncio
@@ -41,6 +42,7 @@ class Effect(Generic[Result]):
     what must be true together with it. `named` gives (reference that people search for, link).
     """
 
+    key: str
     tenant: str
     change_id: str
     step: str
@@ -57,10 +59,8 @@ class Effect(Generic[Result]):
     reversed: Callable[[Raw, Any], Awaitable[None]] | None = None
     #: Ours to write: all of it happens in the one transaction that confirms it.
     local: bool = False
-
-    @property
-    def key(self) -> str:
-        return effect_key(self.change_id, self.step)
+    #: A set: another request under the same key replaces what was written before.
+    replaces: bool = False
 
     @property
     def request_hash(self) -> str:
@@ -125,7 +125,7 @@ class EffectLedger:
             if await effects.first_attempt(raw, values):
                 before = "planned"
             else:
-                before, stored = await effects.locked(raw, values)
+                before, stored, asked = await effects.locked(raw, values)
                 if before in _UNDONE:
                     raise Rejection(
                         RejectionCode.DOCUMENT_CONFLICT,
@@ -134,7 +134,7 @@ class EffectLedger:
                         system=effect.system,
                         subject=effect.key,
                     )
-                if before == "confirmed":
+                if before == "confirmed" and not (effect.replaces and asked != effect.request_hash):
                     return before, stored
                 await effects.attempt(raw, effect.key, request_hash=effect.request_hash)
             if effect.local:
@@ -174,7 +174,7 @@ class EffectLedger:
     async def _withdraw(self, effect: Effect[Result]) -> tuple[str, str | None]:
         """(state, stored result as JSON); the row can no longer be attempted."""
         async with self._database.work() as raw:
-            state, stored = await effects.locked(raw, _values(effect))
+            state, stored, _ = await effects.locked(raw, _values(effect))
             if state == "compensated":
                 return state, None
             if state in ("planned", "rejected"):

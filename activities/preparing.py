@@ -1,208 +1,436 @@
 """From a change to its plan: read, check everything in parallel, decide, keep the decision."""
 
+import asyncio
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from activities import effects as amend
 from activities.agreeing import agree
-from activities.contracts.amendment import Prepared
-from activities.ledger import effect_key
-from activities.leftovers import Leftovers
+from activities.contracts.amendment import PlannedDocument, Prepared
+from activities.contracts.failure import Question
 from activities.tenants import Tenant
 from activities.together import both
-from canonical_models.amendment import AmendmentPlan, ChangeKind
-from canonical_models.commerce import BillingSnapshot, Subscription
-from canonical_models.entitlement import SupportOrganization
+from canonical_models.amendment import AmendmentPlan, ChangeKind, DocumentStep, Refusal
+from canonical_models.commerce import AccountSnapshot, BillingSnapshot, Subscription
+from canonical_models.documents import BillingDocument, Untold
+from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
 from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import (
-    AccountMapping,
-    CarriedLine,
-    ItemMapping,
-    LedgerAnswer,
-    LedgerQuestion,
+from canonical_models.ledgering import LedgerAnswer, LedgerQuestion
+from canonical_models.mapping import AccountMapping, keys_of
+from canonical_models.records import DocumentRecord, sold_of, subject_of
+from persistence import (
+    access_holds,
+    accounts,
+    briefing,
+    change_queue,
+    changes,
+    documents,
+    settlements,
 )
-from canonical_models.policy import TenantPolicy
-from persistence import briefing, changes
+from persistence.briefing import Briefing
 from persistence.database import Database
-from planning.amendment import PlanInput, plan_amendment
-from planning.posting import erp_items, mapped, posting_of
+from planning.access import AccessInput
+from planning.amendment import plan_account, plan_amendment
+from planning.books import BooksInput, questions
 from planning.term import local_day
 
-#: Invoices made this long before the last agreement are read again: a draft may become final late.
-LATE_INVOICES = timedelta(days=45)
-_OF_LONG_AGO = frozenset({ChangeKind.PAYMENT.value, ChangeKind.RENEWAL.value})
+_UNMAPPED = RejectionCode.ACCOUNT_UNMAPPED
 
 
 class Preparation:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._leftovers = Leftovers(database)
 
-    async def prepare(self, tenant: Tenant, change_id: str) -> Prepared:
-        """The plan of the change in brief. Raises Rejection for what a person must mend first."""
-        async with self._database.statement() as raw:
-            known = await briefing.of_change(
-                raw,
-                tenant.name,
-                change_id,
-                step=amend.DOCUMENT,
-                key=effect_key(change_id, amend.DOCUMENT),
-            )
+    async def of_subscription(self, tenant: Tenant, change_id: str) -> Prepared:
+        """The plan of a subscription's change in brief. What a person must mend first is part of
+        the plan: each half of it may be refused by itself."""
+        known = await self._known(tenant, change_id)
         if known is None or known.settled:
             return Prepared(settled=True)
-        if known.kept is not None:
-            return _brief(known.kept)
-        if known.doubtful:
-            await self._leftovers.settle(tenant, known.doubtful)
-            return await self.prepare(tenant, change_id)
-        before = known.agreed
-        snapshot = await tenant.billing.snapshot(known.subscription_id, since=_since(known))
-        subscription = snapshot.subscription
-        found = await self._master_data(tenant, snapshot, before)
-        account, items = found.account, found.items
-        if account is None:
-            customer = subscription.customer.customer_id
-            if tenant.policy.accounts.create:
-                return Prepared(account_missing=customer)
-            raise _unmapped(customer)
-        zone = tenant.zone(account)
-        on = local_day(subscription.as_of, zone)
-        answer, organization = await both(
-            _ledger_answer(tenant, snapshot, account, items, known.carried, on),
-            _organization(tenant, account),
+        subscription_id = known.subject
+        snapshot = await tenant.billing.snapshot(
+            subscription_id, documents=known.documents, since=_since(tenant, known)
         )
-        plan = plan_amendment(
-            PlanInput(
-                change_id=change_id,
-                snapshot=snapshot,
-                previous=before,
-                carried=known.carried,
-                account=account,
-                items=items,
-                ledger=answer,
-                posting_date=on,
-                grants=known.held,
-                share=known.share,
-                others=found.others,
-                support=organization.entitlement,
-                tiers=tenant.policy.tiers,
-                entered=known.entered,
-                unpaid=known.unpaid,
-                time_zone=zone,
-            )
-        )
-        if not plan.empty:
-            async with self._database.statement() as raw:
-                await changes.save_plan(raw, tenant.name, plan, snapshot)
-            _require_approval(tenant.policy, plan, known.approved)
-            return _brief(plan)
-        async with self._database.work() as raw, raw.pipeline():
-            await changes.save_plan(raw, tenant.name, plan, snapshot)
-            await agree(raw, tenant.name, plan, snapshot)
-            await changes.settle(raw, tenant.name, change_id, outcome="no_change")
-        return _brief(plan)
-
-    async def _master_data(
-        self, tenant: Tenant, snapshot: BillingSnapshot, before: Subscription | None
-    ) -> briefing.MasterData:
-        """Mappings, and what the customer's other subscriptions ask of support."""
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
-        keys = {item.plan.item for item in snapshot.subscription.items}
-        keys |= {line.item for line in snapshot.lines}
-        keys |= {item.plan.item for item in before.items} if before else set()
+        await self._keep(tenant, known, customer, snapshot.documents)
+        entitled = await self._held_back(tenant, subscription)
+        found = await self._master_data(
+            tenant, customer, subscription_id, _keys(snapshot, entitled, known.agreed)
+        )
+        books = await self._books(
+            tenant,
+            known,
+            customer,
+            found,
+            subscription=subscription,
+            snapshot=snapshot,
+            named=_named(known, snapshot.documents),
+        )
+        answers, shown = await both(_answers(tenant, books), _shown(tenant, found.account))
+        records = await self._covering(tenant, subscription)
+        plan = plan_amendment(
+            change_id,
+            previous=known.agreed,
+            books=replace(books, answers=answers),
+            access=AccessInput(
+                subscription=entitled,
+                account=found.account,
+                items=found.items,
+                tiers=tenant.policy.tiers,
+                records=records,
+                unpaid=known.unpaid,
+                grants=known.held,
+                share=known.share or NO_SUPPORT,
+                others=found.others,
+                support=shown,
+                time_zone=tenant.zone(found.account),
+            ),
+        )
+        plan = _without_refused(_since_it_began(plan, known), snapshot.refused)
+        if found.account is not None and shown is None:
+            plan = _without_organization(plan, found.account)
+        return await self._decided(tenant, known, plan, snapshot, found.account)
+
+    async def of_account(self, tenant: Tenant, change_id: str, customer: str) -> Prepared:
+        """The plan of an account's change in brief."""
+        known = await self._known(tenant, change_id)
+        if known is None or known.settled:
+            return Prepared(settled=True)
+        snapshot = await tenant.billing.account_snapshot(
+            customer, documents=known.documents, since=_since(tenant, known)
+        )
+        await self._keep(tenant, known, customer, snapshot.documents)
+        async with self._database.statement() as raw:
+            await settlements.seen(raw, tenant.name, customer, known.subject, snapshot.movements)
+        keys = {
+            key for found in snapshot.documents for line in found.lines for key in keys_of(line)
+        }
+        found = await self._master_data(tenant, customer, None, keys)
+        books = await self._books(
+            tenant,
+            known,
+            customer,
+            found,
+            subscription=None,
+            snapshot=snapshot,
+            named=_named(known, snapshot.documents),
+        )
+        changed = await self._master_data_changed(tenant, snapshot, found.account)
+        plan = plan_account(
+            change_id,
+            books=replace(books, answers=await _answers(tenant, books)),
+            at=snapshot.as_of,
+        )
+        plan = _since_it_began(_with_master_data(plan) if changed else plan, known)
+        plan = _without_refused(plan, snapshot.refused)
+        return await self._decided(tenant, known, plan, snapshot, found.account)
+
+    async def _known(self, tenant: Tenant, change_id: str) -> Briefing | None:
+        async with self._database.statement() as raw:
+            return await briefing.of_change(raw, tenant.name, change_id)
+
+    async def _keep(
+        self,
+        tenant: Tenant,
+        known: Briefing,
+        customer: str,
+        found: tuple[BillingDocument, ...],
+    ) -> None:
+        """What billing showed just now. Documents of somebody else are asked for by a change of
+        theirs: each is posted by the one that it belongs to."""
+        if not found:
+            return
+        found = await self._with_corrected(tenant, found)
+        async with self._database.work() as raw:
+            await documents.seen(
+                raw, tenant.name, tenant.connection, found, books_from=tenant.books_from
+            )
+            for document in found:
+                subject = subject_of(document)
+                await settlements.seen(
+                    raw, tenant.name, document.customer_id, subject, document.settlements
+                )
+                if subject != known.subject:
+                    await change_queue.follow(
+                        raw,
+                        tenant.name,
+                        subject,
+                        why=f"{document.document_id}/{document.content}/{document.remaining.minor}",
+                        kind=ChangeKind.BILLED,
+                        customer_id=customer,
+                        documents=(document.document_id,),
+                    )
+
+    async def _with_corrected(
+        self, tenant: Tenant, found: tuple[BillingDocument, ...]
+    ) -> tuple[BillingDocument, ...]:
+        """And what credit notes among them correct, as it is now: it may be settled by them."""
+        unread = _corrected(found) - {document.document_id for document in found}
+        return (*found, *await tenant.billing.documents(sorted(unread))) if unread else found
+
+    async def _master_data(
+        self, tenant: Tenant, customer: str, subscription_id: str | None, keys: set[str]
+    ) -> briefing.MasterData:
         async with self._database.statement() as raw:
             return await briefing.master_data(
                 raw,
                 tenant.name,
                 customer_id=customer,
-                items=keys,
-                subscription_id=subscription.subscription_id,
+                keys=keys,
+                subscription_id=subscription_id or None,
             )
 
+    async def _held_back(self, tenant: Tenant, subscription: Subscription) -> Subscription:
+        """As far as access goes: what a person took back is not given again while billing sells the
+        same; what billing has ended since is ended."""
+        of = subscription.subscription_id
+        async with self._database.statement() as raw:
+            hold = await access_holds.get(raw, tenant.name, of)
+            if hold is None:
+                return subscription
+            if hold.sold != sold_of(subscription):
+                await access_holds.lift(raw, tenant.name, of)
+                return subscription
+        return subscription.model_copy(update={"items": hold.items})
 
-def _since(known: briefing.Briefing) -> datetime | None:
-    """What moves money, or holds back what is not paid, may be about an invoice of long ago; and
-    of several periods that were missed all but the last are."""
-    if known.agreed is None or known.unpaid or known.kind in _OF_LONG_AGO:
-        return None
-    return known.agreed.as_of - LATE_INVOICES
+    async def _covering(
+        self, tenant: Tenant, subscription: Subscription
+    ) -> tuple[DocumentRecord, ...]:
+        async with self._database.statement() as raw:
+            return await documents.covering(
+                raw, tenant.name, subscription.subscription_id, subscription.as_of
+            )
 
-
-def _unmapped(customer: str) -> Rejection:
-    return Rejection(
-        RejectionCode.ACCOUNT_UNMAPPED,
-        f"billing customer {customer} has no ERP party and support organisation: map "
-        f"it with `trueup mappings set account {customer}`, or correct the exception",
-        system="trueup",
-        subject=customer,
-    )
-
-
-def _require_approval(policy: TenantPolicy, plan: AmendmentPlan, approved: frozenset[str]) -> None:
-    """A person's yes is bound to what the document says, not to the day it is posted on."""
-    document = plan.document
-    if document is None or document.net.minor >= 0:
-        return
-    limit = policy.credit_limits.get(document.currency)
-    if limit is None or -document.net.decimal <= limit or document.substance in approved:
-        return
-    raise Rejection(
-        RejectionCode.APPROVAL_NEEDED,
-        f"a credit of {-document.net} is above the limit of {limit} {document.currency} "
-        f"({plan.amendment.summary}): approve exactly this document with `approve`, or abort",
-        system="trueup",
-        subject=plan.change_id,
-    )
-
-
-async def _ledger_answer(
-    tenant: Tenant,
-    snapshot: BillingSnapshot,
-    account: AccountMapping,
-    items: dict[str, ItemMapping],
-    carried: Mapping[str, CarriedLine],
-    on: date,
-) -> LedgerAnswer | None:
-    """The ERP's word on what is to be posted; it is not asked when nothing is."""
-    for item in snapshot.subscription.items:
-        mapped(items, item.plan.item)
-    posting = posting_of(snapshot, carried)
-    if not posting:
-        return None
-    return await tenant.erp.check(
-        LedgerQuestion(
-            legal_entity=account.legal_entity,
-            party=account.erp_party,
-            currency=snapshot.subscription.currency,
-            posting_date=on,
-            items=erp_items(posting, items),
+    async def _books(
+        self,
+        tenant: Tenant,
+        known: Briefing,
+        customer: str,
+        found: briefing.MasterData,
+        *,
+        subscription: Subscription | None,
+        snapshot: BillingSnapshot | AccountSnapshot,
+        named: set[str],
+    ) -> BooksInput:
+        async with self._database.statement() as raw:
+            kept = await briefing.books(
+                raw, tenant.name, subject=known.subject, customer_id=customer, named=named
+            )
+        keys = {
+            key
+            for record in kept.records
+            for line in record.document.lines
+            for key in keys_of(line)
+        }
+        missing = keys - set(found.items)
+        items = dict(found.items)
+        if missing:
+            items |= (await self._master_data(tenant, customer, known.subject, missing)).items
+        account = found.account
+        zone = (
+            tenant.zone_of_books(account.legal_entity, account)
+            if account is not None
+            else tenant.policy.books.time_zone or tenant.policy.time_zone
         )
-    )
+        if isinstance(snapshot, AccountSnapshot):
+            as_of, movements, pending = snapshot.as_of, snapshot.movements, None
+        else:
+            as_of, movements, pending = snapshot.subscription.as_of, (), snapshot.unbilled
+        return BooksInput(
+            subject=known.subject,
+            subscription=subscription,
+            agreed_currency=known.agreed.currency if known.agreed else None,
+            account=found.account,
+            customer_id=customer,
+            policy=tenant.policy,
+            items=items,
+            records=kept.records,
+            others=kept.others,
+            entered=kept.entered,
+            movements=movements,
+            unbilled=pending,
+            shown=kept.unbilled,
+            approved=kept.approved,
+            books_from=tenant.books_from,
+            today=local_day(max(as_of, datetime.now(UTC)), zone),
+            metadata=subscription.metadata if subscription else {},
+        )
+
+    async def _master_data_changed(
+        self, tenant: Tenant, snapshot: AccountSnapshot, account: AccountMapping | None
+    ) -> bool:
+        """Whether billing's name, address or tax ids are other than what was told."""
+        if account is None or snapshot.deleted:
+            return False
+        async with self._database.statement() as raw:
+            account_told = await accounts.get(raw, tenant.name, snapshot.customer_id)
+        if account_told is None or not account_told.profile_digest:
+            return False
+        profile = await tenant.billing.account(snapshot.customer_id)
+        return profile.billed.digest != account_told.profile_digest
+
+    async def _decided(
+        self,
+        tenant: Tenant,
+        known: Briefing,
+        plan: AmendmentPlan,
+        snapshot: BillingSnapshot | AccountSnapshot,
+        account: AccountMapping | None,
+    ) -> Prepared:
+        """A change that has done something already goes on to its proof, whatever is left to do."""
+        brief = _brief(plan, tenant)
+        if account is None and tenant.policy.accounts.create:
+            # The books' track makes it, and both halves are planned again.
+            brief = brief.model_copy(
+                update={
+                    "account_missing": plan.amendment.customer_id,
+                    "books_question": None,
+                    "access_question": None
+                    if brief.access_question and brief.access_question.is_about(_UNMAPPED)
+                    else brief.access_question,
+                }
+            )
+        if not plan.empty or known.plan is not None:
+            async with self._database.statement() as raw:
+                await changes.save_plan(raw, tenant.name, plan, snapshot)
+            return brief
+        async with self._database.work() as raw, raw.pipeline():
+            await changes.save_plan(raw, tenant.name, plan, snapshot)
+            await agree(raw, tenant.name, plan, snapshot)
+            await changes.settle(raw, tenant.name, plan.change_id, outcome="no_change")
+        return brief.model_copy(update={"settled": True})
 
 
-async def _organization(tenant: Tenant, account: AccountMapping) -> SupportOrganization:
+def _since(tenant: Tenant, known: Briefing) -> datetime | None:
+    """Everything since the cutover is read the first time, and when it is asked for; else the
+    documents that events name."""
+    return tenant.books_from if known.whole or known.first_time else None
+
+
+def _keys(
+    snapshot: BillingSnapshot, entitled: Subscription, before: Subscription | None
+) -> set[str]:
+    """The keys of item mappings that the change may need: `entitled` is what access is given to,
+    which may be sold no more."""
+    lines = [line for found in snapshot.documents for line in found.lines]
+    keys = {key for line in (*lines, *snapshot.unbilled.lines) for key in keys_of(line)}
+    for subscription in (snapshot.subscription, entitled, before):
+        if subscription is not None:
+            keys |= {item.plan.item for item in subscription.items}
+            keys |= {item.plan.plan_id for item in subscription.items}
+    return keys
+
+
+def _named(known: Briefing, found: tuple[BillingDocument, ...]) -> set[str]:
+    return {*known.documents, *(document.document_id for document in found), *_corrected(found)}
+
+
+def _corrected(found: tuple[BillingDocument, ...]) -> set[str]:
+    return {document.corrects for document in found if document.corrects is not None}
+
+
+async def _answers(tenant: Tenant, books: BooksInput) -> Mapping[str, LedgerAnswer | Refusal]:
+    """What the ERP says of each question, side by side; equal questions are asked once."""
+    asked = questions(books)
+
+    async def ask(question: LedgerQuestion) -> LedgerAnswer | Refusal:
+        try:
+            return await tenant.erp.check(question)
+        except Rejection as refused:
+            return Refusal.of(refused)
+
+    distinct = list(dict.fromkeys(asked.values()))
+    said = dict(zip(distinct, await asyncio.gather(*map(ask, distinct)), strict=True))
+    return {key: said[question] for key, question in asked.items()}
+
+
+async def _shown(tenant: Tenant, account: AccountMapping | None) -> SupportEntitlement | None:
+    """What the support platform shows; None where it has no such organisation."""
+    if account is None:
+        return None
     organization = await tenant.support.organization(account.support_organization)
-    if organization is None:
-        raise Rejection(
-            RejectionCode.ORGANIZATION_UNKNOWN,
-            f"the support platform has no organisation {account.support_organization} (billing "
-            f"customer {account.billing_customer}): create it there, or correct the mapping",
-            system="support",
-            subject=account.support_organization,
-        )
-    return organization
+    return organization.entitlement if organization else None
 
 
-def _brief(plan: AmendmentPlan) -> Prepared:
+def _without_organization(plan: AmendmentPlan, account: AccountMapping) -> AmendmentPlan:
+    """Support has nobody to show anything of; what may be used does not depend on it."""
+    refusal = Refusal(
+        code=RejectionCode.ORGANIZATION_UNKNOWN.value,
+        message=f"the support platform has no organisation {account.support_organization} "
+        f"(billing customer {account.billing_customer}): create it there, or correct the mapping",
+        system="support",
+        subject=account.support_organization,
+    )
+    access = plan.access.model_copy(
+        update={"support": None, "organization": None, "refused": plan.access.refused or refusal}
+    )
+    return plan.model_copy(update={"access": access})
+
+
+def _without_refused(plan: AmendmentPlan, refused: Mapping[str, Untold]) -> AmendmentPlan:
+    """A document that billing cannot tell whole is a question of the books, and of nothing else."""
+    if not refused or plan.books.refused is not None:
+        return plan
+    document_id, why = min(refused.items())
+    refusal = Refusal(code=why.code, message=why.message, system="billing", subject=document_id)
+    books = plan.books.model_copy(update={"refused": refusal})
+    return plan.model_copy(update={"books": books})
+
+
+def _with_master_data(plan: AmendmentPlan) -> AmendmentPlan:
+    told, what = plan.amendment, "name, address or tax ids have changed"
+    if told.kind is ChangeKind.NONE:
+        told = told.model_copy(update={"kind": ChangeKind.ACCOUNT, "summary": what})
+    else:
+        told = told.model_copy(update={"summary": f"{what}; {told.summary}"})
+    return plan.model_copy(update={"master_data": True, "amendment": told})
+
+
+def _since_it_began(plan: AmendmentPlan, known: Briefing) -> AmendmentPlan:
+    """A change that is planned again is still called what it was, where that part of it is done,
+    and goes back to what was before it began."""
+    first = known.plan
+    if first is None:
+        grants, share = plan.access.grants_before, plan.access.share_before
+    else:
+        grants, share = first.access.agreed_grants, first.access.agreed_share
+    access = plan.access.model_copy(update={"agreed_grants": grants, "agreed_share": share})
+    told = plan.amendment
+    if first is not None and told.kind is ChangeKind.NONE:
+        told = first.amendment
+    return plan.model_copy(update={"access": access, "amendment": told})
+
+
+def _brief(plan: AmendmentPlan, tenant: Tenant) -> Prepared:
+    books, access = plan.books, plan.access
     return Prepared(
         digest=plan.digest,
         kind=plan.amendment.kind,
         summary=plan.amendment.summary,
-        amount=plan.document.net if plan.document else None,
-        posts=plan.document is not None,
-        grants=plan.changes_grants,
-        support=plan.support is not None,
-        payments=bool(plan.payments),
-        settled=plan.empty,
+        amount=books.amount,
+        documents=tuple(
+            PlannedDocument(
+                document_id=step.document_id,
+                words=_words(step),
+                void=step.void,
+                found=not step.void and step.draft is None,
+            )
+            for step in books.documents
+        ),
+        settlements=bool(books.settlements),
+        unbilled=books.unbilled is not None or books.unbilled_gone is not None,
+        books_question=Question.of(books.refused) if books.refused else None,
+        access=not access.empty or plan.master_data,
+        access_waits=access.gives and tenant.policy.access == "after_posting",
+        access_question=Question.of(access.refused) if access.refused else None,
     )
+
+
+def _words(step: DocumentStep) -> str:
+    name = step.number or step.document_id
+    if step.void:
+        return f"reversing {name}, which is void"
+    if step.posted is not None or step.draft is None:
+        return f"linking {name} with {step.posted}"
+    return f"posting {name} over {step.draft.gross}"

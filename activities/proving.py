@@ -1,44 +1,125 @@
-"""Proof of an outcome: every system is read back and held against the plan."""
+"""Proof of an outcome: every system is read back and held against what billing and the plan say."""
 
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from activities.contracts.amendment import StepInput
+from activities.kept_plans import planned_again
 from activities.tenants import Tenant
 from activities.together import both
-from canonical_models.amendment import AmendmentPlan
+from canonical_models.amendment import AmendmentPlan, DocumentStep
 from canonical_models.base import Canonical, Instant
+from canonical_models.commerce import AccountSnapshot, BillingSnapshot
+from canonical_models.documents import BillingDocument
 from canonical_models.entitlement import Grant, SupportEntitlement, SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import Document
-from persistence import shares
+from canonical_models.ledgering import DocumentDraft, DocumentState, ErpDocument
+from canonical_models.records import DocumentRecord, SettlementRecord
+from persistence import briefing, documents, settlements, shares
 from persistence.database import Database
 from planning.support import merged_support
-from planning.verification import differences
+from planning.verification import (
+    Difference,
+    access_differences,
+    document_differences,
+    link_differences,
+    open_difference,
+    reversal_differences,
+)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What our own tables say of a change that has done all that its plan says.
+
+    `records` are the documents that it is about, `posted` those that it has posted itself, and
+    `moved` the movements that it has entered.
+    """
+
+    plan: AmendmentPlan
+    snapshot: BillingSnapshot | AccountSnapshot
+    held: tuple[Grant, ...]
+    records: tuple[DocumentRecord, ...]
+    moved: tuple[SettlementRecord, ...]
+
+    @property
+    def posted(self) -> tuple[DocumentRecord, ...]:
+        return tuple(
+            record
+            for record in self.records
+            if record.change_id == self.plan.change_id and record.in_books
+        )
+
+    @property
+    def newest_number(self) -> str | None:
+        """The ERP's number of the last document that the change has posted."""
+        numbers = [record.posted.number for record in self.posted if record.posted]
+        return numbers[-1] if numbers else None
 
 
 class Proof(Canonical):
     """What each system said when the change was settled."""
 
     read_at: Instant
-    document: Document | None
+    documents: tuple[ErpDocument, ...]
     grants: tuple[Grant, ...]
     support: SupportOrganization | None
+    differences: tuple[Difference, ...]
 
 
-async def prove(
-    tenant: Tenant,
-    database: Database,
-    plan: AmendmentPlan,
-    document: Document | None,
-    held: tuple[Grant, ...],
-) -> Proof:
-    """Raises Rejection(outcome_mismatch) with both sides of every difference.
+def naming_what_it_corrects(
+    draft: DocumentDraft, corrected: DocumentRecord | None
+) -> DocumentDraft:
+    """What a credit note corrects may have been posted by this very change, after the plan."""
+    if draft.corrects is not None or corrected is None or not corrected.in_books:
+        return draft
+    posted = corrected.posted.document_id if corrected.posted else None
+    return draft.model_copy(update={"corrects": posted})
 
-    `document` is the one that was posted, `held` the grants that the subscription gives.
-    """
-    read, (expected, shown) = await both(
-        _read_document(tenant, document), _read_support(tenant, database, plan)
+
+async def done_of(database: Database, step: StepInput) -> Done:
+    """Raises Rejection where the change has been planned again since the step was decided."""
+    async with database.statement() as raw:
+        found = await briefing.outcome(raw, step.tenant, step.change_id)
+        if found is None or (step.digest and found.plan.digest != step.digest):
+            raise planned_again(step)
+        plan = found.plan
+        named = {*(known.document_id for known in found.snapshot.documents), *_of(plan)}
+        records = await documents.about(raw, step.tenant, step.change_id, named)
+        moved = await settlements.entered_by(raw, step.tenant, step.change_id)
+    return Done(plan=plan, snapshot=found.snapshot, held=found.held, records=records, moved=moved)
+
+
+async def prove(tenant: Tenant, database: Database, done: Done) -> Proof:
+    """Reads back every document that the change is about, and access."""
+    (read, taken_back), (expected, shown) = await both(
+        both(_read_documents(tenant, done.records), _of_reversals(tenant, done)),
+        _read_support(tenant, database, done.plan),
     )
-    found = differences(plan, document=read, grants=held, expected_support=expected, support=shown)
+    async with database.work() as raw:
+        for key, found in read.items():
+            await documents.read_back(raw, tenant.name, key, found)
+    differences = (
+        *_of_documents(done, read),
+        *taken_back,
+        *access_differences(
+            done.plan.access, grants=done.held, expected_support=expected, support=shown
+        ),
+    )
+    return Proof(
+        read_at=datetime.now(UTC),
+        documents=tuple(read.values()),
+        grants=done.held,
+        support=shown,
+        differences=differences,
+    )
+
+
+def require_agreement(plan: AmendmentPlan, proof: Proof) -> None:
+    """Raises Rejection(outcome_mismatch) with both sides of every difference."""
+    found = proof.differences
     if found:
         raise Rejection(
             RejectionCode.OUTCOME_MISMATCH,
@@ -48,23 +129,102 @@ async def prove(
             system=found[0].system,
             subject=found[0].field,
         )
-    return Proof(read_at=datetime.now(UTC), document=read, grants=held, support=shown)
 
 
-async def _read_document(tenant: Tenant, document: Document | None) -> Document | None:
-    if document is None:
-        return None
-    return await tenant.erp.read(document.document_id, document.legal_entity)
+def _of(plan: AmendmentPlan) -> Iterable[str]:
+    for step in plan.books.documents:
+        yield step.document_id
+        if step.corrects is not None:
+            yield step.corrects
+    for movement in plan.books.settlements:
+        if movement.settlement.document_id is not None:
+            yield movement.settlement.document_id
+        if movement.settlement.against is not None:
+            yield movement.settlement.against
+
+
+def _of_documents(done: Done, read: dict[str, ErpDocument]) -> Iterable[Difference]:
+    steps = {step.document_id: step for step in done.plan.books.documents}
+    known = {record.document.document_id: record for record in done.records}
+    for record in done.records:
+        document = record.document
+        found = read.get(document.document_id)
+        if found is None:
+            continue
+        step = steps.get(document.document_id)
+        if step is not None and step.draft is not None:
+            draft = naming_what_it_corrects(step.draft, known.get(step.corrects or ""))
+            if record.linked_by is None:
+                yield from document_differences(draft, found, terms=step.terms)
+            else:
+                yield from link_differences(draft, found)
+        yield from _as_billing_has_it(document, found)
+
+
+def _as_billing_has_it(document: BillingDocument, found: ErpDocument) -> Iterable[Difference]:
+    """What was posted by an earlier plan, or an earlier change, is still what billing has issued,
+    and as open as billing says."""
+    name = document.number or document.document_id
+    for field, ours, theirs in (
+        ("tax", document.tax, found.tax),
+        ("gross", document.gross, found.gross),
+    ):
+        if ours != theirs:
+            yield Difference(
+                system="erp", field=f"{field} of {name}", planned=str(ours), found=str(theirs)
+            )
+    if (still := open_difference(document, found.open)) is not None:
+        yield still
+
+
+async def _of_reversals(tenant: Tenant, done: Done) -> tuple[Difference, ...]:
+    """What billing has made void is taken back by a document of its own, and whole."""
+    known = {record.document.document_id: record for record in done.records}
+
+    async def differences(step: DocumentStep) -> tuple[Difference, ...]:
+        record = known.get(step.document_id)
+        original = record.posted if record else None
+        if original is None or step.on is None:
+            return ()
+        reference = step.external_id
+        made = await tenant.erp.find(reference, step.legal_entity)
+        there = [found for found in made if found.state is not DocumentState.CANCELLED]
+        if len(there) != 1:
+            count = f"{len(there)} documents"
+            return (Difference(system="erp", field=reference, planned="1 document", found=count),)
+        return reversal_differences(original, there[0], reference=reference, on=step.on)
+
+    voids = [step for step in done.plan.books.documents if step.void]
+    found = await asyncio.gather(*map(differences, voids))
+    return tuple(each for differing in found for each in differing)
+
+
+async def _read_documents(
+    tenant: Tenant, records: tuple[DocumentRecord, ...]
+) -> dict[str, ErpDocument]:
+    """By billing's id."""
+    standing = [record for record in records if record.in_books and record.posted is not None]
+
+    async def read(record: DocumentRecord) -> tuple[str, ErpDocument]:
+        posted = record.posted
+        if posted is None:
+            raise AssertionError("only what is in the books is read back")
+        return record.document.document_id, await tenant.erp.read(
+            posted.document_id, posted.legal_entity
+        )
+
+    return dict(await asyncio.gather(*map(read, standing)))
 
 
 async def _read_support(
     tenant: Tenant, database: Database, plan: AmendmentPlan
 ) -> tuple[SupportEntitlement | None, SupportOrganization | None]:
     """(what the shares ask for now, what the platform shows); nothing when it was not touched."""
-    if plan.support is None:
+    organization = plan.access.organization
+    if plan.access.support is None or organization is None:
         return None, None
     async with database.work() as raw:
         # Under the lock no other subscription of the customer is half way through its own change.
-        asked = await shares.asked_for(raw, tenant.name, plan.organization)
-        expected = merged_support(plan.organization, asked, tenant.policy.tiers)
-        return expected, await tenant.support.organization(plan.organization)
+        asked = await shares.asked_for(raw, tenant.name, organization)
+        expected = merged_support(organization, asked, tenant.policy.tiers)
+        return expected, await tenant.support.organization(organization)

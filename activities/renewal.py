@@ -1,5 +1,6 @@
 """Renewals: tried out ahead, and asked for when billing does not tell of one that is due."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -15,15 +16,17 @@ from activities.contracts.life import (
 from activities.failing import failures_told
 from activities.tenants import Tenant, Tenants
 from canonical_models.amendment import ChangeKind
-from canonical_models.commerce import Subscription
+from canonical_models.commerce import Subscription, SubscriptionItem
 from canonical_models.events import RenewalDue, event
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import LedgerQuestion
+from canonical_models.mapping import ItemMapping
 from canonical_models.money import Money
 from canonical_models.process import Process
 from persistence import briefing, change_queue, contracts, outbox, subscriptions
 from persistence.database import Database
-from planning.posting import mapped
+from planning.mapping import keys_of_item, mapped_item
+from planning.refusals import unmapped_item
 from planning.term import local_day
 
 
@@ -42,8 +45,7 @@ class Renewals(RenewalActivities):
             if contract is None or (contract.renews_at is None and contract.ends_at is None):
                 return RenewalLook(act=Act.OVER, words="there is no renewal to come")
             # Only the time is read: a customer in a sandbox lives by billing's test clock.
-            now = datetime.now(UTC)
-            snapshot = await tenant.billing.snapshot(process.key, since=now)
+            snapshot = await tenant.billing.snapshot(process.key)
             at = snapshot.subscription.as_of
             if contract.renews_at is None:
                 return _until_the_end(contract, agreed, at)
@@ -79,6 +81,8 @@ class Renewals(RenewalActivities):
                     f"{datetime.now(UTC):%Y%m%dT%H%M%S}",
                     kind=ChangeKind.RENEWAL,
                     customer_id=given.process.customer_id,
+                    # Events were lost: whatever else they would have told of is read as well.
+                    whole=True,
                     lane=change_queue.RENEWAL,
                 )
 
@@ -91,7 +95,7 @@ class Renewals(RenewalActivities):
                 raw,
                 tenant.name,
                 customer_id=customer,
-                items={item.plan.item for item in sold},
+                keys={key for item in sold for key in keys_of_item(item)},
                 subscription_id=subscription.subscription_id,
             )
         account = found.account
@@ -103,15 +107,17 @@ class Renewals(RenewalActivities):
                 system="trueup",
                 subject=customer,
             )
-        items = {mapped(found.items, item.plan.item).erp_item for item in sold}
+        items = {_mapped(item, found.items).erp_item for item in sold}
         if items:
+            books = tenant.policy.books.of(account.legal_entity)
             await tenant.erp.check(
                 LedgerQuestion(
                     legal_entity=account.legal_entity,
                     party=account.erp_party,
                     currency=subscription.currency,
-                    posting_date=local_day(renewal, tenant.zone(account)),
+                    on=local_day(renewal, books.time_zone or tenant.zone(account)),
                     items=tuple(sorted(items)),
+                    closed_period=books.closed_period,
                 )
             )
         if await tenant.support.organization(account.support_organization) is None:
@@ -172,13 +178,22 @@ class Renewals(RenewalActivities):
             )
 
 
+def _mapped(item: SubscriptionItem, items: Mapping[str, ItemMapping]) -> ItemMapping:
+    found = mapped_item(item, items)
+    if found is None:
+        raise unmapped_item(item.plan.plan_id)
+    return found
+
+
 def expected(subscription: Subscription) -> Money:
-    """What the next period costs at the present prices, before tax and discounts."""
+    """What the next period costs at the present prices, before tax and discounts; what has no price
+    a unit is left out."""
+    prices = ((item.plan.unit_price, item.quantity) for item in subscription.items)
     return Money.total(
         (
-            item.plan.unit_price.scaled(item.quantity, 1)
-            for item in subscription.items
-            if item.plan.unit_price.currency == subscription.currency
+            price.scaled(quantity, 1)
+            for price, quantity in prices
+            if price is not None and price.currency == subscription.currency
         ),
         subscription.currency,
     )

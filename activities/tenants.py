@@ -2,17 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from canonical_models.ledgering import AccountMapping
+from canonical_models.mapping import AccountMapping
 from canonical_models.policy import TenantPolicy
 from connectors.ports import BillingPort, EntitlementTarget, ErpPort, TicketingPort
 
 
 @dataclass(frozen=True)
 class Tenant:
-    """`targets` are told what customers may use, by the names of their connections."""
+    """`connection` is the name of the billing connection, whose documents are ours to book from
+    `books_from` on. `targets` are told what customers may use, by the names of their connections.
+    """
 
     name: str
+    connection: str
+    books_from: datetime
     billing: BillingPort
     erp: ErpPort
     support: TicketingPort
@@ -25,9 +30,14 @@ class Tenant:
         systems = (self.billing.close, self.erp.close, self.support.close)
         return (*systems, *(target.close for target in self.targets.values()))
 
-    def zone(self, account: AccountMapping) -> str | None:
-        """Where the contracts of this account end, and its documents are dated."""
-        return account.time_zone or self.policy.time_zone
+    def zone(self, account: AccountMapping | None) -> str | None:
+        """Where the contracts of this account end."""
+        own = account.time_zone if account else None
+        return own or self.policy.time_zone
+
+    def zone_of_books(self, legal_entity: str, account: AccountMapping | None = None) -> str | None:
+        """Where the days of an entity's books begin."""
+        return self.policy.books.of(legal_entity).time_zone or self.zone(account)
 
 
 Tenants = Mapping[str, Tenant]

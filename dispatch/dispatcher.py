@@ -153,7 +153,7 @@ class Dispatcher:
             self._wake.set()
         async with self._database.transaction() as session:
             await change_queue.started(session, claim.change_id, run_id)
-        known.info("saga started", subscription_id=claim.subscription_id, run_id=run_id)
+        known.info("saga started", subject=claim.subject, run_id=run_id)
         return "started"
 
     async def _put_back(self, claim: Claim, *, blameless: bool) -> None:

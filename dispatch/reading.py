@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import structlog
 
-from canonical_models.amendment import ChangeHint, ChangeKind, PaymentHint
+from canonical_models.amendment import ChangeHint, customer_of
 from connectors.ports import UnreadableEvent, WebhookTranslator
-from persistence import change_queue, inbox, payments
+from persistence import change_queue, inbox, settlements
 from persistence.database import Database
 from persistence.inbox import Arrival, Reading
 from persistence.raw import Transaction
@@ -30,8 +30,8 @@ async def read_inbox(database: Database, translators: Translators) -> bool:
         hinted: list[tuple[Arrival, ChangeHint]] = []
         for arrival in arrivals:
             found = _read(arrival, translators)
-            if isinstance(found, PaymentHint):
-                found = await _of_subscription(session, arrival, found)
+            if isinstance(found, ChangeHint) and found.subscription_id is None:
+                found = await _whose(session, arrival, found)
             if isinstance(found, Reading):
                 readings.append(found)
             else:
@@ -46,31 +46,35 @@ async def read_inbox(database: Database, translators: Translators) -> bool:
     return len(arrivals) == ROWS or sum(len(arrival.body) for arrival in arrivals) >= BYTES
 
 
-async def _of_subscription(
-    session: Transaction, arrival: Arrival, hint: PaymentHint
-) -> ChangeHint | Reading:
-    """Whose payment it is we know from the invoice, or from the payment that was entered. One that
-    is not known yet is read with its subscription, whose own events are on their way."""
-    found = await payments.subscription_of(
-        session, arrival.tenant, hint.payment_id, hint.invoice_id
-    )
-    if found is None:
+async def _whose(session: Transaction, arrival: Arrival, hint: ChangeHint) -> ChangeHint | Reading:
+    """Whose document or payment it is we know from the document, or from the movement that was
+    seen; of one that is not known yet the customer says it, whose account is then looked at."""
+    tenant = arrival.tenant
+    found = await settlements.subject_of(session, tenant, hint.payment_id, hint.document_id)
+    if found is None and hint.corrects is not None:
+        # A credit note belongs where the document that it corrects does.
+        found = await settlements.subject_of(session, tenant, None, hint.corrects)
+    if found is None and hint.customer_id is None:
         return Reading(
             arrival.inbox_id,
             "ignored",
-            reason="it is about a payment of no subscription that is known here",
+            reason="it is about a payment of no document that is known here: the document is read "
+            "with all its movements when its own events arrive",
         )
-    subscription_id, customer_id = found
-    return ChangeHint(
-        event_id=hint.event_id,
-        subscription_id=subscription_id,
-        customer_id=customer_id or hint.customer_id,
-        kind=ChangeKind.PAYMENT,
-        occurred_at=hint.occurred_at,
+    if found is None:
+        return hint
+    subject, customer_id, document_id = found
+    account_of = customer_of(subject)
+    return hint.model_copy(
+        update={
+            "subscription_id": None if account_of else subject,
+            "customer_id": account_of or customer_id or hint.customer_id,
+            "document_id": hint.document_id or document_id,
+        }
     )
 
 
-def _read(arrival: Arrival, translators: Translators) -> ChangeHint | PaymentHint | Reading:
+def _read(arrival: Arrival, translators: Translators) -> ChangeHint | Reading:
     """Never raises for what an event holds: one that cannot be read must not stop the others."""
     known = log.bind(
         tenant=arrival.tenant, connection=arrival.connection, event_id=arrival.event_id

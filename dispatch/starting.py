@@ -24,6 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from canonical_models.amendment import ChangeKind
 from persistence.change_queue import OURS, Claim
 from workflows.names import (
+    ACCOUNT,
     AMENDMENT,
     CHANGE,
     CHANGE_KIND,
@@ -31,8 +32,8 @@ from workflows.names import (
     STAGE,
     SUBSCRIPTION,
     TENANT,
-    AmendmentInput,
-    subscription_workflow_id,
+    ChangeInput,
+    change_workflow_id,
 )
 
 log = structlog.get_logger()
@@ -102,14 +103,14 @@ class Starter:
 
     async def _start(self, claim: Claim) -> str:
         handle: WorkflowHandle[object, object] = await self._client.start_workflow(
-            AMENDMENT,
-            AmendmentInput(
+            ACCOUNT if claim.subscription_id is None else AMENDMENT,
+            ChangeInput(
                 tenant=claim.tenant,
                 change_id=claim.change_id,
-                subscription_id=claim.subscription_id,
+                subject=claim.subject,
                 hint=ChangeKind(claim.kind),
             ),
-            id=subscription_workflow_id(claim.tenant, claim.subscription_id),
+            id=change_workflow_id(claim.tenant, claim.subject),
             task_queue=self._task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
@@ -117,7 +118,7 @@ class Starter:
             request_eager_start=True,
             priority=Priority(priority_key=claim.lane, fairness_key=claim.tenant),
             search_attributes=_search_attributes(claim),
-            static_summary=f"{_words(claim.kind).capitalize()} of {claim.subscription_id}",
+            static_summary=f"{_words(claim.kind).capitalize()} of {_whose(claim)}",
             static_details=_details(claim),
             rpc_timeout=RPC_TIMEOUT,
         )
@@ -148,7 +149,7 @@ class Starter:
                 raise
 
     def _handle(self, claim: Claim, run_id: str | None) -> WorkflowHandle[object, object]:
-        workflow_id = subscription_workflow_id(claim.tenant, claim.subscription_id)
+        workflow_id = change_workflow_id(claim.tenant, claim.subject)
         return self._client.get_workflow_handle(workflow_id, run_id=run_id)
 
 
@@ -163,29 +164,38 @@ def is_open(run: WorkflowExecutionDescription) -> bool:
 def _search_attributes(claim: Claim) -> TypedSearchAttributes:
     pairs = [
         SearchAttributePair(TENANT, claim.tenant),
-        SearchAttributePair(SUBSCRIPTION, claim.subscription_id),
         SearchAttributePair(CHANGE, claim.change_id),
         SearchAttributePair(CHANGE_KIND, claim.kind),
         SearchAttributePair(STAGE, "started"),
     ]
+    if claim.subscription_id is not None:
+        pairs.append(SearchAttributePair(SUBSCRIPTION, claim.subscription_id))
     if claim.customer_id is not None:
         pairs.append(SearchAttributePair(CUSTOMER, claim.customer_id))
     return TypedSearchAttributes(pairs)
 
 
+def _whose(claim: Claim) -> str:
+    return claim.subscription_id or f"account {claim.customer_id}"
+
+
 def _words(kind: str) -> str:
-    return "change" if kind in {"other", "none"} else kind.replace("_", " ")
+    return "change" if kind in {"other", "none", "account"} else kind.replace("_", " ")
 
 
 def _details(claim: Claim) -> str:
-    customer = f" of customer `{claim.customer_id}`" if claim.customer_id else ""
+    if claim.subscription_id is None:
+        whose = f"the account of customer `{claim.customer_id}`"
+    else:
+        whose = f"subscription `{claim.subscription_id}`"
+        whose += f" of customer `{claim.customer_id}`" if claim.customer_id else ""
     asked = (
         f"Asked for by us: `{claim.event_id}`"
         if claim.connection == OURS
         else f"Told by event `{claim.event_id}` of connection `{claim.connection}`"
     )
     return (
-        f"Change `{claim.change_id}` of subscription `{claim.subscription_id}`{customer}.\n\n"
+        f"Change `{claim.change_id}` of {whose}.\n\n"
         f"{asked}, received {claim.received_at:%Y-%m-%d %H:%M:%S} UTC. What it really is follows "
-        "from the subscription as it stands in billing when the saga reads it."
+        "from what stands in billing when the saga reads it."
     )

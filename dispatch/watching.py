@@ -11,10 +11,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from dispatch.starting import RPC_TIMEOUT, is_of, is_open
-from persistence import change_queue
-from persistence.change_queue import Open
+from persistence import change_queue, change_watch
+from persistence.change_watch import Open
 from persistence.database import Database
-from workflows.names import NEWER_CHANGE, subscription_workflow_id
+from workflows.names import NEWER_CHANGE, change_workflow_id
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class SagaWatch:
     async def settle_lost(self) -> int:
         """How many changes had lost their saga."""
         async with self._database.transaction() as session:
-            looked_at = await change_queue.at_work(
+            looked_at = await change_watch.at_work(
                 session, since=self._settled_within, after=self._seen_to, limit=_LIMIT
             )
         lost = 0
@@ -48,7 +48,7 @@ class SagaWatch:
 
     async def _closed_as(self, change: Open) -> str | None:
         """How the change's saga has ended, in words; None while it is open."""
-        workflow_id = subscription_workflow_id(change.tenant, change.subscription_id)
+        workflow_id = change_workflow_id(change.tenant, change.subject)
         handle = self._client.get_workflow_handle(workflow_id)
         try:
             # The current run: a reset goes on under another run id with the same change.
@@ -73,7 +73,7 @@ class SagaWatch:
             "back into agreement."
         )
         async with self._database.transaction() as session:
-            lost = await change_queue.lose(session, change, summary)
+            lost = await change_watch.lose(session, change, summary)
         if lost:
             log.error(
                 "saga lost",
@@ -87,12 +87,12 @@ class SagaWatch:
     async def tell_of_newer(self) -> None:
         """Signal each saga that waits for a person, once for the newest change behind it."""
         async with self._database.transaction() as session:
-            waiting = await change_queue.outwaited(session)
+            waiting = await change_watch.outwaited(session)
         self._told = {change.change_id: self._told.get(change.change_id, 0) for change in waiting}
         for change in waiting:
             if change.newest <= self._told[change.change_id]:
                 continue
-            workflow_id = subscription_workflow_id(change.tenant, change.subscription_id)
+            workflow_id = change_workflow_id(change.tenant, change.subject)
             handle = self._client.get_workflow_handle(workflow_id, run_id=change.run_id)
             try:
                 await handle.signal(NEWER_CHANGE, rpc_timeout=RPC_TIMEOUT)

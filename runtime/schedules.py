@@ -1,6 +1,8 @@
 """Temporal schedules: what is done every so often, seen, paused and triggered in the Web UI."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -20,22 +22,39 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
 from runtime.settings import Settings
-from workflows.names import INVOICES, STAGE, TENANT, invoices_id
+from workflows.names import INVOICES, REVENUE, STAGE, TENANT, invoices_id, revenue_id
 
 log = structlog.get_logger(__name__)
 
 _AGAIN_SECONDS = 10.0
 
 
+@dataclass(frozen=True)
+class _What:
+    """A workflow that is started every so often under the id of its schedule."""
+
+    workflow: str
+    id_of: Callable[[str], str]
+    summary: str
+
+
+_SWEEP = _What(INVOICES, invoices_id, "Where invoices stand in the ERP")
+_REVENUE = _What(REVENUE, revenue_id, "Deferred revenue of new fiscal years")
+_DAILY = timedelta(days=1)
+
+
 async def schedule_sweeps(client: Client, settings: Settings) -> None:
-    """Each tenant's look at its invoices, at the interval of its policy. One that a person has
-    paused stays so. Tried again until Temporal has taken them all."""
+    """Each tenant's look at its invoices, at the interval of its policy, and its deferred revenue
+    once a day. One that a person has paused stays so. Tried again until Temporal has taken them
+    all."""
     waiting = dict(settings.tenants)
     while waiting:
         for tenant, given in tuple(waiting.items()):
+            queue = settings.temporal.task_queue
             every = timedelta(minutes=given.policy.invoice_minutes)
             try:
-                await _put(client, tenant, every, settings.temporal.task_queue)
+                await _put(client, tenant, _SWEEP, every, queue)
+                await _put(client, tenant, _REVENUE, _DAILY, queue)
             except (RPCError, RuntimeError) as fault:
                 log.warning("schedule put off", tenant=tenant, error=type(fault).__name__)
                 continue
@@ -44,14 +63,15 @@ async def schedule_sweeps(client: Client, settings: Settings) -> None:
             await asyncio.sleep(_AGAIN_SECONDS)
 
 
-async def _put(client: Client, tenant: str, every: timedelta, task_queue: str) -> None:
+async def _put(client: Client, tenant: str, what: _What, every: timedelta, task_queue: str) -> None:
+    schedule_id = what.id_of(tenant)
     wanted = Schedule(
         action=ScheduleActionStartWorkflow(
-            INVOICES,
+            what.workflow,
             {"tenant": tenant},
-            id=invoices_id(tenant),
+            id=schedule_id,
             task_queue=task_queue,
-            static_summary="Where invoices stand in the ERP",
+            static_summary=what.summary,
             typed_search_attributes=TypedSearchAttributes(
                 [SearchAttributePair(TENANT, tenant), SearchAttributePair(STAGE, "sweep")]
             ),
@@ -60,11 +80,11 @@ async def _put(client: Client, tenant: str, every: timedelta, task_queue: str) -
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
     )
     try:
-        await client.create_schedule(invoices_id(tenant), wanted)
+        await client.create_schedule(schedule_id, wanted)
     except ScheduleAlreadyRunningError:
 
         def changed(found: ScheduleUpdateInput) -> ScheduleUpdate:
             wanted.state = found.description.schedule.state
             return ScheduleUpdate(schedule=wanted)
 
-        await client.get_schedule_handle(invoices_id(tenant)).update(changed)
+        await client.get_schedule_handle(schedule_id).update(changed)

@@ -8,8 +8,10 @@ Relative paths are relative to the file that names them.
 
 import os
 import tomllib
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -65,6 +67,9 @@ class ConnectionSettings(_Section):
     webhook_secrets: tuple[str, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
     timeout_seconds: float = Field(default=20, gt=0, le=120)
+    #: Of billing: the first day whose documents are ours to book. What was issued before belongs
+    #: to the process before us.
+    books_from: date | None = None
 
 
 class TenantSettings(_Section):
@@ -85,9 +90,24 @@ class TenantSettings(_Section):
                 raise ValueError(
                     f"no connection is called {part!r}; there is {[*self.connections]}"
                 )
+        if self.connections[self.billing].books_from is None:
+            raise ValueError(
+                f"connection {self.billing!r} needs `books_from`: the first day whose documents "
+                "Trueup books. What billing issued before stays with the process before, so agree "
+                "on the day with finance (docs/accounting.md, cutover)"
+            )
         if "support" in self.targets:
             raise ValueError("a target cannot be called 'support': name its connection otherwise")
         return self
+
+    @property
+    def cutover(self) -> datetime:
+        """The beginning of the first day that is ours, in the tenant's zone."""
+        day = self.connections[self.billing].books_from
+        if day is None:
+            raise AssertionError("the settings are refused without it")
+        zone = self.policy.books.time_zone or self.policy.time_zone
+        return datetime.combine(day, time(), tzinfo=ZoneInfo(zone) if zone else UTC)
 
 
 class Settings(_Section):

@@ -1,8 +1,13 @@
-"""Where a saga waits for a person: one exception at a time, decided by Update or Signal."""
+"""Where a saga waits for people: one question a track at a time, decided by Update or Signal.
+
+A change has a track for the books and one for access, so that a question about money never keeps
+what billing says about access. A question is kept as long as its cause is the same: it keeps its
+id and its clock while the saga tries again and while newer changes come in.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
@@ -14,9 +19,9 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
-from activities.contracts.exceptions import ExceptionActivities, Opened, Resumed
-from activities.contracts.failure import FailureDetail
-from canonical_models.exceptions import Action, Raised, Resolution, decisions_of
+from activities.contracts.exceptions import ExceptionActivities, Opened, Resumed, Withdrawn
+from activities.contracts.failure import FailureDetail, Question
+from canonical_models.exceptions import Action, Raised, Resolution, Track, decisions_of
 from canonical_models.failures import FailureClass, Team
 from canonical_models.money import Money
 from canonical_models.process import Process
@@ -31,6 +36,7 @@ class Aborted(Exception):
     """A person decided to undo the change. `reason` names who, and why."""
 
     def __init__(self, resolution: Resolution) -> None:
+        self.by = resolution.by
         self.reason = f"aborted by {resolution.by}" + (
             f": {resolution.note}" if resolution.note else ""
         )
@@ -38,11 +44,14 @@ class Aborted(Exception):
 
 
 @dataclass
-class _Question:
+class _Open:
+    question: Question
     opened: Opened
-    owner: Team
-    code: str
+    step: str
     decision: Resolution | None = None
+    #: Nobody has said since the change went on that it waits for this one.
+    stale: bool = False
+    clock: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class ExceptionDesk:
@@ -50,53 +59,124 @@ class ExceptionDesk:
 
     def __init__(self, tenant: str, change_id: str, process: Process | None = None) -> None:
         self._tenant, self._change_id, self._process = tenant, change_id, process
-        self._one_at_a_time = asyncio.Lock()
-        self._question: _Question | None = None
+        self._open: dict[Track, _Open] = {}
+        self._opening = asyncio.Lock()
 
     @property
     def exception_id(self) -> str | None:
-        """The exception that is open now."""
-        return self._question.opened.exception_id if self._question else None
+        """An exception that is open now: the books' first."""
+        for track in Track:
+            if track in self._open:
+                return self._open[track].opened.exception_id
+        return None
 
     def refuse(self, resolution: Resolution) -> None:
         """Raises ApplicationError when this decision cannot be taken now."""
-        if self._question is None or resolution.exception_id != self.exception_id:
+        asked = self._asked(resolution.exception_id)
+        if asked is None:
+            waits = ", ".join(entry.opened.exception_id for entry in self._open.values())
             raise ApplicationError(
                 f"exception {resolution.exception_id} is not open: the change waits for "
-                f"{self.exception_id or 'nobody'}",
+                f"{waits or 'nobody'}",
                 type="NotOpen",
             )
-        if self._question.decision is not None:
+        if asked.decision is not None:
             raise ApplicationError(
                 f"exception {resolution.exception_id} has just been decided", type="NotOpen"
             )
-        allowed = decisions_of(self._question.code)
+        code = asked.question.detail.code
+        allowed = decisions_of(code)
         if resolution.action not in allowed:
             raise ApplicationError(
-                f"exception {resolution.exception_id} ({self._question.code}) takes "
+                f"exception {resolution.exception_id} ({code}) takes "
                 f"{', '.join(action.value for action in allowed)}, not {resolution.action.value}",
                 type="NotOpen",
             )
-        if resolution.action is Action.CORRECT and not (resolution.account or resolution.item):
+        if resolution.action is Action.CORRECT and not resolution.corrects:
             raise ApplicationError(
-                "a correction needs the account or the item mapping that was missing",
+                "a correction needs what was missing: an account or item mapping, or a document's "
+                "tax code, date or ERP document",
                 type="NothingCorrected",
             )
 
     def decide(self, resolution: Resolution) -> None:
         self.refuse(resolution)
-        if self._question is not None:
-            self._question.decision = resolution
+        if (asked := self._asked(resolution.exception_id)) is not None:
+            asked.decision = resolution
 
     async def taken(self, resolution: Resolution) -> None:
         """Until the saga has acted on the decision."""
-        await workflow.wait_condition(lambda: self.exception_id != resolution.exception_id)
+        await workflow.wait_condition(
+            lambda: (asked := self._asked(resolution.exception_id)) is None or not asked.decision
+        )
+
+    def decided(self, track: Track) -> bool:
+        return track in self._open and self._open[track].decision is not None
+
+    async def keep(self, track: Track, step: str, question: Question, amount: Money | None) -> None:
+        """Ask this of the track; what is asked already is kept, another question is replaced."""
+        known = self._open.get(track)
+        if known is not None and known.question.same_cause(question) and not known.stale:
+            return
+        # One after the other: each opening waits for an answer, and both show on the workflow.
+        async with self._opening:
+            if known is not None and not known.question.same_cause(question):
+                await self._close(track, "it was answered by what came after")
+            opened = await workflow.execute_local_activity_method(
+                ExceptionActivities.open,
+                Raised(
+                    tenant=self._tenant,
+                    change_id=self._change_id,
+                    track=track,
+                    step=step,
+                    system=question.detail.system,
+                    failure_class=question.detail.failure_class.value,
+                    code=question.detail.code,
+                    subject=question.detail.subject,
+                    owner=question.detail.owner.value,
+                    message=question.message[:2000],
+                    amount_at_risk=amount,
+                    process=self._process,
+                ),
+                **KEEPING,
+            )
+            if known is not None and known.opened == opened:
+                known.stale = False
+            else:
+                asked = _Open(question, opened, step)
+                self._open[track] = asked
+                asked.clock = asyncio.create_task(self._escalate(asked))
+            self._show()
+
+    async def withdraw(self, track: Track) -> None:
+        """What was asked of the track has answered itself."""
+        if track in self._open:
+            async with self._opening:
+                await self._close(track, "it has answered itself")
+
+    async def take(self, track: Track) -> Resolution | None:
+        """The decision on the track's question, applied; None while there is none."""
+        asked = self._open.get(track)
+        if asked is None or asked.decision is None:
+            return None
+        await workflow.execute_local_activity_method(
+            ExceptionActivities.resume,
+            Resumed(tenant=self._tenant, change_id=self._change_id, resolution=asked.decision),
+            **KEEPING,
+        )
+        self._forget(track)
+        # The change runs again, until what the other track asks is found to be asked still.
+        for other in self._open.values():
+            other.stale = True
+        return asked.decision
 
     async def until_done(
         self,
         name: str,
         run: Callable[[], Awaitable[Done]],
         amount: Callable[[], Money | None] = lambda: None,
+        *,
+        track: Track = Track.PROCESS,
     ) -> Done:
         """Run a step until it is done; a person decides what its retries could not. Raises Aborted
         when that is the decision."""
@@ -107,80 +187,91 @@ class ExceptionDesk:
                 if is_cancelled_exception(fault):
                     raise asyncio.CancelledError from fault
                 heed_cancellation()
-                resolution = await self.ask(name, fault, amount())
+                resolution = await self.ask(name, question_of(fault), amount(), track=track)
                 if resolution.action is Action.ABORT:
                     raise Aborted(resolution) from fault
 
-    async def ask(self, step: str, fault: FailureError, amount: Money | None) -> Resolution:
-        """Open an exception for the failed step, wait for a decision, apply it and answer it."""
-        async with self._one_at_a_time:
-            cause = cause_of(fault)
-            detail = _detail(cause)
-            message = cause.message
-            opened = await workflow.execute_local_activity_method(
-                ExceptionActivities.open,
-                Raised(
-                    tenant=self._tenant,
-                    change_id=self._change_id,
-                    step=step,
-                    system=detail.system,
-                    failure_class=detail.failure_class.value,
-                    code=detail.code,
-                    subject=detail.subject,
-                    owner=detail.owner.value,
-                    message=message[:2000],
-                    amount_at_risk=amount,
-                    process=self._process,
-                ),
-                **KEEPING,
-            )
-            self._question = _Question(opened, detail.owner, detail.code)
-            dropped = False
-            try:
-                _show(step, opened, detail, message)
-                decision = await self._decision(self._question)
-                await workflow.execute_local_activity_method(
-                    ExceptionActivities.resume,
-                    Resumed(tenant=self._tenant, change_id=self._change_id, resolution=decision),
-                    **KEEPING,
-                )
-            except GeneratorExit:
-                # A worker that stops drops a waiting saga outside of its loop, maybe in the middle
-                # of another saga's turn.
-                dropped = True
-                raise
-            finally:
-                self._question = None
-                if not dropped:
-                    workflow.upsert_search_attributes(
-                        [EXCEPTION.value_unset(), STAGE.value_set("running")]
-                    )
-            return decision
+    async def ask(
+        self, step: str, question: Question, amount: Money | None, *, track: Track = Track.PROCESS
+    ) -> Resolution:
+        """Ask, wait for the decision, apply it and answer it."""
+        decision = await self.ask_unless(lambda: False, step, question, amount, track=track)
+        if decision is None:
+            raise AssertionError("a decision was waited for and is not there")
+        return decision
 
-    async def _decision(self, question: _Question) -> Resolution:
-        due = timedelta(seconds=question.opened.due_seconds)
+    async def ask_unless(
+        self,
+        answered: Callable[[], bool],
+        step: str,
+        question: Question,
+        amount: Money | None,
+        *,
+        track: Track = Track.PROCESS,
+    ) -> Resolution | None:
+        """As `ask`; None where it may have answered itself before anybody decided. It stays asked
+        until it is withdrawn."""
         try:
-            await workflow.wait_condition(lambda: question.decision is not None, timeout=due)
+            await self.keep(track, step, question, amount)
+            await workflow.wait_condition(lambda: self.decided(track) or answered())
+            return await self.take(track)
+        except asyncio.CancelledError:
+            self._forget(track)
+            raise
+
+    def _asked(self, exception_id: str) -> _Open | None:
+        for asked in self._open.values():
+            if asked.opened.exception_id == exception_id:
+                return asked
+        return None
+
+    async def _escalate(self, asked: _Open) -> None:
+        """Past the service level it is said loudly, once, and goes on waiting."""
+        due = timedelta(seconds=asked.opened.due_seconds)
+        try:
+            await workflow.wait_condition(
+                lambda: asked not in self._open.values() or asked.decision is not None, timeout=due
+            )
         except TimeoutError:
             await workflow.execute_local_activity_method(
-                ExceptionActivities.escalate, question.opened, **KEEPING
+                ExceptionActivities.escalate, asked.opened, **KEEPING
             )
-            workflow.upsert_search_attributes([STAGE.value_set("escalated")])
-            await workflow.wait_condition(lambda: question.decision is not None)
-        if question.decision is None:
-            raise AssertionError("a decision was waited for and is not there")
-        return question.decision
+            if asked in self._open.values():
+                workflow.upsert_search_attributes([STAGE.value_set("escalated")])
+
+    async def _close(self, track: Track, why: str) -> None:
+        if track not in self._open:
+            return
+        await workflow.execute_local_activity_method(
+            ExceptionActivities.withdraw,
+            Withdrawn(tenant=self._tenant, change_id=self._change_id, track=track, why=why),
+            **KEEPING,
+        )
+        self._forget(track)
+
+    def _forget(self, track: Track) -> None:
+        asked = self._open.pop(track, None)
+        if asked is not None:
+            self._show()
+
+    def _show(self) -> None:
+        if not self._open:
+            workflow.upsert_search_attributes([EXCEPTION.value_unset(), STAGE.value_set("running")])
+            return
+        first = next(self._open[track] for track in Track if track in self._open)
+        workflow.upsert_search_attributes(
+            [EXCEPTION.value_set(first.question.detail.code), STAGE.value_set("waiting")]
+        )
+        workflow.set_current_details("\n\n".join(map(_words, self._open.values())))
 
 
-def _show(step: str, opened: Opened, detail: FailureDetail, message: str) -> None:
+def _words(asked: _Open) -> str:
+    detail = asked.question.detail
     decisions = "|".join(action.value for action in decisions_of(detail.code))
-    workflow.upsert_search_attributes(
-        [EXCEPTION.value_set(detail.code), STAGE.value_set("waiting")]
-    )
-    workflow.set_current_details(
+    return (
         f"**Waits for {detail.owner.value}** since {workflow.now():%Y-%m-%d %H:%M} UTC: "
-        f"{step} could not be done ({detail.code}).\n\n{message}\n\n"
-        f"Decide with `trueup exceptions resolve {opened.exception_id} {decisions}`, or "
+        f"{asked.step} could not be done ({detail.code}).\n\n{asked.question.message}\n\n"
+        f"Decide with `trueup exceptions resolve {asked.opened.exception_id} {decisions}`, or "
         "here with the Update `resolve`. Cancelling the workflow undoes the change."
     )
 
@@ -192,13 +283,16 @@ def cause_of(fault: FailureError) -> FailureError:
     return fault
 
 
-def _detail(cause: FailureError) -> FailureDetail:
+def question_of(fault: FailureError) -> Question:
     """The adapter's own account of the failure; a bug or a lost worker has none."""
+    cause = cause_of(fault)
     if isinstance(cause, ApplicationError) and cause.details:
-        return FailureDetail.model_validate(cause.details[0], strict=False)
-    return FailureDetail(
-        failure_class=FailureClass.TRANSIENT,
-        code="unexpected" if isinstance(cause, ApplicationError) else "timed_out",
-        owner=Team.OPERATIONS,
-        system="trueup",
-    )
+        detail = FailureDetail.model_validate(cause.details[0], strict=False)
+    else:
+        detail = FailureDetail(
+            failure_class=FailureClass.TRANSIENT,
+            code="unexpected" if isinstance(cause, ApplicationError) else "timed_out",
+            owner=Team.OPERATIONS,
+            system="trueup",
+        )
+    return Question(message=cause.message, detail=detail)

@@ -7,9 +7,8 @@ for it, and the amendment saga does it in its turn. Times are by billing's clock
 """
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
-from activities.contracts.failure import FailureDetail
+from activities.contracts.failure import FailureDetail, Question
 from activities.contracts.life import Act, DunningActivities, DunningDecision, DunningLook
 from canonical_models.exceptions import Resolution
 from canonical_models.failures import FailureClass, RejectionCode
@@ -73,21 +72,19 @@ class DunningProcess(WaitingProcess):
             workflow.logger.warning("decision not carried out: %s", aborted.reason)
 
 
-def _unpaid(process: Process, look: DunningLook) -> ApplicationError:
-    """What finance is asked, in the form of a failed step."""
+def _unpaid(process: Process, look: DunningLook) -> Question:
+    """What finance is asked."""
     code = RejectionCode.PAYMENT_OVERDUE
-    return ApplicationError(
-        f"Invoice {process.key} of subscription {process.subscription_id} is not paid: "
+    return Question(
+        message=f"Invoice {process.key} of subscription {process.subscription_id} is not paid: "
         f"{look.unpaid} is open, and reminders and suspension did not help. Decide: `extend` gives "
         "all of the grace again, from today; `credit` cancels the subscription and takes the "
-        "invoice back with a credit memo; `write_off` cancels it and writes the debt off.",
-        FailureDetail(
+        "invoice back with a credit note; `write_off` cancels it and writes the debt off.",
+        detail=FailureDetail(
             failure_class=FailureClass.REJECTED,
             code=code.value,
             owner=code.owner,
             system="billing",
             subject=process.key,
         ),
-        type=FailureClass.REJECTED.value,
-        non_retryable=True,
     )

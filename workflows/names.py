@@ -5,12 +5,17 @@ No personal data here: ids and search attributes are not encrypted.
 
 from temporalio.common import SearchAttributeKey
 
-from canonical_models.amendment import ChangeKind
+from canonical_models.amendment import ChangeKind, customer_of
 from canonical_models.base import Canonical, Identifier
 
 AMENDMENT = "amendment"
+ACCOUNT = "account"
 #: Looks up where invoices stand in the ERP; started by a schedule, or at once.
 INVOICES = "invoices"
+#: Books deferred revenue of fiscal years that the ERP has opened; started by a schedule.
+REVENUE = "revenue"
+#: Takes customers over that billing had before us, or rehearses it.
+ADOPTION = "adoption"
 
 #: Update: a person's decision on the open exception; answers when the saga has taken it.
 RESOLVE = "resolve"
@@ -44,12 +49,12 @@ SEARCH_ATTRIBUTES = (
 )
 
 
-class AmendmentInput(Canonical):
-    """One change of one subscription."""
+class ChangeInput(Canonical):
+    """One change of one subscription, or of one account."""
 
     tenant: str
     change_id: Identifier
-    subscription_id: Identifier
+    subject: Identifier
     hint: ChangeKind
 
 
@@ -60,11 +65,25 @@ class Standing(Canonical):
     newer_changes: int = 0
 
 
-def subscription_workflow_id(tenant: str, subscription_id: str) -> str:
-    """One saga of a subscription may be open at a time: this id is what serialises its changes."""
-    return f"subscription/{tenant}/{subscription_id}"
+def change_workflow_id(tenant: str, subject: str) -> str:
+    """One saga of a subscription or account may be open at a time: this id is what serialises its
+    changes."""
+    customer = customer_of(subject)
+    return (
+        f"subscription/{tenant}/{subject}" if customer is None else f"account/{tenant}/{customer}"
+    )
+
+
+def revenue_id(tenant: str) -> str:
+    """Of the schedule, and of what it starts."""
+    return f"revenue/{tenant}"
 
 
 def invoices_id(tenant: str) -> str:
     """Of the schedule, and of the sweeps that it starts."""
     return f"invoices/{tenant}"
+
+
+def adoption_workflow_id(tenant: str) -> str:
+    """One adoption of a tenant may run at a time."""
+    return f"adoption/{tenant}"

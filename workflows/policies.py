@@ -57,3 +57,11 @@ KEEPING: dict[str, Any] = {
     "retry_policy": RETRY,
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
+
+#: A part of a long run over many objects: nobody waits for it, so it is tried until an outage ends.
+PART: dict[str, Any] = {
+    "start_to_close_timeout": timedelta(minutes=15),
+    "heartbeat_timeout": HEARTBEAT,
+    "retry_policy": RETRY,
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}

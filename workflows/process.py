@@ -6,24 +6,23 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
 
 from activities.contracts.exceptions import ExceptionActivities, Withdrawn
-from canonical_models.exceptions import Resolution
+from canonical_models.exceptions import Track
 from canonical_models.process import Process
-from workflows.desk import ExceptionDesk
-from workflows.names import DECIDE, NEWS, RESOLVE, STAGE, STANDING, Standing
+from workflows.asking import Asking
+from workflows.names import NEWS, STAGE, STANDING, Standing
 from workflows.policies import KEEPING
 
 Done = TypeVar("Done")
 
 
-class WaitingProcess:
+class WaitingProcess(Asking):
     """A workflow derives from it, and so hears news and decisions. Its input is a Process."""
 
     def __init__(self, process: Process) -> None:
+        super().__init__(process.tenant, process.workflow_id, process)
         self.process = process
-        self.desk = ExceptionDesk(process.tenant, process.workflow_id, process)
         self._words = "about to look"
         self._news = 0
         self._heard = 0
@@ -62,6 +61,7 @@ class WaitingProcess:
                     Withdrawn(
                         tenant=self.process.tenant,
                         change_id=self.process.workflow_id,
+                        track=Track.PROCESS,
                         why="what it was about has changed since",
                     ),
                     **KEEPING,
@@ -79,25 +79,6 @@ class WaitingProcess:
     def news(self) -> None:
         """Something has changed that this process is about."""
         self._news += 1
-
-    @workflow.update(name=RESOLVE)
-    async def resolve(self, resolution: Resolution) -> str:
-        """A person's decision. Answers once the process has acted on it."""
-        self.desk.decide(resolution)
-        await self.desk.taken(resolution)
-        return f"{resolution.action.value} taken"
-
-    @resolve.validator
-    def _may_resolve(self, resolution: Resolution) -> None:
-        self.desk.refuse(resolution)
-
-    @workflow.signal(name=DECIDE)
-    def decide(self, resolution: Resolution) -> None:
-        """As `resolve`, for those who only have signals; a decision nobody asked for is ignored."""
-        try:
-            self.desk.decide(resolution)
-        except FailureError as refused:
-            workflow.logger.warning("signal ignored: %s", refused)
 
     @workflow.query(name=STANDING)
     def standing(self) -> Standing:

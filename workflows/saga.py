@@ -1,4 +1,4 @@
-"""The compensation stack, and the two ways of waiting that sagas need. Nothing else."""
+"""The compensation stack, and the ways of running a step that sagas need. Nothing else."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -12,7 +12,11 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
+from workflows.policies import ONCE, WRITE
+
 Result = TypeVar("Result")
+Contract = TypeVar("Contract")
+Given = TypeVar("Given")
 Undo = Callable[[], Awaitable[None]]
 
 
@@ -24,6 +28,7 @@ class Saga:
 
     def __init__(self) -> None:
         self._undos: dict[str, Undo] = {}
+        self._leaving_facts: dict[str, Undo] = {}
 
     @property
     def touched(self) -> bool:
@@ -34,11 +39,21 @@ class Saga:
         """Registering a name again keeps its place: a step that is retried is undone once."""
         self._undos[name] = undo
 
-    async def compensate(self, run: Callable[[str, Undo], Awaitable[None]]) -> None:
-        """Run every undo through `run`, last in first out, to the end."""
+    def undo_fact_with(self, name: str, undo: Undo, *, otherwise: Undo) -> None:
+        """As `undo_with`, for what is a fact in billing: only a person takes it back, and else
+        `otherwise` is done, which leaves it."""
+        self.undo_with(name, undo)
+        self._leaving_facts[name] = otherwise
+
+    async def compensate(
+        self, run: Callable[[str, Undo], Awaitable[None]], *, facts: bool = True
+    ) -> None:
+        """Run every undo through `run`, last in first out, to the end. Without `facts` these are
+        left."""
         while self._undos:
             name = next(reversed(self._undos))
-            await run(name, self._undos[name])
+            undo = self._undos[name]
+            await run(name, undo if facts else self._leaving_facts.get(name, undo))
             del self._undos[name]
 
 
@@ -57,6 +72,19 @@ def may_pass(fault: FailureError) -> bool:
     cause = fault.cause if isinstance(fault, ActivityError) else fault
     refused = isinstance(cause, ApplicationError) and cause.non_retryable
     return not refused and not is_cancelled_exception(fault)
+
+
+async def promptly(
+    step: Callable[[Contract, Given], Awaitable[Result]], given: Given, summary: str
+) -> Result:
+    """For writes that set a state, and so may be repeated: at hand when all is well, which is
+    quick, and with patience when it was not."""
+    try:
+        return await workflow.execute_local_activity_method(step, given, summary=summary, **ONCE)
+    except FailureError as fault:
+        if not may_pass(fault):
+            raise
+    return await workflow.execute_activity_method(step, given, summary=summary, **WRITE)
 
 
 async def drained(work: Coroutine[Any, Any, Result]) -> Result:

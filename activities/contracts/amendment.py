@@ -1,10 +1,11 @@
-"""What the amendment saga may ask for. Inputs are references: plans and snapshots stay in
-PostgreSQL, so a history stays small and no customer data enters it."""
+"""What the sagas of subscriptions and accounts may ask for. Inputs are references: plans and
+snapshots stay in PostgreSQL, so a history stays small and no customer data enters it."""
 
 from abc import ABC, abstractmethod
 
 from temporalio import activity
 
+from activities.contracts.failure import Question
 from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical, Identifier
 from canonical_models.money import Money
@@ -18,6 +19,13 @@ class StepInput(Canonical):
     digest: str = ""
 
 
+class DocumentInput(Canonical):
+    """One document of the plan, by billing's id."""
+
+    step: StepInput
+    document_id: Identifier
+
+
 class AccountInput(Canonical):
     """Whose account the change needs before it can be planned."""
 
@@ -26,19 +34,36 @@ class AccountInput(Canonical):
     customer_id: Identifier
 
 
+class PlannedDocument(Canonical):
+    """A document that the plan posts, or takes back because billing has made it void; or that the
+    process before us has posted, and a person has found: nothing of it is undone."""
+
+    document_id: Identifier
+    words: str
+    void: bool = False
+    found: bool = False
+
+
 class Prepared(Canonical):
-    """What the saga must know of its plan. `settled` when this change has been dealt with."""
+    """What the saga must know of its plan. `settled` when this change has been dealt with.
+
+    Each half is carried out as far as the plan goes, and then asks its question. `access_waits`
+    where the tenant gives access after the books are right.
+    """
 
     digest: str = ""
     kind: ChangeKind = ChangeKind.NONE
     summary: str = ""
     amount: Money | None = None
-    posts: bool = False
-    grants: bool = False
-    support: bool = False
-    payments: bool = False
+    documents: tuple[PlannedDocument, ...] = ()
+    settlements: bool = False
+    unbilled: bool = False
+    books_question: Question | None = None
+    access: bool = False
+    access_waits: bool = False
+    access_question: Question | None = None
     settled: bool = False
-    #: The billing customer whose account is to be made before anything can be planned.
+    #: The billing customer whose account is to be made before the books can be planned.
     account_missing: str | None = None
 
 
@@ -60,10 +85,58 @@ class UndoneInput(Canonical):
     #: 'compensated' or 'cancelled'.
     outcome: str
     reason: str
+    #: Whether a person has taken the change back, rather than stopped it.
+    aborted: bool = False
+
+
+class UndoDocumentInput(Canonical):
+    """`by` and `reason` say who has decided that a document that billing issued is taken back."""
+
+    tenant: str
+    change_id: Identifier
+    document_id: Identifier
+    reason: str
+    by: str
+
+
+class BooksActivities(ABC):
+    """The ERP's side of a plan, for subscriptions and accounts alike. Every write goes through the
+    effect ledger and is safe to repeat, its undo included."""
+
+    @abstractmethod
+    @activity.defn(name="books.post_document")
+    async def post_document(self, given: DocumentInput) -> Posted:
+        """Post the document whole, or reverse it where billing has made it void; read back and held
+        against the plan."""
+
+    @abstractmethod
+    @activity.defn(name="books.settle")
+    async def settle_documents(self, step: StepInput) -> None:
+        """Enter what settles documents, by time. It did happen, so there is no undo."""
+
+    @abstractmethod
+    @activity.defn(name="books.show_unbilled")
+    async def show_unbilled(self, step: StepInput) -> None:
+        """Make the ERP show what is not billed yet. A set: the next one replaces it."""
+
+    @abstractmethod
+    @activity.defn(name="books.reverse_document")
+    async def reverse_document(self, given: UndoDocumentInput) -> None:
+        """Finance takes back what was posted; it stays out until somebody releases it."""
+
+    @abstractmethod
+    @activity.defn(name="books.drop_draft")
+    async def drop_draft(self, given: UndoDocumentInput) -> None:
+        """What was posted stays, since billing has issued it; a draft that was left is removed."""
+
+    @abstractmethod
+    @activity.defn(name="books.open_account")
+    async def open_account(self, given: AccountInput) -> None:
+        """Find or make the customer's ERP party and support organisation, and map them."""
 
 
 class AmendmentActivities(ABC):
-    """Every write goes through the effect ledger and is safe to repeat, its undo included."""
+    """The plan of a subscription's change, its access, and its end."""
 
     @abstractmethod
     @activity.defn(name="amendment.prepare")
@@ -71,35 +144,14 @@ class AmendmentActivities(ABC):
         """Read billing, check every precondition in parallel, make the plan and keep it."""
 
     @abstractmethod
-    @activity.defn(name="amendment.open_account")
-    async def open_account(self, given: AccountInput) -> None:
-        """Find or make the customer's ERP party and support organisation, and map them."""
-
-    @abstractmethod
-    @activity.defn(name="amendment.post_document")
-    async def post_document(self, step: StepInput) -> Posted: ...
-
-    @abstractmethod
-    @activity.defn(name="amendment.reverse_document")
-    async def reverse_document(self, step: StepInput) -> None: ...
-
-    @abstractmethod
     @activity.defn(name="amendment.entitle")
     async def entitle(self, step: StepInput) -> None:
         """Grants and support as planned, side by side."""
 
     @abstractmethod
-    @activity.defn(name="amendment.restore_grants")
-    async def restore_grants(self, step: StepInput) -> None: ...
-
-    @abstractmethod
-    @activity.defn(name="amendment.restore_support")
-    async def restore_support(self, step: StepInput) -> None: ...
-
-    @abstractmethod
-    @activity.defn(name="amendment.record_payments")
-    async def record_payments(self, step: StepInput) -> None:
-        """Enter the money that has moved in the ERP. It did move, so there is no undo."""
+    @activity.defn(name="amendment.restore_access")
+    async def restore_access(self, step: StepInput) -> None:
+        """Grants and support as they were before the change, less what billing has ended."""
 
     @abstractmethod
     @activity.defn(name="amendment.settle")
@@ -110,3 +162,27 @@ class AmendmentActivities(ABC):
     @activity.defn(name="amendment.settle_undone")
     async def settle_undone(self, undone: UndoneInput) -> None:
         """Close the change after its undo; billing is told, and events are published."""
+
+
+class AccountActivities(ABC):
+    """The plan of an account's change, its master data, and its end."""
+
+    @abstractmethod
+    @activity.defn(name="account.prepare")
+    async def prepare(self, step: StepInput) -> Prepared:
+        """As of a subscription; `access` says that master data is to be carried on."""
+
+    @abstractmethod
+    @activity.defn(name="account.update_master_data")
+    async def update_master_data(self, step: StepInput) -> None:
+        """Name, address, tax ids and tax rule of the customer, to the ERP and to support."""
+
+    @abstractmethod
+    @activity.defn(name="account.settle")
+    async def settle(self, step: StepInput) -> Settled:
+        """Prove by reading the books back, save and publish."""
+
+    @abstractmethod
+    @activity.defn(name="account.settle_undone")
+    async def settle_undone(self, undone: UndoneInput) -> None:
+        """Close the change after its undo."""

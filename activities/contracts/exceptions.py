@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from temporalio import activity
 
 from canonical_models.base import Canonical, Identifier
-from canonical_models.exceptions import Raised, Resolution
+from canonical_models.exceptions import Raised, Resolution, Track
 
 
 class Opened(Canonical):
@@ -25,6 +25,7 @@ class Withdrawn(Canonical):
 
     tenant: str
     change_id: Identifier
+    track: Track
     why: str
 
 
@@ -32,7 +33,7 @@ class ExceptionActivities(ABC):
     @abstractmethod
     @activity.defn(name="exceptions.open")
     async def open(self, raised: Raised) -> Opened:
-        """Open the exception, or find the one that is already open for this change."""
+        """Open the exception, or find the one that is already open for this track of the change."""
 
     @abstractmethod
     @activity.defn(name="exceptions.resume")

@@ -1,4 +1,5 @@
-"""What the processes beside the changes may ask for: renewal, dunning, entitlement, invoices."""
+"""What the processes beside the changes may ask for: renewal, dunning, entitlement, invoices,
+deferred revenue."""
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
@@ -166,3 +167,21 @@ class InvoiceActivities(ABC):
     async def sweep(self, part: SweepPart) -> Swept:
         """Read where some invoices stand in the ERP, and tell billing what has changed. Nothing is
         looked at when all is done."""
+
+
+class RevenueInput(Canonical):
+    tenant: str
+
+
+class Extended(Canonical):
+    """`problems` are legal entities where it could not be done, with why; tried again tomorrow."""
+
+    legal_entities: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+class RevenueActivities(ABC):
+    @abstractmethod
+    @activity.defn(name="revenue.extend")
+    async def extend(self, given: RevenueInput) -> Extended:
+        """Book the months of deferred revenue whose fiscal years have been opened since."""

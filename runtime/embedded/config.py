@@ -28,7 +28,13 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from canonical_models.policy import AccountPolicy, TenantPolicy
+from canonical_models.policy import (
+    AccountPolicy,
+    BooksPolicy,
+    EntityBooks,
+    PartyTaxRules,
+    TenantPolicy,
+)
 from runtime.settings import (
     ConnectionSettings,
     DatabaseSettings,
@@ -42,6 +48,24 @@ Vendor = Literal["stripe", "tryton", "zendesk", "signed_http"]
 #: Accounts of new customers are made by themselves, in the books of their currency.
 POLICY = TenantPolicy(
     accounts=AccountPolicy(create=True, legal_entities={"EUR": "LE-DE", "USD": "LE-US"}),
+    books=BooksPolicy(
+        entities={
+            "LE-DE": EntityBooks(
+                country="DE",
+                late_number="billing_number",
+                party_tax_rules=PartyTaxRules(
+                    domestic="Domestic",
+                    eu_business="EU reverse charge",
+                    eu_consumer={"FR": "Consumers in France", "AT": "Consumers in Austria"},
+                    third_country="Outside the EU",
+                ),
+            ),
+            "LE-US": EntityBooks(
+                country="US",
+                party_tax_rules=PartyTaxRules(domestic="Domestic", third_country="Outside the US"),
+            ),
+        },
+    ),
     invoice_minutes=1,
 )
 

@@ -8,6 +8,7 @@ Each launcher returns the child (none for a vendor that the configuration gives)
 import json
 import sys
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +18,7 @@ from runtime.embedded.config import StackConfig
 from runtime.embedded.facts import TENANT, StripeFacts, TargetFacts, TrytonFacts, ZendeskFacts
 from runtime.embedded.files import random_text, secret, signing_secret, write
 from runtime.embedded.ports import Ports
-from runtime.erp.instance import DATABASE, SeededDatabase
+from runtime.erp.instance import DATABASE, SETTLEMENT_OPTIONS, SeededDatabase
 from runtime.processes import Child, ChildFailed, Folders, Program
 from runtime.settings import ConnectionSettings, resolve
 
@@ -55,14 +56,14 @@ class Vendors:
         child = await self._python(
             "tryton",
             "runtime.erp",
-            *("--state", str(self._state / "tryton"), "--cache", str(self._cache)),
+            *("--state", str(self._state / "tryton"), "--cache", str(self._cache), "--module"),
             seconds=_FIRST_ERP_SECONDS,
         )
         url: str = child.ready["url"]
         seeded = SeededDatabase.load(Path(child.ready["credentials"]))
-        login, password = seeded.credentials.admin_login, seeded.credentials.admin_password
-        write(self._state / "secrets" / "tryton-api-key", seeded.credentials.api_key + "\n")
-        write(self._state / "secrets" / "tryton-password", password + "\n")
+        known = seeded.credentials
+        write(self._state / "secrets" / "tryton-api-key", known.api_key + "\n")
+        write(self._state / "secrets" / "tryton-password", known.api_password + "\n")
         connection = ConnectionSettings(
             vendor="tryton",
             base_url=url,
@@ -70,14 +71,14 @@ class Vendors:
                 "api_key": "file:secrets/tryton-api-key",
                 "password": "file:secrets/tryton-password",
             },
-            options={"database": DATABASE, "login": login},
+            options={"database": DATABASE, "login": known.api_login, **SETTLEMENT_OPTIONS},
         )
         facts = TrytonFacts(
             url=url,
             database=DATABASE,
-            user=login,
-            password=password,
-            api_key=seeded.credentials.api_key,
+            user=known.admin_login,
+            password=known.admin_password,
+            api_key=known.api_key,
             facts=seeded.facts.model_dump(),
         )
         return VendorStarted(child, connection, facts)
@@ -96,6 +97,8 @@ class Vendors:
             base_url=url,
             secrets={"api_key": "file:secrets/stripe-api-key"},
             webhook_secrets=("file:secrets/stripe-webhook",),
+            # The ERP's books begin with the first fiscal year that it was seeded with.
+            books_from=date(datetime.now(UTC).year - 1, 1, 1),
         )
         return VendorStarted(child, connection, StripeFacts(url=url, api_key=key, webhook_url=""))
 

@@ -21,7 +21,7 @@ from tests.harness.relay import relay_to
 from tests.harness.temporal import free_port, temporal_server
 from tests.harness.waiting import until
 from tests.harness.webhooks import CONNECTION
-from workflows.names import AMENDMENT, AmendmentInput, subscription_workflow_id
+from workflows.names import AMENDMENT, ChangeInput, change_workflow_id
 
 
 async def one_claim(scene: Scene) -> change_queue.Claim:
@@ -90,9 +90,9 @@ async def test_a_claim_of_a_dispatcher_that_died_is_taken_over(scene: Scene) -> 
 
 async def test_a_stopped_dispatcher_gives_back_what_it_had_in_hand(scene: Scene) -> None:
     """Something else is open under the subscription's id, so the start waits for its close."""
-    workflow_id = subscription_workflow_id(scene.tenant, "sub_1")
-    other = AmendmentInput(
-        tenant=scene.tenant, change_id="chg_other", subscription_id="sub_1", hint=ChangeKind.OTHER
+    workflow_id = change_workflow_id(scene.tenant, "sub_1")
+    other = ChangeInput(
+        tenant=scene.tenant, change_id="chg_other", subject="sub_1", hint=ChangeKind.OTHER
     )
     handle = await scene.client.start_workflow(
         AMENDMENT, other, id=workflow_id, task_queue=scene.tenant

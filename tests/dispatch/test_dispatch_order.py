@@ -7,8 +7,8 @@ from temporalio.client import WorkflowExecutionStatus
 
 from persistence.change_queue import change_id
 from tests.dispatch.conftest import Scene
-from tests.harness.webhooks import CONNECTION
-from workflows.names import CHANGE, CUSTOMER, STAGE, TENANT, subscription_workflow_id
+from tests.harness.webhooks import CONNECTION, customer_event
+from workflows.names import CHANGE, CUSTOMER, STAGE, SUBSCRIPTION, TENANT, change_workflow_id
 
 
 def burst(changes: int, subscriptions: int) -> list[tuple[str, str]]:
@@ -63,11 +63,34 @@ async def test_a_saga_that_waits_for_a_person_gives_up_its_place(scene: Scene) -
         await scene.reached({"evt_1": "waiting", "evt_2": "completed", "evt_3": "pending"})
 
 
+async def test_an_account_has_an_order_of_its_own(scene: Scene) -> None:
+    """Its customer's subscription may wait for a person meanwhile."""
+    async with scene.probing() as probe, scene.dispatching():
+        await scene.receive(("evt_1", "sub-wait"))
+        await scene.reached({"evt_1": "waiting"})
+        events = [(f"evt_a{n}", customer_event(f"evt_a{n}", "cus_1")) for n in range(3)]
+        await scene.receive_bodies(*events)
+        await scene.all_settled(3)
+        account = scene.client.get_workflow_handle(
+            change_workflow_id(scene.tenant, "account:cus_1")
+        )
+        run = await account.describe()
+    assert probe.order["account:cus_1"] == [
+        change_id(scene.tenant, CONNECTION, event) for event, _ in events
+    ]
+    assert (run.workflow_type, run.id) == ("account", f"account/{scene.tenant}/cus_1")
+    attributes = run.typed_search_attributes
+    assert attributes[CUSTOMER] == "cus_1"
+    assert attributes.get(SUBSCRIPTION) is None
+    assert await run.static_summary() == "Change of account cus_1"
+    assert "the account of customer `cus_1`" in (await run.static_details() or "")
+
+
 async def test_a_saga_says_what_it_is(scene: Scene) -> None:
     async with scene.probing(), scene.dispatching():
         await scene.receive(("evt_1", "sub_1"))
         await scene.all_settled(1)
-        handle = scene.client.get_workflow_handle(subscription_workflow_id(scene.tenant, "sub_1"))
+        handle = scene.client.get_workflow_handle(change_workflow_id(scene.tenant, "sub_1"))
         await handle.result()
         run = await handle.describe()
     assert run.status is WorkflowExecutionStatus.COMPLETED

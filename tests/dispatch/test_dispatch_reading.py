@@ -5,17 +5,18 @@ from collections.abc import Mapping
 
 import pytest
 
-from canonical_models.amendment import ChangeHint, ChangeKind, PaymentHint
-from canonical_models.money import Money
-from canonical_models.term import Invoice, InvoiceStatus, Payment, PaymentState
+from canonical_models.amendment import ChangeHint
+from canonical_models.documents import BillingDocument
+from canonical_models.records import subject_of
 from connectors.ports import UnreadableEvent
 from connectors.stripe.webhooks import StripeWebhooks
 from dispatch.reading import read_inbox
-from persistence import changes, inbox, invoices, payments
+from persistence import changes, documents, inbox, settlements
 from persistence.database import Database
 from tests.harness.flow import receive, states, statuses, write
-from tests.harness.subscriptions import AS_OF
-from tests.harness.webhooks import CONNECTION, TENANT, subscription_event
+from tests.harness.subscriptions import invoice, line, paid, payment
+from tests.harness.systems import CUTOVER
+from tests.harness.webhooks import CONNECTION, TENANT, customer_event, subscription_event
 
 
 class Faulty:
@@ -31,7 +32,7 @@ class Faulty:
     def envelope(self, body: bytes) -> tuple[str, str]:
         raise NotImplementedError
 
-    def hint(self, body: bytes) -> ChangeHint | PaymentHint | None:
+    def hint(self, body: bytes) -> ChangeHint | None:
         if self.fault is not None and b"poison" in body:
             raise self.fault
         return StripeWebhooks().hint(body)
@@ -154,56 +155,106 @@ async def test_large_bodies_are_read_few_at_a_time(database: Database) -> None:
     assert [*(await statuses(database)).values()].count("ignored") == 12
 
 
-async def test_a_payment_is_looked_up_by_what_it_pays(database: Database) -> None:
-    """Such events name no subscription: their invoice or an earlier payment does, once known."""
-    refund = {"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "customer": "cus_1"}
-    share = {
-        "id": "inpay_1",
-        "object": "invoice_payment",
-        "invoice": "in_1",
-        "payment": {"type": "payment_intent", "payment_intent": "pi_9"},
-    }
-    events = {
-        "evt_early": ("charge.refunded", refund),
-        "evt_refund": ("charge.refunded", refund),
-        "evt_part": ("invoice_payment.paid", share),
-    }
-    bodies = {
-        name: json.dumps(
-            {"id": name, "type": kind, "created": 1_795_000_000, "data": {"object": what}}
-        ).encode()
-        for name, (kind, what) in events.items()
-    }
-    await receive(database.dsn, [("evt_early", bodies["evt_early"])])
-    await read_inbox(database, TRANSLATORS)
-    invoice = Invoice(
-        invoice_id="in_1",
-        customer_id="cus_1",
-        status=InvoiceStatus.OPEN,
-        total=Money(minor=100, currency="EUR"),
-        paid=Money(minor=0, currency="EUR"),
-        created_at=AS_OF,
-    )
-    payment = Payment(
-        payment_id="pi_1",
-        invoice_id="in_1",
-        amount=Money(minor=50, currency="EUR"),
-        state=PaymentState.CONFIRMED,
-        at=AS_OF,
-    )
+CREATED = 1_795_000_000
+REFUND = {"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "customer": "cus_1"}
+SHARE = {
+    "id": "inpay_1",
+    "object": "invoice_payment",
+    "invoice": "in_1",
+    "payment": {"type": "payment_intent", "payment_intent": "pi_9"},
+}
+NOTE = {"id": "cn_1", "object": "credit_note", "invoice": "in_1", "customer": "cus_1"}
+
+
+def event(event_id: str, kind: str, about: Mapping[str, object]) -> tuple[str, bytes]:
+    body = {"id": event_id, "type": kind, "created": CREATED, "data": {"object": about}}
+    return event_id, json.dumps(body).encode()
+
+
+async def shown(database: Database, found: BillingDocument) -> None:
+    """A change has read this document."""
     async with database.work() as raw:
-        await invoices.seen(raw, TENANT, "sub_7", "cus_1", [invoice])
-        await payments.claim(raw, TENANT, "sub_7", payment, effect_key="chg_0/erp.payment")
-    await receive(database.dsn, [(name, bodies[name]) for name in ("evt_refund", "evt_part")])
+        await documents.seen(raw, TENANT, CONNECTION, [found], books_from=CUTOVER)
+        await settlements.seen(raw, TENANT, found.customer_id, subject_of(found), found.settlements)
+
+
+async def made(database: Database) -> dict[str, tuple[str, str | None, tuple[str, ...]]]:
+    """(subject, customer, documents) of each change, by event."""
+    async with database.transaction() as session:
+        found = await changes.page(session, TENANT)
+    return {c.event_id: (c.subject, c.customer_id, c.documents) for c in found}
+
+
+@pytest.mark.parametrize(
+    ("of", "subject"), [("sub_7", "sub_7"), (None, "account:cus_1")], ids=["subscription", "alone"]
+)
+async def test_money_is_looked_up_by_what_it_pays(
+    database: Database, of: str | None, subject: str
+) -> None:
+    """Such events name no subscription: their document or an earlier movement does, once known."""
+    await receive(database.dsn, [event("evt_early", "invoice_payment.paid", SHARE)])
+    await read_inbox(database, TRANSLATORS)
+    asked = paid(invoice(line("il_1", 100, of=of)), payment(50))
+    await shown(database, asked)
+    await receive(
+        database.dsn,
+        [
+            event("evt_refund", "charge.refunded", REFUND),
+            event("evt_part", "invoice_payment.paid", SHARE),
+            event("evt_note", "credit_note.created", NOTE),
+        ],
+    )
     await read_inbox(database, TRANSLATORS)
 
     assert await statuses(database) == {
         "evt_early": "ignored",
         "evt_refund": "dispatched",
         "evt_part": "dispatched",
+        "evt_note": "dispatched",
     }
-    async with database.transaction() as session:
-        made = await changes.page(session, TENANT)
-    assert {(c.subscription_id, c.customer_id, c.kind) for c in made} == {
-        ("sub_7", "cus_1", ChangeKind.PAYMENT)
+    assert "no document that is known here" in ((await reasons(database))["evt_early"] or "")
+    assert await made(database) == {
+        "evt_refund": (subject, "cus_1", ("in_1",)),
+        "evt_part": (subject, "cus_1", ("in_1",)),
+        "evt_note": (subject, "cus_1", ("cn_1",)),
     }
+
+
+async def test_a_refund_that_no_credit_note_answers_is_found_by_what_it_is_about(
+    database: Database,
+) -> None:
+    """It settles no document, and is a movement of its own."""
+    of = invoice(line("il_1", 100, of="sub_7"))
+    refund = payment(-100, "pi_1").model_copy(update={"document_id": None, "about": "in_1"})
+    await shown(database, of.model_copy(update={"settlements": (refund,)}))
+    await receive(database.dsn, [event("evt_refund", "charge.refunded", REFUND)])
+    await read_inbox(database, TRANSLATORS)
+    assert await made(database) == {"evt_refund": ("sub_7", "cus_1", ("in_1",))}
+
+
+async def test_what_is_not_known_yet_is_the_accounts_until_it_is(database: Database) -> None:
+    """The customer of the event says whose account is looked at."""
+    await receive(
+        database.dsn,
+        [
+            event("evt_refund", "charge.refunded", REFUND),
+            event("evt_note", "credit_note.created", NOTE),
+            ("evt_customer", customer_event("evt_customer")),
+        ],
+    )
+    await read_inbox(database, TRANSLATORS)
+    assert await made(database) == {
+        "evt_refund": ("account:cus_1", "cus_1", ()),
+        "evt_note": ("account:cus_1", "cus_1", ("cn_1",)),
+        "evt_customer": ("account:cus_1", "cus_1", ()),
+    }
+
+
+async def test_another_tenants_documents_say_nothing(database: Database) -> None:
+    async with database.work() as raw:
+        await documents.seen(
+            raw, "other", CONNECTION, [invoice(line("il_1", 100))], books_from=CUTOVER
+        )
+    await receive(database.dsn, [event("evt_part", "invoice_payment.paid", SHARE)])
+    await read_inbox(database, TRANSLATORS)
+    assert await statuses(database) == {"evt_part": "ignored"}

@@ -15,7 +15,7 @@ from tests.dispatch.conftest import Scene
 from tests.harness.flow import states, write
 from tests.harness.probe_saga import ProbeSaga
 from tests.harness.webhooks import CONNECTION
-from workflows.names import subscription_workflow_id
+from workflows.names import change_workflow_id
 
 
 def watch(scene: Scene) -> SagaWatch:
@@ -30,16 +30,14 @@ async def test_a_terminated_saga_is_settled_as_lost_and_the_next_change_goes_on(
         await scene.reached({"evt_1": "running"})
         await write(
             scene.database,
-            "insert into exceptions (id, tenant, change_id, subscription_id, step, system, "
+            "insert into exceptions (id, tenant, change_id, belongs_to, track, step, system, "
             "failure_class, code, fingerprint, owner, message) select 'exc_1', tenant, id, "
-            "subscription_id, 'post', 'erp', 'rejected', 'x', 'x', 'finance', 'x' from changes "
+            "subject, 'books', 'post', 'erp', 'rejected', 'x', 'x', 'finance', 'x' from changes "
             "where event_id = 'evt_1'",
         )
         watching = watch(scene)
         assert await watching.settle_lost() == 0
-        handle = scene.client.get_workflow_handle(
-            subscription_workflow_id(scene.tenant, "sub-hold")
-        )
+        handle = scene.client.get_workflow_handle(change_workflow_id(scene.tenant, "sub-hold"))
         await handle.terminate("in the Web UI")
         assert await watching.settle_lost() == 1
         await scene.reached({"evt_1": "lost", "evt_2": "running"})
@@ -59,7 +57,7 @@ async def test_a_failed_saga_is_settled_as_lost(scene: Scene) -> None:
     async with scene.probing(), scene.dispatching():
         await scene.receive(("evt_1", "sub-die"))
         await scene.reached({"evt_1": "running"})
-        handle = scene.client.get_workflow_handle(subscription_workflow_id(scene.tenant, "sub-die"))
+        handle = scene.client.get_workflow_handle(change_workflow_id(scene.tenant, "sub-die"))
         with pytest.raises(WorkflowFailureError):
             await handle.result()
         await scene.reached({"evt_1": "running"})
@@ -70,9 +68,9 @@ async def test_a_failed_saga_is_settled_as_lost(scene: Scene) -> None:
 async def test_a_saga_that_is_not_there_any_more_is_lost(scene: Scene) -> None:
     await write(
         scene.database,
-        "insert into changes (id, tenant, connection, subscription_id, event_id, kind, state, "
-        "started_at) values ('chg_1', :tenant, 'billing', 'sub_1', 'evt_1', 'other', 'waiting', "
-        "now())",
+        "insert into changes (id, tenant, connection, subject, subscription_id, event_id, kind, "
+        "state, started_at) values ('chg_1', :tenant, 'billing', 'sub_1', 'sub_1', 'evt_1', "
+        "'other', 'waiting', now())",
         tenant=scene.tenant,
     )
     assert await watch(scene).settle_lost() == 1
@@ -83,7 +81,7 @@ async def test_a_saga_that_was_reset_is_followed(scene: Scene) -> None:
     async with scene.probing(), scene.dispatching():
         await scene.receive(("evt_1", "sub-wait"))
         await scene.reached({"evt_1": "waiting"})
-        workflow_id = subscription_workflow_id(scene.tenant, "sub-wait")
+        workflow_id = change_workflow_id(scene.tenant, "sub-wait")
         first = (await scene.client.get_workflow_handle(workflow_id).describe()).run_id
         reset = await scene.client.workflow_service.reset_workflow_execution(
             ResetWorkflowExecutionRequest(
@@ -104,9 +102,9 @@ async def test_a_saga_that_was_reset_is_followed(scene: Scene) -> None:
 async def test_a_look_goes_through_all_of_them(scene: Scene) -> None:
     await write(
         scene.database,
-        "insert into changes (id, tenant, connection, subscription_id, event_id, kind, state, "
-        "started_at) select 'chg_' || n, :tenant, 'billing', 'sub_' || n, 'evt_' || n, 'other', "
-        "'running', now() from generate_series(1, 70) as n",
+        "insert into changes (id, tenant, connection, subject, subscription_id, event_id, kind, "
+        "state, started_at) select 'chg_' || n, :tenant, 'billing', 'sub_' || n, 'sub_' || n, "
+        "'evt_' || n, 'other', 'running', now() from generate_series(1, 70) as n",
         tenant=scene.tenant,
     )
     watching = watch(scene)
@@ -117,9 +115,7 @@ async def test_a_waiting_saga_is_told_of_newer_changes_once(scene: Scene) -> Non
     async with scene.probing(), scene.dispatching():
         await scene.receive(("evt_1", "sub-wait"))
         await scene.reached({"evt_1": "waiting"})
-        handle = scene.client.get_workflow_handle(
-            subscription_workflow_id(scene.tenant, "sub-wait")
-        )
+        handle = scene.client.get_workflow_handle(change_workflow_id(scene.tenant, "sub-wait"))
         watching = watch(scene)
         told = []
         for events in ([], ["evt_2", "evt_3"], [], ["evt_4"]):

@@ -21,8 +21,10 @@ from sqlalchemy import text
 from temporalio.client import Client, WorkflowExecution
 
 from activities.tenants import Tenant
+from canonical_models.amendment import account_subject
 from canonical_models.entitlement import Grant
-from canonical_models.ledgering import AccountMapping, Document, DocumentDraft, ItemMapping
+from canonical_models.ledgering import DocumentDraft, ErpDocument
+from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.policy import TenantPolicy
 from canonical_models.views import ChangeView
 from connectors.config import ConnectionConfig
@@ -37,11 +39,11 @@ from starter_api.app import create_app
 from starter_api.intake import IntakeConnection
 from tests.harness.e2e_seller import Shelf, Stripe
 from tests.harness.serving import serving
-from tests.harness.systems import Erp, Script, Support, Target
+from tests.harness.systems import CUTOVER, Erp, Script, Support, Target
 from tests.harness.waiting import until
 from tests.harness.webhooks import CONNECTION, PATH, SECRET, TENANT, signed
 from worker import SANDBOX, make_worker
-from workflows.names import subscription_workflow_id
+from workflows.names import change_workflow_id
 
 Event = dict[str, Any]
 KEY = "sk_test_properties"
@@ -60,7 +62,7 @@ class KeepingErp(Erp):
 
     drafts: list[DocumentDraft] = field(default_factory=list)
 
-    async def post(self, draft: DocumentDraft) -> Document:
+    async def post(self, draft: DocumentDraft) -> ErpDocument:
         document = await super().post(draft)
         self.drafts.append(draft)
         return document
@@ -106,22 +108,25 @@ class Flow:
         answer = await self.intake.post(PATH, content=body, headers=signed(body))
         assert answer.status_code in (200, 202), answer.text
 
-    async def settled(self, subscription: str) -> list[ChangeView]:
-        """The subscription's changes in their order, once nothing of it is under way."""
-        found: list[ChangeView] = []
+    async def settled(self, subscription: str, customer: str) -> list[ChangeView]:
+        """The subscription's changes in their order, once nothing of it or its customer's account
+        is under way."""
+        subjects = (subscription, account_subject(customer))
+        found: dict[str, list[ChangeView]] = {}
 
         async def done() -> bool:
             async with self.database.transaction() as session:
                 query = text("select count(*) from inbox where status = 'received'")
                 unread = (await (await session.connection()).execute(query)).scalar_one()
-                found[:] = await changes.page(
-                    session, TENANT, subscription_id=subscription, limit=200
-                )
-            return not unread and all(c.state in ("settled", "waiting") for c in found)
+                for subject in subjects:
+                    page = await changes.page(session, TENANT, subject=subject, limit=200)
+                    found[subject] = [*reversed(page)]
+            every = [change for each in found.values() for change in each]
+            assert [c.summary for c in every if c.state == "waiting"] == []
+            return not unread and all(change.state == "settled" for change in every)
 
         await until(done, f"all changes of {subscription} are settled", seconds=60)
-        assert [c.summary for c in found if c.state == "waiting"] == []
-        return found[::-1]
+        return found[subscription]
 
     async def grants(self, subscription: str) -> tuple[Grant, ...]:
         async with self.database.transaction() as session:
@@ -130,7 +135,7 @@ class Flow:
     async def runs(self, subscription: str, count: int) -> list[str]:
         """The run ids of the subscription's sagas as the engine has them, in their order."""
         found: list[WorkflowExecution] = []
-        query = f'WorkflowId = "{subscription_workflow_id(TENANT, subscription)}"'
+        query = f'WorkflowId = "{change_workflow_id(TENANT, subscription)}"'
 
         async def listed() -> bool:
             found[:] = [run async for run in self.client.list_workflows(query)]
@@ -172,7 +177,9 @@ async def flow(
         url = await stack.enter_async_context(serving(create_app(dsn=dsn, connections=connections)))
         intake = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
         erp, support = KeepingErp(Script()), Support(Script())
-        tenant = Tenant(TENANT, billing, erp, support, policy, targets)
+        tenant = Tenant(
+            TENANT, CONNECTION, CUTOVER, billing, erp, support, policy=policy, targets=targets
+        )
         stripe = Stripe(http)
         shelf = await stripe.shelf("eur")
         await map_items(database, shelf)

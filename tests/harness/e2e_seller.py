@@ -4,7 +4,7 @@ Changes are drawn without knowing what is sold by then; one that does not apply 
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import httpx
 
@@ -184,16 +184,44 @@ class Sale:
         }
 
 
-async def billed(stripe: Stripe, sale: Sale) -> dict[str, int]:
-    """Billing's own net amounts by line, zero ones left out; what waits is untaxed or exclusive."""
+class Final(NamedTuple):
+    """A document that billing has made final, in minor units; net by line."""
+
+    gross: int
+    tax: int
+    lines: dict[str, int]
+
+
+class Billed(NamedTuple):
+    """`final` by document; `waiting` is the net of what waits, by invoice item or line of a draft,
+    zero ones left out."""
+
+    final: dict[str, Final]
+    waiting: dict[str, int]
+
+
+async def billed(stripe: Stripe, sale: Sale) -> Billed:
+    """Billing's own amounts, as it shows them."""
     pending = await stripe.all("invoiceitems", customer=sale.customer, pending="true")
-    found = {item["id"]: item["amount"] for item in pending}
+    waiting = {item["id"]: item["amount"] for item in pending}
+    final = {}
     for invoice in await stripe.all("invoices", subscription=sale.subscription):
-        if invoice["status"] in ("draft", "void"):
-            continue
-        for line in await stripe.all(f"invoices/{invoice['id']}/lines"):
-            parent = line["parent"]
-            details = parent["subscription_item_details"] or parent["invoice_item_details"] or {}
-            inside = sum(t["amount"] for t in line["taxes"] if t["tax_behavior"] == "inclusive")
-            found[details.get("invoice_item") or line["id"]] = line["amount"] - inside
-    return {key: minor for key, minor in found.items() if minor}
+        lines = await stripe.all(f"invoices/{invoice['id']}/lines")
+        if invoice["status"] == "draft":
+            waiting |= {_source(line): _net(line) for line in lines}
+        else:
+            tax = sum(each["amount"] for each in invoice["total_taxes"] or [])
+            nets = {line["id"]: _net(line) for line in lines}
+            final[invoice["id"]] = Final(invoice["total"], tax, nets)
+    return Billed(final, {key: minor for key, minor in waiting.items() if minor})
+
+
+def _source(line: dict[str, Any]) -> str:
+    parent = line["parent"]
+    details = parent["subscription_item_details"] or parent["invoice_item_details"] or {}
+    return str(details.get("invoice_item") or line["id"])
+
+
+def _net(line: dict[str, Any]) -> int:
+    inside = sum(tax["amount"] for tax in line["taxes"] if tax["tax_behavior"] == "inclusive")
+    return int(line["amount"] - inside)

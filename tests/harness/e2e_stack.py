@@ -6,19 +6,56 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from canonical_models.policy import AccountPolicy, TenantPolicy
+from canonical_models.policy import (
+    AccountPolicy,
+    BooksPolicy,
+    EntityBooks,
+    PartyTaxRules,
+    TenantPolicy,
+)
 from demo.systems import Row, System
 from demo.world import World
 from runtime.embedded.config import StackConfig
 from runtime.embedded.facts import StackFacts
 from runtime.embedded.stack import EmbeddedStack
-from runtime.erp.instance import ErpInstance
+from runtime.erp.instance import SETTLEMENT_OPTIONS, ErpInstance
 from runtime.settings import ConnectionSettings
 from simulators.child import running_child
 
 #: Accounts of customers with an address in Germany are opened by themselves; others are asked for.
 POLICY = TenantPolicy(
-    accounts=AccountPolicy(create=True, legal_entities={"DE": "LE-DE"}), invoice_minutes=60
+    accounts=AccountPolicy(create=True, legal_entities={"DE": "LE-DE"}),
+    books=BooksPolicy(country="DE", party_tax_rules=PartyTaxRules(domestic="Domestic")),
+    invoice_minutes=60,
+)
+#: Two legal entities that decide otherwise wherever there is something to decide. Accounts are
+#: opened in the books of their currency.
+BOTH_ENTITIES = TenantPolicy(
+    accounts=AccountPolicy(
+        create=True,
+        legal_entities={"EUR": "LE-DE", "JPY": "LE-DE", "KWD": "LE-DE", "USD": "LE-US"},
+    ),
+    books=BooksPolicy(
+        entities={
+            "LE-DE": EntityBooks(
+                country="DE",
+                late_number="billing_number",
+                party_tax_rules=PartyTaxRules(
+                    domestic="Domestic",
+                    eu_business="EU reverse charge",
+                    eu_consumer={"FR": "Consumers in France", "AT": "Consumers in Austria"},
+                    third_country="Outside the EU",
+                ),
+            ),
+            "LE-US": EntityBooks(
+                country="US",
+                closed_period="first_open_day",
+                master_data="update",
+                party_tax_rules=PartyTaxRules(domestic="Domestic", third_country="Outside the US"),
+            ),
+        },
+    ),
+    invoice_minutes=60,
 )
 
 
@@ -47,10 +84,14 @@ class Front:
 
 
 @asynccontextmanager
-async def whole_stack(erp: ErpInstance, folder: Path) -> AsyncIterator[Front]:
+async def whole_stack(
+    erp: ErpInstance,
+    folder: Path,
+    policy: TenantPolicy = POLICY,
+) -> AsyncIterator[Front]:
     """PostgreSQL, Temporal, simulators, worker and API on `folder`, watched while it is up."""
     async with running_child("simulators.faultproxy", "--upstream", erp.url) as proxy:
-        stack = EmbeddedStack(folder / "state", _with_erp(erp, proxy.url, folder))
+        stack = EmbeddedStack(folder / "state", _with_erp(erp, proxy.url, folder, policy))
         async with stack.running() as facts, _supervised(stack):
             seen_directly = facts.tryton.model_copy(update={"url": erp.url})
             world = World.of(facts.model_copy(update={"tryton": seen_directly}))
@@ -73,16 +114,20 @@ async def _supervised(stack: EmbeddedStack) -> AsyncIterator[None]:
         await watching
 
 
-def _with_erp(erp: ErpInstance, url: str, folder: Path) -> StackConfig:
+def _with_erp(erp: ErpInstance, url: str, folder: Path, policy: TenantPolicy) -> StackConfig:
     for name, secret in (
         ("erp-api-key", erp.api_key),
-        ("erp-password", erp.credentials.admin_password),
+        ("erp-password", erp.credentials.api_password),
     ):
         (folder / name).write_text(secret + "\n", encoding="utf-8")
     given = ConnectionSettings(
         vendor="tryton",
         base_url=url,
         secrets={"api_key": "file:erp-api-key", "password": "file:erp-password"},
-        options={"database": erp.database, "login": erp.credentials.admin_login},
+        options={
+            "database": erp.database,
+            "login": erp.credentials.api_login,
+            **SETTLEMENT_OPTIONS,
+        },
     )
-    return StackConfig(connections={"tryton": given}, folder=folder, policy=POLICY)
+    return StackConfig(connections={"tryton": given}, folder=folder, policy=policy)

@@ -15,17 +15,23 @@ from temporalio.service import RPCError
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from canonical_models.amendment import ChangeKind
-from canonical_models.commerce import BillingLine, BillingSnapshot
+from canonical_models.commerce import BillingSnapshot
+from canonical_models.documents import (
+    BillingDocument,
+    BillingLine,
+    DocumentStatus,
+    SettlementKind,
+)
 from canonical_models.entitlement import Grant
 from canonical_models.exceptions import Action, Resolution
-from canonical_models.money import Money
 from canonical_models.process import Process, ProcessKind
-from canonical_models.term import DunningCase, Invoice, InvoiceStatus, Payment, PaymentState
+from canonical_models.term import DunningCase
 from canonical_models.views import ChangeView, ExceptionView
 from dispatch.dispatcher import Dispatcher
 from persistence import change_queue, changes, dunning, exceptions, grants, mappings, outbox
 from persistence.database import Database
 from runtime.settings import DispatchSettings
+from tests.harness import subscriptions
 from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Systems
 from tests.harness.temporal import temporal_server
@@ -46,6 +52,7 @@ class Life:
     database: Database
     systems: Systems
     _looks: int = 0
+    _named: set[str] = field(default_factory=set)
     _handles: dict[str, WorkflowHandle[Any, Any]] = field(default_factory=dict)
 
     @property
@@ -68,53 +75,77 @@ class Life:
 
     def bill(self, invoice: str, *lines: BillingLine, overdue: bool = False) -> None:
         """An open invoice of these lines; `overdue` when its first charge was refused just now."""
-        total = Money.total((line.net for line in lines), "EUR")
-        made = Invoice(
-            invoice_id=invoice,
-            customer_id="cus_1",
-            subscription_id=SUB,
-            status=InvoiceStatus.OPEN,
-            total=total,
-            paid=Money.zero("EUR"),
-            created_at=self.now,
-            overdue_since=self.now if overdue else None,
+        made = subscriptions.invoice(
+            *lines, key=invoice, issued_at=self.now, overdue_since=self.now if overdue else None
         )
-        on_it = tuple(line.model_copy(update={"invoice_id": invoice}) for line in lines)
-        known = {line.line_id for line in on_it}
-        rest = tuple(line for line in self.billing.lines if line.line_id not in known)
-        self.billing = self.billing.model_copy(
-            update={
-                "lines": (*rest, *on_it),
-                "invoices": (*self.billing.invoices, made),
-            }
+        self._show(*self.billing.documents, made)
+
+    def pay(self, invoice: str) -> None:
+        """All that is left of it, once for each time that it is owed."""
+        number = sum("pi_" in each.settlement_id for each in self.document(invoice).settlements)
+        self.move(invoice, f"pi_{invoice}_{number}", self.document(invoice).remaining.minor)
+
+    def move(
+        self,
+        invoice: str,
+        settlement: str,
+        minor: int,
+        kind: SettlementKind = SettlementKind.PAYMENT,
+        *,
+        settles: bool = True,
+    ) -> None:
+        """Money of the invoice, by which less is owed; or, where it does not settle it, a movement
+        of its own that is about it."""
+        asked = self.document(invoice)
+        moved = subscriptions.payment(minor, settlement, invoice, self.now).model_copy(
+            update={"kind": kind}
+        )
+        if settles:
+            found = subscriptions.paid(asked, moved)
+            owed = DocumentStatus.OPEN if found.remaining else DocumentStatus.PAID
+            found = found.model_copy(
+                update={
+                    "status": owed,
+                    "overdue_since": asked.overdue_since if found.remaining else None,
+                }
+            )
+        else:
+            apart = moved.model_copy(update={"document_id": None, "about": invoice})
+            found = asked.model_copy(update={"settlements": (*asked.settlements, apart)})
+        self.replace(found)
+
+    def document(self, invoice: str) -> BillingDocument:
+        (found,) = [d for d in self.billing.documents if d.document_id == invoice]
+        return found
+
+    def replace(self, document: BillingDocument) -> None:
+        self._show(
+            *(
+                document if known.document_id == document.document_id else known
+                for known in self.billing.documents
+            )
         )
 
-    def pay(self, invoice: str, state: PaymentState = PaymentState.CONFIRMED) -> None:
-        """The whole of it; other states move the money again."""
-        (asked,) = [i for i in self.billing.invoices if i.invoice_id == invoice]
-        payment = Payment(
-            payment_id=f"pi_{invoice}_{state.value}",
-            invoice_id=invoice,
-            amount=asked.total,
-            state=state,
-            at=self.now,
-        )
-        paid = {"status": InvoiceStatus.PAID, "paid": asked.total, "overdue_since": None}
-        self.billing = self.billing.model_copy(
-            update={
-                "payments": (*self.billing.payments, payment),
-                "invoices": tuple(
-                    i.model_copy(update=paid) if i is asked else i for i in self.billing.invoices
-                ),
-            }
-        )
+    def _show(self, *documents: BillingDocument) -> None:
+        """What is new or has changed is named by the events that come of it."""
+        known = self.billing.documents
+        self._named |= {d.document_id for d in documents if d not in known}
+        self.billing = self.billing.model_copy(update={"documents": documents})
 
     async def look(self, kind: ChangeKind = ChangeKind.OTHER) -> ChangeView:
-        """An event comes in; its change, once it is settled or waits for a person."""
+        """An event comes in, which names what has changed since the last one; its change, once it
+        is settled or waits for a person."""
         self._looks += 1
+        named, self._named = self._named, set()
         async with self.database.work() as raw:
             made = await change_queue.follow(
-                raw, TENANT, SUB, why=f"look/{self._looks}", kind=kind, customer_id="cus_1"
+                raw,
+                TENANT,
+                SUB,
+                why=f"look/{self._looks}",
+                kind=kind,
+                customer_id="cus_1",
+                documents=sorted(named),
             )
         await self.quiet()
         async with self.database.transaction() as session:

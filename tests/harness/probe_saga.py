@@ -1,6 +1,6 @@
-"""A saga in place of the real one: it notes what it does and settles its change.
+"""Sagas in place of the real ones: they note what they do and settle their changes.
 
-How it behaves is told by the subscription's name: `…-linger` closes late, `…-hold` waits until
+How it behaves is told by the subject's name: `…-linger` closes late, `…-hold` waits until
 `release`, `…-die` fails without settling, `…-wait` waits like for a person.
 """
 
@@ -17,7 +17,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from persistence import changes
 from persistence.database import Database
-from workflows.names import AMENDMENT, NEWER_CHANGE, AmendmentInput
+from workflows.names import ACCOUNT, AMENDMENT, NEWER_CHANGE, ChangeInput
 
 _SOON = timedelta(seconds=30)
 
@@ -28,13 +28,16 @@ class ProbeSaga:
         self._newer = 0
 
     @workflow.run
-    async def run(self, change: AmendmentInput) -> None:
+    async def run(self, change: ChangeInput) -> None:
+        await self._work(change)
+
+    async def _work(self, change: ChangeInput) -> None:
         await workflow.execute_activity("probe.work", change, start_to_close_timeout=_SOON)
-        if change.subscription_id.endswith("-die"):
+        if change.subject.endswith("-die"):
             raise ApplicationError("as told", non_retryable=True)
-        if change.subscription_id.endswith("-wait"):
+        if change.subject.endswith("-wait"):
             await workflow.wait_condition(lambda: False)
-        if change.subscription_id.endswith("-linger"):
+        if change.subject.endswith("-linger"):
             await workflow.sleep(0.3)
 
     @workflow.signal(name=NEWER_CHANGE)
@@ -46,8 +49,15 @@ class ProbeSaga:
         return self._newer
 
 
+@workflow.defn(name=ACCOUNT)
+class AccountProbe(ProbeSaga):
+    @workflow.run
+    async def run(self, change: ChangeInput) -> None:
+        await self._work(change)
+
+
 class Probe:
-    """What the sagas did: `order` of change ids per subscription, `most` open at one time."""
+    """What the sagas did: `order` of change ids per subject, `most` open at one time."""
 
     def __init__(self, database: Database) -> None:
         self.order: dict[str, list[str]] = {}
@@ -56,14 +66,14 @@ class Probe:
         self._database = database
 
     @activity.defn(name="probe.work")
-    async def work(self, change: AmendmentInput) -> None:
-        self.order.setdefault(change.subscription_id, []).append(change.change_id)
+    async def work(self, change: ChangeInput) -> None:
+        self.order.setdefault(change.subject, []).append(change.change_id)
         async with self._database.transaction() as session:
             count = await (await session.connection()).execute(
                 text("select count(*) from changes where state in ('starting', 'running')")
             )
             self.most = max(self.most, count.scalar_one())
-        _, _, behaviour = change.subscription_id.partition("-")
+        _, _, behaviour = change.subject.partition("-")
         if behaviour == "hold":
             await self.release.wait()
         async with self._database.transaction() as session:
@@ -80,7 +90,7 @@ async def probing(client: Client, database: Database, task_queue: str) -> AsyncI
     async with Worker(
         client,
         task_queue=task_queue,
-        workflows=[ProbeSaga],
+        workflows=[ProbeSaga, AccountProbe],
         activities=[probe.work],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):

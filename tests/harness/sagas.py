@@ -6,25 +6,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import text
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from activities.contracts.amendment import Settled
-from canonical_models.amendment import ChangeKind
+from canonical_models.amendment import ChangeKind, customer_of
 from canonical_models.entitlement import Grant
-from canonical_models.exceptions import Action, Resolution
-from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.exceptions import Action, DocumentCorrection, Resolution
+from canonical_models.mapping import AccountMapping, ItemMapping
+from canonical_models.records import DocumentRecord
 from canonical_models.views import ChangeView, EffectView, ExceptionView
-from persistence import changes, effects, exceptions, grants, mappings
+from persistence import changes, documents, effects, exceptions, grants, mappings
 from persistence.database import Database
 from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Systems
 from tests.harness.waiting import until
 from worker import SANDBOX, make_worker
-from workflows.amendment import AmendmentSaga
+from workflows.names import ACCOUNT as ACCOUNT_SAGA
 from workflows.names import (
+    AMENDMENT,
     CHANGE,
     CHANGE_KIND,
     CUSTOMER,
@@ -32,11 +35,11 @@ from workflows.names import (
     STAGE,
     SUBSCRIPTION,
     TENANT,
-    AmendmentInput,
-    subscription_workflow_id,
+    ChangeInput,
+    change_workflow_id,
 )
 
-Handle = WorkflowHandle[AmendmentSaga, Settled]
+Handle = WorkflowHandle[Any, Settled]
 
 
 @dataclass
@@ -51,28 +54,27 @@ class Sagas:
     async def start(
         self,
         change_id: str,
-        subscription_id: str = "sub_1",
+        subject: str = "sub_1",
         *,
         workflow_id: str | None = None,
         hint: ChangeKind = ChangeKind.OTHER,
+        documents: tuple[str, ...] = (),
+        whole: bool = False,
     ) -> Handle:
-        await self._intend(change_id, subscription_id, hint)
+        """Of a subscription, or of an account where `subject` is one."""
+        await self._intend(change_id, subject, hint, documents, whole)
         return await self.client.start_workflow(
-            AmendmentSaga.run,
-            AmendmentInput(
-                tenant="acme",
-                change_id=change_id,
-                subscription_id=subscription_id,
-                hint=hint,
-            ),
-            id=workflow_id or subscription_workflow_id(self.task_queue, subscription_id),
+            AMENDMENT if customer_of(subject) is None else ACCOUNT_SAGA,
+            ChangeInput(tenant="acme", change_id=change_id, subject=subject, hint=hint),
+            id=workflow_id or change_workflow_id(self.task_queue, subject),
             task_queue=self.task_queue,
+            result_type=Settled,
             task_timeout=timedelta(seconds=2),
-            static_summary=f"change of {subscription_id}",
+            static_summary=f"change of {subject}",
             search_attributes=TypedSearchAttributes(
                 [
                     SearchAttributePair(TENANT, "acme"),
-                    SearchAttributePair(SUBSCRIPTION, subscription_id),
+                    SearchAttributePair(SUBSCRIPTION, subject),
                     SearchAttributePair(CUSTOMER, "cus_1"),
                     SearchAttributePair(CHANGE, change_id),
                     SearchAttributePair(CHANGE_KIND, "other"),
@@ -81,8 +83,16 @@ class Sagas:
             ),
         )
 
-    async def finish(self, change_id: str, subscription_id: str = "sub_1") -> Settled:
-        return await (await self.start(change_id, subscription_id)).result()
+    async def finish(
+        self,
+        change_id: str,
+        subject: str = "sub_1",
+        *,
+        documents: tuple[str, ...] = (),
+        whole: bool = False,
+    ) -> Settled:
+        handle = await self.start(change_id, subject, documents=documents, whole=whole)
+        return await handle.result()
 
     async def exception(self, change_id: str, *, step: str | None = None) -> ExceptionView:
         """The open exception of the change, once there is one."""
@@ -104,11 +114,17 @@ class Sagas:
         action: Action,
         item: ItemMapping | None = None,
         account: AccountMapping | None = None,
+        document: DocumentCorrection | None = None,
     ) -> str:
         answer: str = await handle.execute_update(
             RESOLVE,
             Resolution(
-                exception_id=exception_id, action=action, by="tester", item=item, account=account
+                exception_id=exception_id,
+                action=action,
+                by="tester",
+                item=item,
+                account=account,
+                document=document,
             ),
             result_type=str,
         )
@@ -121,7 +137,7 @@ class Sagas:
         return found
 
     async def effects(self, change_id: str) -> dict[str, EffectView]:
-        """By step."""
+        """By step, without the references that steps about documents and movements end with."""
         async with self.database.transaction() as session:
             return {e.step: e for e in await effects.of_change(session, "acme", change_id)}
 
@@ -129,15 +145,60 @@ class Sagas:
         async with self.database.transaction() as session:
             return await grants.of_subscription(session, "acme", subscription_id)
 
-    async def _intend(self, change_id: str, subscription_id: str, hint: ChangeKind) -> None:
+    async def given(self, *features: tuple[str, int], subscription_id: str = "sub_1") -> None:
+        """Until the subscription gives exactly these features."""
+
+        async def so() -> bool:
+            held = await self.grants(subscription_id)
+            return {(grant.feature, grant.quantity) for grant in held} == set(features)
+
+        await until(so, f"{subscription_id} gives {features}")
+
+    async def shown(self, tier: str | None, organization: str = "cus_1") -> None:
+        """Until support shows this tier."""
+
+        async def so() -> bool:
+            found = self.systems.support.shown.get(organization)
+            return found is not None and found.tier == tier
+
+        await until(so, f"support shows {tier}")
+
+    async def map_account(self, **changed: str) -> None:
+        """From now on the customer's account is another."""
+        async with self.database.transaction() as session:
+            await mappings.put(session, "acme", ACCOUNT.model_copy(update=changed), by="tester")
+
+    async def record(self, document_id: str) -> DocumentRecord:
+        async with self.database.transaction() as session:
+            found = await documents.get(session, "acme", document_id)
+        assert found is not None
+        return found
+
+    async def _intend(
+        self,
+        change_id: str,
+        subject: str,
+        hint: ChangeKind,
+        named: tuple[str, ...],
+        whole: bool,
+    ) -> None:
         async with self.database.transaction() as session:
             await (await session.connection()).execute(
                 text(
-                    "insert into changes (id, tenant, connection, subscription_id, event_id, "
-                    "kind, state) values (:change, 'acme', 'stripe', :sub, :change, :hint, "
-                    "'running')"
+                    "insert into changes (id, tenant, connection, subject, subscription_id, "
+                    "customer_id, event_id, kind, state, documents, whole) values (:change, "
+                    "'acme', 'stripe', :subject, :sub, :customer, :change, :hint, 'running', "
+                    ":documents, :whole)"
                 ),
-                {"change": change_id, "sub": subscription_id, "hint": hint.value},
+                {
+                    "change": change_id,
+                    "subject": subject,
+                    "sub": subject if customer_of(subject) is None else None,
+                    "customer": customer_of(subject),
+                    "hint": hint.value,
+                    "documents": list(named),
+                    "whole": whole,
+                },
             )
 
 

@@ -1,31 +1,144 @@
 """A billing platform in memory, behind the real port."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from canonical_models.commerce import (
     AccountProfile,
+    AccountSnapshot,
+    BilledCustomer,
     BillingSnapshot,
+    CustomerPage,
+    DocumentPage,
     SubscriptionStatus,
     SyncMark,
 )
-from canonical_models.term import InvoiceStatus
+from canonical_models.documents import BillingDocument, DocumentStatus, Settlement, SettlementKind
+from canonical_models.money import Money
 from tests.harness.script import Script
 
 
 @dataclass
 class Billing:
+    """`snapshots` hold all documents of a subscription, `loose` those of no subscription."""
+
     script: Script
     snapshots: dict[str, BillingSnapshot] = field(default_factory=dict)
+    loose: list[BillingDocument] = field(default_factory=list)
+    movements: list[Settlement] = field(default_factory=list)
     marks: dict[str, SyncMark] = field(default_factory=dict)
     accounts: dict[str, AccountProfile] = field(default_factory=dict)
     notes: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    async def snapshot(self, subscription_id: str, *, since: datetime | None) -> BillingSnapshot:
+    async def snapshot(
+        self,
+        subscription_id: str,
+        *,
+        documents: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> BillingSnapshot:
         async with self.script.call("billing.snapshot"):
-            found = _made_after(since, self.snapshots[subscription_id])
-            return found.model_copy(update={"mark": self.marks.get(subscription_id)})
+            found = self.snapshots[subscription_id]
+            newest = {document.document_id for document in found.documents[-1:]}
+            own = {document.document_id for document in found.documents}
+            chosen = [
+                document
+                for document in self._all()
+                if document.document_id in newest
+                or document.document_id in documents
+                or (
+                    since is not None
+                    and document.document_id in own
+                    and document.issued_at >= since
+                )
+            ]
+            return found.model_copy(
+                update={
+                    "mark": self.marks.get(subscription_id),
+                    "documents": tuple(chosen),
+                    "missing": tuple(
+                        key
+                        for key in documents
+                        if all(document.document_id != key for document in chosen)
+                    ),
+                }
+            )
+
+    async def account_snapshot(
+        self,
+        customer_id: str,
+        *,
+        documents: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> AccountSnapshot:
+        async with self.script.call("billing.account_snapshot"):
+            chosen = [
+                document
+                for document in self._all()
+                if document.customer_id == customer_id
+                and (
+                    document.document_id in documents
+                    or (since is not None and document in self.loose)
+                )
+            ]
+            balance = Money.total((moved.amount for moved in self.movements), "EUR")
+            return AccountSnapshot(
+                customer_id=customer_id,
+                as_of=datetime.now(UTC),
+                documents=tuple(chosen),
+                movements=tuple(self.movements),
+                balance=(balance,) if balance else (),
+            )
+
+    async def documents(self, document_ids: Collection[str]) -> tuple[BillingDocument, ...]:
+        async with self.script.call("billing.documents"):
+            known = {document.document_id: document for document in self._all()}
+            return tuple(known[key] for key in document_ids if key in known)
+
+    async def document_page(
+        self, *, since: datetime, after: str | None = None, limit: int = 100
+    ) -> DocumentPage:
+        async with self.script.call("billing.document_page"):
+            ordered = sorted(
+                (document for document in self._all() if document.issued_at >= since),
+                key=lambda document: (document.issued_at, document.document_id),
+            )
+            start = int(after or 0)
+            page = ordered[start : start + limit]
+            more = start + limit < len(ordered)
+            return DocumentPage(documents=tuple(page), next=str(start + limit) if more else None)
+
+    async def customer_page(
+        self, *, after: str | None = None, limit: int = 100, only: str | None = None
+    ) -> CustomerPage:
+        async with self.script.call("billing.customer_page"):
+            found: dict[str, BilledCustomer] = {}
+            for of, shown in self.snapshots.items():
+                key = shown.subscription.customer.customer_id
+                known = found.get(key, BilledCustomer(customer_id=key))
+                update = {"subscriptions": (*known.subscriptions, of)}
+                found[key] = known.model_copy(update=update)
+            for document in self._all():
+                if document.owed:
+                    key = document.customer_id
+                    known = found.get(key, BilledCustomer(customer_id=key))
+                    update = {"open_documents": (*known.open_documents, document.document_id)}
+                    found[key] = known.model_copy(update=update)
+            wanted = [found[key] for key in sorted(found) if only in (None, key)]
+            start = int(after or 0)
+            more = start + limit < len(wanted)
+            return CustomerPage(
+                customers=tuple(wanted[start : start + limit]),
+                next=str(start + limit) if more else None,
+            )
+
+    async def document_of(self, payment_id: str) -> str | None:
+        async with self.script.call("billing.document_of"):
+            for document in self._all():
+                if any(moved.settlement_id == payment_id for moved in document.settlements):
+                    return document.document_id
+            return None
 
     async def record_sync(self, subscription_id: str, mark: SyncMark, *, key: str) -> None:
         del key
@@ -37,11 +150,11 @@ class Billing:
             return self.accounts[customer_id]
 
     async def record_standing(
-        self, invoice_id: str, standing: Mapping[str, str], *, key: str
+        self, document_id: str, standing: Mapping[str, str], *, key: str
     ) -> None:
         del key
         async with self.script.call("billing.record_standing"):
-            self.notes[invoice_id] = dict(standing)
+            self.notes[document_id] = dict(standing)
 
     async def cancel(self, subscription_id: str, *, key: str) -> None:
         del key
@@ -55,41 +168,52 @@ class Billing:
             )
             self.snapshots[subscription_id] = found.model_copy(update={"subscription": ended})
 
-    async def close_invoice(self, invoice_id: str, outcome: InvoiceStatus, *, key: str) -> None:
+    async def close_invoice(self, invoice_id: str, outcome: DocumentStatus, *, key: str) -> None:
         del key
         async with self.script.call("billing.close_invoice"):
             for of, found in self.snapshots.items():
-                self.snapshots[of] = _closed(found, invoice_id, outcome)
+                self.snapshots[of] = found.model_copy(
+                    update={
+                        "documents": tuple(
+                            closed(document, outcome, found.subscription.as_of)
+                            if document.document_id == invoice_id
+                            else document
+                            for document in found.documents
+                        )
+                    }
+                )
 
     async def close(self) -> None:
         return None
 
+    def _all(self) -> list[BillingDocument]:
+        of_subscriptions = [
+            document for found in self.snapshots.values() for document in found.documents
+        ]
+        return [*of_subscriptions, *self.loose]
 
-def _made_after(since: datetime | None, found: BillingSnapshot) -> BillingSnapshot:
-    """Without older invoices, and all that is on them."""
-    old = {i.invoice_id for i in found.invoices if since is not None and i.created_at < since}
-    return found.model_copy(
-        update={
-            "lines": tuple(line for line in found.lines if line.invoice_id not in old),
-            "invoices": tuple(i for i in found.invoices if i.invoice_id not in old),
-            "payments": tuple(p for p in found.payments if p.invoice_id not in old),
-        }
+
+def _since(since: datetime | None, document: BillingDocument) -> bool:
+    return since is not None and document.issued_at >= since
+
+
+def closed(document: BillingDocument, outcome: DocumentStatus, at: datetime) -> BillingDocument:
+    """The invoice ended so; what was given up is written off."""
+    written_off = Settlement(
+        settlement_id=f"{document.document_id}/write-off",
+        kind=SettlementKind.WRITE_OFF,
+        document_id=document.document_id,
+        amount=document.remaining,
+        at=at,
     )
-
-
-def _closed(found: BillingSnapshot, invoice_id: str, outcome: InvoiceStatus) -> BillingSnapshot:
-    """The invoice ended so; a void one takes its lines back."""
-    if all(invoice.invoice_id != invoice_id for invoice in found.invoices):
-        return found
-    void = outcome is InvoiceStatus.VOID
-    gone = tuple(line.line_id for line in found.lines if void and line.invoice_id == invoice_id)
-    return found.model_copy(
+    given_up = outcome is DocumentStatus.UNCOLLECTIBLE and bool(document.remaining)
+    return document.model_copy(
         update={
-            "invoices": tuple(
-                i.model_copy(update={"status": outcome}) if i.invoice_id == invoice_id else i
-                for i in found.invoices
-            ),
-            "lines": tuple(line for line in found.lines if line.line_id not in gone),
-            "voided": (*found.voided, *gone),
+            "status": outcome,
+            "closed_at": at,
+            "remaining": Money.zero(document.currency),
+            "settlements": (*document.settlements, written_off)
+            if given_up
+            else document.settlements,
         }
     )

@@ -1,36 +1,52 @@
 """An ERP in memory, behind the real port."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from canonical_models.commerce import AccountProfile
+from canonical_models.documents import BilledParty, SettlementKind
+from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import (
-    Document,
     DocumentDraft,
     DocumentStanding,
     DocumentState,
+    ErpDocument,
+    ErpLine,
+    ItemTerms,
     LedgerAnswer,
     LedgerQuestion,
     LegalEntity,
+    OpenItem,
     PartyMatch,
-    PaymentDraft,
-    PaymentEntry,
-    TaxDetermination,
+    SettlementDraft,
+    SettlementEntry,
+    TaxCode,
+    UnbilledDraft,
+    UnbilledShown,
 )
 from canonical_models.money import Money
 from tests.harness.script import Script
 
+REVENUE = "4.2.2"
+
 
 @dataclass
 class Erp:
-    """Posts anything for any party at a tax rate of zero; keeps every document it ever made."""
+    """Posts anything for any party, with the taxes of `taxes` by item, else none; keeps every
+    document and movement it ever made."""
 
     script: Script
-    documents: list[Document] = field(default_factory=list)
-    entries: list[PaymentDraft] = field(default_factory=list)
+    documents: list[ErpDocument] = field(default_factory=list)
+    entries: list[SettlementDraft] = field(default_factory=list)
+    unbilled: dict[str, UnbilledDraft] = field(default_factory=dict)
     known_parties: list[PartyMatch] = field(default_factory=list)
+    updated: list[AccountProfile] = field(default_factory=list)
+    extended: list[str] = field(default_factory=list)
+    taxes: dict[str, tuple[TaxCode, ...]] = field(default_factory=dict)
+    #: Whom the documents name, by our reference.
+    billed: dict[str, BilledParty | None] = field(default_factory=dict)
     #: The dates that reversals were asked for.
     reversed_on: list[date] = field(default_factory=list)
 
@@ -38,130 +54,278 @@ class Erp:
         async with self.script.call("erp.check"):
             return LedgerAnswer(
                 legal_entity=LegalEntity(code=question.legal_entity, currency=question.currency),
-                taxes=tuple(
-                    TaxDetermination(item=item, tax_codes=(), rate=Decimal(0))
+                posting_date=question.on,
+                items=tuple(
+                    ItemTerms(item=item, account=REVENUE, taxes=self.taxes.get(item, ()))
                     for item in question.items
+                ),
+                taxes=tuple(
+                    tax
+                    for taxes in self.taxes.values()
+                    for tax in taxes
+                    if tax.code in question.tax_codes
                 ),
             )
 
-    async def find(self, reference: str, legal_entity: str) -> tuple[Document, ...]:
+    async def find(self, external_id: str, legal_entity: str) -> tuple[ErpDocument, ...]:
         async with self.script.call("erp.find"):
             return tuple(
-                document
+                self._now(document)
                 for document in self.documents
-                if (document.reference, document.legal_entity) == (reference, legal_entity)
+                if (document.external_id, document.legal_entity) == (external_id, legal_entity)
             )
 
-    async def post(self, draft: DocumentDraft) -> Document:
+    async def find_number(self, number: str, legal_entity: str) -> tuple[ErpDocument, ...]:
+        async with self.script.call("erp.find_number"):
+            return tuple(
+                self._now(document)
+                for document in self.documents
+                if number in (document.billing_number, document.number)
+                and document.legal_entity == legal_entity
+            )
+
+    async def post(self, draft: DocumentDraft) -> ErpDocument:
         async with self.script.call("erp.post"):
-            return self._add(draft.reference, draft, draft.net)
-
-    async def reverse(self, document: Document, *, reference: str, posting_date: date) -> Document:
-        async with self.script.call("erp.reverse"):
-            self.reversed_on.append(posting_date)
             for known in self.documents:
-                if known.reference == reference:
-                    return known
-            return self._add(reference, document, -document.net, reverses=document.document_id)
+                if known.external_id == draft.external_id and known.live:
+                    return self._now(known)
+            number = len(self.documents) + 1
+            made = ErpDocument(
+                document_id=str(number),
+                external_id=draft.external_id,
+                legal_entity=draft.legal_entity,
+                party=draft.party,
+                currency=draft.currency,
+                number=f"INV-{number}",
+                billing_number=draft.number,
+                kind=draft.kind,
+                state=DocumentState.POSTED,
+                document_date=draft.issued_on,
+                posting_date=draft.posting_date,
+                due_on=draft.due_on,
+                lines=tuple(
+                    ErpLine(
+                        line_id=line.line_id,
+                        item=line.item,
+                        account=REVENUE,
+                        description=line.description,
+                        net=line.net,
+                        tax_codes=line.tax_codes
+                        if line.tax_codes is not None
+                        else tuple(tax.code for tax in self.taxes.get(line.item, ())),
+                        service_from=line.service_from,
+                        service_to=line.service_to,
+                        corrects=line.corrects,
+                    )
+                    for line in draft.lines
+                ),
+                taxes=draft.taxes,
+                net=draft.net,
+                tax=draft.tax,
+                open=draft.gross,
+                corrects=draft.corrects,
+            )
+            self.documents.append(made)
+            self.billed[draft.external_id] = draft.bill_to
+            return self._now(made)
 
-    async def read(self, document_id: str, legal_entity: str) -> Document:
+    async def show_unbilled(self, draft: UnbilledDraft) -> UnbilledShown:
+        async with self.script.call("erp.show_unbilled"):
+            key = f"{draft.legal_entity}/{draft.external_id}"
+            if not draft.lines:
+                self.unbilled.pop(key, None)
+                return UnbilledShown(document_id=None, net=Money.zero(draft.currency))
+            self.unbilled[key] = draft
+            return UnbilledShown(document_id=f"draft-{draft.external_id}", net=draft.net)
+
+    async def reverse(
+        self, document_id: str, legal_entity: str, *, reference: str, on: date
+    ) -> ErpDocument:
+        async with self.script.call("erp.reverse"):
+            self.reversed_on.append(on)
+            for known in self.documents:
+                if known.external_id == reference:
+                    return self._now(known)
+            original = self._get(document_id)
+            number = len(self.documents) + 1
+            reversal = original.model_copy(
+                update={
+                    "document_id": str(number),
+                    "external_id": reference,
+                    "number": f"INV-{number}",
+                    "posting_date": on,
+                    "net": -original.net,
+                    "tax": -original.tax,
+                    "open": -original.gross,
+                    "corrects": document_id,
+                    "legal_entity": legal_entity,
+                }
+            )
+            self.documents.append(reversal)
+            return self._now(reversal)
+
+    async def read(self, document_id: str, legal_entity: str) -> ErpDocument:
         del legal_entity
         async with self.script.call("erp.read"):
-            return next(d for d in self.documents if d.document_id == document_id)
+            return self._now(self._get(document_id))
 
     async def standings(
         self, document_ids: Sequence[str], legal_entity: str
     ) -> tuple[DocumentStanding, ...]:
         del legal_entity
         async with self.script.call("erp.standings"):
-            return tuple(map(self._standing, filter(self._asked(document_ids), self.documents)))
+            found = (self._now(d) for d in self.documents if d.document_id in document_ids)
+            return tuple(
+                DocumentStanding(
+                    document_id=document.document_id,
+                    number=document.number,
+                    state=DocumentState.POSTED if document.open else DocumentState.PAID,
+                    document_date=document.document_date,
+                    due_on=document.due_on,
+                    net=document.net,
+                    tax=document.tax,
+                    open=document.open,
+                )
+                for document in found
+            )
 
-    async def find_entries(self, reference: str, legal_entity: str) -> tuple[PaymentEntry, ...]:
+    async def extend_schedules(self, legal_entity: str) -> None:
+        async with self.script.call("erp.extend_schedules"):
+            self.extended.append(legal_entity)
+
+    async def find_entries(
+        self, external_id: str, legal_entity: str
+    ) -> tuple[SettlementEntry, ...]:
         async with self.script.call("erp.find_entries"):
             return tuple(
                 _entry(place, draft)
                 for place, draft in enumerate(self.entries)
-                if (draft.reference, draft.legal_entity) == (reference, legal_entity)
+                if (draft.external_id, draft.legal_entity) == (external_id, legal_entity)
             )
 
-    async def enter(self, draft: PaymentDraft) -> PaymentEntry:
-        async with self.script.call("erp.enter"):
+    async def settle(self, draft: SettlementDraft) -> SettlementEntry:
+        async with self.script.call("erp.settle"):
             for place, known in enumerate(self.entries):
-                if known.reference == draft.reference:
-                    return _entry(place, known)
+                if known.external_id == draft.external_id:
+                    self.entries[place] = draft
+                    return _entry(place, draft)
             self.entries.append(draft)
             return _entry(len(self.entries) - 1, draft)
+
+    async def open_items(self, party: str, legal_entity: str) -> tuple[OpenItem, ...]:
+        async with self.script.call("erp.open_items"):
+            return tuple(
+                OpenItem(
+                    entry_id=str(place + 1),
+                    external_id=draft.external_id,
+                    party=party,
+                    on=draft.posting_date,
+                    amount=-draft.amount,
+                )
+                for place, draft in enumerate(self.entries)
+                if draft.document is None
+                and (draft.party, draft.legal_entity) == (party, legal_entity)
+            )
 
     async def parties(self, profile: AccountProfile) -> tuple[PartyMatch, ...]:
         del profile
         async with self.script.call("erp.parties"):
             return tuple(self.known_parties)
 
-    async def create_party(self, profile: AccountProfile) -> PartyMatch:
+    async def create_party(
+        self, profile: AccountProfile, *, tax_rules: Mapping[str, str]
+    ) -> PartyMatch:
+        del tax_rules
         async with self.script.call("erp.create_party"):
             made = PartyMatch(party=profile.customer_id, by="external_id")
             self.known_parties.append(made)
             return made
 
+    async def update_party(
+        self, party: str, profile: AccountProfile, *, tax_rules: Mapping[str, str]
+    ) -> None:
+        del party, tax_rules
+        async with self.script.call("erp.update_party"):
+            self.updated.append(profile)
+
     async def close(self) -> None:
         return None
+
+    def pay_by_hand(self, document: str, minor: int, key: str = "by-hand") -> None:
+        """Money that people have entered for a document."""
+        found = self._get(document)
+        self.entries.append(
+            SettlementDraft(
+                external_id=key,
+                kind=SettlementKind.PAYMENT,
+                legal_entity=found.legal_entity,
+                party=found.party,
+                amount=Money(minor=minor, currency=found.currency),
+                value_date=found.posting_date or date(2026, 11, 16),
+                posting_date=found.posting_date or date(2026, 11, 16),
+                document=document,
+            )
+        )
 
     @property
     def received(self) -> int:
         """Minor units over all entries."""
         return sum(entry.amount.minor for entry in self.entries)
 
-    def _asked(self, document_ids: Sequence[str]) -> Callable[[Document], bool]:
-        return lambda document: document.document_id in document_ids
-
-    def _standing(self, document: Document) -> DocumentStanding:
-        """Entries settle their documents in order, as far as they reach."""
-        owed = document.total.minor
-        for entry in self.entries:
-            if entry.documents[:1] == (document.document_id,):
-                owed -= entry.amount.minor
-        return DocumentStanding(
-            document_id=document.document_id,
-            number=document.number,
-            state=DocumentState.POSTED if owed else DocumentState.PAID,
-            issued_on=None,
-            due_on=None,
-            total=document.total,
-            open=Money(minor=owed, currency=document.total.currency),
-        )
-
     @property
     def balance(self) -> int:
-        """Minor units over all documents."""
+        """Net minor units over all documents."""
         return sum(document.net.minor for document in self.documents)
 
-    def _add(
-        self,
-        reference: str,
-        like: DocumentDraft | Document,
-        net: Money,
-        reverses: str | None = None,
-    ) -> Document:
-        number = len(self.documents) + 1
-        document = Document(
-            document_id=str(number),
-            legal_entity=like.legal_entity,
-            reference=reference,
-            number=f"INV-{number}",
-            kind=like.kind,
-            state=DocumentState.POSTED,
-            net=net,
-            tax=Money.zero(net.currency),
-            reverses=reverses,
+    def _get(self, document_id: str) -> ErpDocument:
+        for document in self.documents:
+            if document.document_id == document_id:
+                return document
+        raise Rejection(
+            RejectionCode.DOCUMENT_CONFLICT,
+            f"there is no document {document_id}",
+            system="erp",
+            subject=document_id,
         )
-        self.documents.append(document)
-        return document
+
+    def _now(self, document: ErpDocument) -> ErpDocument:
+        """As far as it is settled: by entries, and by what corrects it."""
+        owed = document.gross.minor
+        for entry in self.entries:
+            if entry.document == document.document_id and not entry.recovered:
+                owed -= entry.amount.minor
+            if entry.against == document.document_id and entry.kind is SettlementKind.CREDIT_NOTE:
+                owed += entry.amount.minor
+        reversals = [d for d in self.documents if _reverses(d, document)]
+        if reversals or document.external_id.endswith(("/void", "/undo")):
+            owed = 0
+        return document.model_copy(
+            update={
+                "open": Money(minor=owed, currency=document.currency),
+                "state": DocumentState.POSTED if owed else DocumentState.PAID,
+                "credits": tuple(
+                    d.document_id for d in self.documents if d.corrects == document.document_id
+                ),
+            }
+        )
 
 
-def _entry(place: int, draft: PaymentDraft) -> PaymentEntry:
-    return PaymentEntry(
+def _reverses(reversal: ErpDocument, document: ErpDocument) -> bool:
+    return reversal.corrects == document.document_id and reversal.external_id.endswith(
+        ("/void", "/undo")
+    )
+
+
+def _entry(place: int, draft: SettlementDraft) -> SettlementEntry:
+    return SettlementEntry(
         entry_id=str(place + 1),
         legal_entity=draft.legal_entity,
-        reference=draft.reference,
+        external_id=draft.external_id,
+        number=f"M-{place + 1}",
         amount=draft.amount,
+        posted_on=draft.posting_date,
     )
+
+
+def vat(rate: str = "0.19", code: str = "VAT 19 %") -> tuple[TaxCode, ...]:
+    return (TaxCode(code=code, rate=Decimal(rate)),)

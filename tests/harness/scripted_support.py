@@ -16,6 +16,7 @@ from tests.harness.script import Script
 class Support:
     script: Script
     shown: dict[str, SupportEntitlement] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     #: Organisations that are not there until they are made; all others are.
     unknown: set[str] = field(default_factory=set)
 
@@ -30,6 +31,10 @@ class Support:
         async with self.script.call("support.create_organization"):
             self.unknown.discard(external_id)
             return self._organization(external_id)
+
+    async def rename_organization(self, external_id: str, profile: AccountProfile) -> None:
+        async with self.script.call("support.rename_organization"):
+            self.names[external_id] = profile.name
 
     async def publish(self, entitlement: SupportEntitlement) -> SupportOrganization:
         async with self.script.call("support.publish"):

@@ -1,82 +1,91 @@
 """Invoices whose documents are posted, put straight into our tables and the scripted ERP."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from psycopg.types.json import Jsonb
-
-from canonical_models.ledgering import Document, DocumentKind, DocumentState
-from canonical_models.money import Money
-from canonical_models.term import Invoice, InvoiceStatus
-from persistence import invoices
+from canonical_models.documents import BillingDocument, DocumentStatus
+from canonical_models.ledgering import DocumentState, ErpDocument
+from canonical_models.records import DocumentRecord
+from persistence import documents
 from persistence.database import Database
-from persistence.invoices import InvoiceView
+from tests.harness import subscriptions
 from tests.harness.scripted_erp import Erp
-
-CREATED = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-def invoice(invoice_id: str, status: InvoiceStatus = InvoiceStatus.OPEN) -> Invoice:
-    paid = status is InvoiceStatus.PAID
-    return Invoice(
-        invoice_id=invoice_id,
-        customer_id="cus_1",
-        status=status,
-        total=Money(minor=1000, currency="EUR"),
-        paid=Money(minor=1000 if paid else 0, currency="EUR"),
-        created_at=CREATED,
-    )
+from tests.harness.subscriptions import line, paid, payment
+from tests.harness.systems import CUTOVER
 
 
-async def ask(database: Database, *asked: Invoice) -> None:
-    """Billing shows these invoices of `sub_1`."""
+def invoice(invoice_id: str, status: DocumentStatus = DocumentStatus.OPEN) -> BillingDocument:
+    """Over 10.00, of `sub_1`."""
+    asked = subscriptions.invoice(line(f"il_{invoice_id}", 1000), key=invoice_id)
+    if status is DocumentStatus.PAID:
+        return paid(asked, payment(1000, f"pi_{invoice_id}", invoice_id))
+    return asked
+
+
+async def ask(database: Database, *asked: BillingDocument) -> None:
+    """Billing shows these invoices."""
     async with database.work() as raw:
-        await invoices.seen(raw, "acme", "sub_1", "cus_1", asked)
+        await documents.seen(raw, "acme", "stripe", asked, books_from=CUTOVER)
 
 
 async def post(
     database: Database, erp: Erp, invoice_ids: Sequence[str], legal_entity: str = "LE-DE"
 ) -> None:
-    """A document for each of them."""
+    """The ERP's document of each of them, for the first time or after a release."""
     async with database.work() as raw:
         for invoice_id in invoice_ids:
-            number = len(erp.documents) + 1
-            key = f"chg_{number}/erp.document"
-            document = Document(
-                document_id=str(number),
+            record = await documents.get(raw, "acme", invoice_id)
+            assert record is not None
+            number, issued = str(len(erp.documents) + 1), record.document
+            made = ErpDocument(
+                document_id=number,
+                external_id=f"{invoice_id}/{record.generation}",
                 legal_entity=legal_entity,
-                reference=f"chg_{number}",
+                party="C-1001",
+                currency="EUR",
                 number=f"INV-{number}",
-                kind=DocumentKind.INVOICE,
+                billing_number=issued.number,
+                kind=issued.kind,
                 state=DocumentState.POSTED,
-                net=Money(minor=1000, currency="EUR"),
-                tax=Money.zero("EUR"),
+                net=issued.net,
+                tax=issued.tax,
+                open=issued.gross,
             )
-            erp.documents.append(document)
-            await raw.execute(
-                "insert into effects (key, tenant, change_id, step, system, operation, "
-                "request_hash, state, result) values (%s, 'acme', %s, 'erp.document', 'erp', "
-                "'post', '', 'confirmed', %s)",
-                (key, document.reference, Jsonb(document.model_dump(mode="json"))),
-            )
-            await raw.execute(
-                "insert into posted_lines (tenant, line_id, subscription_id, effect_key, state, "
-                "minor, currency, document_id, item, invoice_id) "
-                "values ('acme', %s, 'sub_1', %s, 'posted', 1000, 'EUR', %s, 'PRO', %s)",
-                (f"il_{number}", key, document.document_id, invoice_id),
+            erp.documents.append(made)
+            await documents.posted(
+                raw,
+                "acme",
+                invoice_id,
+                generation=record.generation,
+                effect_key=f"document:acme/{made.external_id}",
+                change_id=f"chg_{number}",
+                content=issued.content,
+                erp=made,
+                party="C-1001",
             )
 
 
-async def reverse(database: Database, invoice_id: str) -> None:
-    """Its documents have been undone."""
+async def reverse(database: Database, erp: Erp, invoice_id: str) -> None:
+    """Its document has been taken back."""
+    posted = (await view(database, invoice_id)).posted
+    assert posted is not None
+    reversal = await erp.reverse(
+        posted.document_id,
+        posted.legal_entity,
+        reference=f"{posted.external_id}/undo",
+        on=subscriptions.AS_OF.date(),
+    )
     async with database.work() as raw:
-        await raw.execute(
-            "update posted_lines set state = 'reversed' where invoice_id = %s", (invoice_id,)
-        )
+        await documents.reversed_(raw, "acme", invoice_id, erp=reversal, hold=subscriptions.HOLD)
 
 
-async def view(database: Database, invoice_id: str) -> InvoiceView:
+async def release(database: Database, invoice_id: str) -> None:
+    """What was taken back may be posted again."""
+    async with database.work() as raw:
+        assert await documents.hold(raw, "acme", invoice_id, None)
+
+
+async def view(database: Database, invoice_id: str) -> DocumentRecord:
     async with database.statement() as raw:
-        found = await invoices.get(raw, "acme", invoice_id)
+        found = await documents.get(raw, "acme", invoice_id)
     assert found is not None
     return found

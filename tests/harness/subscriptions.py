@@ -1,9 +1,10 @@
-"""Subscriptions and their billing lines, as short as a test wants them."""
+"""Subscriptions and the documents of billing, as short as a test wants them."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 from canonical_models.commerce import (
-    BillingLine,
     BillingSnapshot,
     Customer,
     Plan,
@@ -11,12 +12,25 @@ from canonical_models.commerce import (
     SubscriptionItem,
     SubscriptionStatus,
 )
-from canonical_models.ledgering import AccountMapping, CarriedLine, ItemMapping
+from canonical_models.documents import (
+    BillingDocument,
+    BillingLine,
+    DocumentKind,
+    DocumentStatus,
+    LineTax,
+    Settlement,
+    SettlementKind,
+    Unbilled,
+)
+from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.money import Money
+from canonical_models.records import Hold, HoldKind
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
 AS_OF = datetime(2026, 11, 16, tzinfo=UTC)
+
+HOLD = Hold(kind=HoldKind.HELD, reason="finance looks at it", by="tester", at=AS_OF)
 
 ACCOUNT = AccountMapping(
     billing_customer="cus_1",
@@ -69,32 +83,117 @@ def subscription(
     )
 
 
-def line(line_id: str, minor: int, product: str = "pro", tax: int | None = None) -> BillingLine:
+def line(
+    line_id: str,
+    minor: int,
+    product: str = "pro",
+    *,
+    taxes: tuple[LineTax, ...] | None = (),
+    of: str | None = "sub_1",
+    item_id: str | None = None,
+    starts: datetime = AS_OF,
+    ends: datetime = END,
+    proration: bool = True,
+) -> BillingLine:
+    """Without tax, of a proration to the end of the period."""
     return BillingLine(
         line_id=line_id,
         item=product,
         description=f"{product} {minor}",
-        quantity=1,
+        quantity=Decimal(1),
         net=Money(minor=minor, currency="EUR"),
-        tax=None if tax is None else Money(minor=tax, currency="EUR"),
-        proration=True,
-        period_start=AS_OF,
-        period_end=END,
+        taxes=taxes,
+        proration=proration,
+        period_start=starts,
+        period_end=ends,
+        subscription_id=of,
+        item_id=item_id,
     )
 
 
-def carried(*lines: BillingLine, invoice_id: str | None = None) -> dict[str, CarriedLine]:
-    """As ERP documents carry them."""
-    return {
-        line.line_id: CarriedLine(
-            line_id=line.line_id,
-            item=line.item.upper(),
-            net=line.net,
-            invoice_id=line.invoice_id or invoice_id,
-        )
-        for line in lines
-    }
+def vat(minor: int, rate: str = "0.19") -> tuple[LineTax, ...]:
+    """German VAT on top of a line."""
+    amount = Money(minor=minor, currency="EUR")
+    return (LineTax(amount=amount, rate=Decimal(rate), kind="vat", country="de"),)
 
 
-def snapshot(now: Subscription, *lines: BillingLine) -> BillingSnapshot:
-    return BillingSnapshot(subscription=now, lines=lines)
+def invoice(
+    *lines: BillingLine,
+    key: str = "in_1",
+    status: DocumentStatus = DocumentStatus.OPEN,
+    settlements: tuple[Settlement, ...] = (),
+    issued_at: datetime = AS_OF,
+    customer: str = "cus_1",
+    **more: Any,
+) -> BillingDocument:
+    """A final invoice; what is not settled remains, unless it is void."""
+    net = Money.total((entry.net for entry in lines), "EUR")
+    tax = Money.total((entry.tax or Money.zero("EUR") for entry in lines), "EUR")
+    gross = net + tax
+    settled = Money.total(
+        (entry.amount for entry in settlements if entry.document_id == key), "EUR"
+    )
+    void = status is DocumentStatus.VOID
+    return BillingDocument(
+        document_id=key,
+        kind=DocumentKind.INVOICE,
+        status=status,
+        number=f"N-{key}",
+        customer_id=customer,
+        currency="EUR",
+        issued_at=issued_at,
+        lines=lines,
+        net=net,
+        tax=tax,
+        gross=gross,
+        remaining=Money.zero("EUR") if void else gross - settled,
+        settlements=settlements,
+        **more,
+    )
+
+
+def credit_note(
+    *lines: BillingLine, corrects: str, key: str = "cn_1", **more: Any
+) -> BillingDocument:
+    """Its lines are negative."""
+    made = invoice(*lines, key=key, status=DocumentStatus.ISSUED, **more)
+    return made.model_copy(update={"kind": DocumentKind.CREDIT_NOTE, "corrects": corrects})
+
+
+def payment(minor: int, key: str = "pi_1", of: str = "in_1", at: datetime = AS_OF) -> Settlement:
+    return Settlement(
+        settlement_id=key,
+        kind=SettlementKind.PAYMENT,
+        document_id=of,
+        amount=Money(minor=minor, currency="EUR"),
+        at=at,
+    )
+
+
+def paid(found: BillingDocument, *payments: Settlement) -> BillingDocument:
+    """The same document with these payments on it."""
+    left = found.remaining - Money.total((entry.amount for entry in payments), "EUR")
+    status = found.status if left else DocumentStatus.PAID
+    return found.model_copy(
+        update={
+            "settlements": (*found.settlements, *payments),
+            "remaining": left,
+            "status": status,
+        }
+    )
+
+
+def void(found: BillingDocument, at: datetime = AS_OF) -> BillingDocument:
+    return found.model_copy(
+        update={
+            "status": DocumentStatus.VOID,
+            "remaining": Money.zero(found.currency),
+            "closed_at": at,
+        }
+    )
+
+
+def snapshot(
+    now: Subscription, *documents: BillingDocument, pending: tuple[BillingLine, ...] = ()
+) -> BillingSnapshot:
+    return BillingSnapshot(subscription=now, documents=documents, unbilled=Unbilled(lines=pending))

@@ -29,6 +29,10 @@ __all__ = [
 ]
 
 
+#: Long before anything that tests issue.
+CUTOVER = datetime(2020, 1, 1, tzinfo=UTC)
+
+
 @dataclass
 class Systems:
     """All three behind one tenant, `acme`, driven by one script."""
@@ -36,6 +40,7 @@ class Systems:
     script: Script = field(default_factory=Script)
     policy: TenantPolicy = TenantPolicy()  # noqa: RUF009 - frozen
     targets: dict[str, Target] = field(default_factory=dict)
+    books_from: datetime = CUTOVER
 
     def __post_init__(self) -> None:
         self.billing = Billing(self.script)
@@ -43,6 +48,8 @@ class Systems:
         self.support = Support(self.script)
         self.tenant = Tenant(
             name="acme",
+            connection="stripe",
+            books_from=self.books_from,
             billing=self.billing,
             erp=self.erp,
             support=self.support,

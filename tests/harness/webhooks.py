@@ -54,3 +54,19 @@ def subscription_event(
         **more,
     }
     return json.dumps(event).encode()
+
+
+def customer_event(event_id: str, customer: str = "cus_1") -> bytes:
+    """The body of an event about a customer whose name has changed."""
+    event = {
+        "id": event_id,
+        "object": "event",
+        "type": "customer.updated",
+        "created": int(time.time()),
+        "livemode": False,
+        "data": {
+            "object": {"id": customer, "object": "customer", "name": "Kurz & Lang GmbH"},
+            "previous_attributes": {"name": "Kurz GmbH"},
+        },
+    }
+    return json.dumps(event).encode()

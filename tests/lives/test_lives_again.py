@@ -9,7 +9,7 @@ from canonical_models.process import Process, ProcessKind
 from canonical_models.term import DunningStage
 from persistence import contracts, grants, processes
 from tests.harness.lives import Life
-from tests.harness.subscriptions import item, line, snapshot, subscription
+from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.waiting import until
 from tests.lives.test_lives_dunning import passes, unpaid
 from tests.lives.test_lives_entitlement import by_hand, subscribed, told
@@ -18,10 +18,8 @@ PROCESS = Process(kind=ProcessKind.ENTITLEMENT, tenant="acme", key="cus_1", cust
 
 
 def overdue(life: Life, since: datetime | None) -> None:
-    (asked,) = life.billing.invoices
-    life.billing = life.billing.model_copy(
-        update={"invoices": (asked.model_copy(update={"overdue_since": since}),)}
-    )
+    (asked,) = life.billing.documents
+    life.replace(asked.model_copy(update={"overdue_since": since}))
 
 
 async def given(life: Life, state: GrantState) -> None:
@@ -59,7 +57,7 @@ async def test_a_debit_that_comes_to_nothing_suspends_again(life: Life) -> None:
 
 
 async def test_a_subscription_that_ends_as_it_began_has_no_renewal(life: Life) -> None:
-    life.billing = snapshot(subscription(item("pro", 5)), line("il_1", 20000))
+    life.billing = snapshot(subscription(item("pro", 5)), invoice(line("il_1", 20000)))
     await life.look()
     begun = life.billing.subscription.started_at
     life.change(status=SubscriptionStatus.CANCELLED, ended_at=begun)

@@ -4,11 +4,12 @@ import pytest
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import SubscriptionStatus
+from canonical_models.documents import SettlementKind
 from canonical_models.entitlement import GrantState
 from canonical_models.exceptions import Action
-from canonical_models.ledgering import EntryKind
 from canonical_models.process import ProcessKind
-from canonical_models.term import DunningStage, InvoiceStatus, PaymentState
+from canonical_models.term import DunningStage
+from persistence import dunning
 from tests.harness.lives import Life
 from tests.harness.subscriptions import END, START, item, line, snapshot, subscription
 from tests.harness.waiting import until
@@ -59,7 +60,7 @@ async def test_reminders_then_suspension_then_restoration(life: Life) -> None:
     assert {g.state for g in await life.grants()} == {GrantState.ACTIVE}
     assert life.systems.support.shown["cus_1"].tier == "premium"
     assert [(e.kind, e.amount.minor) for e in life.systems.erp.entries] == [
-        (EntryKind.RECEIPT, 20000)
+        (SettlementKind.PAYMENT, 20000)
     ]
     closed = await life.stage("in_1", "closed")
     assert closed.outcome == "paid"
@@ -114,7 +115,7 @@ async def test_finance_writes_the_debt_off(life: Life) -> None:
     assert await life.grants() == ()
     assert life.systems.erp.balance == 20000
     assert [(e.kind, e.amount.minor) for e in life.systems.erp.entries] == [
-        (EntryKind.WRITE_OFF, 20000)
+        (SettlementKind.WRITE_OFF, 20000)
     ]
 
 
@@ -164,32 +165,27 @@ async def test_a_late_payment_answers_the_question_by_itself(life: Life) -> None
     assert {g.state for g in await life.grants()} == {GrantState.ACTIVE}
 
 
-@pytest.mark.parametrize(
-    ("state", "kind"),
-    [
-        (PaymentState.REFUNDED, EntryKind.REFUND),
-        (PaymentState.DISPUTED, EntryKind.CHARGEBACK),
-    ],
-)
-async def test_money_that_goes_back_is_entered_too(
-    life: Life, state: PaymentState, kind: EntryKind
-) -> None:
+@pytest.mark.parametrize("kind", [SettlementKind.REFUND, SettlementKind.DISPUTE])
+async def test_money_that_goes_back_is_entered_too(life: Life, kind: SettlementKind) -> None:
+    """Billing leaves its invoice paid: it is a debt of its own, which nobody is reminded of."""
     life.billing = snapshot(subscription(item("pro", 5)))
     life.bill("in_1", PRO)
     life.pay("in_1")
     await life.look()
-    life.pay("in_1", state)
+    life.move("in_1", "back_1", -20000, kind, settles=False)
     change = await life.look(ChangeKind.PAYMENT)
     again = await life.look(ChangeKind.PAYMENT)
 
     assert (change.kind, change.outcome) == (ChangeKind.PAYMENT, "completed")
     assert again.outcome == "no_change"
-    assert [(e.kind, e.amount.minor) for e in life.systems.erp.entries] == [
-        (EntryKind.RECEIPT, 20000),
-        (kind, -20000),
+    assert [(e.kind, e.amount.minor, e.document) for e in life.systems.erp.entries] == [
+        (SettlementKind.PAYMENT, 20000, "1"),
+        (kind, -20000, None),
     ]
     assert life.systems.erp.received == 0
     assert life.systems.billing.marks["sub_1"].erp_document == "INV-1"
+    async with life.database.statement() as raw:
+        assert await dunning.get(raw, "acme", "in_1") is None
 
 
 async def test_a_case_opens_again_for_the_same_invoice(life: Life) -> None:
@@ -199,11 +195,16 @@ async def test_a_case_opens_again_for_the_same_invoice(life: Life) -> None:
     await life.look(ChangeKind.PAYMENT)
     await life.stage("in_1", "closed")
 
-    open_again = life.billing.invoices[0].model_copy(
-        update={"status": InvoiceStatus.OPEN, "overdue_since": life.now}
-    )
-    life.billing = life.billing.model_copy(update={"invoices": (open_again,)})
-    await life.look(ChangeKind.PAYMENT)
+    life.move("in_1", "du_1", -20000, SettlementKind.DISPUTE)
+    life.replace(life.document("in_1").model_copy(update={"overdue_since": life.now}))
+    assert (await life.look(ChangeKind.PAYMENT)).outcome == "completed"
 
     case = await life.stage("in_1", "grace")
     assert case.stage is DunningStage.GRACE
+    (document,) = await life.systems.erp.find("in_1", "LE-DE")
+    assert document.open.minor == 20000
+    # Paid once more, by other money.
+    life.pay("in_1")
+    await life.look(ChangeKind.PAYMENT)
+    assert (await life.stage("in_1", "closed")).outcome == "paid"
+    assert life.systems.erp.received == 20000

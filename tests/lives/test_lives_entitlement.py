@@ -9,7 +9,7 @@ from canonical_models.process import Process, ProcessKind
 from persistence import grants, processes, targets
 from persistence.targets import TargetView
 from tests.harness.lives import Life
-from tests.harness.subscriptions import item, line, snapshot, subscription
+from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.systems import Target, lost, refused
 from tests.harness.waiting import until
 
@@ -34,7 +34,7 @@ async def standing(life: Life, target: str = "app") -> TargetView:
 
 
 async def subscribed(life: Life) -> None:
-    life.billing = snapshot(subscription(item("pro", 5)), line("il_1", 20000))
+    life.billing = snapshot(subscription(item("pro", 5)), invoice(line("il_1", 20000)))
     await life.look()
     await told(life, {"seats": 5, "sso": 1})
 

@@ -45,8 +45,8 @@ def recorded() -> Iterator[Recorded]:
 
 
 def newest_series() -> str | None:
-    """Series are named by numbers of four digits."""
-    return max((folder.name for folder in FOLDER.iterdir() if folder.is_dir()), default=None)
+    """Series are named by numbers of four digits. None before anything was recorded."""
+    return max((folder.name for folder in FOLDER.glob("*") if folder.is_dir()), default=None)
 
 
 def keep(series: str, name: str, history: WorkflowHistory) -> None:

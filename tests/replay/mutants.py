@@ -2,33 +2,44 @@
 
 from temporalio import workflow
 
-from activities.contracts.amendment import AmendmentActivities, Settled, StepInput
+from activities.contracts.amendment import (
+    AmendmentActivities,
+    BooksActivities,
+    Prepared,
+    Settled,
+    StepInput,
+)
 from workflows.amendment import AmendmentSaga
-from workflows.names import AMENDMENT, AmendmentInput
-from workflows.policies import LOCAL, ONCE, WRITE
-from workflows.saga import Saga
+from workflows.books import BooksTrack
+from workflows.names import AMENDMENT, ChangeInput
+from workflows.policies import WRITE
+from workflows.saga import Saga, promptly
+
+
+class _MoneyFirst(BooksTrack):
+    async def keep(self, plan: Prepared, undo: Saga) -> None:
+        if plan.settlements:
+            await workflow.execute_activity_method(
+                BooksActivities.settle_documents,
+                self._saga.step(plan),
+                summary="settle documents",
+                **WRITE,
+            )
+        await super().keep(plan.model_copy(update={"settlements": False}), undo)
 
 
 @workflow.defn(name=AMENDMENT)
-class SupportBeforeErp(AmendmentSaga):
-    """Support is told before the ERP has the document."""
+class MoneyBeforeDocuments(AmendmentSaga):
+    """Money is entered before the ERP has the document that it settles."""
 
     @workflow.init
-    def __init__(self, change: AmendmentInput) -> None:
+    def __init__(self, change: ChangeInput) -> None:
         super().__init__(change)
+        self._books = _MoneyFirst(self)
 
     @workflow.run
-    async def run(self, change: AmendmentInput) -> Settled:
+    async def run(self, change: ChangeInput) -> Settled:
         return await super().run(change)
-
-    async def _plan_and_post(self, saga: Saga) -> None:
-        self._plan = await workflow.execute_local_activity_method(
-            AmendmentActivities.prepare, self._input(), summary="plan", **LOCAL
-        )
-        await self._entitle(saga)
-        await workflow.execute_activity_method(
-            AmendmentActivities.post_document, self._input(), summary="post", **WRITE
-        )
 
 
 @workflow.defn(name=AMENDMENT)
@@ -36,17 +47,15 @@ class GrantsWithoutDigest(AmendmentSaga):
     """Entitlements are changed without saying by which plan."""
 
     @workflow.init
-    def __init__(self, change: AmendmentInput) -> None:
+    def __init__(self, change: ChangeInput) -> None:
         super().__init__(change)
 
     @workflow.run
-    async def run(self, change: AmendmentInput) -> Settled:
+    async def run(self, change: ChangeInput) -> Settled:
         return await super().run(change)
 
-    async def _give(self) -> None:
-        await workflow.execute_local_activity_method(
-            AmendmentActivities.entitle,
-            StepInput(tenant=self._change.tenant, change_id=self._change.change_id),
-            summary="entitle",
-            **ONCE,
-        )
+    async def _give_access(self, plan: Prepared, undo: Saga) -> None:
+        if plan.access:
+            undo.undo_with("access", self._restore_access)
+            given = StepInput(tenant=self.change.tenant, change_id=self.change.change_id)
+            await promptly(AmendmentActivities.entitle, given, "entitlements and support")

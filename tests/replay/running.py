@@ -24,13 +24,14 @@ from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Systems
 from tests.replay.commands import CommandLog
 from tests.replay.scenarios import SCENARIOS, Scenario
+from tests.replay.scenarios_background import BACKGROUND
 from tests.replay.scenarios_life import LIFE, POLICIES, PROCESSES
 from tests.replay.scenarios_undone import UNDONE
 from worker import SANDBOX, make_worker
 
 #: By name; the name is that of the file in the corpus.
 ALL: dict[str, Scenario] = {
-    scenario.__name__: scenario for scenario in (*SCENARIOS, *UNDONE, *LIFE)
+    scenario.__name__: scenario for scenario in (*SCENARIOS, *UNDONE, *LIFE, *BACKGROUND)
 }
 #: Everywhere else a person has hours.
 _SERVICE_LEVEL_SECONDS = {"escalated": 0.05}

@@ -6,19 +6,20 @@ from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode
 from tests.harness.sagas import Handle, Sagas
 from tests.harness.systems import refused
+from tests.harness.waiting import until
 from tests.replay.scenarios import PRO, Scenario, agreed_on_starter, closed, waiting
 
 
 class Moment:
     """The first call of this name from now on, to be waited for while it is under way.
 
-    It and the calls of `and_then` take so many seconds, so that what is done at this moment comes
+    It and the calls of `and_also` take so many seconds, so that what is done at this moment comes
     between the same commands at every run.
     """
 
-    def __init__(self, sagas: Sagas, call: str, *, seconds: float, and_then: str = "") -> None:
+    def __init__(self, sagas: Sagas, call: str, *, seconds: float, and_also: str = "") -> None:
         self._script = sagas.systems.script
-        self._call, self._slow, self._seconds = call, {call, and_then}, seconds
+        self._call, self._slow, self._seconds = call, {call, and_also}, seconds
         self._come = asyncio.Event()
         self._script.on_call = self._called
 
@@ -32,7 +33,8 @@ class Moment:
             self._come.set()
 
 
-async def aborted_before_any_effect(sagas: Sagas) -> Handle:
+async def aborted_before_any_posting(sagas: Sagas) -> Handle:
+    """Access had been given, and is taken back."""
     handle, exception = await waiting(sagas, "erp.check")
     await sagas.resolve(handle, exception, Action.ABORT)
     return await closed(handle)
@@ -58,8 +60,8 @@ async def cancelled_while_waiting(sagas: Sagas) -> Handle:
 
 
 async def cancelled_during_preparation(sagas: Sagas) -> Handle:
-    """Reading cannot be cancelled half way; the posting that follows it has then begun."""
-    return await _cancelled_during(sagas, "billing.snapshot", seconds=0.3, and_then="erp.post")
+    """Reading cannot be cancelled half way; what follows it has then begun."""
+    return await _cancelled_during(sagas, "billing.snapshot", seconds=0.5, and_also="erp.post")
 
 
 async def cancelled_during_a_long_posting(sagas: Sagas) -> Handle:
@@ -69,12 +71,12 @@ async def cancelled_during_a_long_posting(sagas: Sagas) -> Handle:
 
 async def cancelled_during_a_short_posting(sagas: Sagas) -> Handle:
     """The ERP answers before any heartbeat could carry the cancellation to the activity."""
-    return await _cancelled_during(sagas, "erp.post", seconds=0.3)
+    return await _cancelled_during(sagas, "erp.post", seconds=0.8)
 
 
 async def cancelled_during_support(sagas: Sagas) -> Handle:
-    """One of two steps side by side is still going on."""
-    return await _cancelled_during(sagas, "support.publish", seconds=0.3)
+    """Both of two steps side by side are still going on."""
+    return await _cancelled_during(sagas, "support.publish", seconds=1, and_also="erp.post")
 
 
 async def cancelled_during_the_write_back(sagas: Sagas) -> Handle:
@@ -104,25 +106,35 @@ async def _undo_that_failed(sagas: Sagas, decision: Action) -> Handle:
     script = sagas.systems.script
     script.faults["erp.reverse"] = [refused(RejectionCode.PERIOD_CLOSED)]
     await sagas.resolve(handle, exception, Action.ABORT)
-    undoing = await sagas.exception("chg_1", step="undo of ERP document")
+    undoing = await sagas.exception("chg_1", step="undo of in_2")
     await sagas.resolve(handle, undoing.exception_id, decision)
     return await closed(handle)
 
 
 async def _cancelled_during(
-    sagas: Sagas, call: str, *, seconds: float, and_then: str = ""
+    sagas: Sagas, call: str, *, seconds: float, and_also: str = ""
 ) -> Handle:
     await agreed_on_starter(sagas)
     sagas.systems.billing.snapshots["sub_1"] = PRO
-    moment = Moment(sagas, call, seconds=seconds, and_then=and_then)
+    moment = Moment(sagas, call, seconds=seconds, and_also=and_also)
     handle = await sagas.start("chg_1")
     await moment.come()
+    if call == "erp.post":
+        await _access_is_given(sagas)
     await handle.cancel()
     return await closed(handle)
 
 
+async def _access_is_given(sagas: Sagas) -> None:
+    async def given() -> bool:
+        effect = (await sagas.effects("chg_1")).get("support.entitlement")
+        return effect is not None and effect.state == "confirmed"
+
+    await until(given, "access is given while the document is being posted")
+
+
 UNDONE: tuple[Scenario, ...] = (
-    aborted_before_any_effect,
+    aborted_before_any_posting,
     aborted_and_compensated,
     aborted_at_the_write_back,
     cancelled_while_waiting,

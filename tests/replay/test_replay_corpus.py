@@ -11,7 +11,7 @@ from temporalio.worker import WorkflowReplayResult
 
 from tests.replay import running
 from tests.replay.histories import FOLDER, Recorded, newest_series, recorded
-from tests.replay.mutants import GrantsWithoutDigest, SupportBeforeErp
+from tests.replay.mutants import GrantsWithoutDigest, MoneyBeforeDocuments
 from tests.replay.replaying import replay
 from worker import WORKFLOWS
 
@@ -43,9 +43,9 @@ def test_the_newest_series_shows_every_scenario() -> None:
 
 
 async def test_the_gate_fails_on_steps_in_another_order() -> None:
-    (upgrade,) = (case for case in CORPUS if str(case) == f"{newest_series()}/upgrade")
+    (paid,) = (case for case in CORPUS if str(case) == f"{newest_series()}/paid")
 
-    result = await replay([SupportBeforeErp], upgrade.history)
+    result = await replay([MoneyBeforeDocuments], paid.history)
 
     assert "nondeterminism" in str(result.replay_failure).lower()
 

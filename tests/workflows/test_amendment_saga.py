@@ -14,19 +14,26 @@ from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import SubscriptionStatus
 from canonical_models.exceptions import Action, Resolution
 from canonical_models.failures import RejectionCode
-from persistence import exceptions
+from canonical_models.records import HoldKind, RecordState
+from persistence import access_holds, documents, exceptions
 from tests.harness.sagas import Handle, Sagas
-from tests.harness.subscriptions import ITEMS, item, line, snapshot, subscription
+from tests.harness.subscriptions import ITEMS, invoice, item, line, snapshot, subscription
 from tests.harness.systems import lost, refused
-from workflows.names import DECIDE, ERP_DOCUMENT, EXCEPTION, STAGE, STANDING, Standing
-
-STARTER = snapshot(subscription(item("starter", 5, 1000)), line("il_1", 5000, "starter"))
-PRO = snapshot(
-    subscription(item("pro", 5)),
-    line("il_1", 5000, "starter"),
-    line("ii_1", -2500, "starter"),
-    line("ii_2", 10000),
+from tests.harness.waiting import until
+from workflows.names import (
+    DECIDE,
+    ERP_DOCUMENT,
+    EXCEPTION,
+    NEWER_CHANGE,
+    STAGE,
+    STANDING,
+    Standing,
 )
+
+FIRST = invoice(line("il_1", 5000, "starter"), key="in_1")
+SECOND = invoice(line("ii_1", -2500, "starter"), line("ii_2", 10000), key="in_2")
+STARTER = snapshot(subscription(item("starter", 5, 1000)), FIRST)
+PRO = snapshot(subscription(item("pro", 5)), FIRST, SECOND)
 
 
 async def attribute(handle: Handle, key: SearchAttributeKey[str]) -> str | None:
@@ -39,6 +46,14 @@ async def agreed_on_starter(sagas: Sagas) -> None:
     sagas.systems.billing.snapshots["sub_1"] = PRO
 
 
+def posted(sagas: Sagas) -> list[int]:
+    return [document.net.minor for document in sagas.systems.erp.documents]
+
+
+async def features(sagas: Sagas) -> set[tuple[str, int]]:
+    return {(grant.feature, grant.quantity) for grant in await sagas.grants()}
+
+
 async def test_an_upgrade_reaches_every_system_once(sagas: Sagas) -> None:
     await agreed_on_starter(sagas)
 
@@ -48,8 +63,9 @@ async def test_an_upgrade_reaches_every_system_once(sagas: Sagas) -> None:
     change = await sagas.change("chg_1")
     assert settled.outcome == change.outcome == "completed"
     assert change.kind is ChangeKind.UPGRADE
-    assert [d.net.minor for d in sagas.systems.erp.documents] == [5000, 7500]
-    assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5), ("sso", 1)}
+    assert posted(sagas) == [5000, 7500]
+    assert [d.billing_number for d in sagas.systems.erp.documents] == ["N-in_1", "N-in_2"]
+    assert await features(sagas) == {("seats", 5), ("sso", 1)}
     assert sagas.systems.support.shown["cus_1"].tier == "premium"
     assert sagas.systems.billing.marks["sub_1"].erp_document == "INV-2"
     assert {e.state for e in (await sagas.effects("chg_1")).values()} == {"confirmed"}
@@ -75,7 +91,7 @@ async def test_starting_a_settled_change_again_does_nothing(sagas: Sagas) -> Non
 
     handle = await sagas.client.start_workflow(
         "amendment",
-        {"tenant": "acme", "change_id": "chg_1", "subscription_id": "sub_1", "hint": "other"},
+        {"tenant": "acme", "change_id": "chg_1", "subject": "sub_1", "hint": "other"},
         id=f"again-{sagas.task_queue}",
         task_queue=sagas.task_queue,
     )
@@ -89,14 +105,14 @@ async def test_an_unmapped_item_waits_is_corrected_and_goes_on_in_the_same_run(
 ) -> None:
     unknown = snapshot(
         subscription(item("new", 1, key="si_9"), subscription_id="sub_2"),
-        line("ii_9", 700, "new"),
+        invoice(line("ii_9", 700, "new", of="sub_2"), key="in_9"),
     )
     sagas.systems.billing.snapshots["sub_2"] = unknown
     handle = await sagas.start("chg_9", "sub_2")
-    waiting = await sagas.exception("chg_9")
+    waiting = await sagas.exception("chg_9", step="books")
     standing = await handle.query(STANDING, result_type=Standing)
 
-    assert (waiting.code, waiting.subject, waiting.owner) == ("item_unmapped", "new", "finance")
+    assert (waiting.code, waiting.owner) == ("item_unmapped", "finance")
     assert (await sagas.change("chg_9")).state == "waiting"
     assert standing.exception_id == waiting.exception_id
     assert await attribute(handle, EXCEPTION) == "item_unmapped"
@@ -106,11 +122,52 @@ async def test_an_unmapped_item_waits_is_corrected_and_goes_on_in_the_same_run(
     settled = await handle.result()
 
     assert settled.outcome == "completed"
-    assert [d.net.minor for d in sagas.systems.erp.documents] == [700]
+    assert posted(sagas) == [700]
     assert await attribute(handle, EXCEPTION) is None
     async with sagas.database.transaction() as session:
-        (closed,) = await exceptions.page(session, "acme", state=None, change_id="chg_9")
-    assert (closed.resolution, closed.resolved_by) == ("correct", "tester")
+        closed = await exceptions.page(session, "acme", state=None, change_id="chg_9")
+    by_track = {entry.track: (entry.resolution, entry.resolved_by) for entry in closed}
+    # Access asked for the same mapping, and has been answered by the plan that followed.
+    assert by_track == {"books": ("correct", "tester"), "access": ("cancelled", "trueup")}
+
+
+async def test_access_does_not_wait_for_the_books(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    sagas.systems.script.faults["erp.check"] = [refused(RejectionCode.PERIOD_CLOSED)]
+    handle = await sagas.start("chg_1")
+    waiting = await sagas.exception("chg_1", step="books")
+
+    assert waiting.code == "period_closed"
+    await sagas.given(("seats", 5), ("sso", 1))
+    await sagas.shown("premium")
+    assert posted(sagas) == [5000]
+
+    await sagas.resolve(handle, waiting.exception_id, Action.RETRY)
+    assert (await handle.result()).outcome == "completed"
+    assert posted(sagas) == [5000, 7500]
+
+
+async def test_a_customer_that_leaves_behind_an_open_question_loses_access_at_once(
+    sagas: Sagas,
+) -> None:
+    await agreed_on_starter(sagas)
+    sagas.systems.script.faults["erp.check"] = [refused(RejectionCode.PERIOD_CLOSED)] * 9
+    handle = await sagas.start("chg_1")
+    waiting = await sagas.exception("chg_1", step="books")
+    ended = subscription(item("pro", 5), status=SubscriptionStatus.CANCELLED)
+    sagas.systems.billing.snapshots["sub_1"] = snapshot(ended, FIRST, SECOND)
+
+    await handle.signal(NEWER_CHANGE)
+    await sagas.given()
+    await sagas.shown(None)
+
+    assert (await sagas.exception("chg_1", step="books")).exception_id == waiting.exception_id
+    assert posted(sagas) == [5000]
+    sagas.systems.script.faults.clear()
+    await sagas.resolve(handle, waiting.exception_id, Action.RETRY)
+    assert (await handle.result()).outcome == "completed"
+    assert posted(sagas) == [5000, 7500]
+    assert await sagas.grants() == ()
 
 
 async def test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas: Sagas) -> None:
@@ -120,8 +177,9 @@ async def test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas: S
     script.faults["support.publish"] = [refused(RejectionCode.SUPPORT_REFUSED, "support")]
     handle = await sagas.start("chg_1")
     waiting = await sagas.exception("chg_1")
+    await until(lambda: _is_posted(sagas, "in_2"), "the books go on meanwhile")
 
-    assert waiting.owner == "support"
+    assert (waiting.owner, waiting.track) == ("support", "access")
     assert waiting.at_risk is not None
     assert waiting.at_risk.minor == 7500
 
@@ -129,8 +187,8 @@ async def test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas: S
     settled = await handle.result()
 
     assert settled.outcome == "compensated"
-    assert [d.net.minor for d in sagas.systems.erp.documents] == [5000, 7500, -7500]
-    assert sagas.systems.erp.documents[-1].reverses == sagas.systems.erp.documents[1].document_id
+    assert posted(sagas) == [5000, 7500, -7500]
+    assert sagas.systems.erp.documents[-1].corrects == "2"
     assert await sagas.grants() == held
     assert sagas.systems.support.shown["cus_1"].tier == "standard"
     assert {e.state for s, e in (await sagas.effects("chg_1")).items() if "mark" not in s} == {
@@ -138,26 +196,51 @@ async def test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas: S
     }
 
 
-async def test_what_was_undone_is_posted_by_the_next_change(sagas: Sagas) -> None:
+async def _is_posted(sagas: Sagas, document_id: str) -> bool:
+    async with sagas.database.transaction() as session:
+        found = await documents.get(session, "acme", document_id)
+    return found is not None and found.in_books
+
+
+async def test_what_was_aborted_stays_out_until_somebody_releases_it(sagas: Sagas) -> None:
     await test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas)
 
-    assert (await sagas.finish("chg_2")).outcome == "completed"
-    assert sagas.systems.erp.balance == 5000 + 7500
+    held = await sagas.grants()
+    assert (await sagas.finish("chg_2", documents=("in_2",))).outcome == "no_change"
+    # Billing sells on what was taken back: neither the books nor access follow by themselves.
+    assert await sagas.grants() == held
+    record = await sagas.record("in_2")
+    assert record.state is RecordState.REVERSED
+    assert record.hold is not None
+    assert record.hold.kind is HoldKind.ABORTED
+    assert sagas.systems.erp.balance == 5000
+
+    async with sagas.database.transaction() as session:
+        assert await documents.hold(session, "acme", "in_2", None)
+        assert await access_holds.lift(session, "acme", "sub_1")
+    assert (await sagas.finish("chg_3", documents=("in_2",))).outcome == "completed"
+    assert await features(sagas) == {("seats", 5), ("sso", 1)}
+    assert posted(sagas) == [5000, 7500, -7500, 7500]
+    assert sagas.systems.erp.documents[-1].external_id == "in_2/2"
 
 
-async def test_cancelling_a_waiting_saga_undoes_and_closes_its_exception(sagas: Sagas) -> None:
+async def test_cancelling_takes_access_back_and_leaves_what_billing_has_issued(
+    sagas: Sagas,
+) -> None:
     await agreed_on_starter(sagas)
     script = sagas.systems.script
     script.faults["support.publish"] = [refused(RejectionCode.SUPPORT_REFUSED, "support")]
     handle = await sagas.start("chg_1")
     waiting = await sagas.exception("chg_1")
+    await until(lambda: _is_posted(sagas, "in_2"), "the books go on meanwhile")
 
     await handle.cancel()
     with pytest.raises(WorkflowFailureError):
         await handle.result()
 
     assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
-    assert sagas.systems.erp.balance == 5000
+    assert posted(sagas) == [5000, 7500]
+    assert await features(sagas) == {("seats", 5)}
     change = await sagas.change("chg_1")
     assert (change.state, change.outcome) == ("settled", "compensated")
     async with sagas.database.transaction() as session:
@@ -173,9 +256,10 @@ async def test_an_undo_that_fails_becomes_an_exception_and_ends_when_mended(saga
     script.faults["erp.reverse"] = [refused(RejectionCode.PERIOD_CLOSED)]
     handle = await sagas.start("chg_1")
     waiting = await sagas.exception("chg_1")
+    await until(lambda: _is_posted(sagas, "in_2"), "the books go on meanwhile")
     await sagas.resolve(handle, waiting.exception_id, Action.ABORT)
 
-    undoing = await sagas.exception("chg_1", step="undo of ERP document")
+    undoing = await sagas.exception("chg_1", step="undo of in_2")
     await sagas.resolve(handle, undoing.exception_id, Action.RETRY)
 
     assert (await handle.result()).outcome == "compensated"
@@ -195,7 +279,7 @@ async def test_decisions_that_do_not_fit_are_refused_and_change_nothing(sagas: S
         await sagas.resolve(handle, waiting.exception_id, Action.CORRECT)
 
     assert "exc_other is not open" in str(unknown.value.cause)
-    assert "needs the account or the item" in str(empty.value.cause)
+    assert "needs what was missing" in str(empty.value.cause)
     await handle.signal(
         DECIDE,
         Resolution(exception_id=waiting.exception_id, action=Action.RETRY, by="web ui"),
@@ -230,15 +314,14 @@ async def test_an_outcome_that_differs_from_the_plan_is_shown_with_both_sides(
 async def test_cancellation_now_credits_and_takes_access(sagas: Sagas) -> None:
     await agreed_on_starter(sagas)
     gone = subscription(item("starter", 5, 1000), status=SubscriptionStatus.CANCELLED)
-    sagas.systems.billing.snapshots["sub_1"] = snapshot(
-        gone, line("il_1", 5000, "starter"), line("ii_1", -2500, "starter")
-    )
+    credit = invoice(line("ii_1", -2500, "starter"), key="in_2")
+    sagas.systems.billing.snapshots["sub_1"] = snapshot(gone, FIRST, credit)
 
     settled = await sagas.finish("chg_1")
 
     assert settled.outcome == "completed"
     assert (await sagas.change("chg_1")).kind is ChangeKind.CANCELLATION
-    assert sagas.systems.erp.documents[-1].net.minor == -2500
+    assert posted(sagas) == [5000, -2500]
     assert await sagas.grants() == ()
     assert sagas.systems.support.shown["cus_1"].tier is None
 
@@ -247,8 +330,9 @@ async def test_two_subscriptions_of_a_customer_share_the_better_support(sagas: S
     script, billing = sagas.systems.script, sagas.systems.billing
     script.seconds = 0.02
     billing.snapshots["sub_1"] = STARTER
+    of_two = invoice(line("il_2", 4000, of="sub_2"), key="in_3")
     billing.snapshots["sub_2"] = snapshot(
-        subscription(item("pro", 1, key="si_2"), subscription_id="sub_2"), line("il_2", 4000)
+        subscription(item("pro", 1, key="si_2"), subscription_id="sub_2"), of_two
     )
 
     await asyncio.gather(sagas.finish("chg_1", "sub_1"), sagas.finish("chg_2", "sub_2"))
@@ -260,15 +344,33 @@ async def test_two_subscriptions_of_a_customer_share_the_better_support(sagas: S
             subscription_id="sub_2",
             status=SubscriptionStatus.CANCELLED,
         ),
-        line("il_2", 4000),
+        of_two,
     )
     await sagas.finish("chg_3", "sub_2")
     assert sagas.systems.support.shown["cus_1"].tier == "standard"
 
 
-async def test_a_retry_after_an_answer_was_lost_keeps_the_plan(sagas: Sagas) -> None:
+async def test_a_retry_after_an_answer_was_lost_posts_once(sagas: Sagas) -> None:
     await agreed_on_starter(sagas)
     sagas.systems.script.faults["erp.post"] = [lost(happened=True)]
 
     assert (await sagas.finish("chg_1")).outcome == "completed"
-    assert [d.net.minor for d in sagas.systems.erp.documents] == [5000, 7500]
+    assert posted(sagas) == [5000, 7500]
+
+
+async def test_access_that_was_taken_back_is_given_for_what_is_sold_anew(sagas: Sagas) -> None:
+    """Another quantity is another sale: nobody has decided anything of it."""
+    await test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas)
+    sagas.systems.billing.snapshots["sub_1"] = snapshot(subscription(item("pro", 7)), FIRST, SECOND)
+
+    assert (await sagas.finish("chg_2")).outcome == "completed"
+    assert await features(sagas) == {("seats", 7), ("sso", 1)}
+
+
+async def test_access_that_was_taken_back_still_ends_with_the_subscription(sagas: Sagas) -> None:
+    await test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas)
+    ended = subscription(item("pro", 5), status=SubscriptionStatus.CANCELLED)
+    sagas.systems.billing.snapshots["sub_1"] = snapshot(ended, FIRST, SECOND)
+
+    assert (await sagas.finish("chg_2")).outcome == "completed"
+    assert await sagas.grants() == ()

@@ -10,9 +10,10 @@ from temporalio.testing import WorkflowEnvironment
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode
 from canonical_models.policy import TenantPolicy
+from persistence import documents
 from persistence.database import Database
 from tests.harness.sagas import Handle, Sagas, sagas_at_work
-from tests.harness.subscriptions import item, line, snapshot, subscription
+from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.systems import Systems, refused
 
 LIMIT = TenantPolicy(credit_limits={"EUR": Decimal("20.00"), "USD": Decimal(0)})
@@ -23,17 +24,19 @@ async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncItera
     """`pro` has been sold and posted for 200.00."""
     async with sagas_at_work(temporal.client, database, Systems(policy=LIMIT)) as working:
         working.systems.billing.snapshots["sub_1"] = snapshot(
-            subscription(item("pro", 5)), line("il_1", 20000)
+            subscription(item("pro", 5)), invoice(line("il_1", 20000), key="in_0")
         )
         assert (await working.finish("chg_0")).outcome == "completed"
         yield working
 
 
-def credited(sagas: Sagas, *minors: int) -> None:
-    """Billing shows a downgrade with these lines."""
+def credited(sagas: Sagas, *minors: int, key: str = "in_1") -> None:
+    """Billing shows a downgrade whose invoice has these lines."""
     new = [line(f"ii_{n}", minor) for n, minor in enumerate(minors)]
     sagas.systems.billing.snapshots["sub_1"] = snapshot(
-        subscription(item("starter", 5, 1000)), line("il_1", 20000), *new
+        subscription(item("starter", 5, 1000)),
+        invoice(line("il_1", 20000), key="in_0"),
+        invoice(*new, key=key),
     )
 
 
@@ -42,7 +45,8 @@ async def asked(sagas: Sagas, *minors: int) -> tuple[Handle, str]:
     handle = await sagas.start("chg_1")
     waiting = await sagas.exception("chg_1")
     assert (waiting.code, waiting.owner) == (RejectionCode.APPROVAL_NEEDED.value, "finance")
-    assert f"a credit of {-sum(minors) / 100:.2f} EUR is above the limit" in waiting.message
+    assert f"credits {-sum(minors) / 100:.2f} EUR, more than 20.00 EUR" in waiting.message
+    assert waiting.subject == "in_1"
     assert posted(sagas) == [20000]
     return handle, waiting.exception_id
 
@@ -53,7 +57,7 @@ def posted(sagas: Sagas) -> list[int]:
 
 async def approvals(sagas: Sagas) -> list[tuple[str, str]]:
     async with sagas.database.statement() as raw:
-        found = await raw.execute("select change_id, approved_by from approvals")
+        found = await raw.execute("select document_id, approved_by from approvals")
         return [(row[0], row[1]) for row in await found.fetchall()]
 
 
@@ -65,7 +69,7 @@ async def test_exactly_what_was_approved_is_posted(sagas: Sagas) -> None:
 
     assert (await handle.result()).outcome == "completed"
     assert posted(sagas) == [20000, -8000]
-    assert await approvals(sagas) == [("chg_1", "tester")]
+    assert await approvals(sagas) == [("in_1", "tester")]
     assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5)}
 
 
@@ -77,7 +81,7 @@ async def test_another_document_is_asked_about_again(sagas: Sagas) -> None:
 
     second = await sagas.exception("chg_1")
     assert second.exception_id != first
-    assert "a credit of 85.00 EUR" in second.message
+    assert "credits 85.00 EUR" in second.message
     assert posted(sagas) == [20000]
     await sagas.resolve(handle, second.exception_id, Action.APPROVE)
     assert (await handle.result()).outcome == "completed"
@@ -106,18 +110,31 @@ async def test_a_yes_outlives_a_fault_behind_it(sagas: Sagas) -> None:
     assert posted(sagas) == [20000, -8000]
 
 
-async def test_a_yes_is_for_one_change(sagas: Sagas) -> None:
+async def test_a_yes_is_for_one_document_whichever_change_posts_it(sagas: Sagas) -> None:
     handle, first = await asked(sagas, -8000)
-    sagas.systems.script.faults["support.publish"] = [refused(RejectionCode.SUPPORT_REFUSED)]
+    sagas.systems.script.faults["erp.post"] = [refused(RejectionCode.PERIOD_CLOSED)]
     await sagas.resolve(handle, first, Action.APPROVE)
     failed = await sagas.exception("chg_1")
     await sagas.resolve(handle, failed.exception_id, Action.ABORT)
-    assert (await handle.result()).outcome == "compensated"
+    await handle.result()
 
-    await sagas.start("chg_2")
-    again = await sagas.exception("chg_2")
-    assert again.code == "approval_needed"
-    assert sum(posted(sagas)) == 20000
+    async with sagas.database.transaction() as session:
+        await documents.hold(session, "acme", "in_1", None)
+    assert (await sagas.finish("chg_2", documents=("in_1",))).outcome == "completed"
+    assert posted(sagas) == [20000, -8000]
+
+
+async def test_a_credit_is_not_hidden_by_a_charge_on_another_document(sagas: Sagas) -> None:
+    """Each document by itself: 90.00 that is given beside 90.01 that is charged is asked about."""
+    sagas.systems.billing.snapshots["sub_1"] = snapshot(
+        subscription(item("starter", 5, 1000)),
+        invoice(line("il_1", 20000), key="in_0"),
+        invoice(line("ii_1", -9000), key="in_1"),
+        invoice(line("ii_2", 9001), key="in_2"),
+    )
+    await sagas.start("chg_1", documents=("in_1", "in_2"))
+    waiting = await sagas.exception("chg_1")
+    assert (waiting.code, waiting.subject) == ("approval_needed", "in_1")
 
 
 @pytest.mark.parametrize("minors", [(-2000,), (-8000, 6000), (-1,), (500,), (-8000, 8000)])
@@ -131,13 +148,16 @@ async def test_a_cent_above_the_limit_is_asked_about(sagas: Sagas) -> None:
     await asked(sagas, -2001)
 
 
-async def test_aborting_posts_nothing_and_changes_nothing(sagas: Sagas) -> None:
+async def test_access_does_not_wait_and_goes_back_where_the_document_is_aborted(
+    sagas: Sagas,
+) -> None:
     held = await sagas.grants()
     handle, exception_id = await asked(sagas, -8000)
+    await sagas.given(("seats", 5))
 
     await sagas.resolve(handle, exception_id, Action.ABORT)
 
-    assert (await handle.result()).outcome == "cancelled"
+    assert (await handle.result()).outcome == "compensated"
     assert posted(sagas) == [20000]
     assert await sagas.grants() == held
     assert await approvals(sagas) == []
@@ -150,7 +170,7 @@ async def test_cancelling_while_it_waits_posts_nothing(sagas: Sagas) -> None:
         await handle.result()
     assert posted(sagas) == [20000]
     change = await sagas.change("chg_1")
-    assert (change.state, change.outcome) == ("settled", "cancelled")
+    assert (change.state, change.outcome) == ("settled", "compensated")
 
 
 @pytest.mark.parametrize(

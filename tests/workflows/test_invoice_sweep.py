@@ -7,13 +7,11 @@ import pytest
 
 from activities.contracts.life import SweepInput, Swept
 from activities.invoicing import PART
+from canonical_models.documents import DocumentStatus
 from canonical_models.failures import RejectionCode, TransientFailure
-from canonical_models.ledgering import EntryKind, PaymentDraft
-from canonical_models.money import Money
-from canonical_models.term import InvoiceStatus
 from persistence import outbox
 from tests.harness.sagas import Sagas
-from tests.harness.standing_invoices import CREATED, ask, invoice, post, reverse, view
+from tests.harness.standing_invoices import ask, invoice, post, release, reverse, view
 from tests.harness.systems import Planned, lost, refused
 from workflows.invoices import InvoiceSweep
 
@@ -36,17 +34,7 @@ async def posted(sagas: Sagas, *invoice_ids: str) -> None:
 
 def pays(sagas: Sagas, document: str, minor: int = 1000) -> None:
     """Money arrives in the ERP, whoever entered it there."""
-    sagas.systems.erp.entries.append(
-        PaymentDraft(
-            reference=f"pay-{document}-{minor}",
-            kind=EntryKind.RECEIPT,
-            legal_entity="LE-DE",
-            party="C-1001",
-            amount=Money(minor=minor, currency="EUR"),
-            value_date=CREATED.date(),
-            documents=(document,),
-        )
-    )
+    sagas.systems.erp.pay_by_hand(document, minor, key=f"pay-{document}-{minor}")
 
 
 async def events(sagas: Sagas) -> list[dict[str, Any]]:
@@ -90,7 +78,9 @@ async def test_nothing_to_look_at(sagas: Sagas) -> None:
 
 async def test_an_invoice_without_a_document_is_not_told(sagas: Sagas) -> None:
     await ask(sagas.database, invoice("in_1"))
-    assert await sweep(sagas) == Swept(looked_at=1, changed=0)
+    assert await sweep(sagas) == Swept(looked_at=0, changed=0)
+    # Nor when somebody asks for it.
+    assert await sweep(sagas, "in_1") == Swept(looked_at=1, changed=0)
     assert notes(sagas) == {}
     assert await events(sagas) == []
 
@@ -110,7 +100,7 @@ async def test_money_moves_the_standing_and_what_is_settled_is_left_alone(sagas:
 
     # Billing has still to say that it is paid; then nothing of it can move.
     assert (await sweep(sagas)).looked_at == 2
-    await ask(sagas.database, invoice("in_1", InvoiceStatus.PAID))
+    await ask(sagas.database, invoice("in_1", DocumentStatus.PAID))
     assert (await sweep(sagas)).looked_at == 1
     # Owed again there: it is looked up again.
     await ask(sagas.database, invoice("in_1"))
@@ -177,17 +167,18 @@ async def test_single_invoices_on_demand(sagas: Sagas) -> None:
     assert notes(sagas) == {"in_2": "posted"}
     # One that is settled is looked up too, when somebody asks for it.
     pays(sagas, "2")
-    await ask(sagas.database, invoice("in_2", InvoiceStatus.PAID))
+    await ask(sagas.database, invoice("in_2", DocumentStatus.PAID))
     await sweep(sagas)
     assert await sweep(sagas, "in_2") == Swept(looked_at=1, changed=0)
     assert notes(sagas)["in_2"] == "paid"
 
 
 async def test_another_document_is_told_though_the_standing_is_the_same(sagas: Sagas) -> None:
-    """Undone and posted anew between two looks."""
+    """Taken back, released and posted anew between two looks."""
     await posted(sagas, "in_1")
     await sweep(sagas)
-    await reverse(sagas.database, "in_1")
+    await reverse(sagas.database, sagas.systems.erp, "in_1")
+    await release(sagas.database, "in_1")
     await post(sagas.database, sagas.systems.erp, ["in_1"])
     # Billing is away at first: it is still told later.
     sagas.systems.script.faults["billing.record_standing"] = [lost("billing", happened=False)]
@@ -196,16 +187,33 @@ async def test_another_document_is_told_though_the_standing_is_the_same(sagas: S
 
     assert (await sweep(sagas)).changed == 0
 
-    assert sagas.systems.billing.notes["in_1"]["erp_number"] == "INV-2"
-    assert len(await events(sagas)) == 1
+    assert sagas.systems.billing.notes["in_1"]["erp_number"] == "INV-3"
+    assert [event["numbers"] for event in await events(sagas)] == [["INV-1"], ["INV-3"]]
 
 
-async def test_a_document_that_was_undone_is_taken_out_of_billing(sagas: Sagas) -> None:
+async def test_a_document_that_was_taken_back_is_told_as_credited(sagas: Sagas) -> None:
+    """The ERP has it still, settled by the credit note that took it back; nobody has paid it."""
     await posted(sagas, "in_1")
     await sweep(sagas)
-    await reverse(sagas.database, "in_1")
+    await reverse(sagas.database, sagas.systems.erp, "in_1")
     sagas.systems.script.faults["billing.record_standing"] = [lost("billing", happened=False)]
     assert (await sweep(sagas)).changed == 1
+
+    await sweep(sagas)
+
+    assert sagas.systems.billing.notes["in_1"]["erp_status"] == "credited"
+    before = calls(sagas, "billing.record_standing")
+    await sweep(sagas)
+    assert calls(sagas, "billing.record_standing") == before
+
+
+async def test_a_document_that_is_released_is_taken_out_of_billing(sagas: Sagas) -> None:
+    await posted(sagas, "in_1")
+    await sweep(sagas)
+    await reverse(sagas.database, sagas.systems.erp, "in_1")
+    await release(sagas.database, "in_1")
+    sagas.systems.script.faults["billing.record_standing"] = [lost("billing", happened=False)]
+    await sweep(sagas)
 
     await sweep(sagas)
 

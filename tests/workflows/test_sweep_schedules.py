@@ -1,10 +1,12 @@
 """Each tenant has a schedule of its own for the look at its invoices."""
 
 import secrets
-from datetime import timedelta
+from datetime import date, timedelta
 
 from temporalio.client import ScheduleActionStartWorkflow, ScheduleDescription
 
+from activities.contracts.life import RevenueInput
+from canonical_models.failures import RejectionCode
 from canonical_models.policy import TenantPolicy
 from runtime.schedules import schedule_sweeps
 from runtime.settings import (
@@ -16,14 +18,18 @@ from runtime.settings import (
 )
 from tests.harness.sagas import Sagas
 from tests.harness.standing_invoices import ask, invoice, post
+from tests.harness.systems import refused
 from tests.harness.waiting import until
-from workflows.names import INVOICES, TENANT, invoices_id
+from workflows.names import INVOICES, TENANT, invoices_id, revenue_id
+from workflows.revenue import RevenueSchedules
 
 
 def settings(queue: str, **minutes: float) -> Settings:
     """Tenants by name, each with the minutes between two looks."""
     parts = {
-        part: ConnectionSettings(vendor=vendor, base_url="http://127.0.0.1:1")
+        part: ConnectionSettings(
+            vendor=vendor, base_url="http://127.0.0.1:1", books_from=date(2026, 1, 1)
+        )
         for part, vendor in (("billing", "stripe"), ("erp", "tryton"), ("desk", "zendesk"))
     }
     return Settings(
@@ -99,3 +105,32 @@ async def test_what_it_starts_is_a_sweep(sagas: Sagas) -> None:
         await until(noted, "the sweep has told billing")
     finally:
         await handle.delete()
+
+
+async def test_deferred_revenue_of_new_years_is_picked_up_once_a_day(sagas: Sagas) -> None:
+    tenant = f"t{secrets.token_hex(4)}"
+    await schedule_sweeps(sagas.client, settings(sagas.task_queue, **{tenant: 15}))
+
+    described = await sagas.client.get_schedule_handle(revenue_id(tenant)).describe()
+    (interval,) = described.schedule.spec.intervals
+    assert interval.every == timedelta(days=1)
+
+
+async def test_each_legal_entity_that_has_documents_is_asked_and_one_that_refuses_stops_no_other(
+    sagas: Sagas,
+) -> None:
+    await ask(sagas.database, invoice("in_1"), invoice("in_2"))
+    await post(sagas.database, sagas.systems.erp, ["in_1"], "LE-DE")
+    await post(sagas.database, sagas.systems.erp, ["in_2"], "LE-US")
+    sagas.systems.script.faults["erp.extend_schedules"] = [refused(RejectionCode.PERIOD_CLOSED)]
+
+    extended = await sagas.client.execute_workflow(
+        RevenueSchedules.run,
+        RevenueInput(tenant="acme"),
+        id=f"revenue-{secrets.token_hex(4)}",
+        task_queue=sagas.task_queue,
+    )
+
+    assert extended.legal_entities == ("LE-DE", "LE-US")
+    assert [problem.split(":")[0] for problem in extended.problems] == ["LE-DE"]
+    assert sagas.systems.erp.extended == ["LE-US"]

@@ -1,0 +1,72 @@
+"""The steps of the account saga that are the account's own: plan, master data, proof, end."""
+
+from temporalio import activity
+
+from activities.agreeing import agree
+from activities.contracts.amendment import (
+    AccountActivities,
+    Prepared,
+    Settled,
+    StepInput,
+    UndoneInput,
+)
+from activities.failing import failures_told
+from activities.kept_plans import plan_of
+from activities.master_data import carry_on
+from activities.preparing import Preparation
+from activities.proving import done_of, prove, require_agreement
+from activities.telling import completed
+from activities.tenants import Tenants
+from activities.undoing import settle_undone
+from persistence import changes, outbox
+from persistence.database import Database
+
+
+class Account(AccountActivities):
+    def __init__(self, database: Database, tenants: Tenants) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._preparation = Preparation(database)
+
+    @activity.defn(name="account.prepare")
+    async def prepare(self, step: StepInput) -> Prepared:
+        with failures_told():
+            tenant = self._tenants[step.tenant]
+            async with self._database.transaction() as session:
+                change = await changes.get(session, step.tenant, step.change_id)
+            if change is None or change.customer_id is None:
+                return Prepared(settled=True)
+            return await self._preparation.of_account(tenant, step.change_id, change.customer_id)
+
+    @activity.defn(name="account.update_master_data")
+    async def update_master_data(self, step: StepInput) -> None:
+        with failures_told():
+            tenant = self._tenants[step.tenant]
+            plan = await plan_of(self._database, step)
+            profile = await tenant.billing.account(plan.amendment.customer_id)
+            await carry_on(self._database, tenant, profile)
+
+    @activity.defn(name="account.settle")
+    async def settle(self, step: StepInput) -> Settled:
+        with failures_told():
+            tenant = self._tenants[step.tenant]
+            done = await done_of(self._database, step)
+            plan = done.plan
+            proof = await prove(tenant, self._database, done)
+            require_agreement(plan, proof)
+            async with self._database.work() as raw, raw.pipeline():
+                await agree(raw, tenant.name, plan, done.snapshot)
+                await outbox.publish(raw, tenant.name, completed(tenant.name, done))
+                await changes.settle(
+                    raw,
+                    tenant.name,
+                    plan.change_id,
+                    outcome="completed",
+                    proof=proof.model_dump_json(),
+                )
+            return Settled(outcome="completed", summary=plan.amendment.summary)
+
+    @activity.defn(name="account.settle_undone")
+    async def settle_undone(self, undone: UndoneInput) -> None:
+        with failures_told():
+            await settle_undone(self._database, undone)

@@ -1,0 +1,322 @@
+"""The books' steps: documents, what settles them, what is not billed yet; the same for the sagas of
+subscriptions and accounts."""
+
+from temporalio import activity
+
+from activities import effects
+from activities.accounts import open_account
+from activities.contracts.amendment import (
+    AccountInput,
+    BooksActivities,
+    DocumentInput,
+    Posted,
+    StepInput,
+    UndoDocumentInput,
+)
+from activities.failing import failures_told
+from activities.kept_plans import plan_of
+from activities.ledger import EffectLedger
+from activities.master_data import before_posting
+from activities.proving import naming_what_it_corrects
+from activities.tenants import Tenant, Tenants
+from canonical_models.amendment import AmendmentPlan, DocumentStep, SettlementStep
+from canonical_models.documents import BilledParty, SettlementKind
+from canonical_models.failures import Rejection, RejectionCode, TransientFailure
+from canonical_models.ledgering import DocumentDraft, ErpDocument, SettlementDraft, UnbilledDraft
+from canonical_models.records import DocumentRecord
+from persistence import briefing, documents, unbilled
+from persistence.database import Database
+from planning.verification import (
+    Difference,
+    document_differences,
+    link_differences,
+    taken_over_differences,
+)
+
+
+class Books(BooksActivities):
+    def __init__(self, database: Database, tenants: Tenants) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._ledger = EffectLedger(database)
+
+    @activity.defn(name="books.post_document")
+    async def post_document(self, given: DocumentInput) -> Posted:
+        with failures_told():
+            tenant = self._tenants[given.step.tenant]
+            plan = await plan_of(self._database, given.step)
+            step = _step(plan, given.document_id)
+            if step.void:
+                made = await self._void(tenant, plan, step)
+            else:
+                made = await self._post(tenant, plan, step)
+            return Posted(document_id=made.document_id, number=made.number)
+
+    @activity.defn(name="books.settle")
+    async def settle_documents(self, step: StepInput) -> None:
+        with failures_told():
+            tenant = self._tenants[step.tenant]
+            plan = await plan_of(self._database, step)
+            known = await self._records(tenant, plan)
+            for movement in plan.books.settlements:
+                await self._settle(tenant, plan, movement, known)
+
+    @activity.defn(name="books.show_unbilled")
+    async def show_unbilled(self, step: StepInput) -> None:
+        with failures_told():
+            tenant = self._tenants[step.tenant]
+            plan = await plan_of(self._database, step)
+            for draft in (plan.books.unbilled_gone, plan.books.unbilled):
+                if draft is not None:
+                    await self._show(tenant, plan, draft)
+
+    @activity.defn(name="books.reverse_document")
+    async def reverse_document(self, given: UndoDocumentInput) -> None:
+        with failures_told():
+            tenant = self._tenants[given.tenant]
+            taken = await self._taken(tenant, given)
+            if taken is not None:
+                await self._ledger.undo(taken.effect(), taken.take_back, left=taken.left)
+
+    @activity.defn(name="books.drop_draft")
+    async def drop_draft(self, given: UndoDocumentInput) -> None:
+        with failures_told():
+            tenant = self._tenants[given.tenant]
+            taken = await self._taken(tenant, given)
+            if taken is not None:
+                await taken.drop_drafts()
+
+    @activity.defn(name="books.open_account")
+    async def open_account(self, given: AccountInput) -> None:
+        with failures_told():
+            tenant = self._tenants[given.tenant]
+            await open_account(
+                self._database, self._ledger, tenant, given.change_id, given.customer_id
+            )
+
+    async def _taken(self, tenant: Tenant, given: UndoDocumentInput) -> effects.TakenBack | None:
+        """In the legal entity where it was posted, or was to be."""
+        async with self._database.statement() as raw:
+            record = await documents.get(raw, given.tenant, given.document_id)
+        if record is None:
+            return None
+        entity = record.legal_entity
+        if entity is None:
+            step = StepInput(tenant=given.tenant, change_id=given.change_id)
+            entity = _step(await plan_of(self._database, step), given.document_id).legal_entity
+        async with self._database.statement() as raw:
+            known = await briefing.master_data(
+                raw,
+                tenant.name,
+                customer_id=record.document.customer_id,
+                keys=(),
+                subscription_id=None,
+            )
+        return effects.TakenBack(
+            tenant,
+            given,
+            record,
+            entity=entity,
+            zone=tenant.zone_of_books(entity, known.account),
+        )
+
+    async def _post(self, tenant: Tenant, plan: AmendmentPlan, step: DocumentStep) -> ErpDocument:
+        """Read again at the last moment: whom it names is kept nowhere, and what has changed since
+        it was planned is not posted."""
+        draft = step.draft
+        if draft is None:
+            return await self._take_over(tenant, step)
+        if step.corrects is not None:
+            async with self._database.statement() as raw:
+                corrected = await documents.get(raw, tenant.name, step.corrects)
+            draft = naming_what_it_corrects(draft, corrected)
+        if step.posted is not None:
+            made = await _by_name(tenant, step, step.posted)
+            _require_agreement(step, made, link_differences(draft, made))
+            return await self._link(tenant, step, made, draft.party)
+        _require_corrected(step, draft)
+        bill_to = await self._bill_to(tenant, step)
+        if bill_to is not None:
+            await before_posting(self._database, tenant, plan.amendment.customer_id, bill_to)
+        made = await self._ledger.perform(
+            effects.document_effect(tenant, plan.change_id, step, draft, bill_to)
+        )
+        _require_agreement(step, made, document_differences(draft, made, terms=step.terms))
+        return made
+
+    async def _take_over(self, tenant: Tenant, step: DocumentStep) -> ErpDocument:
+        """What the process before us has posted, and a person has found: its sums are compared."""
+        if step.posted is None or step.party is None:
+            raise AssertionError(f"document {step.document_id} is to be linked with nothing")
+        made = await _by_name(tenant, step, step.posted)
+        async with self._database.statement() as raw:
+            record = await documents.get(raw, tenant.name, step.document_id)
+        if record is None:
+            raise AssertionError(f"document {step.document_id} was planned and is not known")
+        found = taken_over_differences(
+            record.document, made, legal_entity=step.legal_entity, party=step.party
+        )
+        _require_agreement(step, made, found)
+        return await self._link(tenant, step, made, step.party)
+
+    async def _link(
+        self, tenant: Tenant, step: DocumentStep, made: ErpDocument, party: str
+    ) -> ErpDocument:
+        """A document that people made for it, and that says the same, is adopted."""
+        async with self._database.work() as raw:
+            record = await documents.get(raw, tenant.name, step.document_id)
+            said = record.correction.by if record and record.correction else None
+            adopted = await documents.link(
+                raw, tenant.name, step.document_id, made, party=party, by=said or "finance"
+            )
+        if adopted or (record is not None and _erp_id(record) == made.document_id):
+            return made
+        raise Rejection(
+            RejectionCode.DOCUMENT_CONFLICT,
+            f"document {made.number or made.document_id} of the ERP stands for another document of "
+            f"billing than {step.number or step.document_id}: link one that stands for none",
+            system="erp",
+            subject=step.document_id,
+        )
+
+    async def _bill_to(self, tenant: Tenant, step: DocumentStep) -> BilledParty | None:
+        found = await tenant.billing.documents([step.document_id])
+        if not found or found[0].content != step.content:
+            raise Rejection(
+                RejectionCode.DOCUMENT_CHANGED,
+                f"document {step.number or step.document_id} has changed in billing since it was "
+                "planned: retry, and it is planned from what billing says now",
+                system="billing",
+                subject=step.document_id,
+            )
+        return found[0].bill_to
+
+    async def _void(self, tenant: Tenant, plan: AmendmentPlan, step: DocumentStep) -> ErpDocument:
+        if step.posted is None or step.on is None:
+            raise AssertionError(f"void document {step.document_id} has nothing to reverse")
+        async with self._database.statement() as raw:
+            record = await documents.get(raw, tenant.name, step.document_id)
+        known = record.posted if record else None
+        posted = known or await self._take_over(tenant, step)
+        return await self._ledger.perform(
+            effects.void_effect(tenant, plan.change_id, step, posted.document_id, step.on)
+        )
+
+    async def _settle(
+        self,
+        tenant: Tenant,
+        plan: AmendmentPlan,
+        step: SettlementStep,
+        known: dict[str, DocumentRecord],
+    ) -> None:
+        movement = step.settlement
+        if movement.kind is SettlementKind.CREDIT_NOTE and movement.amount.minor < 0:
+            # The other side of a set-off: it is entered with the invoice's.
+            return
+        of = known.get(movement.document_id or "")
+        about = known.get(movement.document_id or movement.about or "")
+        draft = SettlementDraft(
+            external_id=movement.settlement_id,
+            kind=movement.kind,
+            legal_entity=step.legal_entity,
+            party=step.party,
+            amount=movement.amount,
+            value_date=step.value_date,
+            posting_date=step.posting_date,
+            document=_erp_id(of),
+            against=_erp_id(known.get(movement.against or "")),
+            about=about.document.number if about else None,
+            recovered=step.recovered,
+        )
+        settled = of.document.document_id if of is not None and of.in_books else None
+        await self._ledger.perform(
+            effects.settlement_effect(
+                tenant, plan.change_id, draft, settled, generation=of.generation if of else 1
+            )
+        )
+
+    async def _show(self, tenant: Tenant, plan: AmendmentPlan, draft: UnbilledDraft) -> None:
+        """What refuses it goes to the forecast; that somebody has posted it is a question."""
+        try:
+            await self._ledger.perform(
+                effects.unbilled_effect(tenant, plan.change_id, plan.subject, draft)
+            )
+        except Rejection as refused:
+            if refused.reason is RejectionCode.UNBILLED_POSTED:
+                raise
+            async with self._database.statement() as raw:
+                await unbilled.problem(raw, tenant.name, plan.subject, refused.message)
+
+    async def _records(self, tenant: Tenant, plan: AmendmentPlan) -> dict[str, DocumentRecord]:
+        named = {
+            key
+            for step in plan.books.settlements
+            for key in (
+                step.settlement.document_id,
+                step.settlement.about,
+                step.settlement.against,
+            )
+            if key is not None
+        }
+        async with self._database.statement() as raw:
+            return await documents.named(raw, tenant.name, named)
+
+
+def _step(plan: AmendmentPlan, document_id: str) -> DocumentStep:
+    for step in plan.books.documents:
+        if step.document_id == document_id:
+            return step
+    raise Rejection(
+        RejectionCode.DOCUMENT_CONFLICT,
+        f"document {document_id} is not in the plan of change {plan.change_id} any more: retry",
+        system="trueup",
+        subject=document_id,
+    )
+
+
+def _require_corrected(step: DocumentStep, draft: DocumentDraft) -> None:
+    """What a credit note corrects may be another change's to post, which is about to."""
+    if step.corrects is not None and draft.corrects is None:
+        raise TransientFailure(
+            f"credit note {step.number or step.document_id} corrects {step.corrects}, which is not "
+            "posted yet: it is tried again; look for what holds the other document up",
+            system="trueup",
+            retry_after=5,
+        )
+
+
+def _erp_id(record: DocumentRecord | None) -> str | None:
+    if record is None or not record.in_books or record.posted is None:
+        return None
+    return record.posted.document_id
+
+
+async def _by_name(tenant: Tenant, step: DocumentStep, name: str) -> ErpDocument:
+    """Numbers go first: they are what people read. Raises Rejection where none or several are
+    called so."""
+    found = await tenant.erp.find_number(name, step.legal_entity)
+    if len(found) > 1:
+        raise Rejection(
+            RejectionCode.DOCUMENT_CONFLICT,
+            f"{len(found)} documents of the ERP are called {name}: link one by its id, which is "
+            f"one of {', '.join(each.document_id for each in found[:5])}",
+            system="erp",
+            subject=step.document_id,
+        )
+    return found[0] if found else await tenant.erp.read(name, step.legal_entity)
+
+
+def _require_agreement(
+    step: DocumentStep, made: ErpDocument, found: tuple[Difference, ...]
+) -> None:
+    """What was posted before us under the same reference, or by people, may say something else."""
+    if found:
+        raise Rejection(
+            RejectionCode.OUTCOME_MISMATCH,
+            f"document {step.number or step.document_id} stands in the ERP as "
+            f"{made.number or made.document_id}, but not as billing has it - "
+            + "; ".join(map(str, found))
+            + ": correct it in the ERP and retry, link another document, or abort to take it back",
+            system="erp",
+            subject=step.document_id,
+        )

@@ -1,0 +1,125 @@
+"""What the ERP's own people do by hand, as its administrator, in one legal entity."""
+
+import datetime
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+from runtime.erp.instance import ErpInstance
+from runtime.erp.rpc import TrytonRpc, TrytonRpcError, date, decimal
+
+
+class ErpPeople:
+    def __init__(self, erp: ErpInstance, rpc: TrytonRpc, entity: str) -> None:
+        self._erp = erp
+        self._rpc = rpc
+        self._entity = entity
+        self._company = erp.companies[entity].id
+
+    async def party(self, name: str) -> str:
+        """A customer that they have made; its code."""
+        code = f"P-{secrets.token_hex(5)}"
+        address = {
+            "street_unstructured": "Am Markt 1",
+            "postal_code": "20457",
+            "city": "Hamburg",
+            "country": await self._country("DE"),
+        }
+        await self._rpc.create(
+            "party.party", {"code": code, "name": name, "addresses": [["create", [address]]]}
+        )
+        return code
+
+    async def sold(
+        self, party: str, number: str, net: Decimal, tax: str, day: datetime.date
+    ) -> int:
+        """An invoice of one line that they have posted, with billing's number as its reference."""
+        facts = self._erp.companies[self._entity]
+        (owner,) = await self._rpc.search("party.party", [["code", "=", party]], ["addresses"])
+        line = {
+            "type": "line",
+            "company": facts.id,
+            "currency": self._erp.facts.currencies[facts.currency],
+            "account": facts.revenue_account,
+            "quantity": 1,
+            "unit_price": decimal(net),
+            "taxes": [["add", [facts.taxes[tax].id]]],
+        }
+        (made,) = await self._rpc.create(
+            "account.invoice",
+            {
+                "type": "out",
+                "company": facts.id,
+                "reference": number,
+                "party": owner["id"],
+                "invoice_address": owner["addresses"][0],
+                "currency": self._erp.facts.currencies[facts.currency],
+                "account": facts.receivable_account,
+                "journal": facts.revenue_journal,
+                "lines": [["create", [line]]],
+            },
+            context={"company": facts.id},
+        )
+        await self.post(made, day)
+        return made
+
+    async def credit(self, document: int) -> None:
+        """The credit note that the client's wizard makes: posted, and settled with the document."""
+        await self._rpc.wizard(
+            "account.invoice.credit",
+            ("credit", {"start": {"with_refund": True, "with_refund_allowed": True}}),
+            context={
+                "company": self._company,
+                "active_model": "account.invoice",
+                "active_id": document,
+                "active_ids": [document],
+            },
+        )
+
+    async def post(self, document: int, day: datetime.date) -> None:
+        """With this date, and whatever Tryton warns of."""
+        dated = {"invoice_date": date(day), "accounting_date": date(day)}
+        await self._rpc.write("account.invoice", [document], dated, company=self._company)
+        context = {"company": self._company}
+        while True:
+            try:
+                await self._rpc.call("model.account.invoice.post", [document], context=context)
+            except TrytonRpcError as refused:
+                if refused.kind != "UserWarning":
+                    raise
+                await self._rpc.call("model.res.user.warning.skip", refused.details[0], False)
+            else:
+                return
+
+    async def name_and_tax_ids(self, party: str) -> tuple[str, list[str]]:
+        (row,) = await self._rpc.search(
+            "party.party", [["code", "=", party]], ["name", "identifiers.code"]
+        )
+        return row["name"], [found["code"] for found in row["identifiers."]]
+
+    async def tax_rule(self, party: str) -> str | None:
+        """The code of the rule by which the party is taxed."""
+        (row,) = await self._rpc.search(
+            "party.party",
+            [["code", "=", party]],
+            ["customer_tax_rule"],
+            company=self._company,
+        )
+        rules = {
+            rule: code
+            for facts in self._erp.companies.values()
+            for code, rule in facts.tax_rules.items()
+        }
+        return rules.get(row["customer_tax_rule"])
+
+    async def _country(self, code: str) -> int:
+        (row,) = await self._rpc.search("country.country", [["code", "=", code]], ["name"])
+        return int(row["id"])
+
+
+@asynccontextmanager
+async def people_of(erp: ErpInstance, entity: str = "LE-DE") -> AsyncIterator[ErpPeople]:
+    login, password = erp.credentials.admin_login, erp.credentials.admin_password
+    async with TrytonRpc(erp.url, erp.database, login, password) as rpc:
+        yield ErpPeople(erp, rpc, entity)

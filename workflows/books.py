@@ -1,0 +1,101 @@
+"""The books' half of a change, the same for subscriptions and accounts: every document of the plan
+in the order of its day, then what settles them, then what is not billed yet."""
+
+from collections.abc import Awaitable, Callable
+
+from temporalio import workflow
+
+from activities.contracts.amendment import (
+    AccountInput,
+    BooksActivities,
+    DocumentInput,
+    PlannedDocument,
+    Prepared,
+    UndoDocumentInput,
+)
+from workflows.policies import WRITE
+from workflows.saga import Saga, Undo, heed_cancellation
+from workflows.tracks import ChangeSaga
+
+
+class BooksTrack:
+    def __init__(self, saga: ChangeSaga) -> None:
+        self._saga = saga
+
+    async def keep(self, plan: Prepared, undo: Saga) -> None:
+        """As far as the plan goes; what refuses the rest of it is asked by the saga."""
+        if plan.account_missing is not None:
+            await self._open_account(plan.account_missing)
+            return await self._saga.plan_anew(plan)
+        for document in plan.documents:
+            if not (document.void or document.found):
+                undo.undo_fact_with(
+                    document.document_id,
+                    self._undo(document, BooksActivities.reverse_document, "reverse in the ERP"),
+                    otherwise=self._undo(document, BooksActivities.drop_draft, "leave no draft"),
+                )
+            self._saga.tell(f"{document.words} in the ERP")
+            await self._post(plan, document)
+            heed_cancellation()
+        if plan.settlements:
+            self._saga.tell("entering in the ERP what settles documents")
+            await workflow.execute_activity_method(
+                BooksActivities.settle_documents,
+                self._saga.step(plan),
+                summary="settle documents",
+                **WRITE,
+            )
+            heed_cancellation()
+        if plan.unbilled:
+            self._saga.tell("showing finance what is not billed yet")
+            await workflow.execute_activity_method(
+                BooksActivities.show_unbilled,
+                self._saga.step(plan),
+                summary="what is not billed yet",
+                **WRITE,
+            )
+        return None
+
+    async def _post(self, plan: Prepared, document: PlannedDocument) -> None:
+        posted = await workflow.execute_activity_method(
+            BooksActivities.post_document,
+            DocumentInput(step=self._saga.step(plan), document_id=document.document_id),
+            summary=document.words,
+            **WRITE,
+        )
+        self._saga.posted(posted.number or posted.document_id)
+
+    async def _open_account(self, customer: str) -> None:
+        """Master data stays: there is nothing to undo."""
+        self._saga.tell(f"opening the account of {customer} everywhere")
+        change = self._saga.change
+        await workflow.execute_activity_method(
+            BooksActivities.open_account,
+            AccountInput(tenant=change.tenant, change_id=change.change_id, customer_id=customer),
+            summary="open the account",
+            **WRITE,
+        )
+
+    def _undo(
+        self,
+        document: PlannedDocument,
+        step: Callable[[BooksActivities, UndoDocumentInput], Awaitable[None]],
+        words: str,
+    ) -> Undo:
+        change = self._saga.change
+
+        async def undo() -> None:
+            await workflow.execute_activity_method(
+                step,
+                UndoDocumentInput(
+                    tenant=change.tenant,
+                    change_id=change.change_id,
+                    document_id=document.document_id,
+                    reason=self._saga.undone_because,
+                    by=self._saga.undone_by,
+                ),
+                summary=f"undo: {words}",
+                **WRITE,
+            )
+
+        return undo

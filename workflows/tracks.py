@@ -1,0 +1,267 @@
+"""What the sagas of subscriptions and accounts share: halves of a plan that go side by side, each
+with its own question, and one way to the end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError, is_cancelled_exception
+
+from activities.contracts.amendment import Prepared, Settled, StepInput, UndoneInput
+from activities.contracts.failure import Question
+from canonical_models.exceptions import Action, Track
+from workflows.asking import Asking
+from workflows.desk import Aborted, question_of
+from workflows.names import (
+    CHANGE_KIND,
+    ERP_DOCUMENT,
+    NEWER_CHANGE,
+    STAGE,
+    STANDING,
+    ChangeInput,
+    Standing,
+)
+from workflows.saga import Saga, Undo, drained, heed_cancellation, side_by_side
+
+
+class Half(Protocol):
+    """Carries out one half of a plan, as far as it goes. May be done again with a newer plan."""
+
+    async def __call__(self, plan: Prepared, undo: Saga, /) -> None: ...
+
+
+class ChangeSaga(Asking):
+    """A saga derives from it and says how it prepares, settles and records its undo."""
+
+    def __init__(self, change: ChangeInput) -> None:
+        super().__init__(change.tenant, change.change_id)
+        self.change = change
+        self.plan = Prepared()
+        self.undone_because = ""
+        self.undone_by = "operator"
+        self._words = "about to begin"
+        self._document: str | None = None
+        self._planning = asyncio.Lock()
+        self._tracks: frozenset[Track] = frozenset()
+        self._done: dict[Track, Prepared] = {}
+        self._stopping = False
+        self._news = 0
+        self._heard = 0
+
+    async def prepare(self) -> Prepared:
+        raise NotImplementedError
+
+    async def settle(self) -> Settled:
+        raise NotImplementedError
+
+    async def settle_undone(self, undone: UndoneInput) -> None:
+        raise NotImplementedError
+
+    async def to_the_end(self, agree: Callable[[Saga], Awaitable[Settled]]) -> Settled:
+        """Run to an agreement, or undo. A person who aborts takes back documents as well; a
+        cancellation leaves them, because billing has issued them."""
+        undo = Saga()
+        try:
+            settled = await agree(undo)
+        except Aborted as aborted:
+            self.undone_by = aborted.by
+            settled = await drained(self._undo(undo, aborted.reason, facts=True))
+        except asyncio.CancelledError:
+            await drained(self._undo(undo, "cancelled by an operator", facts=False))
+            raise
+        except FailureError as fault:
+            await drained(self._undo(undo, f"failed: {fault}", facts=False))
+            raise
+        else:
+            self._close(settled.outcome)
+        self.tell(f"{settled.outcome}: {settled.summary}")
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return settled
+
+    async def planned(self) -> None:
+        """A plan from what is so now. That none can be made is a question of its own."""
+        self._heard = self._news
+        self.plan = await self.desk.until_done("plan", self.prepare, lambda: self.plan.amount)
+        heed_cancellation()
+
+    async def side_by_side(self, halves: Mapping[Track, Half], undo: Saga) -> None:
+        """Until each half has done all that the newest plan says of it: one that is done goes on
+        when the other has been planned anew."""
+        self._tracks = frozenset(halves)
+        await side_by_side(*(self._track(track, half, undo) for track, half in halves.items()))
+
+    def is_done(self, track: Track, plan: Prepared) -> bool:
+        """Whether the track has nothing more to do under this plan, or a newer one has come."""
+        return self._done.get(track) is plan or self.plan is not plan
+
+    async def _track(self, track: Track, half: Half, undo: Saga) -> None:
+        try:
+            await self._to_quiet(track, half, undo)
+        except BaseException:
+            # The other track is stopped now. A step of its that ends well although it was stopped
+            # answers its result, and the request is forgotten: it is looked for after each step.
+            self._stopping = True
+            raise
+
+    async def _to_quiet(self, track: Track, half: Half, undo: Saga) -> None:
+        while True:
+            plan = self.plan
+            question = await _attempted(half, plan, undo)
+            # A step is refused as soon as the plan is made anew, which the other track may be
+            # having done just now.
+            await self._until(lambda: not self._planning.locked())
+            if self.plan is not plan:
+                continue
+            question = question or _refusal(track, plan)
+            if question is None:
+                await self.desk.withdraw(track)
+                self._done[track] = plan
+                await self._until(lambda: self.plan is not plan or self._quiet)  # noqa: B023 - waited for in this turn
+                if self._quiet:
+                    return
+                continue
+            await self.desk.keep(track, _STEPS[track], question, plan.amount)
+            await self._until(
+                lambda: self.desk.decided(track) or self.has_news or self.plan is not plan  # noqa: B023 - waited for in this turn
+            )
+            decision = await self.desk.take(track)
+            if decision is not None and decision.action is Action.ABORT:
+                raise Aborted(decision)
+            # What a decision has brought may be unknown to a plan that was made meanwhile.
+            await self.plan_anew(None if decision else plan)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        self._heed_stop()
+        await workflow.wait_condition(lambda: condition() or self._stopping)
+        self._heed_stop()
+
+    def _heed_stop(self) -> None:
+        heed_cancellation()
+        if self._stopping:
+            raise asyncio.CancelledError
+
+    @property
+    def _quiet(self) -> bool:
+        return all(self._done.get(track) is self.plan for track in self._tracks)
+
+    async def plan_anew(self, old: Prepared | None) -> None:
+        """In place of an old plan, for which both tracks may ask: one serves both. Without one, in
+        any case."""
+        async with self._planning:
+            if old is None or self.plan is old:
+                await self.planned()
+
+    async def proven(self) -> Settled | None:
+        """The point of no return: what has been settled as done is not undone any more, so a
+        cancellation waits for the answer. It takes effect if the answer is no. None where a person
+        was asked, and all is to be looked at again since it was decided or there is news."""
+        self.tell("proving the outcome by reading every system back")
+        try:
+            settled = await drained(self.settle())
+        except FailureError as fault:
+            if is_cancelled_exception(fault):
+                raise asyncio.CancelledError from fault
+            heed_cancellation()
+            decision = await self.desk.ask_unless(
+                lambda: self.has_news, "prove and write back", question_of(fault), self.plan.amount
+            )
+            if decision is not None and decision.action is Action.ABORT:
+                raise Aborted(decision) from fault
+            return None
+        await drained(self.desk.withdraw(Track.PROCESS))
+        return settled
+
+    @property
+    def has_news(self) -> bool:
+        return self._news > self._heard
+
+    def step(self, plan: Prepared | None = None) -> StepInput:
+        return StepInput(
+            tenant=self.change.tenant,
+            change_id=self.change.change_id,
+            digest=(plan or self.plan).digest,
+        )
+
+    def posted(self, number: str) -> None:
+        self._document = number
+
+    def tell(self, words: str) -> None:
+        """Free of charge: details are not in the history. While a person is asked, the question
+        stays to be seen."""
+        self._words = words
+        if self.desk.exception_id is None:
+            workflow.set_current_details(words)
+
+    async def _undo(self, undo: Saga, reason: str, *, facts: bool) -> Settled:
+        outcome = "compensated" if undo.touched else "cancelled"
+        self.undone_because = reason
+        self.tell(f"undoing: {reason}")
+        await undo.compensate(self._undo_step, facts=facts)
+        undone = UndoneInput(
+            tenant=self.change.tenant,
+            change_id=self.change.change_id,
+            outcome=outcome,
+            reason=reason,
+            aborted=facts,
+        )
+        await self._undo_step("record of the undo", lambda: self.settle_undone(undone))
+        self._close(outcome)
+        self.tell(f"{outcome}: {reason}")
+        return Settled(outcome=outcome, summary=reason)
+
+    async def _undo_step(self, name: str, undo: Undo) -> None:
+        """To the end. Where a machine cannot undo, `abort` says that a person has done it."""
+        while True:
+            try:
+                return await undo()
+            except FailureError as fault:
+                decision = await self.desk.ask(
+                    f"undo of {name}", question_of(fault), self.plan.amount
+                )
+                if decision.action is Action.ABORT:
+                    return None
+
+    @workflow.signal(name=NEWER_CHANGE)
+    def newer_change(self) -> None:
+        """A newer change waits. A saga that waits for a person looks at billing again: what it
+        asks may have answered itself, and access follows at once."""
+        self._news += 1
+
+    @workflow.query(name=STANDING)
+    def standing(self) -> Standing:
+        return Standing(
+            stage="waiting" if self.desk.exception_id else "running",
+            words=self._words,
+            exception_id=self.desk.exception_id,
+            newer_changes=self._news,
+        )
+
+    def _close(self, outcome: str) -> None:
+        """All search attributes in one upsert: each upsert is a billed action."""
+        found = [STAGE.value_set(outcome), CHANGE_KIND.value_set(self.plan.kind.value)]
+        if self._document is not None:
+            found.append(ERP_DOCUMENT.value_set(self._document))
+        workflow.upsert_search_attributes(found)
+
+
+_STEPS = {
+    Track.BOOKS: "books",
+    Track.ACCESS: "access",
+    Track.PROCESS: "process",
+}
+
+
+async def _attempted(half: Half, plan: Prepared, undo: Saga) -> Question | None:
+    """None when the half is done; a person's question when its retries could not do it."""
+    try:
+        await half(plan, undo)
+    except FailureError as fault:
+        if is_cancelled_exception(fault):
+            raise asyncio.CancelledError from fault
+        return question_of(fault)
+    return None
+
+
+def _refusal(track: Track, plan: Prepared) -> Question | None:
+    return plan.books_question if track is Track.BOOKS else plan.access_question
