@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from canonical_models.amendment import account_subject
 from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, state, tell_of_more
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.timeline import show_change
 from operations import changes
 
 app = typer.Typer(
-    help="Changes of subscriptions and their way through all systems.",
+    help="Changes of subscriptions and accounts, and their way through all systems.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -20,13 +21,17 @@ ChangeId = Annotated[str, typer.Argument(help="As `trueup changes list` shows it
 
 
 @app.command("list")
-def list_(
+def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
     state_: Annotated[
         str | None,
         typer.Option("--state", help=f"Only those that are {', '.join(changes.STATES)}."),
     ] = None,
     subscription: Annotated[str | None, typer.Option(help="Only of this subscription.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only of this customer's account.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Only of this subject, as the list shows it.")
+    ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     tenant: TenantOption = None,
@@ -35,13 +40,21 @@ def list_(
     """The newest changes and where they stand.
 
     Examples: [bold]trueup changes list --state waiting[/] ·
-    [bold]trueup changes list --subscription sub_1 -o json[/]
+    [bold]trueup changes list --subscription sub_1 -o json[/] ·
+    [bold]trueup changes list --account cus_x[/]
     """
     if state_ is not None and state_ not in changes.STATES:
         raise Problem(
             f"no change is ever {state_!r}",
             code=ExitCode.USAGE,
             remedy=f"use one of {', '.join(changes.STATES)}",
+        )
+    of = {subject, subscription, account_subject(account) if account else None} - {None}
+    if len(of) > 1:
+        raise Problem(
+            "--subscription, --account and --subject name different subjects",
+            code=ExitCode.USAGE,
+            remedy="use one of them",
         )
     page = at_desk(
         ctx,
@@ -50,7 +63,7 @@ def list_(
             desk.systems,
             desk.tenant,
             state=state_,
-            subscription_id=subscription,
+            subject=next(iter(of), None),
             after=cursor,
             limit=limit,
         ),
@@ -63,14 +76,14 @@ def list_(
             (
                 change.change_id,
                 change.received_at,
-                change.subscription_id,
+                change.subject,
                 change.kind.value,
                 state(change.outcome or change.state),
                 change.summary,
             )
             for change in page.items
         ),
-        ("change", "received", "subscription", "kind", "state", "summary"),
+        ("change", "received", "subject", "kind", "state", "summary"),
         empty="no changes",
     )
     tell_of_more(page.next)
@@ -99,12 +112,14 @@ def cancel(
     ctx: typer.Context,
     change_id: ChangeId,
     wait: Annotated[
-        float, typer.Option(min=0, max=3600, help="Seconds to wait until it is undone.")
+        float, typer.Option(min=0, max=3600, help="Seconds to wait until it is taken back.")
     ] = 0,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Undo what a change has done in every system, and end it.
+    """Take back what a change has done, and end it.
+
+    Documents that are posted stay: only `trueup exceptions resolve … abort` reverses them.
 
     Examples: [bold]trueup changes cancel chg_0123456789abcdef0123[/] ·
     [bold]trueup changes cancel chg_0123456789abcdef0123 --wait 60[/]
@@ -119,7 +134,7 @@ def cancel(
                 desk.systems,
                 desk.tenant,
                 change_id,
-                apart_from=waiting[0] if waiting else None,
+                apart_from=waiting,
                 bound=wait,
             )
         return cancelled, await changes.show(desk.systems, desk.tenant, change_id)

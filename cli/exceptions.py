@@ -1,11 +1,12 @@
 """`trueup exceptions`: what waits for a person, and the decision."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from canonical_models.exceptions import Action
-from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.views import ChangeView
 from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, state, tell_of_more
 from cli.mapping_options import (
@@ -15,6 +16,7 @@ from cli.mapping_options import (
     PerUnit,
     Tier,
     account_mapping,
+    correction,
     item_mapping,
     pair,
 )
@@ -77,6 +79,7 @@ def list_(
                 found.exception_id,
                 found.opened_at,
                 found.owner,
+                found.track,
                 found.code,
                 found.subject,
                 found.at_risk,
@@ -85,7 +88,17 @@ def list_(
             )
             for found in page.items
         ),
-        ("exception", "opened", "owner", "cause", "subject", "at risk", "state", "change"),
+        (
+            "exception",
+            "opened",
+            "owner",
+            "holds",
+            "cause",
+            "subject",
+            "at risk",
+            "state",
+            "change",
+        ),
         empty="nothing waits for a person" if state_ == "open" else "no exceptions",
     )
     tell_of_more(page.next)
@@ -124,8 +137,9 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     action: Annotated[
         Action,
         typer.Argument(
-            help="retry after mending data, correct a mapping, or abort; approve a document; "
-            "extend, credit or write_off an unpaid invoice. `show` says which it takes."
+            help="retry after mending data, correct with what was missing, or abort; approve a "
+            "document, or master data that billing has changed; extend, credit or write_off an "
+            "unpaid invoice. `show` says which it takes."
         ),
     ],
     item: Annotated[
@@ -139,6 +153,21 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ] = None,
     organization: Organization = None,
     entity: Entity = None,
+    document: Annotated[
+        str | None,
+        typer.Option(help="Billing's id of the document (default: that of the exception)."),
+    ] = None,
+    tax_code: Annotated[
+        str | None, typer.Option(help="The ERP's tax code, for all lines of the document.")
+    ] = None,
+    day: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="The day that it is booked on."),
+    ] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(help="Id or number of the ERP document, made by hand, that it is."),
+    ] = None,
     text: Annotated[str, typer.Option("--note", help="Why; it is kept.")] = "",
     wait: Annotated[
         bool,
@@ -157,19 +186,31 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     [bold]trueup exceptions resolve exc_1 correct --item 'prod_x=AI-ADDON' --per-unit seats \
 --included sso --tier premium --wait[/] ·
     [bold]trueup exceptions resolve exc_1 correct --account 'cus_x=C-1001' --entity LE-DE[/] ·
+    [bold]trueup exceptions resolve exc_1 correct --tax-code DE-RC[/] ·
+    [bold]trueup exceptions resolve exc_1 correct --document in_1 --date 2026-12-01[/] ·
+    [bold]trueup exceptions resolve exc_1 correct --link INV-2026-0042[/] ·
     [bold]trueup exceptions resolve exc_1 retry --note 'period opened'[/] ·
     [bold]trueup exceptions resolve exc_1 abort[/] ·
     [bold]trueup exceptions resolve exc_2 approve --note 'agreed with the customer'[/] ·
     [bold]trueup exceptions resolve exc_3 extend --note 'pays on the 15th'[/]
     """
-    decision = exceptions.Decision(
-        action=action,
-        note=text,
-        item=_item(item, per_unit, included, tier),
-        account=_account(account, organization, entity),
+    mapped, customer = (
+        _item(item, per_unit, included, tier),
+        _account(account, organization, entity),
     )
+    corrects = document or tax_code or day or link
 
     async def work(desk: Desk) -> tuple[exceptions.Resolved, ChangeView | None]:
+        of = document
+        if corrects and of is None:
+            of = await exceptions.document_of(desk.systems, desk.tenant, exception_id)
+        decision = exceptions.Decision(
+            action=action,
+            note=text,
+            item=mapped,
+            account=customer,
+            document=correction(of, tax_code, day, link) if of is not None else None,
+        )
         resolved = await exceptions.resolve(
             desk.systems, desk.tenant, exception_id, decision, by=desk.by
         )
@@ -179,7 +220,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             desk.systems,
             desk.tenant,
             resolved.change.change_id,
-            apart_from=exception_id,
+            apart_from=(exception_id,),
             bound=bound,
         )
 

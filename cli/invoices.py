@@ -1,29 +1,32 @@
-"""`trueup invoices`: what billing asks, and where the ERP says that it stands."""
+"""`trueup invoices`: billing's documents and the ERP's, and what becomes of them."""
 
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from cli.desk import Cursor, Limit, TenantOption, at_desk, state, tell_of_more
-from cli.life_rows import show_cases, show_invoices, show_payments
-from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
+from cli import invoice_decisions
+from cli.books_rows import show_invoice
+from cli.desk import Cursor, Limit, TenantOption, at_desk, tell_of_more
+from cli.life_rows import show_invoices
+from cli.output import ExitCode, Format, Output, Problem, note, show_json
 from operations import invoices
-from operations.invoices import InvoiceDetail, Refreshed
+from operations.invoices import Refreshed
 
 app = typer.Typer(
-    help="Invoices and where they stand in the ERP.",
+    help="Invoices and credit notes in billing and the ERP.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
 
 
 @app.command("list")
-def list_(
+def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
     customer: Annotated[str | None, typer.Option(help="Only of this billing customer.")] = None,
     subscription: Annotated[str | None, typer.Option(help="Only of this subscription.")] = None,
+    number: Annotated[
+        str | None, typer.Option(help="Only of this number, billing's or the ERP's.")
+    ] = None,
     standing: Annotated[
         str | None, typer.Option(help=f"Only {', '.join(invoices.STANDINGS)}.")
     ] = None,
@@ -32,7 +35,7 @@ def list_(
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """The newest invoices with their ERP documents.
+    """The newest invoices and credit notes, as billing and the ERP have them.
 
     Examples: [bold]trueup invoices list --standing overdue[/] ·
     [bold]trueup invoices list --customer cus_x -o json[/]
@@ -52,6 +55,7 @@ def list_(
             customer_id=customer,
             subscription_id=subscription,
             standing=standing,
+            number=number,
             after=cursor,
             limit=limit,
         ),
@@ -66,26 +70,29 @@ def list_(
 @app.command()
 def show(
     ctx: typer.Context,
-    invoice_id: Annotated[str, typer.Argument(help="Billing's id of the invoice.")],
+    invoice: invoice_decisions.Invoice,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """One invoice: its ERP documents, how long ago they were read, its payments and dunning.
+    """One invoice or credit note, billing's and the ERP's side by side.
 
-    Example: [bold]trueup invoices show in_1QfTrueup[/]
+    With what settles it, what was decided of it, why it waits, and its dunning; as JSON with both
+    documents whole.
+
+    Examples: [bold]trueup invoices show in_1QfTrueup[/] · [bold]trueup invoices show A-0042[/]
     """
-    detail = at_desk(ctx, tenant, lambda desk: invoices.show(desk.systems, desk.tenant, invoice_id))
+    detail = at_desk(ctx, tenant, lambda desk: invoices.show(desk.systems, desk.tenant, invoice))
     if output is Format.JSON:
         show_json(detail)
     else:
-        _show(detail)
+        show_invoice(detail)
 
 
 @app.command()
 def sync(
     ctx: typer.Context,
-    invoice_id: Annotated[
-        str | None, typer.Argument(help="Billing's id of the invoice (default: all).")
+    invoice: Annotated[
+        str | None, typer.Argument(help="Billing's id, or a number (default: all).")
     ] = None,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
@@ -95,7 +102,7 @@ def sync(
     Examples: [bold]trueup invoices sync in_1QfTrueup[/] · [bold]trueup invoices sync[/]
     """
     refreshed = at_desk(
-        ctx, tenant, lambda desk: invoices.refresh(desk.systems, desk.tenant, invoice_id)
+        ctx, tenant, lambda desk: invoices.refresh(desk.systems, desk.tenant, invoice)
     )
     if output is Format.JSON:
         show_json(refreshed)
@@ -108,6 +115,10 @@ def sync(
         )
 
 
+for decision in invoice_decisions.COMMANDS:
+    app.command()(decision)
+
+
 def _tell(refreshed: Refreshed) -> None:
     if refreshed.invoice is None:
         note(f"{refreshed.looked_at} invoices looked at, {refreshed.changed} changed.")
@@ -117,42 +128,3 @@ def _tell(refreshed: Refreshed) -> None:
         show_invoices((refreshed.invoice.summary,))
     for problem in refreshed.problems:
         note(f"Tried again later: {problem}")
-
-
-def _show(detail: InvoiceDetail) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    found = detail.summary
-    asked = found.invoice
-    console.print(
-        Text.assemble(
-            (asked.invoice_id, "bold"),
-            f"  {asked.number or 'no number'} of customer {asked.customer_id}, subscription "
-            f"{found.subscription_id}: {asked.paid} of {asked.total} paid, {asked.status.value}; "
-            "in the ERP ",
-            state(found.standing),
-        )
-    )
-    age = detail.age_seconds
-    read = "has not been asked yet" if age is None else f"was asked {age:.0f} seconds ago"
-    console.print(Text(f"The ERP {read}; billing shows {found.told or 'nothing'} of it."))
-    console.print()
-    show_rows(
-        (
-            (
-                document.number or document.document_id,
-                state(document.state.value),
-                document.issued_on,
-                document.due_on,
-                document.total,
-                document.open,
-            )
-            for document in detail.documents
-        ),
-        ("ERP document", "state", "issued", "due", "total", "open"),
-        empty="no ERP documents",
-    )
-    console.print()
-    show_payments(detail.payments)
-    if detail.dunning is not None:
-        console.print()
-        show_cases((detail.dunning,))

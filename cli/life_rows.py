@@ -1,4 +1,5 @@
-"""Tables that several commands show: invoices, payments, dunning cases, grants held back."""
+"""Tables that several commands show: documents, what settles them, dunning cases, grants held
+back."""
 
 from collections.abc import Iterable
 
@@ -6,46 +7,69 @@ from cli.desk import state
 from cli.output import show_rows
 from operations.dunning import CaseView
 from operations.entitlements import HeldBack
-from operations.invoices import InvoiceSummary
-from persistence.oversight import EnteredPayment
+from operations.movements import SettlementView
+from operations.sides import InvoiceSummary
 
 
-def show_invoices(invoices: Iterable[InvoiceSummary]) -> None:
+def show_invoices(invoices: Iterable[InvoiceSummary], *, empty: str = "no invoices") -> None:
+    """Both sides of each, and what is between them."""
     show_rows(
         (
             (
-                found.invoice.invoice_id,
-                found.invoice.number,
-                found.invoice.total,
-                found.invoice.paid,
-                state(found.standing),
-                ", ".join(found.numbers) or None,
-                found.due_on,
-                found.open,
+                found.invoice_id,
+                found.billing.number,
+                found.billing.gross,
+                found.billing.open,
+                found.erp.number or found.erp_id if found.erp else None,
+                found.erp.gross if found.erp else None,
+                found.erp.open if found.erp else None,
+                found.difference.gross if found.difference else None,
+                standing_words(found),
             )
             for found in invoices
         ),
-        ("invoice", "number", "total", "paid", "in the ERP", "ERP numbers", "due", "open"),
-        empty="no invoices",
+        (
+            "invoice",
+            "number",
+            "billing gross",
+            "open",
+            "ERP number",
+            "ERP gross",
+            "ERP open",
+            "difference",
+            "in the ERP",
+        ),
+        empty=empty,
     )
 
 
-def show_payments(payments: Iterable[EnteredPayment]) -> None:
+def standing_words(found: InvoiceSummary) -> str:
+    """Where it stands, or why it does not."""
+    if found.kept_out and found.hold is not None:
+        until = f" until {found.hold.until}" if found.hold.until else ""
+        return f"{found.hold.kind.value}{until}"
+    if found.state in ("reversed", "before_cutover"):
+        return found.state.replace("_", " ")
+    return found.standing
+
+
+def show_settlements(settlements: Iterable[SettlementView]) -> None:
     show_rows(
         (
             (
-                found.payment_id,
-                found.moved_at,
-                found.amount,
-                found.state.replace("_", " "),
+                found.settlement.settlement_id,
+                found.settlement.at,
+                found.settlement.amount,
+                found.settlement.kind.value.replace("_", " "),
+                found.settlement.document_id or found.settlement.about,
                 found.entry_number or found.entry_id,
-                state(found.entry),
+                state(found.where.replace("_", " ")),
                 found.url,
             )
-            for found in payments
+            for found in settlements
         ),
-        ("payment", "moved", "amount", "what", "ERP entry", "state", "link"),
-        empty="no payments",
+        ("movement", "moved", "amount", "what", "of", "ERP entry", "state", "link"),
+        empty="nothing has been settled",
     )
 
 

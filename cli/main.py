@@ -21,6 +21,14 @@ COMMANDS = {
         "cli.demo",
         "Four stories through the front door, each verified in Stripe, Tryton and Zendesk.",
     ),
+    "adopt": (
+        "cli.adopt",
+        "Take customers over that billing had before Trueup, as of the cutover.",
+    ),
+    "differences": (
+        "cli.differences",
+        "Where billing and the ERP do not say the same, with cause and owner.",
+    ),
     "worker": ("cli.worker", "Run sagas, activities and the dispatcher until SIGTERM."),
     "api": ("cli.api", "Serve the webhooks and the API under /v1 until SIGTERM."),
     "migrate": ("cli.migrate", "Bring the database to this version's schema."),
@@ -28,6 +36,7 @@ COMMANDS = {
 #: Group to its module, whose `app` is a `typer.Typer`, and the first line of its help. A group
 #: is there as soon as its module is.
 GROUPS = {
+    "accounts": ("cli.accounts", "See customers' accounts; have one looked at now."),
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
     "dunning": ("cli.dunning", "See invoices that are asked for in vain."),
     "entitlements": (
@@ -36,7 +45,10 @@ GROUPS = {
     ),
     "exceptions": ("cli.exceptions", "See what waits for a person, and decide it."),
     "inbox": ("cli.inbox", "See received webhooks and dead letters; replay them."),
-    "invoices": ("cli.invoices", "See where invoices stand in the ERP, and ask it anew."),
+    "invoices": (
+        "cli.invoices",
+        "See invoices and credit notes in billing and the ERP; decide what becomes of them.",
+    ),
     "keys": ("cli.keys", "Make, list and revoke API keys."),
     "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
     "renewals": ("cli.renewals", "See renewals that are to come, and whether they will post."),

@@ -1,11 +1,13 @@
-"""Mappings from command-line options."""
+"""Mappings and corrections from command-line options."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
-from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.exceptions import DocumentCorrection
+from canonical_models.mapping import AccountMapping, ItemMapping
 from cli.output import ExitCode, Problem
 
 Organization = Annotated[
@@ -59,9 +61,23 @@ def item_mapping(
         raise _unfit(fault) from None
 
 
+def correction(
+    document: str, tax_code: str | None, day: datetime | None, link: str | None
+) -> DocumentCorrection:
+    try:
+        return DocumentCorrection(
+            document_id=document,
+            tax_code=tax_code,
+            posting_date=day.date() if day else None,
+            link=link,
+        )
+    except ValidationError as fault:
+        raise _unfit(fault) from None
+
+
 def pair(given: str, option: str) -> tuple[str, str]:
-    """`left=right` of an option."""
-    left, sign, right = given.partition("=")
+    """`left=right` of an option; the left may be `name=value` of metadata."""
+    left, sign, right = given.rpartition("=")
     if not (left and sign and right):
         raise Problem(
             f"{option} {given!r} is not NAME=NAME",
@@ -74,7 +90,7 @@ def pair(given: str, option: str) -> tuple[str, str]:
 def _unfit(fault: ValidationError) -> Problem:
     fields = sorted({str(error["loc"][0]) for error in fault.errors()})
     return Problem(
-        f"the mapping is not valid in {', '.join(fields)}",
+        f"the correction is not valid in {', '.join(fields)}",
         code=ExitCode.USAGE,
         remedy="names have 1 to 255 printable characters without spaces",
     )

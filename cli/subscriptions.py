@@ -7,12 +7,15 @@ from rich.console import Console
 from rich.text import Text
 
 from canonical_models.views import ChangeView
+from cli.books_rows import show_unbilled
 from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, state, tell_of_more
 from cli.entitlements import show_entitlements
-from cli.life_rows import show_cases, show_held_back, show_invoices, show_payments
-from cli.output import Format, Output, Problem, note, show_json, show_rows
+from cli.following import tell_look
+from cli.life_rows import show_cases, show_held_back, show_invoices, show_settlements
+from cli.output import Format, Output, show_json, show_rows
 from operations import changes, subscriptions
-from operations.subscriptions import LookAsked, SubscriptionDetail
+from operations.looking import LookAsked
+from operations.subscriptions import SubscriptionDetail
 
 app = typer.Typer(
     help="Subscriptions as every system last agreed on them.",
@@ -70,7 +73,10 @@ def show(
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Contract and renewal, what it holds and why, invoices, payments, dunning, changes.
+    """Contract and renewal, what it holds and why, its documents on both sides, changes.
+
+    Also what settles the documents, what is not billed yet and what the ERP shows of that, and
+    dunning.
 
     Example: [bold]trueup subscriptions show sub_x[/]
     """
@@ -94,7 +100,7 @@ def sync(
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Have billing read anew now, and every system brought to what it says.
+    """Have all that billing has issued read anew now, and every system brought to what it says.
 
     Examples: [bold]trueup subscriptions sync sub_x[/] ·
     [bold]trueup subscriptions sync sub_x --wait[/]
@@ -104,24 +110,10 @@ def sync(
         asked = await subscriptions.sync(desk.systems, desk.tenant, subscription_id)
         if not wait:
             return asked, None
-        change = await changes.followed(
-            desk.systems, desk.tenant, asked.change_id, apart_from=None, bound=bound
-        )
+        change = await changes.followed(desk.systems, desk.tenant, asked.change_id, bound=bound)
         return asked, change
 
-    asked, change = at_desk(ctx, tenant, work)
-    if output is Format.JSON:
-        show_json({**asked.model_dump(mode="json"), "change": change})
-    elif change is not None and change.state == "settled":
-        note(f"Change {change.change_id} is {change.outcome}: {change.summary or 'done'}.")
-    else:
-        note(f"Follow it with `trueup changes show {asked.change_id}`.")
-    if change is not None and change.state != "settled":
-        raise Problem(
-            f"change {change.change_id} is {change.state} after {bound:g} seconds or waits for a "
-            "person",
-            remedy=f"see it with `trueup changes show {change.change_id}`",
-        )
+    tell_look(*at_desk(ctx, tenant, work), bound=bound, output=output)
 
 
 def _show(detail: SubscriptionDetail) -> None:
@@ -143,11 +135,18 @@ def _show(detail: SubscriptionDetail) -> None:
     console.print()
     show_entitlements(detail.entitlements)
     show_held_back(detail.held_back)
+    if detail.access_hold is not None:
+        console.print(
+            f"Access stays as it was before a change that was aborted: "
+            f"{detail.access_hold.reason}; release the document that was held with it, or sell "
+            "something else"
+        )
     _show_targets(detail)
     console.print()
     show_invoices(detail.invoices)
     console.print()
-    show_payments(detail.payments)
+    show_settlements(detail.settlements)
+    show_unbilled(detail.unbilled)
     if detail.dunning:
         console.print()
         show_cases(detail.dunning)
@@ -165,15 +164,6 @@ def _show(detail: SubscriptionDetail) -> None:
         ),
         ("change", "received", "kind", "state", "summary"),
         empty="no changes",
-    )
-    console.print()
-    show_rows(
-        (
-            (document.number or document.document_id, document.state, document.net, document.url)
-            for document in detail.documents
-        ),
-        ("ERP document", "state", "net", "link"),
-        empty="no ERP documents",
     )
 
 

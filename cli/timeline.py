@@ -3,12 +3,18 @@
 from rich.console import Console
 from rich.text import Text
 
-from canonical_models.views import ExceptionView
+from canonical_models.exceptions import Track
+from canonical_models.views import ChangeView, ExceptionView
 from cli.desk import state
 from cli.output import show_rows
 from operations.changes import ChangeDetail
 from operations.timeline import Step
 
+_WAITS = {
+    Track.BOOKS.value: "the books wait",
+    Track.ACCESS.value: "access waits",
+    Track.PROCESS.value: "the process waits",
+}
 _COLUMNS = ("system", "what", "state", "document", "link")
 
 
@@ -17,8 +23,7 @@ def show_change(detail: ChangeDetail) -> None:
     console = Console(highlight=False, soft_wrap=True)
     title = Text.assemble(
         (change.change_id, "bold"),
-        f"  {change.kind.value.replace('_', ' ')} of {change.subscription_id}",
-        f" (customer {change.customer_id})  " if change.customer_id else "  ",
+        f"  {change.kind.value.replace('_', ' ')} of {_whose(change)}  ",
         state(change.outcome or change.state),
     )
     console.print(title)
@@ -37,6 +42,13 @@ def show_change(detail: ChangeDetail) -> None:
         )
     console.print()
     console.print(Text(detail.words))
+
+
+def _whose(change: ChangeView) -> str:
+    if change.subscription_id is None:
+        return f"the account of customer {change.customer_id}"
+    of = f" (customer {change.customer_id})" if change.customer_id else ""
+    return f"{change.subscription_id}{of}"
 
 
 def _show_steps(steps: tuple[Step, ...]) -> None:
@@ -66,11 +78,12 @@ def _show_steps(steps: tuple[Step, ...]) -> None:
 def show_exception(exception: ExceptionView) -> None:
     console = Console(highlight=False, soft_wrap=True)
     cause = exception.code.replace("_", " ")
+    waits = _WAITS[exception.track]
     risk = f", {exception.at_risk} at risk" if exception.at_risk else ""
     console.print(
         Text.assemble(
             (exception.exception_id, "bold"),
-            f"  {cause} at {exception.step}, for {exception.owner}{risk}  ",
+            f"  {cause} at {exception.step}, for {exception.owner}{risk}; {waits}  ",
             state(exception.state),
         )
     )

@@ -1,6 +1,7 @@
 """Changes: list them, follow one across all systems, cancel it, speak to its saga."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,8 +10,10 @@ from canonical_models.base import Canonical
 from canonical_models.events import SyncCompensated, event
 from canonical_models.exceptions import Resolution
 from canonical_models.views import ChangeView, EffectView, ExceptionView
+from operations.corrections import signed
 from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
+from operations.looking import command
 from operations.paging import Page, cursor, cut, number
 from operations.systems import Systems
 from operations.timeline import Step, in_words, timeline
@@ -46,11 +49,11 @@ async def list_(
     tenant: str,
     *,
     state: str | None = None,
-    subscription_id: str | None = None,
+    subject: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[ChangeView]:
-    """Newest first."""
+    """Newest first; `subject` is a subscription, or `account:` and a customer."""
     async with systems.database.transaction() as session:
         found = await changes.page(
             session,
@@ -58,7 +61,7 @@ async def list_(
             before=number(after),
             limit=limit + 1,
             state=state,
-            subscription_id=subscription_id,
+            subject=subject,
         )
     items, more = cut(found, limit)
     return Page[ChangeView](items=items, next=cursor(items[-1].seq) if more else None)
@@ -88,7 +91,8 @@ async def show(systems: Systems, tenant: str, change_id: str) -> ChangeDetail:
 
 
 async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> Cancelled:
-    """Undo what the change has done and end it; before it has begun, just end it.
+    """Take back what the change has done and end it; before it has begun, just end it. Documents
+    that are posted stay: billing has issued them, and only an `abort` of finance reverses them.
 
     Safe to repeat. Raises NotFound, Conflict when it has completed, Unavailable.
     """
@@ -97,8 +101,8 @@ async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> C
         return Cancelled(
             change_id=change_id,
             how="settled",
-            words="Cancelled before it began; nothing was changed anywhere. What it was about "
-            "comes with the subscription's next change.",
+            words="Cancelled before it began; nothing was changed anywhere. What it was about is "
+            f"read again when its subject is looked at: {command(change.subject)}.",
         )
     # The dispatcher may have begun it since it was read.
     change = await _get(systems, tenant, change_id)
@@ -107,14 +111,14 @@ async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> C
             return Cancelled(change_id=change_id, how="already", words=in_words(change, ()))
         raise Conflict(
             f"change {change_id} has settled as {change.outcome} and cannot be cancelled",
-            remedy="change the subscription in billing: the next change puts it right everywhere",
+            remedy="change it in billing: the next change puts it right everywhere",
         )
     await systems.engine.cancel(saga_of(change), _run(change))
     return Cancelled(
         change_id=change_id,
         how="requested",
-        words="The saga has been asked to stop and undoes what it has done; follow it with "
-        f"`trueup changes show {change_id}`.",
+        words="The saga has been asked to stop and takes back what it has done, but for documents "
+        f"that are posted; follow it with `trueup changes show {change_id}`.",
     )
 
 
@@ -137,9 +141,14 @@ async def signal(
 
 
 async def followed(
-    systems: Systems, tenant: str, change_id: str, *, apart_from: str | None, bound: float
+    systems: Systems,
+    tenant: str,
+    change_id: str,
+    *,
+    apart_from: Collection[str] = (),
+    bound: float,
 ) -> ChangeView:
-    """The change once it has settled or waits for an exception, but not for `apart_from`.
+    """The change once it has settled or waits for an exception, but not for those `apart_from`.
 
     After `bound` seconds it is answered as it then is.
     """
@@ -148,11 +157,14 @@ async def followed(
             while True:
                 async with systems.database.transaction() as session:
                     change = await changes.get(session, tenant, change_id)
-                    waiting = await exceptions.page(session, tenant, change_id=change_id, limit=1)
+                    waiting = await exceptions.page(session, tenant, change_id=change_id)
                 if change is None:
                     raise _unknown(change_id)
-                asked_again = waiting and waiting[0].exception_id != apart_from
-                if change.state == "settled" or asked_again:
+                asked = {found.exception_id for found in waiting}
+                # A question that is still open is tried again where another one was decided.
+                if change.state == "settled":
+                    return change
+                if change.state == "waiting" and asked - set(apart_from):
                     return change
                 await asyncio.sleep(0.2)
     except TimeoutError:
@@ -171,7 +183,7 @@ async def _cancel_pending(systems: Systems, change: ChangeView, by: str) -> bool
     reason = f"cancelled by {by} before it began"
     told = SyncCompensated(
         change_id=change.change_id,
-        subscription_id=change.subscription_id,
+        subscription_id=change.subject,
         outcome="cancelled",
         reason=reason,
     )
@@ -186,7 +198,7 @@ async def _cancel_pending(systems: Systems, change: ChangeView, by: str) -> bool
                     change.tenant,
                     "sync.compensated.v1",
                     key=change.change_id,
-                    subject=change.subscription_id,
+                    subject=change.subject,
                     data=told,
                 )
             ],
@@ -195,7 +207,7 @@ async def _cancel_pending(systems: Systems, change: ChangeView, by: str) -> bool
 
 
 def _run(change: ChangeView) -> str:
-    """Without its run the message could reach another change of the same subscription."""
+    """Without its run the message could reach another change of the same subject."""
     if change.run_id is None:
         raise Conflict(
             f"the saga of change {change.change_id} is just being started",
@@ -224,9 +236,9 @@ def _arguments(name: str, payload: Any, by: str) -> list[Any]:
         raise Invalid(
             f"the decision is not valid in {', '.join(sorted(fields))}",
             remedy="send exception_id, an action that the exception takes (see `trueup exceptions "
-            "show`) and the mapping to correct",
+            "show`) and, to correct, what was missing",
         ) from None
-    return [decision]
+    return [signed(decision)]
 
 
 def _unknown(change_id: str) -> NotFound:

@@ -7,7 +7,7 @@ from canonical_models.money import Money
 from canonical_models.term import DunningCase
 from operations.paging import Page, cursor, cut, words
 from operations.systems import Systems
-from persistence import dunning, oversight
+from persistence import documents, dunning, oversight
 from persistence.raw import Transaction
 
 
@@ -42,7 +42,7 @@ async def case_views(
     """In the same order."""
     if not cases:
         return ()
-    owed = await oversight.unpaid(session, tenant, [case.invoice_id for case in cases])
+    owed = await documents.unpaid(session, tenant, [case.invoice_id for case in cases])
     named = {case.invoice_id: dunning.process(tenant, case).workflow_id for case in cases}
     asked = await oversight.asked_by(session, tenant, named.values())
     return tuple(

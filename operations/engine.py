@@ -20,6 +20,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.common import (
+    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -29,7 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from canonical_models.views import ChangeView
 from operations.errors import Conflict, Invalid, NotDone, Unavailable
-from workflows.names import STAGE, TENANT, subscription_workflow_id
+from workflows.names import STAGE, TENANT, change_workflow_id
 
 #: Longest wait for one answer of the engine itself.
 ANSWER = timedelta(seconds=5)
@@ -40,8 +41,8 @@ _NOT_RUNNING = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
 
 
 def saga_of(change: ChangeView) -> str:
-    """The workflow that makes this change, among others of its subscription."""
-    return subscription_workflow_id(change.tenant, change.subscription_id)
+    """The workflow that makes this change, among others of its subject."""
+    return change_workflow_id(change.tenant, change.subject)
 
 
 class Engine:
@@ -154,6 +155,33 @@ class Engine:
             except TimeoutError:
                 return None
 
+    async def start(
+        self,
+        name: str,
+        argument: object,
+        *,
+        workflow_id: str,
+        tenant: str,
+        summary: str,
+        priority: int,
+    ) -> None:
+        """Have this workflow run, unless it does; nobody waits for it. Raises Unavailable."""
+        with _said(workflow_id):
+            client = await self.client()
+            await client.start_workflow(
+                name,
+                argument,
+                id=workflow_id,
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                priority=Priority(priority_key=priority, fairness_key=tenant),
+                search_attributes=TypedSearchAttributes(
+                    [SearchAttributePair(TENANT, tenant), SearchAttributePair(STAGE, "asked")]
+                ),
+                static_summary=summary,
+                rpc_timeout=ANSWER,
+            )
+
     async def _handle(self, workflow_id: str, run_id: str | None) -> WorkflowHandle[Any, Any]:
         client = await self.client()
         return client.get_workflow_handle(workflow_id, run_id=run_id)
@@ -185,7 +213,7 @@ def _refusal(cause: BaseException) -> NotDone:
     said = cause.message if isinstance(cause, ApplicationError) else str(cause)
     match cause:
         case ApplicationError(type="NothingCorrected"):
-            return Invalid(said, remedy="send the mapping that was missing, or decide `retry`")
+            return Invalid(said, remedy="send what was missing, or decide `retry`")
         case _:
             return Conflict(
                 f"the saga did not take the decision: {said}",

@@ -5,28 +5,31 @@ import hashlib
 from pydantic import Field
 
 from canonical_models.base import Canonical
-from canonical_models.exceptions import Action, Resolution, decisions_of
-from canonical_models.failures import RejectionCode
-from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.exceptions import Action, DocumentCorrection, Resolution, decisions_of
+from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.views import ChangeView, ExceptionView
 from operations import mappings
+from operations.corrections import checked, signed
 from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
 from operations.paging import Page, cursor, cut, moment
 from operations.systems import Systems
-from persistence import changes, exceptions
+from persistence import changes, documents, exceptions
 from workflows.names import RESOLVE
 
 
 class Decision(Canonical):
-    """`retry` after the data was mended elsewhere, `correct` with the mapping that was missing,
-    `abort` to undo the change in every system. `approve` lets the document pass that policy holds
-    back. `extend`, `credit` and `write_off` answer an invoice that nobody pays."""
+    """`retry` after the data was mended elsewhere; `correct` with what was missing: a mapping of
+    the account or the item, or a document's tax code, day or ERP document; `abort` to undo the
+    change, posted documents included. `approve` lets pass what policy holds back: a document, or
+    master data that billing has changed. `extend`, `credit` and `write_off` answer an invoice that
+    nobody pays."""
 
     action: Action
     note: str = Field(default="", max_length=2000)
     account: AccountMapping | None = None
     item: ItemMapping | None = None
+    document: DocumentCorrection | None = None
 
 
 class Resolved(Canonical):
@@ -94,7 +97,7 @@ async def resolve(
     that does not mend this exception, Conflict when it is not open or no saga waits, Unavailable.
     """
     exception, change = await _read(systems, tenant, exception_id)
-    resolution = Resolution(exception_id=exception_id, by=by, **dict(decision))
+    resolution = signed(Resolution(exception_id=exception_id, by=by, **dict(decision)))
     if exception.state != "open":
         if not await _same(systems, tenant, exception, resolution):
             raise Conflict(
@@ -103,48 +106,26 @@ async def resolve(
                 remedy=f"see how it went on with `{_seen_with(exception)}`",
             )
         return await _answer(systems, tenant, exception_id, already=True)
-    checked(systems, tenant, exception, resolution)
+    await checked(systems, tenant, exception, resolution)
     workflow_id, run_id = _who_asks(exception, change)
     await systems.engine.update(workflow_id, run_id, RESOLVE, resolution, key=_key(resolution))
     return await _answer(systems, tenant, exception_id, already=False)
 
 
-def checked(
-    systems: Systems, tenant: str, exception: ExceptionView, resolution: Resolution
-) -> None:
-    """Raises Invalid when the decision could not mend the exception."""
-    account, item = resolution.account, resolution.item
-    allowed = decisions_of(exception.code)
-    if resolution.action not in allowed:
+async def document_of(systems: Systems, tenant: str, exception_id: str) -> str:
+    """Billing's id of the document that the exception is about. Raises NotFound, Invalid where it
+    is about none, or about several."""
+    exception, _ = await _read(systems, tenant, exception_id)
+    subject = exception.subject
+    async with systems.database.statement() as raw:
+        known = await documents.get(raw, tenant, subject) if subject else None
+    if known is None:
         raise Invalid(
-            f"exception {exception.exception_id} ({exception.code}) does not take "
-            f"`{resolution.action.value}`",
-            remedy=f"decide one of {', '.join(action.value for action in allowed)}",
+            f"exception {exception_id} is about {subject or 'no single object'}, which is no "
+            "document",
+            remedy="say which document is to be corrected",
         )
-    if resolution.action is not Action.CORRECT:
-        if account or item:
-            raise Invalid(
-                f"`{resolution.action.value}` carries no mapping",
-                remedy="decide `correct` to set the mapping and go on with it",
-            )
-        return
-    if not (account or item):
-        raise Invalid(
-            "a correction needs the account or the item mapping that was missing",
-            remedy=_missing(exception),
-        )
-    for code, mapped in (
-        (RejectionCode.ACCOUNT_UNMAPPED, account.billing_customer if account else None),
-        (RejectionCode.ITEM_UNMAPPED, item.item if item else None),
-    ):
-        if exception.code == code.value and exception.subject and mapped != exception.subject:
-            raise Invalid(
-                f"exception {exception.exception_id} waits for a mapping of {exception.subject}, "
-                "and the correction maps something else",
-                remedy=_missing(exception),
-            )
-    if item is not None:
-        mappings.check_tier(systems, tenant, item)
+    return known.document.document_id
 
 
 def _who_asks(exception: ExceptionView, change: ChangeView | None) -> tuple[str, str | None]:
@@ -157,7 +138,7 @@ def _who_asks(exception: ExceptionView, change: ChangeView | None) -> tuple[str,
             f"no saga of change {exception.change_id} runs that could take the decision",
             remedy=f"look at it with `{_seen_with(exception)}` and decide again",
         )
-    # Without its run the decision could reach another change of the same subscription.
+    # Without its run the decision could reach another change of the same subject.
     return saga_of(change), change.run_id
 
 
@@ -173,19 +154,6 @@ def _seen_with(exception: ExceptionView) -> str:
     return f"trueup exceptions list --state all --change {exception.change_id}"
 
 
-def _missing(exception: ExceptionView) -> str:
-    match exception.code:
-        case RejectionCode.ACCOUNT_UNMAPPED.value:
-            return (
-                "send `account` with billing_customer, erp_party, support_organization and "
-                f"legal_entity for {exception.subject}"
-            )
-        case RejectionCode.ITEM_UNMAPPED.value:
-            return f"send `item` with item, erp_item and what it grants for {exception.subject}"
-        case _:
-            return "send `account` or `item`; mend the data in the other system and `retry` else"
-
-
 def _key(resolution: Resolution) -> str:
     """The same decision is one Update however often its answer is lost."""
     digest = hashlib.sha256(resolution.model_dump_json().encode()).hexdigest()[:16]
@@ -199,13 +167,16 @@ async def _same(
     told = (exception.resolution, exception.resolved_by, exception.note or "")
     if told != (resolution.action.value, resolution.by, resolution.note):
         return False
-    return all(
-        [
-            await mappings.holds(systems, tenant, mapping)
-            for mapping in (resolution.account, resolution.item)
-            if mapping is not None
-        ]
-    )
+    for mapping in (resolution.account, resolution.item):
+        if mapping is not None and not await mappings.holds(systems, tenant, mapping):
+            return False
+    return resolution.document is None or await _kept(systems, tenant, resolution.document)
+
+
+async def _kept(systems: Systems, tenant: str, correction: DocumentCorrection) -> bool:
+    async with systems.database.statement() as raw:
+        record = await documents.get(raw, tenant, correction.document_id)
+    return record is not None and record.correction == correction
 
 
 async def _answer(systems: Systems, tenant: str, exception_id: str, *, already: bool) -> Resolved:

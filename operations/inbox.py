@@ -1,13 +1,13 @@
 """The inbox: what was received, what became of it, and reading it again."""
 
-from canonical_models.amendment import ChangeHint, ChangeKind, PaymentHint
+from canonical_models.amendment import ChangeHint, account_subject, customer_of
 from canonical_models.base import Canonical
 from canonical_models.views import ChangeView
 from connectors.ports import UnreadableEvent
 from operations.errors import Conflict, NotFound
 from operations.paging import Page, cursor, cut, number
 from operations.systems import Systems
-from persistence import changes, inbox, payments
+from persistence import changes, inbox, settlements
 from persistence.inbox import InboxView
 from persistence.raw import Transaction
 
@@ -72,7 +72,7 @@ async def replay(systems: Systems, tenant: str, receipt: str, *, dry_run: bool =
     """Let the event be read again, as if it had just come.
 
     Nothing is posted twice: the change that comes of it plans from billing's present state, and
-    every line is posted once, ever. Raises NotFound, and Conflict while the event's change is
+    every document is posted once, ever. Raises NotFound, and Conflict while the event's change is
     still being made.
     """
     async with systems.database.transaction() as session:
@@ -87,8 +87,8 @@ async def replay(systems: Systems, tenant: str, receipt: str, *, dry_run: bool =
                 remedy="let it settle first, or cancel it: a replay makes a new change",
             )
         hint, outlook = await _outlook(session, systems, item, body or b"")
-        if hint is not None:
-            ahead = await changes.unsettled(session, tenant, hint.subscription_id)
+        if hint is not None and (subject := _subject(hint)) is not None:
+            ahead = await changes.unsettled(session, tenant, subject)
             outlook += f", behind {len(ahead)} that wait or run" if ahead else ""
         if item.status == "received":
             return Replay(
@@ -115,19 +115,37 @@ async def _outlook(
     except UnreadableEvent as fault:
         return None, f"it stays a dead letter: {fault}"
     if hint is None:
-        return None, f"it is ignored: {item.event_type} does not concern a subscription's systems"
-    if isinstance(hint, PaymentHint):
-        of = await payments.subscription_of(session, item.tenant, hint.payment_id, hint.invoice_id)
-        if of is None:
-            return None, "it is ignored: its payment is of no subscription that is known here"
-        hint = ChangeHint(
-            event_id=hint.event_id,
-            subscription_id=of[0],
-            customer_id=of[1] or hint.customer_id,
-            kind=ChangeKind.PAYMENT,
-            occurred_at=hint.occurred_at,
-        )
-    return hint, f"it makes a new {hint.kind.value} change of subscription {hint.subscription_id}"
+        return None, f"it is ignored: {item.event_type} does not concern any other system"
+    if hint.subscription_id is None:
+        hint = await _whose(session, item.tenant, hint)
+    subject = _subject(hint)
+    if subject is None:
+        return None, "it is ignored: its payment is of no document that is known here"
+    customer = customer_of(subject)
+    whose = f"account {customer}" if customer else f"subscription {subject}"
+    return hint, f"it makes a new {hint.kind.value} change of {whose}"
+
+
+async def _whose(session: Transaction, tenant: str, hint: ChangeHint) -> ChangeHint:
+    """Of a document or payment that we know, we know whose it is."""
+    known = await settlements.subject_of(session, tenant, hint.payment_id, hint.document_id)
+    if known is None:
+        return hint
+    subject, customer = known[0], known[1]
+    account = customer_of(subject)
+    return hint.model_copy(
+        update={
+            "subscription_id": None if account else subject,
+            "customer_id": account or customer or hint.customer_id,
+        }
+    )
+
+
+def _subject(hint: ChangeHint) -> str | None:
+    """Whose change it becomes; None where it says nobody's."""
+    if hint.subscription_id is not None:
+        return hint.subscription_id
+    return None if hint.customer_id is None else account_subject(hint.customer_id)
 
 
 def _unknown(receipt: str) -> NotFound:

@@ -1,45 +1,38 @@
-"""Invoices: what billing asks, and where the ERP says that it stands."""
+"""Invoices and credit notes: billing's document and the ERP's, and where they stand."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
-from canonical_models.base import Canonical, Instant
-from canonical_models.ledgering import DocumentStanding
-from canonical_models.money import Money
-from canonical_models.term import Invoice
+from canonical_models.base import Canonical
+from canonical_models.documents import BillingDocument
+from canonical_models.exceptions import Track
+from canonical_models.ledgering import ErpDocument
+from canonical_models.records import DocumentRecord
+from canonical_models.views import ExceptionView
 from operations.dunning import CaseView, case_views
-from operations.errors import NotFound
+from operations.errors import Conflict, NotFound
+from operations.movements import SettlementView, settlement_views
 from operations.paging import Page, cursor, cut, moment
+from operations.sides import InvoiceSummary, TaxRow, summaries, tax_rows
 from operations.systems import Systems
-from persistence import dunning, invoices, oversight
-from persistence.invoices import InvoiceView
-from persistence.oversight import EnteredPayment
-from planning.invoices import due_on, open_of
+from persistence import documents, dunning, exceptions, settlements
+from persistence.raw import Transaction
 from workflows.names import INVOICES, invoices_id
 
-STANDINGS = ("unposted", "posted", "sent", "part_paid", "paid", "overdue", "credited")
-
-
-class InvoiceSummary(Canonical):
-    """`standing`, `numbers`, `due_on` and `open` are the ERP's word, read at `standing_at`; `told`
-    is the standing that billing shows, empty before the first. `open` is None until posted."""
-
-    invoice: Invoice
-    subscription_id: str
-    standing: str
-    numbers: tuple[str, ...]
-    due_on: date | None
-    open: Money | None
-    standing_at: Instant | None
-    told: str
+STANDINGS = ("unposted", "posted", "part_paid", "paid", "overdue", "credited")
 
 
 class InvoiceDetail(Canonical):
-    """`age_seconds` is how long ago the ERP was asked; None when it has not been."""
+    """`document` is billing's, whole but for whom it names, and `posted` the ERP's as it was last
+    read; `age_seconds` is how long ago the ERP was asked where it stands, None when it has not
+    been. `exceptions` are open and keep the books of its subject waiting."""
 
     summary: InvoiceSummary
     age_seconds: float | None
-    documents: tuple[DocumentStanding, ...]
-    payments: tuple[EnteredPayment, ...]
+    taxes: tuple[TaxRow, ...]
+    document: BillingDocument
+    posted: ErpDocument | None
+    settlements: tuple[SettlementView, ...]
+    exceptions: tuple[ExceptionView, ...]
     dunning: CaseView | None
 
 
@@ -65,55 +58,62 @@ async def list_(
     customer_id: str | None = None,
     subscription_id: str | None = None,
     standing: str | None = None,
+    number: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[InvoiceSummary]:
-    """Newest first."""
-    async with systems.database.statement() as raw:
-        found = await invoices.page(
+    """Newest first. `number` is billing's or the ERP's."""
+    async with systems.database.work() as raw:
+        found = await documents.page(
             raw,
             tenant,
             customer_id=customer_id,
-            subscription_id=subscription_id,
+            subject=subscription_id,
             standing=standing,
+            number=number,
             before=moment(after),
             limit=limit + 1,
         )
-    items, more = cut(found, limit)
-    last = items[-1].invoice if more else None
-    following = cursor(last.created_at.isoformat(), last.invoice_id) if last else None
-    return Page[InvoiceSummary](items=tuple(map(summary, items)), next=following)
+        items, more = cut(found, limit)
+        shown = await summaries(systems, raw, tenant, items)
+    last = items[-1].document if more else None
+    following = cursor(last.issued_at.isoformat(), last.document_id) if last else None
+    return Page[InvoiceSummary](items=shown, next=following)
 
 
-async def show(systems: Systems, tenant: str, invoice_id: str) -> InvoiceDetail:
-    """Raises NotFound."""
-    async with systems.database.work() as raw:
-        view = await invoices.get(raw, tenant, invoice_id)
-        if view is None:
-            raise NotFound(
-                f"there is no invoice {invoice_id}: no change of a subscription has shown it",
-                remedy="list those known with `trueup invoices list`",
-            )
-        payments = await oversight.entries_of_invoice(raw, tenant, invoice_id)
-        case = await dunning.get(raw, tenant, invoice_id)
-        cases = await case_views(systems, raw, tenant, (case,) if case else ())
-    asked = view.standing_at
+async def show(systems: Systems, tenant: str, named: str) -> InvoiceDetail:
+    """By billing's id, or by a number of either system. Raises NotFound, Conflict for a number of
+    several."""
+    async with systems.database.transaction() as session:
+        record = await find(session, tenant, named)
+        document, posted = record.document, record.posted
+        case = await dunning.get(session, tenant, document.document_id)
+        cases = await case_views(systems, session, tenant, (case,) if case else ())
+        asked = await exceptions.open_of(session, tenant, [record.subject])
+        moved = await settlements.of_documents(session, tenant, [document.document_id])
+        (shown,) = await summaries(systems, session, tenant, [record])
+    at = record.standing_at
+    comparable = posted if posted is not None and posted.currency == document.currency else None
     return InvoiceDetail(
-        summary=summary(view),
-        age_seconds=None if asked is None else (datetime.now(UTC) - asked).total_seconds(),
-        documents=view.documents,
-        payments=payments,
+        summary=shown,
+        age_seconds=None if at is None else (datetime.now(UTC) - at).total_seconds(),
+        taxes=tax_rows(document, comparable),
+        document=document,
+        posted=posted,
+        settlements=settlement_views(moved),
+        exceptions=tuple(found for found in asked if found.track == Track.BOOKS.value),
         dunning=cases[0] if cases else None,
     )
 
 
-async def refresh(systems: Systems, tenant: str, invoice_id: str | None = None) -> Refreshed:
+async def refresh(systems: Systems, tenant: str, named: str | None = None) -> Refreshed:
     """Have the ERP asked now where the invoice stands, or all that may have moved, and billing
     told. Safe to repeat: who asks while it is being done gets the same answer.
 
-    Raises NotFound, Unavailable.
+    Raises NotFound, Conflict for a number of several, Unavailable.
     """
-    before = None if invoice_id is None else await show(systems, tenant, invoice_id)
+    before = None if named is None else await show(systems, tenant, named)
+    invoice_id = before.summary.invoice_id if before else None
     swept = await systems.engine.result(
         INVOICES,
         {"tenant": tenant, "invoice_ids": [] if invoice_id is None else [invoice_id]},
@@ -132,15 +132,24 @@ async def refresh(systems: Systems, tenant: str, invoice_id: str | None = None) 
     )
 
 
-def summary(view: InvoiceView) -> InvoiceSummary:
-    said = view.documents
-    return InvoiceSummary(
-        invoice=view.invoice,
-        subscription_id=view.subscription_id,
-        standing=view.standing,
-        numbers=tuple(document.number for document in said if document.number),
-        due_on=due_on(said),
-        open=open_of(said) if said else None,
-        standing_at=view.standing_at,
-        told=view.told,
-    )
+async def find(session: Transaction, tenant: str, named: str) -> DocumentRecord:
+    """By billing's id, or by a number of either system. Raises NotFound, Conflict for a number of
+    several."""
+    known = await documents.get(session, tenant, named)
+    if known is not None:
+        return known
+    numbered = await documents.page(session, tenant, number=named, limit=5)
+    if not numbered:
+        raise NotFound(
+            f"no invoice or credit note is called {named}: billing has not shown one of this id "
+            "or number",
+            remedy="list those known with `trueup invoices list`, or have the customer looked at "
+            "with `trueup accounts sync`",
+        )
+    if len(numbered) > 1:
+        several = ", ".join(record.document.document_id for record in numbered)
+        raise Conflict(
+            f"the number {named} belongs to several documents: {several}",
+            remedy="name one of them by billing's id",
+        )
+    return numbered[0]

@@ -24,8 +24,11 @@ SCOPES = {
     "entitlements:write": "give, end, suspend and restore grants",
     "subscriptions:read": "see subscriptions as every system agreed on them, dunning and renewals",
     "subscriptions:write": "have subscriptions looked at anew",
-    "invoices:read": "see invoices and where they stand in the ERP",
+    "accounts:read": "see customers' accounts: documents, balance and open items",
+    "accounts:write": "have accounts looked at anew",
+    "invoices:read": "see invoices and credit notes in billing and the ERP, and where they differ",
     "invoices:write": "have the ERP asked anew where invoices stand",
+    "invoices:decide": "hold, skip, release, link and correct invoices and credit notes",
     "events:read": "read the feed of canonical events",
     ADMIN: "all of these",
 }

@@ -1,18 +1,23 @@
 """Mappings: what billing's customers and items are called elsewhere."""
 
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
 from canonical_models.base import Canonical
-from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.views import MappingView
 from operations.errors import Invalid
-from operations.paging import Page, cursor, cut, words
+from operations.paging import Page, cursor, cut, unreadable, words
 from operations.systems import Systems
-from persistence import mappings, oversight
+from persistence import mappings
 
 KINDS = ("account", "item")
+#: Beyond it a time that the database takes may be one that cannot be read back.
+_LAST_YEAR = 9000
 
 
 class Mapped(Canonical):
-    """`replaced` is what held until now; None when this is the first."""
+    """`replaced` is what held until then, or would have; None when this is the first."""
 
     mapping: MappingView
     replaced: MappingView | None
@@ -27,48 +32,55 @@ async def list_(
     after: str | None = None,
     limit: int = 50,
 ) -> Page[MappingView]:
-    """Those that hold now, by kind and source."""
-    position = words(after, 2)
+    """Those that hold now and those that are set for later, by kind, source and day."""
     async with systems.database.transaction() as session:
         found = await mappings.page(
-            session,
-            tenant,
-            kind=kind,
-            after=(position[0], position[1]) if position else ("", ""),
-            limit=limit + 1,
+            session, tenant, kind=kind, after=_position(after), limit=limit + 1
         )
     items, more = cut(found, limit)
-    following = cursor(items[-1].kind, items[-1].source) if more else None
+    last = items[-1] if more else None
+    following = cursor(last.kind, last.source, last.valid_from.isoformat()) if last else None
     return Page[MappingView](items=items, next=following)
 
 
 async def put(
-    systems: Systems, tenant: str, mapping: AccountMapping | ItemMapping, *, by: str
+    systems: Systems,
+    tenant: str,
+    mapping: AccountMapping | ItemMapping,
+    *,
+    by: str,
+    valid_from: date | None = None,
 ) -> Mapped:
-    """From now on this mapping holds. Setting what holds already changes nothing.
+    """From now on this mapping holds, or from the beginning of that day in the tenant's time zone,
+    until the next that is set. Setting what holds then already changes nothing.
 
-    Raises Invalid for a support tier that the tenant does not have.
+    Raises Invalid for a support tier that the tenant does not have, and for a day that has begun.
     """
     if isinstance(mapping, ItemMapping):
         check_tier(systems, tenant, mapping)
     kind, source = _named(mapping)
+    begins = None if valid_from is None else _beginning(systems, tenant, source, valid_from)
     async with systems.database.transaction() as session:
-        before = await oversight.mapping(session, tenant, kind, source, locked=True)
-        await mappings.put(session, tenant, mapping, by=by)
-        after = await oversight.mapping(session, tenant, kind, source)
-    if after is None:
+        before = await mappings.history(session, tenant, kind, source)
+        await mappings.put(session, tenant, mapping, by=by, valid_from=begins)
+        after = await mappings.history(session, tenant, kind, source)
+    # In the clock of the database, which is the one that `from now on` is taken from.
+    at = begins or max((row.valid_from for row in after if row not in before), default=None)
+    at = at or datetime.now(UTC)
+    made, replaced = _at(after, at), _at(before, at)
+    if made is None:
         raise AssertionError(f"the mapping of {kind} {source} was set and is not there")
     return Mapped(
-        mapping=after,
-        replaced=before,
-        changed=before is None or before.target != after.target,
+        mapping=made,
+        replaced=replaced,
+        changed=replaced is None or replaced.target != made.target,
     )
 
 
 async def holds(systems: Systems, tenant: str, mapping: AccountMapping | ItemMapping) -> bool:
     kind, source = _named(mapping)
     async with systems.database.transaction() as session:
-        now = await oversight.mapping(session, tenant, kind, source)
+        now = await mappings.get(session, tenant, kind, source)
     return now is not None and now.target == mapping.model_dump(mode="json")
 
 
@@ -83,6 +95,50 @@ def check_tier(systems: Systems, tenant: str, item: ItemMapping) -> None:
             f"{item.item}: this support tier is not one of {', '.join(tiers)}",
             remedy="use one of these, or add the tier to the tenant's policy in the configuration",
         )
+
+
+def _beginning(systems: Systems, tenant: str, source: str, day: date) -> datetime:
+    settings = systems.tenants.get(tenant)
+    zone = settings.policy.time_zone if settings else None
+    if day.year > _LAST_YEAR:
+        raise Invalid(
+            f"the mapping of {source} cannot begin after the year {_LAST_YEAR}",
+            remedy="give a day that somebody will live to see",
+        )
+    begins = datetime.combine(day, time(), tzinfo=ZoneInfo(zone) if zone else UTC)
+    if begins <= datetime.now(UTC):
+        raise Invalid(
+            f"the mapping of {source} cannot begin on {day}: documents since then were posted with "
+            "what held then",
+            remedy="give a day that is still to come, or none for from now on",
+        )
+    return begins
+
+
+def _at(rows: tuple[MappingView, ...], at: datetime) -> MappingView | None:
+    """What holds at that moment."""
+    return next(
+        (
+            row
+            for row in rows
+            if row.valid_from <= at and (row.valid_to is None or row.valid_to > at)
+        ),
+        None,
+    )
+
+
+def _position(after: str | None) -> tuple[str, str, datetime] | None:
+    position = words(after, 3)
+    if position is None:
+        return None
+    kind, source, at = position
+    try:
+        begins = datetime.fromisoformat(at)
+    except ValueError:
+        raise unreadable() from None
+    if begins.tzinfo is None:
+        raise unreadable()
+    return kind, source, begins
 
 
 def _named(mapping: AccountMapping | ItemMapping) -> tuple[str, str]:

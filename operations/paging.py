@@ -34,7 +34,7 @@ def number(given: str | None) -> int | None:
     found = _position(given)
     if len(found) == 1 and type(found[0]) is int and 0 <= found[0] <= _BIGINT:
         return found[0]
-    raise _unreadable()
+    raise unreadable()
 
 
 def words(given: str | None, count: int) -> list[str] | None:
@@ -44,7 +44,7 @@ def words(given: str | None, count: int) -> list[str] | None:
     found = _position(given)
     if len(found) == count and all(isinstance(part, str) and "\0" not in part for part in found):
         return found
-    raise _unreadable()
+    raise unreadable()
 
 
 def moment(given: str | None) -> tuple[datetime, str] | None:
@@ -55,9 +55,9 @@ def moment(given: str | None) -> tuple[datetime, str] | None:
     try:
         at = datetime.fromisoformat(found[0])
     except ValueError:
-        raise _unreadable() from None
+        raise unreadable() from None
     if at.tzinfo is None:
-        raise _unreadable()
+        raise unreadable()
     return at, found[1]
 
 
@@ -71,13 +71,14 @@ def _position(given: str) -> list[Any]:
         padded = given.encode() + b"=" * (-len(given) % 4)
         found = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError) as fault:
-        raise _unreadable() from fault
+        raise unreadable() from fault
     if not isinstance(found, list):
-        raise _unreadable()
+        raise unreadable()
     return found
 
 
-def _unreadable() -> Invalid:
+def unreadable() -> Invalid:
+    """What a cursor that is not ours is answered with."""
     return Invalid(
         "the cursor is not one that this list has given",
         remedy="begin at the first page, without a cursor, and follow `next` as it is",

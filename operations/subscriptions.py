@@ -1,33 +1,35 @@
 """Subscriptions as every system last agreed on them, with all that goes on around each."""
 
-import secrets
 from datetime import UTC, datetime
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical, Instant
 from canonical_models.commerce import Subscription
 from canonical_models.entitlement import Entitlement
+from canonical_models.records import AccessHold
 from canonical_models.views import ChangeView
 from operations.dunning import CaseView, case_views
 from operations.entitlements import HeldBack, held_back
 from operations.errors import NotFound
-from operations.invoices import InvoiceSummary, summary
+from operations.looking import LookAsked, look
+from operations.movements import SettlementView, settlement_views
 from operations.paging import Page, cursor, cut, words
 from operations.renewals import foreseen
+from operations.sides import InvoiceSummary, summaries
 from operations.systems import Systems
+from operations.unbilled import UnbilledView, unbilled_of
 from persistence import (
-    change_queue,
+    access_holds,
     changes,
     contracts,
+    documents,
     dunning,
     grants,
-    invoices,
-    oversight,
+    settlements,
     subscriptions,
     targets,
 )
 from persistence.contracts import ContractView
-from persistence.oversight import EnteredPayment, PostedDocument
 from persistence.targets import TargetView
 from planning.entitlements import entitlements
 
@@ -43,28 +45,23 @@ class SubscriptionSummary(Canonical):
 class SubscriptionDetail(Canonical):
     """`agreed` and `contract` are None while the first change of the subscription is still on its
     way. `contract` carries the forecast of its next renewal. `held_back` are grants that give
-    nothing now. The newest 100 `invoices` are here. `targets` say how far each follows the
-    customer."""
+    nothing now; `access_hold` is what a person took back, that stays as it was. The newest 100
+    `invoices` are here, each as billing and the ERP have it, and what settles them; `unbilled` is
+    None before any change was planned. `targets` say how far each follows the customer."""
 
     subscription_id: str
     agreed: SubscriptionSummary | None
     contract: ContractView | None
     entitlements: tuple[Entitlement, ...]
     held_back: tuple[HeldBack, ...]
+    access_hold: AccessHold | None
     invoices: tuple[InvoiceSummary, ...]
-    payments: tuple[EnteredPayment, ...]
+    settlements: tuple[SettlementView, ...]
+    unbilled: UnbilledView | None
     dunning: tuple[CaseView, ...]
     targets: tuple[TargetView, ...]
     open_changes: tuple[ChangeView, ...]
     recent_changes: tuple[ChangeView, ...]
-    documents: tuple[PostedDocument, ...]
-
-
-class LookAsked(Canonical):
-    """`change_id` is the change that reads billing anew; `already` when it waited already."""
-
-    change_id: str
-    already: bool
 
 
 async def list_(
@@ -95,12 +92,13 @@ async def show(systems: Systems, tenant: str, subscription_id: str) -> Subscript
     now = datetime.now(UTC)
     async with systems.database.transaction() as session:
         agreed = await subscriptions.get(session, tenant, subscription_id)
-        recent = await changes.page(session, tenant, subscription_id=subscription_id, limit=20)
+        recent = await changes.page(session, tenant, subject=subscription_id, limit=20)
         if agreed is None and not recent:
             raise _unknown(subscription_id)
         contract = await contracts.get(session, tenant, subscription_id)
         held = await grants.of_subscription(session, tenant, subscription_id)
-        asked = await invoices.page(session, tenant, subscription_id=subscription_id, limit=100)
+        issued = await documents.page(session, tenant, subject=subscription_id, limit=100)
+        moved = await settlements.of_subject(session, tenant, subscription_id)
         live = await dunning.live(session, tenant, subscription_id)
         customer = agreed.subscription.customer.customer_id if agreed else recent[0].customer_id
         return SubscriptionDetail(
@@ -109,38 +107,35 @@ async def show(systems: Systems, tenant: str, subscription_id: str) -> Subscript
             contract=foreseen(contract) if contract else None,
             entitlements=entitlements(held, now),
             held_back=held_back(held, now),
-            invoices=tuple(map(summary, asked)),
-            payments=await oversight.entries_of_subscription(session, tenant, subscription_id),
+            access_hold=await access_holds.get(session, tenant, subscription_id),
+            invoices=await summaries(systems, session, tenant, issued),
+            settlements=settlement_views(moved),
+            unbilled=await unbilled_of(session, tenant, subscription_id),
             dunning=await case_views(systems, session, tenant, live),
             targets=await targets.of_customer(session, tenant, customer) if customer else (),
             open_changes=await changes.unsettled(session, tenant, subscription_id),
             recent_changes=recent,
-            documents=await oversight.documents(session, tenant, subscription_id),
         )
 
 
 async def sync(systems: Systems, tenant: str, subscription_id: str) -> LookAsked:
-    """Have billing read anew and every system brought to what it says, by a change of its own.
+    """Have all read anew that billing has issued since the cutover, and every system brought to
+    what it says, by a change of its own.
 
-    One that waits and has not begun does it as well. Raises NotFound for a subscription that no
-    change was ever about.
+    One that waits and has not begun, and does as much, does it as well. Raises NotFound for a
+    subscription that no change was ever about.
     """
     async with systems.database.transaction() as session:
-        known = await changes.page(session, tenant, subscription_id=subscription_id, limit=1)
+        known = await changes.page(session, tenant, subject=subscription_id, limit=1)
         if not known:
             raise _unknown(subscription_id)
-        waiting = await changes.unsettled(session, tenant, subscription_id)
-        if waiting and waiting[-1].state == "pending":
-            return LookAsked(change_id=waiting[-1].change_id, already=True)
-        change_id = await change_queue.follow(
+        return await look(
             session,
             tenant,
             subscription_id,
-            why=f"sync/{secrets.token_hex(8)}",
             kind=ChangeKind.OTHER,
             customer_id=known[0].customer_id,
         )
-    return LookAsked(change_id=change_id, already=False)
 
 
 def _unknown(subscription_id: str) -> NotFound:

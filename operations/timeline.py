@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from canonical_models.amendment import customer_of
 from canonical_models.base import Canonical, Instant
 from canonical_models.exceptions import decisions_of
 from canonical_models.views import ChangeView, EffectView, ExceptionView
@@ -49,27 +50,28 @@ def timeline(
     return tuple(steps)
 
 
+#: Characters of a document's content, a SHA-256 in hex.
+_DIGEST = 64
+
 _OUTCOMES = {
     "completed": "every system agrees, proven by reading each back",
     "no_change": "nothing to do: every system agreed already",
-    "compensated": "undone in every system",
+    "compensated": "undone: what it had done was taken back",
     "cancelled": "cancelled before anything was changed",
     "lost": "the saga ended without settling the change",
 }
 
 
 def in_words(change: ChangeView, exceptions: Iterable[ExceptionView]) -> str:
-    """Where the change stands and what it waits for, in one or two sentences."""
-    waiting = next((found for found in exceptions if found.state == "open"), None)
-    if waiting is not None and change.state != "settled":
-        decisions = "|".join(action.value for action in decisions_of(waiting.code))
-        return (
-            f"Waits for {waiting.owner}: {waiting.message}. Decide with `trueup exceptions "
-            f"resolve {waiting.exception_id} {decisions}`."
-        )
+    """Where the change stands and what it waits for, a sentence or two a question."""
+    waiting = [found for found in exceptions if found.state == "open"]
+    if waiting and change.state != "settled":
+        # The books and the access of a change wait each for itself.
+        return " ".join(map(_waits, sorted(waiting, key=lambda found: found.opened_at)))
     match change.state:
         case "pending":
-            return "Waits for its turn: changes of a subscription are made one after the other."
+            kind = "an account" if customer_of(change.subject) else "a subscription"
+            return f"Waits for its turn: changes of {kind} are made one after the other."
         case "starting":
             return "The saga is being started."
         case "running":
@@ -83,23 +85,33 @@ def in_words(change: ChangeView, exceptions: Iterable[ExceptionView]) -> str:
             )
 
 
+def _waits(asked: ExceptionView) -> str:
+    decisions = "|".join(action.value for action in decisions_of(asked.code))
+    return (
+        f"Waits for {asked.owner}: {asked.message}. Decide with `trueup exceptions "
+        f"resolve {asked.exception_id} {decisions}`."
+    )
+
+
 def _begin(change: ChangeView, receipt: str | None, run: str | None) -> Iterator[Step]:
+    customer = customer_of(change.subject)
+    about = customer or change.subscription_id
     if change.connection == OURS:
         yield Step(
             at=change.received_at,
             system="trueup",
             what=_occasion(change.event_id),
             state="asked for",
-            document=change.subscription_id,
+            document=about,
             note=change.event_id,
         )
     else:
         yield Step(
             at=min(change.occurred_at, change.received_at),
             system="billing",
-            what="subscription changed",
+            what="account changed" if customer else "subscription changed",
             state="happened",
-            document=change.subscription_id,
+            document=about,
             note=f"event {change.event_id}",
         )
         yield Step(
@@ -124,23 +136,24 @@ def _occasion(why: str) -> str:
     """Why we asked for a change that no event of billing did: the name it was queued under."""
     match why.split("/"):
         case ["sync", *_]:
-            return "a person had the subscription looked at"
+            return "a person had it looked at"
+        case ["decision", _, decision, _, *document]:
+            return f"{decision} of document {'/'.join(document)}"
         case ["dunning", invoice, kind, *_]:
             return f"{kind} by the dunning of invoice {invoice}"
         case ["renewal", *_]:
             return "billing has not told of a renewal that is due"
-        case [before, "next-period"]:
-            return f"the period after that of change {before}"
+        case [*document, content, _] if document and len(content) == _DIGEST:
+            return f"document {'/'.join(document)} was seen by a change of another subject"
         case _:
-            return "we had the subscription looked at"
+            return "we had it looked at"
 
 
 def _effect(effect: EffectView) -> Iterator[Step]:
     undoing = effect.state in ("compensating", "compensated", "compensation_uncertain")
     attempts = f"attempt {effect.attempts}" if effect.attempts > 1 else None
-    # Several movements of money may be entered by one change; the step says which.
-    movement = effect.step.partition("/")[2]
-    which = f"payment {movement}" if movement else None
+    # One change may post several documents and enter several movements; the step says which.
+    which = effect.step.partition("/")[2] or None
     # An effect that is undone did happen first, and the timeline says both.
     if not undoing or effect.confirmed_at is not None:
         yield Step(

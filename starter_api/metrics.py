@@ -49,7 +49,8 @@ class Numbers(Collector):
             ("exceptions", "Open exceptions by the team that answers them.", "owner"),
             ("dunning", "Invoices that are asked for in vain, by stage.", "stage"),
             ("renewals", "Renewals to come, by whether they will post.", "forecast"),
-            ("invoices", "Invoices by where they stand in the ERP.", "standing"),
+            ("documents", "Documents of billing by what became of them in the ERP.", "state"),
+            ("invoices", "Documents of billing by where they stand in the ERP.", "standing"),
         ):
             yield _labelled(f"trueup_{name}", words, [label], read.counts[name])
         for name, words, label in (

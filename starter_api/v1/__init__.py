@@ -4,7 +4,10 @@ from fastapi import APIRouter, FastAPI
 
 from operations.systems import Systems
 from starter_api.v1 import (
+    accounts,
     changes,
+    decisions,
+    differences,
     dunning,
     entitlements,
     events,
@@ -29,7 +32,10 @@ def install(app: FastAPI, systems: Systems) -> None:
         changes,
         subscriptions,
         renewals,
+        accounts,
         invoices,
+        decisions,
+        differences,
         dunning,
         exceptions,
         inbox,

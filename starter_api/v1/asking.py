@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Header, Path, Query
 
 from operations.paging import LARGEST_PAGE
 from operations.systems import Systems
@@ -25,10 +25,25 @@ Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Items on a page
 ChangeId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["chg_01"])]
 ExceptionId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["exc_5f1d2c3b4a596877"])]
 SubscriptionId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["sub_1QfTrueup"])]
-InvoiceId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["in_1QfTrueup"])]
+CustomerId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["cus_QfTrueup"])]
+InvoiceId = Annotated[
+    str,
+    Path(
+        pattern=_ID,
+        max_length=255,
+        description="Billing's id, or a number of either system that is one document's alone.",
+        examples=["in_1QfTrueup"],
+    ),
+]
 GrantId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["grt_0d9c8b7a6f5e4d3c2b1a"])]
 Receipt = Annotated[
     str, Path(pattern=_ID, max_length=255, examples=["rcp_0d9c8b7a6f5e4d3c2b1a09f8"])
+]
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(pattern=r"^[!-~]+$", max_length=255, description="Names this: it is done once."),
 ]
 
 

@@ -10,11 +10,12 @@ from canonical_models.base import Canonical
 from canonical_models.views import ChangeView
 from operations import changes
 from operations.changes import Cancelled, ChangeDetail
+from operations.errors import Invalid
 from operations.paging import Page
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
-from starter_api.v1.asking import ChangeId, Cursor, Limit, Working
+from starter_api.v1.asking import ChangeId, Cursor, Limit, Working, only
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
 
@@ -39,7 +40,8 @@ class Signalled(Canonical):
 @router.get(
     "",
     summary="List changes",
-    description="Every commercial change, the newest first, with where it stands.",
+    description="Every change of a subscription or an account, the newest first, with where it "
+    "stands. The `subject` of an account's change is `account:` and its customer.",
     responses=answers(Page[ChangeView], examples.page(examples.CHANGE)),
 )
 async def list_changes(
@@ -50,18 +52,23 @@ async def list_changes(
         Literal["pending", "starting", "running", "waiting", "settled"] | None,
         Query(description="Only changes in this state."),
     ] = None,
-    subscription: Annotated[
-        str | None,
-        Query(pattern=r"^[!-~]+$", max_length=255, description="Only of this subscription."),
+    subscription: Annotated[str | None, only("Only of this subscription.")] = None,
+    subject: Annotated[
+        str | None, only("Only of this subject: a subscription, or `account:` and a customer.")
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
+    if subject is not None and subscription is not None and subject != subscription:
+        raise Invalid(
+            "`subject` and `subscription` name different subjects",
+            remedy="send one of them: the changes of a subscription have it as their subject",
+        )
     page = await changes.list_(
         systems,
         caller.tenant,
         state=state,
-        subscription_id=subscription,
+        subject=subject or subscription,
         after=cursor,
         limit=limit,
     )
@@ -84,8 +91,9 @@ async def show_change(
 @router.post(
     "/{change_id}/cancel",
     summary="Cancel a change",
-    description="A change that has begun is undone in every system, to the end; one that has not "
-    "is settled at once. Repeating it is harmless, so no Idempotency-Key is needed.",
+    description="What a change that has begun has done is taken back, to the end, but for "
+    "documents that are posted: those are facts, which only `abort` reverses. One that has not "
+    "begun is settled at once. Repeating it is harmless, so no Idempotency-Key is needed.",
     responses=answers(Cancelled, examples.CANCELLED, 404, 409),
 )
 async def cancel_change(systems: Working, caller: Writer, change_id: ChangeId) -> Response:

@@ -7,8 +7,10 @@ CHANGE: dict[str, Any] = {
     "seq": 42,
     "tenant": "acme",
     "connection": "billing",
+    "subject": "sub_1QfTrueup",
     "subscription_id": "sub_1QfTrueup",
     "customer_id": "cus_QfTrueup",
+    "documents": ["in_1QfTrueup"],
     "event_id": "evt_1QfTrueup",
     "kind": "upgrade",
     "lane": 1,
@@ -31,12 +33,12 @@ _STEP: dict[str, Any] = {
     "state": "confirmed",
     "document": "INV-2026-0042",
     "url": None,
-    "note": None,
+    "note": "in_1QfTrueup",
 }
 
 _EFFECT: dict[str, Any] = {
-    "key": "chg_01/erp.document",
-    "step": "erp.document",
+    "key": "document:acme/in_1QfTrueup",
+    "step": "erp.document/in_1QfTrueup",
     "system": "erp",
     "operation": "post invoice",
     "state": "confirmed",
@@ -70,8 +72,8 @@ CHANGE_DETAIL: dict[str, Any] = {
 CANCELLED: dict[str, Any] = {
     "change_id": "chg_01",
     "how": "requested",
-    "words": "The saga has been asked to stop and undoes what it has done; follow it with "
-    "`trueup changes show chg_01`.",
+    "words": "The saga has been asked to stop and takes back what it has done, but for documents "
+    "that are posted; follow it with `trueup changes show chg_01`.",
 }
 
 SIGNAL: dict[str, Any] = {
@@ -85,6 +87,8 @@ EXCEPTION: dict[str, Any] = {
     "tenant": "acme",
     "change_id": "chg_01",
     "workflow_id": None,
+    "track": "books",
+    "belongs_to": "sub_1QfTrueup",
     "subscription_id": "sub_1QfTrueup",
     "customer_id": "cus_QfTrueup",
     "step": "plan and post",
@@ -135,6 +139,8 @@ ACCOUNT: dict[str, Any] = {
     "support_organization": "360001",
     "legal_entity": "DE",
 }
+
+CORRECTION: dict[str, Any] = {"document_id": "in_1QfTrueup", "tax_code": "DE-19"}
 
 ITEM: dict[str, Any] = {
     "item": "prod_ai",
@@ -269,6 +275,8 @@ REPLAY: dict[str, Any] = {
         "customer_id": "cus_QfTrueup",
         "kind": "upgrade",
         "occurred_at": "2026-11-22T10:00:00Z",
+        "document_id": None,
+        "payment_id": None,
         "bulk": False,
     },
 }

@@ -1,8 +1,6 @@
-"""Examples for OpenAPI of what runs over time: contract, invoices, payments, dunning, grants."""
+"""Examples for OpenAPI of what runs over time: contract, dunning, grants."""
 
 from typing import Any
-
-from starter_api.v1 import examples
 
 _UI = "http://127.0.0.1:8233/namespaces/default/workflows"
 
@@ -26,41 +24,6 @@ RENEWAL: dict[str, Any] = {
     "workflow_url": f"{_UI}/renewal%2Facme%2Fsub_1QfTrueup",
 }
 
-INVOICE: dict[str, Any] = {
-    "invoice": {
-        "invoice_id": "in_1QfTrueup",
-        "customer_id": "cus_QfTrueup",
-        "subscription_id": "sub_1QfTrueup",
-        "number": "A-0042",
-        "status": "open",
-        "total": {"minor": 14280, "currency": "EUR"},
-        "paid": {"minor": 0, "currency": "EUR"},
-        "created_at": "2026-11-22T10:00:00Z",
-        "due_at": None,
-        "overdue_since": "2026-11-22T10:05:00Z",
-    },
-    "subscription_id": "sub_1QfTrueup",
-    "standing": "posted",
-    "numbers": ["INV-2026-0042"],
-    "due_on": "2026-12-06",
-    "open": {"minor": 14280, "currency": "EUR"},
-    "standing_at": "2026-11-22T10:15:00Z",
-    "told": "posted",
-}
-
-_PAYMENT: dict[str, Any] = {
-    "payment_id": "pi_1QfTrueup",
-    "invoice_id": "in_1QfTrueup",
-    "subscription_id": "sub_1QfTrueup",
-    "state": "confirmed",
-    "amount": {"minor": 4280, "currency": "EUR"},
-    "moved_at": "2026-11-23T08:00:00Z",
-    "entry": "confirmed",
-    "entry_id": "77",
-    "entry_number": "2026/77",
-    "url": None,
-}
-
 CASE: dict[str, Any] = {
     "case": {
         "invoice_id": "in_1QfTrueup",
@@ -76,34 +39,6 @@ CASE: dict[str, Any] = {
     "unpaid": {"minor": 14280, "currency": "EUR"},
     "exception_id": None,
     "workflow_url": f"{_UI}/dunning%2Facme%2Fin_1QfTrueup",
-}
-
-INVOICE_DETAIL: dict[str, Any] = {
-    "summary": INVOICE,
-    "age_seconds": 312.5,
-    "documents": [
-        {
-            "document_id": "812",
-            "number": "INV-2026-0042",
-            "state": "posted",
-            "sent": None,
-            "issued_on": "2026-11-22",
-            "due_on": "2026-12-06",
-            "total": {"minor": 14280, "currency": "EUR"},
-            "open": {"minor": 14280, "currency": "EUR"},
-        }
-    ],
-    "payments": [_PAYMENT],
-    "dunning": CASE,
-}
-
-REFRESHED: dict[str, Any] = {
-    "finished": True,
-    "looked_at": 1,
-    "changed": 1,
-    "problems": [],
-    "was": "unposted",
-    "invoice": INVOICE_DETAIL,
 }
 
 NEW_GRANT: dict[str, Any] = {
@@ -130,39 +65,3 @@ GRANT: dict[str, Any] = {
 GRANT_CHANGED: dict[str, Any] = {"grant": GRANT, "changed": True}
 
 LOOK_ASKED: dict[str, Any] = {"change_id": "chg_02", "already": False}
-
-SUBSCRIPTION_DETAIL: dict[str, Any] = {
-    "subscription_id": "sub_1QfTrueup",
-    "agreed": examples.AGREED,
-    "contract": CONTRACT,
-    "entitlements": [examples.ENTITLEMENT],
-    "held_back": [examples.HELD_BACK],
-    "invoices": [INVOICE],
-    "payments": [_PAYMENT],
-    "dunning": [CASE],
-    "targets": [
-        {
-            "target": "product",
-            "customer_id": "cus_QfTrueup",
-            "wanted": 7,
-            "confirmed": 7,
-            "state": "current",
-            "error": None,
-            "updated_at": "2026-11-22T10:00:02Z",
-        }
-    ],
-    "open_changes": [],
-    "recent_changes": [examples.CHANGE],
-    "documents": [
-        {
-            "document_id": "812",
-            "number": "INV-2026-0042",
-            "url": None,
-            "change_id": "chg_01",
-            "state": "posted",
-            "net": {"minor": 12000, "currency": "EUR"},
-            "lines": 2,
-            "at": "2026-11-22T10:00:01.600Z",
-        }
-    ],
-}

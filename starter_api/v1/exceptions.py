@@ -25,7 +25,8 @@ Writer = Annotated[Principal, Depends(scoped("exceptions:write"))]
 @router.get(
     "",
     summary="List exceptions",
-    description="What waits for a person, the newest first. Equal causes share a `fingerprint`.",
+    description="What waits for a person, the newest first. `track` says what of a change waits: "
+    "its books, its access, or a process beside it. Equal causes share a `fingerprint`.",
     responses=answers(Page[ExceptionView], examples.page(examples.EXCEPTION)),
 )
 async def list_exceptions(
@@ -74,9 +75,11 @@ async def show_exception(
     "/{exception_id}/resolve",
     summary="Decide an exception",
     description="Hands the decision to the saga or process that waits and answers when it has "
-    "acted on it: `retry` after the data was mended, `correct` with the mapping that was missing, "
-    "`abort` to undo the change in every system; `approve` or `abort` a document above the "
-    "tenant's limit; `extend`, `credit` or `write_off` an invoice that nobody pays. An exception "
+    "acted on it: `retry` after the data was mended; `correct` with what was missing, a mapping of "
+    "the `account` or the `item`, or the tax code, day or ERP document of a `document`; `abort` to "
+    "undo the change, posted documents included; `approve` or `abort` a document above the "
+    "tenant's limit; `approve` master data that billing has changed, which carries it on; "
+    "`extend`, `credit` or `write_off` an invoice that nobody pays. An exception "
     "takes those of its `decisions` alone. The same decision by the same key again answers as the "
     "first time (`already`), so no Idempotency-Key is needed.",
     responses=answers(Resolved, examples.RESOLVED, 400, 404, 409, 413, 415),
@@ -84,6 +87,7 @@ async def show_exception(
         Decision,
         retry={"action": "retry", "note": "period opened"},
         correct={"action": "correct", "item": examples.ITEM},
+        tax={"action": "correct", "document": examples.CORRECTION},
         abort={"action": "abort", "note": "sold by mistake"},
         approve={"action": "approve", "note": "agreed with the customer"},
         extend={"action": "extend", "note": "pays on the 15th"},

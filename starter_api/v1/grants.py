@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from operations.paging import Page
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_life
 from starter_api.v1.answers import fresh, listed
-from starter_api.v1.asking import Cursor, GrantId, Limit, Working, wanted
+from starter_api.v1.asking import Cursor, GrantId, IdempotencyKey, Limit, Working, wanted
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
 
@@ -61,12 +61,7 @@ async def give_grant(
     systems: Working,
     caller: Writer,
     given: Annotated[NewGrant, Depends(body(NewGrant))],
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            pattern=r"^[!-~]+$", max_length=255, description="Names this grant: it is given once."
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     return fresh(
         await grants.give(systems, caller.tenant, given, by=caller.name, key=idempotency_key)

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from operations import invoices
-from operations.invoices import InvoiceDetail, InvoiceSummary, Refreshed
+from operations.invoices import InvoiceDetail, Refreshed
 from operations.paging import Page
+from operations.sides import InvoiceSummary
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples, examples_life
+from starter_api.v1 import examples, examples_books
 from starter_api.v1.answers import fresh, listed
 from starter_api.v1.asking import Cursor, InvoiceId, Limit, Working, only
 from starter_api.v1.described import answers
@@ -22,19 +23,28 @@ Writer = Annotated[Principal, Depends(scoped("invoices:write"))]
 
 @router.get(
     "",
-    summary="List invoices",
-    description="What billing asks, the newest first, each with the ERP's documents and where they "
-    "stand with the customer.",
-    responses=answers(Page[InvoiceSummary], examples.page(examples_life.INVOICE)),
+    summary="List invoices and credit notes",
+    description="What billing has issued, the newest first, each with the ERP's document beside "
+    "it, the difference between them, what was decided of it, and where it stands with the "
+    "customer.",
+    responses=answers(Page[InvoiceSummary], examples.page(examples_books.INVOICE)),
 )
-async def list_invoices(
+async def list_invoices(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter a filter
     request: Request,
     systems: Working,
     caller: Reader,
     customer: Annotated[str | None, only("Only of this billing customer.")] = None,
     subscription: Annotated[str | None, only("Only of this subscription.")] = None,
+    number: Annotated[
+        str | None,
+        Query(
+            pattern=r"^[^\x00-\x1f]+$",
+            max_length=255,
+            description="Only of this number, billing's or the ERP's.",
+        ),
+    ] = None,
     standing: Annotated[
-        Literal["unposted", "posted", "sent", "part_paid", "paid", "overdue", "credited"] | None,
+        Literal["unposted", "posted", "part_paid", "paid", "overdue", "credited"] | None,
         Query(description="Only those that stand so in the ERP."),
     ] = None,
     cursor: Cursor = None,
@@ -46,6 +56,7 @@ async def list_invoices(
         customer_id=customer,
         subscription_id=subscription,
         standing=standing,
+        number=number,
         after=cursor,
         limit=limit,
     )
@@ -58,7 +69,7 @@ async def list_invoices(
     description="Looks up now all invoices that may stand elsewhere, and tells billing what has "
     "changed. Answers what came of it, or `finished: false` while it goes on by itself. Repeating "
     "it is harmless.",
-    responses=answers(Refreshed, {**examples_life.REFRESHED, "was": None, "invoice": None}),
+    responses=answers(Refreshed, {**examples_books.REFRESHED, "was": None, "invoice": None}),
 )
 async def refresh_invoices(systems: Working, caller: Writer) -> Response:
     return fresh(await invoices.refresh(systems, caller.tenant))
@@ -66,10 +77,11 @@ async def refresh_invoices(systems: Working, caller: Writer) -> Response:
 
 @router.get(
     "/{invoice_id}",
-    summary="Show an invoice",
-    description="Its documents in the ERP with number, due date and open amount, how long ago they "
-    "were read, the payments on it, and its dunning case.",
-    responses=answers(InvoiceDetail, examples_life.INVOICE_DETAIL, 404),
+    summary="Show an invoice or credit note",
+    description="Billing's document and the ERP's, side by side with the difference and the tax of "
+    "each rate, and both whole; how long ago the ERP was asked, what settles it with its entries, "
+    "what its books wait for, and its dunning case.",
+    responses=answers(InvoiceDetail, examples_books.INVOICE_DETAIL, 404, 409),
 )
 async def show_invoice(systems: Working, caller: Reader, invoice_id: InvoiceId) -> Response:
     # Its age is a part of it, so that no two answers are the same.
@@ -81,7 +93,7 @@ async def show_invoice(systems: Working, caller: Reader, invoice_id: InvoiceId) 
     summary="Ask the ERP about an invoice",
     description="Looks up now where the invoice stands, and tells billing if that has changed. "
     "`was` is the standing before. Repeating it is harmless.",
-    responses=answers(Refreshed, examples_life.REFRESHED, 404),
+    responses=answers(Refreshed, examples_books.REFRESHED, 404, 409),
 )
 async def refresh_invoice(systems: Working, caller: Writer, invoice_id: InvoiceId) -> Response:
     return fresh(await invoices.refresh(systems, caller.tenant, invoice_id))

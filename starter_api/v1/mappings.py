@@ -1,5 +1,6 @@
 """/v1/mappings"""
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -7,7 +8,7 @@ from pydantic import model_validator
 from starlette.responses import Response
 
 from canonical_models.base import Canonical
-from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.views import MappingView
 from operations import mappings
 from operations.mappings import Mapped
@@ -26,10 +27,12 @@ Writer = Annotated[Principal, Depends(scoped("mappings:write"))]
 
 
 class MappingRequest(Canonical):
-    """One mapping: of an account or of an item."""
+    """One mapping: of an account or of an item. `valid_from` is a day that is still to come, from
+    whose beginning it holds; None for from now on."""
 
     account: AccountMapping | None = None
     item: ItemMapping | None = None
+    valid_from: date | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -48,7 +51,9 @@ class MappingRequest(Canonical):
 @router.get(
     "",
     summary="List mappings",
-    description="Those that hold now, by kind and source.",
+    description="Those that hold now and those that are set for later, by kind, source and when "
+    "they begin. The source of an item is the id of its price or product, `name=value` of its "
+    "metadata, or `*` for what nothing else names.",
     responses=answers(Page[MappingView], examples.page(examples.MAPPING)),
 )
 async def list_mappings(
@@ -68,11 +73,15 @@ async def list_mappings(
 @router.put(
     "",
     summary="Set a mapping",
-    description="From now on it holds; the one before it stays on record with its end. Setting "
-    "what holds already changes nothing.",
+    description="From now on it holds, or from `valid_from` on, until the next that is set; the "
+    "one before it stays on record with its end. Setting what holds then already changes nothing. "
+    "Of the keys of an item its price goes first, then its metadata, its product, and `*`.",
     responses=answers(Mapped, examples.MAPPED, 400, 413, 415),
     openapi_extra=takes(
-        MappingRequest, account={"account": examples.ACCOUNT}, item={"item": examples.ITEM}
+        MappingRequest,
+        account={"account": examples.ACCOUNT},
+        item={"item": examples.ITEM},
+        later={"item": examples.ITEM, "valid_from": "2027-01-01"},
     ),
 )
 async def set_mapping(
@@ -80,4 +89,8 @@ async def set_mapping(
     caller: Writer,
     given: Annotated[MappingRequest, Depends(body(MappingRequest))],
 ) -> Response:
-    return fresh(await mappings.put(systems, caller.tenant, given.mapping, by=caller.name))
+    return fresh(
+        await mappings.put(
+            systems, caller.tenant, given.mapping, by=caller.name, valid_from=given.valid_from
+        )
+    )

@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from operations.decisions import CorrectRequest, HoldRequest, LinkRequest, SkipRequest
 from operations.exceptions import Decision
 from operations.grants import NewGrant
 from starter_api.v1.changes import SignalRequest
@@ -16,21 +17,27 @@ from starter_api.v1.mappings import MappingRequest
 
 #: Models that FastAPI does not see: bodies are read by `starter_api.v1.bodies`.
 _MODELS: tuple[type[BaseModel], ...] = (
+    CorrectRequest,
     Decision,
+    HoldRequest,
+    LinkRequest,
     MappingRequest,
     NewGrant,
     Problem,
     SignalRequest,
+    SkipRequest,
     SuspendRequest,
 )
 
 _ABOUT = """
-Subscriptions, their changes, renewals, invoices and entitlements across billing, ERP and support.
+Subscriptions and accounts, their changes, renewals, documents and entitlements across billing, ERP
+and support.
 
 Every request carries an API key; the key decides the tenant, and its scopes what may be done.
 Errors are `application/problem+json` (RFC 9457): branch on `code`, show `detail`, do as `remedy`
 says. Lists are read page by page with `cursor`. Single objects carry an ETag. Every POST here may
-be repeated without harm; only a new grant needs an Idempotency-Key for that.
+be repeated without harm; only a new grant needs an Idempotency-Key for that, and a decision on a
+document takes one, so that it is not repeated after another decision.
 """
 
 

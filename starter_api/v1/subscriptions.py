@@ -6,10 +6,11 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from operations import subscriptions
+from operations.looking import LookAsked
 from operations.paging import Page
-from operations.subscriptions import LookAsked, SubscriptionDetail, SubscriptionSummary
+from operations.subscriptions import SubscriptionDetail, SubscriptionSummary
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples, examples_life
+from starter_api.v1 import examples, examples_life, examples_whole
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import Cursor, Limit, SubscriptionId, Working
 from starter_api.v1.described import answers
@@ -47,9 +48,10 @@ async def list_subscriptions(
     "/{subscription_id}",
     summary="Show a subscription",
     description="The last agreed state, the contract with the forecast of its renewal, what it "
-    "entitles to and why, what is held back, invoices and payments with their ERP documents, "
-    "dunning cases, how far each target follows, and the changes.",
-    responses=answers(SubscriptionDetail, examples_life.SUBSCRIPTION_DETAIL, 404, kept=True),
+    "entitles to and why, what is held back, invoices and credit notes as billing and the ERP have "
+    "them, what settles them, what is not billed yet, dunning cases, how far each target follows, "
+    "and the changes.",
+    responses=answers(SubscriptionDetail, examples_whole.SUBSCRIPTION_DETAIL, 404, kept=True),
 )
 async def show_subscription(
     request: Request, systems: Working, caller: Reader, subscription_id: SubscriptionId
@@ -60,9 +62,9 @@ async def show_subscription(
 @router.post(
     "/{subscription_id}/sync",
     summary="Look at a subscription now",
-    description="Queues a change that reads billing anew and brings every system to what it says; "
-    "follow it under `/v1/changes/{change_id}`. One that waits already does it as well, so "
-    "repeating it is harmless.",
+    description="Queues a change that reads anew all that billing has issued and brings every "
+    "system to what it says; follow it under `/v1/changes/{change_id}`. One that waits already is "
+    "answered instead (`already`), so repeating it is harmless.",
     responses=answers(LookAsked, examples_life.LOOK_ASKED, 404),
 )
 async def sync_subscription(

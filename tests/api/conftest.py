@@ -15,6 +15,7 @@ from runtime.settings import ConnectionSettings, TenantSettings
 from starter_api.problems import speak_problems
 from starter_api.v1 import install
 from tests.api.seeding import Ids, key_of, seeded
+from tests.api.seeding_books import BOOKS_FROM
 
 Call = Callable[..., Awaitable[httpx.Response]]
 
@@ -26,7 +27,9 @@ async def no_temporal() -> Client:
 
 @pytest.fixture
 def tenant_settings() -> TenantSettings:
-    one = ConnectionSettings(vendor="stripe", base_url="http://127.0.0.1:9")
+    one = ConnectionSettings(
+        vendor="stripe", base_url="http://127.0.0.1:9", books_from=BOOKS_FROM.date()
+    )
     return TenantSettings(
         billing="billing", erp="billing", support="billing", connections={"billing": one}
     )

@@ -9,19 +9,19 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 
+from canonical_models.documents import BillingDocument
 from canonical_models.process import Process
-from canonical_models.term import Invoice, InvoiceStatus
 from canonical_models.views import ExceptionView
-from persistence import dunning, invoices
-from tests.api.seeding_life import euros
+from persistence import documents, dunning
+from tests.api.seeding_books import BOOKS_FROM
 from tests.harness.sagas import Sagas
-from tests.harness.subscriptions import AS_OF, item, snapshot, subscription
+from tests.harness.subscriptions import AS_OF, invoice, item, line, snapshot, subscription
 
 
 @dataclass(frozen=True)
 class Overdue:
     process: Process
-    invoice: Invoice
+    invoice: BillingDocument
     handle: WorkflowHandle[Any, Any]
     exception: ExceptionView
 
@@ -35,20 +35,17 @@ async def overdue(sagas: Sagas) -> Overdue:
     """Of an invoice of its own, a day after the end of all patience by billing's clock."""
     name = secrets.token_hex(4)
     sub, key = f"sub_{name}", f"in_{name}"
-    asked = Invoice(
-        invoice_id=key,
-        customer_id="cus_1",
-        subscription_id=sub,
-        status=InvoiceStatus.OPEN,
-        total=euros(5000),
-        paid=euros(0),
-        created_at=AS_OF - timedelta(days=31),
-        overdue_since=AS_OF - timedelta(days=31),
+    late = AS_OF - timedelta(days=31)
+    asked = invoice(
+        line(f"il_{name}", 5000, of=sub, item_id="si_1"),
+        key=key,
+        issued_at=late,
+        overdue_since=late,
     )
-    billing = snapshot(subscription(item("pro", 5), subscription_id=sub))
-    sagas.systems.billing.snapshots[sub] = billing.model_copy(update={"invoices": (asked,)})
+    of = subscription(item("pro", 5), subscription_id=sub)
+    sagas.systems.billing.snapshots[sub] = snapshot(of, asked)
     async with sagas.database.work() as raw:
-        await invoices.seen(raw, "acme", sub, "cus_1", [asked])
+        await documents.seen(raw, "acme", "stripe", [asked], books_from=BOOKS_FROM)
         await dunning.open_(raw, "acme", sub, "cus_1", [asked])
         case = await dunning.get(raw, "acme", key)
     assert case is not None

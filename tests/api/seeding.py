@@ -1,13 +1,13 @@
 """Rows of one tenant in every table, each marked as the tenant's own."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from canonical_models.amendment import ChangeKind
+from canonical_models.amendment import ChangeKind, account_subject
 from canonical_models.events import SubscriptionChanged, event
 from canonical_models.exceptions import Action, Resolution
-from canonical_models.ledgering import AccountMapping, ItemMapping
+from canonical_models.mapping import AccountMapping, ItemMapping
 from persistence import api_keys, changes, exceptions, mappings, outbox, subscriptions
 from persistence.database import Database
 from persistence.tables import (
@@ -16,12 +16,10 @@ from persistence.tables import (
     ExceptionRow,
     GrantRow,
     InboxRow,
-    PostedLineRow,
 )
+from tests.api.seeding_books import NOON, books_of
 from tests.api.seeding_life import life_rows
 from tests.harness.subscriptions import item, subscription
-
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,11 @@ class Ids:
         return f"in_{self.tenant}"
 
     @property
+    def account(self) -> str:
+        """The subject of changes of the customer's account."""
+        return account_subject(self.customer)
+
+    @property
     def receipt(self) -> str:
         return f"rcp_{self.tenant}"
 
@@ -78,6 +81,9 @@ async def seeded(database: Database, tenant: str) -> Ids:
             life_rows(tenant, ids.customer, ids.subscription, ids.change("done"), ids.mark)
         )
         await session.flush()
+        await books_of(
+            session, tenant, ids.customer, ids.subscription, ids.change("done"), ids.mark
+        )
         for mapping in (
             AccountMapping(
                 billing_customer=ids.customer,
@@ -135,6 +141,7 @@ def change_row(ids: Ids, name: str, state: str, **more: Any) -> ChangeRow:
         "id": ids.change(name),
         "tenant": ids.tenant,
         "connection": "billing",
+        "subject": ids.subscription,
         "subscription_id": ids.subscription,
         "customer_id": ids.customer,
         "event_id": f"evt_{ids.tenant}_{name}",
@@ -152,6 +159,7 @@ def exception_row(ids: Ids, key: str, change: str, **more: Any) -> ExceptionRow:
         "id": key,
         "tenant": ids.tenant,
         "change_id": ids.change(change),
+        "belongs_to": ids.subscription,
         "subscription_id": ids.subscription,
         "step": "plan and post",
         "system": "trueup",
@@ -203,14 +211,24 @@ def _effects(ids: Ids) -> list[EffectRow]:
     }
     return [
         EffectRow(
-            key=f"{ids.change('done')}/erp.document",
-            step="erp.document",
+            key=f"document:{ids.tenant}/{ids.invoice}",
+            step=f"erp.document/{ids.invoice}",
             system="erp",
             operation="post invoice",
             state="confirmed",
             vendor_reference=f"INV-{ids.mark}",
             url="http://127.0.0.1/erp/812",
             confirmed_at=NOON + timedelta(seconds=5),
+            **shared,
+        ),
+        EffectRow(
+            key=f"settlement:{ids.tenant}/pi_{ids.tenant}",
+            step=f"erp.settlement/pi_{ids.tenant}",
+            system="erp",
+            operation="enter payment",
+            state="confirmed",
+            vendor_reference=ids.mark,
+            confirmed_at=NOON + timedelta(seconds=5.5),
             **shared,
         ),
         EffectRow(
@@ -228,7 +246,7 @@ def _effects(ids: Ids) -> list[EffectRow]:
     ]
 
 
-def _held(ids: Ids) -> list[InboxRow | GrantRow | PostedLineRow]:
+def _held(ids: Ids) -> list[InboxRow | GrantRow]:
     return [
         InboxRow(
             receipt=ids.receipt,
@@ -250,16 +268,6 @@ def _held(ids: Ids) -> list[InboxRow | GrantRow | PostedLineRow]:
             change_id=ids.change("done"),
             quantity=10,
             starts_at=NOON,
-        ),
-        PostedLineRow(
-            tenant=ids.tenant,
-            line_id=f"il_{ids.tenant}",
-            subscription_id=ids.subscription,
-            effect_key=f"{ids.change('done')}/erp.document",
-            state="posted",
-            minor=12000,
-            currency="EUR",
-            document_id=ids.mark,
         ),
     ]
 

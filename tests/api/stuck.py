@@ -6,29 +6,36 @@ from dataclasses import dataclass
 from canonical_models.views import ExceptionView
 from persistence import change_queue
 from tests.harness.sagas import Handle, Sagas
-from tests.harness.subscriptions import item, line, snapshot, subscription
-from workflows.names import subscription_workflow_id
+from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
+from workflows.names import change_workflow_id
 
 #: The mapping that mends it.
-MENDED = {"item": "new", "erp_item": "NEW", "per_unit": ["seats"]}
+MENDED = {"item": "new", "erp_item": "NEW"}
 
 
 @dataclass(frozen=True)
 class Stuck:
+    """`document_id` is the invoice that waits to be posted."""
+
     change_id: str
     subscription_id: str
+    document_id: str
     handle: Handle
     exception: ExceptionView
 
 
 async def stuck(sagas: Sagas) -> Stuck:
-    """Started as the dispatcher does it, of a subscription of its own."""
+    """Started as the dispatcher does it, of a subscription of its own that has what it pays for:
+    a setup, sold once, is what nobody has mapped."""
     name = secrets.token_hex(4)
-    change, sub = f"chg_{name}", f"sub_{name}"
+    change, sub, document = f"chg_{name}", f"sub_{name}", f"in_{name}"
+    issued = invoice(line(f"il_{name}", 5000, "new", of=sub), key=document)
     sagas.systems.billing.snapshots[sub] = snapshot(
-        subscription(item("new", 5), subscription_id=sub), line(f"il_{name}", 5000, "new")
+        subscription(item("pro", 5), subscription_id=sub), issued
     )
-    handle = await sagas.start(change, sub, workflow_id=subscription_workflow_id("acme", sub))
+    handle = await sagas.start(
+        change, sub, workflow_id=change_workflow_id("acme", sub), documents=(document,)
+    )
     async with sagas.database.transaction() as session:
         await change_queue.started(session, change, handle.first_execution_run_id or "")
-    return Stuck(change, sub, handle, await sagas.exception(change))
+    return Stuck(change, sub, document, handle, await sagas.exception(change))

@@ -17,6 +17,7 @@ from tests.api.seeding import Ids
 from tests.api.stuck import MENDED, stuck
 from tests.harness.sagas import Sagas, sagas_at_work
 from tests.harness.systems import Systems as Vendors
+from tests.harness.waiting import until
 
 
 @pytest.fixture
@@ -56,14 +57,19 @@ async def test_a_correction_is_taken_once_and_the_saga_goes_on(call: Call, sagas
     shown = (await call("GET", f"/v1/changes/{waiting.change_id}")).json()
     assert [effect["state"] for effect in shown["effects"]] == ["confirmed"] * 4
     assert shown["words"].startswith("Every system agrees")
-    assert shown["proof"]["document"]["number"] == "INV-1"
+    (proven,) = shown["proof"]["documents"]
+    invoice = (await call("GET", f"/v1/invoices/{waiting.document_id}")).json()["summary"]
+    assert invoice["erp"]["number"] == proven["number"]
+    assert (invoice["change_id"], invoice["difference"]["gross"]["minor"]) == (waiting.change_id, 0)
 
 
 async def test_an_abort_undoes_the_change(call: Call, sagas: Sagas) -> None:
     waiting = await stuck(sagas)
     path = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
     assert (await call("POST", path, json={"action": "abort"})).status_code == 200
-    assert (await waiting.handle.result()).outcome == "cancelled"
+    # Access is given at once, so there was something to take back.
+    assert (await waiting.handle.result()).outcome == "compensated"
+    assert await sagas.grants(waiting.subscription_id) == ()
     # Another tenant cannot even ask whether there is such an exception.
     assert (await call("POST", path, tenant="globex", json={"action": "abort"})).status_code == 404
 
@@ -74,7 +80,7 @@ async def test_a_cancelled_change_is_undone_and_stays_so(call: Call, sagas: Saga
     assert (await call("POST", path, "changes:write")).json()["how"] == "requested"
     with pytest.raises(WorkflowFailureError):
         await waiting.handle.result()
-    assert (await sagas.change(waiting.change_id)).outcome == "cancelled"
+    assert (await sagas.change(waiting.change_id)).outcome == "compensated"
     assert (await call("POST", path, "changes:write")).json()["how"] == "already"
     resolve = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
     assert (await call("POST", resolve, json={"action": "retry"})).status_code == 409
@@ -151,3 +157,53 @@ async def test_a_change_not_begun_is_cancelled_without_temporal(call: Call, acme
     assert told[-1]["type"] == "io.trueup.sync.compensated.v1"
     done = await call("POST", f"/v1/changes/{acme.change('done')}/cancel", "changes:write")
     assert done.status_code == 409
+
+
+async def test_a_held_document_no_longer_keeps_its_saga_waiting(call: Call, sagas: Sagas) -> None:
+    """The dispatcher tells the saga of the change that the decision asks for."""
+    waiting = await stuck(sagas)
+    path = f"/v1/invoices/{waiting.document_id}/hold"
+    held = await call("POST", path, "invoices:decide", json={"reason": "not ours"})
+    assert held.status_code == 200, held.text
+    signal = f"/v1/changes/{waiting.change_id}/signal"
+    assert (await call("POST", signal, json={"name": "newer_change"})).status_code == 200
+    assert (await waiting.handle.result()).outcome == "completed"
+    (row,) = (await call("GET", "/v1/differences")).json()["items"]
+    assert (row["key"], row["cause"], row["by"]) == (waiting.document_id, "held", "desk")
+
+
+async def test_a_correction_of_a_document_is_taken_by_its_saga(
+    call: Call, sagas: Sagas, database: Database
+) -> None:
+    """It does not mend what the saga waits for, which therefore asks again."""
+    waiting = await stuck(sagas)
+    key = waiting.exception.exception_id
+    document = {"document_id": waiting.document_id, "tax_code": "DE-RC", "by": "the-cfo"}
+    decision = {"action": "correct", "document": document}
+    taken = await call("POST", f"/v1/exceptions/{key}/resolve", json=decision)
+    assert taken.status_code == 200, taken.text
+    again = await call("POST", f"/v1/exceptions/{key}/resolve", json=decision)
+    assert again.json().get("already"), again.text
+    record = await sagas.record(waiting.document_id)
+    assert record.correction is not None
+    assert (record.correction.tax_code, record.correction.by) == ("DE-RC", "desk")
+    await waiting.handle.terminate()
+
+
+async def test_a_signal_cannot_say_whose_correction_it_is(call: Call, sagas: Sagas) -> None:
+    waiting = await stuck(sagas)
+    document = {"document_id": waiting.document_id, "posting_date": "2026-12-01", "by": "the-cfo"}
+    key = waiting.exception.exception_id
+    decision = {"exception_id": key, "action": "correct", "document": document}
+    signal = f"/v1/changes/{waiting.change_id}/signal"
+    sent = await call("POST", signal, json={"name": "decide", "payload": decision})
+    assert sent.status_code == 200, sent.text
+
+    async def corrected() -> bool:
+        return (await sagas.record(waiting.document_id)).correction is not None
+
+    await until(corrected, "the correction is kept")
+    correction = (await sagas.record(waiting.document_id)).correction
+    assert correction is not None
+    assert correction.by == "desk"
+    await waiting.handle.terminate()

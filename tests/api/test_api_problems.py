@@ -23,7 +23,10 @@ ITEM = {"item": "ai", "erp_item": "AI"}
 
 #: Field names that the operations know, and others.
 KEYS = st.sampled_from(
-    ["action", "note", "item", "account", "erp_item", "name", "payload", "feature", "reason"]
+    [
+        *("action", "note", "item", "account", "erp_item", "name", "payload", "feature", "reason"),
+        *("document", "tax_code", "until", "posting_date", "valid_from"),
+    ]
 ) | st.text(max_size=5)
 
 BODIES = [
@@ -116,6 +119,12 @@ async def test_a_body_must_be_announced_as_json(call: Call, acme: Ids) -> None:
         "/v1/grants?customer_id=cus_1&cursor=WyJ4Il0",
         "/v1/invoices?standing=sleeping",
         "/v1/invoices?cursor=WyJub3ciLCAieCJd",
+        "/v1/invoices?number=a%00b",
+        "/v1/differences?owner=sleeping",
+        "/v1/differences?cursor=WyJzbGVlcGluZyIsIjIwMjYtMDEtMDFUMDA6MDA6MDBaIiwieCJd",
+        "/v1/differences?cursor=WyJkZWJ0Iiwibm93IiwieCJd",
+        "/v1/mappings?cursor=WyJpdGVtIiwieCIsIm5vdyJd",
+        "/v1/mappings?cursor=WyJpdGVtIiwieCJd",
         "/v1/dunning?cursor=WzFd",
         "/v1/renewals?within_days=-1",
         "/v1/renewals?within_days=99999",
@@ -128,7 +137,10 @@ async def test_bad_parameters_are_a_clear_problem(path: str, call: Call) -> None
 
 
 async def test_what_is_not_there_is_a_problem(call: Call, api: httpx.AsyncClient) -> None:
-    for path in ("changes/x", "exceptions/x", "subscriptions/x", "inbox/x", "invoices/x"):
+    for path in (
+        *("changes/x", "exceptions/x", "subscriptions/x", "inbox/x", "invoices/x"),
+        "accounts/x",
+    ):
         answer = await call("GET", f"/v1/{path}")
         assert is_problem(answer, 404)
         assert answer.json()["remedy"]
@@ -154,6 +166,8 @@ async def test_what_is_not_there_is_a_problem(call: Call, api: httpx.AsyncClient
             ("PUT", "/v1/mappings"),
             ("POST", "/v1/grants"),
             ("POST", "/v1/grants/grt_none/suspend"),
+            ("POST", "/v1/invoices/in_none/hold"),
+            ("POST", "/v1/invoices/in_none/correct"),
         ]
     ),
 )

@@ -13,11 +13,11 @@ from operations.engine import Engine
 from operations.systems import Systems
 from persistence import dunning
 from persistence.database import Database
-from persistence.tables import EffectRow, PostedLineRow
 from runtime.settings import TenantSettings
 from tests.api.conftest import Call
 from tests.api.overdue import Overdue, overdue
 from tests.api.seeding import Ids
+from tests.api.seeding_books import erp_of, post
 from tests.api.stuck import stuck
 from tests.harness.sagas import Sagas, sagas_at_work
 from tests.harness.systems import Systems as Vendors
@@ -47,35 +47,12 @@ def systems(
 
 
 async def posted(sagas: Sagas, late: Overdue) -> None:
-    """An ERP document that carries a line of the invoice."""
-    effect = f"chg_{late.invoice.invoice_id}/erp.document"
-    async with sagas.database.transaction() as session:
-        session.add(
-            EffectRow(
-                key=effect,
-                tenant="acme",
-                change_id=f"chg_{late.invoice.invoice_id}",
-                step="erp.document",
-                system="erp",
-                operation="post invoice",
-                request_hash="0" * 64,
-                state="confirmed",
-                result={"legal_entity": "LE-DE"},
-            )
-        )
-        session.add(
-            PostedLineRow(
-                tenant="acme",
-                line_id=f"il_{late.invoice.invoice_id}",
-                subscription_id=late.process.subscription_id or "",
-                effect_key=effect,
-                state="posted",
-                minor=5000,
-                currency="EUR",
-                document_id="1",
-                invoice_id=late.invoice.invoice_id,
-            )
-        )
+    """The invoice stands in the ERP, and nobody has looked since."""
+    invoice = late.invoice
+    made = erp_of(invoice, "INV-1", legal_entity="LE-DE")
+    sagas.systems.erp.documents.append(made)
+    async with sagas.database.work() as raw:
+        await post(raw, "acme", invoice, made, change="chg_1")
 
 
 async def test_an_unpaid_invoice_is_decided_by_finance(call: Call, sagas: Sagas) -> None:
@@ -109,7 +86,7 @@ async def test_an_unpaid_invoice_is_decided_by_finance(call: Call, sagas: Sagas)
 
     async def extended() -> bool:
         async with sagas.database.statement() as raw:
-            case = await dunning.get(raw, "acme", late.invoice.invoice_id)
+            case = await dunning.get(raw, "acme", late.invoice.document_id)
         return case is not None and case.extended_days > 0 and case.stage.value == "grace"
 
     await until(extended, "the case has another grace")
@@ -122,7 +99,7 @@ async def test_a_process_that_is_gone_cannot_decide(call: Call, sagas: Sagas) ->
     path = f"/v1/exceptions/{late.exception.exception_id}/resolve"
     answer = await call("POST", path, json={"action": "extend"})
     assert answer.status_code == 409
-    assert answer.json()["detail"].startswith(f"no saga of dunning {late.invoice.invoice_id} runs")
+    assert answer.json()["detail"].startswith(f"no saga of dunning {late.invoice.document_id} runs")
 
 
 async def test_a_change_takes_no_decision_of_dunning(call: Call, sagas: Sagas) -> None:
@@ -138,7 +115,7 @@ async def test_a_change_takes_no_decision_of_dunning(call: Call, sagas: Sagas) -
 async def test_the_erp_is_asked_about_one_invoice(call: Call, sagas: Sagas) -> None:
     late = await overdue(sagas)
     sagas.systems.erp.documents.clear()
-    path = f"/v1/invoices/{late.invoice.invoice_id}/refresh"
+    path = f"/v1/invoices/{late.invoice.document_id}/refresh"
     first = (await call("POST", path, "invoices:write")).json()
     assert (first["finished"], first["looked_at"], first["changed"]) == (True, 1, 0)
     assert first["invoice"]["summary"]["standing"] == first["was"] == "unposted"
@@ -150,20 +127,17 @@ async def test_the_erp_is_asked_about_one_invoice(call: Call, sagas: Sagas) -> N
 
 async def test_what_has_changed_is_answered_and_told_to_billing(call: Call, sagas: Sagas) -> None:
     late = await overdue(sagas)
-    waiting = await stuck(sagas)
-    await call(
-        "POST",
-        f"/v1/exceptions/{waiting.exception.exception_id}/resolve",
-        json={"action": "correct", "item": {"item": "new", "erp_item": "NEW"}},
-    )
-    await waiting.handle.result()
     await posted(sagas, late)
     swept = (await call("POST", "/v1/invoices/refresh", "invoices:write")).json()
     assert (swept["finished"], swept["looked_at"], swept["changed"]) == (True, 1, 1)
     assert (swept["was"], swept["invoice"]) == (None, None)
-    key = late.invoice.invoice_id
+    key = late.invoice.document_id
     shown = (await call("GET", f"/v1/invoices/{key}")).json()["summary"]
-    assert (shown["standing"], shown["numbers"], shown["told"]) == ("posted", ["INV-1"], "posted")
+    assert (shown["standing"], shown["erp"]["number"], shown["told"]) == (
+        "posted",
+        "INV-1",
+        "posted",
+    )
     assert sagas.systems.billing.notes[key]["erp_number"] == "INV-1"
     await late.end()
 
@@ -172,7 +146,7 @@ async def test_what_keeps_the_erp_from_answering_is_said(call: Call, sagas: Saga
     late = await overdue(sagas)
     await posted(sagas, late)
     sagas.systems.script.faults["erp.standings"] = [refused(RejectionCode.DOCUMENT_REFUSED)]
-    answer = await call("POST", f"/v1/invoices/{late.invoice.invoice_id}/refresh")
+    answer = await call("POST", f"/v1/invoices/{late.invoice.document_id}/refresh")
     assert answer.status_code == 200
     assert answer.json()["problems"] == ["scripted document_refused"]
     await late.end()
@@ -189,5 +163,5 @@ async def test_a_look_that_takes_long_goes_on_by_itself(
     monkeypatch.setattr(systems.engine, "_task_queue", "nobody-works-here")
     found = (await call("POST", f"/v1/invoices/{acme.invoice}/refresh")).json()
     assert not found["finished"]
-    assert found["invoice"]["summary"]["standing"] == found["was"] == "posted"
+    assert found["invoice"]["summary"]["standing"] == found["was"] == "part_paid"
     await temporal.client.get_workflow_handle(f"invoices/acme/{acme.invoice}").terminate()

@@ -11,7 +11,11 @@ from pydantic import BaseModel, TypeAdapter
 
 from canonical_models.views import ChangeView, ExceptionView, MappingView
 from operations import (
+    accounts,
     changes,
+    deciding,
+    decisions,
+    differences,
     dunning,
     entitlements,
     events,
@@ -19,15 +23,17 @@ from operations import (
     grants,
     inbox,
     invoices,
+    looking,
     mappings,
     renewals,
+    sides,
     subscriptions,
 )
 from operations.paging import Page
 from operations.systems import Systems
 from persistence.inbox import InboxView
 from starter_api.app import create_app
-from starter_api.v1 import examples, examples_life
+from starter_api.v1 import examples, examples_books, examples_life, examples_whole
 from starter_api.v1.changes import Signalled, SignalRequest
 from starter_api.v1.mappings import MappingRequest
 from tests.api.seeding import Ids
@@ -51,13 +57,17 @@ EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (entitlements.EntitlementList, examples.ENTITLEMENTS),
     (entitlements.Check, examples.CHECK),
     (Page[subscriptions.SubscriptionSummary], examples.page(examples.AGREED)),
-    (subscriptions.SubscriptionDetail, examples_life.SUBSCRIPTION_DETAIL),
-    (subscriptions.LookAsked, examples_life.LOOK_ASKED),
+    (subscriptions.SubscriptionDetail, examples_whole.SUBSCRIPTION_DETAIL),
+    (looking.LookAsked, examples_life.LOOK_ASKED),
+    (accounts.AccountDetail, examples_whole.ACCOUNT_DETAIL),
     (Page[renewals.RenewalView], examples.page(examples_life.RENEWAL)),
     (Page[dunning.CaseView], examples.page(examples_life.CASE)),
-    (Page[invoices.InvoiceSummary], examples.page(examples_life.INVOICE)),
-    (invoices.InvoiceDetail, examples_life.INVOICE_DETAIL),
-    (invoices.Refreshed, examples_life.REFRESHED),
+    (Page[sides.InvoiceSummary], examples.page(examples_books.INVOICE)),
+    (invoices.InvoiceDetail, examples_books.INVOICE_DETAIL),
+    (invoices.Refreshed, examples_books.REFRESHED),
+    (deciding.Decided, examples_books.DECIDED),
+    (decisions.HoldRequest, examples_books.HOLD),
+    (Page[differences.DifferenceView], examples.page(examples_books.DIFFERENCE)),
     (grants.NewGrant, examples_life.NEW_GRANT),
     (Page[grants.GrantView], examples.page(examples_life.GRANT)),
     (grants.GrantChanged, examples_life.GRANT_CHANGED),
@@ -139,10 +149,11 @@ async def test_metrics_count_what_is_there(
     assert found["trueup_outcomes", "completed"] == 2
     assert found["trueup_inbox", "dispatched"] == 2
     assert found["trueup_exceptions", "finance"] == 2
-    assert found["trueup_effects", "confirmed", "erp"] == 2
+    assert found["trueup_effects", "confirmed", "erp"] == 4
+    assert found["trueup_documents", "seen"] == found["trueup_documents", "posted"] == 2
     assert found["trueup_dunning", "suspended"] == 2
     assert found["trueup_renewals", "blocked"] == 2
-    assert found["trueup_invoices", "posted"] == 2
+    assert found["trueup_invoices", "part_paid"] == 2
     assert found["trueup_targets", "behind", "product"] == 2
     assert found["trueup_pending_age_seconds",] > 0
     assert found["trueup_subscription_to_erp_seconds_bucket", "+Inf"] >= 0

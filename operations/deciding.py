@@ -1,0 +1,241 @@
+"""Decisions on documents, carried out: kept with the document, told, and acted on by a change of
+its subject."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from canonical_models.amendment import ChangeKind
+from canonical_models.base import Canonical
+from canonical_models.events import Event, InvoiceDecided, event
+from canonical_models.records import DocumentRecord
+from operations.decisions import Decision, Found, Wanted
+from operations.errors import Conflict
+from operations.invoices import find
+from operations.sides import InvoiceSummary, summaries, zone_of
+from operations.systems import Systems
+from persistence import access_holds, change_queue, differing, documents, mappings, outbox
+from persistence.raw import Raw
+from planning.term import local_day
+
+_PAGE = 200
+#: How planning says that a rule of the policy leaves a document out.
+_BY_RULE = " by rule: "
+
+
+class Decided(Canonical):
+    """`changed` is False when it was so already; `change_id` is the change that acts on it, None
+    where none is needed."""
+
+    invoice: InvoiceSummary
+    changed: bool
+    change_id: str | None
+
+
+class DecidedMany(Canonical):
+    """`items` are the documents that the decision changes, as they are now: with `dry_run` as they
+    would be found. `change_ids` are the changes that act on it, one a subject."""
+
+    dry_run: bool
+    items: tuple[InvoiceSummary, ...]
+    change_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Documents of one customer that were issued before a day, in the days of their books."""
+
+    customer_id: str
+    before: date
+
+
+async def decide(
+    systems: Systems, tenant: str, named: str, decision: Decision, *, key: str | None = None
+) -> Decided:
+    """By billing's id or a number. The same `key` decides once: again, it answers with the document
+    as it has become.
+
+    Raises NotFound, Invalid, and Conflict where the document does not take the decision, or where
+    the key has decided something else.
+    """
+    async with systems.database.work() as raw:
+        record = await find(raw, tenant, named)
+        occasion = _occasion(record, decision, key)
+        made = await _made_before(raw, tenant, record, occasion) if key is not None else None
+        changed = False
+        if made is None:
+            (found,) = await _found(systems, raw, tenant, [record])
+            changed = await _write(raw, tenant, found, decision)
+        if changed:
+            made = await _follow(raw, tenant, [record], decision, occasion)
+        (shown,) = await _as_they_are(systems, raw, tenant, [record])
+    return Decided(invoice=shown, changed=changed, change_id=made)
+
+
+async def decide_many(
+    systems: Systems, tenant: str, of: Selection, decision: Decision, *, dry_run: bool
+) -> DecidedMany:
+    """All documents of the selection that take the decision and are not so already, the newest
+    first, in one transaction. Raises Invalid."""
+    async with systems.database.work() as raw:
+        records = await _issued_before(systems, raw, tenant, of)
+        known = await _found(systems, raw, tenant, records)
+        chosen = [found for found in known if _takes(found, decision)]
+        change_ids = []
+        if not dry_run:
+            for found in chosen:
+                await _write(raw, tenant, found, decision)
+            for together in _by_subject(found.record for found in chosen):
+                occasion = _occasion(together[0], decision, None)
+                change_ids.append(await _follow(raw, tenant, together, decision, occasion))
+        shown = await _as_they_are(systems, raw, tenant, [found.record for found in chosen])
+    return DecidedMany(dry_run=dry_run, items=shown, change_ids=tuple(change_ids))
+
+
+async def _issued_before(
+    systems: Systems, raw: Raw, tenant: str, of: Selection
+) -> list[DocumentRecord]:
+    """Newest first."""
+    accounts = await mappings.accounts_now(raw, tenant, [of.customer_id])
+    records: list[DocumentRecord] = []
+    before: tuple[datetime, str] | None = None
+    while True:
+        page = await documents.page(
+            raw, tenant, customer_id=of.customer_id, before=before, limit=_PAGE
+        )
+        for record in page:
+            zone = zone_of(systems, tenant, record, accounts)
+            if local_day(record.document.issued_at, zone) < of.before:
+                records.append(record)
+        if len(page) < _PAGE:
+            return records
+        last = page[-1].document
+        before = (last.issued_at, last.document_id)
+
+
+async def _found(
+    systems: Systems, raw: Raw, tenant: str, records: list[DocumentRecord]
+) -> list[Found]:
+    """In the same order, each on its day and with what the policy says of it."""
+    customers = {record.document.customer_id for record in records}
+    accounts = await mappings.accounts_now(raw, tenant, customers)
+    said = await differing.left_out(raw, tenant, {record.subject for record in records})
+    now = datetime.now(UTC)
+    return [
+        Found(
+            record=record,
+            today=local_day(now, zone_of(systems, tenant, record, accounts)),
+            ruled=_BY_RULE in said.get(record.document.document_id, ""),
+        )
+        for record in records
+    ]
+
+
+def _takes(found: Found, decision: Decision) -> bool:
+    try:
+        wanted = decision.of(found)
+    except Conflict:
+        return False
+    return wanted != Wanted(found.record.hold, found.record.correction)
+
+
+async def _write(raw: Raw, tenant: str, found: Found, decision: Decision) -> bool:
+    """Whether that changes anything."""
+    record = found.record
+    wanted, document_id = decision.of(found), record.document.document_id
+    if wanted.hold != record.hold and not await documents.hold(
+        raw, tenant, document_id, wanted.hold
+    ):
+        raise Conflict(
+            f"{document_id} has been posted in the meantime",
+            remedy=f"look at it again with `trueup invoices show {document_id}`",
+        )
+    if record.hold is not None and wanted.hold is None:
+        # What was taken back with it is given again as well.
+        await access_holds.lift(raw, tenant, record.subject)
+    if wanted.correction is not None and wanted.correction != record.correction:
+        await documents.correct(raw, tenant, wanted.correction)
+    return wanted != Wanted(record.hold, record.correction)
+
+
+def _occasion(record: DocumentRecord, decision: Decision, key: str | None) -> str:
+    """What the change is asked for under: `decision/{key}/{what}/{digest}/{document}`."""
+    name = hashlib.sha256(key.encode()).hexdigest()[:24] if key else secrets.token_hex(8)
+    document_id = record.document.document_id
+    return f"decision/{name}/{decision.name}/{decision.digest}/{document_id}"
+
+
+async def _made_before(raw: Raw, tenant: str, record: DocumentRecord, occasion: str) -> str | None:
+    """The change that the same key has asked for. Raises Conflict where it decided otherwise."""
+    of_key = "/".join(occasion.split("/")[:2])
+    known = await differing.decided(raw, tenant, record.subject, f"{of_key}/")
+    if known is None:
+        return None
+    change_id, before = known
+    if before != occasion:
+        raise Conflict(
+            "this idempotency key has decided something else before",
+            remedy="send a key of its own with every new decision",
+        )
+    return change_id
+
+
+async def _follow(
+    raw: Raw, tenant: str, records: list[DocumentRecord], decision: Decision, occasion: str
+) -> str:
+    """The change that acts on it, of the one subject of these documents; told to who subscribes."""
+    first = records[0]
+    change_id = await change_queue.follow(
+        raw,
+        tenant,
+        first.subject,
+        why=occasion,
+        kind=ChangeKind.BILLED,
+        customer_id=first.document.customer_id,
+        documents=[record.document.document_id for record in records],
+    )
+    await outbox.publish(
+        raw, tenant, [_told(tenant, record, decision, change_id) for record in records]
+    )
+    return change_id
+
+
+def _told(tenant: str, record: DocumentRecord, decision: Decision, change_id: str) -> Event:
+    document, said = record.document, decision.corrects
+    return event(
+        tenant,
+        "invoice.decided.v1",
+        key=f"{change_id}/{document.document_id}",
+        subject=document.document_id,
+        data=InvoiceDecided(
+            invoice_id=document.document_id,
+            subscription_id=document.subscription_id,
+            customer_id=document.customer_id,
+            decision=decision.name,
+            reason=decision.reason,
+            by=decision.by,
+            until=decision.until.isoformat() if decision.until else None,
+            tax_code=said.tax_code,
+            posting_date=said.posting_date.isoformat() if said.posting_date else None,
+            link=decision.linked,
+            change_id=change_id,
+        ),
+    )
+
+
+def _by_subject(records: Iterable[DocumentRecord]) -> list[list[DocumentRecord]]:
+    """In the order in which each subject comes first."""
+    grouped: dict[str, list[DocumentRecord]] = {}
+    for record in records:
+        grouped.setdefault(record.subject, []).append(record)
+    return list(grouped.values())
+
+
+async def _as_they_are(
+    systems: Systems, raw: Raw, tenant: str, records: list[DocumentRecord]
+) -> tuple[InvoiceSummary, ...]:
+    ids = [record.document.document_id for record in records]
+    now = await documents.named(raw, tenant, ids)
+    return await summaries(systems, raw, tenant, [now[document_id] for document_id in ids])

@@ -1,0 +1,47 @@
+"""Having billing read anew, whole, by a change that a person asks for."""
+
+import secrets
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from canonical_models.amendment import ChangeKind, customer_of
+from canonical_models.base import Canonical
+from persistence import change_queue, changes
+from persistence.change_queue import OURS
+
+_SYNC = "sync/"
+
+
+class LookAsked(Canonical):
+    """`change_id` is the change that reads billing anew; `already` when it waited already."""
+
+    change_id: str
+    already: bool
+
+
+def command(subject: str) -> str:
+    """What people type to have it looked at."""
+    customer = customer_of(subject)
+    of = f"accounts sync {customer}" if customer else f"subscriptions sync {subject}"
+    return f"`trueup {of}`"
+
+
+async def look(
+    session: AsyncSession, tenant: str, subject: str, *, kind: ChangeKind, customer_id: str | None
+) -> LookAsked:
+    """Of a subscription or an account. One that was asked for and has not begun does it as well;
+    a change that an event has asked for reads no more than that names."""
+    for waiting in await changes.unsettled(session, tenant, subject):
+        asked = waiting.connection == OURS and waiting.event_id.startswith(_SYNC)
+        if asked and waiting.state == "pending":
+            return LookAsked(change_id=waiting.change_id, already=True)
+    change_id = await change_queue.follow(
+        session,
+        tenant,
+        subject,
+        why=f"{_SYNC}{secrets.token_hex(8)}",
+        kind=kind,
+        customer_id=customer_id,
+        whole=True,
+    )
+    return LookAsked(change_id=change_id, already=False)
