@@ -11,14 +11,14 @@ SOURCES := worker.py activities benchmarks canonical_models cli connectors demo 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test test-slow check format lint types imports contracts \
-  files schemas lock bench clean
+  files schemas lock bench mutants clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 setup: .venv/.ready .venv-erp/.ready ## Make both environments from the hashed locks
 
-demo: setup ## Start everything, play four stories, verify them in the systems themselves
+demo: setup ## Start everything, play seven stories, verify them in the systems themselves
 	$(BIN)/trueup demo
 
 up: setup ## Start the embedded stack and leave it running
@@ -57,6 +57,9 @@ files: setup
 schemas: setup ## Export the JSON Schemas of the events to schemas/
 	$(BIN)/python -m canonical_models.schemas
 
+mutants: setup ## Break what books and what proves it in many places; the unit tests must see it (20 min)
+	$(BIN)/python -m tests.mutants
+
 bench: setup ## Print the limits that must be met, and what this machine reaches
 	$(BIN)/python -m benchmarks
 
@@ -76,7 +79,11 @@ clean: ## Remove both environments and all caches; stop the stack first, its sta
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv-erp/.ready: requirements-erp.lock
+.venv-erp/.ready: requirements-erp.lock $(wildcard tryton_trueup/*.toml tryton_trueup/trueup/*.*)
 	$(PYTHON) -m venv .venv-erp
 	.venv-erp/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-erp.lock
+	@# What setuptools leaves in the folder would be installed again after a file is deleted.
+	@rm -rf tryton_trueup/build tryton_trueup/*.egg-info
+	.venv-erp/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation ./tryton_trueup
+	@rm -rf tryton_trueup/build tryton_trueup/*.egg-info
 	@touch $@

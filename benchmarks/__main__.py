@@ -11,6 +11,9 @@ PROGRAMS = (
     "benchmarks.entitlements",
     "benchmarks.saga",
     "benchmarks.recovery",
+    "benchmarks.documents",
+    "benchmarks.reading",
+    "benchmarks.adopt",
 )
 
 

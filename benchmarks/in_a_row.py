@@ -4,161 +4,161 @@ it. The same work on the same tables by the same functions: what the saga does i
 `verify` and `write_back`; posting is the very activity of the saga. No step does more than there.
 """
 
+from dataclasses import dataclass, replace
+
 from temporalio import activity
 
 from activities import effects as amend
+from activities import preparing
 from activities.agreeing import agree
 from activities.amendment import Amendment
-from activities.contracts.amendment import Settled, StepInput
-from activities.ledger import effect_key
-from activities.proving import Proof, prove
+from activities.contracts.amendment import DocumentInput, Settled, StepInput
+from activities.kept_plans import plan_of
+from activities.preparing import Preparation
+from activities.proving import Proof, done_of, prove
 from activities.telling import completed
+from activities.tenants import Tenant, Tenants
 from activities.together import both
-from canonical_models.base import Canonical
-from canonical_models.commerce import BillingSnapshot, Subscription, SyncMark
-from canonical_models.entitlement import Grant, SubscriptionSupport, SupportOrganization
-from canonical_models.ledgering import (
-    AccountMapping,
-    CarriedLine,
-    ItemMapping,
-    LedgerAnswer,
-    LedgerQuestion,
-)
-from persistence import briefing, changes, outbox
-from planning.amendment import PlanInput, plan_amendment
-from planning.posting import erp_items, posting_of
+from canonical_models.amendment import AmendmentPlan
+from canonical_models.commerce import BillingSnapshot, SyncMark
+from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
+from canonical_models.records import DocumentRecord
+from persistence import changes, outbox
+from persistence.briefing import Briefing, MasterData
+from persistence.database import Database
+from planning.access import AccessInput
+from planning.amendment import plan_amendment
+from planning.books import BooksInput
 
 
-class Loaded(Canonical):
+@dataclass(frozen=True)
+class Loaded:
     """What is known of the subscription: in billing, and by ourselves."""
 
     step: StepInput
+    known: Briefing
     snapshot: BillingSnapshot
-    agreed: Subscription | None
-    carried: dict[str, CarriedLine]
-    held: tuple[Grant, ...]
-    share: SubscriptionSupport | None
 
 
-class Checked(Canonical):
+@dataclass(frozen=True)
+class Checked:
     """What the other systems and the master data say about it."""
 
-    account: AccountMapping
-    items: tuple[ItemMapping, ...]
-    others: tuple[SubscriptionSupport, ...]
-    ledger: LedgerAnswer
-    organization: SupportOrganization
+    books: BooksInput
+    master: MasterData
+    shown: SupportEntitlement | None
+    covering: tuple[DocumentRecord, ...]
+
+
+class Preparing(Preparation):
+    """The saga's preparation, cut in three."""
+
+    async def load(self, tenant: Tenant, step: StepInput) -> Loaded:
+        known = await self._known(tenant, step.change_id)
+        if known is None:
+            raise RuntimeError(f"change {step.change_id} is unknown")
+        snapshot = await tenant.billing.snapshot(known.subject, documents=known.documents)
+        customer = snapshot.subscription.customer.customer_id
+        await self._keep(tenant, known, customer, snapshot.documents)
+        return Loaded(step=step, known=known, snapshot=snapshot)
+
+    async def check(self, tenant: Tenant, given: Loaded) -> Checked:
+        known, snapshot = given.known, given.snapshot
+        subscription = snapshot.subscription
+        customer = subscription.customer.customer_id
+        keys = preparing._keys(snapshot, subscription, known.agreed)
+        found = await self._master_data(tenant, customer, known.subject, keys)
+        books = await self._books(
+            tenant,
+            known,
+            customer,
+            found,
+            subscription=subscription,
+            snapshot=snapshot,
+            named={document.document_id for document in snapshot.documents},
+        )
+        answers, shown = await both(
+            preparing._answers(tenant, books), preparing._shown(tenant, found.account)
+        )
+        covering = await self._covering(tenant, subscription)
+        return Checked(
+            books=replace(books, answers=answers), master=found, shown=shown, covering=covering
+        )
+
+    @staticmethod
+    def decide(tenant: Tenant, given: Loaded, checked: Checked) -> AmendmentPlan:
+        known, master = given.known, checked.master
+        plan = plan_amendment(
+            given.step.change_id,
+            books=checked.books,
+            access=AccessInput(
+                subscription=given.snapshot.subscription,
+                account=master.account,
+                items=master.items,
+                tiers=tenant.policy.tiers,
+                records=checked.covering,
+                unpaid=known.unpaid,
+                grants=known.held,
+                share=known.share or NO_SUPPORT,
+                others=master.others,
+                support=checked.shown,
+                time_zone=tenant.zone(master.account),
+            ),
+            previous=known.agreed,
+        )
+        return preparing._since_it_began(plan, known)
 
 
 class InARowSteps(Amendment):
+    def __init__(self, database: Database, tenants: Tenants) -> None:
+        super().__init__(database, tenants)
+        self._preparing = Preparing(database)
+
     @activity.defn(name="row.load")
     async def load(self, step: StepInput) -> Loaded:
-        async with self._database.statement() as raw:
-            known = await briefing.of_change(
-                raw,
-                step.tenant,
-                step.change_id,
-                step=amend.DOCUMENT,
-                key=effect_key(step.change_id, amend.DOCUMENT),
-            )
-        if known is None:
-            raise RuntimeError(f"change {step.change_id} is unknown")
-        billing = self._tenants[step.tenant].billing
-        return Loaded(
-            step=step,
-            snapshot=await billing.snapshot(known.subscription_id, since=None),
-            agreed=known.agreed,
-            carried=known.carried,
-            held=known.held,
-            share=known.share,
-        )
+        return await self._preparing.load(self._tenants[step.tenant], step)
 
     @activity.defn(name="row.preflight")
     async def preflight(self, given: Loaded) -> Checked:
-        name, now = given.step.tenant, given.snapshot.subscription
-        tenant = self._tenants[name]
-        keys = {item.plan.item for item in now.items} | {line.item for line in given.snapshot.lines}
-        async with self._database.statement() as raw:
-            master = await briefing.master_data(
-                raw,
-                name,
-                customer_id=now.customer.customer_id,
-                items=keys,
-                subscription_id=now.subscription_id,
-            )
-        account, items = master.account, master.items
-        if account is None:
-            raise RuntimeError(f"customer {now.customer.customer_id} is not mapped")
-        question = LedgerQuestion(
-            legal_entity=account.legal_entity,
-            party=account.erp_party,
-            currency=now.currency,
-            posting_date=now.as_of.date(),
-            items=erp_items(posting_of(given.snapshot, given.carried), items),
-        )
-        ledger, organization = await both(
-            tenant.erp.check(question),
-            tenant.support.organization(account.support_organization),
-        )
-        if organization is None:
-            raise RuntimeError(f"organisation {account.support_organization} is unknown")
-        return Checked(
-            account=account,
-            items=tuple(items.values()),
-            others=master.others,
-            ledger=ledger,
-            organization=organization,
-        )
+        return await self._preparing.check(self._tenants[given.step.tenant], given)
 
     @activity.defn(name="row.plan")
-    async def plan(self, given: Loaded, checked: Checked) -> StepInput:
-        step, tenant = given.step, self._tenants[given.step.tenant]
-        plan = plan_amendment(
-            PlanInput(
-                change_id=step.change_id,
-                snapshot=given.snapshot,
-                previous=given.agreed,
-                carried=given.carried,
-                account=checked.account,
-                items={mapping.item: mapping for mapping in checked.items},
-                ledger=checked.ledger,
-                posting_date=given.snapshot.subscription.as_of.date(),
-                grants=given.held,
-                share=given.share,
-                others=checked.others,
-                support=checked.organization.entitlement,
-                tiers=tenant.policy.tiers,
-            )
-        )
+    async def plan(self, given: Loaded, checked: Checked) -> DocumentInput:
+        step = given.step
+        plan = self._preparing.decide(self._tenants[step.tenant], given, checked)
+        if plan.refused or len(plan.books.documents) != 1:
+            raise RuntimeError(f"not planned as meant: {plan.books.refused} {plan.access.refused}")
         async with self._database.statement() as raw:
-            await changes.save_plan(raw, tenant.name, plan, given.snapshot)
-        return step.model_copy(update={"digest": plan.digest})
+            await changes.save_plan(raw, step.tenant, plan, given.snapshot)
+        return DocumentInput(
+            step=step.model_copy(update={"digest": plan.digest}),
+            document_id=plan.books.documents[0].document_id,
+        )
 
     @activity.defn(name="row.grants")
     async def grants(self, step: StepInput) -> None:
-        await self._give(self._tenants[step.tenant], await self._plan(step))
+        await self._give(self._tenants[step.tenant], await plan_of(self._database, step))
 
     @activity.defn(name="row.support")
     async def support(self, step: StepInput) -> None:
-        await self._publish(self._tenants[step.tenant], await self._plan(step))
+        await self._publish(self._tenants[step.tenant], await plan_of(self._database, step))
 
     @activity.defn(name="row.verify")
     async def verify(self, step: StepInput) -> Proof:
-        done = await self._outcome(step)
-        tenant = self._tenants[step.tenant]
-        return await prove(tenant, self._database, done.plan, done.document, done.held)
+        tenant, done = self._tenants[step.tenant], await done_of(self._database, step)
+        return await prove(tenant, self._database, done)
 
     @activity.defn(name="row.write_back")
     async def write_back(self, step: StepInput, proof: Proof) -> Settled:
-        tenant = self._tenants[step.tenant]
-        done = await self._outcome(step)
-        plan, document = done.plan, done.document
-        number = document.number if document else None
-        mark = SyncMark(change_id=plan.change_id, state="synchronised", erp_document=number)
+        tenant, done = self._tenants[step.tenant], await done_of(self._database, step)
+        plan = done.plan
+        mark = SyncMark(
+            change_id=plan.change_id, state="synchronised", erp_document=done.newest_number
+        )
         await self._ledger.perform(amend.mark_effect(tenant, plan, amend.MARK, mark))
         async with self._database.work() as raw, raw.pipeline():
             await agree(raw, tenant.name, plan, done.snapshot)
-            await outbox.publish(raw, tenant.name, completed(tenant.name, plan, done))
+            await outbox.publish(raw, tenant.name, completed(tenant.name, done))
             await changes.settle(
                 raw,
                 tenant.name,

@@ -8,8 +8,8 @@ from typing import Any
 
 from temporalio import workflow
 
-from activities.contracts.amendment import AmendmentActivities, StepInput
-from workflows.names import STAGE, AmendmentInput
+from activities.contracts.amendment import BooksActivities, DocumentInput, StepInput
+from workflows.names import STAGE, ChangeInput
 from workflows.policies import WRITE
 
 IN_A_ROW = "in_a_row"
@@ -18,14 +18,15 @@ IN_A_ROW = "in_a_row"
 @workflow.defn(name=IN_A_ROW)
 class InARow:
     @workflow.run
-    async def run(self, change: AmendmentInput) -> Any:
+    async def run(self, change: ChangeInput) -> Any:
         step = StepInput(tenant=change.tenant, change_id=change.change_id)
         loaded: Any = await workflow.execute_activity("row.load", step, **WRITE)
         checked: Any = await workflow.execute_activity("row.preflight", loaded, **WRITE)
-        step = await workflow.execute_activity(
-            "row.plan", args=[loaded, checked], result_type=StepInput, **WRITE
+        document = await workflow.execute_activity(
+            "row.plan", args=[loaded, checked], result_type=DocumentInput, **WRITE
         )
-        await workflow.execute_activity_method(AmendmentActivities.post_document, step, **WRITE)
+        await workflow.execute_activity_method(BooksActivities.post_document, document, **WRITE)
+        step = document.step
         await workflow.execute_activity("row.grants", step, **WRITE)
         await workflow.execute_activity("row.support", step, **WRITE)
         proof: Any = await workflow.execute_activity("row.verify", step, **WRITE)

@@ -36,8 +36,8 @@ from workflows.names import (
     STAGE,
     SUBSCRIPTION,
     TENANT,
-    AmendmentInput,
-    subscription_workflow_id,
+    ChangeInput,
+    change_workflow_id,
 )
 
 Handle = WorkflowHandle[Any, Any]
@@ -64,13 +64,13 @@ class Scene:
                 await mappings.put(session, "acme", account(number), by="bench")
         return [f"sub_{number}" for number in numbers]
 
-    async def intend(self, subscriptions: list[str]) -> list[AmendmentInput]:
+    async def intend(self, subscriptions: list[str]) -> list[ChangeInput]:
         """A change of each, as the dispatcher leaves it: claimed and running."""
         made = [
-            AmendmentInput(
+            ChangeInput(
                 tenant="acme",
                 change_id=f"chg_{next(self._changes)}",
-                subscription_id=of,
+                subject=of,
                 hint=ChangeKind.OTHER,
             )
             for of in subscriptions
@@ -78,20 +78,20 @@ class Scene:
         async with self.database.transaction() as session:
             await (await session.connection()).execute(
                 text(
-                    "insert into changes (id, tenant, connection, subscription_id, event_id, "
-                    "kind, state) values (:change, 'acme', 'stripe', :sub, :change, 'other', "
-                    "'running')"
+                    "insert into changes (id, tenant, connection, subject, subscription_id, "
+                    "event_id, kind, state) values (:change, 'acme', 'stripe', :sub, :sub, "
+                    ":change, 'other', 'running')"
                 ),
-                [{"change": made_.change_id, "sub": made_.subscription_id} for made_ in made],
+                [{"change": made_.change_id, "sub": made_.subject} for made_ in made],
             )
         return made
 
-    async def start(self, change: AmendmentInput, workflow: str = AMENDMENT) -> Handle:
-        of = change.subscription_id
+    async def start(self, change: ChangeInput, workflow: str = AMENDMENT) -> Handle:
+        of = change.subject
         return await self.client.start_workflow(
             workflow,
             change,
-            id=subscription_workflow_id(change.tenant, of),
+            id=change_workflow_id(change.tenant, of),
             task_queue=self.queue,
             task_timeout=TASK_TIMEOUT,
             # Of use where the worker runs in this process, as the dispatcher's does.
@@ -109,7 +109,7 @@ class Scene:
             ),
         )
 
-    async def finish(self, change: AmendmentInput, workflow: str = AMENDMENT) -> Handle:
+    async def finish(self, change: ChangeInput, workflow: str = AMENDMENT) -> Handle:
         """Raises TimeoutError for a saga that waits for a person: a benchmark has none."""
         handle = await self.start(change, workflow)
         async with asyncio.timeout(_SAGA_SECONDS):

@@ -6,29 +6,35 @@ several worker processes share and that survives a worker that is killed.
 
 import asyncio
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, cast
 from urllib.parse import quote
 
 from activities.tenants import Tenant
-from canonical_models.commerce import BillingSnapshot, Customer, SyncMark
+from canonical_models.commerce import AccountProfile, BillingSnapshot, Customer, SyncMark
+from canonical_models.documents import BilledParty, BillingDocument
 from canonical_models.entitlement import SupportEntitlement, SupportOrganization
 from canonical_models.ledgering import (
-    AccountMapping,
-    Document,
     DocumentDraft,
     DocumentState,
+    ErpDocument,
+    ErpLine,
+    ItemTerms,
     LedgerAnswer,
     LedgerQuestion,
     LegalEntity,
-    TaxDetermination,
+    TaxCode,
 )
-from canonical_models.money import Money
+from canonical_models.mapping import AccountMapping
 from connectors.ports import BillingPort, ErpPort, TicketingPort
-from tests.harness.subscriptions import item, line, snapshot, subscription
+from tests.harness.subscriptions import START, invoice, item, line, snapshot, subscription, vat
+
+_VAT = TaxCode(code="VAT 19 %", rate=Decimal("0.19"))
+_REVENUE = "4.2.2"
 
 
 class Shelf(Protocol):
@@ -94,13 +100,20 @@ def account(number: int) -> AccountMapping:
 
 @dataclass
 class AnyBilling:
-    """Every subscription begins on `starter`; once that is agreed on it has been upgraded."""
+    """Every subscription begins on `starter` with an invoice that is open; once that is agreed on
+    it has been upgraded, by an invoice with two lines. The newest invoice is told with it."""
 
     shelf: Shelf
     wire: Wire
 
-    async def snapshot(self, subscription_id: str, *, since: datetime | None) -> BillingSnapshot:
-        del since
+    async def snapshot(
+        self,
+        subscription_id: str,
+        *,
+        documents: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> BillingSnapshot:
+        del documents, since
         await self.wire.call("billing.snapshot")
         number = subscription_id.removeprefix("sub_")
         kept = self.shelf.get(f"mark {subscription_id}")
@@ -109,10 +122,16 @@ class AnyBilling:
         now = subscription(
             item(product, 5, price, key=f"si_{number}"), subscription_id=subscription_id
         ).model_copy(update={"customer": Customer(customer_id=f"cus_{number}")})
-        lines = [line(f"il_{number}", 5000, "starter")]
-        if mark:
-            lines += [line(f"ii_{number}a", -2500, "starter"), line(f"ii_{number}b", 10000)]
-        return snapshot(now, *lines).model_copy(update={"mark": mark})
+        issued = _invoice(f"in_{number}_{product}")
+        return snapshot(now, issued).model_copy(update={"mark": mark})
+
+    async def documents(self, document_ids: Collection[str]) -> tuple[BillingDocument, ...]:
+        await self.wire.call("billing.documents")
+        return tuple(map(_invoice, document_ids))
+
+    async def account(self, customer_id: str) -> AccountProfile:
+        await self.wire.call("billing.account")
+        return AccountProfile(customer_id=customer_id, name=_name(customer_id))
 
     async def record_sync(self, subscription_id: str, mark: SyncMark, *, key: str) -> None:
         del key
@@ -123,9 +142,44 @@ class AnyBilling:
         return None
 
 
+def _name(customer_id: str) -> str:
+    return f"Customer {customer_id}"
+
+
+def _invoice(document_id: str) -> BillingDocument:
+    _, number, product = document_id.split("_")
+    of, si = f"sub_{number}", f"si_{number}"
+    if product == "starter":
+        lines = [
+            line(
+                f"il_{number}",
+                5000,
+                "starter",
+                taxes=vat(950),
+                of=of,
+                item_id=si,
+                starts=START,
+                proration=False,
+            )
+        ]
+    else:
+        lines = [
+            line(f"ii_{number}a", -2500, "starter", taxes=vat(-475), of=of, item_id=si),
+            line(f"ii_{number}b", 10000, taxes=vat(1900), of=of, item_id=si),
+        ]
+    customer = f"cus_{number}"
+    return invoice(
+        *lines,
+        key=document_id,
+        customer=customer,
+        made_for=of,
+        bill_to=BilledParty(name=_name(customer)),
+    )
+
+
 @dataclass
 class AnyErp:
-    """Posts anything for any party at a tax rate of zero. A document's id is its reference."""
+    """Posts anything for any party under one tax code. A document's id is its external id."""
 
     shelf: Shelf
     wire: Wire
@@ -134,28 +188,31 @@ class AnyErp:
         await self.wire.call("erp.check")
         return LedgerAnswer(
             legal_entity=LegalEntity(code=question.legal_entity, currency=question.currency),
-            taxes=tuple(
-                TaxDetermination(item=item, tax_codes=(), rate=Decimal(0))
-                for item in question.items
+            posting_date=question.on,
+            items=tuple(
+                ItemTerms(item=item, account=_REVENUE, taxes=(_VAT,)) for item in question.items
             ),
         )
 
-    async def find(self, reference: str, legal_entity: str) -> tuple[Document, ...]:
+    async def find(self, external_id: str, legal_entity: str) -> tuple[ErpDocument, ...]:
         del legal_entity
         await self.wire.call("erp.find")
-        found = self._document(reference)
+        found = self._document(external_id)
         return (found,) if found else ()
 
-    async def post(self, draft: DocumentDraft) -> Document:
+    async def post(self, draft: DocumentDraft) -> ErpDocument:
         await self.wire.call("erp.post")
-        return self._add(draft.reference, draft, draft.net)
+        made = _as_drafted(draft)
+        self.shelf.put(f"document {draft.external_id}", made.model_dump_json())
+        return made
 
-    async def reverse(self, document: Document, *, reference: str, posting_date: date) -> Document:
-        del posting_date
-        await self.wire.call("erp.reverse")
-        return self._add(reference, document, -document.net)
+    async def reverse(
+        self, document_id: str, legal_entity: str, *, reference: str, on: date
+    ) -> ErpDocument:
+        del legal_entity, reference, on
+        raise AssertionError(f"no benchmark takes {document_id} back")
 
-    async def read(self, document_id: str, legal_entity: str) -> Document:
+    async def read(self, document_id: str, legal_entity: str) -> ErpDocument:
         del legal_entity
         await self.wire.call("erp.read")
         found = self._document(document_id)
@@ -166,23 +223,43 @@ class AnyErp:
     async def close(self) -> None:
         return None
 
-    def _document(self, reference: str) -> Document | None:
-        kept = self.shelf.get(f"document {reference}")
-        return Document.model_validate_json(kept) if kept else None
+    def _document(self, external_id: str) -> ErpDocument | None:
+        kept = self.shelf.get(f"document {external_id}")
+        return ErpDocument.model_validate_json(kept) if kept else None
 
-    def _add(self, reference: str, like: DocumentDraft | Document, net: Money) -> Document:
-        document = Document(
-            document_id=reference,
-            legal_entity=like.legal_entity,
-            reference=reference,
-            number=f"INV-{reference}",
-            kind=like.kind,
-            state=DocumentState.POSTED,
-            net=net,
-            tax=Money.zero(net.currency),
-        )
-        self.shelf.put(f"document {reference}", document.model_dump_json())
-        return document
+
+def _as_drafted(draft: DocumentDraft) -> ErpDocument:
+    return ErpDocument(
+        document_id=draft.external_id,
+        external_id=draft.external_id,
+        legal_entity=draft.legal_entity,
+        party=draft.party,
+        currency=draft.currency,
+        number=f"INV-{draft.external_id}",
+        billing_number=draft.number,
+        kind=draft.kind,
+        state=DocumentState.POSTED,
+        document_date=draft.issued_on,
+        posting_date=draft.posting_date,
+        due_on=draft.due_on,
+        lines=tuple(
+            ErpLine(
+                line_id=line.line_id,
+                item=line.item,
+                account=_REVENUE,
+                description=line.description,
+                net=line.net,
+                tax_codes=(_VAT.code,) if line.tax_codes is None else line.tax_codes,
+                service_from=line.service_from,
+                service_to=line.service_to,
+            )
+            for line in draft.lines
+        ),
+        taxes=draft.taxes,
+        net=draft.net,
+        tax=draft.tax,
+        open=draft.gross,
+    )
 
 
 @dataclass
@@ -211,6 +288,8 @@ def tenant(shelf: Shelf, wire: Wire) -> Tenant:
     """`acme`, with all three behind one wire."""
     return Tenant(
         name="acme",
+        connection="stripe",
+        books_from=START - timedelta(days=30),
         # What the amendment of a mapped account calls, and no more.
         billing=cast("BillingPort", AnyBilling(shelf, wire)),
         erp=cast("ErpPort", AnyErp(shelf, wire)),

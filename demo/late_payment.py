@@ -3,10 +3,11 @@
 import secrets
 from datetime import UTC, datetime, timedelta
 
+from demo.books import claim_books
 from demo.looking import Evidence, documents, holding, known_changes, link, next_change, until
 from demo.stories import Told
 from demo.systems import Row
-from demo.world import Account, World
+from demo.world import LONG_AGO, Account, World, vat
 
 #: Billing has charged for the next month by then, and was refused.
 _RENEWED = timedelta(days=32)
@@ -16,8 +17,8 @@ _LATER = timedelta(days=8)
 
 async def newcomer(world: World, prices: dict[str, str]) -> Account:
     """A customer in Germany who buys Pro, with VAT; no other system knows of it."""
-    now = datetime.now(UTC)
-    clock = await world.billing.make("test_helpers/test_clocks", frozen_time=int(now.timestamp()))
+    begun = datetime.now(UTC) - LONG_AGO
+    clock = await world.billing.make("test_helpers/test_clocks", frozen_time=int(begun.timestamp()))
     customer = await world.billing.make(
         "customers",
         **{
@@ -29,16 +30,13 @@ async def newcomer(world: World, prices: dict[str, str]) -> Account:
             "address[city]": "Hamburg",
         },
     )
-    vat = await world.billing.make(
-        "tax_rates", display_name="VAT", percentage=19, inclusive="false"
-    )
     sold = await world.billing.make(
         "subscriptions",
         **{
             "customer": customer["id"],
             "items[0][price]": prices["Pro"],
             "items[0][quantity]": 5,
-            "default_tax_rates[0]": vat["id"],
+            "default_tax_rates[0]": await vat(world),
         },
     )
     return Account(
@@ -69,7 +67,7 @@ async def late_payment(world: World, account: Account, prices: dict[str, str]) -
         "POST", f"/_sim/customers/{account.customer}/payment", json={"outcome": "fail"}
     )
     seen = await known_changes(world, account)
-    renewed = datetime.now(UTC) + _RENEWED
+    renewed = datetime.now(UTC) - LONG_AGO + _RENEWED
     await _move_to(world, account, renewed)
     await next_change(world, account, seen)
     unpaid = await _unpaid(world, account)
@@ -93,6 +91,7 @@ async def late_payment(world: World, account: Account, prices: dict[str, str]) -
     await _settled(world, account)
     after = await holding(world, account)
     papers = await documents(world, account)
+    await claim_books(world, account, evidence, count=2)
     states = [paper["state"] for paper in papers]
     evidence.claim("the ERP shows both invoices paid", states == ["paid", "paid"], states)
     evidence.claim("support shows premium again", after.support.startswith("premium"), after)

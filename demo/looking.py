@@ -11,7 +11,7 @@ from demo.systems import Row, amount
 from demo.world import Account, World
 
 #: How long a change may take before the demo gives up, in seconds.
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 Found = TypeVar("Found")
 
@@ -74,12 +74,13 @@ async def known_changes(world: World, account: Account) -> set[str]:
 
 
 async def documents(world: World, account: Account) -> list[Row]:
-    """The ERP's documents of this account's changes; the party may have others."""
-    ours = await known_changes(world, account)
+    """The ERP's documents of what billing has issued to this customer, and of what took them back;
+    the party may have others."""
+    issued = {one["id"] for one in await world.billing.all("invoices", customer=account.customer)}
     return [
         document
         for document in await world.erp.documents(account.party)
-        if str(document["reference"]).removesuffix("/undo") in ours
+        if str(document["external_id"]).partition("/")[0] in issued
     ]
 
 
@@ -100,7 +101,8 @@ async def holding(world: World, account: Account) -> Holding:
     return Holding(
         billing=f"{', '.join(sold)} ({mark})",
         erp="\n".join(
-            f"{p['number']} {amount(p['untaxed_amount'])} {p['currency']['code']} {p['state']}"
+            f"{p['number']} {amount(p['total_amount'])} {p['currency']['code']}, "
+            f"open {amount(p['amount_to_pay'])}"
             for p in papers
         )
         or "nothing",

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from demo.late_payment import late_payment, newcomer
 from demo.looking import NotSeen
-from demo.stories import mid_term_upgrade, support_fails, unmapped_item
+from demo.money_stories import annual_plan, downgrade
+from demo.stories import mid_term_upgrade, pending_upgrade, support_fails, unmapped_item
 from demo.telling import show
 from demo.world import World, account, catalogue
 from runtime.embedded.facts import StackFacts
@@ -19,8 +20,11 @@ from runtime.embedded.facts import StackFacts
 #: Each story with how its customer comes to be.
 STORIES = (
     (mid_term_upgrade, partial(account, party="C-1001")),
-    (unmapped_item, partial(account, party="C-1005")),
-    (support_fails, partial(account, party="C-1002")),
+    (pending_upgrade, partial(account, party="C-1001")),
+    (annual_plan, partial(account, party="C-1001", plan="Pro, a year")),
+    (downgrade, partial(account, party="C-1001", plan="Pro")),
+    (unmapped_item, partial(account, party="C-1001")),
+    (support_fails, partial(account, party="C-1001")),
     (late_payment, newcomer),
 )
 

@@ -69,14 +69,38 @@ class Erp(System):
         )
 
     async def documents(self, party: str) -> list[Row]:
-        """Every customer document of the party (by its code), oldest first."""
-        fields = ["number", "reference", "state", "untaxed_amount", "currency.code", "lines.origin"]
+        """Every customer document of the party (by its code), drafts included, oldest first."""
+        fields = [
+            "number",
+            "reference",
+            "external_id",
+            "state",
+            "untaxed_amount",
+            "tax_amount",
+            "total_amount",
+            "amount_to_pay",
+            "currency.code",
+            "lines.origin",
+        ]
         found: list[Row] = await self.ask(
             "GET",
             "account.invoice",
             params=[
                 ("d", _encoded([["party.code", "=", party], ["type", "=", "out"]])),
                 ("o", _encoded([["id", "ASC"]])),
+                *(("f", field) for field in fields),
+            ],
+        )
+        return found
+
+    async def deferred(self, document: int) -> list[Row]:
+        """The schedules by which the revenue of a document is earned, with what they booked."""
+        fields = ["state", "amount", "start_date", "end_date", "moves.date", "moves.state"]
+        found: list[Row] = await self.ask(
+            "GET",
+            "account.invoice.deferred",
+            params=[
+                ("d", _encoded([["invoice_line.invoice", "=", document]])),
                 *(("f", field) for field in fields),
             ],
         )
@@ -128,6 +152,15 @@ class Trueup(System):
         """Oldest first."""
         found = await self.ask("GET", "/v1/changes", params={"subscription": subscription_id})
         return sorted(found["items"], key=lambda change: int(change["seq"]))
+
+    async def changes_of_customer(self, customer_id: str) -> list[Row]:
+        """Of its subscriptions and its account, newest first, as far as the last 200 go."""
+        found = await self.ask("GET", "/v1/changes", params={"limit": 200})
+        return [change for change in found["items"] if change["customer_id"] == customer_id]
+
+    async def differences(self) -> list[Row]:
+        found = await self.ask("GET", "/v1/differences")
+        return list(found["items"])
 
     async def exceptions(self, change_id: str) -> list[Row]:
         found = await self.ask("GET", "/v1/exceptions", params={"change": change_id})

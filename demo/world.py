@@ -4,14 +4,19 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from demo.systems import Billing, Desk, Erp, Product, Row, Trueup
+from demo.systems import Billing, Desk, Erp, Product, Trueup
 from runtime.embedded.facts import StackFacts
 
-#: Billing product: price in cents a month, ERP item, features a seat and features once, tier.
+#: Billing product: price in cents, interval, ERP item, features a seat and features once, tier.
 SOLD = {
-    "Starter": (1000, "STARTER", ["seats"], [], "standard"),
-    "Pro": (4000, "PRO", ["seats"], ["sso"], "premium"),
+    "Starter": (1000, "month", "STARTER", ["seats"], [], "standard"),
+    "Pro": (4000, "month", "PRO", ["seats"], ["sso"], "premium"),
+    "Pro, a year": (40000, "year", "PRO", ["seats"], ["sso"], "premium"),
 }
+
+
+LONG_AGO = timedelta(days=60)
+TEN_DAYS = timedelta(days=10)
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,10 @@ async def catalogue(world: World) -> dict[str, str]:
     """Price ids by product name; products are made and mapped once, by the first run."""
     known = {product["name"]: product["id"] for product in await world.billing.all("products")}
     prices = {}
-    for name, (cents, item, per_unit, included, tier) in SOLD.items():
+    for name, (cents, interval, item, per_unit, included, tier) in SOLD.items():
         product = known.get(name) or (await world.billing.make("products", name=name))["id"]
         found = await world.billing.all("prices", product=product)
-        prices[name] = found[0]["id"] if found else await price(world, product, cents)
+        prices[name] = found[0]["id"] if found else await price(world, product, cents, interval)
         await world.trueup.map(
             item={
                 "item": product,
@@ -70,26 +75,47 @@ async def catalogue(world: World) -> dict[str, str]:
     return prices
 
 
-async def price(world: World, product: str, cents: int) -> str:
+async def price(world: World, product: str, cents: int, interval: str = "month") -> str:
     made = await world.billing.make(
         "prices",
         **{
             "product": product,
             "currency": "eur",
             "unit_amount": cents,
-            "recurring[interval]": "month",
+            "recurring[interval]": interval,
         },
     )
     return str(made["id"])
 
 
-async def account(world: World, prices: dict[str, str], party: str, quantity: int = 5) -> Account:
-    """A customer who has had Starter for ten days: mapped, known to support, not yet synchronised.
+async def vat(world: World) -> str:
+    """German VAT, as billing charges it; made by the first run."""
+    for rate in await world.billing.all("tax_rates"):
+        if (rate["display_name"], rate["percentage"]) == ("VAT", 19):
+            return str(rate["id"])
+    made = await world.billing.make(
+        "tax_rates",
+        display_name="VAT",
+        percentage=19,
+        inclusive="false",
+        country="DE",
+        tax_type="vat",
+    )
+    return str(made["id"])
 
-    A test clock of the billing platform makes the ten days pass.
+
+async def account(
+    world: World,
+    prices: dict[str, str],
+    party: str,
+    quantity: int = 5,
+    plan: str = "Starter",
+) -> Account:
+    """A German customer who has had a plan for ten days: mapped, known to support, not yet
+    synchronised. A test clock of the billing platform makes the days pass; it begins so long ago
+    that the next period has begun by today, since an ERP books nothing of the future.
     """
-    now = datetime.now(UTC).replace(microsecond=0)
-    begun = now - timedelta(days=10)
+    begun = datetime.now(UTC).replace(microsecond=0) - LONG_AGO
     clock = await world.billing.make("test_helpers/test_clocks", frozen_time=int(begun.timestamp()))
     name = f"Example {secrets.token_hex(3)}"
     customer = await world.billing.make("customers", name=name, test_clock=clock["id"])
@@ -107,12 +133,14 @@ async def account(world: World, prices: dict[str, str], party: str, quantity: in
         "subscriptions",
         **{
             "customer": customer["id"],
-            "items[0][price]": prices["Starter"],
+            "items[0][price]": prices[plan],
             "items[0][quantity]": quantity,
+            "default_tax_rates[0]": await vat(world),
         },
     )
     await world.billing.make(
-        f"test_helpers/test_clocks/{clock['id']}/advance", frozen_time=int(now.timestamp())
+        f"test_helpers/test_clocks/{clock['id']}/advance",
+        frozen_time=int((begun + TEN_DAYS).timestamp()),
     )
     return Account(
         customer=customer["id"],
@@ -123,18 +151,25 @@ async def account(world: World, prices: dict[str, str], party: str, quantity: in
     )
 
 
-async def upgrade(world: World, account: Account, to_price: str) -> None:
-    """What a customer does in a self-service portal: another plan, from this second on."""
+async def change_plan(
+    world: World, account: Account, to_price: str, *, invoiced: bool = True
+) -> None:
+    """What a customer does in a self-service portal: another plan, from this second on, which
+    billing invoices at once or with the next period."""
     await world.billing.make(
         f"subscriptions/{account.subscription}",
         **{
             "items[0][id]": account.item,
             "items[0][price]": to_price,
-            "proration_behavior": "create_prorations",
+            "proration_behavior": "always_invoice" if invoiced else "create_prorations",
         },
     )
 
 
-async def prorations(world: World, account: Account) -> list[Row]:
-    """Billing's own lines for changes in the middle of a month."""
-    return await world.billing.all("invoiceitems", customer=account.customer, pending="true")
+async def next_period(world: World, account: Account) -> None:
+    """Time passes until billing has invoiced the next period."""
+    subscription = await world.billing.read(f"subscriptions/{account.subscription}")
+    end = subscription["items"]["data"][0]["current_period_end"]
+    await world.billing.make(
+        f"test_helpers/test_clocks/{account.clock}/advance", frozen_time=end + 2 * 3600
+    )

@@ -53,6 +53,7 @@ support = "billing"
 [tenants.{name}.connections.billing]
 vendor = "stripe"
 base_url = "http://127.0.0.1:9"
+books_from = 2026-01-01
 """
 
 

@@ -46,7 +46,7 @@ async def test_a_retry_that_mends_nothing_is_not_called_done(
         "exceptions", "resolve", reopened.exception_id, "abort", "--wait", "-o", "json"
     )
     assert aborted.code == 0, aborted.err
-    assert aborted.json["change"]["outcome"] == "cancelled"
+    assert aborted.json["change"]["outcome"] == "compensated"
 
 
 async def test_a_cancellation_waits_until_all_is_undone(
@@ -55,7 +55,7 @@ async def test_a_cancellation_waits_until_all_is_undone(
     waiting = await stuck(sagas)
     cancelled = await trueup_at_work("changes", "cancel", waiting.change_id, "--wait", "30")
     assert cancelled.code == 0, cancelled.err
-    assert "Cancelled before anything was changed" in cancelled.err
+    assert "Undone: what it had done was taken back" in cancelled.err
     with pytest.raises(WorkflowFailureError):
         await waiting.handle.result()
 

@@ -17,7 +17,7 @@ LISTS = {
     "inbox": ("receipt", 1),
     "mappings": ("source", 2),
     "subscriptions": ("change_id", 1),
-    "invoices": ("standing", 1),
+    "invoices": ("invoice_id", 2),
 }
 
 
@@ -37,7 +37,9 @@ async def test_a_list_is_a_table_or_json(group: str, trueup: Trueup, acme: Ids) 
 @pytest.mark.parametrize(
     "command",
     [
+        *(f"accounts {name}" for name in ("show", "sync")),
         *(f"changes {name}" for name in ("list", "show", "cancel", "signal")),
+        "differences",
         "dunning list",
         *(
             f"entitlements {name}"
@@ -45,7 +47,10 @@ async def test_a_list_is_a_table_or_json(group: str, trueup: Trueup, acme: Ids) 
         ),
         *(f"exceptions {name}" for name in ("list", "show", "resolve")),
         *(f"inbox {name}" for name in ("list", "show", "replay")),
-        *(f"invoices {name}" for name in ("list", "show", "sync")),
+        *(
+            f"invoices {name}"
+            for name in ("list", "show", "sync", "hold", "skip", "release", "link", "correct")
+        ),
         *(f"keys {name}" for name in ("create", "list", "revoke")),
         *(f"mappings {name}" for name in ("list", "set account", "set item")),
         "renewals list",
@@ -113,7 +118,12 @@ async def test_a_body_is_shown_only_when_asked_for(trueup: Trueup, acme: Ids) ->
 
 async def test_a_subscription_shows_grants_changes_and_documents(trueup: Trueup, acme: Ids) -> None:
     shown = (await trueup("subscriptions", "show", acme.subscription)).out
-    for words in (f"subscription {acme.mark} (10)", acme.change("waits"), "120.00 EUR", "posted"):
+    for words in (
+        f"subscription {acme.mark} (10)",
+        acme.change("waits"),
+        "142.80 EUR",
+        "part_paid",
+    ):
         assert words in shown
 
 
@@ -129,6 +139,32 @@ async def test_a_subscription_shows_grants_changes_and_documents(trueup: Trueup,
         (("invoices", "sync", "in_none"), ExitCode.NOT_FOUND),
         (("invoices", "sync", "in_acme"), ExitCode.UNAVAILABLE),
         (("invoices", "list", "--standing", "asleep"), ExitCode.USAGE),
+        (("invoices", "hold", "in_none", "--reason", "x"), ExitCode.NOT_FOUND),
+        (("invoices", "hold", "in_acme", "--reason", "x"), ExitCode.CONFLICT),
+        (("invoices", "hold", "in_acme_alone", "--reason", ""), ExitCode.USAGE),
+        (("invoices", "hold", "in_acme_alone"), ExitCode.USAGE),
+        (
+            ("invoices", "hold", "in_acme_alone", "--reason", "x", "--until", "2001-01-01"),
+            ExitCode.USAGE,
+        ),
+        (("invoices", "hold", "--reason", "x"), ExitCode.USAGE),
+        (("invoices", "skip", "--reason", "x", "--customer", "cus_acme"), ExitCode.USAGE),
+        (("invoices", "release", "in_acme", "--dry-run"), ExitCode.USAGE),
+        (
+            (
+                *("invoices", "release", "--customer", "cus_acme", "--before", "2027-01-01"),
+                *("--key", "k"),
+            ),
+            ExitCode.USAGE,
+        ),
+        (("invoices", "link", "in_acme", "INV-9"), ExitCode.CONFLICT),
+        (("invoices", "link", "in_acme_alone", "INV 9"), ExitCode.USAGE),
+        (("invoices", "correct", "in_acme_alone"), ExitCode.USAGE),
+        (("invoices", "correct", "in_acme", "--tax-code", "DE-RC"), ExitCode.CONFLICT),
+        (("accounts", "show", "cus_none"), ExitCode.NOT_FOUND),
+        (("accounts", "sync", "cus_none"), ExitCode.NOT_FOUND),
+        (("differences", "--owner", "nobody"), ExitCode.USAGE),
+        (("changes", "list", "--subscription", "a", "--account", "b"), ExitCode.USAGE),
         (("entitlements", "revoke", "grt_none"), ExitCode.NOT_FOUND),
         (("entitlements", "revoke", "owned-by-acme"), ExitCode.CONFLICT),
         (("entitlements", "suspend", "grt_none", "--reason", ""), ExitCode.USAGE),
@@ -150,6 +186,29 @@ async def test_a_subscription_shows_grants_changes_and_documents(trueup: Trueup,
         (("exceptions", "resolve", "exc_acme_done", "abort"), ExitCode.CONFLICT),
         (("exceptions", "resolve", "exc_acme_open", "correct"), ExitCode.USAGE),
         (("exceptions", "resolve", "exc_acme_open", "retry", "--tier", "premium"), ExitCode.USAGE),
+        (("exceptions", "resolve", "exc_acme_open", "correct", "--tax-code", "T"), ExitCode.USAGE),
+        (
+            (
+                *("exceptions", "resolve", "exc_acme_open", "correct"),
+                *("--document", "in_acme", "--link", "a b"),
+            ),
+            ExitCode.USAGE,
+        ),
+        (
+            ("exceptions", "resolve", "exc_acme_open", "correct", "--document", "in_acme_alone"),
+            ExitCode.USAGE,
+        ),
+        (
+            (
+                *("exceptions", "resolve", "exc_acme_open", "correct"),
+                *("--document", "in_acme", "--date", "2026-12-01"),
+            ),
+            ExitCode.UNAVAILABLE,
+        ),
+        (
+            ("exceptions", "resolve", "exc_acme_open", "correct", "--item", "a=b=ITEM"),
+            ExitCode.USAGE,
+        ),
         (("exceptions", "resolve", "exc_acme_open", "explode"), ExitCode.USAGE),
         (("changes", "list", "--cursor", "!!"), ExitCode.USAGE),
         (("changes", "list", "--state", "asleep"), ExitCode.USAGE),
@@ -158,6 +217,10 @@ async def test_a_subscription_shows_grants_changes_and_documents(trueup: Trueup,
         (("mappings", "set", "item", "x", "--erp-item", "a b"), ExitCode.USAGE),
         (("mappings", "set", "item", "x", "--erp-item", "y", "--tier", "gold"), ExitCode.USAGE),
         (("mappings", "set", "account", "cus_x", "--party", "P"), ExitCode.USAGE),
+        (
+            ("mappings", "set", "item", "x", "--erp-item", "y", "--from", "2001-01-01"),
+            ExitCode.USAGE,
+        ),
     ],
 )
 async def test_an_exit_code_says_what_went_wrong(
@@ -190,6 +253,13 @@ async def test_a_mapping_is_set_and_tells_what_it_replaces(trueup: Trueup, acme:
     assert first.code == 0, first.err
     assert f"instead of erp item {acme.mark}" in first.err
     assert "so already" in (await trueup(*words)).err
+    later = await trueup(
+        "mappings", "set", "item", "plan=gold", "--erp-item", "GOLD", "--from", "2099-01-01"
+    )
+    assert "New. plan=gold from 2099-01-01 on: erp item GOLD" in later.err
+    listed = (await trueup("mappings", "list", "--kind", "item")).out
+    assert "plan=gold" in listed
+    assert "2099-01-01" in listed
     account = ("mappings", "set", "account", "cus_new", "--party", "C-1", "--entity", "DE")
     made = await trueup(*account, "-o", "json")
     assert made.json["mapping"]["target"]["support_organization"] == "cus_new"

@@ -5,31 +5,22 @@ from datetime import UTC, datetime
 import pytest
 
 from demo.systems import Row
-from demo.world import Account
-from tests.e2e.conftest import Shop
-from tests.harness.e2e_accounts import DAY, change, move_to, settled, subscriber
-from tests.harness.e2e_reading import agreed, change_of, documents, shown
-from tests.harness.e2e_stack import Front
+from runtime.erp.instance import ErpInstance
+from tests.harness.both_sides import ZERO, agree
+from tests.harness.buyers import DAY, Buyer, Shop, days_ago
 
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
 
-async def newest(front: Front, account: Account) -> Row:
-    """The last change that did something."""
-    changes = await settled(front, account)
-    assert {c["outcome"] for c in changes} <= {"completed", "no_change"}
-    return [c for c in changes if c["outcome"] == "completed"][-1]
+async def kinds(buyer: Buyer, subscription: Row) -> list[str]:
+    """Of the changes of the subscription that did something, the oldest first."""
+    await buyer.settled()
+    changes = await buyer.world.trueup.changes(subscription["id"])
+    return [one["kind"] for one in changes if one["outcome"] == "completed"]
 
 
-async def papers_of(front: Front, account: Account, kind: str) -> list[Row]:
-    """The ERP's documents of the account's newest change, which must be of this kind."""
-    made = await newest(front, account)
-    assert made["kind"] == kind
-    return [p for p in await documents(front.world, account) if change_of(p) == made["change_id"]]
-
-
-async def period_end(front: Front, account: Account) -> int:
-    sold = await front.world.billing.read(f"subscriptions/{account.subscription}")
+async def period_end(buyer: Buyer, subscription: Row) -> int:
+    sold = await buyer.world.billing.read(f"subscriptions/{subscription['id']}")
     return int(sold["items"]["data"][0]["current_period_end"])
 
 
@@ -37,76 +28,96 @@ def day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
-async def test_changes_in_the_middle_of_a_month(front: Front, shop: Shop) -> None:
-    world = front.world
-    account = await subscriber(world, shop.starter)
-    assert (await newest(front, account))["kind"] == "activation"
-    end = day(await period_end(front, account))
-    plan = {"items[0][id]": account.item}
+async def test_changes_in_the_middle_of_a_month(erp: ErpInstance, shop: Shop) -> None:
+    buyer = await shop.buyer()
+    sold = await buyer.subscribe(await shop.price("Starter", 1000), 5)
+    assert await kinds(buyer, sold) == ["activation"]
+    await buyer.pass_(10)
+    end = day(await period_end(buyer, sold))
+    plan = {"items[0][id]": sold["items"]["data"][0]["id"]}
+    add_on = await shop.price("AI assistant", 900)
+    pending = 0
     for kind, fields, features, tier in (
-        ("upgrade", {**plan, "items[0][price]": shop.pro}, {"seats": 5, "sso": 1}, "premium"),
-        ("quantity", {**plan, "items[0][quantity]": 8}, {"seats": 8, "sso": 1}, "premium"),
         (
-            "add_on",
-            {"items[0][price]": shop.add_on},
-            {"assistant": 1, "seats": 8, "sso": 1},
+            "upgrade",
+            {**plan, "items[0][price]": await shop.price("Pro", 4000)},
+            {"seats": 5, "sso": 1},
             "premium",
         ),
+        ("quantity", {**plan, "items[0][quantity]": 8}, {"seats": 8, "sso": 1}, "premium"),
+        ("add_on", {"items[0][price]": add_on}, {"assistant": 1, "seats": 8, "sso": 1}, "premium"),
         (
             "downgrade",
-            {**plan, "items[0][price]": shop.starter},
+            {**plan, "items[0][price]": await shop.price("Starter", 1000)},
             {"assistant": 1, "seats": 8},
             "standard",
         ),
     ):
-        await change(world, account, proration_behavior="create_prorations", **fields)
-        (paper,) = await papers_of(front, account, kind)
-        assert len(paper["lines"]) == (1 if kind == "add_on" else 2)
-        await agreed(world, account)
-        assert await world.trueup.features(account.customer) == features
-        assert await shown(world, account) == (tier, end)
+        await buyer.world.billing.make(
+            f"subscriptions/{sold['id']}", proration_behavior="create_prorations", **fields
+        )
+        assert (await kinds(buyer, sold))[-1] == kind
+        found = await agree(erp, buyer)
+        (draft,) = found.drafts
+        assert len(draft.lines) > pending
+        pending = len(draft.lines)
+        assert await buyer.world.trueup.features(buyer.customer) == features
+        assert await buyer.shown() == (tier, end)
+    await buyer.renew(sold)
+    await buyer.settled()
+    found = await agree(erp, buyer)
+    assert (len(found.papers), found.drafts, found.owed) == (2, [], ZERO)
 
 
-async def test_cancelled_now_with_credit_for_the_rest(front: Front, shop: Shop) -> None:
-    account = await subscriber(front.world, shop.starter)
-    await settled(front, account)
-    await front.world.billing.ask(
-        "DELETE", f"/v1/subscriptions/{account.subscription}", data={"prorate": "true"}
+async def test_cancelled_now_with_credit_for_the_rest(erp: ErpInstance, shop: Shop) -> None:
+    buyer = await shop.buyer()
+    sold = await buyer.subscribe(await shop.price("Starter", 1000), 5)
+    await buyer.pass_(10)
+    await buyer.world.billing.ask(
+        "DELETE",
+        f"/v1/subscriptions/{sold['id']}",
+        data={"prorate": "true", "invoice_now": "true"},
     )
-    (credit,) = await papers_of(front, account, "cancellation")
-    assert credit["untaxed_amount"]["decimal"].startswith("-")
-    await agreed(front.world, account)
-    assert await front.world.trueup.features(account.customer) == {}
-    assert await shown(front.world, account) == (None, None)
+    await buyer.settled()
+    found = await agree(erp, buyer)
+    credit = found.paper(found.issued[-1].number)
+    assert credit.total < 0
+    assert found.owed == credit.total
+    assert await buyer.world.trueup.features(buyer.customer) == {}
+    assert await buyer.shown() == (None, None)
 
 
 async def test_cancelled_at_the_end_reinstated_and_cancelled_again(
-    front: Front, shop: Shop
+    erp: ErpInstance, shop: Shop
 ) -> None:
-    world = front.world
-    account = await subscriber(world, shop.pro)
-    await settled(front, account)
-    end = await period_end(front, account)
+    # What ends is still to come, for everybody's clock.
+    buyer = await shop.buyer(begun=days_ago(10))
+    sold = await buyer.subscribe(await shop.price("Pro", 4000), 5)
+    await buyer.settled()
+    end = await period_end(buyer, sold)
     for kind, cancelled in (
         ("cancellation_scheduled", "true"),
         ("reinstatement", "false"),
         ("cancellation_scheduled", "true"),
     ):
-        await change(world, account, cancel_at_period_end=cancelled)
-        assert await papers_of(front, account, kind) == []
-        assert await until_when(front, account) == {end if cancelled == "true" else None}
-        assert await shown(world, account) == ("premium", day(end))
+        await buyer.world.billing.make(
+            f"subscriptions/{sold['id']}", cancel_at_period_end=cancelled
+        )
+        assert (await kinds(buyer, sold))[-1] == kind
+        assert await until_when(buyer) == {end if cancelled == "true" else None}
+        assert await buyer.shown() == ("premium", day(end))
 
-    await move_to(world, account, datetime.fromtimestamp(end, UTC) + DAY)
-    assert await papers_of(front, account, "cancellation") == []
-    assert await world.trueup.features(account.customer) == {}
-    assert await shown(world, account) == (None, None)
-    await agreed(world, account)
+    await buyer.move_to(datetime.fromtimestamp(end, UTC) + DAY)
+    await buyer.settled()
+    assert await buyer.world.trueup.features(buyer.customer) == {}
+    assert await buyer.shown() == (None, None)
+    found = await agree(erp, buyer)
+    assert len(found.papers) == 1
 
 
-async def until_when(front: Front, account: Account) -> set[float | None]:
+async def until_when(buyer: Buyer) -> set[float | None]:
     """The ends of what the customer may use, in Unix seconds."""
-    held = await front.world.trueup.ask(
-        "GET", "/v1/entitlements", params={"customer": account.customer}
+    held = await buyer.world.trueup.ask(
+        "GET", "/v1/entitlements", params={"customer": buyer.customer}
     )
     return {e["until"] and datetime.fromisoformat(e["until"]).timestamp() for e in held["items"]}

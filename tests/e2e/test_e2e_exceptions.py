@@ -2,76 +2,84 @@
 
 import pytest
 
-from demo.world import upgrade
-from tests.e2e.conftest import Shop
-from tests.harness.e2e_accounts import change, mapping, settled, subscriber, waiting
-from tests.harness.e2e_reading import agreed, balance, change_of, documents, shown
-from tests.harness.e2e_stack import Front
+from demo.looking import until
+from demo.systems import Row
+from runtime.erp.instance import ErpInstance
+from tests.harness.both_sides import agree, sides_of
+from tests.harness.buyers import Buyer, Shop
+from tests.harness.erp_people import people_of
 
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 async def test_an_unknown_customer_is_mapped_by_the_person_who_decides(
-    front: Front, shop: Shop
+    erp: ErpInstance, shop: Shop
 ) -> None:
-    world = front.world
-    account = await subscriber(world, shop.starter, mapped=False)
-    stuck = await waiting(front, account)
-    (opened,) = await world.trueup.exceptions(stuck["change_id"])
-    assert (opened["code"], opened["subject"]) == ("account_unmapped", account.customer)
-    assert await documents(world, account) == []
+    # Of which country a legal entity would be found is not known.
+    buyer = await shop.buyer(address={})
+    organization = {"name": buyer.customer, "external_id": buyer.customer}
+    await buyer.world.desk.ask("POST", "/api/v2/organizations", json={"organization": organization})
+    sold = await buyer.subscribe(await shop.price("Starter", 1000), 5)
+    asked = await buyer.asked("account_unmapped")
+    assert asked["subject"] == buyer.customer
+    stuck = await buyer.world.trueup.ask("GET", f"/v1/changes/{asked['change_id']}")
+    assert (await sides_of(erp, buyer)).papers == {}
 
-    given = {
-        "action": "correct",
-        "account": mapping(account.customer, account.party),
-        "note": "a new customer",
-    }
-    path = f"/v1/exceptions/{opened['exception_id']}/resolve"
-    answer = await world.trueup.ask("POST", path, json=given)
-    assert answer["exception"]["resolution"] == "correct"
-    done = next(c for c in await settled(front, account) if c["change_id"] == stuck["change_id"])
-    assert (done["outcome"], done["run_id"]) == ("completed", stuck["run_id"])
-    await agreed(world, account)
-    assert await world.trueup.features(account.customer) == {"seats": 5}
+    async with people_of(erp) as people:
+        buyer.party = await people.party("A new customer")
+    await buyer.decide(asked, "correct", account=buyer.mapping())
+    await buyer.settled()
+    changes = await buyer.world.trueup.changes(sold["id"])
+    done = next(one for one in changes if one["change_id"] == asked["change_id"])
+    assert (done["outcome"], done["run_id"]) == ("completed", stuck["change"]["run_id"])
+    await agree(erp, buyer)
+    assert await buyer.world.trueup.features(buyer.customer) == {"seats": 5}
 
 
-async def test_a_cancelled_change_is_undone_and_the_next_one_makes_up_for_it(
-    front: Front, shop: Shop
+async def test_a_cancelled_change_leaves_what_billing_has_issued_and_the_next_one_makes_up_for_it(
+    erp: ErpInstance, shop: Shop
 ) -> None:
-    world = front.world
-    account = await subscriber(world, shop.starter)
-    await settled(front, account)
-    before = (
-        await balance(world, account),
-        await world.trueup.features(account.customer),
-        await shown(world, account),
-    )
-    await world.desk.refuse_organizations()
+    buyer = await shop.buyer()
+    sold = await buyer.subscribe(await shop.price("Starter", 1000), 5)
+    await buyer.settled()
+    before = await buyer.shown()
+    await buyer.world.desk.refuse_organizations()
     try:
-        await upgrade(world, account, shop.pro)
-        stuck = await waiting(front, account)
-        assert await balance(world, account) > before[0]
-        path = f"/v1/changes/{stuck['change_id']}/cancel"
-        assert (await world.trueup.ask("POST", path))["how"] == "requested"
-        ended = (await settled(front, account))[-1]
+        await buyer.change(sold, "always_invoice", price=await shop.price("Pro", 4000))
+        asked = await buyer.asked("support_refused")
+        await booked(erp, buyer, 2)
+        path = f"/v1/changes/{asked['change_id']}/cancel"
+        assert (await buyer.world.trueup.ask("POST", path))["how"] == "requested"
+        await ended(buyer, sold, asked["change_id"])
+        assert await buyer.shown() == before
     finally:
-        await world.desk.recover()
-    assert (ended["change_id"], ended["outcome"]) == (stuck["change_id"], "compensated")
-    papers = [p for p in await documents(world, account) if change_of(p) == ended["change_id"]]
-    assert [p["reference"] for p in papers] == [
-        ended["change_id"],
-        f"{ended['change_id']}/undo",
-    ]
-    assert before == (
-        await balance(world, account),
-        await world.trueup.features(account.customer),
-        await shown(world, account),
-    )
-    assert await world.trueup.exceptions(ended["change_id"]) == []
+        await buyer.world.desk.recover()
+    await buyer.settled("compensated")
+    assert len((await agree(erp, buyer)).papers) == 2
 
-    fields = {"items[0][id]": account.item, "items[0][quantity]": 6}
-    await change(world, account, **fields)
-    await settled(front, account)
-    await agreed(world, account)
-    assert await world.trueup.features(account.customer) == {"seats": 6, "sso": 1}
-    assert (await shown(world, account))[0] == "premium"
+    await buyer.change(sold, "create_prorations", quantity=6)
+    await buyer.settled("compensated")
+    await agree(erp, buyer)
+    assert await buyer.world.trueup.features(buyer.customer) == {"seats": 6, "sso": 1}
+    assert (await buyer.shown())[0] == "premium"
+
+
+async def booked(erp: ErpInstance, buyer: Buyer, count: int) -> None:
+    """Wait for so many documents in the books: they do not wait for support."""
+
+    async def look() -> bool | None:
+        found = await sides_of(erp, buyer)
+        return (len(found.papers) == count and not found.differences()) or None
+
+    await until(f"{count} documents of {buyer.customer} in the books", look)
+
+
+async def ended(buyer: Buyer, sold: Row, change: str) -> None:
+    """Wait until the change is taken back."""
+
+    async def look() -> bool | None:
+        found = await buyer.world.trueup.changes(sold["id"])
+        outcomes = [one["outcome"] for one in found if one["change_id"] == change]
+        return outcomes == ["compensated"] or None
+
+    await until(f"{change} taken back", look)

@@ -11,17 +11,17 @@ import pytest
 
 from demo.looking import until
 from demo.systems import Row
-from demo.world import Account, upgrade
-from tests.e2e.conftest import Shop
-from tests.harness.e2e_accounts import settled, subscriber
-from tests.harness.e2e_reading import agreed, change_of, documents
+from runtime.erp.instance import ErpInstance
+from tests.harness.both_sides import ZERO, agree, sides_of
+from tests.harness.buyers import Buyer, Shop
 from tests.harness.e2e_stack import Front
 from tests.harness.webhooks import signed, subscription_event
 
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
-CREATE = r"/rest/model/account\.invoice\?"
-POST = r"/rest/model/account\.invoice/\d+/post"
+#: A document is made over REST, and posted over JSON-RPC.
+CREATE = {"path_regex": r"/rest/model/account\.invoice\?"}
+POST = {"body_contains": "model.account.invoice.post"}
 
 
 @contextlib.contextmanager
@@ -38,26 +38,38 @@ def frozen(pid: int) -> Iterator[None]:
                 process.resume()
 
 
-async def upgraded_once(front: Front, account: Account) -> None:
+async def customer(shop: Shop) -> tuple[Buyer, Row]:
+    """Who has had a plan for ten days, and it."""
+    buyer = await shop.buyer()
+    sold = await buyer.subscribe(await shop.price("Starter", 1000), 5)
+    await buyer.pass_(10)
+    await buyer.settled()
+    return buyer, sold
+
+
+async def upgrade(shop: Shop, buyer: Buyer, sold: Row) -> None:
+    await buyer.change(sold, "always_invoice", price=await shop.price("Pro", 4000))
+
+
+async def upgraded_once(erp: ErpInstance, buyer: Buyer, sold: Row) -> None:
     """The upgrade is everywhere, by one document, however often it was tried."""
-    done = [c for c in await settled(front, account) if c["outcome"] != "no_change"]
-    assert [(c["kind"], c["outcome"]) for c in done] == [
-        ("activation", "completed"),
-        ("upgrade", "completed"),
-    ]
-    papers = [change_of(p) for p in await documents(front.world, account)]
-    assert papers == [c["change_id"] for c in done]
-    await agreed(front.world, account)
-    assert await front.world.trueup.features(account.customer) == {"seats": 5, "sso": 1}
+    await buyer.settled()
+    done = await buyer.world.trueup.changes(sold["id"])
+    kinds = [one["kind"] for one in done if one["outcome"] == "completed"]
+    assert kinds[:2] == ["activation", "upgrade"]
+    found = await agree(erp, buyer)
+    assert (len(found.issued), len(found.papers), found.counter, found.owed) == (2, 2, [], ZERO)
+    assert await buyer.world.trueup.features(buyer.customer) == {"seats": 5, "sso": 1}
 
 
-async def test_the_worker_is_killed_in_the_middle_of_a_posting(front: Front, shop: Shop) -> None:
-    account = await subscriber(front.world, shop.starter)
-    await settled(front, account)
+async def test_the_worker_is_killed_in_the_middle_of_a_posting(
+    front: Front, erp: ErpInstance, shop: Shop
+) -> None:
+    buyer, sold = await customer(shop)
     killed = front.facts.pids["worker"]
-    await front.fault(method="POST", path_regex=POST, action="delay", delay_ms=1000)
+    await front.fault(method="POST", **POST, action="delay", delay_ms=1000)
     try:
-        await upgrade(front.world, account, shop.pro)
+        await upgrade(shop, buyer, sold)
 
         async def posting() -> bool | None:
             return any(rule["fired"] for rule in await front.faults()) or None
@@ -66,33 +78,33 @@ async def test_the_worker_is_killed_in_the_middle_of_a_posting(front: Front, sho
         os.kill(killed, signal.SIGKILL)
     finally:
         await front.no_faults()
-    await upgraded_once(front, account)
+    await upgraded_once(erp, buyer, sold)
     assert front.facts.pids["worker"] != killed
 
 
-async def test_answers_of_the_erp_are_lost(front: Front, shop: Shop) -> None:
-    account = await subscriber(front.world, shop.starter)
-    await settled(front, account)
-    for path in (CREATE, POST):
-        await front.fault(method="POST", path_regex=path, action="drop_after")
+async def test_answers_of_the_erp_are_lost(front: Front, erp: ErpInstance, shop: Shop) -> None:
+    buyer, sold = await customer(shop)
+    for request in (CREATE, POST):
+        await front.fault(method="POST", **request, action="drop_after")
     try:
-        await upgrade(front.world, account, shop.pro)
-        await upgraded_once(front, account)
+        await upgrade(shop, buyer, sold)
+        await upgraded_once(erp, buyer, sold)
         assert [rule["fired"] for rule in await front.faults()] == [1, 1]
     finally:
         await front.no_faults()
-    changes = await front.world.trueup.changes(account.subscription)
+    changes = await front.world.trueup.changes(sold["id"])
     (made,) = [entry for entry in changes if entry["kind"] == "upgrade"]
     detail = await front.world.trueup.ask("GET", f"/v1/changes/{made['change_id']}")
-    (effect,) = [entry for entry in detail["effects"] if entry["system"] == "erp"]
+    (effect,) = [entry for entry in detail["effects"] if entry["key"].startswith("document:")]
     assert (effect["state"], effect["attempts"]) == ("confirmed", 3)
 
 
-async def test_temporal_stands_still_while_events_arrive(front: Front, shop: Shop) -> None:
-    account = await subscriber(front.world, shop.starter)
-    await settled(front, account)
+async def test_temporal_stands_still_while_events_arrive(
+    front: Front, erp: ErpInstance, shop: Shop
+) -> None:
+    buyer, sold = await customer(shop)
     with frozen(front.facts.pids["temporal"]):
-        await upgrade(front.world, account, shop.pro)
+        await upgrade(shop, buyer, sold)
 
         async def accepted() -> list[Row] | None:
             found = await front.world.billing.ask("GET", "/_sim/deliveries")
@@ -101,17 +113,18 @@ async def test_temporal_stands_still_while_events_arrive(front: Front, shop: Sho
 
         newest = (await until("the event taken by the intake", accepted))[-1]
         assert newest["last_status"] == 202
-        assert len(await documents(front.world, account)) == 1
-    await upgraded_once(front, account)
+        assert len((await sides_of(erp, buyer)).papers) == 1
+    await upgraded_once(erp, buyer, sold)
 
 
-async def test_postgres_stands_still_and_billing_tries_again(front: Front, shop: Shop) -> None:
-    account = await subscriber(front.world, shop.starter)
-    await settled(front, account)
+async def test_postgres_stands_still_and_billing_tries_again(
+    front: Front, erp: ErpInstance, shop: Shop
+) -> None:
+    buyer, sold = await customer(shop)
     secret = front.facts.stripe.webhook_secret or ""
-    lost = subscription_event("evt_while_away", account.subscription)
+    lost = subscription_event("evt_while_away", sold["id"])
     with frozen(front.facts.pids["postgres"]):
-        await upgrade(front.world, account, shop.pro)
+        await upgrade(shop, buyer, sold)
         refusal = await _send(front, lost, secret)
         assert refusal.status_code == 503
         assert int(refusal.headers["retry-after"]) > 0
@@ -123,14 +136,14 @@ async def test_postgres_stands_still_and_billing_tries_again(front: Front, shop:
             return any(d["last_status"] == 503 for d in found["deliveries"]) or None
 
         await until("billing told to try again", refused)
-    await upgraded_once(front, account)
+    await upgraded_once(erp, buyer, sold)
     # What was refused may have reached the disk once PostgreSQL went on: the sender, who was told
     # to come again, is answered for good then, and the event is there once.
     again = await _send(front, lost, secret)
     assert again.status_code in (200, 202)
     kept = await front.world.trueup.ask("GET", "/v1/inbox", params={"limit": 200})
     assert [entry["event_id"] for entry in kept["items"]].count("evt_while_away") == 1
-    await settled(front, account)
+    await buyer.settled()
 
 
 async def _send(front: Front, body: bytes, secret: str) -> httpx.Response:

@@ -335,7 +335,7 @@ class Buyer:
         answer = await self.world.trueup.ask("POST", path, json=given)
         assert answer["exception"]["resolution"] == action
 
-    async def decide_document(self, document: str, decision: str, **said: Any) -> None:
+    async def decide_document(self, document: str, decision: str, /, **said: Any) -> None:
         """What `trueup invoices hold`, `release` and the others do."""
         body = {"json": said} if said else {}
         await self.world.trueup.ask("POST", f"/v1/invoices/{document}/{decision}", **body)

@@ -11,13 +11,34 @@ import httpx
 from demo.systems import Row
 from tests.harness.buyers import TEXAS, Buyer, Shop, days_ago
 
-#: Currency, its smallest price, where the customer lives, whose books it is in, and its tax.
-WORLDS: tuple[tuple[str, int, str, Row], ...] = (
-    ("eur", 990, "LE-DE", {}),
-    ("eur", 990, "LE-DE", {"inclusive": True}),
-    ("usd", 1999, "LE-US", {"percent": "8.25", "country": "US", "tax_type": "sales_tax"}),
-    ("jpy", 1234, "LE-DE", {}),
-    ("kwd", 12340, "LE-DE", {}),
+#: A business abroad that owes the tax itself. The simulator calls nine zeros verified.
+REVERSE_CHARGE: Row = {
+    "address": {
+        "address[country]": "FR",
+        "address[line1]": "3 rue du Port",
+        "address[postal_code]": "13002",
+        "address[city]": "Marseille",
+    },
+    "said": {
+        "tax_exempt": "reverse",
+        "tax_id_data[0][type]": "eu_vat",
+        "tax_id_data[0][value]": "FRAF000000000",
+    },
+}
+#: Currency, its smallest price, whose books it is in, its tax, and who the customer is.
+WORLDS: tuple[tuple[str, int, str, Row, Row], ...] = (
+    ("eur", 990, "LE-DE", {}, {}),
+    ("eur", 990, "LE-DE", {"inclusive": True}, {}),
+    (
+        "usd",
+        1999,
+        "LE-US",
+        {"percent": "8.25", "country": "US", "tax_type": "sales_tax"},
+        {"address": TEXAS},
+    ),
+    ("jpy", 1234, "LE-DE", {}, {}),
+    ("kwd", 12340, "LE-DE", {}, {}),
+    ("eur", 990, "LE-DE", {}, REVERSE_CHARGE),
 )
 
 
@@ -41,15 +62,14 @@ class Life:
     @classmethod
     async def begin(cls, shop: Shop, seed: int) -> "Life":
         random = Random(seed)  # a life to be told again, no secret
-        currency, smallest, entity, tax = WORLDS[seed % len(WORLDS)]
-        where = {"address": TEXAS} if entity == "LE-US" else {}
-        buyer = await shop.buyer(begun=days_ago(180), currency=currency, **where)
+        currency, smallest, entity, tax, who = WORLDS[seed % len(WORLDS)]
+        buyer = await shop.buyer(begun=days_ago(180), currency=currency, **who)
         buyer.entity = entity
         rate = await shop.rate(**tax)
         interval = random.choice(["month", "month", "year"])
         price = await shop.price("Starter", smallest * random.randint(1, 9), interval, currency)
         sold = await buyer.subscribe(price, random.randint(1, 5), **{"default_tax_rates[0]": rate})
-        percent = "" if tax.get("inclusive") else tax.get("percent", "19")
+        percent = "" if tax.get("inclusive") or who is REVERSE_CHARGE else tax.get("percent", "19")
         begun = [f"{currency} {interval} {tax}"]
         return cls(random, shop, buyer, sold, smallest, rate, percent, begun)
 
