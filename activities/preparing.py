@@ -45,8 +45,8 @@ class Preparation:
         """The plan of a subscription's change in brief. What a person must mend first is part of
         the plan: each half of it may be refused by itself."""
         known = await self._known(tenant, change_id)
-        if known is None or known.settled:
-            return Prepared(settled=True)
+        if known is None or known.outcome is not None:
+            return _settled(known)
         subscription_id = known.subject
         snapshot = await tenant.billing.snapshot(
             subscription_id, documents=known.documents, since=_since(tenant, known)
@@ -95,8 +95,8 @@ class Preparation:
     async def of_account(self, tenant: Tenant, change_id: str, customer: str) -> Prepared:
         """The plan of an account's change in brief."""
         known = await self._known(tenant, change_id)
-        if known is None or known.settled:
-            return Prepared(settled=True)
+        if known is None or known.outcome is not None:
+            return _settled(known)
         snapshot = await tenant.billing.account_snapshot(
             customer, documents=known.documents, since=_since(tenant, known)
         )
@@ -320,6 +320,12 @@ def _keys(
             keys |= {item.plan.item for item in subscription.items}
             keys |= {item.plan.plan_id for item in subscription.items}
     return keys
+
+
+def _settled(known: Briefing | None) -> Prepared:
+    """Also where the engine has lost that this very saga settled it."""
+    outcome = known.outcome if known is not None else None
+    return Prepared(settled=True, outcome=outcome or "no_change")
 
 
 def _named(known: Briefing, found: tuple[BillingDocument, ...]) -> set[str]:

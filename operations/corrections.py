@@ -77,7 +77,10 @@ async def _keys(systems: Systems, tenant: str, exception: ExceptionView) -> set[
         planned = await briefing.outcome(raw, tenant, exception.change_id)
         # What was refused whole has no plan yet; its documents are known all the same.
         issued = await documents.page(raw, tenant, subject=exception.belongs_to, limit=100)
-    together = [set(keys_of(line)) for record in issued for line in record.document.lines]
+    known = [record.document for record in issued]
+    if planned is not None:
+        known += planned.snapshot.documents
+    together = [set(keys_of(line)) for document in known for line in document.lines]
     if planned is not None and isinstance(planned.snapshot, BillingSnapshot):
         snapshot = planned.snapshot
         together += [set(keys_of(line)) for line in snapshot.unbilled.lines]

@@ -45,7 +45,8 @@ class Briefing:
     customer_id: str | None
     #: What the event said that it is.
     kind: str
-    settled: bool
+    #: Set once it is settled.
+    outcome: str | None
     #: Ids of billing's documents that the event names.
     documents: tuple[str, ...]
     #: Whether all that billing has issued since the cutover is read.
@@ -66,7 +67,7 @@ class Briefing:
 _BRIEFING = (
     SQL("""
 select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.kind,
-  c.state = 'settled', c.documents, c.whole,
+  c.outcome, c.documents, c.whole,
   s.tenant is null and a.tenant is null, s.snapshot::text,
   {held},
   (select h.share::text from support_shares h
@@ -93,14 +94,14 @@ async def of_change(raw: Raw, tenant: str, change_id: str) -> Briefing | None:
     row = await found.fetchone()
     if row is None:
         return None
-    subject, of, customer, kind, settled, documents, whole, first, *known = row
+    subject, of, customer, kind, outcome, documents, whole, first, *known = row
     agreed, held, share, unpaid, plan, digest = known
     return Briefing(
         subject=subject,
         subscription_id=of,
         customer_id=customer,
         kind=kind,
-        settled=settled,
+        outcome=outcome,
         documents=tuple(documents),
         whole=whole,
         first_time=first,

@@ -33,7 +33,7 @@ class AccountSaga(ChangeSaga):
         while True:
             await self.planned()
             if self.plan.settled:
-                return Settled(outcome="no_change", summary=self.plan.summary)
+                return Settled(outcome=self.plan.outcome, summary=self.plan.summary)
             await self.side_by_side({Track.BOOKS: self._master_data_and_books}, undo)
             heed_cancellation()
             settled = await self.proven()

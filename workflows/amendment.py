@@ -42,7 +42,7 @@ class AmendmentSaga(ChangeSaga):
         while True:
             await self.planned()
             if self.plan.settled:
-                return Settled(outcome="no_change", summary=self.plan.summary)
+                return Settled(outcome=self.plan.outcome, summary=self.plan.summary)
             await self.side_by_side(
                 {Track.BOOKS: self._books.keep, Track.ACCESS: self._give_access}, undo
             )

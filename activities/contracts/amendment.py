@@ -63,6 +63,8 @@ class Prepared(Canonical):
     access_waits: bool = False
     access_question: Question | None = None
     settled: bool = False
+    #: Where it has been dealt with: what it came to.
+    outcome: str = "no_change"
     #: The billing customer whose account is to be made before the books can be planned.
     account_missing: str | None = None
 

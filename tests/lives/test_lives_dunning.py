@@ -106,11 +106,10 @@ async def test_finance_writes_the_debt_off(life: Life) -> None:
     await life.decide(ProcessKind.DUNNING, "in_1", asked, Action.WRITE_OFF)
     await life.no_exception()
     # Billing tells of what was done there.
-    change = await life.look(ChangeKind.CANCELLATION)
+    await life.look(ChangeKind.CANCELLATION)
     closed = await life.stage("in_1", "closed")
 
     assert closed.outcome == "write_off"
-    assert change.kind is ChangeKind.CANCELLATION
     assert life.billing.subscription.status is SubscriptionStatus.CANCELLED
     assert await life.grants() == ()
     assert life.systems.erp.balance == 20000
@@ -125,11 +124,10 @@ async def test_finance_credits_the_invoice(life: Life) -> None:
 
     await life.decide(ProcessKind.DUNNING, "in_1", asked, Action.CREDIT)
     await life.no_exception()
-    change = await life.look(ChangeKind.CANCELLATION)
+    await life.look(ChangeKind.CANCELLATION)
     closed = await life.stage("in_1", "closed")
 
     assert closed.outcome == "credit"
-    assert change.outcome == "completed"
     assert [d.net.minor for d in life.systems.erp.documents] == [20000, -20000]
     assert life.systems.erp.entries == []
     assert await life.grants() == ()

@@ -113,7 +113,7 @@ async def test_the_first_change_of_a_subscription_knows_nothing(database: Databa
         subscription_id="sub_1",
         customer_id=None,
         kind="billed",
-        settled=False,
+        outcome=None,
         documents=("in_1",),
         whole=True,
         first_time=True,
@@ -141,10 +141,10 @@ async def test_what_was_agreed_is_known_to_the_next_change(database: Database) -
     found = await brief(database, of)
     assert (found.agreed, found.first_time, found.customer_id) == (SUBSCRIPTION, False, "cus_1")
     assert (found.held, found.share, sorted(found.unpaid)) == ((GRANT,), SHARE, ["in_0"])
-    assert (found.plan, found.digest, found.settled) == (planned, planned.digest, False)
+    assert (found.plan, found.digest, found.outcome) == (planned, planned.digest, None)
     async with database.work() as raw:
         await changes.settle(raw, TENANT, of, outcome="completed")
-    assert (await brief(database, of)).settled
+    assert (await brief(database, of)).outcome == "completed"
 
 
 async def test_a_change_of_an_account_knows_nothing_of_subscriptions(database: Database) -> None:
