@@ -18,7 +18,7 @@ from tests.harness.random_lives import Life
 
 __all__ = ["erp_cache", "erp_with_module"]
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 seeds = st.integers(0, 2**16 - 1)
 
@@ -56,7 +56,6 @@ async def test_a_short_life_told_in_any_order(
     await lived(erp_with_module, shop, seed, deeds=4)
 
 
-@pytest.mark.slow
 @some(8)
 @given(seed=seeds, deeds=st.integers(8, 20))
 async def test_long_lives_told_in_any_order(
