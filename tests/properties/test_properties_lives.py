@@ -2,6 +2,7 @@
 ERP's own, read from the systems themselves, to the cent and document by document.
 """
 
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -18,7 +19,14 @@ from tests.harness.random_lives import Life
 
 __all__ = ["erp_cache", "erp_with_module"]
 
-pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.erp,
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(
+        "TRUEUP_LIVES" not in os.environ, reason="long: run it with TRUEUP_LIVES=1:2"
+    ),
+]
 
 seeds = st.integers(0, 2**16 - 1)
 
