@@ -97,6 +97,12 @@ async def at_the_end(life: Life) -> None:
     await life.stage("in_1", "final")
 
 
+async def cancellations(life: Life) -> list[str | None]:
+    """What they came to. Which change carries one depends on whose news is first."""
+    changes = await life.changes()
+    return [change.outcome for change in changes if change.kind is ChangeKind.CANCELLATION]
+
+
 async def test_finance_writes_the_debt_off(life: Life) -> None:
     await at_the_end(life)
     asked = await life.exception("payment_overdue")
@@ -110,6 +116,7 @@ async def test_finance_writes_the_debt_off(life: Life) -> None:
     closed = await life.stage("in_1", "closed")
 
     assert closed.outcome == "write_off"
+    assert await cancellations(life) == ["completed"]
     assert life.billing.subscription.status is SubscriptionStatus.CANCELLED
     assert await life.grants() == ()
     assert life.systems.erp.balance == 20000
@@ -128,6 +135,7 @@ async def test_finance_credits_the_invoice(life: Life) -> None:
     closed = await life.stage("in_1", "closed")
 
     assert closed.outcome == "credit"
+    assert await cancellations(life) == ["completed"]
     assert [d.net.minor for d in life.systems.erp.documents] == [20000, -20000]
     assert life.systems.erp.entries == []
     assert await life.grants() == ()
