@@ -155,7 +155,8 @@ class TenantPolicy(_Policy):
     #: Where days begin and end: contracts run to the end of their last day there, and documents
     #: are dated by it. None: contracts end at billing's very second, documents are dated in UTC.
     time_zone: TimeZone | None = None
-    #: A document that credits more than this, in major units by currency, needs an approval.
+    #: A document whose lines credit more than this, in major units by currency and whatever else
+    #: it charges, needs an approval.
     credit_limits: dict[Currency, Annotated[Decimal, Field(ge=0)]] = Field(default_factory=dict)
     #: Whether access is given as soon as billing says so, or after the books are right.
     #: What billing has ended is always taken at once.

@@ -3,6 +3,7 @@
 from datetime import date
 
 from canonical_models.amendment import DocumentStep, Refusal
+from canonical_models.documents import BillingDocument
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import ErpDocument, LedgerAnswer, LedgerQuestion
 from canonical_models.mapping import AccountMapping
@@ -45,10 +46,10 @@ def step_of(given: BooksInput, account: AccountMapping, choice: Choice) -> Docum
         raise answer.error()
     if choice.act is not Act.REVERSE:
         step = _posting(given, account, record, answer)
-        _require_approval(given, record, document.gross)
+        _require_approval(given, record, _credited(document))
         return step
     posted = record.posted
-    _require_approval(given, record, -(posted.gross if posted else document.gross))
+    _require_approval(given, record, posted.gross if posted else document.gross)
     return _standing(account, record).model_copy(update={"void": True, "on": answer.posting_date})
 
 
@@ -85,15 +86,23 @@ def _posting(
     )
 
 
-def _require_approval(given: BooksInput, record: DocumentRecord, gross: Money) -> None:
+def _credited(document: BillingDocument) -> Money:
+    """What its lines give the customer, with tax. What others charge beside it is not set against
+    it: a credit of 9,000 is one also where 9,001 are charged for something else."""
+    given = [line for line in document.lines if line.net.minor < 0]
+    amounts = [amount for line in given for amount in (line.net, line.tax) if amount is not None]
+    return -Money.total(amounts, document.currency)
+
+
+def _require_approval(given: BooksInput, record: DocumentRecord, credited: Money) -> None:
     """Each document by itself, and only the direction in which the customer gains."""
-    limit = given.policy.credit_limits.get(gross.currency)
+    limit = given.policy.credit_limits.get(credited.currency)
     content = record.document.content
-    if limit is None or gross.decimal >= -limit or content in given.approved:
+    if limit is None or credited.decimal <= limit or content in given.approved:
         return
     raise refused(
         RejectionCode.APPROVAL_NEEDED,
-        f"{named(record.document)} credits {-gross}, more than {limit:,f} {gross.currency}: "
+        f"{named(record.document)} credits {credited}, more than {limit:,f} {credited.currency}: "
         "approve it, or abort",
         record.document.document_id,
     )

@@ -8,7 +8,7 @@ import pytest
 from runtime.erp.bookkeeping import bookkeeper
 from runtime.erp.instance import ErpInstance
 from tests.harness.both_sides import agree, sides_of
-from tests.harness.buyers import TEXAS, Buyer, Shop
+from tests.harness.buyers import FRANCE, TEXAS, Buyer, Shop, reverse_charge
 from tests.harness.erp_people import people_of
 
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(240)]
@@ -82,6 +82,47 @@ async def test_what_billing_changes_of_a_customer_is_asked_first(
         assert (await people.name_and_tax_ids(buyer.party))[0] == "Renamed GmbH"
     organization = await buyer.world.desk.organization(buyer.customer)
     assert organization["name"] == "Renamed GmbH"
+
+
+async def test_a_tax_id_that_is_replaced_is_asked_before_a_document_names_it(
+    erp: ErpInstance, shop: Shop
+) -> None:
+    """And a new name and another country with it."""
+    before, after = reverse_charge(), reverse_charge()
+    buyer = await shop.buyer(address=FRANCE, said=before)
+    rate = await shop.rate()
+    await buyer.invoice((10000, rate))
+    await buyer.settled()
+    billing = buyer.world.billing
+    path = f"customers/{buyer.customer}"
+    (old,) = await billing.all(f"{path}/tax_ids")
+    await billing.ask("DELETE", f"/v1/{path}/tax_ids/{old['id']}")
+    new = {name: after[f"tax_id_data[0][{name}]"] for name in ("type", "value")}
+    await billing.make(f"{path}/tax_ids", **new)
+    await billing.make(path, name="Merged SARL", **{**FRANCE, "address[city]": "Lyon"})
+    issued = await buyer.invoice((20000, rate))
+    asked = await buyer.asked("master_data_changed")
+    assert set((await sides_of(erp, buyer)).papers) == {(await buyer.invoices())[0]["number"]}
+
+    await buyer.decide(asked, "approve")
+    await buyer.settled()
+    assert (await agree(erp, buyer)).paper(issued["number"]).total == 200
+    async with people_of(erp) as people:
+        assert await people.name_and_tax_ids(buyer.party) == ("Merged SARL", [new["value"]])
+
+
+async def test_a_large_credit_waits_for_a_yes_whatever_is_charged_beside_it(
+    erp: ErpInstance, shop: Shop
+) -> None:
+    buyer = await shop.buyer()
+    rate = await shop.rate()
+    issued = await buyer.invoice((-900000, rate), (900100, rate))
+    asked = await buyer.asked("approval_needed")
+    assert "credits 10,710.00 EUR, more than 5,000 EUR" in asked["message"]
+    assert (await sides_of(erp, buyer)).papers == {}
+    await buyer.decide(asked, "approve")
+    await buyer.settled()
+    assert (await agree(erp, buyer)).paper(issued["number"]).total == Decimal("1.19")
 
 
 async def test_or_it_is_carried_on_by_policy(erp: ErpInstance, shop: Shop) -> None:

@@ -6,19 +6,10 @@ import pytest
 
 from runtime.erp.instance import ErpInstance
 from tests.harness.both_sides import ZERO, agree, sides_of
-from tests.harness.buyers import Shop
+from tests.harness.buyers import FRANCE, Shop, reverse_charge
 from tests.harness.erp_people import people_of
 
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(180)]
-
-#: The simulator calls a VAT id of nine zeros verified; this one has the right check letters.
-FRENCH_VAT = "FRAF000000000"
-FRANCE = {
-    "address[country]": "FR",
-    "address[line1]": "3 rue du Port",
-    "address[postal_code]": "13002",
-    "address[city]": "Marseille",
-}
 
 
 async def test_no_tax_where_the_erp_taxes_is_asked_with_both_sides(
@@ -89,14 +80,7 @@ async def test_billings_rounding_is_what_the_customer_owes(
 async def test_a_business_abroad_gets_its_tax_rule_with_its_account(
     erp: ErpInstance, shop: Shop
 ) -> None:
-    buyer = await shop.buyer(
-        address=FRANCE,
-        said={
-            "tax_exempt": "reverse",
-            "tax_id_data[0][type]": "eu_vat",
-            "tax_id_data[0][value]": FRENCH_VAT,
-        },
-    )
+    buyer = await shop.buyer(address=FRANCE, said=reverse_charge())
     issued = await buyer.invoice((10000, await shop.rate()))
     await buyer.settled()
     paper = (await agree(erp, buyer)).paper(issued["number"])

@@ -4,13 +4,17 @@ Everything happens at billing's front door, by test clocks that lie in the past:
 document of the future.
 """
 
+import itertools
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from string import ascii_uppercase
 from types import MappingProxyType
 from typing import Any
+
+from stdnum.fr import tva
 
 from demo.looking import NotSeen, until
 from demo.systems import Row
@@ -38,6 +42,14 @@ TEXAS: Mapping[str, str] = MappingProxyType(
         "address[city]": "Dallas",
     }
 )
+FRANCE: Mapping[str, str] = MappingProxyType(
+    {
+        "address[country]": "FR",
+        "address[line1]": "3 rue du Port",
+        "address[postal_code]": "13002",
+        "address[city]": "Marseille",
+    }
+)
 
 #: Billing product: ERP item, features a seat and once, tier.
 SOLD: Mapping[str, tuple[str, list[str], list[str], str | None]] = MappingProxyType(
@@ -48,6 +60,21 @@ SOLD: Mapping[str, tuple[str, list[str], list[str], str | None]] = MappingProxyT
         "AI assistant": ("AI-ADDON", [], ["assistant"], None),
     }
 )
+
+
+#: Billing calls a VAT id of nine zeros verified; its letters make it one of several right ones.
+_FRENCH_VAT_IDS = (
+    f"FR{''.join(letters)}000000000" for letters in itertools.product(ascii_uppercase, repeat=2)
+)
+
+
+def reverse_charge() -> Row:
+    """What billing is told of a business that owes the tax itself, with a VAT id of its own."""
+    return {
+        "tax_exempt": "reverse",
+        "tax_id_data[0][type]": "eu_vat",
+        "tax_id_data[0][value]": next(filter(tva.is_valid, _FRENCH_VAT_IDS)),
+    }
 
 
 def days_ago(days: float) -> datetime:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 from canonical_models.policy import (
@@ -31,6 +32,7 @@ POLICY = TenantPolicy(
 #: Two legal entities that decide otherwise wherever there is something to decide. Accounts are
 #: opened in the books of their currency.
 BOTH_ENTITIES = TenantPolicy(
+    credit_limits={"EUR": Decimal(5000)},
     accounts=AccountPolicy(
         create=True,
         legal_entities={"EUR": "LE-DE", "JPY": "LE-DE", "KWD": "LE-DE", "USD": "LE-US"},

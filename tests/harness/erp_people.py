@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from runtime.erp.instance import ErpInstance
 from runtime.erp.rpc import TrytonRpc, TrytonRpcError, date, decimal
+from tests.harness.erp_documents import day as erp_day
 
 
 class ErpPeople:
@@ -34,7 +35,8 @@ class ErpPeople:
     async def sold(
         self, party: str, number: str, net: Decimal, tax: str, day: datetime.date
     ) -> int:
-        """An invoice of one line that they have posted, with billing's number as its reference."""
+        """An invoice of one line that they have posted, with billing's number as its reference.
+        Of that day, or of the year's last document if that is later: numbers follow the dates."""
         facts = self._erp.companies[self._entity]
         (owner,) = await self._rpc.search("party.party", [["code", "=", party]], ["addresses"])
         line = {
@@ -61,7 +63,7 @@ class ErpPeople:
             },
             context={"company": facts.id},
         )
-        await self.post(made, day)
+        await self.post(made, await self._numbered_next(day))
         return made
 
     async def credit(self, document: int) -> None:
@@ -112,6 +114,21 @@ class ErpPeople:
             for code, rule in facts.tax_rules.items()
         }
         return rules.get(row["customer_tax_rule"])
+
+    async def _numbered_next(self, day: datetime.date) -> datetime.date:
+        found = await self._rpc.search(
+            "account.invoice",
+            [
+                ["company", "=", self._company],
+                ["type", "=", "out"],
+                ["number", "!=", None],
+                ["invoice_date", ">=", date(day)],
+                ["invoice_date", "<=", date(day.replace(month=12, day=31))],
+            ],
+            ["invoice_date"],
+            company=self._company,
+        )
+        return max([day, *(erp_day(row["invoice_date"]) for row in found)])
 
     async def _country(self, code: str) -> int:
         (row,) = await self._rpc.search("country.country", [["code", "=", code]], ["name"])

@@ -1,6 +1,6 @@
 """Random lives of a customer: whatever people do at billing's front door, drawn from a seed."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
@@ -9,36 +9,23 @@ from typing import Any
 import httpx
 
 from demo.systems import Row
-from tests.harness.buyers import TEXAS, Buyer, Shop, days_ago
+from tests.harness.buyers import FRANCE, GERMANY, TEXAS, Buyer, Shop, days_ago, reverse_charge
 
-#: A business abroad that owes the tax itself. The simulator calls nine zeros verified.
-REVERSE_CHARGE: Row = {
-    "address": {
-        "address[country]": "FR",
-        "address[line1]": "3 rue du Port",
-        "address[postal_code]": "13002",
-        "address[city]": "Marseille",
-    },
-    "said": {
-        "tax_exempt": "reverse",
-        "tax_id_data[0][type]": "eu_vat",
-        "tax_id_data[0][value]": "FRAF000000000",
-    },
-}
-#: Currency, its smallest price, whose books it is in, its tax, and who the customer is.
-WORLDS: tuple[tuple[str, int, str, Row, Row], ...] = (
-    ("eur", 990, "LE-DE", {}, {}),
-    ("eur", 990, "LE-DE", {"inclusive": True}, {}),
+#: Currency, its smallest price, whose books it is in, its tax, and where the customer is.
+#: A business abroad owes the tax itself.
+WORLDS: tuple[tuple[str, int, str, Row, Mapping[str, str]], ...] = (
+    ("eur", 990, "LE-DE", {}, GERMANY),
+    ("eur", 990, "LE-DE", {"inclusive": True}, GERMANY),
     (
         "usd",
         1999,
         "LE-US",
         {"percent": "8.25", "country": "US", "tax_type": "sales_tax"},
-        {"address": TEXAS},
+        TEXAS,
     ),
-    ("jpy", 1234, "LE-DE", {}, {}),
-    ("kwd", 12340, "LE-DE", {}, {}),
-    ("eur", 990, "LE-DE", {}, REVERSE_CHARGE),
+    ("jpy", 1234, "LE-DE", {}, GERMANY),
+    ("kwd", 12340, "LE-DE", {}, GERMANY),
+    ("eur", 990, "LE-DE", {}, FRANCE),
 )
 
 
@@ -62,14 +49,15 @@ class Life:
     @classmethod
     async def begin(cls, shop: Shop, seed: int) -> "Life":
         random = Random(seed)  # a life to be told again, no secret
-        currency, smallest, entity, tax, who = WORLDS[seed % len(WORLDS)]
-        buyer = await shop.buyer(begun=days_ago(180), currency=currency, **who)
+        currency, smallest, entity, tax, address = WORLDS[seed % len(WORLDS)]
+        said = reverse_charge() if address is FRANCE else {}
+        buyer = await shop.buyer(begun=days_ago(180), currency=currency, address=address, said=said)
         buyer.entity = entity
         rate = await shop.rate(**tax)
         interval = random.choice(["month", "month", "year"])
         price = await shop.price("Starter", smallest * random.randint(1, 9), interval, currency)
         sold = await buyer.subscribe(price, random.randint(1, 5), **{"default_tax_rates[0]": rate})
-        percent = "" if tax.get("inclusive") or who is REVERSE_CHARGE else tax.get("percent", "19")
+        percent = "" if said or tax.get("inclusive") else tax.get("percent", "19")
         begun = [f"{currency} {interval} {tax}"]
         return cls(random, shop, buyer, sold, smallest, rate, percent, begun)
 

@@ -209,6 +209,16 @@ def test_each_document_is_looked_at_by_itself() -> None:
     assert plan(again, terms()).refused is not None
 
 
+def test_what_is_charged_beside_a_credit_is_not_set_against_it() -> None:
+    both = document(taxed("il_1", 900100), taxed("il_2", -900000))
+    given = books(seen(both), policy=LIMITED)
+    asked = refused(given)
+    assert (asked.code, asked.subject) == ("approval_needed", "in_1")
+    assert "invoice INV-7 credits 10,710.00 EUR, more than 100 EUR" in asked.message
+    yes = books(seen(both), policy=LIMITED, approved=frozenset({both.content}))
+    assert plan(yes).documents
+
+
 def test_limits_are_by_currency_and_where_there_is_none_all_passes() -> None:
     dollars = seen(document(line(net=-90000, currency="USD"), currency="USD"))
     assert plan(books(dollars, subscription=None, policy=LIMITED), terms()).documents
