@@ -32,7 +32,7 @@ test: setup ## Run every suite but the slow ones, on real servers
 	$(PYTEST) -m "not slow" -n 2 --dist loadfile
 
 test-slow: setup ## Run the slow suites
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow -n 2 --dist loadfile
 
 check: format lint types imports contracts files ## Run every static check
 

@@ -1,7 +1,11 @@
 """Real servers for every suite: PostgreSQL, Temporal, and the simulators as child processes."""
 
+import os
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -10,6 +14,23 @@ from persistence.database import Database
 from simulators.child import Child, running_child
 from tests.harness.postgres import PostgresServer, postgres_server
 from tests.harness.temporal import temporal_server
+
+_FOLDER = "PYTEST_DEBUG_TEMPROOT"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder of its own for each run. Pytest closes the one that all runs share to other users
+    whenever a run begins, and PostgreSQL is another user where the tests run as root."""
+    if not hasattr(config, "workerinput"):
+        os.environ.setdefault(_FOLDER, mkdtemp(prefix="trueup-tests-"))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What a failed run has left is looked at."""
+    folder = Path(os.environ[_FOLDER])
+    ours = folder.name.startswith("trueup-tests-") and not hasattr(session.config, "workerinput")
+    if ours and exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

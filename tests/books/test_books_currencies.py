@@ -8,7 +8,7 @@ from runtime.erp.instance import ErpInstance
 from tests.harness.both_sides import agree
 from tests.harness.buyers import TEXAS, Shop
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 async def test_the_second_legal_entity_sells_in_dollars_with_sales_tax(

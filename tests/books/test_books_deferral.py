@@ -11,7 +11,7 @@ from tests.harness.buyers import Shop
 from tests.harness.erp import books_of
 from tests.harness.erp_books import Deferral
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 async def _schedules(erp: ErpInstance, found: Sides, number: str) -> list[Deferral]:

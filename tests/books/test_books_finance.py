@@ -108,21 +108,26 @@ async def test_a_tax_id_that_is_replaced_is_asked_before_a_document_names_it(
     await buyer.settled()
     assert (await agree(erp, buyer)).paper(issued["number"]).total == 200
     async with people_of(erp) as people:
-        assert await people.name_and_tax_ids(buyer.party) == ("Merged SARL", [new["value"]])
+        name, ids = await people.name_and_tax_ids(buyer.party)
+    assert (name, ids) == ("Merged SARL", [buyer.customer, new["value"]])
 
 
 async def test_a_large_credit_waits_for_a_yes_whatever_is_charged_beside_it(
     erp: ErpInstance, shop: Shop
 ) -> None:
     buyer = await shop.buyer()
-    rate = await shop.rate()
-    issued = await buyer.invoice((-900000, rate), (900100, rate))
+    sold = await buyer.subscribe(await shop.price("Starter", 900000, "year"))
+    await buyer.settled()
+    await buyer.pass_(10)
+    await buyer.change(sold, "always_invoice", price=await shop.price("Pro", 900100, "year"))
     asked = await buyer.asked("approval_needed")
-    assert "credits 10,710.00 EUR, more than 5,000 EUR" in asked["message"]
-    assert (await sides_of(erp, buyer)).papers == {}
+    assert "EUR, more than 5,000 EUR" in asked["message"]
+    first, second = await buyer.invoices()
+    assert set((await sides_of(erp, buyer)).papers) == {first["number"]}
+    assert await buyer.world.trueup.features(buyer.customer) == {"seats": 1, "sso": 1}
     await buyer.decide(asked, "approve")
     await buyer.settled()
-    assert (await agree(erp, buyer)).paper(issued["number"]).total == Decimal("1.19")
+    assert 0 < (await agree(erp, buyer)).paper(second["number"]).total < 2
 
 
 async def test_or_it_is_carried_on_by_policy(erp: ErpInstance, shop: Shop) -> None:

@@ -14,7 +14,7 @@ from tests.harness.both_sides import agree
 from tests.harness.buyers import Shop
 from tests.harness.random_lives import Life
 
-_FIRST, _, _END = os.environ.get("TRUEUP_LIVES", "0:10").partition(":")
+_FIRST, _, _END = os.environ.get("TRUEUP_LIVES", "0:12").partition(":")
 _TURNS = 9
 
 pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(900)]

@@ -9,7 +9,7 @@ from tests.harness.both_sides import ZERO, agree
 from tests.harness.buyers import Shop
 from tests.harness.erp import books_of
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 async def test_a_downgrade_is_kept_as_balance_and_pays_what_comes_next(

@@ -11,7 +11,7 @@ from tests.harness.both_sides import ZERO, Sides, agree, sides_of
 from tests.harness.buyers import Buyer, Shop
 from tests.harness.erp_people import people_of
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 async def test_a_credit_note_is_set_off_against_an_open_invoice(

@@ -17,7 +17,7 @@ from tests.harness.buyers import Buyer, Shop
 from tests.harness.e2e_stack import Front
 from tests.harness.webhooks import signed, subscription_event
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(300)]
 
 #: A document is made over REST, and posted over JSON-RPC.
 CREATE = {"path_regex": r"/rest/model/account\.invoice\?"}

@@ -16,7 +16,7 @@ from tests.erp.conftest import MakeRest
 from tests.erp.rest import Rest
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(300)]
 
 DAY = datetime.timedelta(days=1)
 TODAY = datetime.datetime.now(tz=datetime.UTC).date()

@@ -14,6 +14,7 @@ from string import ascii_uppercase
 from types import MappingProxyType
 from typing import Any
 
+import httpx
 from stdnum.fr import tva
 
 from demo.looking import NotSeen, until
@@ -357,10 +358,19 @@ class Buyer:
         return [one for one in found["items"] if one["customer_id"] == self.customer]
 
     async def decide(self, question: Row, action: str, **more: Any) -> None:
+        """What is mended before it is tried again may have answered itself by then: news of the
+        customer has it looked at as well."""
         path = f"/v1/exceptions/{question['exception_id']}/resolve"
         given = {"action": action, "note": "decided by a test", **more}
-        answer = await self.world.trueup.ask("POST", path, json=given)
-        assert answer["exception"]["resolution"] == action
+        try:
+            answer = await self.world.trueup.ask("POST", path, json=given)
+        except httpx.HTTPStatusError:
+            if action == "retry" and question not in await self.questions():
+                return
+            raise
+        decided = answer["exception"]
+        itself = action == "retry" and decided["resolved_by"] == "trueup"
+        assert itself or decided["resolution"] == action, answer
 
     async def decide_document(self, document: str, decision: str, /, **said: Any) -> None:
         """What `trueup invoices hold`, `release` and the others do."""

@@ -16,7 +16,7 @@ from tests.harness.e2e_seller import Sale, Step
 
 DAY = 86400
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 steps = st.lists(
     st.builds(

@@ -2,7 +2,6 @@
 ERP's own, read from the systems themselves, to the cent and document by document.
 """
 
-import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -23,9 +22,6 @@ pytestmark = [
     pytest.mark.erp,
     pytest.mark.slow,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(
-        "TRUEUP_LIVES" not in os.environ, reason="long: run it with TRUEUP_LIVES=1:2"
-    ),
 ]
 
 seeds = st.integers(0, 2**16 - 1)

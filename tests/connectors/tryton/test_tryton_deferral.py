@@ -22,7 +22,7 @@ from tests.connectors.tryton.drafts import (
 )
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(300)]
 
 LAST_YEAR = today().year - 1
 

@@ -24,7 +24,7 @@ from tests.connectors.tryton.drafts import (
 )
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_a_credit_note_is_the_document_with_its_signs_turned(

@@ -25,18 +25,12 @@ from tests.connectors.tryton.accounts import (
 
 __all__ = ["desk", "keeper"]
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(300)]
 
 CREATE = {"method": "POST", "path_regex": r"/account\.move(\?|$)"}
 POST = {"method": "POST", "path_regex": r"/account\.move/\d+/post"}
-# Slow: after the entry is posted nothing can be doubled any more.
-LINK, RECONCILE = (
-    pytest.param(fault, marks=pytest.mark.slow)
-    for fault in (
-        {"method": "PUT", "path_regex": r"/account\.invoice/\d+"},
-        {"method": "POST", "body_contains": "reconcile_lines.execute"},
-    )
-)
+LINK = {"method": "PUT", "path_regex": r"/account\.invoice/\d+"}
+RECONCILE = {"method": "POST", "body_contains": "reconcile_lines.execute"}
 
 
 @pytest.fixture(params=["plain", "module"])
