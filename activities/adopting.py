@@ -211,7 +211,10 @@ async def _missed(
     raw: Raw, tenant: Tenant, plan: TakeOver, document_id: str, erp: ErpDocument
 ) -> Finding | None:
     """Links the document; None where it is."""
-    if await documents.link(raw, tenant.name, document_id, erp, party=erp.party, by=BY):
+    linked = await documents.link(
+        raw, tenant.name, document_id, erp, party=erp.party, by=BY, change_id=None
+    )
+    if linked:
         return None
     record = await documents.get(raw, tenant.name, document_id)
     if record is not None and record.in_books:

@@ -30,7 +30,9 @@ from planning.verification import (
     Difference,
     document_differences,
     link_differences,
+    settlement_differences,
     taken_over_differences,
+    unbilled_differences,
 )
 
 
@@ -125,7 +127,7 @@ class Books(BooksActivities):
         it was planned is not posted."""
         draft = step.draft
         if draft is None:
-            return await self._take_over(tenant, step)
+            return await self._take_over(tenant, plan, step)
         if step.corrects is not None:
             async with self._database.statement() as raw:
                 corrected = await documents.get(raw, tenant.name, step.corrects)
@@ -133,7 +135,7 @@ class Books(BooksActivities):
         if step.posted is not None:
             made = await _by_name(tenant, step, step.posted)
             _require_agreement(step, made, link_differences(draft, made))
-            return await self._link(tenant, step, made, draft.party)
+            return await self._link(tenant, plan, step, made, draft.party)
         _require_corrected(step, draft)
         bill_to = await self._bill_to(tenant, step)
         if bill_to is not None:
@@ -144,7 +146,9 @@ class Books(BooksActivities):
         _require_agreement(step, made, document_differences(draft, made, terms=step.terms))
         return made
 
-    async def _take_over(self, tenant: Tenant, step: DocumentStep) -> ErpDocument:
+    async def _take_over(
+        self, tenant: Tenant, plan: AmendmentPlan, step: DocumentStep
+    ) -> ErpDocument:
         """What the process before us has posted, and a person has found: its sums are compared."""
         if step.posted is None or step.party is None:
             raise AssertionError(f"document {step.document_id} is to be linked with nothing")
@@ -157,17 +161,28 @@ class Books(BooksActivities):
             record.document, made, legal_entity=step.legal_entity, party=step.party
         )
         _require_agreement(step, made, found)
-        return await self._link(tenant, step, made, step.party)
+        return await self._link(tenant, plan, step, made, step.party)
 
     async def _link(
-        self, tenant: Tenant, step: DocumentStep, made: ErpDocument, party: str
+        self,
+        tenant: Tenant,
+        plan: AmendmentPlan,
+        step: DocumentStep,
+        made: ErpDocument,
+        party: str,
     ) -> ErpDocument:
         """A document that people made for it, and that says the same, is adopted."""
         async with self._database.work() as raw:
             record = await documents.get(raw, tenant.name, step.document_id)
             said = record.correction.by if record and record.correction else None
             adopted = await documents.link(
-                raw, tenant.name, step.document_id, made, party=party, by=said or "finance"
+                raw,
+                tenant.name,
+                step.document_id,
+                made,
+                party=party,
+                by=said or "finance",
+                change_id=plan.change_id,
             )
         if adopted or (record is not None and _erp_id(record) == made.document_id):
             return made
@@ -197,7 +212,7 @@ class Books(BooksActivities):
         async with self._database.statement() as raw:
             record = await documents.get(raw, tenant.name, step.document_id)
         known = record.posted if record else None
-        posted = known or await self._take_over(tenant, step)
+        posted = known or await self._take_over(tenant, plan, step)
         return await self._ledger.perform(
             effects.void_effect(tenant, plan.change_id, step, posted.document_id, step.on)
         )
@@ -223,29 +238,47 @@ class Books(BooksActivities):
             amount=movement.amount,
             value_date=step.value_date,
             posting_date=step.posting_date,
-            document=_erp_id(of),
+            document=_settled_by(of),
             against=_erp_id(known.get(movement.against or "")),
             about=about.document.number if about else None,
             recovered=step.recovered,
         )
         settled = of.document.document_id if of is not None and of.in_books else None
-        await self._ledger.perform(
+        entry = await self._ledger.perform(
             effects.settlement_effect(
                 tenant, plan.change_id, draft, settled, generation=of.generation if of else 1
             )
         )
+        if found := settlement_differences(draft, entry):
+            raise Rejection(
+                RejectionCode.OUTCOME_MISMATCH,
+                f"movement {draft.external_id} stands in the ERP as "
+                f"{entry.number or entry.entry_id}, but not as billing has it - "
+                f"{'; '.join(map(str, found))}: mend it there, or take it back, then retry",
+                system="erp",
+                subject=draft.external_id,
+            )
 
     async def _show(self, tenant: Tenant, plan: AmendmentPlan, draft: UnbilledDraft) -> None:
         """What refuses it goes to the forecast; that somebody has posted it is a question."""
+        problem = None
         try:
-            await self._ledger.perform(
+            shown = await self._ledger.perform(
                 effects.unbilled_effect(tenant, plan.change_id, plan.subject, draft)
             )
         except Rejection as refused:
             if refused.reason is RejectionCode.UNBILLED_POSTED:
                 raise
+            problem = refused.message
+        else:
+            if found := unbilled_differences(draft, shown):
+                problem = (
+                    "the ERP does not show what is not billed yet as it was asked to - "
+                    f"{'; '.join(map(str, found))}: look for what changes drafts there"
+                )
+        if problem is not None:
             async with self._database.statement() as raw:
-                await unbilled.problem(raw, tenant.name, plan.subject, refused.message)
+                await unbilled.problem(raw, tenant.name, plan.subject, problem)
 
     async def _records(self, tenant: Tenant, plan: AmendmentPlan) -> dict[str, DocumentRecord]:
         named = {
@@ -289,6 +322,14 @@ def _erp_id(record: DocumentRecord | None) -> str | None:
     if record is None or not record.in_books or record.posted is None:
         return None
     return record.posted.document_id
+
+
+def _settled_by(record: DocumentRecord | None) -> str | None:
+    """The ERP's document that a movement settles: of what became void also the one that has been
+    taken back, as what gave it up or was set off against it is taken back with it."""
+    if record is not None and record.document.void and record.posted is not None:
+        return record.posted.document_id
+    return _erp_id(record)
 
 
 async def _by_name(tenant: Tenant, step: DocumentStep, name: str) -> ErpDocument:

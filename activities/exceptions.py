@@ -142,7 +142,7 @@ class ExceptionQueue(ExceptionActivities):
                 return None
             if asked.code != RejectionCode.MASTER_DATA_CHANGED.value:
                 found = await documents.get(session, tenant.name, asked.subject)
-                return (asked.subject, found.document.content) if found else None
+                return (asked.subject, found.document.approval) if found else None
         try:
             profile = await tenant.billing.account(asked.subject)
         except Rejection:

@@ -56,7 +56,7 @@ class Preparation:
         await self._keep(tenant, known, customer, snapshot.documents)
         entitled = await self._held_back(tenant, subscription)
         found = await self._master_data(
-            tenant, customer, subscription_id, _keys(snapshot, entitled, known.agreed)
+            tenant, customer, subscription_id, item_keys(snapshot, entitled, known.agreed)
         )
         books = await self._books(
             tenant,
@@ -308,7 +308,7 @@ def _since(tenant: Tenant, known: Briefing) -> datetime | None:
     return tenant.books_from if known.whole or known.first_time else None
 
 
-def _keys(
+def item_keys(
     snapshot: BillingSnapshot, entitled: Subscription, before: Subscription | None
 ) -> set[str]:
     """The keys of item mappings that the change may need: `entitled` is what access is given to,

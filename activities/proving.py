@@ -15,7 +15,7 @@ from canonical_models.commerce import AccountSnapshot, BillingSnapshot
 from canonical_models.documents import BillingDocument
 from canonical_models.entitlement import Grant, SupportEntitlement, SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.ledgering import DocumentDraft, DocumentState, ErpDocument
+from canonical_models.ledgering import DocumentDraft, ErpDocument
 from canonical_models.records import DocumentRecord, SettlementRecord
 from persistence import briefing, documents, settlements, shares
 from persistence.database import Database
@@ -23,6 +23,7 @@ from planning.support import merged_support
 from planning.verification import (
     Difference,
     access_differences,
+    cancelled_differences,
     document_differences,
     link_differences,
     open_difference,
@@ -46,6 +47,8 @@ class Done:
 
     @property
     def posted(self) -> tuple[DocumentRecord, ...]:
+        """Those that the change has brought into the books: posted, or linked with what was there.
+        Who follows them wants to know the ERP's number either way."""
         return tuple(
             record
             for record in self.records
@@ -54,7 +57,7 @@ class Done:
 
     @property
     def newest_number(self) -> str | None:
-        """The ERP's number of the last document that the change has posted."""
+        """The ERP's number of the last document that the change has posted or linked."""
         numbers = [record.posted.number for record in self.posted if record.posted]
         return numbers[-1] if numbers else None
 
@@ -158,7 +161,8 @@ def _of_documents(done: Done, read: dict[str, ErpDocument]) -> Iterable[Differen
                 yield from document_differences(draft, found, terms=step.terms)
             else:
                 yield from link_differences(draft, found)
-        yield from _as_billing_has_it(document, found)
+        if record.hold is None:
+            yield from _as_billing_has_it(document, found)
 
 
 def _as_billing_has_it(document: BillingDocument, found: ErpDocument) -> Iterable[Difference]:
@@ -186,13 +190,12 @@ async def _of_reversals(tenant: Tenant, done: Done) -> tuple[Difference, ...]:
         original = record.posted if record else None
         if original is None or step.on is None:
             return ()
-        reference = step.external_id
-        made = await tenant.erp.find(reference, step.legal_entity)
-        there = [found for found in made if found.state is not DocumentState.CANCELLED]
-        if len(there) != 1:
-            count = f"{len(there)} documents"
-            return (Difference(system="erp", field=reference, planned="1 document", found=count),)
-        return reversal_differences(original, there[0], reference=reference, on=step.on)
+        # The newest is the one that took it back; a document may also just be cancelled.
+        credit = original.credits[-1] if original.credits else original.document_id
+        found = await tenant.erp.read(credit, original.legal_entity)
+        if found.document_id == original.document_id:
+            return cancelled_differences(found)
+        return reversal_differences(original, found, reference=step.external_id, on=step.on)
 
     voids = [step for step in done.plan.books.documents if step.void]
     found = await asyncio.gather(*map(differences, voids))

@@ -1,8 +1,15 @@
 """The end of a change that was undone."""
 
+from datetime import UTC, datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from activities.contracts.amendment import UndoneInput
 from activities.telling import undone
-from persistence import changes, exceptions, outbox
+from canonical_models.exceptions import Action
+from canonical_models.records import Hold, HoldKind
+from canonical_models.views import ChangeView
+from persistence import changes, documents, exceptions, outbox
 from persistence.database import Database
 
 
@@ -12,6 +19,8 @@ async def settle_undone(database: Database, given: UndoneInput) -> None:
         change = await changes.get(session, given.tenant, given.change_id)
         if change is None or change.state == "settled":
             return
+        if given.aborted:
+            await _leave_what_was_refused(session, given, change)
         await exceptions.cancel_of_change(session, given.tenant, given.change_id)
         await outbox.publish(session, given.tenant, [undone(given, change)])
         await changes.settle(
@@ -21,3 +30,22 @@ async def settle_undone(database: Database, given: UndoneInput) -> None:
             outcome=given.outcome,
             summary=f"{change.summary or change.kind.value} - undone: {given.reason}",
         )
+
+
+async def _leave_what_was_refused(
+    session: AsyncSession, given: UndoneInput, change: ChangeView
+) -> None:
+    """A document that a person was asked about and said no to is held as it is: what the change has
+    posted itself has its undo, and without this the next change would ask the same again."""
+    asked = await exceptions.page(
+        session, given.tenant, state="resolved", change_id=given.change_id
+    )
+    for question in asked:
+        if question.resolution == Action.ABORT.value and question.subject is not None:
+            hold = Hold(
+                kind=HoldKind.HELD,
+                reason=given.reason,
+                by=question.resolved_by or "operator",
+                at=datetime.now(UTC),
+            )
+            await documents.leave(session, given.tenant, change.subject, question.subject, hold)

@@ -66,7 +66,7 @@ class Preparing(Preparation):
         known, snapshot = given.known, given.snapshot
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
-        keys = preparing._keys(snapshot, subscription, known.agreed)
+        keys = preparing.item_keys(snapshot, subscription, known.agreed)
         found = await self._master_data(tenant, customer, known.subject, keys)
         books = await self._books(
             tenant,

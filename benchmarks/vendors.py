@@ -20,9 +20,7 @@ from canonical_models.documents import BilledParty, BillingDocument
 from canonical_models.entitlement import SupportEntitlement, SupportOrganization
 from canonical_models.ledgering import (
     DocumentDraft,
-    DocumentState,
     ErpDocument,
-    ErpLine,
     ItemTerms,
     LedgerAnswer,
     LedgerQuestion,
@@ -31,10 +29,10 @@ from canonical_models.ledgering import (
 )
 from canonical_models.mapping import AccountMapping
 from connectors.ports import BillingPort, ErpPort, TicketingPort
+from tests.harness.scripted_erp import REVENUE, as_drafted
 from tests.harness.subscriptions import START, invoice, item, line, snapshot, subscription, vat
 
 _VAT = TaxCode(code="VAT 19 %", rate=Decimal("0.19"))
-_REVENUE = "4.2.2"
 
 
 class Shelf(Protocol):
@@ -190,7 +188,7 @@ class AnyErp:
             legal_entity=LegalEntity(code=question.legal_entity, currency=question.currency),
             posting_date=question.on,
             items=tuple(
-                ItemTerms(item=item, account=_REVENUE, taxes=(_VAT,)) for item in question.items
+                ItemTerms(item=item, account=REVENUE, taxes=(_VAT,)) for item in question.items
             ),
         )
 
@@ -202,7 +200,8 @@ class AnyErp:
 
     async def post(self, draft: DocumentDraft) -> ErpDocument:
         await self.wire.call("erp.post")
-        made = _as_drafted(draft)
+        key = draft.external_id
+        made = as_drafted(draft, document_id=key, number=f"INV-{key}", taxes=lambda _: (_VAT,))
         self.shelf.put(f"document {draft.external_id}", made.model_dump_json())
         return made
 
@@ -226,40 +225,6 @@ class AnyErp:
     def _document(self, external_id: str) -> ErpDocument | None:
         kept = self.shelf.get(f"document {external_id}")
         return ErpDocument.model_validate_json(kept) if kept else None
-
-
-def _as_drafted(draft: DocumentDraft) -> ErpDocument:
-    return ErpDocument(
-        document_id=draft.external_id,
-        external_id=draft.external_id,
-        legal_entity=draft.legal_entity,
-        party=draft.party,
-        currency=draft.currency,
-        number=f"INV-{draft.external_id}",
-        billing_number=draft.number,
-        kind=draft.kind,
-        state=DocumentState.POSTED,
-        document_date=draft.issued_on,
-        posting_date=draft.posting_date,
-        due_on=draft.due_on,
-        lines=tuple(
-            ErpLine(
-                line_id=line.line_id,
-                item=line.item,
-                account=_REVENUE,
-                description=line.description,
-                net=line.net,
-                tax_codes=(_VAT.code,) if line.tax_codes is None else line.tax_codes,
-                service_from=line.service_from,
-                service_to=line.service_to,
-            )
-            for line in draft.lines
-        ),
-        taxes=draft.taxes,
-        net=draft.net,
-        tax=draft.tax,
-        open=draft.gross,
-    )
 
 
 @dataclass

@@ -245,6 +245,12 @@ class BillingDocument(Canonical):
             },
         )
 
+    @property
+    def approval(self) -> str:
+        """What a person's yes is bound to: what was issued, and whether it is to be booked or, as
+        it is void, taken back."""
+        return f"{self.content}/void" if self.void else self.content
+
     def kept(self) -> Self:
         """Without personal data, for our tables."""
         return self.model_copy(update={"bill_to": None})

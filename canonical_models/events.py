@@ -32,8 +32,9 @@ class SubscriptionChanged(Canonical):
 
 
 class InvoicePosted(Canonical):
-    """A document of billing stands in the ERP. `invoice_id` is billing's, `document_id` and
-    `number` are the ERP's; credit notes have negative amounts."""
+    """A document of billing stands in the ERP: it was posted, or linked with one that people had
+    made there. `invoice_id` is billing's, `document_id` and `number` are the ERP's; credit notes
+    have negative amounts."""
 
     change_id: Identifier
     invoice_id: Identifier

@@ -31,7 +31,7 @@ class TaxCode(Canonical):
 
 class ItemTerms(Canonical):
     """How the ERP would invoice one of its items to the party: revenue account and taxes, by its
-    own rules. `deferrable` is whether it takes service periods for the item."""
+    own rules. `deferrable` is whether it spreads what the item earns over service periods."""
 
     item: Identifier
     account: str = Field(max_length=120)
@@ -71,7 +71,7 @@ class LedgerAnswer(Canonical):
 
 class DraftLine(Canonical):
     """`item` is the ERP's. `net` is signed. `tax_codes` None leaves them to the ERP's own rules.
-    `service_to` is the last day, inclusive; None for what is earned at once. `corrects` is the
+    `service_to` is the last day, inclusive; None for what has no service period. `corrects` is the
     line of the document that a credit note corrects. `quantity` is shown where the ERP can give
     the net with it, and is no matter else."""
 

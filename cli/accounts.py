@@ -6,15 +6,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from canonical_models.views import ChangeView
-from cli.desk import Desk, TenantOption, at_desk, state
-from cli.following import tell_look
-from cli.life_rows import show_invoices, show_settlements
+from cli.desk import TenantOption, at_desk
+from cli.following import Bound, Wait, look
+from cli.life_rows import show_changes, show_invoices, show_settlements
 from cli.output import Format, Output, show_json, show_rows
 from cli.timeline import show_exception
-from operations import accounts, changes
+from operations import accounts
 from operations.accounts import AccountDetail
-from operations.looking import LookAsked
 
 app = typer.Typer(
     help="Customers' accounts: master data, balance, and documents of no subscription.",
@@ -47,10 +45,8 @@ def show(
 def sync(
     ctx: typer.Context,
     customer: Customer,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Until the change has settled or waits for a person.")
-    ] = False,
-    bound: Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait at most.")] = 60,
+    wait: Wait = False,
+    bound: Bound = 60,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -58,16 +54,14 @@ def sync(
 
     Examples: [bold]trueup accounts sync cus_x[/] · [bold]trueup accounts sync cus_x --wait[/]
     """
-
-    async def work(desk: Desk) -> tuple[LookAsked, ChangeView | None]:
-        asked = await accounts.sync(desk.systems, desk.tenant, customer)
-        if not wait:
-            return asked, None
-        change = await changes.followed(desk.systems, desk.tenant, asked.change_id, bound=bound)
-        return asked, change
-
-    asked, change = at_desk(ctx, tenant, work)
-    tell_look(asked, change, bound=bound, output=output)
+    look(
+        ctx,
+        tenant,
+        lambda desk: accounts.sync(desk.systems, desk.tenant, customer),
+        wait=wait,
+        bound=bound,
+        output=output,
+    )
 
 
 def _show(detail: AccountDetail) -> None:
@@ -100,17 +94,4 @@ def _show(detail: AccountDetail) -> None:
         console.print()
         show_exception(exception)
     console.print()
-    show_rows(
-        (
-            (
-                change.change_id,
-                change.received_at,
-                change.kind.value,
-                state(change.outcome or change.state),
-                change.summary,
-            )
-            for change in detail.recent_changes
-        ),
-        ("change", "received", "kind", "state", "summary"),
-        empty="no changes of the account",
-    )
+    show_changes(detail.recent_changes, empty="no changes of the account")

@@ -74,7 +74,8 @@ def _show_head(console: Console, found: InvoiceSummary) -> None:
         )
     )
     if found.change_id is not None:
-        console.print(Text(f"Posted by change {found.change_id}."))
+        done = "Posted" if found.linked_by is None else "Linked"
+        console.print(Text(f"{done} by change {found.change_id}."))
     if found.erp_url is not None:
         console.print(Text(found.erp_url, style="dim"))
 

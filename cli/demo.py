@@ -1,4 +1,4 @@
-"""`trueup demo`: four stories through the front door, proven in the other systems."""
+"""`trueup demo`: seven stories through the front door, proven in the other systems."""
 
 import asyncio
 from pathlib import Path
@@ -24,7 +24,7 @@ def demo(
     ] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Four stories through the front door, each verified in Stripe, Tryton and Zendesk.
+    """Seven stories through the front door, each verified in Stripe, Tryton and Zendesk.
 
     Uses the stack that is up, else starts one and stops it afterwards. Each run has customers of
     its own. Exits 0 only if everything that is claimed was seen in the other systems.

@@ -1,12 +1,46 @@
-"""What is told of a look at billing that was asked for, and waited for or not."""
+"""A look at billing that is asked for, waited for or not, and what is told of it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
 
 from canonical_models.views import ChangeView
+from cli.desk import Desk, at_desk
 from cli.output import Format, Problem, note, show_json
+from operations import changes
 from operations.looking import LookAsked
 
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Until the change has settled or waits for a person.")
+]
+Bound = Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait at most.")]
 
-def tell_look(asked: LookAsked, change: ChangeView | None, *, bound: float, output: Format) -> None:
-    """`change` is None where nobody waited for it. Raises Problem where it has not settled."""
+
+def look(
+    ctx: typer.Context,
+    tenant: str | None,
+    ask: Callable[[Desk], Awaitable[LookAsked]],
+    *,
+    wait: bool,
+    bound: float,
+    output: Format,
+) -> None:
+    """Raises Problem where it was waited for and has not settled within `bound` seconds."""
+
+    async def work(desk: Desk) -> tuple[LookAsked, ChangeView | None]:
+        asked = await ask(desk)
+        if not wait:
+            return asked, None
+        change = await changes.followed(desk.systems, desk.tenant, asked.change_id, bound=bound)
+        return asked, change
+
+    asked, change = at_desk(ctx, tenant, work)
+    _tell(asked, change, bound=bound, output=output)
+
+
+def _tell(asked: LookAsked, change: ChangeView | None, *, bound: float, output: Format) -> None:
+    """`change` is None where nobody waited for it."""
     if output is Format.JSON:
         show_json({**asked.model_dump(mode="json"), "change": change})
     elif change is not None and change.state == "settled":

@@ -1,8 +1,9 @@
-"""Tables that several commands show: documents, what settles them, dunning cases, grants held
-back."""
+"""Tables that several commands show: documents, what settles them, changes, dunning cases, grants
+held back."""
 
 from collections.abc import Iterable
 
+from canonical_models.views import ChangeView
 from cli.desk import state
 from cli.output import show_rows
 from operations.dunning import CaseView
@@ -47,10 +48,29 @@ def standing_words(found: InvoiceSummary) -> str:
     """Where it stands, or why it does not."""
     if found.kept_out and found.hold is not None:
         until = f" until {found.hold.until}" if found.hold.until else ""
-        return f"{found.hold.kind.value}{until}"
+        held = f"{found.hold.kind.value}{until}"
+        return f"{found.standing}, {held}" if found.state == "posted" else held
     if found.state in ("reversed", "before_cutover"):
         return found.state.replace("_", " ")
     return found.standing
+
+
+def show_changes(changes: Iterable[ChangeView], *, empty: str = "no changes") -> None:
+    """Of one subject."""
+    show_rows(
+        (
+            (
+                change.change_id,
+                change.received_at,
+                change.kind.value,
+                state(change.outcome or change.state),
+                change.summary,
+            )
+            for change in changes
+        ),
+        ("change", "received", "kind", "state", "summary"),
+        empty=empty,
+    )
 
 
 def show_settlements(settlements: Iterable[SettlementView]) -> None:

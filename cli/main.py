@@ -19,7 +19,7 @@ COMMANDS = {
     "status": ("cli.stack", "Show what runs and where."),
     "demo": (
         "cli.demo",
-        "Four stories through the front door, each verified in Stripe, Tryton and Zendesk.",
+        "Seven stories through the front door, each verified in Stripe, Tryton and Zendesk.",
     ),
     "adopt": (
         "cli.adopt",

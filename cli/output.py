@@ -57,6 +57,8 @@ class Problem(Exception):
         self.remedy = remedy
 
 
+_WIDTH_OF_FILES = 250
+
 #: Errors that mean the same wherever they come from, by qualified name, so that showing help
 #: imports no database driver: exit code, and what to do next.
 _KNOWN: dict[str, tuple[ExitCode, str | None]] = {
@@ -138,7 +140,11 @@ def show_rows(
         table.add_column(column, overflow="fold")
     for row in cells:
         table.add_row(*row)
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # A file or a program has no width: a row stays one line, an id whole.
+        console.width = max(console.width, _WIDTH_OF_FILES)
+    console.print(table)
 
 
 def _sentence(fault: BaseException) -> str:

@@ -6,15 +6,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from canonical_models.views import ChangeView
 from cli.books_rows import show_unbilled
-from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, state, tell_of_more
+from cli.desk import Cursor, Limit, TenantOption, at_desk, state, tell_of_more
 from cli.entitlements import show_entitlements
-from cli.following import tell_look
-from cli.life_rows import show_cases, show_held_back, show_invoices, show_settlements
+from cli.following import Bound, Wait, look
+from cli.life_rows import show_cases, show_changes, show_held_back, show_invoices, show_settlements
 from cli.output import Format, Output, show_json, show_rows
-from operations import changes, subscriptions
-from operations.looking import LookAsked
+from operations import subscriptions
 from operations.subscriptions import SubscriptionDetail
 
 app = typer.Typer(
@@ -93,10 +91,8 @@ def show(
 def sync(
     ctx: typer.Context,
     subscription_id: Annotated[str, typer.Argument(help="Billing's id of the subscription.")],
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Until the change has settled or waits for a person.")
-    ] = False,
-    bound: Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait at most.")] = 60,
+    wait: Wait = False,
+    bound: Bound = 60,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -105,15 +101,14 @@ def sync(
     Examples: [bold]trueup subscriptions sync sub_x[/] ·
     [bold]trueup subscriptions sync sub_x --wait[/]
     """
-
-    async def work(desk: Desk) -> tuple[LookAsked, ChangeView | None]:
-        asked = await subscriptions.sync(desk.systems, desk.tenant, subscription_id)
-        if not wait:
-            return asked, None
-        change = await changes.followed(desk.systems, desk.tenant, asked.change_id, bound=bound)
-        return asked, change
-
-    tell_look(*at_desk(ctx, tenant, work), bound=bound, output=output)
+    look(
+        ctx,
+        tenant,
+        lambda desk: subscriptions.sync(desk.systems, desk.tenant, subscription_id),
+        wait=wait,
+        bound=bound,
+        output=output,
+    )
 
 
 def _show(detail: SubscriptionDetail) -> None:
@@ -151,20 +146,7 @@ def _show(detail: SubscriptionDetail) -> None:
         console.print()
         show_cases(detail.dunning)
     console.print()
-    show_rows(
-        (
-            (
-                change.change_id,
-                change.received_at,
-                change.kind.value,
-                state(change.outcome or change.state),
-                change.summary,
-            )
-            for change in detail.recent_changes
-        ),
-        ("change", "received", "kind", "state", "summary"),
-        empty="no changes",
-    )
+    show_changes(detail.recent_changes)
 
 
 def _show_contract(console: Console, detail: SubscriptionDetail) -> None:

@@ -62,8 +62,8 @@ async def around(session: AsyncSession, tenant: str, subjects: Collection[str]) 
 def cause_of(record: DocumentRecord, shown: InvoiceSummary, given: Circumstances) -> Cause:
     """Of a document that is known to differ."""
     hold, key = record.hold, record.document.document_id
-    if hold is not None and shown.kept_out and not record.in_books:
-        return _held(hold)
+    if hold is not None and shown.kept_out:
+        return _held(record, hold)
     if hold is None and not record.in_books and (why := given.left_out.get(key)):
         return Cause("left_out", f"left out by policy: {why}", Team.FINANCE.value, by="policy")
     return waiting(given, record.subject, key) or _at_rest(record, shown)
@@ -116,11 +116,12 @@ def balance_cause(given: Circumstances, subject: str, movements: Collection[str]
     )
 
 
-def _held(hold: Hold) -> Cause:
+def _held(record: DocumentRecord, hold: Hold) -> Cause:
     until = f" until {hold.until}" if hold.until else ""
+    what = "left in the books as it was posted" if record.in_books else _KEPT_OUT[hold.kind]
     return Cause(
         hold.kind.value,
-        f"{_KEPT_OUT[hold.kind]}{until} by {hold.by} on {hold.at:%Y-%m-%d}: {hold.reason}",
+        f"{what}{until} by {hold.by} on {hold.at:%Y-%m-%d}: {hold.reason}",
         Team.FINANCE.value,
         by=hold.by,
     )

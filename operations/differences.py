@@ -27,9 +27,10 @@ _PAGE = 200
 class DifferenceView(Canonical):
     """`about` is a `document`; a `debt` that a refund or dispute left and no document shows; or a
     `balance` that the ERP was not told of. `key` is the document, what the debt is about, or the
-    customer. `what` names the amounts: `gross`, `tax`, `open`, `debt` or `balance`. `difference` is
-    billing's less the ERP's. `cause` is a word, `sentence` says it to people; `by` is who decided
-    it, `owner` the team that can mend it."""
+    customer. `what` names the amounts: `gross`, `tax`, `open`, `debt` or `balance`; `content` where
+    all of them agree and what the document says does not. `difference` is billing's less the
+    ERP's. `cause` is a word, `sentence` says it to people; `by` is who decided it, `owner` the team
+    that can mend it."""
 
     about: str
     key: str
@@ -221,7 +222,9 @@ def _amounts(record: DocumentRecord) -> tuple[str, Money, Money]:
         return "gross", document.gross, posted.gross
     if document.tax != posted.tax:
         return "tax", document.tax, posted.tax
-    return "open", document.remaining, posted.open
+    if document.remaining != posted.open:
+        return "open", document.remaining, posted.open
+    return "content", document.gross, posted.gross
 
 
 def _entity(accounts: Mapping[str, AccountMapping], customer_id: str) -> str | None:

@@ -60,8 +60,8 @@ class InvoiceSummary(Canonical):
 
     `subject` is whose changes it belongs to. `erp` is None until it is posted; `difference` also
     where it belongs to the process before us. `kept_out` is whether `hold` stands today.
-    `change_id` is the change that posted it. `standing` is the ERP's word, read at `standing_at`;
-    `told` what billing shows of that, empty before the first.
+    `change_id` is the change that posted or linked it. `standing` is the ERP's word, read at
+    `standing_at`; `told` what billing shows of that, empty before the first.
     """
 
     invoice_id: str

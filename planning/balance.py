@@ -17,9 +17,10 @@ class Balance:
 
     def __init__(self, entered: Mapping[str, SettlementRecord]) -> None:
         self._kept: Counter[tuple[str, str]] = Counter()
-        self._known = frozenset(entered)
-        for found in entered.values():
-            if found.entry_id is not None and found.legal_entity is not None:
+        there = [found for found in entered.values() if found.entry_id is not None]
+        self._known = frozenset(found.settlement.settlement_id for found in there)
+        for found in there:
+            if found.legal_entity is not None:
                 self._add(found.settlement, found.legal_entity)
 
     def take(self, movement: Settlement, legal_entity: str) -> None:

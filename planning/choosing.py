@@ -71,7 +71,8 @@ def _by_itself(given: BooksInput, record: DocumentRecord) -> Choice:
         return _of_void(given, record)
     if record.state is RecordState.POSTED:
         changed = record.posted_content not in (None, record.document.content)
-        return Choice(record, Act.ASK if changed else Act.REST)
+        # Who was asked and said no has left it as it was posted.
+        return Choice(record, Act.ASK if changed and not _decided(given, record) else Act.REST)
     if before_cutover(given, record):
         if record.in_books:
             return Choice(record, Act.REST)

@@ -48,8 +48,7 @@ def step_of(given: BooksInput, account: AccountMapping, choice: Choice) -> Docum
         step = _posting(given, account, record, answer)
         _require_approval(given, record, _credited(document))
         return step
-    posted = record.posted
-    _require_approval(given, record, posted.gross if posted else document.gross)
+    _require_approval(given, record, _taken_back(record))
     return _standing(account, record).model_copy(update={"void": True, "on": answer.posting_date})
 
 
@@ -89,16 +88,29 @@ def _posting(
 def _credited(document: BillingDocument) -> Money:
     """What its lines give the customer, with tax. What others charge beside it is not set against
     it: a credit of 9,000 is one also where 9,001 are charged for something else."""
-    given = [line for line in document.lines if line.net.minor < 0]
-    amounts = [amount for line in given for amount in (line.net, line.tax) if amount is not None]
-    return -Money.total(amounts, document.currency)
+    return -_of_sign(document, -1)
+
+
+def _taken_back(record: DocumentRecord) -> Money:
+    """What a reversal gives the customer: all that was charged, by the same rule. Where billing
+    shows other figures by now, its lines do not say what was."""
+    posted = record.posted
+    if posted is not None and posted.gross != record.document.gross:
+        return posted.gross
+    return _of_sign(record.document, 1)
+
+
+def _of_sign(document: BillingDocument, sign: int) -> Money:
+    lines = [line for line in document.lines if line.net.minor * sign > 0]
+    amounts = [amount for line in lines for amount in (line.net, line.tax) if amount is not None]
+    return Money.total(amounts, document.currency)
 
 
 def _require_approval(given: BooksInput, record: DocumentRecord, credited: Money) -> None:
     """Each document by itself, and only the direction in which the customer gains."""
     limit = given.policy.credit_limits.get(credited.currency)
-    content = record.document.content
-    if limit is None or credited.decimal <= limit or content in given.approved:
+    approval = record.document.approval
+    if limit is None or credited.decimal <= limit or approval in given.approved:
         return
     raise refused(
         RejectionCode.APPROVAL_NEEDED,

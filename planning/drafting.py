@@ -9,7 +9,6 @@ from canonical_models.failures import RejectionCode
 from canonical_models.ledgering import (
     DocumentDraft,
     DraftLine,
-    ItemTerms,
     LedgerAnswer,
     LedgerQuestion,
     TaxCode,
@@ -22,7 +21,7 @@ from planning.given import BooksInput
 from planning.mapping import mapped
 from planning.refusals import named, refused
 from planning.taxes import TaxedLine, taxed_line, totals
-from planning.term import deferred_days, local_day
+from planning.term import local_day, service_days
 
 
 def posting_question(
@@ -77,8 +76,7 @@ def draft_of(
         posting_date=answer.posting_date,
         due_on=local_day(document.due_at, _zone(given, account)) if document.due_at else None,
         lines=tuple(
-            draft_line(given, account, taxed.line, terms, said, codes=_names(taxed))
-            for taxed in lines
+            draft_line(given, account, taxed.line, said, codes=_names(taxed)) for taxed in lines
         ),
         taxes=totals(document, lines, books.rounding_limit),
         corrects=corrected(given, document),
@@ -94,22 +92,20 @@ def draft_line(
     given: BooksInput,
     account: AccountMapping,
     line: BillingLine,
-    terms: Mapping[str, ItemTerms],
     said: Mapping[str, str],
     *,
     codes: tuple[str, ...] | None,
 ) -> DraftLine:
-    """`terms` are the ERP's by its items, `said` the metadata around the line. Service days are
-    told where the ERP takes them for the item."""
-    item = _item(given, line)
+    """`said` are the metadata around the line. Its service period is told whatever is deferred of
+    it: the customer is to see when the service was rendered, and the ERP knows what it spreads."""
     days = None
-    if terms[item].deferrable and line.period_start and line.period_end:
-        days = deferred_days(line.period_start, line.period_end, _zone(given, account))
+    if line.period_start and line.period_end:
+        days = service_days(line.period_start, line.period_end, _zone(given, account))
     fields = given.policy.books.dimensions
     around = {**said, **line.metadata}
     return DraftLine(
         line_id=line.line_id,
-        item=item,
+        item=_item(given, line),
         description=line.description,
         quantity=line.quantity,
         net=line.net,

@@ -147,6 +147,9 @@ def _to_enter(given: BooksInput, movement: Settlement, planned: Collection[str])
         theirs = about is not None and place_of(given, about, planned) is Place.NOT_OURS
         return not (entered or theirs)
     record = given.known.get(movement.document_id)
+    if record is not None and record.document.void and movement.kind in _ON_DOCUMENTS:
+        # Of what is void nothing is lost and nothing set off: what was booked so is taken back.
+        return not entered and _takes_back(given, movement, record.document)
     place = place_of(given, record, planned)
     if movement.against is not None:
         against = place_of(given, given.known.get(movement.against), planned)
@@ -170,6 +173,24 @@ def _to_enter(given: BooksInput, movement: Settlement, planned: Collection[str])
 def _is_mirror(movement: Settlement) -> bool:
     """The credit note's half of a set-off: it is entered with the other half."""
     return movement.kind is SettlementKind.CREDIT_NOTE and movement.amount.minor < 0
+
+
+def _takes_back(given: BooksInput, movement: Settlement, document: BillingDocument) -> bool:
+    """Whether the ERP has what the movement ends. A set-off is told by the invoice's half."""
+    if movement.kind is SettlementKind.WRITE_OFF:
+        return movement.amount.minor < 0 and any(
+            found.entry_id is not None
+            and found.settlement.kind is movement.kind
+            and found.settlement.document_id == document.document_id
+            for found in given.entered.values()
+        )
+    return movement.against is not None and any(
+        found.entry_id is not None
+        and found.settlement.kind is movement.kind
+        and (found.settlement.document_id, found.settlement.against)
+        == (movement.against, document.document_id)
+        for found in given.entered.values()
+    )
 
 
 def _pointless(given: BooksInput, document: BillingDocument) -> bool:

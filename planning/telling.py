@@ -41,7 +41,7 @@ def movement_in_words(movement: Settlement) -> str:
         case SettlementKind.PAID_ELSEWHERE:
             return f"{amount} paid elsewhere"
         case SettlementKind.REFUND:
-            return f"refund of {amount}"
+            return f"refund of {amount}{' answered' if gains else ''}"
         case SettlementKind.DISPUTE:
             return f"dispute over {amount}"
         case SettlementKind.DISPUTE_WON:
@@ -53,4 +53,4 @@ def movement_in_words(movement: Settlement) -> str:
         case SettlementKind.CREDIT_NOTE:
             return f"{amount} set off"
         case SettlementKind.WRITE_OFF:
-            return f"write-off of {amount}"
+            return f"write-off of {amount}{'' if gains else ' taken back'}"

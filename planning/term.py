@@ -12,12 +12,11 @@ def local_day(instant: datetime, zone: str | None) -> date:
     return instant.astimezone(ZoneInfo(zone) if zone else UTC).date()
 
 
-def deferred_days(start: datetime, end: datetime, zone: str | None) -> tuple[date, date] | None:
-    """First and last day of a service of which some is earned in a later month than its first;
-    None for what is earned within one. `end` is exclusive, so the last day is the one before."""
+def service_days(start: datetime, end: datetime, zone: str | None) -> tuple[date, date] | None:
+    """First and last day of a service; None for what is over within the day on which it begins.
+    `end` is exclusive, so the last day is the one before."""
     first, last = local_day(start, zone), local_day(end, zone) - timedelta(days=1)
-    later = last > first and (last.year, last.month) != (first.year, first.month)
-    return (first, last) if later else None
+    return (first, last) if last >= first else None
 
 
 def end_of_day(instant: datetime, zone: str | None) -> datetime:

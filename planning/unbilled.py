@@ -74,14 +74,13 @@ def _draft(given: BooksInput) -> UnbilledDraft | None:
     if isinstance(answer, Refusal):
         raise answer.error()
     account = _account(given)
-    terms = {found.item: found for found in answer.items}
     return UnbilledDraft(
         external_id=f"{given.subject}/{UNBILLED}",
         legal_entity=account.legal_entity,
         party=account.erp_party,
         currency=asked.currency,
         lines=tuple(
-            draft_line(given, account, line, terms, given.metadata, codes=None)
+            draft_line(given, account, line, given.metadata, codes=None)
             for line in _pending(given).lines
         ),
     )

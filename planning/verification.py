@@ -5,7 +5,9 @@ Without tolerance: how the ERP rounds is settled before anything is posted. Pure
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from canonical_models.amendment import AccessPlan
 from canonical_models.base import Canonical, isoformat
@@ -13,6 +15,7 @@ from canonical_models.documents import BillingDocument
 from canonical_models.entitlement import Grant, SupportEntitlement, SupportOrganization
 from canonical_models.ledgering import (
     DocumentDraft,
+    DocumentState,
     DraftLine,
     ErpDocument,
     ErpLine,
@@ -24,6 +27,7 @@ from canonical_models.ledgering import (
     UnbilledShown,
 )
 from canonical_models.money import Money
+from planning.refusals import percent
 
 ERP = "erp"
 
@@ -103,7 +107,11 @@ def taken_over_differences(
 def reversal_differences(
     original: ErpDocument, found: ErpDocument, *, reference: str, on: date
 ) -> tuple[Difference, ...]:
-    """Of the document that takes a posted one back; `on` is its day in the books."""
+    """Of the document that takes a posted one back. `reference` and its day in the books, `on`, are
+    those of ours: people who had credited it before us chose their own. Sums by account: how many
+    lines an ERP takes for it is its own affair."""
+    if not found.ours:
+        reference, on = found.external_id, found.posting_date or on
     pairs = (
         ("external id", reference, found.external_id),
         ("state", "posted", "posted" if found.live else found.state.value),
@@ -114,7 +122,17 @@ def reversal_differences(
         ("net", str(-original.net), str(found.net)),
         ("tax", str(-original.tax), str(found.tax)),
     )
-    return (*_unlike(ERP, pairs), *_taxes([_negated(tax) for tax in original.taxes], found.taxes))
+    return (
+        *_unlike(ERP, pairs),
+        *_accounts([_taken_back(line) for line in original.lines], found.lines),
+        *_taxes([_negated(tax) for tax in original.taxes], found.taxes),
+    )
+
+
+def cancelled_differences(found: ErpDocument) -> tuple[Difference, ...]:
+    """Of a document that the ERP has taken back without another one."""
+    pairs = (("state", DocumentState.CANCELLED.value, found.state.value),)
+    return tuple(_unlike(ERP, pairs))
 
 
 def open_difference(document: BillingDocument, open_: Money) -> Difference | None:
@@ -127,12 +145,16 @@ def open_difference(document: BillingDocument, open_: Money) -> Difference | Non
 def settlement_differences(
     draft: SettlementDraft, found: SettlementEntry
 ) -> tuple[Difference, ...]:
+    """What an earlier attempt has entered stays on the day that was the first open one then."""
     name = f"movement {draft.external_id}"
+    day = draft.posting_date
+    if found.posted_on is not None:
+        day = min(day, found.posted_on)
     pairs = (
         (f"{name}: external id", draft.external_id, found.external_id),
         (f"{name}: legal entity", draft.legal_entity, found.legal_entity),
         (f"{name}: amount", str(draft.amount), str(found.amount)),
-        (f"{name}: posting date", _word(draft.posting_date), _word(found.posted_on)),
+        (f"{name}: posting date", _word(day), _word(found.posted_on)),
     )
     return tuple(_unlike(ERP, pairs))
 
@@ -213,28 +235,65 @@ def _line(line: DraftLine, found: ErpLine, accounts: Mapping[str, str]) -> Itera
     return _unlike(ERP, pairs)
 
 
-def _taxes(planned: Iterable[TaxTotal], found: Iterable[TaxTotal]) -> Iterator[Difference]:
-    """Base and amount of every code; a code under which nothing stands is none."""
-    wanted, there = _by_code(planned), _by_code(found)
+def _accounts(planned: Iterable[ErpLine], found: Iterable[ErpLine]) -> Iterator[Difference]:
+    wanted, there = _by_account(planned), _by_account(found)
     pairs = [
-        (f"tax {code}", _sums(wanted.get(code)), _sums(there.get(code)))
-        for code in sorted({*wanted, *there})
+        (f"account {name}", _word(wanted.get(name)), _word(there.get(name)))
+        for name in sorted({*wanted, *there})
     ]
     return _unlike(ERP, pairs)
 
 
-def _by_code(taxes: Iterable[TaxTotal]) -> dict[str, tuple[Money, Money]]:
+def _by_account(lines: Iterable[ErpLine]) -> dict[str, str]:
+    sums: dict[str, Money] = {}
+    for line in lines:
+        name = _word(line.account)
+        sums[name] = sums.get(name, Money.zero(line.net.currency)) + line.net
+    return {name: str(net) for name, net in sums.items() if net}
+
+
+def _taxes(planned: Iterable[TaxTotal], found: Iterable[TaxTotal]) -> Iterator[Difference]:
+    """Base, amount and rate of every code; a code under which nothing stands is none."""
+    wanted, there = _by_code(planned), _by_code(found)
+    pairs = []
+    for code in sorted({*wanted, *there}):
+        ours, theirs = wanted.get(code), there.get(code)
+        pairs.append((f"tax {code}", _sums(ours), _sums(theirs)))
+        if ours is not None and theirs is not None:
+            # What the ERP calls by one name may have become another tax since.
+            pairs.append((f"rate of tax {code}", _rates(ours), _rates(theirs)))
+    return _unlike(ERP, pairs)
+
+
+@dataclass(frozen=True)
+class _Taxed:
+    base: Money
+    amount: Money
+    rates: frozenset[Decimal]
+
+
+def _by_code(taxes: Iterable[TaxTotal]) -> dict[str, _Taxed]:
     """An ERP may keep several rows of a code."""
-    sums: dict[str, tuple[Money, Money]] = {}
+    sums: dict[str, _Taxed] = {}
     for tax in taxes:
         zero = Money.zero(tax.base.currency)
-        base, amount = sums.get(tax.code, (zero, zero))
-        sums[tax.code] = (base + tax.base, amount + tax.amount)
-    return {code: both for code, both in sums.items() if any(both)}
+        before = sums.get(tax.code, _Taxed(zero, zero, frozenset()))
+        sums[tax.code] = _Taxed(
+            before.base + tax.base, before.amount + tax.amount, before.rates | {tax.rate}
+        )
+    return {code: taxed for code, taxed in sums.items() if taxed.base or taxed.amount}
 
 
-def _sums(both: tuple[Money, Money] | None) -> str:
-    return f"{both[1]} on {both[0]}" if both else "none"
+def _sums(taxed: _Taxed | None) -> str:
+    return f"{taxed.amount} on {taxed.base}" if taxed else "none"
+
+
+def _rates(taxed: _Taxed) -> str:
+    return ", ".join(percent(rate) for rate in sorted(taxed.rates))
+
+
+def _taken_back(line: ErpLine) -> ErpLine:
+    return line.model_copy(update={"net": -line.net})
 
 
 def _negated(tax: TaxTotal) -> TaxTotal:

@@ -1,4 +1,5 @@
-"""Errors as `application/problem+json` (RFC 9457). No answer repeats what was sent."""
+"""Errors as `application/problem+json` (RFC 9457). No answer repeats what was sent, but for the
+name of a parameter that an operation does not have."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

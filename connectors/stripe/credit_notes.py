@@ -29,8 +29,8 @@ from connectors.stripe.wire_money import Refund
 def note_document(whole: WholeNote) -> BillingDocument:
     """Raises Rejection where its figures disagree or are too large.
 
-    A void one settles nothing: Stripe voids only what was set off against an open invoice, whose
-    debt is then what it was.
+    Stripe voids only what was set off against an open invoice, whose debt is then what it was. A
+    void one keeps its half of the set-off, which may have been entered, and takes it back.
     """
     note, invoice = whole.note, whole.invoice
     words = f"credit note {note.id}"
@@ -40,7 +40,7 @@ def note_document(whole: WholeNote) -> BillingDocument:
     net = Money.total((line.net for line in lines), currency)
     tax = Money.total((line.tax or Money.zero(currency) for line in lines), currency)
     issued = note.status == "issued"
-    settlements = by_time(_settlements(note)) if issued else []
+    settlements = by_time(_settlements(note) if issued else _set_off_and_back(note))
     waiting = _waiting(note, currency) if issued else Money.zero(currency)
     if issued:
         given = Money.total((each.amount for each in settlements), currency)
@@ -87,14 +87,7 @@ def _settlements(note: CreditNote) -> Iterable[Settlement]:
             at=instant(kept.created),
         )
     if note.pre_payment_amount:
-        yield Settlement(
-            settlement_id=f"{note.id}/applied/note",
-            kind=SettlementKind.CREDIT_NOTE,
-            document_id=note.id,
-            against=note.invoice_id,
-            amount=_taken(note, note.pre_payment_amount),
-            at=instant(note.created),
-        )
+        yield _set_off(note, note.pre_payment_amount, note.created)
     if note.out_of_band_amount:
         yield Settlement(
             settlement_id=f"{note.id}/elsewhere",
@@ -103,6 +96,23 @@ def _settlements(note: CreditNote) -> Iterable[Settlement]:
             amount=_taken(note, note.out_of_band_amount),
             at=instant(note.created),
         )
+
+
+def _set_off(note: CreditNote, amount: int, at: int, back: str = "") -> Settlement:
+    return Settlement(
+        settlement_id=f"{note.id}/applied/note{back}",
+        kind=SettlementKind.CREDIT_NOTE,
+        document_id=note.id,
+        against=note.invoice_id,
+        amount=_taken(note, amount),
+        at=instant(at),
+    )
+
+
+def _set_off_and_back(note: CreditNote) -> Iterable[Settlement]:
+    if note.pre_payment_amount and note.voided_at is not None:
+        yield _set_off(note, note.pre_payment_amount, note.created)
+        yield _set_off(note, -note.pre_payment_amount, note.voided_at, "/back")
 
 
 def _given_back(note: CreditNote, part: NoteRefund) -> Settlement | None:

@@ -5,6 +5,7 @@ Source: https://docs.stripe.com/refunds, https://docs.stripe.com/disputes/how-di
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from canonical_models.documents import Settlement, SettlementKind
 from connectors.stripe.amounts import instant, money
@@ -41,27 +42,52 @@ def unanswered(invoice: str, taken: Taken, notes: Iterable[CreditNote]) -> Itera
         return
     answered = _answered(notes)
     for refund in taken.refunds:
-        rest = refund.amount - answered.get(refund.id, 0)
-        if moved(refund) and rest > 0:
-            yield Settlement(
-                settlement_id=refund.id,
-                kind=SettlementKind.REFUND,
-                about=invoice,
-                amount=money(-rest, refund.currency, subject=f"Refund {refund.id}"),
-                at=instant(refund.created),
-            )
+        if moved(refund):
+            yield from _refunded(invoice, refund, answered.get(refund.id, []))
     for dispute in taken.disputes:
         yield from _disputed(invoice, dispute, taken)
 
 
-def _answered(notes: Iterable[CreditNote]) -> dict[str, int]:
-    """How much of each refund issued credit notes answer, by its id."""
-    found: dict[str, int] = {}
+class _Answer(NamedTuple):
+    """What of a refund a credit note accounts for."""
+
+    note: str
+    amount: int
+
+
+def _answered(notes: Iterable[CreditNote]) -> dict[str, list[_Answer]]:
+    """By refund; of issued credit notes alone."""
+    found: dict[str, list[_Answer]] = {}
     for note in notes:
         for part in note.refunds if note.status == "issued" else ():
             if part.refund_id is not None:
-                found[part.refund_id] = found.get(part.refund_id, 0) + part.amount_refunded
+                answer = _Answer(note.id, part.amount_refunded)
+                found.setdefault(part.refund_id, []).append(answer)
     return found
+
+
+def _refunded(invoice: str, refund: Refund, answers: list[_Answer]) -> Iterable[Settlement]:
+    """Nothing of a refund that one note answers whole: it is the note's. Of any other the debt
+    keeps its amount for good, for it may have been entered before there was a note; what a note
+    answers of it comes back as a movement of its own, and goes out again under the note's name."""
+    if any(answer.amount == refund.amount for answer in answers):
+        return
+    subject = f"Refund {refund.id}"
+    yield Settlement(
+        settlement_id=refund.id,
+        kind=SettlementKind.REFUND,
+        about=invoice,
+        amount=money(-refund.amount, refund.currency, subject=subject),
+        at=instant(refund.created),
+    )
+    for answer in answers:
+        yield Settlement(
+            settlement_id=f"{refund.id}/{answer.note}/answered",
+            kind=SettlementKind.REFUND,
+            about=invoice,
+            amount=money(answer.amount, refund.currency, subject=subject),
+            at=instant(refund.created),
+        )
 
 
 def _disputed(invoice: str, dispute: Dispute, taken: Taken) -> Iterable[Settlement]:

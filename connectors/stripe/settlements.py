@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from canonical_models.documents import Settlement, SettlementKind
 from canonical_models.money import Money
-from connectors.stripe.amounts import instant, money
+from connectors.stripe.amounts import instant, instant_or_none, money
 from connectors.stripe.refunds import unanswered
 from connectors.stripe.whole import Taken, WholeInvoice
 
@@ -30,7 +30,8 @@ def settled(whole: WholeInvoice, gross: Money) -> Settled:
     """All movements of an invoice whose sum is `gross`, with what each leaves to it.
 
     What Stripe calls uncollectible is written off by what remained then. Money that comes later
-    leaves the write-off as it was and is about the document, no longer of it.
+    leaves the write-off as it was and is about the document, no longer of it. One that became void
+    after all keeps its write-off, which may have been entered, and takes it back.
     """
     invoice = whole.invoice
     given_up = _given_up(whole)
@@ -44,15 +45,8 @@ def settled(whole: WholeInvoice, gross: Money) -> Settled:
         found.append(outside)
         open_after = open_after - outside.amount
     if given_up is not None and says:
-        found.append(
-            Settlement(
-                settlement_id=f"{invoice.id}/write-off",
-                kind=SettlementKind.WRITE_OFF,
-                document_id=invoice.id,
-                amount=says,
-                at=given_up,
-            )
-        )
+        found.append(_written_off(whole, says, given_up))
+    found += _taken_back(whole, gross, found)
     for taken in whole.moved.taken:
         found += unanswered(invoice.id, taken, whole.moved.notes)
     return Settled(tuple(by_time(found)), says, open_after)
@@ -72,6 +66,32 @@ def _given_up(whole: WholeInvoice) -> datetime | None:
     if marked is None or whole.invoice.status in ("void", "open"):
         return None
     return instant(marked)
+
+
+def _written_off(whole: WholeInvoice, amount: Money, at: datetime, back: str = "") -> Settlement:
+    return Settlement(
+        settlement_id=f"{whole.invoice.id}/write-off{back}",
+        kind=SettlementKind.WRITE_OFF,
+        document_id=whole.invoice.id,
+        amount=amount,
+        at=at,
+    )
+
+
+def _taken_back(
+    whole: WholeInvoice, gross: Money, found: Iterable[Settlement]
+) -> Iterable[Settlement]:
+    """The write-off of what is void by now, and its end. What it was over is what was open then:
+    Stripe says no more of it."""
+    moments = whole.invoice.status_transitions
+    marked = instant_or_none(moments.marked_uncollectible_at)
+    voided = instant_or_none(moments.voided_at)
+    if whole.invoice.status != "void" or marked is None or voided is None:
+        return
+    lost = gross - _own((each for each in found if each.at <= marked), gross.currency)
+    if lost:
+        yield _written_off(whole, lost, marked)
+        yield _written_off(whole, -lost, voided, "/back")
 
 
 def _received(whole: WholeInvoice) -> Iterable[Settlement]:

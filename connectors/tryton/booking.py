@@ -206,7 +206,7 @@ class Booking:
             leg = account.rest(-minor, BALANCE)
             return method.journal, (leg, Leg(method.account(draft.amount), minor, label))
         if document is None:
-            raise _incomplete(draft, "the document that it settles")
+            return await self._without_document(draft, company, account, against, label)
         leg = await self._paper_leg(draft, company, account, document, minor, label)
         match draft.kind:
             case SettlementKind.BALANCE:
@@ -222,6 +222,28 @@ class Booking:
             case _:
                 method = await self._methods.goodwill(draft, company)
         return method.journal, (leg, Leg(method.account(draft.amount), minor, label))
+
+    async def _without_document(
+        self,
+        draft: SettlementDraft,
+        company: Company,
+        account: _Account,
+        against: Receivable | None,
+        label: str,
+    ) -> tuple[int, tuple[Leg, ...]]:
+        """Of a document that is not in the books, or is there no longer: what it moved stands on
+        the account, where the document or its reversal meets it."""
+        minor = draft.amount.minor
+        own = account.rest(-minor, label)
+        if draft.kind is SettlementKind.BALANCE:
+            return await self._methods.general_journal(company), (own, account.rest(minor, BALANCE))
+        if draft.kind is SettlementKind.WRITE_OFF and minor < 0:
+            method = await self._methods.write_off(draft, company)
+            return method.journal, (own, Leg(method.account(draft.amount), minor, label))
+        if draft.kind is SettlementKind.CREDIT_NOTE and against is not None and minor > 0:
+            other = await self._paper_leg(draft, company, account, against, -minor, SET_OFF)
+            return await self._methods.general_journal(company), (own, other)
+        raise _incomplete(draft, "the document that it settles")
 
     async def _paper_leg(
         self,

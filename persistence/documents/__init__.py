@@ -6,6 +6,7 @@
 from persistence.documents.booking import (
     correct,
     hold,
+    leave,
     link,
     posted,
     read_back,
@@ -33,6 +34,7 @@ __all__ = [
     "differences",
     "get",
     "hold",
+    "leave",
     "legal_entities",
     "link",
     "looked_up",

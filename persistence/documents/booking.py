@@ -11,11 +11,12 @@ from canonical_models.records import Hold, subject_of
 from persistence.documents.statements import (
     CORRECT,
     HOLD,
+    LEAVE,
     LINK,
     POSTED,
     READ_BACK,
     RELEASE,
-    RELEASE_UNPOSTED,
+    RELEASE_AS_IT_IS,
     REVERSED,
     SEEN,
 )
@@ -117,15 +118,33 @@ async def read_back(session: Transaction, tenant: str, document_id: str, erp: Er
 
 async def hold(session: Transaction, tenant: str, document_id: str, hold: Hold | None) -> bool:
     """Keep it out of the ERP, or release it with None; what was taken back is then posted again
-    under the next generation of its key. False where it is unknown, in the books, or, to be
-    released, not held."""
+    under the next generation of its key. False where it is unknown, to be held and in the books, or
+    to be released and not held."""
     values = {"tenant": tenant, "document": document_id}
     raw = await driver(session)
     if hold is not None:
         done = await raw.execute(HOLD, {**values, "hold": hold.model_dump_json()})
         return done.rowcount > 0
     again = await raw.execute(RELEASE, values)
-    return again.rowcount > 0 or (await raw.execute(RELEASE_UNPOSTED, values)).rowcount > 0
+    return again.rowcount > 0 or (await raw.execute(RELEASE_AS_IT_IS, values)).rowcount > 0
+
+
+async def leave(
+    session: Transaction, tenant: str, subject: str, document_id: str, hold: Hold
+) -> bool:
+    """A person has said no to what was asked of this document of the subject: it stays out of the
+    books, or there as it was posted although billing has changed it, until it is released. False
+    where it is none, agrees with the ERP, or is held already."""
+    done = await (await driver(session)).execute(
+        LEAVE,
+        {
+            "tenant": tenant,
+            "subject": subject,
+            "document": document_id,
+            "hold": hold.model_dump_json(),
+        },
+    )
+    return done.rowcount > 0
 
 
 async def correct(session: Transaction, tenant: str, correction: DocumentCorrection) -> bool:
@@ -143,13 +162,28 @@ async def correct(session: Transaction, tenant: str, correction: DocumentCorrect
 
 
 async def link(
-    session: Transaction, tenant: str, document_id: str, erp: ErpDocument, *, party: str, by: str
+    session: Transaction,
+    tenant: str,
+    document_id: str,
+    erp: ErpDocument,
+    *,
+    party: str,
+    by: str,
+    change_id: str | None,
 ) -> bool:
-    """The ERP document that people made is this one; a document of before the cutover stays one.
-    False where it is unknown or in the books already, or another has that ERP document."""
+    """The ERP document that people made is this one, as a change has found, None where it was none
+    of a change; a document of before the cutover stays one. False where it is unknown or in the
+    books already, or another has that ERP document."""
     done = await (await driver(session)).execute(
         LINK,
-        {**_erp(erp), "tenant": tenant, "document": document_id, "party": party, "by": by},
+        {
+            **_erp(erp),
+            "tenant": tenant,
+            "document": document_id,
+            "party": party,
+            "by": by,
+            "change": change_id,
+        },
     )
     return done.rowcount > 0
 

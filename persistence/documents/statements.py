@@ -1,6 +1,7 @@
 """What is written to `documents`, as PostgreSQL is told it."""
 
-# By id, so that two who see the same documents wait for each other and never in a circle.
+# By id, so that two who see the same documents wait for each other and never in a circle. What was
+# left in the books as it was posted needs no hold once billing says the same again.
 SEEN = """
 insert into documents (tenant, connection, document_id, subject, customer_id, subscription_id,
   subscriptions, kind, number, status, currency, gross_minor, tax_minor, remaining_minor, issued_at,
@@ -29,7 +30,9 @@ on conflict (tenant, document_id) do update set connection = excluded.connection
   currency = excluded.currency, gross_minor = excluded.gross_minor,
   tax_minor = excluded.tax_minor, remaining_minor = excluded.remaining_minor,
   issued_at = excluded.issued_at, due_at = excluded.due_at, content = excluded.content,
-  document = excluded.document, seen_at = excluded.seen_at
+  document = excluded.document, seen_at = excluded.seen_at,
+  hold = case when documents.state = 'posted' and documents.posted_content = excluded.content
+    and excluded.status <> 'void' then null else documents.hold end
 where documents.document <> excluded.document
 """
 
@@ -80,6 +83,12 @@ HOLD = f"""
 update documents set hold = %(hold)s::jsonb {_THIS} and {_OUT_OF_BOOKS}
 """.encode()  # noqa: S608 - put together from constants
 
+# What nobody has decided of yet: it stays out, or in the books as it was posted.
+LEAVE = f"""
+update documents set hold = %(hold)s::jsonb {_THIS} and subject = %(subject)s and hold is null
+  and ({_OUT_OF_BOOKS} or state = 'posted' and (posted_content <> content or status = 'void'))
+""".encode()  # noqa: S608 - put together from constants
+
 # What was taken back stays in the ERP, and what was undone in the ledger: what is posted after that
 # is another document there, under another key here.
 RELEASE = f"""
@@ -91,8 +100,8 @@ update documents set hold = null, state = 'seen', generation = generation + 1, l
   and (state = 'reversed' or state = 'seen' and hold ->> 'kind' = 'aborted')
 """.encode()  # noqa: S608 - put together from constants
 
-RELEASE_UNPOSTED = f"""
-update documents set hold = null {_THIS} and hold is not null and {_OUT_OF_BOOKS}
+RELEASE_AS_IT_IS = f"""
+update documents set hold = null {_THIS} and hold is not null
 """.encode()  # noqa: S608 - put together from constants
 
 CORRECT = f"""
@@ -101,7 +110,7 @@ update documents set correction = %(correction)s::jsonb {_THIS}
 
 LINK = f"""
 update documents set {_ERP}, party = %(party)s, posted_content = content, linked_by = %(by)s,
-  state = case when state = 'before_cutover' then state else 'posted' end,
+  change_id = %(change)s, state = case when state = 'before_cutover' then state else 'posted' end,
   hold = null, effect_key = null, standing_at = null
 {_THIS} and {_OUT_OF_BOOKS} and not exists (select from documents other
   where other.tenant = %(tenant)s and other.legal_entity = %(legal_entity)s

@@ -1,6 +1,6 @@
 """The governed API: thin routes over `operations`, for one tenant by API key."""
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from operations.systems import Systems
 from starter_api.v1 import (
@@ -21,13 +21,14 @@ from starter_api.v1 import (
 )
 from starter_api.v1.failing import speak_of_failures
 from starter_api.v1.openapi import describe
+from starter_api.v1.parameters import only_known_parameters
 
 
 def install(app: FastAPI, systems: Systems) -> None:
     """Add `/v1` to the application. Nothing is connected before the first request."""
     app.state.systems = systems
     speak_of_failures(app)
-    routes = APIRouter(prefix="/v1")
+    routes = APIRouter(prefix="/v1", dependencies=[Depends(only_known_parameters)])
     for area in (
         changes,
         subscriptions,

@@ -1,5 +1,6 @@
 """/v1/invoices/{id}/hold, skip, release, link, correct"""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -7,7 +8,8 @@ from starlette.responses import Response
 
 from operations import decisions
 from operations.deciding import Decided, decide
-from operations.decisions import CorrectRequest, HoldRequest, LinkRequest, SkipRequest
+from operations.decisions import CorrectRequest, Decision, HoldRequest, LinkRequest, SkipRequest
+from operations.systems import Systems
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples_books
 from starter_api.v1.answers import fresh
@@ -17,12 +19,42 @@ from starter_api.v1.described import answers, takes
 
 router = APIRouter(prefix="/invoices/{invoice_id}", tags=["invoices"])
 
-Decider = Annotated[Principal, Depends(scoped("invoices:decide"))]
-
 _REPEATED = (
     " A change of its subject acts on it. Repeating it changes nothing; the same Idempotency-Key "
     "answers as the first time, also where something else has been decided since."
 )
+
+
+@dataclass(frozen=True)
+class _Decider:
+    """Who decides of which document. The same `key` decides once."""
+
+    systems: Systems
+    caller: Principal
+    invoice_id: str
+    key: str | None
+
+    @property
+    def name(self) -> str:
+        return self.caller.name
+
+    async def decide(self, decision: Decision) -> Response:
+        done = await decide(
+            self.systems, self.caller.tenant, self.invoice_id, decision, key=self.key
+        )
+        return fresh(done)
+
+
+async def _decider(
+    systems: Working,
+    caller: Annotated[Principal, Depends(scoped("invoices:decide"))],
+    invoice_id: InvoiceId,
+    idempotency_key: IdempotencyKey = None,
+) -> _Decider:
+    return _Decider(systems, caller, invoice_id, idempotency_key)
+
+
+Decider = Annotated[_Decider, Depends(_decider)]
 
 
 def _responses(*problems: int) -> Any:
@@ -38,14 +70,9 @@ def _responses(*problems: int) -> Any:
     openapi_extra=takes(HoldRequest, disputed=examples_books.HOLD),
 )
 async def hold_invoice(
-    systems: Working,
-    caller: Decider,
-    invoice_id: InvoiceId,
-    given: Annotated[HoldRequest, Depends(body(HoldRequest))],
-    idempotency_key: IdempotencyKey = None,
+    decider: Decider, given: Annotated[HoldRequest, Depends(body(HoldRequest))]
 ) -> Response:
-    decision = decisions.hold(given, by=caller.name)
-    return fresh(await decide(systems, caller.tenant, invoice_id, decision, key=idempotency_key))
+    return await decider.decide(decisions.hold(given, by=decider.name))
 
 
 @router.post(
@@ -56,14 +83,9 @@ async def hold_invoice(
     openapi_extra=takes(SkipRequest, booked={"reason": "booked with the opening balance"}),
 )
 async def skip_invoice(
-    systems: Working,
-    caller: Decider,
-    invoice_id: InvoiceId,
-    given: Annotated[SkipRequest, Depends(body(SkipRequest))],
-    idempotency_key: IdempotencyKey = None,
+    decider: Decider, given: Annotated[SkipRequest, Depends(body(SkipRequest))]
 ) -> Response:
-    decision = decisions.skip(given, by=caller.name)
-    return fresh(await decide(systems, caller.tenant, invoice_id, decision, key=idempotency_key))
+    return await decider.decide(decisions.skip(given, by=decider.name))
 
 
 @router.post(
@@ -73,14 +95,8 @@ async def skip_invoice(
     "billing has it; what had been taken back out of the books is posted again." + _REPEATED,
     responses=_responses(),
 )
-async def release_invoice(
-    systems: Working,
-    caller: Decider,
-    invoice_id: InvoiceId,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
-    decision = decisions.release(by=caller.name)
-    return fresh(await decide(systems, caller.tenant, invoice_id, decision, key=idempotency_key))
+async def release_invoice(decider: Decider) -> Response:
+    return await decider.decide(decisions.release(by=decider.name))
 
 
 @router.post(
@@ -92,14 +108,9 @@ async def release_invoice(
     openapi_extra=takes(LinkRequest, number={"document": "INV-2026-0042"}),
 )
 async def link_invoice(
-    systems: Working,
-    caller: Decider,
-    invoice_id: InvoiceId,
-    given: Annotated[LinkRequest, Depends(body(LinkRequest))],
-    idempotency_key: IdempotencyKey = None,
+    decider: Decider, given: Annotated[LinkRequest, Depends(body(LinkRequest))]
 ) -> Response:
-    decision = decisions.link(given, by=caller.name)
-    return fresh(await decide(systems, caller.tenant, invoice_id, decision, key=idempotency_key))
+    return await decider.decide(decisions.link(given, by=decider.name))
 
 
 @router.post(
@@ -114,11 +125,6 @@ async def link_invoice(
     ),
 )
 async def correct_invoice(
-    systems: Working,
-    caller: Decider,
-    invoice_id: InvoiceId,
-    given: Annotated[CorrectRequest, Depends(body(CorrectRequest))],
-    idempotency_key: IdempotencyKey = None,
+    decider: Decider, given: Annotated[CorrectRequest, Depends(body(CorrectRequest))]
 ) -> Response:
-    decision = decisions.correct(given, by=caller.name)
-    return fresh(await decide(systems, caller.tenant, invoice_id, decision, key=idempotency_key))
+    return await decider.decide(decisions.correct(given, by=decider.name))

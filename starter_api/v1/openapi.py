@@ -35,9 +35,10 @@ and support.
 
 Every request carries an API key; the key decides the tenant, and its scopes what may be done.
 Errors are `application/problem+json` (RFC 9457): branch on `code`, show `detail`, do as `remedy`
-says. Lists are read page by page with `cursor`. Single objects carry an ETag. Every POST here may
-be repeated without harm; only a new grant needs an Idempotency-Key for that, and a decision on a
-document takes one, so that it is not repeated after another decision.
+says. A parameter that an operation does not have, or that is sent twice, is refused. Lists are read
+page by page with `cursor`. Single objects carry an ETag. Every POST here may be repeated without
+harm; only a new grant needs an Idempotency-Key for that, and a decision on a document takes one, so
+that it is not repeated after another decision.
 """
 
 

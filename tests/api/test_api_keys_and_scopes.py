@@ -159,7 +159,6 @@ def _requests(owner: Ids) -> st.SearchStrategy[tuple[str, dict[str, str | int]]]
     singles = st.one_of(
         change_ids.map(lambda key: f"/v1/changes/{key}"),
         some([owner.exception, owner.resolved]).map(lambda key: f"/v1/exceptions/{key}"),
-        st.just(f"/v1/inbox/{owner.receipt}"),
         st.just(f"/v1/subscriptions/{owner.subscription}"),
         st.just(f"/v1/invoices/{owner.invoice}"),
         st.just(f"/v1/accounts/{owner.customer}"),
@@ -197,10 +196,14 @@ def _requests(owner: Ids) -> st.SearchStrategy[tuple[str, dict[str, str | int]]]
         )
         for path, filters in lists.items()
     ]
-    entitled: dict[str, str | int] = {"customer": owner.customer, "feature": "seats"}
+    received = st.just(f"/v1/inbox/{owner.receipt}")
+    entitled: dict[str, str | int] = {"customer": owner.customer}
+    feature: dict[str, str | int] = {"feature": "seats"}
     return st.one_of(
-        st.tuples(singles, st.sampled_from([{}, {"raw": "true"}])),
-        st.tuples(some(["/v1/entitlements", "/v1/entitlements/check"]), st.just(entitled)),
+        st.tuples(singles, st.just({})),
+        st.tuples(received, some([{}, {"raw": "true"}])),
+        st.tuples(st.just("/v1/entitlements"), st.just(entitled)),
+        st.tuples(st.just("/v1/entitlements/check"), st.just(entitled | feature)),
         st.tuples(st.just("/v1/grants"), st.just({"customer_id": owner.customer})),
         *listing,
     )

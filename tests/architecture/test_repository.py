@@ -3,6 +3,8 @@
 import re
 import shlex
 import subprocess
+from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 import typer
@@ -11,19 +13,32 @@ from typer.core import TyperGroup
 
 from canonical_models.failures import RejectionCode
 from canonical_models.policy import (
-    AccountPolicy,
+    BooksPolicy,
+    DocumentRule,
     DunningPolicy,
-    RenewalPolicy,
-    TenantPolicy,
+    EntityBooks,
+    PartyTaxRules,
+    TaxCodeRule,
 )
 from cli.main import app
-from runtime.settings import ConnectionSettings, Settings
+from runtime.settings import ConnectionSettings, Settings, TenantSettings
 from tests.architecture.repository import ROOT, files, named, texts
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/**/*.md")
 LINK = re.compile(r"\]\((?!https?://|#)(?P<target>[^)#\s]+)\)")
 BLOCK = re.compile(r"```(?:sh)\n(?P<lines>.*?)```", re.DOTALL)
 INLINE = re.compile(r"`(?P<words>(?:make|trueup) [^`]+)`")
+
+#: Settings that a heading of the manual is about: there their entries go by their own names.
+BY_ITSELF: dict[type[BaseModel], str] = {
+    ConnectionSettings: "Tenants",
+    TenantSettings: "Tenants",
+    BooksPolicy: "Books",
+    EntityBooks: "Books",
+    TaxCodeRule: "Tax codes",
+    PartyTaxRules: "Tax rules of parties",
+    DocumentRule: "Rules",
+}
 
 
 def documents() -> dict[str, str]:
@@ -119,24 +134,44 @@ def test_every_decision_is_listed_and_cites_files_that_exist() -> None:
 
 def test_every_setting_is_explained() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    for section in ("database", "temporal", "api", "dispatch", "worker"):
-        model = Settings.model_fields[section].annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        for entry in model.model_fields:
-            assert f"`{section}.{entry}`" in text, f"{section}.{entry}"
-    sections: dict[str, type[BaseModel]] = {
-        "accounts": AccountPolicy,
-        "dunning": DunningPolicy,
-        "renewal": RenewalPolicy,
+    found = list(entries(Settings))
+    assert {(DunningPolicy, "policy.dunning.items"), (TaxCodeRule, "valid_from")} <= {
+        (model, name) for model, name, _ in found
     }
-    for entry in set(TenantPolicy.model_fields) - set(sections):
-        assert f"`policy.{entry}`" in text, entry
-    for section, policy in sections.items():
-        for entry in policy.model_fields:
-            assert f"`policy.{section}.{entry}`" in text, f"{section}.{entry}"
-    for entry in set(ConnectionSettings.model_fields) - {"timeout_seconds"}:
-        assert f"`{entry}`" in text, entry
+    for model, name, is_table in found:
+        # A table is explained by what is in it; somewhere its name has to stand all the same.
+        heading = None if is_table else BY_ITSELF.get(model)
+        pattern = rf"[`.\[]{re.escape(name)}[`.\]]" if is_table else rf"`{re.escape(name)}`"
+        place = text if heading is None else section(text, heading)
+        assert re.search(pattern, place), f"{model.__name__}: {name}, under {heading or 'anything'}"
+
+
+def entries(model: type[BaseModel], path: str = "") -> Iterator[tuple[type[BaseModel], str, bool]]:
+    """Every entry that a file may have, however deep: the model that has it, its name as the manual
+    writes it, and whether other entries are in it."""
+    for name, field in model.model_fields.items():
+        if (model, name) == (Settings, "folder"):
+            # Where the file is, which nobody writes into it.
+            continue
+        own = name if model in BY_ITSELF else f"{path}{name}"
+        below = models_in(field.annotation)
+        yield model, own, bool(below)
+        for nested in below:
+            yield from entries(nested, f"{own}.")
+
+
+def models_in(annotation: object) -> list[type[BaseModel]]:
+    """The models that a value of this type holds, alone or many."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for inner in get_args(annotation) for found in models_in(inner)]
+
+
+def section(text: str, heading: str) -> str:
+    """From the heading to the next of any depth."""
+    start = re.search(rf"^#+ {re.escape(heading)}$", text, re.MULTILINE)
+    assert start is not None, f"docs/configuration.md has no heading {heading}"
+    return re.split(r"^#", text[start.end() :], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def test_the_causes_in_the_manual_are_causes() -> None:

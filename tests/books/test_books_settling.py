@@ -91,6 +91,24 @@ async def test_given_up_in_billings_own_screen_then_paid_all_the_same(
     assert (found.owed, await _bad_debt(erp) - before) == (ZERO, ZERO)
 
 
+async def test_given_up_and_then_void_it_is_no_loss_and_nothing_stays_open(
+    erp: ErpInstance, shop: Shop
+) -> None:
+    buyer = await shop.buyer()
+    before = await _bad_debt(erp)
+    issued = await buyer.invoice((10000, await shop.rate()))
+    await buyer.world.billing.make(f"invoices/{issued['id']}/mark_uncollectible")
+    await buyer.settled()
+    assert await _bad_debt(erp) - before == Decimal("119.00")
+
+    await buyer.world.billing.make(f"invoices/{issued['id']}/void")
+    await buyer.settled()
+    await agree(erp, buyer)
+    async with books_of(erp) as books:
+        assert await books.open_items(buyer.party, buyer.entity) == []
+    assert await _bad_debt(erp) == before
+
+
 async def _bad_debt(erp: ErpInstance) -> Decimal:
     async with books_of(erp) as books:
         return (await books.trial_balance("LE-DE")).get("5.2.3", Decimal(0))

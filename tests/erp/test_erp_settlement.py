@@ -1,6 +1,7 @@
 """What customers owe is settled, written off, opened again and credited by the connector's user."""
 
 import datetime
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -16,15 +17,36 @@ from tests.harness.erp import Books
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
 TODAY = datetime.datetime.now(tz=datetime.UTC).date()
+
+
+@dataclass(frozen=True)
+class Sale:
+    """100.00 of one item, to a customer of the company, with its tax."""
+
+    company: str
+    party: str
+    tax: str
+    gross: str
+
+    @property
+    def owed(self) -> Decimal:
+        return Decimal(self.gross)
+
+
 SOLD = pytest.mark.parametrize(
-    ("company", "party", "tax", "gross"),
-    [("LE-DE", "C-1001", "DE-VAT-19", "119.00"), ("LE-US", "C-1003", "US-SALES-825", "108.25")],
+    "sale",
+    [
+        Sale("LE-DE", "C-1001", "DE-VAT-19", "119.00"),
+        Sale("LE-US", "C-1003", "US-SALES-825", "108.25"),
+    ],
+    ids=lambda sale: sale.company,
 )
 BOTH = pytest.mark.parametrize("company", ["LE-DE", "LE-US"])
 
 
-async def invoiced(client: Rest, party: str, tax: str) -> int:
-    document: int = (await client.posted_of(party, client.line("PRO", 1, "100", tax)))["id"]
+async def invoiced(client: Rest, sale: Sale) -> int:
+    line = client.line("PRO", 1, "100", sale.tax)
+    document: int = (await client.posted_of(sale.party, line))["id"]
     return document
 
 
@@ -69,28 +91,25 @@ async def test_a_payment_settles_its_document_once(
     rest: MakeRest,
     clerk: Clerk,
     books: Books,
-    company: str,
-    party: str,
-    tax: str,
-    gross: str,
+    sale: Sale,
 ) -> None:
-    before = await books.receivable_of(party, company)
-    clearing = (await books.trial_balance(company)).get("1.1.5", Decimal(0))
-    document = await invoiced(rest(company), party, tax)
-    assert await books.receivable_of(party, company) == before + Decimal(gross)
-    assert document in {one.id for one in await books.open_documents(party)}
-    payment = await paid(clerk, company, party, gross)
-    lines = [*await clerk.receivable(company, document), *payment["receivable"]]
+    before = await books.receivable_of(sale.party, sale.company)
+    clearing = (await books.trial_balance(sale.company)).get("1.1.5", Decimal(0))
+    document = await invoiced(rest(sale.company), sale)
+    assert await books.receivable_of(sale.party, sale.company) == before + sale.owed
+    assert document in {one.id for one in await books.open_documents(sale.party)}
+    payment = await paid(clerk, sale.company, sale.party, sale.gross)
+    lines = [*await clerk.receivable(sale.company, document), *payment["receivable"]]
 
-    await clerk.reconcile(company, lines)
+    await clerk.reconcile(sale.company, lines)
 
     found = await books.document(document)
     assert (found.state, found.open) == ("paid", Decimal(0))
-    assert await books.receivable_of(party, company) == before
-    assert document not in {one.id for one in await books.open_documents(party)}
-    assert (await books.trial_balance(company))["1.1.5"] == clearing + Decimal(gross)
+    assert await books.receivable_of(sale.party, sale.company) == before
+    assert document not in {one.id for one in await books.open_documents(sale.party)}
+    assert (await books.trial_balance(sale.company))["1.1.5"] == clearing + sale.owed
     with pytest.raises(TrytonRpcError) as refusal:
-        await clerk.reconcile(company, lines)
+        await clerk.reconcile(sale.company, lines)
     assert refusal.value.kind == "UserError"
 
 
@@ -99,24 +118,21 @@ async def test_what_is_missing_is_written_off_only_by_a_method(
     rest: MakeRest,
     clerk: Clerk,
     books: Books,
-    company: str,
-    party: str,
-    tax: str,
-    gross: str,
+    sale: Sale,
 ) -> None:
-    lost = (await books.trial_balance(company)).get("5.2.3", Decimal(0))
-    document = await invoiced(rest(company), party, tax)
-    payment = await paid(clerk, company, party, "100.00")
-    lines = [*await clerk.receivable(company, document), *payment["receivable"]]
+    lost = (await books.trial_balance(sale.company)).get("5.2.3", Decimal(0))
+    document = await invoiced(rest(sale.company), sale)
+    payment = await paid(clerk, sale.company, sale.party, "100.00")
+    lines = [*await clerk.receivable(sale.company, document), *payment["receivable"]]
 
     with pytest.raises(TrytonRpcError) as refusal:
-        await clerk.reconcile(company, lines)
-    await write_off(clerk, company, lines, "The rest")
+        await clerk.reconcile(sale.company, lines)
+    await write_off(clerk, sale.company, lines, "The rest")
 
     assert refusal.value.kind == "UserError"
     assert (await books.document(document)).state == "paid"
-    rest_of_it = Decimal(gross) - 100
-    assert (await books.trial_balance(company))["5.2.3"] == lost + rest_of_it
+    rest_of_it = sale.owed - 100
+    assert (await books.trial_balance(sale.company))["5.2.3"] == lost + rest_of_it
 
 
 @SOLD
@@ -124,17 +140,14 @@ async def test_a_write_off_is_taken_back_and_the_debt_paid(
     rest: MakeRest,
     clerk: Clerk,
     books: Books,
-    company: str,
-    party: str,
-    tax: str,
-    gross: str,
+    sale: Sale,
 ) -> None:
-    client = rest(company)
-    before = (await books.trial_balance(company)).get("5.2.3", Decimal(0))
-    owed = await books.open_items(party, company)
-    document = await invoiced(client, party, tax)
-    lines = await clerk.receivable(company, document)
-    await write_off(clerk, company, lines, "Uncollectible")
+    client = rest(sale.company)
+    before = (await books.trial_balance(sale.company)).get("5.2.3", Decimal(0))
+    owed = await books.open_items(sale.party, sale.company)
+    document = await invoiced(client, sale)
+    lines = await clerk.receivable(sale.company, document)
+    await write_off(clerk, sale.company, lines, "Uncollectible")
     assert (await books.document(document)).state == "paid"
     (written_off,) = await client.search(
         "account.move",
@@ -144,18 +157,18 @@ async def test_a_write_off_is_taken_back_and_the_debt_paid(
         limit=1,
     )
 
-    name = await clerk.warned(lambda: unreconcile(clerk, company, lines))
+    name = await clerk.warned(lambda: unreconcile(clerk, sale.company, lines))
 
     assert name == "delete.write-off"
     assert (await books.document(document)).state == "posted"
-    await unreconcile(clerk, company, lines)  # once more changes nothing
-    await cancel(clerk, company, written_off["id"])
-    assert (await books.trial_balance(company)).get("5.2.3", Decimal(0)) == before
-    assert await books.open_items(party, company) == [*owed, Decimal(gross)]
-    payment = await paid(clerk, company, party, gross, role="bank")
-    await clerk.reconcile(company, [*lines, *payment["receivable"]])
+    await unreconcile(clerk, sale.company, lines)  # once more changes nothing
+    await cancel(clerk, sale.company, written_off["id"])
+    assert (await books.trial_balance(sale.company)).get("5.2.3", Decimal(0)) == before
+    assert await books.open_items(sale.party, sale.company) == [*owed, sale.owed]
+    payment = await paid(clerk, sale.company, sale.party, sale.gross, role="bank")
+    await clerk.reconcile(sale.company, [*lines, *payment["receivable"]])
     assert (await books.document(document)).state == "paid"
-    assert await books.open_items(party, company) == owed
+    assert await books.open_items(sale.party, sale.company) == owed
 
 
 @SOLD
@@ -163,23 +176,20 @@ async def test_a_credit_with_refund_ends_the_document(
     rest: MakeRest,
     clerk: Clerk,
     books: Books,
-    company: str,
-    party: str,
-    tax: str,
-    gross: str,
+    sale: Sale,
 ) -> None:
-    before = await books.receivable_of(party, company)
-    document = await invoiced(rest(company), party, tax)
+    before = await books.receivable_of(sale.party, sale.company)
+    document = await invoiced(rest(sale.company), sale)
 
-    made = await credit(clerk, company, document, refund=True)
+    made = await credit(clerk, sale.company, document, refund=True)
 
     note = await books.document(_made(made))
     assert (await books.document(document)).state == "cancelled"
-    assert (note.state, note.total) == ("paid", -Decimal(gross))
+    assert (note.state, note.total) == ("paid", -sale.owed)
     assert note.corrects == (document,)
-    assert await books.receivable_of(party, company) == before
+    assert await books.receivable_of(sale.party, sale.company) == before
     with pytest.raises(TrytonRpcError):
-        await credit(clerk, company, document, refund=True)
+        await credit(clerk, sale.company, document, refund=True)
 
 
 @SOLD
@@ -187,14 +197,11 @@ async def test_a_credit_without_refund_is_a_draft_that_can_be_deleted(
     rest: MakeRest,
     clerk: Clerk,
     books: Books,
-    company: str,
-    party: str,
-    tax: str,
-    gross: str,
+    sale: Sale,
 ) -> None:
-    client = rest(company)
-    document = await invoiced(client, party, tax)
-    draft = _made(await credit(clerk, company, document, refund=False))
+    client = rest(sale.company)
+    document = await invoiced(client, sale)
+    draft = _made(await credit(clerk, sale.company, document, refund=False))
     assert (await books.document(draft)).state == "draft"
 
     first = await client.http.delete(f"account.invoice/{draft}")
@@ -209,14 +216,14 @@ async def test_a_credit_without_refund_is_a_draft_that_can_be_deleted(
 
 @SOLD
 async def test_our_own_credit_names_the_lines_it_corrects(
-    rest: MakeRest, books: Books, company: str, party: str, tax: str, gross: str
+    rest: MakeRest, books: Books, sale: Sale
 ) -> None:
-    client = rest(company)
-    document = await invoiced(client, party, tax)
+    client = rest(sale.company)
+    document = await invoiced(client, sale)
     (line,) = (await books.document(document)).lines
 
     note = await client.posted_of(
-        party, client.line("PRO", -1, "25", tax, origin=f"account.invoice.line,{line.id}")
+        sale.party, client.line("PRO", -1, "25", sale.tax, origin=f"account.invoice.line,{line.id}")
     )
 
     found = await books.document(note["id"])
@@ -236,24 +243,24 @@ async def test_goodwill_stands_on_account_and_pays_a_document(
     rest: MakeRest,
     clerk: Clerk,
     books: Books,
-    company: str,
-    party: str,
-    tax: str,
-    gross: str,
+    sale: Sale,
 ) -> None:
-    owed = await books.open_items(party, company)
+    owed = await books.open_items(sale.party, sale.company)
     gift = await clerk.entry(
-        company, TODAY, ("goodwill", gross, None), ("receivable", f"-{gross}", party)
+        sale.company,
+        TODAY,
+        ("goodwill", sale.gross, None),
+        ("receivable", f"-{sale.gross}", sale.party),
     )
-    assert await books.open_items(party, company) == [*owed, -Decimal(gross)]
-    document = await invoiced(rest(company), party, tax)
+    assert await books.open_items(sale.party, sale.company) == [*owed, -sale.owed]
+    document = await invoiced(rest(sale.company), sale)
 
     await clerk.reconcile(
-        company, [*await clerk.receivable(company, document), *gift["receivable"]]
+        sale.company, [*await clerk.receivable(sale.company, document), *gift["receivable"]]
     )
 
     assert (await books.document(document)).state == "paid"
-    assert await books.open_items(party, company) == owed
+    assert await books.open_items(sale.party, sale.company) == owed
 
 
 @BOTH

@@ -1,6 +1,6 @@
 """An ERP in memory, behind the real port."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -90,40 +90,8 @@ class Erp:
                 if known.external_id == draft.external_id and known.live:
                     return self._now(known)
             number = len(self.documents) + 1
-            made = ErpDocument(
-                document_id=str(number),
-                external_id=draft.external_id,
-                legal_entity=draft.legal_entity,
-                party=draft.party,
-                currency=draft.currency,
-                number=f"INV-{number}",
-                billing_number=draft.number,
-                kind=draft.kind,
-                state=DocumentState.POSTED,
-                document_date=draft.issued_on,
-                posting_date=draft.posting_date,
-                due_on=draft.due_on,
-                lines=tuple(
-                    ErpLine(
-                        line_id=line.line_id,
-                        item=line.item,
-                        account=REVENUE,
-                        description=line.description,
-                        net=line.net,
-                        tax_codes=line.tax_codes
-                        if line.tax_codes is not None
-                        else tuple(tax.code for tax in self.taxes.get(line.item, ())),
-                        service_from=line.service_from,
-                        service_to=line.service_to,
-                        corrects=line.corrects,
-                    )
-                    for line in draft.lines
-                ),
-                taxes=draft.taxes,
-                net=draft.net,
-                tax=draft.tax,
-                open=draft.gross,
-                corrects=draft.corrects,
+            made = as_drafted(
+                draft, document_id=str(number), number=f"INV-{number}", taxes=self._taxes_of
             )
             self.documents.append(made)
             self.billed[draft.external_id] = draft.bill_to
@@ -154,6 +122,13 @@ class Erp:
                     "external_id": reference,
                     "number": f"INV-{number}",
                     "posting_date": on,
+                    "lines": tuple(
+                        line.model_copy(update={"net": -line.net}) for line in original.lines
+                    ),
+                    "taxes": tuple(
+                        tax.model_copy(update={"base": -tax.base, "amount": -tax.amount})
+                        for tax in original.taxes
+                    ),
                     "net": -original.net,
                     "tax": -original.tax,
                     "open": -original.gross,
@@ -277,6 +252,9 @@ class Erp:
         """Net minor units over all documents."""
         return sum(document.net.minor for document in self.documents)
 
+    def _taxes_of(self, item: str) -> tuple[TaxCode, ...]:
+        return self.taxes.get(item, ())
+
     def _get(self, document_id: str) -> ErpDocument:
         for document in self.documents:
             if document.document_id == document_id:
@@ -308,6 +286,52 @@ class Erp:
                 ),
             }
         )
+
+
+def as_drafted(
+    draft: DocumentDraft,
+    *,
+    document_id: str,
+    number: str,
+    taxes: Callable[[str], tuple[TaxCode, ...]],
+) -> ErpDocument:
+    """The document that an ERP makes of the draft, to the letter; `taxes` are its own of an item,
+    for lines that name none."""
+    return ErpDocument(
+        document_id=document_id,
+        external_id=draft.external_id,
+        legal_entity=draft.legal_entity,
+        party=draft.party,
+        currency=draft.currency,
+        number=number,
+        billing_number=draft.number,
+        kind=draft.kind,
+        state=DocumentState.POSTED,
+        document_date=draft.issued_on,
+        posting_date=draft.posting_date,
+        due_on=draft.due_on,
+        lines=tuple(
+            ErpLine(
+                line_id=line.line_id,
+                item=line.item,
+                account=REVENUE,
+                description=line.description,
+                net=line.net,
+                tax_codes=tuple(tax.code for tax in taxes(line.item))
+                if line.tax_codes is None
+                else line.tax_codes,
+                service_from=line.service_from,
+                service_to=line.service_to,
+                corrects=line.corrects,
+            )
+            for line in draft.lines
+        ),
+        taxes=draft.taxes,
+        net=draft.net,
+        tax=draft.tax,
+        open=draft.gross,
+        corrects=draft.corrects,
+    )
 
 
 def _reverses(reversal: ErpDocument, document: ErpDocument) -> bool:

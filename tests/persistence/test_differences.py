@@ -34,6 +34,7 @@ NOTE = document(
 )
 SPENT_NOTE = NOTE.model_copy(update={"remaining": eur(0)})
 ABORTED = Hold(kind=HoldKind.ABORTED, reason="twice", by="Jane", at=ISSUED)
+LEFT = Hold(kind=HoldKind.HELD, reason="aborted by Jane", by="Jane", at=ISSUED)
 
 
 async def differing(database: Database) -> bool:
@@ -104,13 +105,54 @@ async def test_what_billing_has_edited_is_to_be_looked_at(database: Database) ->
     assert await unsettled(database)
 
 
+async def test_what_a_person_has_left_as_it_was_posted_differs(database: Database) -> None:
+    await see(database, PAID)
+    await post(database, PAID, content="of another content")
+    async with database.work() as raw:
+        assert not await documents.leave(raw, TENANT, "sub_2", "in_1", LEFT)
+        assert await documents.leave(raw, TENANT, "sub_1", "in_1", LEFT)
+        # The first word counts.
+        assert not await documents.leave(raw, TENANT, "sub_1", "in_1", ABORTED)
+    assert await differing(database)
+    async with database.work() as raw:
+        assert await documents.hold(raw, TENANT, "in_1", None)
+    assert not await differing(database)
+
+
+async def test_what_agrees_is_not_left_as_it_was_posted(database: Database) -> None:
+    await see(database, PAID)
+    await post(database, PAID)
+    async with database.work() as raw:
+        assert not await documents.leave(raw, TENANT, "sub_1", "in_1", LEFT)
+        assert not await documents.leave(raw, TENANT, "sub_1", "in_9", LEFT)
+
+
+async def test_what_was_left_ends_where_billing_says_the_same_again(database: Database) -> None:
+    changed = PAID.model_copy(update={"number": "INV-1b"})
+    await see(database, PAID)
+    await post(database, PAID)
+    await see(database, changed)
+    async with database.work() as raw:
+        assert await documents.leave(raw, TENANT, "sub_1", "in_1", LEFT)
+    await see(database, changed.model_copy(update={"metadata": {"seen": "again"}}))
+    assert await differing(database)
+    await see(database, PAID)
+    async with database.statement() as raw:
+        found = await documents.get(raw, TENANT, "in_1")
+    assert found is not None
+    assert found.hold is None
+    assert not await differing(database)
+
+
 @pytest.mark.parametrize(("shown", "differs"), [(OLD_PAID, False), (OLD, False)])
 async def test_what_the_process_before_us_made(
     database: Database, shown: BillingDocument, differs: bool
 ) -> None:
     await see(database, shown)
     async with database.work() as raw:
-        assert await documents.link(raw, TENANT, "in_1", in_erp(shown), party="C-1", by="Jane")
+        assert await documents.link(
+            raw, TENANT, "in_1", in_erp(shown), party="C-1", by="Jane", change_id=None
+        )
     assert await differing(database) is differs
     # It is paid in billing, and the ERP has not heard.
     await see(database, shown.model_copy(update={"remaining": eur(0)}))

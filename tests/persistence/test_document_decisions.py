@@ -41,10 +41,16 @@ async def take_back(
 
 
 async def link(
-    database: Database, erp: ErpDocument, document_id: str = "in_1", by: str = "Jane"
+    database: Database,
+    erp: ErpDocument,
+    document_id: str = "in_1",
+    by: str = "Jane",
+    change_id: str | None = "chg_9",
 ) -> bool:
     async with database.work() as raw:
-        return await documents.link(raw, TENANT, document_id, erp, party="C-7", by=by)
+        return await documents.link(
+            raw, TENANT, document_id, erp, party="C-7", by=by, change_id=change_id
+        )
 
 
 @pytest.fixture
@@ -220,6 +226,7 @@ async def test_a_document_made_by_hand_is_taken_for_it(database: Database) -> No
     linked = await record(database)
     assert (linked.state, linked.in_books, linked.posted) == (RecordState.POSTED, True, by_hand)
     assert (linked.posted_content, linked.party, linked.linked_by) == (of.content, "C-7", "Jane")
+    assert linked.change_id == "chg_9"
     assert linked.hold is None
     # In the books already.
     assert not await link(database, in_erp(of, "56"))

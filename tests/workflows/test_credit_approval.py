@@ -10,6 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode
 from canonical_models.policy import TenantPolicy
+from canonical_models.records import HoldKind
 from persistence import documents
 from persistence.database import Database
 from tests.harness.sagas import Handle, Sagas, sagas_at_work
@@ -161,6 +162,23 @@ async def test_access_does_not_wait_and_goes_back_where_the_document_is_aborted(
     assert posted(sagas) == [20000]
     assert await sagas.grants() == held
     assert await approvals(sagas) == []
+
+
+async def test_what_was_aborted_is_held_and_not_asked_again(sagas: Sagas) -> None:
+    handle, exception_id = await asked(sagas, -8000)
+    await sagas.resolve(handle, exception_id, Action.ABORT)
+    await handle.result()
+    kept = await sagas.record("in_1")
+    assert kept.hold is not None
+    assert (kept.hold.kind, kept.hold.by) == (HoldKind.HELD, "tester")
+
+    assert (await sagas.finish("chg_2", documents=("in_1",))).outcome == "no_change"
+    assert posted(sagas) == [20000]
+
+    async with sagas.database.transaction() as session:
+        await documents.hold(session, "acme", "in_1", None)
+    await sagas.start("chg_3", documents=("in_1",))
+    assert (await sagas.exception("chg_3")).code == RejectionCode.APPROVAL_NEEDED.value
 
 
 async def test_cancelling_while_it_waits_posts_nothing(sagas: Sagas) -> None:

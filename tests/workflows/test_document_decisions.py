@@ -1,6 +1,8 @@
 """What people decide of one document: it is held, skipped, released, or is one that they have made
 by hand; and what only they can decide, since it has changed after it was final."""
 
+from typing import Any
+
 import pytest
 from temporalio.client import WorkflowFailureError
 
@@ -10,7 +12,7 @@ from canonical_models.failures import RejectionCode
 from canonical_models.ledgering import DocumentState, ErpDocument
 from canonical_models.money import Money
 from canonical_models.records import Hold, HoldKind, RecordState
-from persistence import documents
+from persistence import documents, outbox
 from tests.harness.sagas import Handle, Sagas
 from tests.harness.subscriptions import (
     AS_OF,
@@ -45,6 +47,13 @@ def entries(sagas: Sagas) -> list[tuple[str, str | None]]:
 async def decides(sagas: Sagas, document_id: str, hold: Hold | None) -> None:
     async with sagas.database.transaction() as session:
         assert await documents.hold(session, "acme", document_id, hold)
+
+
+async def told_of(sagas: Sagas, kind: str) -> list[dict[str, Any]]:
+    """What was published of this kind, oldest first."""
+    async with sagas.database.transaction() as session:
+        found = await outbox.page(session, "acme", limit=500)
+    return [each.data for _, each in found if each.type == f"io.trueup.{kind}"]
 
 
 def kept_out(kind: HoldKind = HoldKind.HELD) -> Hold:
@@ -103,6 +112,11 @@ async def test_a_document_made_by_hand_is_adopted_where_it_says_the_same(
     assert (record.posted.document_id, record.party) == ("77", "C-1001")
     # Its money settles the document that is there.
     assert entries(sagas) == [("pi_1", "77")]
+    # Who follows invoices wants the ERP's number, whoever has made the document there.
+    (told,) = await told_of(sagas, "invoice.posted.v1")
+    assert (told["invoice_id"], told["document_id"], told["number"]) == ("in_1", "77", "MAN-7")
+    assert (told["change_id"], told["net"]["minor"]) == ("chg_1", 20000)
+    assert sagas.systems.billing.marks["sub_1"].erp_document == "MAN-7"
     assert (await sagas.finish("chg_2", documents=("in_1",))).outcome == "no_change"
 
 
@@ -279,6 +293,60 @@ async def test_a_final_document_that_has_changed_is_asked_about_with_both_sides(
     await sagas.resolve(handle, waiting.exception_id, Action.RETRY)
     assert (await handle.result()).outcome == "completed"
     assert posted(sagas) == [("in_1", 20000)]
+
+
+async def differing(sagas: Sagas) -> list[str]:
+    async with sagas.database.statement() as raw:
+        return [each.document.document_id for each in await documents.differences(raw, "acme")]
+
+
+async def left_as_posted(sagas: Sagas, edited: BillingDocument) -> None:
+    """`in_1` was posted, has changed in billing, and finance has said no to that."""
+    shows(sagas, FIRST)
+    await sagas.finish("chg_0")
+    shows(sagas, edited)
+    handle = await sagas.start("chg_1", documents=("in_1",))
+    waiting = await sagas.exception("chg_1")
+    assert waiting.code == "document_changed"
+    await sagas.resolve(handle, waiting.exception_id, Action.ABORT)
+    await handle.result()
+
+
+async def test_aborted_a_changed_document_stays_as_posted_and_nobody_is_asked_again(
+    sagas: Sagas,
+) -> None:
+    edited = invoice(line("il_1", 19000))
+    await left_as_posted(sagas, edited)
+    record = await sagas.record("in_1")
+    assert record.in_books
+    assert record.hold is not None
+    assert (record.hold.kind, record.hold.by) == (HoldKind.HELD, "tester")
+    assert record.hold.reason == "aborted by tester"
+    assert await differing(sagas) == ["in_1"]
+
+    # All else goes on, its own money included.
+    shows(sagas, paid(edited, payment(19000)), SECOND)
+    assert (await sagas.finish("chg_2", documents=("in_1", "in_2"))).outcome == "completed"
+    assert posted(sagas) == [("in_1", 20000), ("in_2", 700)]
+    assert entries(sagas) == [("pi_1", "1")]
+    assert await differing(sagas) == ["in_1"]
+
+    # Released, it is asked again.
+    await decides(sagas, "in_1", None)
+    await sagas.start("chg_3", documents=("in_1",))
+    assert (await sagas.exception("chg_3")).code == "document_changed"
+
+
+async def test_mended_in_billing_it_is_held_no_more(sagas: Sagas) -> None:
+    await left_as_posted(sagas, invoice(line("il_1", 19000)))
+    shows(sagas, FIRST)
+    assert (await sagas.finish("chg_2", documents=("in_1",))).outcome == "no_change"
+    assert (await sagas.record("in_1")).hold is None
+    assert await differing(sagas) == []
+
+    shows(sagas, invoice(line("il_1", 18000)))
+    await sagas.start("chg_3", documents=("in_1",))
+    assert (await sagas.exception("chg_3")).code == "document_changed"
 
 
 async def test_one_that_changes_between_plan_and_posting_is_not_posted_as_planned(

@@ -199,7 +199,8 @@ create index documents_differing on documents (tenant, issued_at, document_id)
     where (status <> 'void' and state in ('seen', 'reversed')
       or state in ('posted', 'before_cutover') and erp_document_id is not null
       and (status = 'void' or erp_open_minor <> remaining_minor
-      or erp_gross_minor <> gross_minor or erp_tax_minor <> tax_minor));
+      or erp_gross_minor <> gross_minor or erp_tax_minor <> tax_minor
+      or hold is not null and posted_content <> content));
 create index documents_moving on documents (tenant, standing_at nulls first, document_id)
     where (erp_document_id is not null and standing not in ('paid', 'credited')
       or standing = 'paid' and status = 'open' or told <> standing and (told <> ''
@@ -210,7 +211,8 @@ create index documents_unsettled on documents (tenant, subject, issued_at, docum
     where ((status <> 'void' and state in ('seen', 'reversed')
       or state in ('posted', 'before_cutover') and erp_document_id is not null
       and (status = 'void' or erp_open_minor <> remaining_minor
-      or erp_gross_minor <> gross_minor or erp_tax_minor <> tax_minor)) or remaining_minor <> 0
+      or erp_gross_minor <> gross_minor or erp_tax_minor <> tax_minor
+      or hold is not null and posted_content <> content)) or remaining_minor <> 0
       and status <> 'void' or state = 'posted' and posted_content <> content);
 
 create table dunning_cases (
@@ -413,12 +415,16 @@ create table settlements (
     entered_at timestamptz,
     primary key (tenant, settlement_id)
 );
+create index settlements_balance_not_entered on settlements (tenant, customer_id)
+    where kind in ('balance', 'goodwill') and entry_id is null;
 create index settlements_by_about on settlements (tenant, about);
 create index settlements_by_customer on settlements (tenant, customer_id, at);
 create index settlements_by_document on settlements (tenant, document_id);
 create index settlements_by_effect on settlements (effect_key);
 create index settlements_by_subject on settlements (tenant, subject, at);
 create index settlements_on_account on settlements (tenant, customer_id) where (document_id is null or kind in ('balance', 'goodwill'));
+create index settlements_written_off on settlements (tenant, document_id)
+    where kind = 'write_off';
 
 create table subscription_states (
     tenant text not null,

@@ -354,6 +354,65 @@ async def test_balance_of_a_void_document_is_given_back(
     assert await desk.books.receivable_of(party, "LE-DE") == -30
 
 
+async def test_balance_that_a_document_uses_before_it_is_posted_waits_for_it(
+    desk: Desk, keeper: Bookkeeper
+) -> None:
+    """Of a document that is held, balance is used in billing and stands on the account here."""
+    party = await desk.customer()
+    await desk.settle(movement(3000, kind=Kind.GOODWILL, party=party))
+    used = movement(3000, kind=Kind.BALANCE, party=party)
+
+    assert await booked(desk, keeper, used) == {}
+    assert sum(await desk.books.open_items(party, "LE-DE")) == -30
+    document = await desk.document(10000, party=party)
+    for _ in range(2):
+        await desk.settle(used.model_copy(update={"document": document.id}))
+
+    assert await desk.standing(document) == [("posted", 7000)]
+    assert await desk.settlements.open_items(party, "LE-DE") == ()
+    assert await desk.books.receivable_of(party, "LE-DE") == 70
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_loss_is_none_when_the_document_is_void(
+    desk: Desk, keeper: Bookkeeper, *, named: bool
+) -> None:
+    """Given up first and made void then: neither a loss nor a credit of the customer is left."""
+    document = await _written_off(desk)
+    reversal = await desk.document(-11900, corrects=document)
+    back = movement(-11900, document if named else None, kind=Kind.WRITE_OFF, party=document.party)
+
+    assert await booked(desk, keeper, back) == {"1.2.1": "119", "5.2.3": "-119"}
+    await desk.settle(back)
+
+    assert await desk.books.receivable_of(document.party, "LE-DE") == 0
+    if named:
+        assert await desk.standing(document, reversal) == [("paid", 0)] * 2
+        assert await desk.account(document.party) == []
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_set_off_of_a_note_that_became_void_is_taken_back(
+    desk: Desk, *, named: bool
+) -> None:
+    """Both named each other; the invoice is owed again, and nothing is left of the note."""
+    invoice = await desk.document(11900)
+    note = await desk.document(-4000, corrects=invoice)
+    await desk.settle(movement(4000, invoice, kind=Kind.CREDIT_NOTE, against=note))
+    assert await desk.standing(invoice, note) == [("posted", 7900), ("paid", 0)]
+    reversal = await desk.document(4000, corrects=note)
+
+    back = movement(4000, note if named else None, kind=Kind.CREDIT_NOTE, against=invoice)
+    for _ in range(2):
+        await desk.settle(back)
+
+    assert await desk.standing(invoice) == [("posted", 11900)]
+    assert await desk.books.receivable_of(invoice.party, "LE-DE") == 119
+    if named:
+        assert await desk.standing(note, reversal) == [("paid", 0)] * 2
+        assert await desk.account(invoice.party) == ["119"]
+
+
 async def test_a_document_over_nothing_is_closed(desk: Desk) -> None:
     company = await desk.company()
     document = await desk.document(0)

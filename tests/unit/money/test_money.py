@@ -1,5 +1,7 @@
 """Money: every ISO 4217 currency, exactness, and refusals."""
 
+import operator
+from collections.abc import Callable
 from decimal import Decimal
 
 import iso4217
@@ -61,12 +63,62 @@ def test_addition_and_negation_are_those_of_integers(left: int, right: int, curr
     assert (one + two).minor == left + right
     assert (one - two).minor == left - right
     assert one - one == Money.zero(currency)
-    assert (one < two) == (left < right)
+    assert (-one).minor == -left
+    assert abs(one).minor == abs(left)
+    assert bool(one) is (left != 0)
 
 
-def test_currencies_do_not_mix() -> None:
-    with pytest.raises(CurrencyMismatch, match="EUR with USD"):
-        Money.zero("EUR") + Money.zero("USD")
+@given(left=MINORS, right=st.one_of(MINORS, st.integers(-1, 1)), currency=CURRENCIES)
+def test_amounts_are_ordered_as_integers_are(left: int, right: int, currency: str) -> None:
+    # Neighbours and equals, which two numbers at large never are.
+    for other in (right, left, left + 1):
+        one, two = Money(minor=left, currency=currency), Money(minor=other, currency=currency)
+        assert (one < two) is (left < other)
+        assert (one <= two) is (left <= other)
+        assert (one > two) is (left > other)
+        assert (one >= two) is (left >= other)
+        assert (one == two) is (left == other)
+
+
+def test_an_amount_of_another_currency_is_another_amount() -> None:
+    assert Money.zero("EUR") != Money.zero("USD")
+
+
+def test_a_sum_has_the_currency_that_is_asked_for() -> None:
+    amounts = [Money(minor=minor, currency="EUR") for minor in (1, -3, 7)]
+    assert Money.total(amounts, "EUR") == Money(minor=5, currency="EUR")
+    assert Money.total([], "JPY") == Money.zero("JPY")
+
+
+@pytest.mark.parametrize(
+    "combine",
+    [
+        operator.add,
+        operator.sub,
+        operator.lt,
+        operator.le,
+        operator.gt,
+        operator.ge,
+        lambda left, right: Money.total([right], left.currency),
+    ],
+    ids=["+", "-", "<", "<=", ">", ">=", "sum"],
+)
+def test_currencies_do_not_mix(combine: Callable[[Money, Money], object]) -> None:
+    with pytest.raises(CurrencyMismatch, match=r"cannot combine (EUR with USD|USD with EUR)"):
+        combine(Money.zero("EUR"), Money.zero("USD"))
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "words"),
+    [
+        (123456789, "EUR", "1,234,567.89 EUR"),
+        (-5, "EUR", "-0.05 EUR"),
+        (1050, "JPY", "1,050 JPY"),
+        (1, "KWD", "0.001 KWD"),
+    ],
+)
+def test_people_read_every_digit_of_the_currency(minor: int, currency: str, words: str) -> None:
+    assert str(Money(minor=minor, currency=currency)) == words
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,13 @@ def known(**changes: Any) -> dict[str, SettlementRecord]:
         (known(legal_entity="LE-FR", entry_id=None), renewal(2), False),
         (known(legal_entity=None), renewal(2), False),
         ({}, renewal(2), False),
+        # Of what was tried and refused nothing is used yet.
+        (
+            known(legal_entity="LE-FR")
+            | was_entered(moved("cbt_2", "balance", 5950, "in_2"), entry_id=None, settles=None),
+            renewal(2),
+            True,
+        ),
         # Half of it is kept here, the other half there.
         (
             was_entered(moved("cbt_8", "balance", -5949, "in_8"))

@@ -9,7 +9,7 @@ import pytest
 from canonical_models.documents import DocumentKind
 from canonical_models.mapping import DEFAULT_ITEM, ItemMapping
 from canonical_models.policy import BooksPolicy, EntityBooks, TenantPolicy
-from planning.term import deferred_days
+from planning.term import service_days
 from tests.unit.planning.answers import drafted, plan, terms, the_step
 from tests.unit.planning.cases import (
     ACCOUNT,
@@ -93,41 +93,48 @@ def test_the_books_may_take_another_day_than_billings() -> None:
 @pytest.mark.parametrize(
     ("start", "end", "zone", "days"),
     [
-        ("2026-11-01", "2026-12-01", None, None),
+        ("2026-11-01", "2026-12-01", None, ("2026-11-01", "2026-11-30")),
         ("2026-11-16", "2026-12-16", None, ("2026-11-16", "2026-12-15")),
         ("2026-11-30", "2026-12-02", None, ("2026-11-30", "2026-12-01")),
-        ("2026-11-30", "2026-12-01", None, None),
+        ("2026-11-30", "2026-12-01", None, ("2026-11-30", "2026-11-30")),
         ("2026-01-01", "2027-01-01", None, ("2026-01-01", "2026-12-31")),
-        # The same month of another year is another month.
         ("2025-11-02", "2026-11-30", None, ("2025-11-02", "2026-11-29")),
-        # What begins and ends at once is earned at once, also on the first of a month.
+        # What begins and ends at once has no period, also on the first of a month.
         ("2026-12-01", "2026-12-01", None, None),
         ("2026-12-01T10:00", "2026-12-01T18:00", None, None),
         # Midnight in UTC is within the first day in Berlin, so the day before its end is the last.
-        ("2026-11-01", "2026-12-01", BERLIN, None),
-        ("2026-10-31T23:00", "2026-11-30T23:00", BERLIN, None),
+        ("2026-11-01", "2026-12-01", BERLIN, ("2026-11-01", "2026-11-30")),
+        ("2026-10-31T23:00", "2026-11-30T23:00", BERLIN, ("2026-11-01", "2026-11-30")),
         ("2026-10-31T22:30", "2026-11-30T22:30", BERLIN, ("2026-10-31", "2026-11-29")),
     ],
 )
 def test_the_days_of_service(
     start: str, end: str, zone: str | None, days: tuple[str, str] | None
 ) -> None:
-    found = deferred_days(utc(start), utc(end), zone)
+    found = service_days(utc(start), utc(end), zone)
     assert (found and (str(found[0]), str(found[1]))) == days
 
 
 @pytest.mark.parametrize(
-    ("changes", "deferrable"),
+    "changes",
     [
-        ({"period_start": utc("2026-11-16"), "period_end": utc("2026-12-16")}, False),
-        ({"period_start": utc("2026-11-16"), "period_end": None}, True),
-        ({"period_start": None, "period_end": utc("2026-12-16")}, True),
-        ({"period_start": utc("2026-11-01"), "period_end": utc("2026-12-01")}, True),
+        {"period_start": utc("2026-11-16"), "period_end": None},
+        {"period_start": None, "period_end": utc("2026-12-16")},
+        {"period_start": utc("2026-11-16"), "period_end": utc("2026-11-16")},
     ],
 )
-def test_what_is_not_deferred_has_no_days(changes: dict[str, Any], deferrable: bool) -> None:
-    (told,) = drafted(books(seen(document(taxed(**changes)))), deferrable=deferrable).lines
+def test_what_has_no_period_has_no_days(changes: dict[str, Any]) -> None:
+    (told,) = drafted(books(seen(document(taxed(**changes))))).lines
     assert (told.service_from, told.service_to) == (None, None)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_every_line_says_its_service_period(*, deferrable: bool) -> None:
+    """B19: also where nothing is deferred, as of a month, or of an item that the ERP does not
+    spread."""
+    sold = taxed(period_start=utc("2026-11-01"), period_end=utc("2026-12-01"))
+    (told,) = drafted(books(seen(document(sold))), deferrable=deferrable).lines
+    assert (told.service_from, told.service_to) == (date(2026, 11, 1), date(2026, 11, 30))
 
 
 def test_service_days_are_the_entitys() -> None:

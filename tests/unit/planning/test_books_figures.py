@@ -219,6 +219,17 @@ def test_what_is_charged_beside_a_credit_is_not_set_against_it() -> None:
     assert plan(yes).documents
 
 
+def test_a_yes_to_booking_it_is_none_to_taking_it_back() -> None:
+    given = document(taxed("il_1", 90000), taxed("il_2", -89000))
+    void = given.model_copy(update={"status": DocumentStatus.VOID, "closed_at": utc("2026-11-16")})
+    booked = frozenset({given.approval})
+    asked = plan(books(posted(void), policy=LIMITED, approved=booked)).refused
+    assert asked is not None
+    assert asked.code == "approval_needed"
+    both = booked | {void.approval}
+    assert the_step(plan(books(posted(void), policy=LIMITED, approved=both))).void
+
+
 def test_limits_are_by_currency_and_where_there_is_none_all_passes() -> None:
     dollars = seen(document(line(net=-90000, currency="USD"), currency="USD"))
     assert plan(books(dollars, subscription=None, policy=LIMITED), terms()).documents
@@ -235,6 +246,13 @@ def test_taking_back_what_was_posted_credits_too() -> None:
     found = plan(books(posted(large), policy=LIMITED))
     assert found.refused is not None
     assert "invoice INV-7 credits 119.00 EUR" in found.refused.message
+    # What it credited beside is not set against it, as when it was posted.
+    both = document(taxed("il_1", 10000), taxed("il_2", -9999)).model_copy(
+        update={"status": DocumentStatus.VOID, "closed_at": utc("2026-11-16")}
+    )
+    asked = plan(books(posted(both), policy=LIMITED)).refused
+    assert asked is not None
+    assert "invoice INV-7 credits 119.00 EUR" in asked.message
     # Taking a credit back charges.
     credit = large.model_copy(update={"net": eur(-1)})
     record = posted(credit)

@@ -59,6 +59,35 @@ def test_the_other_document_of_a_set_off_may_be_planned_with_it() -> None:
     assert entered(plan(books(seen(OPEN), others={"cn_1": UNTAXED_NOTE}))) == ["cn_1/applied"]
 
 
+BACK_AGAIN = moved("cn_1/applied/note/back", "credit_note", 4000, "cn_1", against="in_1")
+VOID_NOTE = credit_note(
+    line("cl", -4000),
+    settlements=(MIRROR, BACK_AGAIN),
+    status=DocumentStatus.VOID,
+    closed_at=AS_OF,
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "known", "ids"),
+    [
+        (RecordState.POSTED, was_entered(APPLIED), ["cn_1/applied/note/back"]),
+        (RecordState.REVERSED, was_entered(APPLIED), ["cn_1/applied/note/back"]),
+        (RecordState.REVERSED, was_entered(APPLIED) | was_entered(BACK_AGAIN, settles=None), []),
+        # Nothing was set off there.
+        (RecordState.POSTED, {}, []),
+        (RecordState.POSTED, was_entered(APPLIED, entry_id=None), []),
+    ],
+)
+def test_a_set_off_of_a_note_that_became_void_is_taken_back(
+    state: RecordState, known: dict[str, Any], ids: list[str]
+) -> None:
+    note = posted(VOID_NOTE, posted=erp(VOID_NOTE, "102"), state=state)
+    found = plan(books(posted(document(taxed())), note, entered=known))
+    assert entered(found) == ids
+    assert found.refused is None
+
+
 def test_a_write_off_needs_its_document() -> None:
     """B12: uncollectible in billing's own screen is the documented write-off."""
     given_up = document(
@@ -69,6 +98,37 @@ def test_a_write_off_needs_its_document() -> None:
     assert entered(plan(books(posted(given_up)))) == ["in_1/write-off"]
     assert entered(plan(books(seen(given_up)))) == ["in_1/write-off"]
     assert entered(plan(books(seen(given_up, hold=HELD)))) == []
+
+
+LOST = moved("in_1/write-off", "write_off", 11900)
+FOUND = moved("in_1/write-off/back", "write_off", -11900)
+
+
+@pytest.mark.parametrize(
+    ("record", "known", "ids"),
+    [
+        # The loss was booked: what is void is none.
+        (posted, was_entered(LOST), ["in_1/write-off/back"]),
+        # Also where its reversal is there already, and this has been refused before.
+        (
+            lambda of: posted(of, state=RecordState.REVERSED),
+            was_entered(LOST),
+            ["in_1/write-off/back"],
+        ),
+        (posted, was_entered(LOST) | was_entered(FOUND, settles=None), []),
+        # Nothing was booked of it, and nothing is.
+        (posted, {}, []),
+        (posted, was_entered(LOST, entry_id=None), []),
+        (seen, {}, []),
+    ],
+)
+def test_a_write_off_of_what_became_void_is_taken_back(
+    record: Any, known: dict[str, Any], ids: list[str]
+) -> None:
+    gone = document(taxed(), settlements=(LOST, FOUND), status=DocumentStatus.VOID, closed_at=AS_OF)
+    found = plan(books(record(gone), entered=known))
+    assert entered(found) == ids
+    assert found.refused is None
 
 
 def written_off(**changes: Any) -> BillingDocument:

@@ -156,6 +156,14 @@ def test_taxes_swapped_between_codes_of_one_total() -> None:
     assert [field for _, field, *_ in changed(taxes=swapped)] == ["tax VAT 19 %", "tax VAT 7 %"]
 
 
+def test_a_code_that_has_another_rate_in_the_erp() -> None:
+    """B3: base and amount are right, and it is not the tax that billing charged."""
+    other = total("VAT 19 %", "0.16", -10000, -1900)
+    assert changed(taxes=(other, DRAFT.taxes[1])) == [
+        ("erp", "rate of tax VAT 19 %", "19 %", "16 %")
+    ]
+
+
 def test_several_rows_of_a_code_are_one_sum_and_nothing_is_no_row() -> None:
     rows = (
         total("VAT 19 %", "0.19", -12000, -2280),

@@ -16,6 +16,7 @@ from canonical_models.ledgering import (
 )
 from planning.verification import (
     Difference,
+    cancelled_differences,
     link_differences,
     open_difference,
     reversal_differences,
@@ -23,7 +24,7 @@ from planning.verification import (
     unbilled_differences,
 )
 from tests.unit.planning.cases import document, eur, moved, taxed
-from tests.unit.planning.proofs import DRAFT, FROM, RIGHT, TO, total
+from tests.unit.planning.proofs import DRAFT, FROM, RIGHT, TO, A, B, total
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,10 @@ REVERSAL = RIGHT.model_copy(
         "net": eur(15000),
         "tax": eur(2250),
         "taxes": (total("VAT 19 %", "0.19", 10000, 1900), total("VAT 7 %", "0.07", 5000, 350)),
+        "lines": (
+            A.model_copy(update={"net": eur(10000)}),
+            B.model_copy(update={"net": eur(5000)}),
+        ),
         "corrects": "102",
     }
 )
@@ -105,6 +110,9 @@ REVERSAL = RIGHT.model_copy(
         ({}, None),
         ({"state": DocumentState.PAID}, None),
         ({"external_id": "x"}, "external id"),
+        # People had credited it before us, on a day of their own.
+        ({"ours": False, "external_id": "", "posting_date": date(2026, 11, 2)}, None),
+        ({"ours": False, "external_id": "", "net": eur(15001)}, "net"),
         ({"state": DocumentState.DRAFT}, "state"),
         ({"legal_entity": "LE-FR"}, "legal entity"),
         ({"party": "C-2"}, "party"),
@@ -114,6 +122,9 @@ REVERSAL = RIGHT.model_copy(
         ({"tax": eur(2251)}, "tax"),
         ({"taxes": ()}, "tax VAT 19 %"),
         ({"taxes": RIGHT.taxes}, "tax VAT 7 %"),
+        # The same sum, taken back from other revenue than it was booked as.
+        ({"lines": (A.model_copy(update={"net": eur(15000)}),)}, "account 4300"),
+        ({"lines": ()}, "account 4400"),
     ],
 )
 def test_a_reversal_takes_back_the_whole(changes: dict[str, Any], field: str | None) -> None:
@@ -124,6 +135,12 @@ def test_a_reversal_takes_back_the_whole(changes: dict[str, Any], field: str | N
         on=date(2026, 11, 20),
     )
     assert (field in {each.field for each in told}) if field else told == ()
+
+
+@pytest.mark.parametrize("state", list(DocumentState))
+def test_what_is_taken_back_without_another_document_is_cancelled(state: DocumentState) -> None:
+    told = cancelled_differences(RIGHT.model_copy(update={"state": state}))
+    assert [each.field for each in told] == ([] if state is DocumentState.CANCELLED else ["state"])
 
 
 MOVED = SettlementDraft(
@@ -147,7 +164,12 @@ ENTRY = SettlementEntry(
         ({"external_id": "pi_2"}, "external id: planned pi_1, found pi_2"),
         ({"legal_entity": "LE-FR"}, "legal entity: planned LE-DE, found LE-FR"),
         ({"amount": eur(11901)}, "amount: planned 119.00 EUR, found 119.01 EUR"),
-        ({"posted_on": FROM}, "posting date: planned 2026-12-15, found 2026-11-16"),
+        # An earlier attempt has entered it, when that was the first open day.
+        ({"posted_on": FROM}, None),
+        (
+            {"posted_on": date(2026, 12, 16)},
+            "posting date: planned 2026-12-15, found 2026-12-16",
+        ),
         ({"posted_on": None}, "posting date: planned 2026-12-15, found none"),
     ],
 )

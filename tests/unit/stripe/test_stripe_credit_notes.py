@@ -174,10 +174,15 @@ def test_a_refund_that_did_not_go_through_is_still_owed(status: str) -> None:
     assert (found.settlements, found.remaining) == ((), euro(-400))
 
 
-def test_a_void_note_settles_nothing() -> None:
+def test_a_void_note_takes_its_set_off_back() -> None:
     found = credited(note(status="void", voided_at=MAR))
     assert (found.status, found.closed_at) == (DocumentStatus.VOID, at(MAR))
-    assert (found.settlements, found.remaining, found.gross) == ((), euro(0), euro(-400))
+    assert [(each.settlement_id, each.amount.minor, each.at) for each in found.settlements] == [
+        ("cn_1/applied/note", -400, at(FEB)),
+        ("cn_1/applied/note/back", 400, at(MAR)),
+    ]
+    assert (found.remaining, found.gross) == (euro(0), euro(-400))
+    assert credited(note(status="void")).settlements == ()
 
 
 def test_the_date_that_people_set_is_that_of_the_note() -> None:

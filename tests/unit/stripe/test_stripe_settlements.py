@@ -109,11 +109,12 @@ def test_a_refund_that_no_note_answers_is_a_debt_of_its_own(status: str | None, 
 
 @pytest.mark.parametrize(
     ("answered", "rest"),
-    [([("re_1", 190)], []), ([("re_1", 100)], [-90]), ([("re_9", 190)], [-190])],
+    [([("re_1", 190)], []), ([("re_1", 100)], [-190, 100]), ([("re_9", 190)], [-190])],
 )
 def test_of_a_refund_is_told_what_no_note_answers(
     answered: list[tuple[str, int]], rest: list[int]
 ) -> None:
+    """What was told of it before the note stays what it was."""
     parts = [{"amount_refunded": amount, "refund": key} for key, amount in answered]
     noted = note(refunds=parts, pre_payment_amount=0)
     found = document(invoice(**PAID), taken(share(), refund()), notes=(noted,))
@@ -257,10 +258,20 @@ def test_part_of_the_money_after_the_write_off() -> None:
     assert (written.amount, own(found), found.remaining) == (euro(1000), 0, euro(0))
 
 
-def test_what_was_given_up_and_then_taken_back_is_void_alone() -> None:
+def test_what_was_given_up_and_then_taken_back_takes_its_write_off_back() -> None:
     moments = GIVEN_UP | {"voided_at": MAR}
-    found = document(invoice(status="void", status_transitions=moments))
-    assert (found.settlements, found.closed_at, found.remaining) == ((), at(MAR), euro(0))
+    back = balance(-300, "cbtxn_2", created=MAR)
+    found = document(
+        invoice(status="void", amount_remaining=700, status_transitions=moments),
+        moved=(balance(300, created=JAN), back),
+    )
+    written = [each for each in found.settlements if each.kind is Kind.WRITE_OFF]
+    assert [(each.settlement_id, each.amount.minor, each.at) for each in written] == [
+        ("in_1/write-off", 700, at(FEB)),
+        ("in_1/write-off/back", -700, at(MAR)),
+    ]
+    assert (found.closed_at, found.remaining) == (at(MAR), euro(0))
+    assert sum(each.amount.minor for each in found.settlements) == 0
 
 
 @pytest.mark.parametrize(
