@@ -100,7 +100,7 @@ class EntityBooks(_Policy):
       units of its currency.
     - `zero_documents`: documents over nothing are posted (`post`) or left out (`skip`).
     - `master_data`: what billing changes of a customer is carried on (`update`) or asked (`ask`).
-    - `country` and `eu` say where the entity is, for the tax rules of parties.
+    - `country` says where the entity is, for the tax rules of parties.
     """
 
     unbilled: Literal["draft", "none"] = "draft"

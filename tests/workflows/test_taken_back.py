@@ -69,7 +69,7 @@ async def test_a_reversal_that_takes_back_less_is_told_with_both_sides(sagas: Sa
     erp = sagas.systems.erp
 
     def edited(name: str) -> None:
-        if name == "erp.find" and erp.documents[-1].external_id == "in_1/void":
+        if name == "erp.read" and erp.documents[-1].external_id == "in_1/void":
             kept = erp.documents[-1]
             erp.documents[-1] = kept.model_copy(update={"net": Money(minor=-15000, currency="EUR")})
 
