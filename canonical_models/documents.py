@@ -174,6 +174,20 @@ class Settlement(Canonical):
     at: Instant
     note: str | None = Field(default=None, max_length=200)
 
+    @property
+    def balance_minor(self) -> int:
+        """By how much it raises the balance that is kept for the customer, in minor units: what a
+        document uses lowers it, money without any document raises it as goodwill does."""
+        match self.kind:
+            case SettlementKind.BALANCE:
+                return -self.amount.minor
+            case SettlementKind.GOODWILL:
+                return self.amount.minor
+            case SettlementKind.PAYMENT if self.document_id is None and self.about is None:
+                return self.amount.minor
+            case _:
+                return 0
+
 
 class BillingDocument(Canonical):
     """A final document of billing, whole.

@@ -106,11 +106,12 @@ select apart.customer_id, apart.subject, apart.currency, apart.missing,
   apart.since, apart.movements
 from (
   select s.customer_id, min(s.subject) as subject, s.currency, min(s.at) as since,
-    sum(case s.kind when 'goodwill' then s.minor else -s.minor end)::bigint as missing,
+    sum(case s.kind when 'balance' then -s.minor else s.minor end)::bigint as missing,
     array_agg(s.settlement_id order by s.at, s.settlement_id) as movements
   from settlements s
   left join documents d on d.tenant = s.tenant and d.document_id = coalesce(s.document_id, s.about)
-  where s.tenant = %(tenant)s and s.kind in ('balance', 'goodwill') and s.entry_id is null
+  where s.tenant = %(tenant)s and s.entry_id is null and (s.kind in ('balance', 'goodwill')
+      or s.kind = 'payment' and s.document_id is null and s.about is null)
     and s.at >= %(since)s and (%(customer)s::text is null or s.customer_id = %(customer)s)
     and not coalesce(d.state = 'before_cutover' and d.erp_document_id is null, false)
   group by s.customer_id, s.currency) apart

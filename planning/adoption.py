@@ -6,15 +6,13 @@ from datetime import datetime
 
 from canonical_models.adoption import AdoptionCause, BalanceSides, Finding
 from canonical_models.commerce import Subscription
-from canonical_models.documents import BillingDocument, Settlement, SettlementKind
+from canonical_models.documents import BillingDocument, Settlement
 from canonical_models.ledgering import ErpDocument, OpenItem
 from canonical_models.mapping import ItemMapping, keys_of
 from canonical_models.money import Money
 from planning.mapping import first_of, keys_of_item
 from planning.refusals import named
 from planning.term import serves
-
-_OF_BALANCE = (SettlementKind.BALANCE, SettlementKind.GOODWILL)
 
 
 def open_at(document: BillingDocument, cutover: datetime) -> Money:
@@ -162,11 +160,9 @@ def balances_at(
     for amount in balance:
         ours[amount.currency] = ours.get(amount.currency, 0) + amount.minor
     for movement in since.values():
-        if movement.kind in _OF_BALANCE:
-            # Goodwill raises the balance; what settles a document from it lowers it.
-            sign = -1 if movement.kind is SettlementKind.GOODWILL else 1
+        if raised := movement.balance_minor:
             currency = movement.amount.currency
-            ours[currency] = ours.get(currency, 0) + sign * movement.amount.minor
+            ours[currency] = ours.get(currency, 0) - raised
     for item in items:
         if item.external_id not in since:
             currency = item.amount.currency

@@ -9,8 +9,6 @@ from canonical_models.money import Money
 from canonical_models.records import SettlementRecord
 from planning.refusals import refused
 
-_OF_BALANCE = (SettlementKind.BALANCE, SettlementKind.GOODWILL)
-
 
 class Balance:
     """What stands to the customer's credit in each legal entity, as far as it was entered."""
@@ -46,11 +44,7 @@ class Balance:
         self._add(movement, legal_entity)
 
     def _add(self, movement: Settlement, legal_entity: str) -> None:
-        """Balance that settles a document is used up; goodwill is given."""
-        if movement.kind in _OF_BALANCE:
-            sign = -1 if movement.kind is SettlementKind.BALANCE else 1
-            place = (legal_entity, movement.amount.currency)
-            self._kept[place] += sign * movement.amount.minor
+        self._kept[legal_entity, movement.amount.currency] += movement.balance_minor
 
     def _amount(self, place: tuple[str, str]) -> Money:
         return Money(minor=self._kept[place], currency=place[1])

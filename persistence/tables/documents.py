@@ -180,7 +180,10 @@ class SettlementRow(SQLModel, table=True):
             "settlements_balance_not_entered",
             "tenant",
             "customer_id",
-            postgresql_where=text("kind in ('balance', 'goodwill') and entry_id is null"),
+            postgresql_where=text(
+                "entry_id is null and (kind in ('balance', 'goodwill') "
+                "or kind = 'payment' and document_id is null and about is null)"
+            ),
         ),
         Index(
             "settlements_written_off",

@@ -416,7 +416,8 @@ create table settlements (
     primary key (tenant, settlement_id)
 );
 create index settlements_balance_not_entered on settlements (tenant, customer_id)
-    where kind in ('balance', 'goodwill') and entry_id is null;
+    where entry_id is null and (kind in ('balance', 'goodwill')
+        or kind = 'payment' and document_id is null and about is null);
 create index settlements_by_about on settlements (tenant, about);
 create index settlements_by_customer on settlements (tenant, customer_id, at);
 create index settlements_by_document on settlements (tenant, document_id);

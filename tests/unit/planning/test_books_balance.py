@@ -118,7 +118,13 @@ def known(**changes: Any) -> dict[str, SettlementRecord]:
             False,
         ),
         (known(legal_entity="LE-FR"), renewal(2, 1), True),
-        # Money is none.
+        # Money that came without a document is balance.
+        (
+            was_entered(moved("cbt_9", "payment", 100, None), legal_entity="LE-FR"),
+            renewal(2),
+            True,
+        ),
+        # Other money is none.
         (
             was_entered(moved("pi_9", "payment", -100, "in_9"), legal_entity="LE-FR"),
             renewal(2),
