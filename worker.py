@@ -7,7 +7,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from activities.account import Account
 from activities.adoption import Adoptions
 from activities.amendment import Amendment
 from activities.books import Books
+from activities.comparing import Comparing
 from activities.dunning import Dunning
 from activities.entitling import Entitling
 from activities.exceptions import ExceptionQueue
@@ -31,23 +32,34 @@ from activities.revenue import Revenue
 from activities.tenants import Tenant
 from connectors import registry
 from connectors.ports import WebhookTranslator
+from dispatch.belonging import require_same_namespace
+from dispatch.breakers import SharedBreakers
 from dispatch.dispatcher import Dispatcher
+from dispatch.recovery import refill
+from dispatch.retaining import retaining
 from persistence.database import Database
-from runtime.metrics import observe_vendor
+from runtime.metrics import connections_shown, observe_vendor
 from runtime.schedules import schedule_sweeps
-from runtime.settings import Settings
+from runtime.settings import Settings, TenantSettings
+from runtime.slots import moving
 from runtime.temporal import connect
+from runtime.versions import Deployment, build_of, pinned
+from runtime.workers import GRACE, at_work
 from workflows.account import AccountSaga
 from workflows.adoption import AdoptionRun
 from workflows.amendment import AmendmentSaga
 from workflows.dunning import DunningProcess
 from workflows.entitlement import EntitlementProcess
 from workflows.invoices import InvoiceSweep
+from workflows.policies import queue_of
 from workflows.renewal import RenewalProcess
 from workflows.revenue import RevenueSchedules
+from workflows.targets import TargetsCheck
 
 log = structlog.get_logger()
 
+#: Activities of one queue at a time, where no vendor says how many.
+_SLOTS = 64
 
 #: What the sandbox does not load anew for each saga: they are pure.
 _PASSED_THROUGH = (
@@ -58,6 +70,7 @@ _PASSED_THROUGH = (
     "workflows.asking",
     "workflows.books",
     "workflows.desk",
+    "workflows.moving",
     "workflows.names",
     "workflows.policies",
     "workflows.process",
@@ -74,6 +87,7 @@ WORKFLOWS = (
     InvoiceSweep,
     RenewalProcess,
     RevenueSchedules,
+    TargetsCheck,
 )
 
 #: Refuses what would not replay. Tests and the replay of recorded histories run in it; a worker at
@@ -85,22 +99,27 @@ SANDBOX = SandboxedWorkflowRunner(
 
 def tenants(settings: Settings) -> dict[str, Tenant]:
     """Every configured tenant with its adapters. Raises UnknownVendor or SettingsError."""
-    return {
-        name: Tenant(
-            name=name,
-            connection=given.billing,
-            books_from=given.cutover,
-            billing=registry.billing(settings.connection(name, given.billing), observe_vendor),
-            erp=registry.erp(settings.connection(name, given.erp), observe_vendor),
-            support=registry.support(settings.connection(name, given.support), observe_vendor),
-            policy=given.policy,
-            targets={
-                target: registry.target(settings.connection(name, target), observe_vendor)
-                for target in given.targets
-            },
-        )
-        for name, given in settings.tenants.items()
+    return {name: _tenant(settings, name, given) for name, given in settings.tenants.items()}
+
+
+def _tenant(settings: Settings, name: str, given: TenantSettings) -> Tenant:
+    configs = {used: settings.connection(name, used) for used in given.parts.values()}
+    governors = {used: registry.governor(config) for used, config in configs.items()}
+    of = {
+        part: (configs[used], observe_vendor, governors[used]) for part, used in given.parts.items()
     }
+    return Tenant(
+        name=name,
+        connection=given.billing,
+        books_from=given.cutover,
+        billing=registry.billing(*of["billing"]),
+        erp=registry.erp(*of["erp"]),
+        support=registry.support(*of["support"]),
+        policy=given.policy,
+        targets={target: registry.target(*of[target]) for target in given.targets},
+        governors={part: governors[used] for part, used in given.parts.items()},
+        lands_within={part: given.connections[used].lands for part, used in given.parts.items()},
+    )
 
 
 def translators(settings: Settings) -> dict[tuple[str, str], WebhookTranslator]:
@@ -120,35 +139,66 @@ def make_worker(
     known: dict[str, Tenant],
     *,
     runner: WorkflowRunner | None = None,
-) -> Worker:
-    """The Temporal worker of all sagas; also what benchmarks and, with SANDBOX, tests run."""
-    return Worker(
+    build: str | None = None,
+) -> AbstractAsyncContextManager[None]:
+    """The Temporal workers of all sagas; also what benchmarks and, with SANDBOX, tests run. Without
+    a `build` they take part in no deployment.
+
+    One of the sagas themselves, and one for each system of a tenant, with a task queue and slots of
+    its own: what waits for a slow vendor takes no slot of another's.
+    """
+    activities = _activities(
+        Amendment(database, known),
+        Account(database, known),
+        Adoptions(database, known),
+        Books(database, known),
+        ExceptionQueue(database, known),
+        Dunning(database, known),
+        Renewals(database, known),
+        Entitling(database, known),
+        Comparing(database, known),
+        Invoicing(database, known),
+        Revenue(database, known),
+    )
+    deployment = None if build is None else pinned(task_queue, build)
+    sagas = Worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
-        activities=_activities(
-            Amendment(database, known),
-            Account(database, known),
-            Adoptions(database, known),
-            Books(database, known),
-            ExceptionQueue(database, known),
-            Dunning(database, known),
-            Renewals(database, known),
-            Entitling(database, known),
-            Invoicing(database, known),
-            Revenue(database, known),
-        ),
+        activities=activities,
         interceptors=[Heartbeats()],
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         workflow_task_executor=ThreadPoolExecutor(8, thread_name_prefix="saga"),
         max_cached_workflows=500,
-        max_concurrent_activities=64,
-        max_concurrent_local_activities=64,
+        max_concurrent_activities=_SLOTS,
+        max_concurrent_local_activities=_SLOTS,
         # A saga whose worker died is taken up by another after this long.
         sticky_queue_schedule_to_start_timeout=timedelta(milliseconds=500),
-        # A write that is under way when the worker is told to stop gets its answer.
-        graceful_shutdown_timeout=timedelta(seconds=30),
+        graceful_shutdown_timeout=GRACE,
+        deployment_config=deployment,
     )
+    vendors = [
+        Worker(
+            client,
+            task_queue=queue_of(task_queue, tenant.name, part),
+            activities=activities,
+            interceptors=[Heartbeats()],
+            tuner=moving(_places(tenant, part)),
+            max_concurrent_activity_task_polls=2,
+            graceful_shutdown_timeout=GRACE,
+            deployment_config=deployment,
+        )
+        for tenant in known.values()
+        for part in tenant.parts
+    ]
+    return at_work([sagas, *vendors])
+
+
+def _places(tenant: Tenant, part: str) -> Callable[[], int]:
+    """One more than the vendor takes calls: a step is not at the vendor all the time."""
+    if (governor := tenant.governors.get(part)) is None:
+        return lambda: _SLOTS
+    return lambda: governor.places and governor.places + 1
 
 
 def _activities(*classes: object) -> list[Callable[..., Any]]:
@@ -162,9 +212,11 @@ def _activities(*classes: object) -> list[Callable[..., Any]]:
 
 
 async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
-    """Work until cancelled; `ready` is called once tasks are polled for."""
+    """Work until cancelled; `ready` is called once tasks are polled for. Raises SettingsError where
+    the namespace is not the database's."""
     async with AsyncExitStack() as stack:
-        database = Database(settings.dsn, pool_size=settings.database.pool_size, ping=False)
+        # One connection of the process listens for news.
+        database = Database(settings.dsn, pool_size=settings.database.pool_size - 1, ping=False)
         stack.push_async_callback(database.close)
         known = tenants(settings)
         for tenant in known.values():
@@ -174,16 +226,45 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
             server, _ = start_http_server(settings.worker.metrics_port, addr="127.0.0.1")
             stack.callback(server.shutdown)
         client = await connect(settings.temporal, folder=settings.folder)
+        await require_same_namespace(database, client, moved=False)
+
+        async def after_loss() -> None:
+            # The address is the same as ever, so it is the store that was lost.
+            await refill(database, client, settings)
+
         dispatcher = Dispatcher(
             settings.dispatch,
             database,
             client,
             translators(settings),
             task_queue=settings.temporal.task_queue,
+            refill=after_loss,
+            settling={name: tenant.policy.settling_seconds for name, tenant in known.items()},
         )
-        worker = make_worker(client, settings.temporal.task_queue, database, known)
+        queue = settings.temporal.task_queue
+        build = build_of(settings.worker.version)
+        worker = make_worker(client, queue, database, known, build=build)
+        governors = {
+            (tenant.name, governor.name): governor
+            for tenant in known.values()
+            for governor in tenant.governors.values()
+        }
+        stack.enter_context(connections_shown(governors))
+        shared = SharedBreakers(database, governors, away_minutes=settings.worker.away_minutes)
         async with worker, asyncio.TaskGroup() as group:
+            deployment = Deployment(client, queue)
+            current = await deployment.begin(build)
+            if current != build:
+                log.warning(
+                    "new sagas begin on another version than this worker's",
+                    current=current,
+                    build=build,
+                    advice=f"`trueup deploy promote {build}` when it is to take over",
+                )
+            group.create_task(deployment.keep(build))
             group.create_task(dispatcher.run())
+            group.create_task(retaining(database, settings.retention))
+            group.create_task(shared.run())
             group.create_task(schedule_sweeps(client, settings))
-            log.info("worker ready", tenants=sorted(known), queue=settings.temporal.task_queue)
+            log.info("worker ready", tenants=sorted(known), queue=queue, build=build)
             ready()

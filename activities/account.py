@@ -11,7 +11,7 @@ from activities.contracts.amendment import (
     UndoneInput,
 )
 from activities.failing import failures_told
-from activities.kept_plans import plan_of
+from activities.kept_plans import owner_of, plan_of
 from activities.master_data import carry_on
 from activities.preparing import Preparation
 from activities.proving import done_of, prove, require_agreement
@@ -20,6 +20,8 @@ from activities.tenants import Tenants
 from activities.undoing import settle_undone
 from persistence import changes, outbox
 from persistence.database import Database
+from persistence.exceptions import answered
+from persistence.ownership import require
 
 
 class Account(AccountActivities):
@@ -31,18 +33,16 @@ class Account(AccountActivities):
     @activity.defn(name="account.prepare")
     async def prepare(self, step: StepInput) -> Prepared:
         with failures_told():
-            tenant = self._tenants[step.tenant]
-            async with self._database.transaction() as session:
-                change = await changes.get(session, step.tenant, step.change_id)
-            if change is None or change.customer_id is None:
-                return Prepared(settled=True)
-            return await self._preparation.of_account(tenant, step.change_id, change.customer_id)
+            run = activity.info().workflow_run_id or ""
+            return await self._preparation.of_account(self._tenants[step.tenant], step, run)
 
     @activity.defn(name="account.update_master_data")
     async def update_master_data(self, step: StepInput) -> None:
         with failures_told():
             tenant = self._tenants[step.tenant]
             plan = await plan_of(self._database, step)
+            async with self._database.statement() as raw:
+                await require(raw, owner_of(step))
             profile = await tenant.billing.account(plan.amendment.customer_id)
             await carry_on(self._database, tenant, profile)
 
@@ -52,18 +52,23 @@ class Account(AccountActivities):
             tenant = self._tenants[step.tenant]
             done = await done_of(self._database, step)
             plan = done.plan
+            if done.settled is not None:
+                return Settled(outcome=done.settled, summary=plan.amendment.summary)
             proof = await prove(tenant, self._database, done)
             require_agreement(plan, proof)
-            async with self._database.work() as raw, raw.pipeline():
-                await agree(raw, tenant.name, plan, done.snapshot)
-                await outbox.publish(raw, tenant.name, completed(tenant.name, done))
-                await changes.settle(
-                    raw,
-                    tenant.name,
-                    plan.change_id,
-                    outcome="completed",
-                    proof=proof.model_dump_json(),
-                )
+            async with self._database.work() as raw:
+                await require(raw, owner_of(step), alone=True)
+                async with raw.pipeline():
+                    await agree(raw, tenant.name, plan, done.snapshot)
+                    await outbox.publish(raw, tenant.name, completed(tenant.name, done))
+                    await answered(raw, tenant.name, plan.change_id)
+                    await changes.settle(
+                        raw,
+                        tenant.name,
+                        plan.change_id,
+                        outcome="completed",
+                        proof=proof.model_dump_json(),
+                    )
             return Settled(outcome="completed", summary=plan.amendment.summary)
 
     @activity.defn(name="account.settle_undone")

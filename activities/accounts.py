@@ -1,11 +1,13 @@
 """Opening an account: a billing customer is found or made in the ERP and at support, and mapped."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stdnum.eu import vat
 from stdnum.exceptions import ValidationError
 
-from activities.ledger import Effect, EffectLedger
+from activities.effect import Effect
+from activities.ledger import EffectLedger
 from activities.master_data import tax_rules
 from activities.tenants import Tenant
 from canonical_models.commerce import AccountProfile
@@ -13,8 +15,10 @@ from canonical_models.entitlement import SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import PartyMatch
 from canonical_models.mapping import AccountMapping
+from connectors.attempts import Attempt
 from persistence import accounts, mappings
 from persistence.database import Database
+from persistence.ownership import Owner
 
 PARTY = "erp.party"
 ORGANIZATION = "support.organization"
@@ -22,7 +26,13 @@ BY = "trueup"
 
 
 async def open_account(
-    database: Database, ledger: EffectLedger, tenant: Tenant, change_id: str, customer_id: str
+    database: Database,
+    ledger: EffectLedger,
+    tenant: Tenant,
+    change_id: str,
+    customer_id: str,
+    *,
+    owner: Owner | None = None,
 ) -> None:
     """Master data that was made is never unmade: an account without documents does no harm.
 
@@ -32,8 +42,8 @@ async def open_account(
     profile = await tenant.billing.account(customer_id)
     check_tax_ids(profile)
     legal_entity = legal_entity_of(tenant, profile)
-    party = await _party(ledger, tenant, change_id, legal_entity, profile)
-    await ledger.perform(_organization(tenant, change_id, profile))
+    party = await _party(ledger, tenant, change_id, legal_entity, profile, owner)
+    await ledger.perform(replace(_organization(tenant, change_id, profile), owner=owner))
     mapping = AccountMapping(
         billing_customer=customer_id,
         erp_party=party,
@@ -90,6 +100,7 @@ async def _party(
     change_id: str,
     legal_entity: str,
     profile: AccountProfile,
+    owner: Owner | None,
 ) -> str:
     """The party that is this customer for certain, else a new one."""
     found = await tenant.erp.parties(profile)
@@ -106,7 +117,8 @@ async def _party(
             system="erp",
             subject=profile.customer_id,
         )
-    made = await ledger.perform(_new_party(tenant, change_id, legal_entity, profile))
+    new = _new_party(tenant, change_id, legal_entity, profile)
+    made = await ledger.perform(replace(new, owner=owner))
     return made.party
 
 
@@ -147,8 +159,10 @@ def _new_party(
         request=profile,
         result=PartyMatch,
         probe=made,
-        write=lambda: tenant.erp.create_party(profile, tax_rules=rules),
+        write=lambda _: tenant.erp.create_party(profile, tax_rules=rules),
         named=lambda match: (match.party, None),
+        once=True,
+        lands_within=tenant.lands("erp"),
     )
 
 
@@ -158,7 +172,7 @@ def _organization(
     async def there() -> SupportOrganization | None:
         return await tenant.support.organization(profile.customer_id)
 
-    async def found_or_made() -> SupportOrganization:
+    async def found_or_made(_: Attempt) -> SupportOrganization:
         return await there() or await tenant.support.create_organization(
             profile.customer_id, profile
         )

@@ -11,8 +11,9 @@ from activities.adoption_accounts import refusal
 from activities.adoption_looking import Seen, look, of_subject
 from activities.adoption_planning import Given, TakeOver, planned
 from activities.agreeing import agree
-from activities.effects import SUPPORT, entitlement_process, publish_share
-from activities.ledger import Effect, EffectLedger, effect_key, written_again
+from activities.effects import SUPPORT
+from activities.ledger import EffectLedger
+from activities.supporting import share_effect
 from activities.tenants import Tenant
 from canonical_models.adoption import (
     AccountStep,
@@ -23,9 +24,10 @@ from canonical_models.adoption import (
 )
 from canonical_models.amendment import Amendment, AmendmentPlan, ChangeKind, account_subject
 from canonical_models.commerce import BilledCustomer
-from canonical_models.entitlement import SupportEntitlement, SupportOrganization
+from canonical_models.entitlement import SupportEntitlement
 from canonical_models.failures import ContractDrift, Rejection, TransientFailure
 from canonical_models.ledgering import ErpDocument
+from canonical_models.process import entitlement_processes
 from canonical_models.records import subject_of
 from persistence import (
     accounts,
@@ -110,23 +112,24 @@ class Adopting:
         organization, change = wanted.organization, _change_id(plan.seen.customer_id)
         async with self._database.work() as raw:
             for each in first:
-                await shares.put(raw, tenant.name, each.of, organization, each.access.share)
+                await shares.put(
+                    raw,
+                    tenant.name,
+                    each.of,
+                    organization,
+                    each.access.share,
+                    customer_id=plan.seen.customer_id,
+                )
         step = f"{SUPPORT}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
         await self._ledger.perform(
-            Effect(
-                key=effect_key(change, step),
-                tenant=tenant.name,
-                change_id=change,
-                step=step,
-                system="support",
-                operation="publish entitlement",
-                request=wanted,
-                result=SupportOrganization,
-                probe=written_again,
-                write=lambda: publish_share(
-                    tenant, self._database, last.of, organization, last.access.share
-                ),
-                named=lambda shown: (shown.organization_id, shown.url),
+            share_effect(
+                tenant,
+                change,
+                step,
+                last.of,
+                organization,
+                last.access.share,
+                customer_id=plan.seen.customer_id,
             )
         )
 
@@ -179,8 +182,9 @@ async def _agree(raw: Raw, tenant: Tenant, plan: TakeOver) -> None:
     seen = plan.seen
     for each in plan.given:
         await _give(raw, tenant, plan, each)
-    if tenant.targets and any(each.access.changes_grants for each in plan.given):
-        await processes.news(raw, [entitlement_process(tenant, seen.customer_id)])
+    if any(each.access.changes_grants for each in plan.given):
+        told = entitlement_processes(tenant.name, seen.customer_id, tenant.targets)
+        await processes.news(raw, told)
     if seen.proposal.mapping is not None:
         await accounts.put(
             raw,

@@ -22,8 +22,9 @@ async def agree(
         return
     subscription, of = snapshot.subscription, plan.subject
     customer = subscription.customer.customer_id
-    if plan.access.organization is not None:
-        await shares.put(raw, tenant, of, plan.access.organization, plan.access.share)
+    organization, share = plan.access.organization, plan.access.share
+    if organization is not None:
+        await shares.put(raw, tenant, of, organization, share, customer_id=customer)
     await subscriptions.save(raw, tenant, subscription, plan.change_id)
     await dunning.open_(raw, tenant, of, customer, snapshot.documents)
     if plan.contract is None:

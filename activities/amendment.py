@@ -12,20 +12,24 @@ from activities.contracts.amendment import (
     UndoneInput,
 )
 from activities.failing import failures_told
-from activities.kept_plans import plan_of
+from activities.kept_plans import owner_of, plan_of
 from activities.ledger import EffectLedger
 from activities.preparing import Preparation
 from activities.proving import Done, done_of, prove, require_agreement
+from activities.supporting import SupportEffect
 from activities.telling import completed
 from activities.tenants import Tenant, Tenants
 from activities.together import both
 from activities.undoing import settle_undone
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import BillingSnapshot, SyncMark
-from canonical_models.entitlement import NO_SUPPORT, SupportOrganization
+from canonical_models.entitlement import NO_SUPPORT
 from canonical_models.records import AccessHold, sold_of
+from connectors.attempts import Attempt
 from persistence import access_holds, briefing, changes, outbox
 from persistence.database import Database
+from persistence.exceptions import answered
+from persistence.ownership import Owner, require
 from persistence.raw import Raw
 from planning.term import serves
 
@@ -40,14 +44,15 @@ class Amendment(AmendmentActivities):
     @activity.defn(name="amendment.prepare")
     async def prepare(self, step: StepInput) -> Prepared:
         with failures_told():
-            tenant = self._tenants[step.tenant]
-            return await self._preparation.of_subscription(tenant, step.change_id)
+            run = activity.info().workflow_run_id or ""
+            return await self._preparation.of_subscription(self._tenants[step.tenant], step, run)
 
     @activity.defn(name="amendment.entitle")
     async def entitle(self, step: StepInput) -> None:
         with failures_told():
             tenant, plan = self._tenants[step.tenant], await plan_of(self._database, step)
-            await both(self._give(tenant, plan), self._publish(tenant, plan))
+            owner = owner_of(step)
+            await both(self._give(tenant, plan, owner), self._publish(tenant, plan, owner))
 
     @activity.defn(name="amendment.restore_access")
     async def restore_access(self, step: StepInput) -> None:
@@ -60,21 +65,16 @@ class Amendment(AmendmentActivities):
             ended = not serves(_of_subscription(done).subscription, zone)
             held = () if ended else plan.access.agreed_grants
             share = NO_SUPPORT if ended else plan.access.agreed_share
-            grants = effects.grants_effect(tenant, plan, before=held)
+            owner = owner_of(step)
+            grants = effects.grants_effect(tenant, plan, before=held, owner=owner)
 
-            async def before(_: effects.GrantsHeld) -> effects.GrantsHeld:
+            async def before(_: effects.GrantsHeld, __: Attempt) -> effects.GrantsHeld:
                 return effects.GrantsHeld(grants=held)
 
             await self._ledger.undo(grants, before)
             if plan.access.organization is not None:
-                support = effects.SupportEffect(
-                    tenant, self._database, plan, plan.access.organization
-                )
-
-                async def back(_: SupportOrganization) -> SupportOrganization:
-                    return await support.publish_before(share)
-
-                await self._ledger.undo(support.effect(), back, left=support.left)
+                support = SupportEffect(tenant, plan, plan.access.organization, owner)
+                await support.take_back(self._ledger, share)
 
     @activity.defn(name="amendment.settle")
     async def settle(self, step: StepInput) -> Settled:
@@ -82,6 +82,8 @@ class Amendment(AmendmentActivities):
             tenant = self._tenants[step.tenant]
             done = await done_of(self._database, step)
             plan = done.plan
+            if done.settled is not None:
+                return Settled(outcome=done.settled, summary=plan.amendment.summary)
             proof = await prove(tenant, self._database, done)
             require_agreement(plan, proof)
             shown = _of_subscription(done).mark
@@ -94,9 +96,11 @@ class Amendment(AmendmentActivities):
 
             async def settled(raw: Raw, _: SyncMark) -> None:
                 name = tenant.name
+                await require(raw, owner_of(step), alone=True)
                 async with raw.pipeline():
                     await agree(raw, name, plan, done.snapshot)
                     await outbox.publish(raw, name, completed(name, done))
+                    await answered(raw, name, plan.change_id)
                     await changes.settle(
                         raw,
                         name,
@@ -106,7 +110,9 @@ class Amendment(AmendmentActivities):
                     )
 
             await self._ledger.perform(
-                effects.mark_effect(tenant, plan, effects.MARK, mark, confirmed=settled)
+                effects.mark_effect(
+                    tenant, plan, effects.MARK, mark, confirmed=settled, owner=owner_of(step)
+                )
             )
             return Settled(outcome="completed", summary=plan.amendment.summary)
 
@@ -119,7 +125,9 @@ class Amendment(AmendmentActivities):
             if kept is not None and undone.outcome == "compensated":
                 mark = SyncMark(change_id=undone.change_id, state=undone.outcome)
                 await self._ledger.perform(
-                    effects.mark_effect(tenant, kept, effects.UNDONE_MARK, mark)
+                    effects.mark_effect(
+                        tenant, kept, effects.UNDONE_MARK, mark, owner=owner_of(undone)
+                    )
                 )
             if undone.aborted and kept is not None:
                 await self._hold_access(undone)
@@ -128,6 +136,7 @@ class Amendment(AmendmentActivities):
     async def _hold_access(self, undone: UndoneInput) -> None:
         """Billing sells on what was taken back: without this the next change would give it."""
         async with self._database.work() as raw:
+            await require(raw, owner_of(undone))
             known = await briefing.of_change(raw, undone.tenant, undone.change_id)
             done = await briefing.outcome(raw, undone.tenant, undone.change_id)
             if known is None or done is None or not isinstance(done.snapshot, BillingSnapshot):
@@ -139,13 +148,13 @@ class Amendment(AmendmentActivities):
             )
             await access_holds.put(raw, undone.tenant, known.subject, hold)
 
-    async def _give(self, tenant: Tenant, plan: AmendmentPlan) -> None:
+    async def _give(self, tenant: Tenant, plan: AmendmentPlan, owner: Owner) -> None:
         if plan.access.changes_grants:
-            await self._ledger.perform(effects.grants_effect(tenant, plan))
+            await self._ledger.perform(effects.grants_effect(tenant, plan, owner=owner))
 
-    async def _publish(self, tenant: Tenant, plan: AmendmentPlan) -> None:
+    async def _publish(self, tenant: Tenant, plan: AmendmentPlan, owner: Owner) -> None:
         if plan.access.support is not None and plan.access.organization is not None:
-            support = effects.SupportEffect(tenant, self._database, plan, plan.access.organization)
+            support = SupportEffect(tenant, plan, plan.access.organization, owner)
             await self._ledger.perform(support.effect())
 
 

@@ -7,6 +7,7 @@ from activities import effects
 from activities.accounts import open_account
 from activities.contracts.amendment import (
     AccountInput,
+    Begun,
     BooksActivities,
     DocumentInput,
     Posted,
@@ -14,18 +15,19 @@ from activities.contracts.amendment import (
     UndoDocumentInput,
 )
 from activities.failing import failures_told
-from activities.kept_plans import plan_of
+from activities.kept_plans import owner_of, plan_of
 from activities.ledger import EffectLedger
 from activities.master_data import before_posting
 from activities.proving import naming_what_it_corrects
 from activities.tenants import Tenant, Tenants
-from canonical_models.amendment import AmendmentPlan, DocumentStep, SettlementStep
+from canonical_models.amendment import AmendmentPlan, DocumentStep, SettlementStep, document_of
 from canonical_models.documents import BilledParty, SettlementKind
 from canonical_models.failures import Rejection, RejectionCode, TransientFailure
 from canonical_models.ledgering import DocumentDraft, ErpDocument, SettlementDraft, UnbilledDraft
 from canonical_models.records import DocumentRecord
-from persistence import briefing, documents, unbilled
+from persistence import briefing, change_runs, documents, ownership, unbilled
 from persistence.database import Database
+from persistence.ownership import Owner
 from planning.verification import (
     Difference,
     document_differences,
@@ -49,9 +51,9 @@ class Books(BooksActivities):
             plan = await plan_of(self._database, given.step)
             step = _step(plan, given.document_id)
             if step.void:
-                made = await self._void(tenant, plan, step)
+                made = await self._void(tenant, owner_of(given.step), step)
             else:
-                made = await self._post(tenant, plan, step)
+                made = await self._post(tenant, plan, step, owner_of(given.step))
             return Posted(document_id=made.document_id, number=made.number)
 
     @activity.defn(name="books.settle")
@@ -61,7 +63,7 @@ class Books(BooksActivities):
             plan = await plan_of(self._database, step)
             known = await self._records(tenant, plan)
             for movement in plan.books.settlements:
-                await self._settle(tenant, plan, movement, known)
+                await self._settle(tenant, owner_of(step), movement, known)
 
     @activity.defn(name="books.show_unbilled")
     async def show_unbilled(self, step: StepInput) -> None:
@@ -70,7 +72,19 @@ class Books(BooksActivities):
             plan = await plan_of(self._database, step)
             for draft in (plan.books.unbilled_gone, plan.books.unbilled):
                 if draft is not None:
-                    await self._show(tenant, plan, draft)
+                    await self._show(tenant, plan, draft, owner_of(step))
+
+    @activity.defn(name="books.begun")
+    async def begun(self, step: StepInput) -> Begun:
+        with failures_told():
+            async with self._database.statement() as raw:
+                steps = await change_runs.begun(raw, step.tenant, step.change_id)
+            named = (name.partition("/") for name in steps)
+            documents = (document_of(ref) for what, _, ref in named if what == effects.DOCUMENT)
+            return Begun(
+                documents=tuple(dict.fromkeys(documents)),
+                access=not {effects.GRANTS, effects.SUPPORT}.isdisjoint(steps),
+            )
 
     @activity.defn(name="books.reverse_document")
     async def reverse_document(self, given: UndoDocumentInput) -> None:
@@ -79,6 +93,15 @@ class Books(BooksActivities):
             taken = await self._taken(tenant, given)
             if taken is not None:
                 await self._ledger.undo(taken.effect(), taken.take_back, left=taken.left)
+
+    @activity.defn(name="books.closed_by_hand")
+    async def closed_by_hand(self, given: UndoDocumentInput) -> None:
+        with failures_told():
+            taken = await self._taken(self._tenants[given.tenant], given)
+            if taken is not None:
+                await self._ledger.close_by_hand(
+                    taken.effect(), by=given.by, reference=given.reason[:255]
+                )
 
     @activity.defn(name="books.drop_draft")
     async def drop_draft(self, given: UndoDocumentInput) -> None:
@@ -93,7 +116,12 @@ class Books(BooksActivities):
         with failures_told():
             tenant = self._tenants[given.tenant]
             await open_account(
-                self._database, self._ledger, tenant, given.change_id, given.customer_id
+                self._database,
+                self._ledger,
+                tenant,
+                given.change_id,
+                given.customer_id,
+                owner=owner_of(given),
             )
 
     async def _taken(self, tenant: Tenant, given: UndoDocumentInput) -> effects.TakenBack | None:
@@ -104,7 +132,7 @@ class Books(BooksActivities):
             return None
         entity = record.legal_entity
         if entity is None:
-            step = StepInput(tenant=given.tenant, change_id=given.change_id)
+            step = StepInput(tenant=given.tenant, change_id=given.change_id, epoch=given.epoch)
             entity = _step(await plan_of(self._database, step), given.document_id).legal_entity
         async with self._database.statement() as raw:
             known = await briefing.master_data(
@@ -122,12 +150,14 @@ class Books(BooksActivities):
             zone=tenant.zone_of_books(entity, known.account),
         )
 
-    async def _post(self, tenant: Tenant, plan: AmendmentPlan, step: DocumentStep) -> ErpDocument:
+    async def _post(
+        self, tenant: Tenant, plan: AmendmentPlan, step: DocumentStep, owner: Owner
+    ) -> ErpDocument:
         """Read again at the last moment: whom it names is kept nowhere, and what has changed since
         it was planned is not posted."""
         draft = step.draft
         if draft is None:
-            return await self._take_over(tenant, plan, step)
+            return await self._take_over(tenant, owner, step)
         if step.corrects is not None:
             async with self._database.statement() as raw:
                 corrected = await documents.get(raw, tenant.name, step.corrects)
@@ -135,20 +165,18 @@ class Books(BooksActivities):
         if step.posted is not None:
             made = await _by_name(tenant, step, step.posted)
             _require_agreement(step, made, link_differences(draft, made))
-            return await self._link(tenant, plan, step, made, draft.party)
+            return await self._link(tenant, owner, step, made, draft.party)
         _require_corrected(step, draft)
         bill_to = await self._bill_to(tenant, step)
         if bill_to is not None:
             await before_posting(self._database, tenant, plan.amendment.customer_id, bill_to)
         made = await self._ledger.perform(
-            effects.document_effect(tenant, plan.change_id, step, draft, bill_to)
+            effects.document_effect(tenant, owner, step, draft, bill_to)
         )
         _require_agreement(step, made, document_differences(draft, made, terms=step.terms))
         return made
 
-    async def _take_over(
-        self, tenant: Tenant, plan: AmendmentPlan, step: DocumentStep
-    ) -> ErpDocument:
+    async def _take_over(self, tenant: Tenant, owner: Owner, step: DocumentStep) -> ErpDocument:
         """What the process before us has posted, and a person has found: its sums are compared."""
         if step.posted is None or step.party is None:
             raise AssertionError(f"document {step.document_id} is to be linked with nothing")
@@ -161,18 +189,19 @@ class Books(BooksActivities):
             record.document, made, legal_entity=step.legal_entity, party=step.party
         )
         _require_agreement(step, made, found)
-        return await self._link(tenant, plan, step, made, step.party)
+        return await self._link(tenant, owner, step, made, step.party)
 
     async def _link(
         self,
         tenant: Tenant,
-        plan: AmendmentPlan,
+        owner: Owner,
         step: DocumentStep,
         made: ErpDocument,
         party: str,
     ) -> ErpDocument:
         """A document that people made for it, and that says the same, is adopted."""
         async with self._database.work() as raw:
+            await ownership.require(raw, owner)
             record = await documents.get(raw, tenant.name, step.document_id)
             said = record.correction.by if record and record.correction else None
             adopted = await documents.link(
@@ -182,7 +211,7 @@ class Books(BooksActivities):
                 made,
                 party=party,
                 by=said or "finance",
-                change_id=plan.change_id,
+                change_id=owner.change_id,
             )
         if adopted or (record is not None and _erp_id(record) == made.document_id):
             return made
@@ -206,21 +235,21 @@ class Books(BooksActivities):
             )
         return found[0].bill_to
 
-    async def _void(self, tenant: Tenant, plan: AmendmentPlan, step: DocumentStep) -> ErpDocument:
+    async def _void(self, tenant: Tenant, owner: Owner, step: DocumentStep) -> ErpDocument:
         if step.posted is None or step.on is None:
             raise AssertionError(f"void document {step.document_id} has nothing to reverse")
         async with self._database.statement() as raw:
             record = await documents.get(raw, tenant.name, step.document_id)
         known = record.posted if record else None
-        posted = known or await self._take_over(tenant, plan, step)
+        posted = known or await self._take_over(tenant, owner, step)
         return await self._ledger.perform(
-            effects.void_effect(tenant, plan.change_id, step, posted.document_id, step.on)
+            effects.void_effect(tenant, owner, step, posted.document_id, step.on)
         )
 
     async def _settle(
         self,
         tenant: Tenant,
-        plan: AmendmentPlan,
+        owner: Owner,
         step: SettlementStep,
         known: dict[str, DocumentRecord],
     ) -> None:
@@ -246,7 +275,7 @@ class Books(BooksActivities):
         settled = of.document.document_id if of is not None and of.in_books else None
         entry = await self._ledger.perform(
             effects.settlement_effect(
-                tenant, plan.change_id, draft, settled, generation=of.generation if of else 1
+                tenant, owner, draft, settled, generation=of.generation if of else 1
             )
         )
         if found := settlement_differences(draft, entry):
@@ -259,12 +288,14 @@ class Books(BooksActivities):
                 subject=draft.external_id,
             )
 
-    async def _show(self, tenant: Tenant, plan: AmendmentPlan, draft: UnbilledDraft) -> None:
+    async def _show(
+        self, tenant: Tenant, plan: AmendmentPlan, draft: UnbilledDraft, owner: Owner
+    ) -> None:
         """What refuses it goes to the forecast; that somebody has posted it is a question."""
         problem = None
         try:
             shown = await self._ledger.perform(
-                effects.unbilled_effect(tenant, plan.change_id, plan.subject, draft)
+                effects.unbilled_effect(tenant, owner, plan.subject, draft)
             )
         except Rejection as refused:
             if refused.reason is RejectionCode.UNBILLED_POSTED:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.contracts.life import Act, DunningActivities, DunningDecision, DunningLook
+from activities.effect import Effect, effect_key, written_again
 from activities.failing import failures_told
-from activities.ledger import Effect, EffectLedger, effect_key, written_again
+from activities.ledger import EffectLedger
 from activities.tenants import Tenant, Tenants
 from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical
@@ -17,9 +18,10 @@ from canonical_models.exceptions import Action
 from canonical_models.mapping import keys_of
 from canonical_models.process import Process
 from canonical_models.term import DunningCase, DunningStage
+from connectors.attempts import Attempt
 from persistence import briefing, change_queue, dunning, outbox
 from persistence.database import Database
-from planning.dunning import Advance, advance, grace_days
+from planning.dunning import Advance, advance, carried_out, grace_days, over
 
 
 class Ended(Canonical):
@@ -56,10 +58,14 @@ class Dunning(DunningActivities):
             tenant, case = self._tenants[process.tenant], await self._case(process)
             if case is None or case.stage is DunningStage.CLOSED:
                 return
+            snapshot = await _snapshot(tenant, case)
+            outcome = over(_invoice(snapshot, case.invoice_id))
+            if outcome is not None and not carried_out(resolution.action.value, outcome):
+                # Billing was faster, such as by a payment: the next look says so.
+                return
             match resolution.action:
                 case Action.EXTEND:
                     # All of it begins anew today: the grace, its reminders, and what follows.
-                    snapshot = await _snapshot(tenant, case)
                     passed = snapshot.subscription.as_of - case.overdue_since
                     anew = {"extended_days": passed.days, "reminders": 0, "outcome": None}
                     ended = case.model_copy(update=anew)
@@ -118,6 +124,8 @@ class Dunning(DunningActivities):
                     why=f"dunning/{now.invoice_id}/{kind.value}/{occasion}",
                     kind=kind,
                     customer_id=now.customer_id,
+                    # Read anew: what paid it may not have been told.
+                    documents=(now.invoice_id,),
                 )
 
     async def _end(
@@ -125,13 +133,13 @@ class Dunning(DunningActivities):
     ) -> None:
         """Billing ends it; its own events then bring every other system to the same."""
 
-        async def cancelled() -> Ended:
+        async def cancelled(_: Attempt) -> Ended:
             await tenant.billing.cancel(
                 case.subscription_id, key=f"{process.workflow_id}/cancel/{outcome.value}"
             )
             return Ended(outcome="cancelled")
 
-        async def closed() -> Ended:
+        async def closed(_: Attempt) -> Ended:
             await tenant.billing.close_invoice(
                 case.invoice_id, outcome, key=f"{process.workflow_id}/close/{outcome.value}"
             )

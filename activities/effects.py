@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 
 from activities.contracts.amendment import UndoDocumentInput
-from activities.ledger import Effect, effect_key, written_again
+from activities.effect import Effect, effect_key, written_again
 from activities.tenants import Tenant
 from canonical_models.amendment import AmendmentPlan, DocumentStep, document_reference
 from canonical_models.base import Canonical
 from canonical_models.commerce import SyncMark
 from canonical_models.documents import BilledParty
-from canonical_models.entitlement import Grant, SubscriptionSupport, SupportOrganization
+from canonical_models.entitlement import Grant
 from canonical_models.ledgering import (
     DocumentDraft,
     DocumentState,
@@ -20,12 +20,12 @@ from canonical_models.ledgering import (
     UnbilledDraft,
     UnbilledShown,
 )
-from canonical_models.process import Process, ProcessKind
+from canonical_models.process import entitlement_processes
 from canonical_models.records import DocumentRecord, Hold, HoldKind
-from persistence import documents, grants, processes, settlements, shares, unbilled
-from persistence.database import Database
+from connectors.attempts import Attempt
+from persistence import documents, grants, processes, settlements, unbilled
+from persistence.ownership import Owner
 from persistence.raw import Raw
-from planning.support import merged_support
 from planning.term import local_day
 from planning.unbilled import digest_of
 
@@ -53,13 +53,16 @@ def document_key(tenant: str, external_id: str) -> str:
 
 def document_effect(
     tenant: Tenant,
-    change_id: str,
+    owner: Owner,
     step: DocumentStep,
     draft: DocumentDraft,
     bill_to: BilledParty | None,
 ) -> Effect[ErpDocument]:
     """A document of billing in the ERP. The draft is kept without whom it names."""
-    key = document_key(tenant.name, draft.external_id)
+    key, change_id = document_key(tenant.name, draft.external_id), owner.change_id
+
+    async def stray(made: ErpDocument) -> None:
+        await take_back_twin(tenant, made)
 
     async def posted(raw: Raw, made: ErpDocument) -> None:
         await documents.posted(
@@ -85,9 +88,13 @@ def document_effect(
         result=ErpDocument,
         # Posting finds what is there, and finishes a draft; what is posted is adopted.
         probe=lambda: _found(tenant, draft.external_id, draft.legal_entity, _POSTED),
-        write=lambda: tenant.erp.post(draft.to(bill_to)),
+        write=lambda attempt: tenant.erp.post(draft.to(bill_to), attempt=attempt),
         named=_named,
+        owner=owner,
         confirmed=posted,
+        stray=stray,
+        place=draft.legal_entity,
+        lands_within=tenant.lands("erp"),
     )
 
 
@@ -106,6 +113,8 @@ class TakenBack:
         self._tenant, self._given, self._record = tenant, given, record
         self._entity, self._zone = entity, zone
         self._reference = document_reference(record.document.document_id, record.generation)
+        #: The document whose reversal is called the undo; further ones are twins of it.
+        self._first: str | None = record.posted.document_id if record.posted else None
 
     def effect(self) -> Effect[ErpDocument]:
         key = document_key(self._tenant.name, self._reference)
@@ -124,7 +133,7 @@ class TakenBack:
         async def never(raw: Raw) -> None:
             await reversed_(raw, None)
 
-        async def written() -> ErpDocument:
+        async def written(_: Attempt) -> ErpDocument:
             raise AssertionError("an undo writes nothing anew")
 
         return Effect(
@@ -136,38 +145,59 @@ class TakenBack:
             operation="post document",
             request=self._record.document.kept(),
             result=ErpDocument,
-            probe=self.left,
+            probe=nothing,
             write=written,
             named=_named,
+            owner=Owner(self._given.tenant, self._given.change_id, self._given.epoch),
             refused=never,
             reversed=reversed_,
+            place=self._entity,
+            lands_within=self._tenant.lands("erp"),
         )
 
-    async def left(self) -> ErpDocument | None:
-        """Whatever an undo must take back: posted documents and drafts alike."""
-        return await _found(
-            self._tenant, self._reference, self._entity, (*_POSTED, DocumentState.DRAFT)
-        )
+    async def left(self) -> tuple[ErpDocument, ...]:
+        """All that we have made under the reference: documents and drafts alike."""
+        states = (*_POSTED, DocumentState.DRAFT)
+        found = await self._tenant.erp.find(self._reference, self._entity)
+        return tuple(each for each in found if each.ours and each.state in states)
 
     async def drop_drafts(self) -> None:
         """Those that an attempt without an answer, or one that was refused half way, has left."""
-        for found in await self._tenant.erp.find(self._reference, self._entity):
-            if found.state is DocumentState.DRAFT:
-                await self.take_back(found)
+        await self._tenant.erp.drop_drafts(self._reference, self._entity)
 
-    async def take_back(self, made: ErpDocument) -> ErpDocument:
-        """In the books of the original, on its day or today there, whichever is later."""
+    async def take_back(self, made: ErpDocument, attempt: Attempt) -> ErpDocument | None:
+        """In the books of the original, on its day or today there, whichever is later. What is not
+        ours stays there, and only stands for the document no longer."""
+        if not made.ours:
+            return None
         today = local_day(datetime.now(UTC), self._zone)
+        first = self._first is None or self._first == made.document_id
+        self._first = self._first or made.document_id
         return await self._tenant.erp.reverse(
             made.document_id,
             made.legal_entity,
-            reference=f"{self._reference}/undo",
+            reference=f"{self._reference}/undo" + ("" if first else f"-{made.document_id}"),
             on=max(made.posting_date or today, today),
+            attempt=attempt,
         )
 
 
+async def take_back_twin(tenant: Tenant, made: ErpDocument) -> None:
+    """A document of ours beside the one that stands for its reference, or of an effect that was
+    undone: a draft is cancelled, what was posted is credited."""
+    if not made.ours:
+        return
+    today = local_day(datetime.now(UTC), tenant.zone_of_books(made.legal_entity))
+    await tenant.erp.reverse(
+        made.document_id,
+        made.legal_entity,
+        reference=f"{made.external_id}/twin-{made.document_id}",
+        on=max(made.posting_date or today, today),
+    )
+
+
 def void_effect(
-    tenant: Tenant, change_id: str, step: DocumentStep, posted: str, on: date
+    tenant: Tenant, owner: Owner, step: DocumentStep, posted: str, on: date
 ) -> Effect[ErpDocument]:
     """What billing has made void: the reversal is a document of its own."""
 
@@ -177,24 +207,27 @@ def void_effect(
     return Effect(
         key=document_key(tenant.name, step.external_id),
         tenant=tenant.name,
-        change_id=change_id,
+        change_id=owner.change_id,
         step=f"{VOID}/{step.external_id}",
         system="erp",
         operation="reverse void document",
         request=step,
         result=ErpDocument,
         probe=written_again,
-        write=lambda: tenant.erp.reverse(
-            posted, step.legal_entity, reference=step.external_id, on=on
+        write=lambda attempt: tenant.erp.reverse(
+            posted, step.legal_entity, reference=step.external_id, on=on, attempt=attempt
         ),
         named=_named,
+        owner=owner,
         confirmed=reversed_,
+        place=step.legal_entity,
+        lands_within=tenant.lands("erp"),
     )
 
 
 def settlement_effect(
     tenant: Tenant,
-    change_id: str,
+    owner: Owner,
     draft: SettlementDraft,
     document_id: str | None,
     *,
@@ -220,7 +253,7 @@ def settlement_effect(
     return Effect(
         key=key,
         tenant=tenant.name,
-        change_id=change_id,
+        change_id=owner.change_id,
         step=f"{SETTLEMENT}/{draft.external_id}",
         system="erp",
         operation=f"enter {draft.kind.value.replace('_', ' ')}",
@@ -228,15 +261,18 @@ def settlement_effect(
         result=SettlementEntry,
         # Entering finds what is there, and settles what is not settled yet.
         probe=written_again,
-        write=lambda: tenant.erp.settle(draft),
+        write=lambda attempt: tenant.erp.settle(draft, attempt=attempt),
         named=lambda entry: (entry.number or entry.entry_id, entry.url),
+        owner=owner,
         claimed=claimed,
         confirmed=entered,
+        place=draft.legal_entity,
+        lands_within=tenant.lands("erp"),
     )
 
 
 def unbilled_effect(
-    tenant: Tenant, change_id: str, subscription_id: str, draft: UnbilledDraft
+    tenant: Tenant, owner: Owner, subscription_id: str, draft: UnbilledDraft
 ) -> Effect[UnbilledShown]:
     """What the ERP shows as not billed yet: the next plan replaces it."""
 
@@ -251,24 +287,31 @@ def unbilled_effect(
         )
 
     return Effect(
-        key=effect_key(change_id, f"{UNBILLED}/{draft.legal_entity}"),
+        key=effect_key(owner.change_id, f"{UNBILLED}/{draft.legal_entity}"),
         tenant=tenant.name,
-        change_id=change_id,
+        change_id=owner.change_id,
         step=UNBILLED,
         system="erp",
         operation="show what is not billed yet",
         request=draft,
         result=UnbilledShown,
         probe=written_again,
-        write=lambda: tenant.erp.show_unbilled(draft),
+        write=lambda _: tenant.erp.show_unbilled(draft),
         named=lambda made: (made.document_id or "nothing", made.url),
+        owner=owner,
         confirmed=shown,
         replaces=True,
+        writes_set=f"unbilled:{tenant.name}/{draft.legal_entity}/{draft.external_id}",
+        lands_within=tenant.lands("erp"),
     )
 
 
 def grants_effect(
-    tenant: Tenant, plan: AmendmentPlan, *, before: tuple[Grant, ...] | None = None
+    tenant: Tenant,
+    plan: AmendmentPlan,
+    *,
+    before: tuple[Grant, ...] | None = None,
+    owner: Owner | None = None,
 ) -> Effect[GrantsHeld]:
     """Ours to write, so it is written in the very transaction that confirms it. `before` is what an
     undo goes back to."""
@@ -277,13 +320,13 @@ def grants_effect(
     async def absent() -> None:
         return None
 
-    async def intended() -> GrantsHeld:
+    async def intended(_: Attempt) -> GrantsHeld:
         return GrantsHeld(grants=plan.access.grants)
 
     async def give(raw: Raw, held: tuple[Grant, ...]) -> None:
         await grants.replace(raw, tenant.name, plan.subject, held, change_id=plan.change_id)
-        if tenant.targets:
-            await processes.news(raw, [entitlement_process(tenant, plan.amendment.customer_id)])
+        customer = plan.amendment.customer_id
+        await processes.news(raw, entitlement_processes(tenant.name, customer, tenant.targets))
 
     return Effect(
         key=effect_key(plan.change_id, GRANTS),
@@ -297,75 +340,12 @@ def grants_effect(
         probe=absent,
         write=intended,
         named=lambda held: (f"{len(held.grants)} grants", None),
+        owner=owner,
         local=True,
         replaces=True,
         confirmed=lambda raw, held: give(raw, held.grants),
         reversed=lambda raw, _: give(raw, back),
     )
-
-
-def entitlement_process(tenant: Tenant, customer_id: str) -> Process:
-    """Tells every target what the customer may use now."""
-    return Process(
-        kind=ProcessKind.ENTITLEMENT,
-        tenant=tenant.name,
-        key=customer_id,
-        customer_id=customer_id,
-    )
-
-
-class SupportEffect:
-    """The organisation in the support platform: the merge of its subscriptions' shares."""
-
-    def __init__(
-        self, tenant: Tenant, database: Database, plan: AmendmentPlan, organization: str
-    ) -> None:
-        self._tenant, self._database, self._plan = tenant, database, plan
-        self._organization = organization
-
-    def effect(self) -> Effect[SupportOrganization]:
-        return Effect(
-            key=effect_key(self._plan.change_id, SUPPORT),
-            tenant=self._tenant.name,
-            change_id=self._plan.change_id,
-            step=SUPPORT,
-            system="support",
-            operation="publish entitlement",
-            request=self._plan.access.share,
-            result=SupportOrganization,
-            # A set may be repeated, so it is simply written again.
-            probe=written_again,
-            write=lambda: self._publish(self._plan.access.share),
-            named=lambda organization: (organization.organization_id, organization.url),
-            replaces=True,
-        )
-
-    async def publish_before(self, share: SubscriptionSupport) -> SupportOrganization:
-        return await self._publish(share)
-
-    async def left(self) -> SupportOrganization | None:
-        """Something to take back, unless the organisation is gone."""
-        return await self._tenant.support.organization(self._organization)
-
-    async def _publish(self, share: SubscriptionSupport) -> SupportOrganization:
-        return await publish_share(
-            self._tenant, self._database, self._plan.subject, self._organization, share
-        )
-
-
-async def publish_share(
-    tenant: Tenant,
-    database: Database,
-    of: str,
-    organization: str,
-    share: SubscriptionSupport,
-) -> SupportOrganization:
-    """The organisation as it should be with this `share` of `of`, beside the shares of others."""
-    async with database.work() as raw:
-        asked = await shares.asked_with(raw, tenant.name, of, organization, share)
-        return await tenant.support.publish(
-            merged_support(organization, asked, tenant.policy.tiers)
-        )
 
 
 def mark_effect(
@@ -375,6 +355,7 @@ def mark_effect(
     mark: SyncMark,
     *,
     confirmed: Callable[[Raw, SyncMark], Awaitable[None]] | None = None,
+    owner: Owner | None = None,
 ) -> Effect[SyncMark]:
     """What people see on the subscription in billing; the last write of a change.
 
@@ -386,7 +367,7 @@ def mark_effect(
         found = (await tenant.billing.snapshot(plan.subject)).mark
         return found if found == mark else None
 
-    async def write() -> SyncMark:
+    async def write(_: Attempt) -> SyncMark:
         await tenant.billing.record_sync(plan.subject, mark, key=key)
         return mark
 
@@ -402,8 +383,15 @@ def mark_effect(
         probe=shown,
         write=write,
         named=lambda written: (written.state, None),
+        owner=owner,
         confirmed=confirmed,
+        writes_set=f"mark:{tenant.name}/{plan.subject}",
+        lands_within=tenant.lands("billing"),
     )
+
+
+async def nothing() -> None:
+    """The probe of what is only taken back."""
 
 
 async def _found(

@@ -1,118 +1,86 @@
-"""What a customer may use, told to every target: as it is now, whatever a target has missed."""
+"""What a customer may use, told to one target: as it is now, whatever the target has missed.
 
-import hashlib
+A target keeps the highest revision that it was told of a customer, so telling it is repeated freely
+and needs no ledger. The revision is the count of news of the process (persistence/processes.py).
+"""
+
 from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.contracts.life import (
-    EntitlementActivities,
-    EntitlementLook,
-    EntitlementSeen,
-    PublishInput,
-)
-from activities.effects import publish_share
+from activities.contracts.life import EntitlementActivities, EntitlementLook
 from activities.failing import failures_told
-from activities.ledger import Effect, EffectLedger, effect_key, written_again
+from activities.support_target import SupportTarget
 from activities.tenants import Tenant, Tenants
-from canonical_models.entitlement import (
-    CustomerEntitlements,
-    EntitledFeature,
-    Entitlement,
-    Grant,
-    SubscriptionSupport,
-    SupportOrganization,
-    TargetReceipt,
-)
+from canonical_models.entitlement import CustomerEntitlements, Grant
 from canonical_models.events import EntitlementTimed, Event, event
-from canonical_models.failures import Rejection, RejectionCode
-from canonical_models.process import Process
-from persistence import briefing, grants, outbox, processes, targets
+from canonical_models.failures import Failure, Rejection, RejectionCode, TransientFailure
+from canonical_models.process import SUPPORT_TARGET, Process
+from persistence import grants, outbox, processes, targets
 from persistence.database import Database
-from planning.entitlements import boundary, entitlements
+from persistence.mappings import account_begins
+from persistence.raw import Raw
+from planning.entitlements import boundary, entitlements, passed, told
 
-#: The support platform as a target, for what people grant beside subscriptions.
-SUPPORT = "support"
+#: How often a target may say that it holds something higher than what it is being told.
+_HIGHER = 3
 
 
 class Entitling(EntitlementActivities):
     def __init__(self, database: Database, tenants: Tenants) -> None:
         self._database = database
         self._tenants = tenants
-        self._ledger = EffectLedger(database)
+        self._support = SupportTarget(database)
 
     @activity.defn(name="entitlement.look")
-    async def look(self, given: EntitlementSeen) -> EntitlementLook:
+    async def look(self, process: Process) -> EntitlementLook:
         with failures_told():
-            process = given.process
             tenant, now = self._tenants[process.tenant], datetime.now(UTC)
+            target = target_of(process)
+            if target != SUPPORT_TARGET and target not in tenant.targets:
+                return EntitlementLook(words=f"{target} is not configured any more", behind=False)
             async with self._database.work() as raw:
-                held = await grants.of_customer(raw, process.tenant, process.key)
-                found = entitlements(held, now)
-                digest = _digest(found)
+                held = await grants.of_customer(raw, tenant.name, process.key)
+                begins = await _others(raw, tenant, process)
                 since = await processes.changed(raw, process.workflow_id)
-                if given.digest != digest and _by_time(held, since, now):
-                    await processes.advance(raw, process.workflow_id, at=now)
-                    await outbox.publish(raw, process.tenant, [_timed(process, found, now)])
+                await self._news_of_time(raw, process, held, begins, since, now)
                 revision = await processes.revision(raw, process.workflow_id)
-                wanted = set(tenant.targets) | ({SUPPORT} if _given(held) else set())
-                known = await targets.of_customer(raw, process.tenant, process.key)
-                for name in wanted - {view.target for view in known}:
-                    await targets.put(raw, process.tenant, name, process.key, wanted=revision)
-            current = {view.target for view in known if view.confirmed >= revision}
-            # A support share that nobody's grant stands behind any more is taken back, too.
-            behind = (wanted | {v.target for v in known if v.target == SUPPORT}) - current
-            ahead = boundary(held, now)
+                view = await targets.get(raw, tenant.name, target, process.key)
+                if view is None or view.wanted < revision:
+                    await targets.put(raw, tenant.name, target, process.key, wanted=revision)
+                    behind = True
+                else:
+                    behind = view.state == "behind"
+            ahead = min(
+                (moment for moment in (boundary(held, now), *begins) if moment and moment > now),
+                default=None,
+            )
             return EntitlementLook(
-                words=_words(found, behind, ahead),
-                revision=revision,
-                digest=digest,
-                behind=tuple(sorted(behind)),
-                seconds=None if ahead is None else max((ahead - now).total_seconds(), 0.0),
+                words=_words(target, len(entitlements(held, now)), ahead, behind=behind),
+                behind=behind,
+                seconds=None if ahead is None else (ahead - now).total_seconds(),
             )
 
     @activity.defn(name="entitlement.publish")
-    async def publish(self, given: PublishInput) -> int:
+    async def publish(self, process: Process) -> int:
         with failures_told():
-            process = given.process
-            tenant, now = self._tenants[process.tenant], datetime.now(UTC)
-            async with self._database.statement() as raw:
-                revision = await processes.revision(raw, process.workflow_id)
-                held = await grants.of_customer(raw, process.tenant, process.key)
-            if given.target == SUPPORT:
-                return await self._tell_support(tenant, process, revision, held)
-            entitled = CustomerEntitlements(
-                customer_id=process.key,
-                revision=revision,
-                as_of=now,
-                features=tuple(
-                    EntitledFeature(feature=e.feature, quantity=e.quantity, until=e.until)
-                    for e in entitlements(held, now)
-                ),
-            )
-            receipt = await self._ledger.perform(
-                self._target_effect(tenant, process, given.target, entitled)
-            )
-            return receipt.revision
+            tenant = self._tenants[process.tenant]
+            try:
+                if target_of(process) == SUPPORT_TARGET:
+                    return await self._support.tell(tenant, process)
+                return await self._tell(tenant, process)
+            except Failure as failure:
+                # Nobody is asked about an outage, so this is where people see it.
+                await self._note(process, failure.message)
+                raise
 
     @activity.defn(name="entitlement.refused")
-    async def refused(self, given: PublishInput) -> None:
+    async def refused(self, process: Process) -> None:
         with failures_told():
-            process = given.process
-            async with self._database.work() as raw:
-                revision = await processes.revision(raw, process.workflow_id)
-                await targets.put(
-                    raw,
-                    process.tenant,
-                    given.target,
-                    process.key,
-                    wanted=revision,
-                    error="given up by a person until the next change",
-                )
+            await self._note(process, "given up by a person until the next change", given_up=True)
 
-    def _target_effect(
-        self, tenant: Tenant, process: Process, name: str, entitled: CustomerEntitlements
-    ) -> Effect[TargetReceipt]:
+    async def _tell(self, tenant: Tenant, process: Process) -> int:
+        name = target_of(process)
         target = tenant.targets.get(name)
         if target is None:
             raise Rejection(
@@ -120,109 +88,92 @@ class Entitling(EntitlementActivities):
                 f"the entitlement target {name} of tenant {tenant.name} is not configured any "
                 "more: restore it and retry, or abort to leave it as it is",
                 system=name,
-                subject=name,
-            )
-
-        async def holds() -> TargetReceipt | None:
-            receipt = await target.held(process.key)
-            return receipt if receipt.revision >= entitled.revision else None
-
-        step = f"target.{name}/{entitled.revision}"
-        return Effect(
-            key=effect_key(process.workflow_id, step),
-            tenant=tenant.name,
-            change_id=process.workflow_id,
-            step=step,
-            system=name,
-            operation="publish entitlements",
-            request=entitled,
-            result=TargetReceipt,
-            probe=holds,
-            write=lambda: target.publish(entitled),
-            named=lambda receipt: (f"revision {receipt.revision}", None),
-            confirmed=lambda raw, receipt: targets.put(
-                raw,
-                tenant.name,
-                name,
-                process.key,
-                wanted=entitled.revision,
-                confirmed=receipt.revision,
-            ),
-        )
-
-    async def _tell_support(
-        self, tenant: Tenant, process: Process, revision: int, held: tuple[Grant, ...]
-    ) -> int:
-        """The features that people granted, as a share beside those of the subscriptions."""
-        async with self._database.statement() as raw:
-            found = await briefing.master_data(
-                raw, tenant.name, customer_id=process.key, keys=(), subscription_id=None
-            )
-        if found.account is None:
-            raise Rejection(
-                RejectionCode.ACCOUNT_UNMAPPED,
-                f"billing customer {process.key} has no support organisation: map it with "
-                f"`trueup mappings set account {process.key}`, then retry",
-                system="trueup",
                 subject=process.key,
             )
-        organization = found.account.support_organization
-        live = entitlements(_given(held), datetime.now(UTC))
-        share = SubscriptionSupport(
-            tier=None, contract_end=None, features=tuple(sorted(e.feature for e in live))
-        )
-
-        step = f"target.{SUPPORT}/{revision}"
-        await self._ledger.perform(
-            Effect(
-                key=effect_key(process.workflow_id, step),
-                tenant=tenant.name,
-                change_id=process.workflow_id,
-                step=step,
-                system=SUPPORT,
-                operation="publish entitlement",
-                request=share,
-                result=SupportOrganization,
-                probe=written_again,
-                write=lambda: publish_share(
-                    tenant, self._database, f"given:{process.key}", organization, share
-                ),
-                named=lambda shown: (shown.organization_id, shown.url),
-                confirmed=lambda raw, _: targets.put(
-                    raw,
-                    tenant.name,
-                    SUPPORT,
-                    process.key,
-                    wanted=revision,
-                    confirmed=revision,
-                ),
+        for _ in range(_HIGHER):
+            now = datetime.now(UTC)
+            async with self._database.statement() as raw:
+                revision = await processes.revision(raw, process.workflow_id)
+                held = await grants.of_customer(raw, tenant.name, process.key)
+            receipt = await target.publish(
+                CustomerEntitlements(
+                    customer_id=process.key,
+                    revision=revision,
+                    as_of=now,
+                    features=told(held, now),
+                )
             )
+            async with self._database.work() as raw:
+                if receipt.revision == revision:
+                    await targets.put(
+                        raw,
+                        tenant.name,
+                        name,
+                        process.key,
+                        wanted=revision,
+                        confirmed=revision,
+                    )
+                    return revision
+                # It has not taken ours: what it holds was told by somebody else, or by us before
+                # our own database was restored. What is told next is above that.
+                await processes.above(raw, process.workflow_id, receipt.revision)
+        raise TransientFailure(
+            f"{name} says each time that it holds a higher revision of {process.key} than it is "
+            "told: see whether somebody else tells it too; it is tried again",
+            system=name,
         )
-        return revision
+
+    async def _news_of_time(
+        self,
+        raw: Raw,
+        process: Process,
+        held: tuple[Grant, ...],
+        begins: tuple[datetime, ...],
+        since: datetime | None,
+        now: datetime,
+    ) -> None:
+        """Raise the revision where time alone has changed something since there was news last."""
+        if since is None or since >= now:
+            return
+        moment = passed(held, since, now)
+        if moment is not None:
+            await outbox.publish(raw, process.tenant, [_timed(process, held, moment, now)])
+        if moment is not None or any(since < begun <= now for begun in begins):
+            await processes.advance(raw, process.workflow_id, at=now)
+
+    async def _note(self, process: Process, error: str, *, given_up: bool = False) -> None:
+        async with self._database.work() as raw:
+            await targets.put(
+                raw,
+                process.tenant,
+                target_of(process),
+                process.key,
+                wanted=await processes.revision(raw, process.workflow_id),
+                error=error[:2000],
+                given_up=given_up,
+            )
 
 
-def _given(held: tuple[Grant, ...]) -> tuple[Grant, ...]:
-    """Grants that no subscription stands behind."""
-    return tuple(grant for grant in held if grant.subscription_id is None)
+def target_of(process: Process) -> str:
+    if process.target is None:
+        raise AssertionError(f"{process.workflow_id} tells nobody")
+    return process.target
 
 
-def _by_time(held: tuple[Grant, ...], since: datetime | None, now: datetime) -> bool:
-    """Whether the same grants give something else now than when there was news last."""
-    if since is None or since >= now:
-        return False
-    return _digest(entitlements(held, since)) != _digest(entitlements(held, now))
+async def _others(raw: Raw, tenant: Tenant, process: Process) -> tuple[datetime, ...]:
+    """When something else than a grant begins: for support, where the customer is mapped to."""
+    if process.target != SUPPORT_TARGET:
+        return ()
+    return await account_begins(raw, tenant.name, process.key)
 
 
-def _digest(found: tuple[Entitlement, ...]) -> str:
-    told = "\n".join(f"{e.feature} {e.quantity} {e.until}" for e in found)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
-def _timed(process: Process, found: tuple[Entitlement, ...], now: datetime) -> Event:
+def _timed(process: Process, held: tuple[Grant, ...], moment: datetime, now: datetime) -> Event:
+    """The same event for every target that notices it."""
+    found = entitlements(held, now)
     return event(
         process.tenant,
         "entitlement.timed.v1",
-        key=f"{process.key}/{now:%Y%m%dT%H%M%S%f}",
+        key=f"{process.key}/{moment.astimezone(UTC):%Y%m%dT%H%M%S%f}",
         subject=process.key,
         data=EntitlementTimed(
             customer_id=process.key, features={e.feature: e.quantity for e in found}
@@ -230,8 +181,6 @@ def _timed(process: Process, found: tuple[Entitlement, ...], now: datetime) -> E
     )
 
 
-def _words(found: tuple[Entitlement, ...], behind: set[str], ahead: datetime | None) -> str:
-    words = f"{len(found)} features"
-    if behind:
-        words += f"; telling {', '.join(sorted(behind))}"
+def _words(target: str, features: int, ahead: datetime | None, *, behind: bool) -> str:
+    words = f"{features} features" + (f"; telling {target}" if behind else f" told to {target}")
     return words + (f"; next change by time {ahead:%Y-%m-%d %H:%M} UTC" if ahead else "")

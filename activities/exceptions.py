@@ -15,7 +15,8 @@ from canonical_models.exceptions import Action, DocumentCorrection, Raised
 from canonical_models.failures import Rejection, RejectionCode
 from persistence import approvals, changes, documents, exceptions, mappings, outbox
 from persistence.database import Database
-from persistence.raw import Transaction
+from persistence.ownership import Owner, require
+from persistence.raw import Transaction, driver
 
 log = structlog.get_logger()
 
@@ -31,10 +32,15 @@ class ExceptionQueue(ExceptionActivities):
         hours = policy.exception_hours.get(raised.owner, 8.0)
         with failures_told():
             async with self._database.transaction() as session:
+                await _require(session, raised)
                 known = await _with_amount(session, raised)
                 opened = await exceptions.open_(session, known, due=timedelta(hours=hours))
                 await changes.waits(
-                    session, raised.tenant, raised.change_id, f"waiting: {raised.code}"
+                    session,
+                    raised.tenant,
+                    raised.change_id,
+                    f"waiting: {raised.code}",
+                    run_id=activity.info().workflow_run_id,
                 )
                 told = ExceptionOpened(
                     exception_id=opened.exception_id,
@@ -72,6 +78,7 @@ class ExceptionQueue(ExceptionActivities):
         with failures_told():
             approved = await self._approved(resumed) if decided.action is Action.APPROVE else None
             async with self._database.transaction() as session:
+                await _require(session, resumed)
                 for mapping in (decided.account, decided.item):
                     if mapping is not None:
                         await mappings.put(session, resumed.tenant, mapping, by=decided.by)
@@ -109,6 +116,7 @@ class ExceptionQueue(ExceptionActivities):
     async def withdraw(self, withdrawn: Withdrawn) -> None:
         with failures_told():
             async with self._database.transaction() as session:
+                await _require(session, withdrawn)
                 await exceptions.withdraw(
                     session,
                     withdrawn.tenant,
@@ -149,6 +157,13 @@ class ExceptionQueue(ExceptionActivities):
             # The customer has been deleted meanwhile: nothing is left to carry on.
             return None
         return account_subject(asked.subject), content_of(profile)
+
+
+async def _require(session: Transaction, given: Raised | Resumed | Withdrawn) -> None:
+    """Raises Overtaken where a run of a change asks that is not its newest."""
+    if given.epoch is not None:
+        owner = Owner(given.tenant, given.change_id, given.epoch)
+        await require(await driver(session), owner, alone=True)
 
 
 async def _with_amount(session: Transaction, raised: Raised) -> Raised:

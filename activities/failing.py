@@ -2,17 +2,33 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.contracts.failure import FailureDetail
-from canonical_models.failures import Failure, FailureClass, Rejection, Team, TransientFailure
+from canonical_models.failures import (
+    Failure,
+    FailureClass,
+    MayStillLand,
+    Rejection,
+    Team,
+    TransientFailure,
+)
+from connectors.governor import NotNow, called
 
-_RETRIED = (FailureClass.TRANSIENT, FailureClass.UNCERTAIN)
+#: A fault that passes by itself is a person's after this long, if it is the object's own: the
+#: connections that the step has called have answered others for as long.
+OWN_FAULT = timedelta(minutes=15)
+#: So many tries take a local activity as long (workflows/policies.py, RETRY): it is scheduled anew
+#: after each longer wait, so that its time tells nothing.
+_LOCAL_TRIES = 35
+
+_RETRIED = (FailureClass.TRANSIENT, FailureClass.UNCERTAIN, FailureClass.MAY_STILL_LAND)
 
 
 @contextmanager
@@ -47,8 +63,24 @@ def _away(fault: Exception) -> bool:
     return state is None or state.startswith(("08", "53", "57P"))
 
 
+def _is_its_own(failure: Failure) -> bool:
+    """Whether a fault that others do not have has lasted for too long. One of a system that is away
+    has an end of its own, which nobody is asked for."""
+    match failure:
+        case NotNow() | MayStillLand():
+            return False
+        case _ if failure.system == "database" or not activity.in_activity():
+            return False
+        case _:
+            info = activity.info()
+            tried_for = datetime.now(UTC) - info.scheduled_time
+            tried = tried_for > OWN_FAULT or (info.is_local and info.attempt > _LOCAL_TRIES)
+            well = min((vendor.well_for for vendor in called()), default=float("inf"))
+            return tried and well > OWN_FAULT.total_seconds()
+
+
 def _application_error(failure: Failure) -> ApplicationError:
-    wait = failure.retry_after if isinstance(failure, TransientFailure) else None
+    wait = failure.retry_after if isinstance(failure, TransientFailure | MayStillLand) else None
     return ApplicationError(
         failure.message,
         FailureDetail(
@@ -59,7 +91,7 @@ def _application_error(failure: Failure) -> ApplicationError:
             subject=failure.subject if isinstance(failure, Rejection) else failure.payload_path,
         ),
         type=failure.failure_class.value,
-        non_retryable=failure.failure_class not in _RETRIED,
+        non_retryable=failure.failure_class not in _RETRIED or _is_its_own(failure),
         # Expected: it is told to people through the exception queue, not through error logs.
         category=ApplicationErrorCategory.BENIGN,
         next_retry_delay=None if wait is None else timedelta(seconds=wait),

@@ -1,4 +1,5 @@
-"""Heartbeats for every activity that has a heartbeat timeout: they carry a cancellation to it."""
+"""What goes round every activity: how long its calls may wait for a place at a vendor, and where it
+has a heartbeat timeout, heartbeats, which carry a cancellation to it."""
 
 import asyncio
 from typing import Any
@@ -10,6 +11,8 @@ from temporalio.worker import (
     Interceptor,
 )
 
+from connectors.governor import AT_ONCE, LONGEST_WAIT, calling
+
 
 class Heartbeats(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
@@ -18,14 +21,15 @@ class Heartbeats(Interceptor):
 
 class _Beating(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
-        timeout = activity.info().heartbeat_timeout
-        if timeout is None:
-            return await super().execute_activity(input)
-        beating = asyncio.create_task(_beat(timeout.total_seconds() / 3))
-        try:
-            return await super().execute_activity(input)
-        finally:
-            beating.cancel()
+        info = activity.info()
+        with calling(AT_ONCE if info.is_local else LONGEST_WAIT):
+            if info.heartbeat_timeout is None:
+                return await super().execute_activity(input)
+            beating = asyncio.create_task(_beat(info.heartbeat_timeout.total_seconds() / 3))
+            try:
+                return await super().execute_activity(input)
+            finally:
+                beating.cancel()
 
 
 async def _beat(seconds: float) -> None:

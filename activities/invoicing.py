@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.contracts.life import InvoiceActivities, SweepPart, Swept
+from activities.effect import Effect, effect_key, written_again
 from activities.failing import failures_told
-from activities.ledger import Effect, EffectLedger, effect_key, written_again
+from activities.ledger import EffectLedger
+from activities.sweeping import clearing, sweep_effects
 from activities.tenants import Tenant, Tenants
 from canonical_models.base import Canonical
 from canonical_models.events import InvoiceStatusChanged, event
 from canonical_models.failures import ContractDrift, Failure, Rejection
 from canonical_models.ledgering import DocumentStanding
 from canonical_models.records import DocumentRecord, RecordState
+from connectors.attempts import Attempt
 from persistence import documents, outbox
 from persistence.database import Database
 from planning.invoices import standing_of
@@ -65,6 +68,9 @@ class Invoicing(InvoiceActivities):
                 except Failure as failure:
                     # One document that billing refuses must not keep the others from being told.
                     problems.append(failure.message[:300])
+            if not found and not part.sweep.invoice_ids:
+                # The last part of a regular look: nothing else of it is left to read.
+                problems += await sweep_effects(self._database, tenant.name, clearing(tenant))
             return Swept(looked_at=len(found), changed=changed, problems=tuple(problems))
 
     async def _stands(
@@ -117,7 +123,7 @@ class Invoicing(InvoiceActivities):
         note = _note(standing, said)
         step = f"billing.standing/{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
 
-        async def write() -> Told:
+        async def write(_: Attempt) -> Told:
             await tenant.billing.record_standing(key, note, key=f"{key}/{step}")
             return Told(note=note)
 
@@ -136,6 +142,8 @@ class Invoicing(InvoiceActivities):
                 write=write,
                 named=lambda told: (told.note["erp_status"], None),
                 confirmed=lambda raw, _: documents.told(raw, tenant.name, key, standing),
+                writes_set=f"standing:{tenant.name}/{key}",
+                lands_within=tenant.lands("billing"),
             )
         )
 

@@ -1,10 +1,16 @@
 """The plan that a step was decided with."""
 
-from activities.contracts.amendment import StepInput
+from activities.contracts.amendment import RunInput, StepInput
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.failures import Rejection, RejectionCode
 from persistence import changes
 from persistence.database import Database
+from persistence.ownership import Owner
+
+
+def owner_of(given: RunInput) -> Owner:
+    """Whom a step writes for."""
+    return Owner(given.tenant, given.change_id, given.epoch)
 
 
 async def plan_of(database: Database, step: StepInput) -> AmendmentPlan:

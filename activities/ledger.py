@@ -1,22 +1,31 @@
 """The effect ledger: the protocol that makes every write to another system happen once.
 
-    planned -> attempting -> confirmed | uncertain | rejected
-    on undo:  compensating -> compensated | compensation_uncertain
+The states and who may move them are in canonical_models/effects.py. A row says `attempting` before
+the call goes out, with the time until which a request may still be carried out. If the answer is
+lost, or the process dies, the next attempt first probes the other system by our reference and
+adopts what it finds; only an absence that can be believed is written again:
 
-A row says `attempting` before the call goes out. If the answer is lost, or the process dies, the
-next attempt first probes the other system by our reference and adopts what it finds; only a proven
-absence is written again. The key is a business object - billing's document, a movement of money -
-or a change and its step, never a run: a workflow that is reset finds its own effects, and two sagas
-that see one document post it once.
+- a vendor that tells repetitions apart, or has draft and final, is asked again at once: of drafts
+  only the one that the row names is made final (connectors/attempts.py);
+- a vendor with one request and no key of its own (`once`) only when nothing can land any more;
+- of a set, one write is under way: one that says something else waits until it cannot be
+  overwritten by what was never answered.
+
+Every attempt, and every undo, counts the row's `attempt` up, and every update is a compare-and-set
+on it: who was overtaken writes nothing more, and takes back what it has made. The key is a business
+object - billing's document, a movement of money - or a change and its step, never a run: a workflow
+that is reset finds its own effects, and two sagas that see one document post it once. No connection
+and no lock is held while another system is asked.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from activities.effect import Effect, Result, digest, later
 from canonical_models.base import Canonical
+from canonical_models.effects import UNDONE, EffectState
 from canonical_models.failures import (
     ContractDrift,
     Failure,
@@ -24,55 +33,31 @@ from canonical_models.failures import (
     RejectionCode,
     UncertainWrite,
 )
-from persistence import effects
+from connectors.attempts import Alone, Attempt, begins_within
+from persistence import effects, ownership
 from persistence.database import Database
 from persistence.raw import Raw
 
-Result = TypeVar("Result", bound=Canonical)
 Anything = TypeVar("Anything")
 
-_UNDONE = ("compensating", "compensated", "compensation_uncertain")
+_UNANSWERED = (UncertainWrite, ContractDrift)
+_UNTOUCHED = (EffectState.PLANNED, EffectState.REJECTED)
+_MOST_WORDS = 2000
 
 
 @dataclass(frozen=True)
-class Effect(Generic[Result]):
-    """One intended write. `probe` finds it in the other system, `write` makes it.
+class _Begun(Generic[Result]):
+    """An attempt, or the effect's `result` where it stands already. `before` is the row as it was,
+    None where there was none."""
 
-    `claimed`, `refused`, `confirmed` and `reversed` run in the transaction that moves the row, for
-    what must be true together with it. `named` gives (reference that people search for, link).
-    """
-
-    key: str
-    tenant: str
-    change_id: str
-    step: str
-    system: str
-    operation: str
-    request: Canonical
-    result: type[Result]
-    probe: Callable[[], Awaitable[Result | None]]
-    write: Callable[[], Awaitable[Result]]
-    named: Callable[[Result], tuple[str | None, str | None]]
-    claimed: Callable[[Raw], Awaitable[None]] | None = None
-    refused: Callable[[Raw], Awaitable[None]] | None = None
-    confirmed: Callable[[Raw, Result], Awaitable[None]] | None = None
-    reversed: Callable[[Raw, Any], Awaitable[None]] | None = None
-    #: Ours to write: all of it happens in the one transaction that confirms it.
-    local: bool = False
-    #: A set: another request under the same key replaces what was written before.
-    replaces: bool = False
+    attempt: "_Fenced | None" = None
+    before: effects.Known | None = None
+    result: Result | None = None
 
     @property
-    def request_hash(self) -> str:
-        return hashlib.sha256(self.request.model_dump_json().encode()).hexdigest()
-
-
-async def written_again() -> None:
-    """The probe of a write that may be repeated: it is made again instead of being looked up."""
-
-
-def effect_key(change_id: str, step: str) -> str:
-    return f"{change_id}/{step}"
+    def looks(self) -> bool:
+        """Whether something of an earlier attempt may be there."""
+        return self.before is not None and not _nothing_of(self.before)
 
 
 class EffectLedger:
@@ -82,148 +67,363 @@ class EffectLedger:
     async def perform(self, effect: Effect[Result]) -> Result:
         """The effect's result, whether it happened now, before, or in an attempt that was lost.
 
-        Raises the adapter's Failure, or Rejection when the effect has been undone meanwhile.
+        Raises the adapter's Failure; MayStillLand while an earlier request may still be carried
+        out, or while another saga is at it; Overtaken where the change is no longer this run's;
+        Rejection when the effect has been undone meanwhile.
         """
-        state, stored = await self._attempt(effect)
-        if stored is not None and state == "confirmed":
-            return effect.result.model_validate_json(stored)
+        begun = await self._begin(effect)
+        if begun.attempt is None:
+            assert begun.result is not None  # noqa: S101 - one of both is there
+            return begun.result
         # The write is never abandoned half way: whoever cancels waits for its answer, because an
         # undo that looks before the write lands would find nothing to undo.
-        running = asyncio.create_task(self._write(effect, look_first=state != "planned"))
+        running = asyncio.create_task(self._write(effect, begun, begun.attempt))
         return await finished(running)
 
     async def undo(
         self,
         effect: Effect[Result],
-        take_back: Callable[[Result], Awaitable[Canonical | None]],
+        take_back: Callable[[Result, Attempt], Awaitable[Canonical | None]],
         *,
-        left: Callable[[], Awaitable[Result | None]] | None = None,
+        left: Callable[[], Awaitable[tuple[Result, ...]]] | None = None,
     ) -> None:
         """Take the effect back if it happened. Afterwards it can no longer happen.
 
         `take_back` must be safe to repeat; it answers what the reversal is called over there.
-        `left` finds what an attempt without an answer left behind, where that is more than
-        `probe` would adopt.
+        `left` finds all that we have made over there under the effect, drafts included; by default
+        it is what the row knows, or else what `probe` finds. Of a set the effect says what is to be
+        shown instead, and `take_back` writes it. Raises as `perform` does.
         """
-        state, stored = await self._withdraw(effect)
-        if state == "compensated":
-            return
-        look = left or effect.probe
-        happened = effect.result.model_validate_json(stored) if stored else await look()
-        running = asyncio.create_task(self._take_back(effect, happened, take_back))
-        await finished(running)
+        begun = await self._withdraw(effect)
+        if begun is not None:
+            await finished(asyncio.create_task(self._take_back(effect, *begun, take_back, left)))
 
-    async def _attempt(self, effect: Effect[Result]) -> tuple[str, str | None]:
-        """(state before this attempt, stored result as JSON); the row now says `attempting`."""
-        values = _values(effect)
-        if effect.claimed is None and not effect.local:
+    async def close_by_hand(self, effect: Effect[Result], *, by: str, reference: str) -> bool:
+        """A person has taken it back over there, as `reference` says: what hangs on the effect is
+        free again. False where it is closed already."""
+        async with self._database.work() as raw:
+            known = await effects.locked(raw, effect.values)
+            if known.state is EffectState.COMPENSATED:
+                return False
+            await effects.close_by_hand(raw, effect.key, known, by=by, reference=reference)
+            if effect.reversed is not None:
+                await effect.reversed(raw, None)
+            return True
+
+    async def _begin(self, effect: Effect[Result]) -> _Begun[Result]:
+        values = effect.values
+        first = effects.Fence(effect.key, 1, EffectState.ATTEMPTING)
+        if effect.alone:
             # Nothing else must be true together with it: one statement.
             async with self._database.statement() as raw:
                 if await effects.first_attempt(raw, values):
-                    return "planned", None
+                    return _Begun(_Fenced(self._database, effect, first))
         async with self._database.work() as raw:
-            if await effects.first_attempt(raw, values):
-                before = "planned"
-            else:
-                before, stored, asked = await effects.locked(raw, values)
-                if before in _UNDONE:
-                    raise Rejection(
-                        RejectionCode.DOCUMENT_CONFLICT,
-                        f"{effect.operation} of change {effect.change_id} has been undone and "
-                        "will not be done again: replay the change's event to start anew",
-                        system=effect.system,
-                        subject=effect.key,
-                    )
-                if before == "confirmed" and not (effect.replaces and asked != effect.request_hash):
-                    return before, stored
-                await effects.attempt(raw, effect.key, request_hash=effect.request_hash)
+            await _owned(raw, effect)
+            values["request_hash"] = await _asked(raw, effect)
+            before = None
+            if not await effects.first_attempt(raw, values):
+                before = await effects.locked(raw, values)
+                if (done := _standing(effect, before, values["request_hash"])) is not None:
+                    return _Begun(result=done)
+                _wait_for_others(effect, before)
+            if effect.writes_set is not None:
+                await _wait_for_set(raw, effect, values["request_hash"])
+            fence = first if before is None else await effects.begin(raw, values, before)
+            attempt = _Fenced(self._database, effect, fence, before)
             if effect.local:
-                result = await effect.write()
-                await _confirm(raw, effect, result)
-                return "confirmed", result.model_dump_json()
+                result = await effect.write(Alone())
+                await _confirm(raw, effect, attempt, result)
+                return _Begun(result=result)
             if effect.claimed is not None:
                 await effect.claimed(raw)
-        return ("planned" if before == "rejected" else before), None
+        return _Begun(attempt, before)
 
-    async def _write(self, effect: Effect[Result], *, look_first: bool) -> Result:
+    async def _write(
+        self, effect: Effect[Result], begun: _Begun[Result], attempt: "_Fenced"
+    ) -> Result:
+        before, writing = begun.before, False
+        # Whether an absence is one: nothing of an earlier attempt can land any more.
+        certain = before is None or not before.lands_in
         try:
-            result = (await effect.probe() if look_first else None) or await effect.write()
+            result = await effect.probe() if begun.looks else None
+            if result is None:
+                if effect.once and before is not None and before.lands_in:
+                    raise later(effect, "may still be carried out", before.lands_in)
+                if before is not None:
+                    await attempt.held()
+                writing = True
+                result = await _written(effect, attempt)
         except Failure as failure:
-            await self._failed(effect, failure, look_first=look_first)
+            match failure:
+                case UncertainWrite() | ContractDrift() if writing:
+                    # An answer that cannot be read tells as little as none.
+                    after = EffectState.UNCERTAIN
+                case Rejection() if writing and certain and not attempt.made:
+                    after = EffectState.REJECTED
+                case _ if begun.looks or attempt.made:
+                    # A look-up, or a repetition, was refused: that says nothing about what an
+                    # earlier attempt did, or this one left.
+                    after = EffectState.UNCERTAIN
+                case _:
+                    after = EffectState.PLANNED
+            await self._failed(effect, attempt, after, failure, sent=writing)
             raise
         alone = effect.confirmed is None
         async with self._database.statement() if alone else self._database.work() as raw:
-            await _confirm(raw, effect, result)
-        return result
+            if await _confirm(raw, effect, attempt, result):
+                return result
+        return await self._late(effect, result)
 
-    async def _failed(self, effect: Effect[Result], failure: Failure, *, look_first: bool) -> None:
-        match failure:
-            case UncertainWrite() | ContractDrift():
-                # An answer that cannot be read tells as little as none.
-                state = "uncertain"
-            case Rejection():
-                state = "rejected"
-            case _:
-                # Nothing was sent now; what an earlier attempt did is as unknown as before.
-                state = "uncertain" if look_first else "planned"
+    async def _failed(
+        self,
+        effect: Effect[Result],
+        attempt: "_Fenced",
+        after: EffectState,
+        failure: Failure,
+        *,
+        sent: bool,
+    ) -> None:
         async with self._database.work() as raw:
-            if state == "rejected" and effect.refused is not None:
+            moved = await effects.failed(
+                raw,
+                attempt.fence,
+                after,
+                error=failure.message[:_MOST_WORDS],
+                lands_until=attempt.lands_before,
+                answered=not (sent and isinstance(failure, _UNANSWERED)),
+            )
+            if moved and after is EffectState.REJECTED and effect.refused is not None:
                 await effect.refused(raw)
-            await effects.move(raw, effect.key, state, error=failure.message[:2000])
 
-    async def _withdraw(self, effect: Effect[Result]) -> tuple[str, str | None]:
-        """(state, stored result as JSON); the row can no longer be attempted."""
+    async def _late(self, effect: Effect[Result], result: Result) -> Result:
+        """The answer came after another attempt, or an undo, had begun. Never a silent overwrite:
+        it confirms what nobody has confirmed yet, is what was confirmed, or is taken back."""
         async with self._database.work() as raw:
-            state, stored, _ = await effects.locked(raw, _values(effect))
-            if state == "compensated":
-                return state, None
-            if state in ("planned", "rejected"):
-                if effect.refused is not None:
-                    await effect.refused(raw)
-                await effects.compensate(raw, effect.key)
-                return "compensated", None
-            if state not in _UNDONE:
-                await effects.move(raw, effect.key, "compensating")
-            return "compensating", stored
+            known = await effects.locked(raw, effect.values)
+            if known.state not in (*UNDONE, EffectState.CONFIRMED):
+                fence = await effects.begin(raw, effect.values, known)
+                await _confirm(raw, effect, _Fenced(self._database, effect, fence, known), result)
+                return result
+            if effect.writes_set is not None:
+                # What is written next has waited for this one, and replaces it.
+                return result
+            stands = _parsed(effect, known) if known.state is EffectState.CONFIRMED else None
+            if stands is not None and effect.same(stands, result):
+                return stands
+            document = effect.named(result)[0]
+            words = (
+                f"{effect.operation} was answered late: {document} stands in the {effect.system}, "
+                f"and the ledger says {known.state}"
+            )
+            await effects.evidence(raw, effect.key, f"{words}: it is taken back")
+        if effect.stray is not None:
+            await effect.stray(result)
+            if stands is not None:
+                return stands
+            raise _undone(effect)
+        raise Rejection(
+            RejectionCode.DOCUMENT_CONFLICT,
+            f"{words}: look there for what is too many, and take it back by hand",
+            system=effect.system,
+            subject=effect.key,
+        )
+
+    async def _withdraw(self, effect: Effect[Result]) -> "tuple[_Fenced, effects.Known] | None":
+        """The undo's fence and the row as it was; None where there is nothing to take back."""
+        async with self._database.work() as raw:
+            await _owned(raw, effect)
+            known = await effects.locked(raw, effect.values)
+            if known.state is EffectState.COMPENSATED:
+                return None
+            request_hash = known.request_hash
+            if effect.writes_set is not None and not _nothing_of(known):
+                request_hash = await _asked(raw, effect)
+                await _wait_for_set(raw, effect, request_hash)
+            fence = await effects.undo(raw, effect.key, known, request_hash=request_hash)
+            attempt = _Fenced(self._database, effect, fence, known)
+            if not _nothing_of(known):
+                return attempt, known
+            if effect.refused is not None:
+                await effect.refused(raw)
+            await effects.compensate(raw, fence, lands_until=None)
+            return None
 
     async def _take_back(
         self,
         effect: Effect[Result],
-        happened: Result | None,
-        take_back: Callable[[Result], Awaitable[Canonical | None]],
+        attempt: "_Fenced",
+        known: effects.Known,
+        take_back: Callable[[Result, Attempt], Awaitable[Canonical | None]],
+        left: Callable[[], Awaitable[tuple[Result, ...]]] | None,
     ) -> None:
+        reversal: Canonical | None = None
         try:
-            reversal = await take_back(happened) if happened is not None else None
+            happened = await _all_of(effect, known, left)
+            if not happened and effect.once and known.lands_in:
+                raise later(effect, "may still be carried out", known.lands_in)
+            for each in happened:
+                await attempt.held()
+                # What is told of it is the reversal of the first, which the row knows.
+                made = await take_back(each, attempt)
+                reversal = reversal or made
         except Failure as failure:
-            state = (
-                "compensation_uncertain"
-                if isinstance(failure, UncertainWrite | ContractDrift)
-                else "compensating"
-            )
-            async with self._database.statement() as raw:
-                await effects.move(raw, effect.key, state, error=failure.message[:2000])
+            await self._failed(effect, attempt, EffectState.COMPENSATING, failure, sent=True)
             raise
         async with self._database.work() as raw:
-            if happened is None:
-                if effect.refused is not None:
-                    await effect.refused(raw)
-            elif effect.reversed is not None:
-                await effect.reversed(raw, reversal)
-            await effects.compensate(
+            done = await effects.compensate(
                 raw,
-                effect.key,
+                attempt.fence,
                 result=reversal.model_dump_json() if reversal else None,
                 reference=_reference(effect, reversal),
+                lands_until=attempt.lands_before,
             )
+            if not done:
+                # Another undo has begun since, and says what it came to.
+                raise later(effect, "is being undone by another run", 1)
+            if not happened and effect.refused is not None:
+                await effect.refused(raw)
+            elif happened and effect.reversed is not None:
+                await effect.reversed(raw, reversal)
 
 
-async def _confirm(raw: Raw, effect: Effect[Result], result: Result) -> None:
-    if effect.confirmed is not None:
-        await effect.confirmed(raw, result)
+class _Fenced:
+    """The newest attempt at an effect, or its undo, as long as the row says so."""
+
+    def __init__(
+        self,
+        database: Database,
+        effect: Effect[Any],
+        fence: effects.Fence,
+        before: effects.Known | None = None,
+    ) -> None:
+        self._database, self._effect, self.fence = database, effect, fence
+        self._made = before.made if before else ()
+        #: Until when a request of an attempt before this one may still land.
+        self.lands_before = before.lands_until if before else None
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        return self._made
+
+    async def held(self) -> None:
+        async with self._database.statement() as raw:
+            held = await effects.hold(raw, self.fence, window=self._effect.lands_within)
+        self._require(held)
+
+    async def making(self, made: str) -> None:
+        async with self._database.statement() as raw:
+            held = await effects.add_made(raw, self.fence, made)
+        self._require(held)
+        self._made = (*(known for known in self._made if known != made), made)
+
+    def _require(self, held: bool) -> None:
+        if not held:
+            raise later(self._effect, "is carried out, or undone, by another attempt since", 1)
+
+
+def _nothing_of(known: effects.Known) -> bool:
+    """Whether nothing of the effect can be over there."""
+    return known.state in _UNTOUCHED and not known.made and known.lands_in is None
+
+
+def _standing(effect: Effect[Result], known: effects.Known, request_hash: str) -> Result | None:
+    """The result, where there is nothing to do. Raises Rejection for what was undone."""
+    if known.state in UNDONE:
+        raise _undone(effect)
+    if known.state is not EffectState.CONFIRMED:
+        return None
+    if effect.replaces and known.request_hash != request_hash:
+        return None
+    return _parsed(effect, known)
+
+
+def _wait_for_others(effect: Effect[Result], known: effects.Known) -> None:
+    """Raises MayStillLand while another saga is at it, whose result is adopted then."""
+    other = known.change_id != effect.change_id
+    if other and known.state is EffectState.ATTEMPTING and known.lands_in:
+        raise later(effect, f"is under way for change {known.change_id}", min(2, known.lands_in))
+
+
+async def _owned(raw: Raw, effect: Effect[Any]) -> None:
+    """The run owns its change, and the set is ours, until the commit."""
+    if effect.owner is not None:
+        await ownership.require(raw, effect.owner)
+    if effect.writes_set is not None:
+        await effects.lock_set(raw, effect.writes_set)
+
+
+async def _asked(raw: Raw, effect: Effect[Any]) -> str:
+    """What is to be written, as a digest."""
+    return digest(effect.request if effect.asked is None else await effect.asked(raw))
+
+
+async def _wait_for_set(raw: Raw, effect: Effect[Result], request_hash: str) -> None:
+    other = await effects.other_of_set(raw, effect.writes_set or "", request_hash)
+    if other is not None:
+        lands_in, at_work = other
+        raise later(
+            effect,
+            f"waits: another write of {effect.writes_set} may still be carried out",
+            min(1, lands_in) if at_work else lands_in,
+        )
+
+
+async def _all_of(
+    effect: Effect[Result],
+    known: effects.Known,
+    left: Callable[[], Awaitable[tuple[Result, ...]]] | None,
+) -> tuple[Result, ...]:
+    """What stands over there, the one that the row knows first."""
+    stored = _parsed(effect, known)
+    if left is None:
+        found = stored or await effect.probe()
+        return () if found is None else (found,)
+    others = await left()
+    if stored is None:
+        return others
+    return (stored, *(each for each in others if not effect.same(each, stored)))
+
+
+async def _written(effect: Effect[Result], attempt: _Fenced) -> Result:
+    if not effect.once:
+        return await effect.write(attempt)
+    with begins_within(effect.lands_within / 4):
+        return await effect.write(attempt)
+
+
+async def _confirm(raw: Raw, effect: Effect[Result], attempt: _Fenced, result: Result) -> bool:
+    """False where the attempt was overtaken: nothing is written then."""
     document, url = effect.named(result)
-    await effects.confirm(
-        raw, effect.key, result=result.model_dump_json(), vendor_reference=document, url=url
+    confirmed = await effects.confirm(
+        raw,
+        attempt.fence,
+        result=result.model_dump_json(),
+        vendor_reference=document,
+        url=url,
+        lands_until=attempt.lands_before,
     )
+    if confirmed and effect.confirmed is not None:
+        await effect.confirmed(raw, result)
+    return confirmed
+
+
+def _parsed(effect: Effect[Result], known: effects.Known) -> Result | None:
+    return effect.result.model_validate_json(known.result) if known.result else None
+
+
+def _undone(effect: Effect[Any]) -> Rejection:
+    return Rejection(
+        RejectionCode.DOCUMENT_CONFLICT,
+        f"{effect.operation} of change {effect.change_id} has been undone and will not be done "
+        "again: replay the change's event to start anew",
+        system=effect.system,
+        subject=effect.key,
+    )
+
+
+def _reference(effect: Effect[Result], reversal: Canonical | None) -> str | None:
+    return effect.named(reversal)[0] if isinstance(reversal, effect.result) else None
 
 
 async def finished(running: asyncio.Task[Anything]) -> Anything:
@@ -240,19 +440,3 @@ async def finished(running: asyncio.Task[Anything]) -> Anything:
         running.exception()  # its failure is in the ledger; the cancellation is what is answered
         raise cancelled
     return running.result()
-
-
-def _values(effect: Effect[Result]) -> dict[str, Any]:
-    return {
-        "key": effect.key,
-        "tenant": effect.tenant,
-        "change_id": effect.change_id,
-        "step": effect.step,
-        "system": effect.system,
-        "operation": effect.operation,
-        "request_hash": effect.request_hash,
-    }
-
-
-def _reference(effect: Effect[Result], reversal: Canonical | None) -> str | None:
-    return effect.named(reversal)[0] if isinstance(reversal, effect.result) else None

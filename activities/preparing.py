@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from activities.agreeing import agree
-from activities.contracts.amendment import PlannedDocument, Prepared
+from activities.contracts.amendment import PlannedDocument, Prepared, StepInput
 from activities.contracts.failure import Question
+from activities.kept_plans import owner_of
 from activities.tenants import Tenant
 from activities.together import both
-from canonical_models.amendment import AmendmentPlan, ChangeKind, DocumentStep, Refusal
+from canonical_models.amendment import AmendmentPlan, ChangeKind, DocumentStep, Refusal, customer_of
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot, Subscription
 from canonical_models.documents import BillingDocument, Untold
 from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
@@ -23,8 +24,10 @@ from persistence import (
     accounts,
     briefing,
     change_queue,
+    change_runs,
     changes,
     documents,
+    ownership,
     settlements,
 )
 from persistence.briefing import Briefing
@@ -41,20 +44,21 @@ class Preparation:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of_subscription(self, tenant: Tenant, change_id: str) -> Prepared:
+    async def of_subscription(self, tenant: Tenant, step: StepInput, run_id: str) -> Prepared:
         """The plan of a subscription's change in brief. What a person must mend first is part of
-        the plan: each half of it may be refused by itself."""
-        known = await self._known(tenant, change_id)
-        if known is None or known.outcome is not None:
-            return _settled(known)
+        the plan: each half of it may be refused by itself. Raises Overtaken."""
+        begun = datetime.now(UTC)
+        known = await self._known(step, run_id)
+        if known is None or known.outcome is not None or known.aborted is not None:
+            return _without_plan(known)
         subscription_id = known.subject
         snapshot = await tenant.billing.snapshot(
             subscription_id, documents=known.documents, since=_since(tenant, known)
         )
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
-        await self._keep(tenant, known, customer, snapshot.documents)
-        entitled = await self._held_back(tenant, subscription)
+        await self._keep(tenant, step, known, customer, snapshot.documents)
+        entitled = await self._held_back(step, subscription)
         found = await self._master_data(
             tenant, customer, subscription_id, item_keys(snapshot, entitled, known.agreed)
         )
@@ -70,7 +74,7 @@ class Preparation:
         answers, shown = await both(_answers(tenant, books), _shown(tenant, found.account))
         records = await self._covering(tenant, subscription)
         plan = plan_amendment(
-            change_id,
+            step.change_id,
             previous=known.agreed,
             books=replace(books, answers=answers),
             access=AccessInput(
@@ -90,17 +94,20 @@ class Preparation:
         plan = _without_refused(_since_it_began(plan, known), snapshot.refused)
         if found.account is not None and shown is None:
             plan = _without_organization(plan, found.account)
-        return await self._decided(tenant, known, plan, snapshot, found.account)
+        read = _Read(snapshot, begun, found.account)
+        return await self._decided(tenant, step, known, plan, read)
 
-    async def of_account(self, tenant: Tenant, change_id: str, customer: str) -> Prepared:
-        """The plan of an account's change in brief."""
-        known = await self._known(tenant, change_id)
-        if known is None or known.outcome is not None:
-            return _settled(known)
+    async def of_account(self, tenant: Tenant, step: StepInput, run_id: str) -> Prepared:
+        """The plan of an account's change in brief. Raises Overtaken."""
+        begun = datetime.now(UTC)
+        known = await self._known(step, run_id)
+        if known is None or known.outcome is not None or known.aborted is not None:
+            return _without_plan(known)
+        customer = customer_of(known.subject) or known.subject
         snapshot = await tenant.billing.account_snapshot(
             customer, documents=known.documents, since=_since(tenant, known)
         )
-        await self._keep(tenant, known, customer, snapshot.documents)
+        await self._keep(tenant, step, known, customer, snapshot.documents)
         async with self._database.statement() as raw:
             await settlements.seen(raw, tenant.name, customer, known.subject, snapshot.movements)
         keys = {
@@ -118,21 +125,28 @@ class Preparation:
         )
         changed = await self._master_data_changed(tenant, snapshot, found.account)
         plan = plan_account(
-            change_id,
+            step.change_id,
             books=replace(books, answers=await _answers(tenant, books)),
             at=snapshot.as_of,
         )
         plan = _since_it_began(_with_master_data(plan) if changed else plan, known)
         plan = _without_refused(plan, snapshot.refused)
-        return await self._decided(tenant, known, plan, snapshot, found.account)
+        read = _Read(snapshot, begun, found.account)
+        return await self._decided(tenant, step, known, plan, read)
 
-    async def _known(self, tenant: Tenant, change_id: str) -> Briefing | None:
+    async def _known(self, step: StepInput, run_id: str) -> Briefing | None:
+        """What is pending of the subject is taken in first: what is read then tells of it."""
         async with self._database.statement() as raw:
-            return await briefing.of_change(raw, tenant.name, change_id)
+            await change_runs.looks(raw, owner_of(step), run_id=run_id)
+            known = await briefing.of_change(raw, step.tenant, step.change_id)
+            if known is not None and known.outcome is None and known.epoch != step.epoch:
+                await ownership.require(raw, owner_of(step))
+            return known
 
     async def _keep(
         self,
         tenant: Tenant,
+        step: StepInput,
         known: Briefing,
         customer: str,
         found: tuple[BillingDocument, ...],
@@ -143,6 +157,7 @@ class Preparation:
             return
         found = await self._with_corrected(tenant, found)
         async with self._database.work() as raw:
+            await ownership.require(raw, owner_of(step))
             await documents.seen(
                 raw, tenant.name, tenant.connection, found, books_from=tenant.books_from
             )
@@ -181,17 +196,19 @@ class Preparation:
                 subscription_id=subscription_id or None,
             )
 
-    async def _held_back(self, tenant: Tenant, subscription: Subscription) -> Subscription:
+    async def _held_back(self, step: StepInput, subscription: Subscription) -> Subscription:
         """As far as access goes: what a person took back is not given again while billing sells the
         same; what billing has ended since is ended."""
         of = subscription.subscription_id
         async with self._database.statement() as raw:
-            hold = await access_holds.get(raw, tenant.name, of)
-            if hold is None:
-                return subscription
-            if hold.sold != sold_of(subscription):
-                await access_holds.lift(raw, tenant.name, of)
-                return subscription
+            hold = await access_holds.get(raw, step.tenant, of)
+        if hold is None:
+            return subscription
+        if hold.sold != sold_of(subscription):
+            async with self._database.work() as raw:
+                await ownership.require(raw, owner_of(step))
+                await access_holds.lift(raw, step.tenant, of)
+            return subscription
         return subscription.model_copy(update={"items": hold.items})
 
     async def _covering(
@@ -273,33 +290,40 @@ class Preparation:
     async def _decided(
         self,
         tenant: Tenant,
+        step: StepInput,
         known: Briefing,
         plan: AmendmentPlan,
-        snapshot: BillingSnapshot | AccountSnapshot,
-        account: AccountMapping | None,
+        read: "_Read",
     ) -> Prepared:
-        """A change that has done something already goes on to its proof, whatever is left to do."""
-        brief = _brief(plan, tenant)
-        if account is None and tenant.policy.accounts.create:
-            # The books' track makes it, and both halves are planned again.
-            brief = brief.model_copy(
-                update={
-                    "account_missing": plan.amendment.customer_id,
-                    "books_question": None,
-                    "access_question": None
-                    if brief.access_question and brief.access_question.is_about(_UNMAPPED)
-                    else brief.access_question,
-                }
+        """A change that has done something already goes on to its proof, whatever is left to do.
+        Where the run has a plan already that this one should not replace, that one holds."""
+        async with self._database.work() as raw:
+            saved = await changes.save_plan(
+                raw,
+                owner_of(step),
+                plan,
+                read.snapshot,
+                instead_of=step.digest,
+                read_at=read.begun,
             )
-        if not plan.empty or known.plan is not None:
-            async with self._database.statement() as raw:
-                await changes.save_plan(raw, tenant.name, plan, snapshot)
-            return brief
-        async with self._database.work() as raw, raw.pipeline():
-            await changes.save_plan(raw, tenant.name, plan, snapshot)
-            await agree(raw, tenant.name, plan, snapshot)
-            await changes.settle(raw, tenant.name, plan.change_id, outcome="no_change")
-        return brief.model_copy(update={"settled": True})
+            if saved and plan.empty and known.plan is None:
+                async with raw.pipeline():
+                    await agree(raw, tenant.name, plan, read.snapshot)
+                    await changes.settle(raw, tenant.name, plan.change_id, outcome="no_change")
+                return _brief(plan, read, tenant).model_copy(update={"settled": True})
+            if not saved:
+                await ownership.require(raw, owner_of(step))
+                plan = await changes.plan(raw, tenant.name, plan.change_id) or plan
+        return _brief(plan, read, tenant)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a plan was made from: billing's word, read from `begun` on, and the account it found."""
+
+    snapshot: BillingSnapshot | AccountSnapshot
+    begun: datetime
+    account: AccountMapping | None
 
 
 def _since(tenant: Tenant, known: Briefing) -> datetime | None:
@@ -322,10 +346,12 @@ def item_keys(
     return keys
 
 
-def _settled(known: Briefing | None) -> Prepared:
-    """Also where the engine has lost that this very saga settled it."""
-    outcome = known.outcome if known is not None else None
-    return Prepared(settled=True, outcome=outcome or "no_change")
+def _without_plan(known: Briefing | None) -> Prepared:
+    """It is settled, also where the engine has lost that this very saga settled it; or a person
+    wants it undone, and nothing more is planned."""
+    if known is not None and known.outcome is None:
+        return Prepared(aborted=known.aborted)
+    return Prepared(settled=True, outcome=(known and known.outcome) or "no_change")
 
 
 def _named(known: Briefing, found: tuple[BillingDocument, ...]) -> set[str]:
@@ -408,8 +434,16 @@ def _since_it_began(plan: AmendmentPlan, known: Briefing) -> AmendmentPlan:
     return plan.model_copy(update={"access": access, "amendment": told})
 
 
-def _brief(plan: AmendmentPlan, tenant: Tenant) -> Prepared:
+def _brief(plan: AmendmentPlan, read: _Read, tenant: Tenant) -> Prepared:
     books, access = plan.books, plan.access
+    books_question = Question.of(books.refused) if books.refused else None
+    access_question = Question.of(access.refused) if access.refused else None
+    missing = None
+    if read.account is None and tenant.policy.accounts.create:
+        # The books' track makes it, and both halves are planned again.
+        missing, books_question = plan.amendment.customer_id, None
+        if access_question is not None and access_question.is_about(_UNMAPPED):
+            access_question = None
     return Prepared(
         digest=plan.digest,
         kind=plan.amendment.kind,
@@ -426,10 +460,11 @@ def _brief(plan: AmendmentPlan, tenant: Tenant) -> Prepared:
         ),
         settlements=bool(books.settlements),
         unbilled=books.unbilled is not None or books.unbilled_gone is not None,
-        books_question=Question.of(books.refused) if books.refused else None,
+        books_question=books_question,
         access=not access.empty or plan.master_data,
         access_waits=access.gives and tenant.policy.access == "after_posting",
-        access_question=Question.of(access.refused) if access.refused else None,
+        access_question=access_question,
+        account_missing=missing,
     )
 
 

@@ -6,18 +6,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from activities.contracts.amendment import StepInput
-from activities.kept_plans import planned_again
+from activities.kept_plans import owner_of, planned_again
+from activities.supporting import organization_set
 from activities.tenants import Tenant
 from activities.together import both
 from canonical_models.amendment import AmendmentPlan, DocumentStep
 from canonical_models.base import Canonical, Instant
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot
 from canonical_models.documents import BillingDocument
-from canonical_models.entitlement import Grant, SupportEntitlement, SupportOrganization
-from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.entitlement import (
+    Grant,
+    SubscriptionSupport,
+    SupportEntitlement,
+    SupportOrganization,
+)
+from canonical_models.failures import MayStillLand, Rejection, RejectionCode, TransientFailure
 from canonical_models.ledgering import DocumentDraft, ErpDocument
 from canonical_models.records import DocumentRecord, SettlementRecord
-from persistence import briefing, documents, settlements, shares
+from persistence import briefing, documents, effects, ownership, settlements, shares
 from persistence.database import Database
 from planning.support import merged_support
 from planning.verification import (
@@ -30,13 +36,17 @@ from planning.verification import (
     reversal_differences,
 )
 
+#: How often an organisation is read back that changes meanwhile.
+_LOOKS = 3
+
 
 @dataclass(frozen=True)
 class Done:
     """What our own tables say of a change that has done all that its plan says.
 
-    `records` are the documents that it is about, `posted` those that it has posted itself, and
-    `moved` the movements that it has entered.
+    `settled` is what it came to, where this very run has settled it before. `records` are the
+    documents that it is about, `posted` those that it has posted itself, and `moved` the movements
+    that it has entered.
     """
 
     plan: AmendmentPlan
@@ -44,6 +54,7 @@ class Done:
     held: tuple[Grant, ...]
     records: tuple[DocumentRecord, ...]
     moved: tuple[SettlementRecord, ...]
+    settled: str | None = None
 
     @property
     def posted(self) -> tuple[DocumentRecord, ...]:
@@ -83,16 +94,26 @@ def naming_what_it_corrects(
 
 
 async def done_of(database: Database, step: StepInput) -> Done:
-    """Raises Rejection where the change has been planned again since the step was decided."""
+    """Raises Rejection where the change has been planned again since the step was decided, and
+    Overtaken where it is another run's."""
     async with database.statement() as raw:
         found = await briefing.outcome(raw, step.tenant, step.change_id)
+        if found is not None and found.epoch != step.epoch:
+            await ownership.require(raw, owner_of(step))
         if found is None or (step.digest and found.plan.digest != step.digest):
             raise planned_again(step)
         plan = found.plan
         named = {*(known.document_id for known in found.snapshot.documents), *_of(plan)}
         records = await documents.about(raw, step.tenant, step.change_id, named)
         moved = await settlements.entered_by(raw, step.tenant, step.change_id)
-    return Done(plan=plan, snapshot=found.snapshot, held=found.held, records=records, moved=moved)
+    return Done(
+        plan=plan,
+        snapshot=found.snapshot,
+        held=found.held,
+        records=records,
+        moved=moved,
+        settled=found.settled,
+    )
 
 
 async def prove(tenant: Tenant, database: Database, done: Done) -> Proof:
@@ -226,8 +247,33 @@ async def _read_support(
     organization = plan.access.organization
     if plan.access.support is None or organization is None:
         return None, None
+    asked = await _asked_at_rest(tenant, database, organization)
+    for _ in range(_LOOKS):
+        shown = await tenant.support.organization(organization)
+        before, asked = asked, await _asked_at_rest(tenant, database, organization)
+        if before == asked:
+            return merged_support(organization, asked, tenant.policy.tiers), shown
+    raise TransientFailure(
+        f"support organisation {organization} changes faster than it can be read back: it is tried "
+        "again",
+        system="support",
+        retry_after=1,
+    )
+
+
+async def _asked_at_rest(
+    tenant: Tenant, database: Database, organization: str
+) -> tuple[SubscriptionSupport, ...]:
+    """What the shares ask for. Raises MayStillLand while another subscription of the customer is
+    half way through its own change."""
     async with database.work() as raw:
-        # Under the lock no other subscription of the customer is half way through its own change.
         asked = await shares.asked_for(raw, tenant.name, organization)
-        expected = merged_support(organization, asked, tenant.policy.tiers)
-        return expected, await tenant.support.organization(organization)
+        lands_in = await effects.under_way(raw, organization_set(tenant, organization))
+    if lands_in is not None:
+        raise MayStillLand(
+            f"support organisation {organization} is being written by another change: it is read "
+            "back when that is done",
+            system="support",
+            retry_after=min(1, lands_in),
+        )
+    return asked

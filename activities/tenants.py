@@ -6,6 +6,8 @@ from datetime import datetime
 
 from canonical_models.mapping import AccountMapping
 from canonical_models.policy import TenantPolicy
+from connectors.attempts import LANDS_WITHIN
+from connectors.governor import Governor
 from connectors.ports import BillingPort, EntitlementTarget, ErpPort, TicketingPort
 
 
@@ -23,6 +25,18 @@ class Tenant:
     support: TicketingPort
     policy: TenantPolicy = field(default_factory=TenantPolicy)
     targets: Mapping[str, EntitlementTarget] = field(default_factory=dict)
+    #: What the calls of each part pass: `billing`, `erp`, `support` and the targets by name.
+    governors: Mapping[str, Governor] = field(default_factory=dict)
+    #: Seconds after which a write to a part can no longer be carried out, by the same names.
+    lands_within: Mapping[str, float] = field(default_factory=dict)
+
+    def lands(self, part: str) -> float:
+        return self.lands_within.get(part, LANDS_WITHIN)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The systems it has: each has a task queue of its own."""
+        return ("billing", "erp", "support", *self.targets)
 
     @property
     def closing(self) -> tuple[Callable[[], Awaitable[None]], ...]:

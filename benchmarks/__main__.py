@@ -13,7 +13,9 @@ PROGRAMS = (
     "benchmarks.recovery",
     "benchmarks.documents",
     "benchmarks.reading",
+    "benchmarks.governor",
     "benchmarks.adopt",
+    "benchmarks.queue",
 )
 
 

@@ -5,6 +5,7 @@ it. The same work on the same tables by the same functions: what the saga does i
 """
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from temporalio import activity
 
@@ -13,7 +14,7 @@ from activities import preparing
 from activities.agreeing import agree
 from activities.amendment import Amendment
 from activities.contracts.amendment import DocumentInput, Settled, StepInput
-from activities.kept_plans import plan_of
+from activities.kept_plans import owner_of, plan_of
 from activities.preparing import Preparation
 from activities.proving import Proof, done_of, prove
 from activities.telling import completed
@@ -54,12 +55,12 @@ class Preparing(Preparation):
     """The saga's preparation, cut in three."""
 
     async def load(self, tenant: Tenant, step: StepInput) -> Loaded:
-        known = await self._known(tenant, step.change_id)
+        known = await self._known(step, activity.info().workflow_run_id or "")
         if known is None:
             raise RuntimeError(f"change {step.change_id} is unknown")
         snapshot = await tenant.billing.snapshot(known.subject, documents=known.documents)
         customer = snapshot.subscription.customer.customer_id
-        await self._keep(tenant, known, customer, snapshot.documents)
+        await self._keep(tenant, step, known, customer, snapshot.documents)
         return Loaded(step=step, known=known, snapshot=snapshot)
 
     async def check(self, tenant: Tenant, given: Loaded) -> Checked:
@@ -129,7 +130,14 @@ class InARowSteps(Amendment):
         if plan.refused or len(plan.books.documents) != 1:
             raise RuntimeError(f"not planned as meant: {plan.books.refused} {plan.access.refused}")
         async with self._database.statement() as raw:
-            await changes.save_plan(raw, step.tenant, plan, given.snapshot)
+            await changes.save_plan(
+                raw,
+                owner_of(step),
+                plan,
+                given.snapshot,
+                instead_of=step.digest,
+                read_at=datetime.now(UTC),
+            )
         return DocumentInput(
             step=step.model_copy(update={"digest": plan.digest}),
             document_id=plan.books.documents[0].document_id,
@@ -137,11 +145,13 @@ class InARowSteps(Amendment):
 
     @activity.defn(name="row.grants")
     async def grants(self, step: StepInput) -> None:
-        await self._give(self._tenants[step.tenant], await plan_of(self._database, step))
+        plan = await plan_of(self._database, step)
+        await self._give(self._tenants[step.tenant], plan, owner_of(step))
 
     @activity.defn(name="row.support")
     async def support(self, step: StepInput) -> None:
-        await self._publish(self._tenants[step.tenant], await plan_of(self._database, step))
+        plan = await plan_of(self._database, step)
+        await self._publish(self._tenants[step.tenant], plan, owner_of(step))
 
     @activity.defn(name="row.verify")
     async def verify(self, step: StepInput) -> Proof:

@@ -28,6 +28,7 @@ from canonical_models.ledgering import (
     TaxCode,
 )
 from canonical_models.mapping import AccountMapping
+from connectors.attempts import Attempt
 from connectors.ports import BillingPort, ErpPort, TicketingPort
 from tests.harness.scripted_erp import REVENUE, as_drafted
 from tests.harness.subscriptions import START, invoice, item, line, snapshot, subscription, vat
@@ -198,7 +199,8 @@ class AnyErp:
         found = self._document(external_id)
         return (found,) if found else ()
 
-    async def post(self, draft: DocumentDraft) -> ErpDocument:
+    async def post(self, draft: DocumentDraft, *, attempt: Attempt | None = None) -> ErpDocument:
+        del attempt
         await self.wire.call("erp.post")
         key = draft.external_id
         made = as_drafted(draft, document_id=key, number=f"INV-{key}", taxes=lambda _: (_VAT,))
@@ -206,9 +208,15 @@ class AnyErp:
         return made
 
     async def reverse(
-        self, document_id: str, legal_entity: str, *, reference: str, on: date
+        self,
+        document_id: str,
+        legal_entity: str,
+        *,
+        reference: str,
+        on: date,
+        attempt: Attempt | None = None,
     ) -> ErpDocument:
-        del legal_entity, reference, on
+        del legal_entity, reference, on, attempt
         raise AssertionError(f"no benchmark takes {document_id} back")
 
     async def read(self, document_id: str, legal_entity: str) -> ErpDocument:

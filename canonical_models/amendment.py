@@ -148,6 +148,12 @@ def document_reference(document_id: str, generation: int = 1, *, void: bool = Fa
     return f"{first}/void" if void else first
 
 
+def document_of(reference: str) -> str:
+    """Billing's id of the document that the ERP knows by this reference."""
+    first, _, generation = reference.rpartition("/")
+    return first if first and generation.isdigit() else reference
+
+
 class SettlementStep(Canonical):
     """A movement of money or balance that the ERP is to know of; `document_id` and `against_id` are
     billing's, whose ERP documents are found when it is entered."""
@@ -219,10 +225,11 @@ class AccessPlan(Canonical):
 
     @property
     def gives(self) -> bool:
-        """Whether the customer may use something that it could not use before."""
-        held = {(g.feature, g.source_id, g.quantity, g.state) for g in self.grants_before}
+        """Whether the customer may use something that was not sold before. What is given again,
+        such as when it is paid late, is no such thing."""
+        held = {(g.feature, g.source_id, g.quantity) for g in self.grants_before}
         return any(
-            (g.feature, g.source_id, g.quantity, g.state) not in held
+            (g.feature, g.source_id, g.quantity) not in held
             for g in self.grants
             if g.state is GrantState.ACTIVE
         )

@@ -75,10 +75,18 @@ class CustomerEntitlements(Canonical):
 
 
 class TargetReceipt(Canonical):
-    """What a target says that it holds of a customer now."""
+    """Which revision a target says that it holds of a customer now."""
 
     customer_id: Identifier
     revision: int = Field(ge=0)
+
+
+class TargetHeld(Canonical):
+    """What a target says that it holds of a customer; revision 0 where it does not know them."""
+
+    customer_id: Identifier
+    revision: int = Field(ge=0)
+    features: tuple[EntitledFeature, ...] = ()
 
 
 class SupportEntitlement(Canonical):

@@ -144,6 +144,25 @@ class SyncCompensated(Canonical):
     reason: str
 
 
+class SyncRequeued(Canonical):
+    """The saga of a change was ended before it was done, and the change is carried out anew;
+    `reason` says how and by whom. `times` counts. After too many operations is asked instead."""
+
+    change_id: Identifier
+    subscription_id: Identifier
+    reason: str
+    times: int
+
+
+class SyncHeld(Canonical):
+    """A person keeps a change from being carried out, or lets it go on."""
+
+    change_id: Identifier
+    subscription_id: Identifier
+    by: str
+    reason: str
+
+
 class ExceptionOpened(Canonical):
     exception_id: Identifier
     change_id: Identifier
@@ -184,6 +203,9 @@ TYPES: dict[str, type[Canonical]] = {
     "support.entitlement_published.v1": SupportEntitlementPublished,
     "sync.completed.v1": SubscriptionChanged,
     "sync.compensated.v1": SyncCompensated,
+    "sync.requeued.v1": SyncRequeued,
+    "sync.held.v1": SyncHeld,
+    "sync.released.v1": SyncHeld,
     "sync.exception_opened.v1": ExceptionOpened,
     "sync.exception_resolved.v1": ExceptionResolved,
 }

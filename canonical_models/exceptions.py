@@ -26,6 +26,8 @@ class Raised(Canonical):
 
     tenant: str
     change_id: Identifier
+    #: The claim that the saga which asks was started for; None where a process asks.
+    epoch: int | None = None
     track: Track
     step: str
     system: str
@@ -72,7 +74,15 @@ class Action(StrEnum):
     WRITE_OFF = "write_off"
 
 
-_ONLY_FOR = {
+#: The run of a change has ended several times before it was done, and none is open that could ask.
+SAGA_LOST = "saga_lost"
+
+#: A vendor is away: the question of its connection, which closes by itself when it is back.
+VENDOR_AWAY = "vendor_away"
+
+_ONLY_FOR: dict[str, tuple[Action, ...]] = {
+    VENDOR_AWAY: (),
+    SAGA_LOST: (Action.RETRY, Action.ABORT),
     RejectionCode.APPROVAL_NEEDED.value: (Action.APPROVE, Action.ABORT),
     RejectionCode.PAYMENT_OVERDUE.value: (Action.EXTEND, Action.CREDIT, Action.WRITE_OFF),
     RejectionCode.MASTER_DATA_CHANGED.value: (Action.APPROVE, Action.RETRY, Action.ABORT),

@@ -2,11 +2,13 @@
 
 | class | what happens next |
 |---|---|
-| TransientFailure | retried by the engine within the step's budget, then an exception |
+| TransientFailure | retried by the engine; an exception where others have long had no such fault |
 | UncertainWrite | the next attempt probes the vendor by our reference before it writes again |
 | Rejection | an exception for the team that owns the cause; the saga waits |
 | ContractDrift | an exception for operations: the vendor answered outside its contract |
 | CredentialsRefused | an exception for operations: nothing works until the secret is renewed |
+| MayStillLand | tried again when it can be told whether it happened; nobody is asked |
+| Overtaken | the run, or the attempt, ends without an effect: another one has taken its place |
 """
 
 from enum import StrEnum
@@ -24,6 +26,8 @@ class FailureClass(StrEnum):
     REJECTED = "rejected"
     CONTRACT_DRIFT = "contract_drift"
     CREDENTIALS = "credentials"
+    MAY_STILL_LAND = "may_still_land"
+    OVERTAKEN = "overtaken"
 
 
 class RejectionCode(StrEnum):
@@ -155,3 +159,21 @@ class ContractDrift(Failure):
 
 class CredentialsRefused(Failure):
     failure_class = FailureClass.CREDENTIALS
+
+
+class MayStillLand(Failure):
+    """A request of an earlier attempt may still be carried out by the vendor, so that nothing can
+    be said about it yet. `retry_after` is in seconds: then it can."""
+
+    failure_class = FailureClass.MAY_STILL_LAND
+
+    def __init__(self, message: str, *, system: str, retry_after: float) -> None:
+        super().__init__(message, system=system)
+        self.retry_after = retry_after
+
+
+class Overtaken(Failure):
+    """Another run of the change, or another attempt at the same effect, has taken this one's place:
+    it writes nothing more. Not retried, and nobody is asked."""
+
+    failure_class = FailureClass.OVERTAKEN

@@ -158,6 +158,9 @@ class TenantPolicy(_Policy):
     #: A document whose lines credit more than this, in major units by currency and whatever else
     #: it charges, needs an approval.
     credit_limits: dict[Currency, Annotated[Decimal, Field(ge=0)]] = Field(default_factory=dict)
+    #: Seconds after the first event of a subject in which others of the same act are waited for:
+    #: one saga carries all of them out.
+    settling_seconds: float = Field(default=0.3, ge=0, le=60)
     #: Whether access is given as soon as billing says so, or after the books are right.
     #: What billing has ended is always taken at once.
     access: Literal["at_once", "after_posting"] = "at_once"
@@ -167,3 +170,5 @@ class TenantPolicy(_Policy):
     dunning: DunningPolicy = DunningPolicy()
     #: Minutes between two looks at what the ERP says of invoices that are not settled.
     invoice_minutes: float = Field(default=15, gt=0, le=1440)
+    #: Hours between two comparisons of what entitlement targets hold with what they should.
+    target_hours: float = Field(default=6, gt=0, le=168)

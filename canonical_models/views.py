@@ -7,6 +7,15 @@ from canonical_models.base import Canonical, Instant
 from canonical_models.money import Money
 
 
+class Happening(Canonical):
+    """What was done to a change beside its sagas: `requeued`, `held` or `released`; by whom and
+    why in words."""
+
+    at: Instant
+    what: str
+    note: str
+
+
 class ChangeView(Canonical):
     """One change. `state` is pending, starting, running, waiting or settled."""
 
@@ -29,6 +38,13 @@ class ChangeView(Canonical):
     stage: str | None
     summary: str | None
     run_id: str | None
+    #: Whether a person keeps it from being carried out.
+    held: bool = False
+    #: The change of the same subject whose saga carries this one out as well.
+    taken_in_by: str | None = None
+    #: How often its saga was ended before it was done.
+    requeued: int = 0
+    happened: tuple[Happening, ...] = ()
     plan_digest: str | None
     occurred_at: Instant
     received_at: Instant

@@ -45,7 +45,8 @@ def api(
                 create_app(
                     dsn=settings.dsn,
                     connections=intake_connections(settings),
-                    systems=opened(settings),
+                    # One connection of the process keeps webhooks.
+                    systems=opened(settings, pool_size=settings.database.pool_size - 1),
                 ),
                 loop="uvloop",
                 http=Http,

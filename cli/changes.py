@@ -1,4 +1,4 @@
-"""`trueup changes`: see what changes do across all systems, cancel them, signal their sagas."""
+"""`trueup changes`: see what changes do across all systems, stop, cancel and signal them."""
 
 import json
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from canonical_models.amendment import account_subject
 from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, state, tell_of_more
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.timeline import show_change
-from operations import changes
+from operations import changes, holding
 
 app = typer.Typer(
     help="Changes of subscriptions and accounts, and their way through all systems.",
@@ -149,6 +149,53 @@ def cancel(
             f"change {change_id} has not been undone within {wait:g} seconds",
             remedy=f"see where it stands with `trueup changes show {change_id}`",
         )
+
+
+@app.command()
+def hold(
+    ctx: typer.Context,
+    change_id: ChangeId,
+    reason: Annotated[str, typer.Option(help="Why, for those who find it held.")],
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Stop a change where it stands, and what comes after it of its subject, until `release`.
+
+    Nothing is taken back. Terminating its saga stops nothing: the change is carried out anew.
+
+    Example: [bold]trueup changes hold chg_0123456789abcdef0123 --reason 'books are moved'[/]
+    """
+    held = at_desk(
+        ctx,
+        tenant,
+        lambda desk: holding.hold(desk.systems, desk.tenant, change_id, by=desk.by, reason=reason),
+    )
+    if output is Format.JSON:
+        show_json(held)
+    else:
+        note(held.words)
+
+
+@app.command()
+def release(
+    ctx: typer.Context,
+    change_id: ChangeId,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Let a change go on that is held.
+
+    Example: [bold]trueup changes release chg_0123456789abcdef0123[/]
+    """
+    released = at_desk(
+        ctx,
+        tenant,
+        lambda desk: holding.release(desk.systems, desk.tenant, change_id, by=desk.by),
+    )
+    if output is Format.JSON:
+        show_json(released)
+    else:
+        note(released.words)
 
 
 @app.command()

@@ -55,14 +55,14 @@ _COLOURS = {
     "part_paid": "yellow",
     "escalated": "red",
     "rejected": "red",
-    "lost": "red",
+    "requeued": "yellow",
+    "held": "yellow",
     "overdue": "red",
     "suspended": "red",
     "final": "red",
     "blocked": "red",
     "refused": "red",
     "dead_lettered": "red",
-    "compensation_uncertain": "red",
 }
 
 

@@ -9,6 +9,7 @@ from cli.output import Format, Problem
 from cli.progress import UP, PipeScreen, Screen, screen, show_welcome
 from runtime import logging
 from runtime.embedded.config import StackConfig
+from runtime.embedded.detached import LOG, one_a_day
 from runtime.embedded.facts import FILE
 from runtime.embedded.stack import EmbeddedStack, Hook
 
@@ -54,4 +55,10 @@ async def _live(stack: EmbeddedStack, display: Screen, output: Format, stop: asy
         display.settle()
         if not isinstance(display, PipeScreen):
             show_welcome(facts, output, stop_with="Ctrl-C")
-        await stack.supervise(stop)
+            await stack.supervise(stop)
+            return
+        turning = asyncio.create_task(one_a_day(stack.state / LOG))
+        try:
+            await stack.supervise(stop)
+        finally:
+            turning.cancel()

@@ -1,10 +1,12 @@
 """`trueup`: the command line. Each command has a module, loaded when it is called."""
 
+import contextlib
 import importlib
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -31,6 +33,10 @@ COMMANDS = {
     ),
     "worker": ("cli.worker", "Run sagas, activities and the dispatcher until SIGTERM."),
     "api": ("cli.api", "Serve the webhooks and the API under /v1 until SIGTERM."),
+    "recover": (
+        "cli.recover",
+        "Start again what Temporal should have and has not: processes, open changes, schedules.",
+    ),
     "migrate": ("cli.migrate", "Bring the database to this version's schema."),
 }
 #: Group to its module, whose `app` is a `typer.Typer`, and the first line of its help. A group
@@ -38,6 +44,8 @@ COMMANDS = {
 GROUPS = {
     "accounts": ("cli.accounts", "See customers' accounts; have one looked at now."),
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
+    "deploy": ("cli.deploy", "Versions of the worker: roll out, roll back, drain."),
+    "connections": ("cli.connections", "See vendors, and which of them are away."),
     "dunning": ("cli.dunning", "See invoices that are asked for in vain."),
     "entitlements": (
         "cli.entitlements",
@@ -56,6 +64,7 @@ GROUPS = {
         "cli.subscriptions",
         "See what every system last agreed on; have one looked at now.",
     ),
+    "targets": ("cli.targets", "Compare what entitlement targets hold; tell them again."),
 }
 
 _EPILOG = (
@@ -128,10 +137,22 @@ def main() -> None:
     try:
         app(prog_name="trueup")
     except KeyboardInterrupt:
-        sys.exit(130)
+        _leave(130)
+    except SystemExit as left:
+        if isinstance(left.code, str):
+            raise
+        _leave(left.code or ExitCode.OK)
     except BaseException as fault:
         if (problem := problem_of(fault)) is None:
             raise
         show_problem(problem)
-        sys.exit(problem.code)
-    sys.exit(ExitCode.OK)
+        _leave(problem.code)
+    _leave(ExitCode.OK)
+
+
+def _leave(code: int) -> NoReturn:
+    """Without taking the interpreter down: a thread of the Temporal client that still gives back
+    its last answer aborts the process then, whatever the command has come to."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    os._exit(code)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +20,13 @@ from cli.output import Format, note, show_json
 from runtime.embedded.facts import FILE, StackFacts
 from runtime.embedded.progress import Step
 
-_STYLES = {"ready": "green", "given": "green", "again": "yellow", "stopped": "dim"}
+_STYLES = {
+    "ready": "green",
+    "given": "green",
+    "again": "yellow",
+    "given up": "red",
+    "stopped": "dim",
+}
 _STDOUT = 1
 
 #: The step that says that everything is ready.
@@ -27,7 +34,7 @@ UP = Step("stack", "ready")
 
 
 class Screen:
-    """Plain lines on stderr. `settle` says that the start is over."""
+    """Plain lines on stderr, each with its time. `settle` says that the start is over."""
 
     def __enter__(self) -> Self:
         return self
@@ -74,14 +81,15 @@ class LiveScreen(Screen):
 
 
 class PipeScreen(Screen):
-    """JSON lines on stdout for the waiting parent, which then goes away: stdout ends with it."""
+    """JSON lines on stdout for the waiting parent, which then goes away: stdout ends with it.
+    Lines on stderr as well, which is the supervisor's log."""
 
     def __init__(self) -> None:
         self._over = False
 
     def report(self, step: Step) -> None:
+        super().report(step)
         if self._over:
-            super().report(step)
             return
         # The parent may have been killed; the stack comes up nevertheless.
         with contextlib.suppress(BrokenPipeError):
@@ -129,7 +137,9 @@ def step_of(text: str) -> Step | None:
 
 def _line(step: Step) -> str:
     took = "" if step.seconds is None else f" ({step.seconds:.1f} s)"
-    return f"{step.part:<9} {step.state:<9} {step.detail}{took}".rstrip()
+    detail = step.detail.replace("\n", "\n    ")
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{now} {step.part:<9} {step.state:<9} {detail}{took}".rstrip()
 
 
 def _table(steps: dict[str, Step]) -> Table:

@@ -12,7 +12,7 @@ from cli.choices import Choices, cache, chosen
 from cli.output import ExitCode, Format, Output, Problem
 from cli.progress import UP, screen, show_welcome, step_of
 from runtime.embedded.config import StackConfig
-from runtime.embedded.detached import LOG, launch
+from runtime.embedded.detached import LOG, launch, put_aside
 from runtime.embedded.facts import StackFacts
 from runtime.processes import tail
 
@@ -56,6 +56,9 @@ def up(
 
 def _detached(choices: Choices) -> StackFacts:
     """Start a process that goes on without us, and show what it does until it is ready."""
+    log = choices.state_folder / LOG
+    put_aside(log)
+    began = log.stat().st_size if log.exists() else 0
     child = launch(choices.state_folder, config=choices.config, cache=cache())
     try:
         if _ready(child):
@@ -66,9 +69,10 @@ def _detached(choices: Choices) -> StackFacts:
         child.wait(timeout=_STOP_SECONDS)
         raise
     code = child.wait(timeout=_STOP_SECONDS)
-    log = choices.state_folder / LOG
+    # From the end of the line before, so that the first line of this start counts as whole.
+    said = tail(log, log.stat().st_size - began + 1)
     raise Problem(
-        tail(log, 6000).rpartition("Error: ")[2] or f"the stack ended with code {code}; see {log}",
+        said.rpartition("Error: ")[2] or f"the stack ended with code {code}; see {log}",
         code=ExitCode(code) if code in set(ExitCode) else ExitCode.FAILED,
     )
 

@@ -1,5 +1,7 @@
 """`trueup worker`: sagas, activities and the dispatcher."""
 
+from typing import Annotated
+
 import typer
 
 from cli.choices import chosen
@@ -8,11 +10,26 @@ from runtime import logging
 from worker import run
 
 
-def worker(ctx: typer.Context, exit_with_stdin: ExitWithStdin = False) -> None:
+def worker(
+    ctx: typer.Context,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="The build that it is, for `trueup deploy` (default: worker.version, else the "
+            "package's version and a digest of its code)."
+        ),
+    ] = None,
+    exit_with_stdin: ExitWithStdin = False,
+) -> None:
     """Run sagas, activities and the dispatcher until SIGTERM.
 
-    Example: [bold]trueup --config /etc/trueup/trueup.toml worker[/]
+    Examples: [bold]trueup --config /etc/trueup/trueup.toml worker[/] ·
+    [bold]trueup worker --version 0.2.0[/]
     """
     settings = chosen(ctx).settings()
+    if version is not None:
+        settings = settings.model_copy(
+            update={"worker": settings.worker.model_copy(update={"version": version})}
+        )
     logging.configure("worker")
     until_told(lambda: run(settings, ready=say_ready), exit_with_stdin=exit_with_stdin)

@@ -18,6 +18,8 @@ class ConnectionConfig(BaseModel):
     webhook_secrets: tuple[SecretStr, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
     timeout_seconds: float = Field(default=20, gt=0, le=120)
+    #: Calls under way at one time, which the governor never passes.
+    most_at_once: int = Field(default=32, ge=1, le=64)
 
     def secret(self, name: str) -> str:
         """Raises KeyError naming the missing secret and the connection."""

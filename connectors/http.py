@@ -1,10 +1,11 @@
-"""The one place where Trueup speaks HTTP to a vendor.
+"""The one place where Trueup speaks HTTP to a vendor, and each request passes its governor.
 
 Says of every transport fault whether the vendor can have acted: a request that never left is
 transient, a write whose answer is missing is uncertain. What a status code means is the vendor's
 own table (`connectors/<vendor>/errors.py`). No retries here: the engine retries.
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +16,9 @@ from typing import Any, Self
 import httpx
 import orjson
 
-from canonical_models.failures import ContractDrift, TransientFailure, UncertainWrite
+from canonical_models.failures import ContractDrift, Failure, TransientFailure, UncertainWrite
+from connectors.attempts import too_late
+from connectors.governor import Call, Governor
 
 #: An answer larger than this is not one of ours; in bytes.
 MAX_ANSWER = 16 * 1024 * 1024
@@ -32,7 +35,8 @@ def _unobserved(system: str, method: str, outcome: str, seconds: float) -> None:
 
 
 class VendorHttp:
-    """An HTTP client of one connection. `system` names it in every failure."""
+    """An HTTP client of one connection. `system` names it in every failure; without a `governor`
+    it has one of its own."""
 
     def __init__(
         self,
@@ -43,16 +47,19 @@ class VendorHttp:
         auth: httpx.Auth | tuple[str, str] | None = None,
         timeout_seconds: float = 20,
         observe: Observer | None = None,
+        governor: Governor | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.system = system
         self._observe = observe or _unobserved
         self._timeout_seconds = timeout_seconds
+        self._governor = governor or Governor(system, patience=timeout_seconds, start=8)
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers=headers,
             auth=auth,
-            timeout=httpx.Timeout(timeout_seconds, connect=5),
+            # The time of a whole request is bounded below; that of a connection shows who is away.
+            timeout=httpx.Timeout(None, connect=5),
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
             transport=transport,
             trust_env=False,
@@ -73,37 +80,35 @@ class VendorHttp:
         """The vendor's answer, whatever its status.
 
         `timeout_seconds` is for a request that is known to take long; it never shortens the
-        connection's own. Raises TransientFailure when the vendor cannot have acted (or `writes`
-        is false), UncertainWrite when it may have, ContractDrift when the answer is far too large.
+        connection's own. It is the time for all of the request, from when it has its place (of a
+        write `governor.LONGEST_WAIT` later at most): afterwards nothing more of it leaves us.
+
+        Raises NotNow without having asked the vendor, TransientFailure when it cannot have acted
+        (or `writes` is false), UncertainWrite when it may have, ContractDrift when the answer is
+        far too large.
         """
-        started = time.perf_counter()
-        outcome = "fault"
-        try:
-            answer = await self._client.request(
-                method,
-                path,
-                headers=headers,
-                params=params,
-                content=content,
-                timeout=self._patience(timeout_seconds),
-            )
-            outcome = str(answer.status_code)
-        except _NEVER_SENT as fault:
-            raise TransientFailure(
-                f"{self.system} cannot be reached for {method} {path} ({type(fault).__name__}): "
-                "it is tried again; check the address and the network",
-                system=self.system,
-            ) from fault
-        except httpx.TransportError as fault:
-            words = f"{self.system} gave no answer to {method} {path} ({type(fault).__name__})"
-            if writes:
-                raise UncertainWrite(
-                    f"{words}: the write may have happened and is looked up before the next try",
+        patience = max(timeout_seconds or 0, self._timeout_seconds)
+        governor = self._governor
+        async with governor.call(self.system, writes=writes, patience=patience) as call:
+            if writes and too_late():
+                raise TransientFailure(
+                    f"{self.system} was not sent {method} {path}: it had waited for too long; it "
+                    "is tried again",
                     system=self.system,
-                ) from fault
-            raise TransientFailure(f"{words}: it is tried again", system=self.system) from fault
-        finally:
-            self._observe(self.system, method, outcome, time.perf_counter() - started)
+                )
+            started = time.perf_counter()
+            outcome = "fault"
+            try:
+                async with asyncio.timeout(patience):
+                    answer = await self._client.request(
+                        method, path, headers=headers, params=params, content=content
+                    )
+                outcome = str(answer.status_code)
+                call.answered(answer.status_code, retry_after(answer))
+            except (httpx.TransportError, TimeoutError) as fault:
+                raise self._told(call, fault, f"{method} {path}", writes) from fault
+            finally:
+                self._observe(self.system, method, outcome, time.perf_counter() - started)
         if len(answer.content) > MAX_ANSWER:
             raise ContractDrift(
                 f"{self.system} answered {method} {path} with {len(answer.content)} bytes, more "
@@ -112,8 +117,24 @@ class VendorHttp:
             )
         return answer
 
-    def _patience(self, seconds: float | None) -> httpx.Timeout:
-        return httpx.Timeout(max(seconds or 0, self._timeout_seconds), connect=5)
+    def _told(self, call: Call, fault: Exception, what: str, writes: bool) -> Failure:
+        """The failure that a fault of the transport is, and the governor has heard of it."""
+        kind = type(fault).__name__
+        if isinstance(fault, _NEVER_SENT):
+            call.unreachable(kind)
+            return TransientFailure(
+                f"{self.system} cannot be reached for {what} ({kind}): it is tried again; check "
+                "the address and the network",
+                system=self.system,
+            )
+        call.silent(kind)
+        words = f"{self.system} gave no answer to {what} ({kind})"
+        if writes:
+            return UncertainWrite(
+                f"{words}: the write may have happened and is looked up before the next try",
+                system=self.system,
+            )
+        return TransientFailure(f"{words}: it is tried again", system=self.system)
 
     def decode(self, answer: httpx.Response) -> Any:
         """The JSON of an answer. Raises ContractDrift when it is none."""

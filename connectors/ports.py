@@ -22,6 +22,7 @@ from canonical_models.entitlement import (
     CustomerEntitlements,
     SupportEntitlement,
     SupportOrganization,
+    TargetHeld,
     TargetReceipt,
 )
 from canonical_models.ledgering import (
@@ -37,6 +38,7 @@ from canonical_models.ledgering import (
     UnbilledDraft,
     UnbilledShown,
 )
+from connectors.attempts import Attempt
 
 
 class BillingPort(Protocol):
@@ -116,14 +118,16 @@ class ErpPort(Protocol):
         """Posted documents that carry it as billing's number or are numbered so, whoever made
         them."""
 
-    async def post(self, draft: DocumentDraft) -> ErpDocument:
+    async def post(self, draft: DocumentDraft, *, attempt: Attempt | None = None) -> ErpDocument:
         """Create and post; when it returns, exactly one live document carries the reference.
 
         Finds before it creates: a draft of the reference whose content is the same is finished
-        instead of made again, one that differs is cancelled and made anew, a younger twin taken
-        back. A posted one is returned as it is, whatever it says: the caller compares. Raises
-        Rejection before anything is posted where the document would not come out as the draft
-        says.
+        instead of made again, one that differs is cancelled and made anew, a twin taken back. A
+        posted one is returned as it is, whatever it says: the caller compares. Raises Rejection
+        before anything is posted where the document would not come out as the draft says.
+
+        Only the draft that the `attempt` names is posted, and only after its fence was asked; none
+        is for who keeps no ledger.
         """
 
     async def show_unbilled(self, draft: UnbilledDraft) -> UnbilledShown:
@@ -131,10 +135,21 @@ class ErpPort(Protocol):
         may be repeated. Raises Rejection (unbilled_posted) where somebody has posted it."""
 
     async def reverse(
-        self, document_id: str, legal_entity: str, *, reference: str, on: date
+        self,
+        document_id: str,
+        legal_entity: str,
+        *,
+        reference: str,
+        on: date,
+        attempt: Attempt | None = None,
     ) -> ErpDocument:
         """Undo: cancel a draft, or post a credit note for a posted document under `reference` that
-        names it, and settle both with each other. One that people made for it is adopted."""
+        names it, and settle both with each other. One that people made for it is adopted. `attempt`
+        as of `post`."""
+
+    async def drop_drafts(self, external_id: str, legal_entity: str) -> int:
+        """Take back all of ours that carries the reference and is not final, documents and
+        movements alike; how many."""
 
     async def read(self, document_id: str, legal_entity: str) -> ErpDocument:
         """The document whole."""
@@ -153,11 +168,13 @@ class ErpPort(Protocol):
     ) -> tuple[SettlementEntry, ...]:
         """Posted movements on customers' accounts that carry our reference, oldest first."""
 
-    async def settle(self, draft: SettlementDraft) -> SettlementEntry:
+    async def settle(
+        self, draft: SettlementDraft, *, attempt: Attempt | None = None
+    ) -> SettlementEntry:
         """Enter and post a movement on the customer's account, and settle its document with it.
 
         When it returns, exactly one live entry carries the reference; finds before it creates.
-        Settling what is settled already changes nothing.
+        Settling what is settled already changes nothing. `attempt` as of `post`.
         """
 
     async def open_items(self, party: str, legal_entity: str) -> tuple[OpenItem, ...]:
@@ -210,8 +227,9 @@ class EntitlementTarget(Protocol):
 
         May be repeated. The receipt is what the target says it holds afterwards."""
 
-    async def held(self, customer_id: str) -> TargetReceipt:
-        """What it holds now; revision 0 for a customer that it does not know."""
+    async def held(self, customer_id: str) -> TargetHeld:
+        """What it holds now, whole, so that it can be compared; revision 0 and no features for a
+        customer that it does not know."""
 
     async def close(self) -> None: ...
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from connectors.config import ConnectionConfig
+from connectors.governor import Governor
 from connectors.http import Observer
 from connectors.ports import (
     BillingPort,
@@ -24,6 +25,10 @@ _SUPPORT: dict[str, Callable[..., TicketingPort]] = {"zendesk": ZendeskTicketing
 _TARGETS: dict[str, Callable[..., EntitlementTarget]] = {"signed_http": SignedHttpTarget.connect}
 _WEBHOOKS: dict[str, Callable[[], WebhookTranslator]] = {"stripe": StripeWebhooks}
 
+#: Calls at once that are tried first: as many as the reads of one step. An ERP may need long for a
+#: write, and take as many of them as it has processes.
+_START, _START_ERP = 8, 2
+
 Port = TypeVar("Port")
 
 
@@ -31,20 +36,40 @@ class UnknownVendor(Exception):
     """No adapter of that name plays that part."""
 
 
-def billing(config: ConnectionConfig, observe: Observer) -> BillingPort:
-    return _adapter(_BILLING, "billing", config)(config, observe=observe)
+def billing(
+    config: ConnectionConfig, observe: Observer, governor: Governor | None = None
+) -> BillingPort:
+    make = _adapter(_BILLING, "billing", config)
+    return make(config, observe=observe, governor=governor)
 
 
-def erp(config: ConnectionConfig, observe: Observer) -> ErpPort:
-    return _adapter(_ERP, "erp", config)(config, observe=observe)
+def erp(config: ConnectionConfig, observe: Observer, governor: Governor | None = None) -> ErpPort:
+    make = _adapter(_ERP, "erp", config)
+    return make(config, observe=observe, governor=governor)
 
 
-def support(config: ConnectionConfig, observe: Observer) -> TicketingPort:
-    return _adapter(_SUPPORT, "support", config)(config, observe=observe)
+def support(
+    config: ConnectionConfig, observe: Observer, governor: Governor | None = None
+) -> TicketingPort:
+    make = _adapter(_SUPPORT, "support", config)
+    return make(config, observe=observe, governor=governor)
 
 
-def target(config: ConnectionConfig, observe: Observer) -> EntitlementTarget:
-    return _adapter(_TARGETS, "target", config)(config, observe=observe)
+def target(
+    config: ConnectionConfig, observe: Observer, governor: Governor | None = None
+) -> EntitlementTarget:
+    make = _adapter(_TARGETS, "target", config)
+    return make(config, observe=observe, governor=governor)
+
+
+def governor(config: ConnectionConfig) -> Governor:
+    """What all calls of the connection pass; one of it in a process."""
+    return Governor(
+        config.name,
+        patience=config.timeout_seconds,
+        most=config.most_at_once,
+        start=_START_ERP if config.vendor in _ERP else _START,
+    )
 
 
 def webhooks(config: ConnectionConfig) -> WebhookTranslator | None:

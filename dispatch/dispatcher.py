@@ -1,6 +1,6 @@
 """The dispatcher: from received events to open sagas, each subscription's changes in order.
 
-    inbox -> changes -> claim (oldest of each subscription, live first, bounded) -> start
+    inbox -> changes -> claim (oldest of each subject, by turns, bounded) -> start
 
 All state is in PostgreSQL, so several may run side by side, and one that is killed is taken over.
 It works when it is told to (LISTEN) and looks by itself every `poll_seconds`.
@@ -8,7 +8,8 @@ It works when it is told to (LISTEN) and looks by itself every `poll_seconds`.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 import psycopg
@@ -19,14 +20,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from dispatch.checking import ProcessWatch
 from dispatch.gate import Gate
+from dispatch.gathering import Gathering
 from dispatch.listening import listen
 from dispatch.reading import Translators, read_inbox
 from dispatch.starting import Starter, StartRefused, TemporalAway
 from dispatch.telling import Teller
 from dispatch.watching import SagaWatch
-from persistence import change_queue
-from persistence.change_queue import Claim
+from persistence import change_queue, worklist
+from persistence.change_queue import Claim, Turns
 from persistence.database import Database
 from runtime.settings import DispatchSettings
 
@@ -40,13 +43,22 @@ _LEASE_S = 4.0
 #: A saga that has closed has settled its change long before this, in seconds.
 _SETTLED_WITHIN_S = 5.0
 _STOP_S = 2.0
+#: Some of what the engine was told of are looked for this often, in seconds.
+_CHECK_S = 60.0
+#: One place in so many is kept for tenants that have nothing at work.
+_RESERVED = 8
 
 STARTS = Counter("trueup_dispatch_starts", "Sagas by how their start went.", ("tenant", "result"))
 LOST = Counter("trueup_dispatch_lost_sagas", "Sagas that closed without settling their change.")
+LOST_PROCESSES = Counter(
+    "trueup_dispatch_lost_processes", "Processes that the engine was told of and did not have."
+)
 
 
 class Dispatcher:
-    """`run()` until cancelled. `translators` is keyed by (tenant, connection)."""
+    """`run()` until cancelled. `translators` is keyed by (tenant, connection); `refill` puts into
+    an engine that has lost its store what is neither a process nor a change. `settling` says by
+    tenant for how many seconds the events of one act are gathered."""
 
     def __init__(
         self,
@@ -56,16 +68,26 @@ class Dispatcher:
         translators: Translators,
         *,
         task_queue: str,
+        refill: Callable[[], Awaitable[None]] | None = None,
+        settling: Mapping[str, float] | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._translators = translators
         self._starter = Starter(client, task_queue)
+        self._gathering = Gathering(database, settling or {})
         self._teller = Teller(database, client, task_queue)
         self._watch = SagaWatch(
             database, client, settled_within=timedelta(seconds=_SETTLED_WITHIN_S)
         )
+        self._processes = ProcessWatch(database, client, refill=refill)
         self._lease = timedelta(seconds=max(_LEASE_S, 2 * settings.poll_seconds))
+        # Where there is one tenant only, nobody else needs a place.
+        tenants = {tenant for tenant, _ in translators}
+        self._turns = Turns(
+            secrets.token_hex(8),
+            reserved=settings.in_flight // _RESERVED if len(tenants) > 1 else 0,
+        )
         self._gate = Gate()
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
@@ -79,6 +101,7 @@ class Dispatcher:
                 group.create_task(self._tell())
                 group.create_task(self._every(self._settings.poll_seconds, self._look, group))
                 group.create_task(self._every(_SETTLED_WITHIN_S, self._sweep, group))
+                group.create_task(self._every(_CHECK_S, self._check, group))
                 await self._dispatch(group)
         finally:
             await self._give_back()
@@ -115,9 +138,9 @@ class Dispatcher:
         most = self._gate.most(self._settings.in_flight)
         if most == 0:
             return
-        async with self._database.transaction() as session:
+        async with self._database.work() as raw:
             claims = await change_queue.claim(
-                session, in_flight=self._settings.in_flight, most=most
+                raw, in_flight=self._settings.in_flight, most=most, turns=self._turns
             )
         self._launch(claims, group)
 
@@ -137,6 +160,9 @@ class Dispatcher:
 
     async def _outcome_of_start(self, claim: Claim) -> str:
         known = log.bind(tenant=claim.tenant, change_id=claim.change_id)
+        if not await self._gathering.needs_saga(claim):
+            known.info("told already: no saga is needed", subject=claim.subject)
+            return "told"
         try:
             run_id = await self._starter.start(claim)
         except TemporalAway as fault:
@@ -151,28 +177,41 @@ class Dispatcher:
             return "refused"
         if self._gate.open():
             self._wake.set()
-        async with self._database.transaction() as session:
-            await change_queue.started(session, claim.change_id, run_id)
+        async with self._database.work() as raw:
+            await change_queue.started(raw, claim.change_id, run_id)
         known.info("saga started", subject=claim.subject, run_id=run_id)
         return "started"
 
     async def _put_back(self, claim: Claim, *, blameless: bool) -> None:
-        async with self._database.transaction() as session:
-            await change_queue.put_back(session, [claim.change_id], blameless=blameless)
+        async with self._database.work() as raw:
+            await change_queue.put_back(raw, [claim.change_id], blameless=blameless)
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         """Behind the notifications: renew what is in hand, take over what a dead one had."""
         mine = list(self._in_hand)
-        async with self._database.transaction() as session:
-            if mine:
-                await change_queue.renew(session, mine)
-            abandoned = await change_queue.reclaim(session, lease=self._lease, mine=mine)
-        self._launch(abandoned, group)
-        self._woken()
-        await self._watch.tell_of_newer()
+        if mine:
+            async with self._database.work() as raw:
+                await change_queue.renew(raw, mine)
+        async with self._database.statement() as raw:
+            found = await worklist.read(raw, lease=self._lease)
+        if found.abandoned:
+            async with self._database.work() as raw:
+                abandoned = await change_queue.reclaim(
+                    raw, lease=self._lease, mine=mine, by=self._turns.dispatcher
+                )
+            self._launch(abandoned, group)
+        if found.unread or found.ready:
+            self._wake.set()
+        if found.untold:
+            self._news.set()
+        if found.newer:
+            await self._watch.tell_of_newer()
 
     async def _sweep(self, _group: asyncio.TaskGroup) -> None:
-        LOST.inc(await self._watch.settle_lost())
+        LOST.inc(await self._watch.requeue_lost())
+
+    async def _check(self, _group: asyncio.TaskGroup) -> None:
+        LOST_PROCESSES.inc(await self._processes.look())
 
     async def _every(
         self,
@@ -191,8 +230,8 @@ class Dispatcher:
         """A start that was under way may have happened; whoever claims it next finds out."""
         if self._in_hand:
             with contextlib.suppress(*_AWAY):
-                async with asyncio.timeout(_STOP_S), self._database.transaction() as session:
-                    await change_queue.put_back(session, list(self._in_hand), blameless=True)
+                async with asyncio.timeout(_STOP_S), self._database.work() as raw:
+                    await change_queue.put_back(raw, list(self._in_hand), blameless=True)
 
 
 def _name(fault: BaseException) -> str:

@@ -42,6 +42,10 @@ RPC_TIMEOUT = timedelta(seconds=5)
 #: A workflow task of a worker that was killed is given to another after this time.
 TASK_TIMEOUT = timedelta(seconds=2)
 _AT_ONCE = 32
+#: A saga that has settled its change has closed long before, in seconds.
+_CLOSES_WITHIN_S = 15.0
+#: Memo of a run: the claim that it was started for.
+_EPOCH = "epoch"
 
 #: Temporal, or the way to it, is at fault, and every other start will fare alike.
 AWAY = frozenset(
@@ -83,7 +87,7 @@ class Starter:
                         return await self._start(claim)
                 except WorkflowAlreadyStartedError as refusal:
                     run = await self._describe(claim, refusal.run_id)
-                if run is not None and is_of(run, claim.change_id):
+                if run is not None and await _is_for(run, claim):
                     return run.run_id or ""
                 if run is not None:
                     log.info(
@@ -92,7 +96,7 @@ class Starter:
                         change_id=claim.change_id,
                         run_id=run.run_id,
                     )
-                    await self._closed(claim, run.run_id)
+                    await self._gone(claim, run)
         except RPCError as fault:
             if fault.status in AWAY:
                 raise TemporalAway(f"{fault.status.name}: {fault.message}") from fault
@@ -109,6 +113,7 @@ class Starter:
                 change_id=claim.change_id,
                 subject=claim.subject,
                 hint=ChangeKind(claim.kind),
+                epoch=claim.epoch,
             ),
             id=change_workflow_id(claim.tenant, claim.subject),
             task_queue=self._task_queue,
@@ -118,7 +123,8 @@ class Starter:
             request_eager_start=True,
             priority=Priority(priority_key=claim.lane, fairness_key=claim.tenant),
             search_attributes=_search_attributes(claim),
-            static_summary=f"{_words(claim.kind).capitalize()} of {_whose(claim)}",
+            memo={_EPOCH: claim.epoch},
+            static_summary=_whose(claim),
             static_details=_details(claim),
             rpc_timeout=RPC_TIMEOUT,
         )
@@ -134,8 +140,21 @@ class Starter:
                 return None
             raise
 
+    async def _gone(self, claim: Claim, run: WorkflowExecutionDescription) -> None:
+        """Returns when a run has closed that is not this claim's. It has settled its change and
+        closes by itself, or its change is not its any more: then it may wait for ever, and can be
+        ended, because none of its steps has an effect."""
+        try:
+            async with asyncio.timeout(0 if is_of(run, claim.change_id) else _CLOSES_WITHIN_S):
+                await self._closed(claim, run.run_id)
+        except TimeoutError:
+            await self._handle(claim, run.run_id).terminate(
+                reason=f"its change is carried out by another run, or {claim.change_id} has come",
+                rpc_timeout=RPC_TIMEOUT,
+            )
+
     async def _closed(self, claim: Claim, run_id: str | None) -> None:
-        """Returns when that run has closed. One long poll; the server answers at the close."""
+        """One long poll; the server answers at the close."""
         events = self._handle(claim, run_id).fetch_history_events(
             wait_new_event=True,
             event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT,
@@ -157,6 +176,14 @@ def is_of(run: WorkflowExecutionDescription, change_id: str) -> bool:
     return run.typed_search_attributes.get(CHANGE) == change_id
 
 
+async def _is_for(run: WorkflowExecutionDescription, claim: Claim) -> bool:
+    """Not where it was started for an earlier claim of the change: such a run ends by itself."""
+    return (
+        is_of(run, claim.change_id)
+        and await run.memo_value(_EPOCH, claim.epoch, type_hint=int) == claim.epoch
+    )
+
+
 def is_open(run: WorkflowExecutionDescription) -> bool:
     return run.status is WorkflowExecutionStatus.RUNNING
 
@@ -176,11 +203,10 @@ def _search_attributes(claim: Claim) -> TypedSearchAttributes:
 
 
 def _whose(claim: Claim) -> str:
-    return claim.subscription_id or f"account {claim.customer_id}"
-
-
-def _words(kind: str) -> str:
-    return "change" if kind in {"other", "none", "account"} else kind.replace("_", " ")
+    """Not what it is: one act gives rise to several events, and what it was the plan finds out."""
+    if claim.subscription_id is None:
+        return f"Account of customer {claim.customer_id}"
+    return f"Subscription {claim.subscription_id}"
 
 
 def _details(claim: Claim) -> str:

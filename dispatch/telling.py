@@ -28,7 +28,7 @@ _PRIORITY = 3
 _SUMMARIES = {
     ProcessKind.RENEWAL: "Renewal of {}",
     ProcessKind.DUNNING: "Dunning of invoice {}",
-    ProcessKind.ENTITLEMENT: "Entitlements of customer {}",
+    ProcessKind.ENTITLEMENT: "Entitlements of customer {} at {}",
 }
 
 
@@ -73,7 +73,7 @@ class Teller:
             start_signal=NEWS,
             priority=Priority(priority_key=_PRIORITY, fairness_key=process.tenant),
             search_attributes=_search_attributes(process),
-            static_summary=_SUMMARIES[process.kind].format(process.key),
+            static_summary=_SUMMARIES[process.kind].format(process.key, process.target),
             rpc_timeout=RPC_TIMEOUT,
         )
 

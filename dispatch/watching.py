@@ -1,17 +1,25 @@
-"""The slow look at sagas that are open: lost ones are settled, waiting ones told of newer changes.
+"""The slow look at sagas that are open: what has lost its own is queued anew, and those that wait
+are told of newer changes.
 
 A saga settles its change before it closes. So a run that is closed while its change is not settled
-was terminated, failed, or reset away: nobody will settle the change any more.
+was terminated, failed, reset away, or lost with its store: nobody will settle the change any more.
+Plans are states, so the next run makes one from the newest snapshot, and nothing is lost. A change
+that loses its saga again and again is a question for operations.
 """
 
 from datetime import timedelta
 
 import structlog
-from temporalio.client import Client
+from sqlmodel.ext.asyncio.session import AsyncSession
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client, WorkflowHandle, WorkflowHistoryEventFilterType
 from temporalio.service import RPCError, RPCStatusCode
 
+from canonical_models.events import ExceptionOpened, SyncRequeued, event
+from canonical_models.exceptions import SAGA_LOST, Raised, Track
+from canonical_models.failures import FailureClass, Team
 from dispatch.starting import RPC_TIMEOUT, is_of, is_open
-from persistence import change_queue, change_watch
+from persistence import change_queue, change_watch, changes, exceptions, outbox
 from persistence.change_watch import Open
 from persistence.database import Database
 from workflows.names import NEWER_CHANGE, change_workflow_id
@@ -20,6 +28,10 @@ log = structlog.get_logger()
 
 #: Few enough that the look costs nothing; the next one goes on from there.
 _LIMIT = 32
+#: So often a change is begun anew by itself.
+MOST_TIMES = 3
+#: Within which operations decides about one that was lost more often.
+_DUE = timedelta(hours=2)
 
 
 class SagaWatch:
@@ -31,9 +43,8 @@ class SagaWatch:
         self._client = client
         self._settled_within = settled_within
         self._seen_to = 0
-        self._told: dict[str, int] = {}
 
-    async def settle_lost(self) -> int:
+    async def requeue_lost(self) -> int:
         """How many changes had lost their saga."""
         async with self._database.transaction() as session:
             looked_at = await change_watch.at_work(
@@ -41,63 +52,158 @@ class SagaWatch:
             )
         lost = 0
         for change in looked_at:
-            if (state := await self._closed_as(change)) is not None:
-                lost += await self._lose(change, state)
+            if (how := await self._closed_as(change)) is not None:
+                lost += await self._again(change, how)
         self._seen_to = looked_at[-1].seq if len(looked_at) == _LIMIT else 0
+        return lost
+
+    async def requeue_all_lost(self) -> int:
+        """The same, of all that are at work."""
+        lost = await self.requeue_lost()
+        while self._seen_to:
+            lost += await self.requeue_lost()
         return lost
 
     async def _closed_as(self, change: Open) -> str | None:
         """How the change's saga has ended, in words; None while it is open."""
-        workflow_id = change_workflow_id(change.tenant, change.subject)
-        handle = self._client.get_workflow_handle(workflow_id)
         try:
             # The current run: a reset goes on under another run id with the same change.
-            run = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+            run = await self._saga(change, None).describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as fault:
             if fault.status is RPCStatusCode.NOT_FOUND:
                 return "is not there any more"
             raise
-        if not is_of(run, change.change_id):
-            return "has ended"
-        if is_open(run):
+        ours = is_of(run, change.change_id)
+        if ours and is_open(run):
             if run.run_id != change.run_id:
                 async with self._database.transaction() as session:
                     await change_queue.started(session, change.change_id, run.run_id)
             return None
-        return f"was {run.status.name.lower().replace('_', ' ')}" if run.status else "has ended"
+        return await self._ended(change, run.run_id if ours else change.run_id)
 
-    async def _lose(self, change: Open, state: str) -> bool:
-        summary = (
-            f"The saga {state} before the change was settled. What it had done by then stands. "
-            "A newer change of the subscription, or a replay of the event, brings every system "
-            "back into agreement."
+    async def _ended(self, change: Open, run_id: str | None) -> str:
+        """In words, and by whom."""
+        if run_id is None:
+            return "is not there any more"
+        try:
+            closing = await self._saga(change, run_id).fetch_history(
+                event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT
+            )
+        except RPCError as fault:
+            if fault.status is RPCStatusCode.NOT_FOUND:
+                return "is not there any more"
+            raise
+        return _how(closing.events[-1]) if closing.events else "has ended"
+
+    async def _again(self, change: Open, how: str) -> bool:
+        known = log.bind(
+            tenant=change.tenant, change_id=change.change_id, run_id=change.run_id, saga=how
         )
         async with self._database.transaction() as session:
-            lost = await change_watch.lose(session, change, summary)
-        if lost:
-            log.error(
-                "saga lost",
+            lost = await change_watch.lost(session, change)
+            if lost is None:
+                return False
+            if lost.times > MOST_TIMES:
+                await self._ask(session, change, how)
+                known.error("saga lost too often: operations is asked")
+                return True
+            why = f"The saga {how} before the change was settled; it is carried out anew."
+            await change_queue.requeue(session, change.change_id, why=why)
+            await changes.note(session, change.change_id, "requeued", f"the saga {how}")
+            told = SyncRequeued(
+                change_id=change.change_id,
+                subscription_id=change.subject,
+                reason=f"the saga {how}",
+                times=lost.times,
+            )
+            requeued = event(
+                change.tenant,
+                "sync.requeued.v1",
+                key=f"{change.change_id}/{change.epoch}",
+                subject=change.subject,
+                data=told,
+            )
+            await outbox.publish(session, change.tenant, [requeued])
+        known.warning("saga lost: its change is carried out anew", times=lost.times)
+        return True
+
+    async def _ask(self, session: AsyncSession, change: Open, how: str) -> None:
+        """What its last run has asked can be answered by none, and is asked again by the next."""
+        await exceptions.withdraw(
+            session, change.tenant, change.change_id, note=f"the saga that asked it {how}"
+        )
+        opened = await exceptions.open_(
+            session,
+            Raised(
                 tenant=change.tenant,
                 change_id=change.change_id,
-                run_id=change.run_id,
-                saga=state,
-            )
-        return lost
+                track=Track.PROCESS,
+                step="saga",
+                system="temporal",
+                failure_class=FailureClass.TRANSIENT.value,
+                code=SAGA_LOST,
+                subject=change.change_id,
+                owner=Team.OPERATIONS.value,
+                message=f"the saga of change {change.change_id} of {change.subject} has ended "
+                f"{MOST_TIMES + 1} times before it was done; the last one {how}. Nothing is lost: "
+                "`retry` carries the change out anew, `abort` takes back what it has done. Find "
+                "out first who or what ends it",
+            ),
+            due=_DUE,
+        )
+        await change_watch.stop(session, change.change_id)
+        await changes.note(session, change.change_id, "requeued", f"not again: the saga {how}")
+        told = ExceptionOpened(
+            exception_id=opened.exception_id,
+            change_id=change.change_id,
+            code=opened.code,
+            owner=opened.owner,
+            subject=opened.subject,
+            at_risk=None,
+        )
+        asked = event(
+            change.tenant,
+            "sync.exception_opened.v1",
+            key=opened.exception_id,
+            subject=change.subject,
+            data=told,
+        )
+        await outbox.publish(session, change.tenant, [asked])
 
     async def tell_of_newer(self) -> None:
-        """Signal each saga that waits for a person, once for the newest change behind it."""
+        """Signal each saga that waits for a person, once for what came behind it."""
         async with self._database.transaction() as session:
             waiting = await change_watch.outwaited(session)
-        self._told = {change.change_id: self._told.get(change.change_id, 0) for change in waiting}
         for change in waiting:
-            if change.newest <= self._told[change.change_id]:
-                continue
-            workflow_id = change_workflow_id(change.tenant, change.subject)
-            handle = self._client.get_workflow_handle(workflow_id, run_id=change.run_id)
             try:
-                await handle.signal(NEWER_CHANGE, rpc_timeout=RPC_TIMEOUT)
+                await self._saga(change, change.run_id).signal(
+                    NEWER_CHANGE, rpc_timeout=RPC_TIMEOUT
+                )
             except RPCError as fault:
                 # It has just gone on and closed, so it needs no telling.
                 if fault.status is not RPCStatusCode.NOT_FOUND:
                     raise
-            self._told[change.change_id] = change.newest
+            async with self._database.transaction() as session:
+                await change_watch.told(session, change)
+
+    def _saga(self, change: Open, run_id: str | None) -> WorkflowHandle[object, object]:
+        workflow_id = change_workflow_id(change.tenant, change.subject)
+        return self._client.get_workflow_handle(workflow_id, run_id=run_id)
+
+
+def _how(closing: HistoryEvent) -> str:
+    """What ended a run, in words that follow "the saga"."""
+    match closing.WhichOneof("attributes"):
+        case "workflow_execution_terminated_event_attributes":
+            ended = closing.workflow_execution_terminated_event_attributes
+            why = f' ("{ended.reason}")' if ended.reason else ""
+            return f"was terminated by {ended.identity or 'the server'}{why}"
+        case "workflow_execution_failed_event_attributes":
+            failed = closing.workflow_execution_failed_event_attributes
+            return f'failed ("{failed.failure.message[:200]}")'
+        case "workflow_execution_timed_out_event_attributes":
+            return "timed out"
+        case "workflow_execution_canceled_event_attributes":
+            return "was cancelled"
+        case _:
+            return "has ended"

@@ -113,7 +113,7 @@ async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> C
             f"change {change_id} has settled as {change.outcome} and cannot be cancelled",
             remedy="change it in billing: the next change puts it right everywhere",
         )
-    await systems.engine.cancel(saga_of(change), _run(change))
+    await systems.engine.cancel(saga_of(change), await _run(systems, change))
     return Cancelled(
         change_id=change_id,
         how="requested",
@@ -137,7 +137,7 @@ async def signal(
             f"change {change_id} is {change.state}: no saga runs that could hear a signal",
             remedy="signal a change that is running or waiting",
         )
-    await systems.engine.signal(saga_of(change), _run(change), name, arguments)
+    await systems.engine.signal(saga_of(change), await _run(systems, change), name, arguments)
 
 
 async def followed(
@@ -160,6 +160,15 @@ async def followed(
                     waiting = await exceptions.page(session, tenant, change_id=change_id)
                 if change is None:
                     raise _unknown(change_id)
+                if change.state == "pending" and change.taken_in_by is not None:
+                    # What is asked of the saga that carries it out is asked of it.
+                    return await followed(
+                        systems,
+                        tenant,
+                        change.taken_in_by,
+                        apart_from=apart_from,
+                        bound=bound,
+                    )
                 asked = {found.exception_id for found in waiting}
                 # A question that is still open is tried again where another one was decided.
                 if change.state == "settled":
@@ -206,14 +215,16 @@ async def _cancel_pending(systems: Systems, change: ChangeView, by: str) -> bool
     return True
 
 
-def _run(change: ChangeView) -> str:
+async def _run(systems: Systems, change: ChangeView) -> str:
     """Without its run the message could reach another change of the same subject."""
-    if change.run_id is None:
+    run_id = change.run_id or await systems.engine.run_of(change)
+    if run_id is None:
         raise Conflict(
-            f"the saga of change {change.change_id} is just being started",
-            remedy="do it again in a second",
+            f"no saga of change {change.change_id} is open at the moment",
+            remedy="do it again in a second; where it waits for operations, decide its exception: "
+            f"see `trueup changes show {change.change_id}`",
         )
-    return change.run_id
+    return run_id
 
 
 def _arguments(name: str, payload: Any, by: str) -> list[Any]:

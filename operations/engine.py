@@ -30,7 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from canonical_models.views import ChangeView
 from operations.errors import Conflict, Invalid, NotDone, Unavailable
-from workflows.names import STAGE, TENANT, change_workflow_id
+from workflows.names import CHANGE, STAGE, TENANT, change_workflow_id
 
 #: Longest wait for one answer of the engine itself.
 ANSWER = timedelta(seconds=5)
@@ -106,6 +106,32 @@ class Engine:
             if found.status is not WorkflowExecutionStatus.RUNNING:
                 raise _gone(workflow_id)
             await saga.cancel(rpc_timeout=ANSWER)
+
+    async def terminate(self, workflow_id: str, run_id: str | None, *, why: str) -> None:
+        """End it where it stands, if it runs. Raises Unavailable."""
+        with _said(workflow_id):
+            saga = await self._handle(workflow_id, run_id)
+            try:
+                await saga.terminate(reason=why, rpc_timeout=ANSWER)
+            except RPCError as fault:
+                if fault.status not in _NOT_RUNNING:
+                    raise
+
+    async def run_of(self, change: ChangeView) -> str | None:
+        """The run that is open for this change, where nobody has written it down; None where there
+        is none. Raises Unavailable."""
+        workflow_id = saga_of(change)
+        with _said(workflow_id):
+            saga = await self._handle(workflow_id, None)
+            try:
+                found = await saga.describe(rpc_timeout=ANSWER)
+            except RPCError as fault:
+                if fault.status not in _NOT_RUNNING:
+                    raise
+                return None
+        open_ = found.status is WorkflowExecutionStatus.RUNNING
+        ours = found.typed_search_attributes.get(CHANGE) == change.change_id
+        return found.run_id if open_ and ours else None
 
     async def signal(
         self, workflow_id: str, run_id: str | None, name: str, arguments: list[Any]
@@ -245,7 +271,8 @@ def _rpc(fault: RPCError, workflow_id: str) -> NotDone:
 def _gone(workflow_id: str) -> Conflict:
     return Conflict(
         f"no {_named(workflow_id)} runs that could hear this",
-        remedy="look again: it has settled, or is about to be given up for lost",
+        remedy="look again: it has settled, or is started again within minutes; `trueup recover` "
+        "starts at once what Temporal has lost",
     )
 
 

@@ -5,7 +5,15 @@ import hashlib
 from pydantic import Field
 
 from canonical_models.base import Canonical
-from canonical_models.exceptions import Action, DocumentCorrection, Resolution, decisions_of
+from canonical_models.events import ExceptionResolved, event
+from canonical_models.exceptions import (
+    SAGA_LOST,
+    VENDOR_AWAY,
+    Action,
+    DocumentCorrection,
+    Resolution,
+    decisions_of,
+)
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.views import ChangeView, ExceptionView
 from operations import mappings
@@ -14,7 +22,7 @@ from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
 from operations.paging import Page, cursor, cut, moment
 from operations.systems import Systems
-from persistence import changes, documents, exceptions
+from persistence import change_watch, changes, documents, exceptions, outbox
 from workflows.names import RESOLVE
 
 
@@ -106,8 +114,16 @@ async def resolve(
                 remedy=f"see how it went on with `{_seen_with(exception)}`",
             )
         return await _answer(systems, tenant, exception_id, already=True)
+    if exception.code == VENDOR_AWAY:
+        raise Conflict(
+            f"exception {exception_id} is about a vendor that is away, and takes no decision",
+            remedy="it closes by itself when the vendor is back: see `trueup connections list`",
+        )
     await checked(systems, tenant, exception, resolution)
-    workflow_id, run_id = _who_asks(exception, change)
+    if exception.code == SAGA_LOST:
+        await _begin_anew(systems, tenant, exception, resolution)
+        return await _answer(systems, tenant, exception_id, already=False)
+    workflow_id, run_id = await _who_asks(systems, exception, change)
     await systems.engine.update(workflow_id, run_id, RESOLVE, resolution, key=_key(resolution))
     return await _answer(systems, tenant, exception_id, already=False)
 
@@ -128,18 +144,62 @@ async def document_of(systems: Systems, tenant: str, exception_id: str) -> str:
     return known.document.document_id
 
 
-def _who_asks(exception: ExceptionView, change: ChangeView | None) -> tuple[str, str | None]:
-    """(workflow, run) that waits for the decision. Raises Conflict where none can."""
+async def _who_asks(
+    systems: Systems, exception: ExceptionView, change: ChangeView | None
+) -> tuple[str, str | None]:
+    """(workflow, run) that waits for the decision. Raises Conflict where none can, Unavailable."""
     if exception.workflow_id is not None:
         # A process begins new runs under its name and takes its question along.
         return exception.workflow_id, None
-    if change is None or change.run_id is None:
+    run_id = None if change is None else change.run_id
+    if change is not None and run_id is None:
+        run_id = await systems.engine.run_of(change)
+    if change is None or run_id is None:
+        held = change is not None and change.held
         raise Conflict(
-            f"no saga of change {exception.change_id} runs that could take the decision",
-            remedy=f"look at it with `{_seen_with(exception)}` and decide again",
+            f"no saga of change {exception.change_id} runs that could take the decision"
+            + (": it is held" if held else ""),
+            remedy=f"let it go on with `trueup changes release {exception.change_id}`"
+            if held
+            else f"look at it with `{_seen_with(exception)}` and decide again",
         )
     # Without its run the decision could reach another change of the same subject.
-    return saga_of(change), change.run_id
+    return saga_of(change), run_id
+
+
+async def _begin_anew(
+    systems: Systems, tenant: str, exception: ExceptionView, resolution: Resolution
+) -> None:
+    """No saga is open that could take the decision: the next one does, which an abort lets do
+    nothing but undo. Raises Conflict."""
+    change_id = exception.change_id
+    told = ExceptionResolved(
+        exception_id=exception.exception_id,
+        change_id=change_id,
+        resolution=resolution.action.value,
+        by=resolution.by,
+    )
+    async with systems.database.transaction() as session:
+        why = f"{resolution.action.value} by {resolution.by}: its saga is begun anew"
+        if not await change_watch.go_on(session, change_id, why=why):
+            raise Conflict(
+                f"change {change_id} is not stopped any more",
+                remedy=f"look at it with `{_seen_with(exception)}`",
+            )
+        await exceptions.resolve(session, tenant, resolution)
+        await outbox.publish(
+            session,
+            tenant,
+            [
+                event(
+                    tenant,
+                    "sync.exception_resolved.v1",
+                    key=exception.exception_id,
+                    subject=change_id,
+                    data=told,
+                )
+            ],
+        )
 
 
 def _link(systems: Systems, exception: ExceptionView, change: ChangeView | None) -> str | None:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from canonical_models.base import Canonical, Identifier, Instant
 from canonical_models.entitlement import Grant, GrantSource, GrantState
 from canonical_models.events import EntitlementTimed, event
-from canonical_models.process import Process, ProcessKind
+from canonical_models.process import SUPPORT_TARGET, entitlement_processes
 from operations.errors import Conflict, Invalid, NotFound
 from operations.paging import Page, cursor, cut, words
 from operations.systems import Systems
@@ -110,7 +110,7 @@ async def give(
             )
         before = await grants.of_customer(raw, tenant, grant.customer_id)
         await grants.give(raw, tenant, grant, by=by)
-        await _tell(raw, tenant, grant, before, now)
+        await _tell(systems, raw, tenant, grant, before, now=now)
         return await _as_kept(raw, tenant, grant, now)
 
 
@@ -126,7 +126,7 @@ async def revoke(
         end = max(now + timedelta(days=grace_days), held.grant.starts_at)
         if held.grant.ends_at is not None and held.grant.ends_at <= end:
             return GrantChanged(grant=_view(held, now), changed=False)
-        return await _exchange(raw, tenant, held, {"ends_at": end}, by, now)
+        return await _exchange(systems, raw, tenant, held, {"ends_at": end}, by=by, now=now)
 
 
 async def suspend(
@@ -141,7 +141,7 @@ async def suspend(
         if held.grant.state is GrantState.SUSPENDED:
             return GrantChanged(grant=_view(held, now), changed=False)
         change = {"state": GrantState.SUSPENDED, "reason": reason}
-        return await _exchange(raw, tenant, held, change, by, now)
+        return await _exchange(systems, raw, tenant, held, change, by=by, now=now)
 
 
 async def restore(systems: Systems, tenant: str, grant_id: str, *, by: str) -> GrantChanged:
@@ -156,7 +156,7 @@ async def restore(systems: Systems, tenant: str, grant_id: str, *, by: str) -> G
             return GrantChanged(grant=_view(held, now), changed=False)
         # While it was suspended its reason said why; now it says again why it was given.
         change = {"state": GrantState.ACTIVE, "reason": known[0].grant.reason}
-        return await _exchange(raw, tenant, held, change, by, now)
+        return await _exchange(systems, raw, tenant, held, change, by=by, now=now)
 
 
 async def _editable(raw: Raw, tenant: str, grant_id: str) -> tuple[KeptGrant, ...]:
@@ -184,12 +184,19 @@ def _still_there(held: KeptGrant, now: datetime) -> None:
 
 
 async def _exchange(
-    raw: Raw, tenant: str, held: KeptGrant, change: Mapping[str, object], by: str, now: datetime
+    systems: Systems,
+    raw: Raw,
+    tenant: str,
+    held: KeptGrant,
+    change: Mapping[str, object],
+    *,
+    by: str,
+    now: datetime,
 ) -> GrantChanged:
     before = await grants.of_customer(raw, tenant, held.grant.customer_id)
     wanted = held.grant.model_copy(update=change)
     await grants.exchange(raw, tenant, held.grant, wanted, by=by)
-    await _tell(raw, tenant, wanted, before, now)
+    await _tell(systems, raw, tenant, wanted, before, now=now)
     return await _as_kept(raw, tenant, wanted, now)
 
 
@@ -200,14 +207,19 @@ async def _as_kept(raw: Raw, tenant: str, grant: Grant, now: datetime) -> GrantC
 
 
 async def _tell(
-    raw: Raw, tenant: str, grant: Grant, before: tuple[Grant, ...], now: datetime
+    systems: Systems,
+    raw: Raw,
+    tenant: str,
+    grant: Grant,
+    before: tuple[Grant, ...],
+    *,
+    now: datetime,
 ) -> None:
-    """The customer's process hears of it, and tells every target; what holds now is an event."""
+    """Every target hears of it, and support; what holds now is an event."""
     customer = grant.customer_id
-    process = Process(
-        kind=ProcessKind.ENTITLEMENT, tenant=tenant, key=customer, customer_id=customer
-    )
-    await processes.news(raw, [process])
+    settings = systems.tenants.get(tenant)
+    targets = (*(settings.targets if settings else ()), SUPPORT_TARGET)
+    await processes.news(raw, entitlement_processes(tenant, customer, targets))
     held = await grants.of_customer(raw, tenant, customer)
     if _told(held, now) == _told(before, now):
         return

@@ -35,12 +35,22 @@ def timeline(
         steps += _effect(effect)
     for exception in exceptions:
         steps += _exception(exception)
+    for happened in change.happened:
+        steps.append(
+            Step(
+                at=happened.at,
+                system="trueup",
+                what=_HAPPENED[happened.what],
+                state=happened.what,
+                note=happened.note,
+            )
+        )
     if change.settled_at is not None:
         steps.append(
             Step(
                 at=change.settled_at,
                 system="trueup",
-                what=_OUTCOMES[change.outcome or "lost"],
+                what=_OUTCOMES[change.outcome or "completed"],
                 state=change.outcome or "settled",
                 note=change.summary,
             )
@@ -58,7 +68,12 @@ _OUTCOMES = {
     "no_change": "nothing to do: every system agreed already",
     "compensated": "undone: what it had done was taken back",
     "cancelled": "cancelled before anything was changed",
-    "lost": "the saga ended without settling the change",
+}
+
+_HAPPENED = {
+    "requeued": "its saga was ended before it was done; it is carried out anew",
+    "held": "held by a person",
+    "released": "let go on",
 }
 
 
@@ -69,6 +84,13 @@ def in_words(change: ChangeView, exceptions: Iterable[ExceptionView]) -> str:
         # The books and the access of a change wait each for itself.
         return " ".join(map(_waits, sorted(waiting, key=lambda found: found.opened_at)))
     match change.state:
+        case "pending" if change.taken_in_by is not None:
+            return f"Taken in by {change.taken_in_by}: the saga of that change carries it out, too."
+        case "pending" if change.held:
+            return (
+                f"Held ({change.summary or 'by a person'}): it is not begun, nor is what comes "
+                f"after it. Let it go on with `trueup changes release {change.change_id}`."
+            )
         case "pending":
             kind = "an account" if customer_of(change.subject) else "a subscription"
             return f"Waits for its turn: changes of {kind} are made one after the other."
@@ -79,7 +101,7 @@ def in_words(change: ChangeView, exceptions: Iterable[ExceptionView]) -> str:
         case "waiting":
             return "Goes on in a moment: its exception has been decided."
         case _:
-            outcome = _OUTCOMES[change.outcome or "lost"]
+            outcome = _OUTCOMES[change.outcome or "completed"]
             return f"{outcome[0].upper()}{outcome[1:]}" + (
                 f" ({change.summary})." if change.summary else "."
             )
@@ -150,7 +172,7 @@ def _occasion(why: str) -> str:
 
 
 def _effect(effect: EffectView) -> Iterator[Step]:
-    undoing = effect.state in ("compensating", "compensated", "compensation_uncertain")
+    undoing = effect.state in ("compensating", "compensated")
     attempts = f"attempt {effect.attempts}" if effect.attempts > 1 else None
     # One change may post several documents and enter several movements; the step says which.
     which = effect.step.partition("/")[2] or None

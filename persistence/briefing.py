@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot, Subscription
 from canonical_models.entitlement import Grant, SubscriptionSupport
+from canonical_models.exceptions import Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.records import DocumentRecord, SettlementRecord, UnbilledRecord
 from persistence.grants import AS_JSON, GRANTS
@@ -45,9 +46,11 @@ class Briefing:
     customer_id: str | None
     #: What the event said that it is.
     kind: str
+    #: Of those who claimed it.
+    epoch: int
     #: Set once it is settled.
     outcome: str | None
-    #: Ids of billing's documents that the event names.
+    #: Ids of billing's documents that its event names, or those of changes that it has taken in.
     documents: tuple[str, ...]
     #: Whether all that billing has issued since the cutover is read.
     whole: bool
@@ -59,6 +62,8 @@ class Briefing:
     share: SubscriptionSupport | None
     #: Invoices of this subscription whose grace is over.
     unpaid: frozenset[str]
+    #: A person's decision to undo it, made while no run of it was open.
+    aborted: Resolution | None
     #: The plan that this change was last planned with, by whose digest its steps know it.
     plan: AmendmentPlan | None
     digest: str | None
@@ -67,7 +72,13 @@ class Briefing:
 _BRIEFING = (
     SQL("""
 select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.kind,
-  c.outcome, c.documents, c.whole,
+  c.epoch, c.outcome,
+  c.documents || array(select unnest(t.documents) from changes t
+   where t.tenant = c.tenant and t.subject = c.subject and t.state = 'pending'
+     and t.taken_in_by = c.id),
+  c.whole or exists (select from changes t
+   where t.tenant = c.tenant and t.subject = c.subject and t.state = 'pending'
+     and t.taken_in_by = c.id and t.whole),
   s.tenant is null and a.tenant is null, s.snapshot::text,
   {held},
   (select h.share::text from support_shares h
@@ -75,6 +86,10 @@ select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.k
   array(select d.invoice_id from dunning_cases d
    where d.tenant = c.tenant and d.subscription_id = c.subscription_id
      and d.stage in ('suspended', 'final')),
+  (select json_build_object('exception_id', e.id, 'action', 'abort', 'by', e.resolved_by,
+     'note', e.note)::text
+   from exceptions e where e.tenant = c.tenant and e.change_id = c.id and e.code = 'saga_lost'
+     and e.resolution = 'abort' limit 1),
   c.plan::text, c.plan_digest
 from changes c
 left join subscription_states s
@@ -94,21 +109,23 @@ async def of_change(raw: Raw, tenant: str, change_id: str) -> Briefing | None:
     row = await found.fetchone()
     if row is None:
         return None
-    subject, of, customer, kind, outcome, documents, whole, first, *known = row
-    agreed, held, share, unpaid, plan, digest = known
+    subject, of, customer, kind, epoch, outcome, documents, whole, first, *known = row
+    agreed, held, share, unpaid, aborted, plan, digest = known
     return Briefing(
         subject=subject,
         subscription_id=of,
         customer_id=customer,
         kind=kind,
+        epoch=epoch,
         outcome=outcome,
-        documents=tuple(documents),
+        documents=tuple(dict.fromkeys(documents)),
         whole=whole,
         first_time=first,
         agreed=Subscription.model_validate_json(agreed) if agreed else None,
         held=GRANTS.validate_json(held),
         share=SubscriptionSupport.model_validate_json(share) if share else None,
         unpaid=frozenset(unpaid),
+        aborted=Resolution.model_validate_json(aborted, strict=False) if aborted else None,
         plan=AmendmentPlan.model_validate_json(plan) if plan else None,
         digest=digest,
     )
@@ -260,8 +277,10 @@ async def books(
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What our own tables say of a change that is done: its plan, the snapshot it was planned
-    from, and the grants that are held."""
+    from, and the grants that are held. `settled` is what it came to, where it has."""
 
+    epoch: int
+    settled: str | None
     plan: AmendmentPlan
     snapshot: BillingSnapshot | AccountSnapshot
     held: tuple[Grant, ...]
@@ -269,7 +288,7 @@ class Outcome:
 
 _OUTCOME = (
     SQL("""
-select c.plan::text, c.snapshot::text, c.subscription_id is null, {held}
+select c.epoch, c.outcome, c.plan::text, c.snapshot::text, c.subscription_id is null, {held}
 from changes c where c.tenant = %(tenant)s and c.id = %(change)s and c.plan is not null
 """)
     .format(held=_HELD)
@@ -283,9 +302,11 @@ async def outcome(raw: Raw, tenant: str, change_id: str) -> Outcome | None:
     row = await found.fetchone()
     if row is None:
         return None
-    planned, snapshot, account, held = row
+    epoch, settled, planned, snapshot, account, held = row
     kind = AccountSnapshot if account else BillingSnapshot
     return Outcome(
+        epoch=epoch,
+        settled=settled,
         plan=AmendmentPlan.model_validate_json(planned),
         snapshot=kind.model_validate_json(snapshot),
         held=GRANTS.validate_json(held),

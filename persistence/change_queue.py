@@ -1,58 +1,59 @@
-"""The queue of changes, as the dispatcher sees it: made, claimed, started.
+"""The queue of changes: made, claimed (`claims`), held, and queued anew.
 
 A change goes pending -> starting -> running; the saga takes it from there (`changes`), watched by
-`change_watch`. Claims are serialised by a lock, so the bound on sagas in flight holds over all
-dispatchers.
+`change_watch`.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Row, func, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select, update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.amendment import ChangeHint, ChangeKind, account_subject, customer_of
 from persistence.changes import CHANNEL
+from persistence.claims import LOCK, Claim, claim, put_back, reclaim, renew, started
 from persistence.inbox import Arrival
 from persistence.raw import Transaction, driver
 from persistence.tables import ChangeRow
+from persistence.turns import BULK, LIVE, RECONCILIATION, RENEWAL, Turns
 
-_CLAIM_LOCK = 7_716_357
+__all__ = [
+    "BULK",
+    "LIVE",
+    "OURS",
+    "RECONCILIATION",
+    "RENEWAL",
+    "Claim",
+    "Turns",
+    "add",
+    "change_id",
+    "claim",
+    "follow",
+    "hold",
+    "put_back",
+    "reclaim",
+    "renew",
+    "requeue",
+    "started",
+]
 
 #: The connection of changes that no vendor's event has asked for.
 OURS = "trueup"
-
-LIVE, RENEWAL, RECONCILIATION, BULK = 1, 2, 3, 4
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A change whose saga is to be started by whoever holds this. `subject` is the subscription,
-    or the account: `subscription_id` is None then. `documents` are billing's that it names."""
-
-    change_id: str
-    seq: int
-    tenant: str
-    connection: str
-    subject: str
-    subscription_id: str | None
-    customer_id: str | None
-    documents: tuple[str, ...]
-    event_id: str
-    kind: str
-    lane: int
-    received_at: datetime
 
 
 def change_id(tenant: str, connection: str, event_id: str) -> str:
     """The same for the same event, so that a change cannot be made twice."""
     digest = hashlib.sha256(f"{tenant}\0{connection}\0{event_id}".encode()).hexdigest()
     return f"chg_{digest[:20]}"
+
+
+_LOCK_NEW = """
+select lock_subject(tenant, subject) from (
+  select distinct tenant, subject from unnest(%s::text[], %s::text[]) as new (tenant, subject)
+  order by 1, 2) as of_these
+"""
 
 
 async def add(
@@ -90,6 +91,10 @@ async def add(
             }
         )
     if made:
+        raw = await driver(session)
+        await raw.execute(
+            _LOCK_NEW, ([each["tenant"] for each in made], [each["subject"] for each in made])
+        )
         await session.exec(insert(ChangeRow).values(made).on_conflict_do_nothing())
     return tuple(ids)
 
@@ -161,101 +166,44 @@ def _lane(hint: ChangeHint) -> int:
     return RENEWAL if hint.kind is ChangeKind.RENEWAL else LIVE
 
 
-_CLAIMED = """
-returning changes.id as change_id, changes.seq, changes.tenant, changes.connection, changes.subject,
-  changes.subscription_id, changes.customer_id, changes.documents, changes.event_id, changes.kind,
-  changes.lane, changes.received_at
+_REQUEUE = """
+update changes set state = 'pending', stage = null, summary = %(why)s, run_id = null,
+  claimed_at = null, started_at = null, attempts = 0, requeued = requeued + %(lost)s::int
+where id = %(id)s and state in ('starting', 'running', 'waiting') returning requeued
 """
 
-# The oldest of each subject is the one before which there is no other; younger ones wait for
-# it even while it is held back, so that nothing overtakes.
-# The limit is written into the text: the plan for one that is not known reads the whole queue.
-_CLAIM = f"""
-with chosen as (
-  select id from changes as this
-  where state = 'pending'
-    and (attempts = 0
-      or claimed_at < now() - least(30, 0.25 * 2 ^ least(attempts, 10)) * interval '1 second')
-    and not exists (select from changes as open where open.tenant = this.tenant
-      and open.subject = this.subject
-      and open.state in ('starting', 'running', 'waiting'))
-    and not exists (select from changes as older where older.tenant = this.tenant
-      and older.subject = this.subject
-      and older.state = 'pending' and older.seq < this.seq)
-  order by lane, seq
-  limit {{places}}
-  for update skip locked
-)
-update changes set state = 'starting', claimed_at = now(), attempts = attempts + 1
-from chosen where changes.id = chosen.id
-{_CLAIMED}
-"""  # noqa: S608 - put together from constants
 
-
-_IN_FLIGHT = text("select count(*) from changes where state in ('starting', 'running')")
-
-
-async def claim(session: AsyncSession, *, in_flight: int, most: int) -> tuple[Claim, ...]:
-    """The next changes to start, live lanes first, while fewer than `in_flight` are at work."""
-    connection = await session.connection()
-    await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
-    taken = await connection.execute(_IN_FLIGHT)
-    places = min(most, in_flight - taken.scalar_one())
-    if places <= 0:
-        return ()
-    rows = await connection.execute(text(_CLAIM.format(places=int(places))))
-    return tuple(sorted(map(_claim, rows), key=lambda claim: (claim.lane, claim.seq)))
-
-
-_RECLAIM = text(f"""
-update changes set claimed_at = now()
-where state = 'starting' and claimed_at < now() - :lease and id <> all(cast(:mine as text[]))
-{_CLAIMED}
-""")  # noqa: S608 - put together from constants
-
-
-async def reclaim(
-    session: AsyncSession, *, lease: timedelta, mine: Collection[str]
-) -> tuple[Claim, ...]:
-    """Claims that nobody has renewed for as long as `lease`: whoever made them has died."""
-    connection = await session.connection()
-    rows = await connection.execute(_RECLAIM, {"lease": lease, "mine": list(mine)})
-    return tuple(map(_claim, rows))
-
-
-def _claim(row: Row[Any]) -> Claim:
-    return Claim(**{**row._mapping, "documents": tuple(row.documents)})
-
-
-async def renew(session: AsyncSession, change_ids: Collection[str]) -> None:
-    """They are still being started."""
-    await session.exec(
-        update(ChangeRow)
-        .where(col(ChangeRow.id).in_(change_ids), col(ChangeRow.state) == "starting")
-        .values(claimed_at=func.now())
+async def requeue(
+    session: Transaction, change_id: str, *, why: str, lost: bool = True
+) -> int | None:
+    """The change's saga is gone without having settled it: it is carried out anew, and so is what
+    that saga had taken in. It was `lost`, or a person has stopped it. `why` is shown as its summary
+    until then. How often it was lost by now; None where the change is not open (any more)."""
+    raw = await driver(session)
+    found = await raw.execute(_REQUEUE, {"id": change_id, "why": why, "lost": lost})
+    row = await found.fetchone()
+    if row is None:
+        return None
+    await raw.execute(
+        "update changes set taken_in_by = null from changes as lost "
+        "where lost.id = %s and changes.tenant = lost.tenant and changes.subject = lost.subject "
+        "and changes.state = 'pending' and changes.taken_in_by = lost.id",
+        (change_id,),
     )
+    await raw.execute(f"notify {CHANNEL}".encode())
+    return int(row[0])
 
 
-async def started(session: AsyncSession, change_id: str, run_id: str) -> None:
-    """The saga is open as `run_id`. It may have gone on, or ended, before we heard of it."""
-    await (await session.connection()).execute(
-        text(
-            "update changes set run_id = :run_id, started_at = coalesce(started_at, now()), "
-            "state = case when state in ('pending', 'starting') then 'running' else state end "
-            "where id = :id"
-        ),
-        {"id": change_id, "run_id": run_id},
+async def hold(session: Transaction, tenant: str, change_id: str, *, held: bool) -> bool:
+    """Keep the change, and what comes after it of its subject, from being claimed; or let it go.
+    False where there is none, it has settled, or it is so already. One whose saga is open goes on,
+    and is held once it comes back to the queue."""
+    raw = await driver(session)
+    await raw.execute(LOCK, ([change_id], "pending"))
+    changed = await raw.execute(
+        "update changes set held = %s "
+        "where tenant = %s and id = %s and state <> 'settled' and held <> %s",
+        (held, tenant, change_id, held),
     )
-
-
-async def put_back(session: AsyncSession, change_ids: Collection[str], *, blameless: bool) -> None:
-    """Not started. A `blameless` change may be claimed again at once, others after a while that
-    doubles with every attempt up to 30 s."""
-    values: dict[str, Any] = {"state": "pending", "claimed_at": func.now()}
-    if blameless:
-        values["attempts"] = 0
-    await session.exec(
-        update(ChangeRow)
-        .where(col(ChangeRow.id).in_(change_ids), col(ChangeRow.state) == "starting")
-        .values(**values)
-    )
+    await raw.execute(f"notify {CHANNEL}".encode())
+    return changed.rowcount > 0

@@ -1,4 +1,4 @@
-"""Changes whose saga should be open: which they are, which are lost, and which keep others."""
+"""Changes whose saga should be open: which they are, which have lost it, and which keep others."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,13 +6,14 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from persistence import exceptions
-from persistence.changes import CHANNEL
+from canonical_models.exceptions import SAGA_LOST
+from persistence import change_queue
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A change whose saga should be open. `newest` is the `seq` of the last one behind it."""
+    """A change whose saga should be open, of its claim `epoch`. `newest` is the `seq` of the last
+    one behind it."""
 
     change_id: str
     seq: int
@@ -20,11 +21,16 @@ class Open:
     subject: str
     run_id: str | None
     newest: int = 0
+    epoch: int = 0
 
+
+#: A change that operations is asked about because its sagas were lost: there is none to look for.
+STOPPED = f"waiting: {SAGA_LOST}"
 
 _AT_WORK = text("""
-select id, seq, tenant, subject, run_id from changes
-where state in ('running', 'waiting') and started_at < now() - :since and seq > :after
+select id, seq, tenant, subject, run_id, 0, epoch from changes
+where state in ('running', 'waiting') and stage is distinct from :stopped
+  and coalesce(started_at, claimed_at, received_at) < now() - :since and seq > :after
 order by seq limit :limit
 """)
 
@@ -34,37 +40,82 @@ async def at_work(
 ) -> tuple[Open, ...]:
     """Changes that run or wait for longer than `since`, by `seq` from behind `after`."""
     rows = await (await session.connection()).execute(
-        _AT_WORK, {"since": since, "after": after, "limit": limit}
+        _AT_WORK, {"since": since, "after": after, "limit": limit, "stopped": STOPPED}
     )
     return tuple(Open(*row) for row in rows)
 
 
-async def lose(session: AsyncSession, lost: Open, summary: str) -> bool:
-    """Settle a change whose saga has ended without doing so. False if it has settled after all."""
-    row = await (await session.connection()).execute(
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A change whose saga has ended without settling it, `times` counting this one."""
+
+    customer_id: str | None
+    times: int
+
+
+async def lost(session: AsyncSession, seen: Open) -> Lost | None:
+    """Locked until the commit. None if it has been settled, or claimed anew, since it was seen."""
+    found = await (await session.connection()).execute(
         text(
-            "update changes set state = 'settled', outcome = 'lost', stage = 'lost', "
-            "summary = :summary, settled_at = now() "
-            "where id = :id and state in ('running', 'waiting') returning id"
+            "select customer_id, requeued + 1 from changes "
+            "where id = :id and epoch = :epoch and state in ('running', 'waiting') "
+            "for no key update"
         ),
-        {"id": lost.change_id, "summary": summary},
+        {"id": seen.change_id, "epoch": seen.epoch},
     )
-    if row.first() is None:
+    row = found.first()
+    return Lost(*row) if row else None
+
+
+async def stop(session: AsyncSession, change_id: str) -> None:
+    """It waits for operations, and for no saga: none of its runs is the owner any more."""
+    await (await session.connection()).execute(
+        text(
+            "update changes set state = 'waiting', stage = :stopped, run_id = null, "
+            "epoch = epoch + 1 where id = :id"
+        ),
+        {"id": change_id, "stopped": STOPPED},
+    )
+
+
+async def go_on(session: AsyncSession, change_id: str, *, why: str) -> bool:
+    """Operations has decided: it is queued anew, and may be lost as often as before. False where it
+    was not stopped."""
+    connection = await session.connection()
+    found = await connection.execute(
+        text("select from changes where id = :id and stage = :stopped for no key update"),
+        {"id": change_id, "stopped": STOPPED},
+    )
+    if found.first() is None:
         return False
-    await exceptions.cancel_of_change(session, lost.tenant, lost.change_id)
-    await (await session.connection()).execute(text(f"notify {CHANNEL}"))
+    await change_queue.requeue(session, change_id, why=why, lost=False)
+    await connection.execute(
+        text("update changes set requeued = 0 where id = :id"), {"id": change_id}
+    )
     return True
 
 
 _OUTWAITED = text("""
-select this.id, this.seq, this.tenant, this.subject, this.run_id, max(newer.seq)
-from changes as this join changes as newer
-  on newer.tenant = this.tenant and newer.subject = this.subject
-where this.state = 'waiting' and newer.state = 'pending' group by this.id order by this.seq
+select this.id, this.seq, this.tenant, this.subject, this.run_id, newer.seq
+from changes as newer join changes as this
+  on this.tenant = newer.tenant and this.subject = newer.subject and this.state = 'waiting'
+where newer.news = 1 and newer.state = 'pending' limit :limit
 """)
 
 
-async def outwaited(session: AsyncSession) -> tuple[Open, ...]:
-    """Changes that wait for a person while a newer one of their subject waits for them."""
-    rows = await (await session.connection()).execute(_OUTWAITED)
+async def outwaited(session: AsyncSession, *, limit: int = 100) -> tuple[Open, ...]:
+    """Changes that wait for a person while a newer one of their subject waits for them, which
+    their saga has not been told of."""
+    rows = await (await session.connection()).execute(_OUTWAITED, {"limit": limit})
     return tuple(Open(*row) for row in rows)
+
+
+async def told(session: AsyncSession, waiting: Open) -> None:
+    """Its saga has heard of what is behind it, up to `newest`."""
+    await (await session.connection()).execute(
+        text(
+            "update changes set news = 2 where tenant = :tenant and subject = :subject "
+            "and seq = :newest and news = 1"
+        ),
+        {"tenant": waiting.tenant, "subject": waiting.subject, "newest": waiting.newest},
+    )

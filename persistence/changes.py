@@ -1,13 +1,17 @@
 """One change and what becomes of it: the saga's side. Claiming is in `change_queue`."""
 
+from datetime import datetime
 from typing import Any
 
+from pydantic import TypeAdapter
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.amendment import AmendmentPlan, ChangeKind
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot
-from canonical_models.views import ChangeView
+from canonical_models.views import ChangeView, Happening
+from persistence.ownership import Owner
 from persistence.raw import Raw, Transaction, driver
 from persistence.tables import ChangeRow
 
@@ -18,10 +22,22 @@ CHANNEL = "trueup_changes"
 _WHOM: Any = {"books": {"documents": {"__all__": {"draft": {"bill_to"}}}}}
 
 
+_HAPPENINGS = TypeAdapter(tuple[Happening, ...])
+
+
+#: What a view of a change does not show, and would take most of the time of a list.
+_LIGHT = [defer(getattr(ChangeRow, name), raiseload=True) for name in ("plan", "snapshot", "proof")]
+
+
 def _view(row: ChangeRow) -> ChangeView:
-    fields = row.model_dump(include=set(ChangeView.model_fields) - {"kind", "documents"})
+    apart = {"kind", "documents", "happened"}
+    fields = row.model_dump(include=set(ChangeView.model_fields) - apart)
     return ChangeView(
-        change_id=row.id, kind=ChangeKind(row.kind), documents=tuple(row.documents), **fields
+        change_id=row.id,
+        kind=ChangeKind(row.kind),
+        documents=tuple(row.documents),
+        happened=_HAPPENINGS.validate_python(row.happened, strict=False),
+        **fields,
     )
 
 
@@ -40,7 +56,7 @@ async def page(
     subject: str | None = None,
 ) -> tuple[ChangeView, ...]:
     """Newest first; `before` is the `seq` of the last one seen."""
-    query = select(ChangeRow).where(ChangeRow.tenant == tenant)
+    query = select(ChangeRow).where(ChangeRow.tenant == tenant).options(*_LIGHT)
     if before is not None:
         query = query.where(col(ChangeRow.seq) < before)
     if state is not None:
@@ -66,26 +82,42 @@ async def unsettled(session: AsyncSession, tenant: str, subject: str) -> tuple[C
 
 
 async def save_plan(
-    raw: Raw, tenant: str, plan: AmendmentPlan, snapshot: BillingSnapshot | AccountSnapshot
-) -> None:
-    """The plan, and the snapshot that it was made from without whom its documents name. A change
-    that is settled keeps the plan it was settled with."""
+    raw: Raw,
+    owner: Owner,
+    plan: AmendmentPlan,
+    snapshot: BillingSnapshot | AccountSnapshot,
+    *,
+    instead_of: str,
+    read_at: datetime,
+) -> bool:
+    """The plan, and the snapshot that it was made from without whom its documents name.
+
+    False where it comes late: the run has another plan by now than the one, by its digest, that
+    this is `instead_of` (empty: none), or the change is not its any more. `read_at` is when the
+    reading began that it was made from."""
     kept = tuple(document.kept() for document in snapshot.documents)
-    await raw.execute(
-        "update changes set kind = %s, customer_id = %s, summary = %s, plan = %s::jsonb, "
-        "plan_digest = %s, snapshot = %s::jsonb "
-        "where tenant = %s and id = %s and state <> 'settled'",
-        (
-            plan.amendment.kind.value,
-            plan.amendment.customer_id,
-            plan.amendment.summary,
-            plan.model_dump_json(exclude=_WHOM),
-            plan.digest,
-            snapshot.model_copy(update={"documents": kept}).model_dump_json(),
-            tenant,
-            plan.change_id,
-        ),
+    saved = await raw.execute(
+        "update changes set kind = %(kind)s, customer_id = %(customer)s, summary = %(summary)s, "
+        "plan = %(plan)s::jsonb, plan_digest = %(digest)s, plan_epoch = epoch, "
+        "snapshot = %(snapshot)s::jsonb, read_at = %(read_at)s "
+        "where tenant = %(tenant)s and id = %(change)s and epoch = %(epoch)s "
+        "and state in ('starting', 'running', 'waiting') "
+        "and case when plan_epoch = epoch then plan_digest else '' end = %(before)s",
+        {
+            "kind": plan.amendment.kind.value,
+            "customer": plan.amendment.customer_id,
+            "summary": plan.amendment.summary,
+            "plan": plan.model_dump_json(exclude=_WHOM),
+            "digest": plan.digest,
+            "snapshot": snapshot.model_copy(update={"documents": kept}).model_dump_json(),
+            "read_at": read_at,
+            "tenant": owner.tenant,
+            "change": owner.change_id,
+            "epoch": owner.epoch,
+            "before": instead_of,
+        },
     )
+    return saved.rowcount > 0
 
 
 async def plan(raw: Raw, tenant: str, change_id: str) -> AmendmentPlan | None:
@@ -98,13 +130,27 @@ async def plan(raw: Raw, tenant: str, change_id: str) -> AmendmentPlan | None:
     return AmendmentPlan.model_validate_json(row[0]) if row else None
 
 
-async def waits(session: Transaction, tenant: str, change_id: str, stage: str) -> None:
-    """The saga waits for a person and gives its place in flight to another."""
+async def note(session: Transaction, change_id: str, what: str, words: str) -> None:
+    """Write down what was done to it beside its sagas, for its timeline."""
+    await (await driver(session)).execute(
+        "update changes set happened = happened || jsonb_build_object('at', "
+        "to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), "
+        "'what', %s::text, 'note', %s::text) where id = %s",
+        (what, words, change_id),
+    )
+
+
+async def waits(
+    session: Transaction, tenant: str, change_id: str, stage: str, *, run_id: str | None = None
+) -> None:
+    """The saga waits for a person and gives its place in flight to another. `run_id` is its own:
+    whoever started it may have died before it wrote that down."""
     raw = await driver(session)
     await raw.execute(
-        "update changes set state = 'waiting', stage = %s "
+        "update changes set state = 'waiting', stage = %s, run_id = coalesce(%s, run_id), "
+        "started_at = coalesce(started_at, now()) "
         "where tenant = %s and id = %s and state <> 'settled'",
-        (stage, tenant, change_id),
+        (stage, run_id, tenant, change_id),
     )
     await _wake(raw)
 
@@ -121,6 +167,22 @@ async def runs(session: Transaction, tenant: str, change_id: str, *, anyway: boo
     )
 
 
+_SETTLE = """
+with this as (
+  update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s,
+    summary = coalesce(%(summary)s, summary), proof = coalesce(%(proof)s::jsonb, proof),
+    settled_at = now()
+  where tenant = %(tenant)s and id = %(change)s and state <> 'settled'
+  returning id, tenant, subject, summary
+)
+update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s,
+  summary = concat_ws(': ', 'taken in by ' || this.id, this.summary), settled_at = now()
+from this
+where changes.tenant = this.tenant and changes.subject = this.subject
+  and changes.state = 'pending' and changes.taken_in_by = this.id
+"""
+
+
 async def settle(
     session: Transaction,
     tenant: str,
@@ -130,13 +192,11 @@ async def settle(
     summary: str | None = None,
     proof: str | None = None,
 ) -> None:
-    """The end of a change. Settling again changes nothing. `proof` is JSON."""
+    """The end of a change, and of those that its saga has taken in. Settling again changes nothing.
+    `proof` is JSON."""
     raw = await driver(session)
     await raw.execute(
-        "update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s, "
-        "summary = coalesce(%(summary)s, summary), proof = coalesce(%(proof)s::jsonb, proof), "
-        "settled_at = now() "
-        "where tenant = %(tenant)s and id = %(change)s and state <> 'settled'",
+        _SETTLE,
         {
             "outcome": outcome,
             "summary": summary,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from persistence.pool import Pool, Pooled
 from persistence.raw import Raw
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -31,8 +32,8 @@ def libpq_url(dsn: str) -> str:
 
 
 class Database:
-    """Pooled connections; `transaction()`, `work()` and `statement()` are the only ways to
-    the tables.
+    """The connections of this process, `pool_size` at most; `transaction()`, `work()` and
+    `statement()` are the only ways to the tables.
 
     Statements wait at most `statement_timeout` seconds, so that a stuck lock shows as an error of
     one change and never as a silent stop. Without `ping` a connection that died is only noticed by
@@ -43,25 +44,19 @@ class Database:
         self, dsn: str, *, pool_size: int = 10, statement_timeout: float = 15, ping: bool = True
     ) -> None:
         self.dsn = dsn
-        connect = {
-            "options": f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC",
-            "connect_timeout": 5,
-        }
-        self._engine = create_async_engine(
-            sqlalchemy_url(dsn),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_pre_ping=ping,
-            connect_args=connect,
-        )
-        self._single = AsyncConnectionPool[Raw](
+        self._pool = Pool(
             libpq_url(dsn),
-            kwargs={"autocommit": True, **connect},
-            min_size=0,
-            max_size=pool_size,
-            timeout=10,
-            check=AsyncConnectionPool.check_connection if ping else None,
-            open=False,
+            size=pool_size,
+            ping=ping,
+            options={
+                "options": f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC",
+                "connect_timeout": 5,
+                "application_name": "trueup",
+            },
+        )
+        # It asks the pool for each transaction, and keeps none.
+        self._engine = create_async_engine(
+            sqlalchemy_url(dsn), poolclass=NullPool, async_creator=self._for_sqlalchemy
         )
         self._session = async_sessionmaker(
             self._engine, class_=AsyncSession, expire_on_commit=False
@@ -76,10 +71,11 @@ class Database:
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[Raw]:
         """A connection on which every statement is a transaction of its own."""
-        if self._single.closed:
-            await self._single.open()
-        async with self._single.connection() as connection:
+        connection = await self._pool.take(autocommit=True)
+        try:
             yield connection
+        finally:
+            await connection.close()
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[Raw]:
@@ -88,8 +84,11 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        await self._single.close()
         await self._engine.dispose()
+        await self._pool.close()
+
+    async def _for_sqlalchemy(self) -> Pooled:
+        return await self._pool.take(autocommit=False)
 
 
 def _config(connection: Connection) -> Config:

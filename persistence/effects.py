@@ -1,24 +1,80 @@
-"""Rows of the effect ledger. The protocol that moves them is activities/ledger.py."""
+"""Rows of the effect ledger. The protocol that moves them is activities/ledger.py; every update is
+a compare-and-set on key, attempt and state, and says whether it was still so."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from canonical_models.effects import EffectState, Mover, may_move
 from canonical_models.views import EffectView
 from persistence.raw import Raw
 from persistence.tables import EffectRow
 
 _INTENDED = """
-insert into effects (key, tenant, change_id, step, system, operation, request_hash, state,
-  attempts, attempted_at)
+insert into effects (key, tenant, change_id, step, system, operation, request_hash, place,
+  writes_set,
+  state, attempt, attempted_at, lands_until)
 values (%(key)s, %(tenant)s, %(change_id)s, %(step)s, %(system)s, %(operation)s,
-  %(request_hash)s, {state})
+  %(request_hash)s, %(place)s, %(writes_set)s, {state})
 on conflict do nothing returning key
 """
-_ATTEMPTED = _INTENDED.format(state="'attempting', 1, now()")
-_PLANNED = _INTENDED.format(state="'planned', 0, null")
+_LANDS = "clock_timestamp() + %(window)s * interval '1 second'"
+_ATTEMPTED = _INTENDED.format(state=f"'attempting', 1, now(), {_LANDS}")
+_PLANNED = _INTENDED.format(state="'planned', 0, null, null")
+
+_KNOWN = """
+select state, attempt, result::text, request_hash, change_id, made, lands_until,
+  case when lands_until is not null
+    then greatest(0, extract(epoch from lands_until - clock_timestamp()))::float8 end
+from effects where key = %s
+"""
+#: As long as nobody has begun since.
+_STILL = " where key = %(key)s and attempt = %(attempt)s and state = %(state)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A row as it is: `result` is JSON, `made` ids of what was made over there so far. `lands_in`
+    is for how many seconds an unanswered request may still be carried out, 0 where it no longer
+    can, None where all were answered."""
+
+    state: EffectState
+    attempt: int
+    result: str | None
+    request_hash: str
+    change_id: str
+    made: tuple[str, ...]
+    lands_until: datetime | None
+    lands_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Of one attempt or undo: it stands as long as the row says the same."""
+
+    key: str
+    attempt: int
+    state: EffectState
+
+    def values(self) -> dict[str, Any]:
+        return {"key": self.key, "attempt": self.attempt, "state": self.state.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """An effect after which it is looked once more for what landed late."""
+
+    key: str
+    step: str
+    #: The legal entity, where there is one.
+    place: str | None
+    state: EffectState
+    #: What stands over there, by its id.
+    result_id: str | None
 
 
 async def first_attempt(raw: Raw, values: Mapping[str, Any]) -> bool:
@@ -26,56 +82,217 @@ async def first_attempt(raw: Raw, values: Mapping[str, Any]) -> bool:
     return await (await raw.execute(_ATTEMPTED, values)).fetchone() is not None
 
 
-async def locked(raw: Raw, values: Mapping[str, Any]) -> tuple[str, str | None, str]:
-    """(state, stored result as JSON, hash of the request) of the row of this key, made as `planned`
-    from `values` if there is none, locked until the commit."""
+async def locked(raw: Raw, values: Mapping[str, Any]) -> Known:
+    """The row of this key, made as `planned` from `values` if there is none, locked until the
+    commit."""
     await raw.execute(_PLANNED, values)
-    found = await raw.execute(
-        "select state, result::text, request_hash from effects where key = %(key)s for update",
+    found = await get(raw, values["key"], lock=True)
+    if found is None:
+        raise RuntimeError(f"effect {values['key']} was made and is gone: who deleted it?")
+    return found
+
+
+async def get(raw: Raw, key: str, *, lock: bool = False) -> Known | None:
+    asked = _KNOWN + (" for update" if lock else "")
+    row = await (await raw.execute(asked.encode(), (key,))).fetchone()
+    if row is None:
+        return None
+    state, attempt, result, request, change_id, made, until, lands_in = row
+    return Known(
+        EffectState(state), attempt, result, request, change_id, tuple(made), until, lands_in
+    )
+
+
+async def begin(raw: Raw, values: Mapping[str, Any], known: Known) -> Fence:
+    """One more attempt, by the newest from now on. The row has to be locked."""
+    _require(Mover.BEGIN, known.state, EffectState.ATTEMPTING)
+    await raw.execute(
+        "update effects set state = 'attempting', attempt = attempt + 1, "
+        "request_hash = %(request_hash)s, change_id = %(change_id)s, step = %(step)s, "
+        "attempted_at = now() where key = %(key)s",
         values,
     )
-    row = await found.fetchone()
-    if row is None:
-        raise RuntimeError(f"effect {values['key']} was made and is gone: who deleted it?")
-    return row[0], row[1], row[2]
+    return Fence(values["key"], known.attempt + 1, EffectState.ATTEMPTING)
 
 
-async def attempt(raw: Raw, key: str, *, request_hash: str) -> None:
-    """One more attempt begins now."""
+async def undo(raw: Raw, key: str, known: Known, *, request_hash: str | None = None) -> Fence:
+    """As `begin`, of an undo; one of a set writes something else."""
+    _require(Mover.UNDO, known.state, EffectState.COMPENSATING)
     await raw.execute(
-        "update effects set state = 'attempting', attempts = attempts + 1, request_hash = %s, "
-        "attempted_at = now() where key = %s",
+        "update effects set state = 'compensating', attempt = attempt + 1, "
+        "request_hash = coalesce(%s, request_hash) where key = %s",
         (request_hash, key),
+    )
+    return Fence(key, known.attempt + 1, EffectState.COMPENSATING)
+
+
+async def lock_set(raw: Raw, writes_set: str) -> None:
+    """Until the commit nobody else begins a write of the set."""
+    await raw.execute(
+        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"set/{writes_set}",)
+    )
+
+
+async def other_of_set(raw: Raw, writes_set: str, request_hash: str) -> tuple[float, bool] | None:
+    """(for how many seconds another write of the set may still be carried out and say something
+    else; whether it is under way now). The set has to be locked."""
+    found = await raw.execute(
+        "select extract(epoch from lands_until - clock_timestamp())::float8, "
+        "state in ('attempting', 'compensating') from effects "
+        "where writes_set = %s and lands_until > clock_timestamp() "
+        "and request_hash <> %s "
+        "order by lands_until desc limit 1",
+        (writes_set, request_hash),
+    )
+    row = await found.fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+async def under_way(raw: Raw, writes_set: str) -> float | None:
+    """For how many seconds a write of the set that is under way may still be carried out."""
+    found = await raw.execute(
+        "select extract(epoch from max(lands_until) - clock_timestamp())::float8 from effects "
+        "where writes_set = %s and lands_until > clock_timestamp() "
+        "and state in ('attempting', 'compensating')",
+        (writes_set,),
+    )
+    row = await found.fetchone()
+    return row[0] if row else None
+
+
+async def hold(raw: Raw, fence: Fence, *, window: float) -> bool:
+    """A request goes out now, which may be carried out for so many seconds."""
+    return await _moved(
+        raw,
+        "update effects set swept_at = null, lands_until = greatest(lands_until, "
+        "clock_timestamp() + %(window)s * interval '1 second')",
+        fence.values() | {"window": window},
+    )
+
+
+async def add_made(raw: Raw, fence: Fence, made: str) -> bool:
+    """The attempt works on this one from now on; what was made before is kept before it."""
+    return await _moved(
+        raw,
+        "update effects set made = array_append(array_remove(made, %(made)s), %(made)s)",
+        fence.values() | {"made": made},
     )
 
 
 async def confirm(
-    raw: Raw, key: str, *, result: str, vendor_reference: str | None, url: str | None
-) -> None:
-    """It happened. `result` is JSON."""
-    await raw.execute(
-        "update effects set state = 'confirmed', result = %s::jsonb, vendor_reference = %s, "
-        "url = %s, error = null, confirmed_at = now() where key = %s",
-        (result, vendor_reference, url, key),
+    raw: Raw,
+    fence: Fence,
+    *,
+    result: str,
+    vendor_reference: str | None,
+    url: str | None,
+    lands_until: datetime | None,
+) -> bool:
+    """It happened. `result` is JSON; `lands_until` is for unanswered requests of earlier
+    attempts."""
+    _require(Mover.NEWEST, fence.state, EffectState.CONFIRMED)
+    return await _moved(
+        raw,
+        "update effects set state = 'confirmed', result = %(result)s::jsonb, "
+        "vendor_reference = %(reference)s, url = %(url)s, error = null, confirmed_at = now(), "
+        "lands_until = %(until)s",
+        fence.values()
+        | {"result": result, "reference": vendor_reference, "url": url, "until": lands_until},
     )
 
 
-async def move(raw: Raw, key: str, state: str, *, error: str | None = None) -> None:
-    """To a state that is not an end. `error` says what went wrong, where something did."""
-    await raw.execute(
-        "update effects set state = %s, error = coalesce(%s, error) where key = %s",
-        (state, error, key),
+async def failed(
+    raw: Raw,
+    fence: Fence,
+    after: EffectState,
+    *,
+    error: str,
+    lands_until: datetime | None,
+    answered: bool,
+) -> bool:
+    """The attempt, or the undo, has ended without success; `error` says why. Where all of its
+    requests were `answered`, only those of attempts before it may still land, until
+    `lands_until`."""
+    if after is not fence.state:
+        _require(Mover.NEWEST, fence.state, after)
+    return await _moved(
+        raw,
+        "update effects set state = %(after)s, error = %(error)s, lands_until = "
+        "case when %(answered)s then %(until)s else lands_until end",
+        fence.values()
+        | {
+            "after": after.value,
+            "error": error,
+            "answered": answered,
+            "until": lands_until,
+        },
     )
 
 
 async def compensate(
-    raw: Raw, key: str, *, result: str | None = None, reference: str | None = None
-) -> None:
+    raw: Raw,
+    fence: Fence,
+    *,
+    result: str | None = None,
+    reference: str | None = None,
+    lands_until: datetime | None,
+) -> bool:
     """It was taken back, or never happened and cannot happen any more. `result` is JSON."""
+    _require(Mover.NEWEST, fence.state, EffectState.COMPENSATED)
+    return await _moved(
+        raw,
+        "update effects set state = 'compensated', undo_reference = %(reference)s, "
+        "undo_result = %(result)s::jsonb, error = null, compensated_at = now(), "
+        "lands_until = %(until)s",
+        fence.values() | {"reference": reference, "result": result, "until": lands_until},
+    )
+
+
+async def close_by_hand(raw: Raw, key: str, known: Known, *, by: str, reference: str) -> None:
+    """A person has taken it back over there, in a way of theirs that nobody mends afterwards. The
+    row has to be locked."""
+    _require(Mover.PERSON, known.state, EffectState.COMPENSATED)
     await raw.execute(
-        "update effects set state = 'compensated', undo_reference = %s, undo_result = %s::jsonb, "
-        "error = null, compensated_at = now() where key = %s",
-        (reference, result, key),
+        "update effects set state = 'compensated', attempt = attempt + 1, undo_reference = %s, "
+        "closed_by = %s, error = null, compensated_at = now(), swept_at = now() where key = %s",
+        (reference, by, key),
+    )
+
+
+async def evidence(raw: Raw, key: str, words: str) -> None:
+    """What came of an attempt that had been overtaken, for people; it is looked for once more."""
+    await raw.execute(
+        "update effects set error = %s, swept_at = null, "
+        "lands_until = coalesce(lands_until, clock_timestamp()) where key = %s",
+        (words, key),
+    )
+
+
+async def to_sweep(raw: Raw, tenant: str, *, systems: tuple[str, ...], limit: int) -> list[Stray]:
+    """Effects at rest of which an unanswered request can no longer land, by time; and those that
+    nobody has made certain since, a good while later."""
+    found = await raw.execute(
+        "select key, step, place, state, coalesce(result ->> 'document_id', "
+        "result ->> 'entry_id') from effects where tenant = %s "
+        "and lands_until < clock_timestamp() and swept_at is null "
+        "and (state in ('confirmed', 'compensated') "
+        "or state = 'uncertain' and lands_until < clock_timestamp() - interval '1 hour') "
+        "and system = any(%s) order by lands_until limit %s",
+        (tenant, list(systems), limit),
+    )
+    return [
+        Stray(key, step, place, EffectState(state), result_id)
+        for key, step, place, state, result_id in await found.fetchall()
+    ]
+
+
+async def swept(raw: Raw, key: str, *, error: str | None = None) -> None:
+    """It was looked once more; `error` says what was found and could not be taken back."""
+    await raw.execute(
+        "update effects set swept_at = clock_timestamp(), error = coalesce(%s, error) "
+        "where key = %s and lands_until < clock_timestamp() "
+        "and state in ('confirmed', 'compensated', 'uncertain')",
+        (error, key),
     )
 
 
@@ -88,9 +305,19 @@ async def of_change(session: AsyncSession, tenant: str, change_id: str) -> tuple
     )
     return tuple(
         EffectView(
+            attempts=row.attempt,
             document=row.vendor_reference,
             undo_document=row.undo_reference,
             **row.model_dump(include=set(EffectView.model_fields)),
         )
         for row in rows
     )
+
+
+def _require(mover: Mover, before: EffectState, after: EffectState) -> None:
+    if not may_move(mover, before, after):
+        raise RuntimeError(f"an effect is never moved from {before} to {after} by {mover}")
+
+
+async def _moved(raw: Raw, statement: str, values: Mapping[str, Any]) -> bool:
+    return (await raw.execute((statement + _STILL).encode(), values)).rowcount > 0

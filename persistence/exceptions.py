@@ -14,6 +14,7 @@ from canonical_models.amendment import account_subject
 from canonical_models.exceptions import Raised, Resolution, Track
 from canonical_models.money import Money
 from canonical_models.views import ExceptionView
+from persistence.raw import Raw
 from persistence.tables import ChangeRow, ExceptionRow
 
 
@@ -64,7 +65,7 @@ async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> Exc
             at_risk_minor=at_risk.minor if at_risk else None,
             at_risk_currency=at_risk.currency if at_risk else None,
             due_at=datetime.now(UTC) + due,
-            **raised.model_dump(exclude={"amount_at_risk", "process", "track"}),
+            **raised.model_dump(exclude={"amount_at_risk", "epoch", "process", "track"}),
         )
         .on_conflict_do_nothing()
     )
@@ -162,6 +163,16 @@ async def withdraw(
         resolution="cancelled",
         by="trueup",
         note=note,
+    )
+
+
+async def answered(raw: Raw, tenant: str, change_id: str) -> None:
+    """The change is settled: what an earlier run of it has asked is not asked any more."""
+    await raw.execute(
+        "update exceptions set state = 'resolved', resolution = 'cancelled', "
+        "resolved_by = 'trueup', note = 'it has answered itself', resolved_at = now() "
+        "where tenant = %s and change_id = %s and state = 'open'",
+        (tenant, change_id),
     )
 
 

@@ -11,13 +11,25 @@ POSTING_BUCKETS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
 #: The window of the posting times: what an alert looks at, and cheap at any size of the tables.
 POSTING_WINDOW = "24 hours"
 
+#: From partial indexes, and small tables: as cheap as what is under way is small.
 _COUNTS = {
-    "inbox": text("select status, count(*) from inbox group by status"),
-    "changes": text("select state, count(*) from changes group by state"),
-    "outcomes": text("select outcome, count(*) from changes where state = 'settled' group by 1"),
+    "changes": text(
+        "select 'pending', count(*) from changes where state = 'pending' "
+        "union all select 'starting', count(*) from changes where state = 'starting' "
+        "union all select 'waiting', count(*) from changes where state = 'waiting' "
+        "and state in ('running', 'waiting') "
+        "union all select 'running', count(*) from changes where state = 'running' "
+        "and state in ('starting', 'running')"
+    ),
     "exceptions": text("select owner, count(*) from exceptions where state = 'open' group by 1"),
-    "effects": text("select system || '/' || state, count(*) from effects group by 1"),
     "dunning": text("select stage, count(*) from dunning_cases where stage <> 'closed' group by 1"),
+}
+
+#: Over whole tables: read now and then.
+_WHOLE = {
+    "inbox": text("select status, count(*) from inbox group by status"),
+    "outcomes": text("select outcome, count(*) from changes where state = 'settled' group by 1"),
+    "effects": text("select system || '/' || state, count(*) from effects group by 1"),
     # A forecast is of one renewal; that of the one before says nothing.
     "renewals": text(
         "select case when forecast_for = renews_at then forecast else 'none' end, count(*) "
@@ -46,6 +58,14 @@ _POSTING = text(
 
 
 @dataclass(frozen=True)
+class Whole:
+    """Of whole tables: rows by state, and posting times in seconds."""
+
+    counts: dict[str, dict[str, int]]
+    posting_seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Gauges:
     """`counts` holds a table's rows by state; ages and posting times are in seconds."""
 
@@ -56,20 +76,42 @@ class Gauges:
     posting_seconds: tuple[float, ...]
 
 
-async def read(session: AsyncSession) -> Gauges:
+async def whole(session: AsyncSession) -> Whole:
+    """What takes as long as the tables are long: not to be read at every scrape."""
+    connection = await session.connection()
+    posted = await connection.execute(_POSTING, {"window": POSTING_WINDOW})
+    return Whole(
+        counts=await _counts(session, _WHOLE),
+        posting_seconds=tuple(float(seconds) for seconds in posted.scalars()),
+    )
+
+
+async def read(session: AsyncSession, *, of_whole: Whole | None = None) -> Gauges:
+    """`of_whole` is what `whole` said lately; it is read now where that is None."""
     connection = await session.connection()
 
     async def number(query: TextClause) -> float:
         return float((await connection.execute(query)).scalar_one())
 
-    counts = {}
-    for name, query in _COUNTS.items():
-        counts[name] = {key: int(count) for key, count in await connection.execute(query)}
-    posted = await connection.execute(_POSTING, {"window": POSTING_WINDOW})
+    seen = of_whole or await whole(session)
+    counts = seen.counts | await _counts(session, _COUNTS)
+    if settled := sum(counts["outcomes"].values()):
+        counts["changes"]["settled"] = settled
     return Gauges(
         counts=counts,
         oldest_pending=await number(_OLDEST),
         oldest_unread=await number(_UNREAD),
         late_exceptions=int(await number(_LATE)),
-        posting_seconds=tuple(float(seconds) for seconds in posted.scalars()),
+        posting_seconds=seen.posting_seconds,
     )
+
+
+async def _counts(
+    session: AsyncSession, queries: dict[str, TextClause]
+) -> dict[str, dict[str, int]]:
+    connection = await session.connection()
+    counts = {}
+    for name, query in queries.items():
+        found = await connection.execute(query)
+        counts[name] = {key: int(count) for key, count in found if count}
+    return counts

@@ -121,7 +121,8 @@ async def body(session: AsyncSession, tenant: str, inbox_id: int) -> bytes | Non
 async def replay(
     session: AsyncSession, tenant: str, inbox_ids: Collection[int]
 ) -> tuple[InboxView, ...]:
-    """Let the dispatcher read them again; those that still wait to be read stay as they are.
+    """Let the dispatcher read them again; those that still wait to be read, or whose body was
+    dropped by the retention policy, stay as they are.
 
     A replay makes a new change only when every change of the event has settled. Returns those of
     `inbox_ids` that exist in this tenant.
@@ -132,6 +133,8 @@ async def replay(
             col(InboxRow.tenant) == tenant,
             col(InboxRow.id).in_(inbox_ids),
             col(InboxRow.status) != "received",
+            # Without its body there is nothing to read.
+            func.octet_length(InboxRow.body) > 0,
         )
         .values(status="received", reason=None, settled_at=None, replays=col(InboxRow.replays) + 1)
     )

@@ -11,7 +11,9 @@ from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.mapping import AccountMapping, ItemMapping
+from canonical_models.process import SUPPORT_TARGET, entitlement_process
 from canonical_models.views import MappingView
+from persistence import processes
 from persistence.raw import Transaction, driver
 from persistence.tables import MappingRow
 
@@ -86,6 +88,11 @@ async def put(
             set_by=by,
         )
     )
+    if held is not None and held.target.get("support_organization") != target.get(
+        "support_organization"
+    ):
+        # What support shows at the organisation before is taken back there, when this begins.
+        await processes.news(session, [entitlement_process(tenant, source, SUPPORT_TARGET)])
 
 
 async def get(
@@ -123,6 +130,17 @@ async def accounts_now(
     row = await found.fetchone()
     mapped = _ACCOUNTS.validate_json(row[0] if row else "[]")
     return {mapping.billing_customer: mapping for mapping in mapped}
+
+
+async def account_begins(
+    session: Transaction, tenant: str, customer_id: str
+) -> tuple[datetime, ...]:
+    """When each account mapping of the customer begins to hold, or began."""
+    found = await (await driver(session)).execute(
+        "select valid_from from mappings where tenant = %s and kind = 'account' and source = %s",
+        (tenant, customer_id),
+    )
+    return tuple(row[0] for row in await found.fetchall())
 
 
 async def page(

@@ -40,7 +40,11 @@ async def page(
     """In order, each with its cursor; `after` is the last cursor seen."""
     rows = await session.exec(
         select(OutboxRow)
-        .where(OutboxRow.tenant == tenant, col(OutboxRow.seq) > after)
+        .where(
+            OutboxRow.tenant == tenant,
+            col(OutboxRow.seq) > after,
+            col(OutboxRow.event).is_not(None),
+        )
         .order_by(col(OutboxRow.seq))
         .limit(limit)
     )

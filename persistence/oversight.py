@@ -14,10 +14,16 @@ from persistence.tables import ChangeRow, InboxRow
 
 _FEED = text("""
 select seq, event from outbox
-where tenant = :tenant and seq > :after
+where tenant = :tenant and seq > :after and event is not null
   and age(xmin) > age(cast(pg_snapshot_xmin(pg_current_snapshot()) as xid))
 order by seq
 limit :limit
+""")
+
+
+_LOCK = text("""
+select lock_subject(tenant, subject) from changes
+where tenant = :tenant and id = :change and state = 'pending'
 """)
 
 
@@ -32,6 +38,8 @@ async def proof(session: AsyncSession, tenant: str, change_id: str) -> dict[str,
 
 async def cancel_pending(session: AsyncSession, tenant: str, change_id: str, summary: str) -> bool:
     """Settle a change that nobody has begun; False when it has been begun or settled."""
+    # Before the row: see the order of locks in the schema.
+    await (await session.connection()).execute(_LOCK, {"tenant": tenant, "change": change_id})
     cancelled = await session.exec(
         update(ChangeRow)
         .where(

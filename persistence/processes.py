@@ -1,7 +1,9 @@
-"""Processes and the news they are to hear. Telling the engine is `dispatch/telling.py`."""
+"""Processes and the news they are to hear. Telling the engine is `dispatch/telling.py`, and looking
+whether it still has them `dispatch/checking.py`."""
 
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from canonical_models.process import Process
@@ -10,10 +12,12 @@ from persistence.database import Database
 from persistence.raw import Transaction, driver
 
 _NEWS = """
-insert into processes (workflow_id, tenant, kind, input)
-select news.id, news.tenant, news.kind, news.input::jsonb
-from unnest(%s::text[], %s::text[], %s::text[], %s::text[]) as news (id, tenant, kind, input)
-on conflict (workflow_id) do update set wanted = processes.wanted + 1, changed_at = now()
+insert into processes (workflow_id, tenant, kind, input, wanted)
+select news.id, news.tenant, news.kind, news.input::jsonb, %(above)s + 1
+from unnest(%(ids)s::text[], %(tenants)s::text[], %(kinds)s::text[], %(inputs)s::text[])
+  as news (id, tenant, kind, input)
+on conflict (workflow_id) do update
+  set wanted = greatest(processes.wanted, %(above)s) + 1, changed_at = now()
 """
 
 #: The same for rows that have `tenant`, `subscription_id` and `customer_id`, in one statement.
@@ -30,21 +34,42 @@ select input::text, wanted from processes where wanted > told and workflow_id <>
 order by changed_at limit 1 for update skip locked
 """
 
+_UNCHECKED = """
+update processes set checked_at = now() where workflow_id in (
+  select workflow_id from processes
+  where wanted > over and told >= wanted and checked_at < %(before)s
+  order by checked_at limit %(limit)s for update skip locked)
+returning workflow_id, wanted
+"""
 
-async def news(session: Transaction, processes: Iterable[Process]) -> None:
-    """Each of them has something to look at, and runs if it did not: told after the commit."""
+_FORGOTTEN = """
+update processes set told = 0 from unnest(%s::text[], %s::bigint[]) as seen (id, wanted)
+where workflow_id = seen.id and processes.wanted = seen.wanted
+"""
+
+_ENDED = """
+update processes set over = seen.wanted
+from unnest(%s::text[], %s::bigint[]) as seen (id, wanted)
+where workflow_id = seen.id and processes.wanted = seen.wanted
+"""
+
+
+async def news(session: Transaction, processes: Iterable[Process], *, above: int = 0) -> None:
+    """Each of them has something to look at, and runs if it did not: told after the commit. The
+    count of news comes to be higher than `above`."""
     told = tuple(processes)
     if not told:
         return
     raw = await driver(session)
     await raw.execute(
         _NEWS,
-        (
-            [process.workflow_id for process in told],
-            [process.tenant for process in told],
-            [process.kind.value for process in told],
-            [process.model_dump_json() for process in told],
-        ),
+        {
+            "ids": [process.workflow_id for process in told],
+            "tenants": [process.tenant for process in told],
+            "kinds": [process.kind.value for process in told],
+            "inputs": [process.model_dump_json() for process in told],
+            "above": above,
+        },
     )
     await raw.execute(f"notify {CHANNEL}".encode())
 
@@ -61,8 +86,52 @@ async def untold(database: Database, *, but: Collection[str] = ()) -> AsyncItera
         process = Process.model_validate_json(row[0])
         yield process
         await raw.execute(
-            "update processes set told = %s where workflow_id = %s", (row[1], process.workflow_id)
+            "update processes set told = %s, checked_at = now() where workflow_id = %s",
+            (row[1], process.workflow_id),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A process that the engine was told of, up to its news `wanted`, and that has not ended."""
+
+    workflow_id: str
+    wanted: int
+
+
+async def unchecked(session: Transaction, *, before: datetime, limit: int) -> tuple[Told, ...]:
+    """Some of those that the engine was not asked for since then, the longest first. They count as
+    asked for; nobody else gets them meanwhile."""
+    found = await (await driver(session)).execute(_UNCHECKED, {"before": before, "limit": limit})
+    return tuple(Told(*row) for row in await found.fetchall())
+
+
+async def not_checked(session: Transaction, told: Collection[Told], *, at: datetime) -> None:
+    """The engine did not answer: these count as asked for at `at`."""
+    await (await driver(session)).execute(
+        "update processes set checked_at = %s where workflow_id = any(%s)",
+        (at, [process.workflow_id for process in told]),
+    )
+
+
+async def forgotten(session: Transaction, told: Collection[Told]) -> None:
+    """The engine does not have these: it is told again of each, unless it was since."""
+    await _where_nothing_is_new(session, told, _FORGOTTEN)
+    if told:
+        await (await driver(session)).execute(f"notify {CHANNEL}".encode())
+
+
+async def ended(session: Transaction, told: Collection[Told]) -> None:
+    """These have come to their end, and are not asked for until there is news."""
+    await _where_nothing_is_new(session, told, _ENDED)
+
+
+async def _where_nothing_is_new(
+    session: Transaction, told: Collection[Told], statement: str
+) -> None:
+    if told:
+        ids, counts = [one.workflow_id for one in told], [one.wanted for one in told]
+        await (await driver(session)).execute(statement.encode(), (ids, counts))
 
 
 async def advance(session: Transaction, workflow_id: str, *, at: datetime) -> None:
@@ -72,6 +141,18 @@ async def advance(session: Transaction, workflow_id: str, *, at: datetime) -> No
         "else told end, changed_at = %s where workflow_id = %s",
         (at, workflow_id),
     )
+
+
+async def above(session: Transaction, workflow_id: str, held: int) -> int:
+    """The count of news, raised above `held` unless it is; the process itself asks for it."""
+    found = await (await driver(session)).execute(
+        "update processes set wanted = greatest(wanted, %(held)s + 1), told = case when told = "
+        "wanted then greatest(wanted, %(held)s + 1) else told end "
+        "where workflow_id = %(process)s returning wanted",
+        {"held": held, "process": workflow_id},
+    )
+    row = await found.fetchone()
+    return int(row[0]) if row else held + 1
 
 
 async def changed(session: Transaction, workflow_id: str) -> datetime | None:

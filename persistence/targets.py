@@ -1,6 +1,7 @@
 """How far each entitlement target follows."""
 
 from canonical_models.base import Canonical, Instant
+from canonical_models.process import SUPPORT_TARGET
 from persistence.raw import Transaction, driver
 
 _PUT = """
@@ -9,12 +10,44 @@ values (%(tenant)s, %(target)s, %(customer)s, %(wanted)s, %(confirmed)s, %(state
 on conflict (tenant, target, customer_id) do update set
   wanted = greatest(target_states.wanted, excluded.wanted),
   confirmed = greatest(target_states.confirmed, excluded.confirmed),
-  state = excluded.state, error = excluded.error, updated_at = now()
+  state = case
+    when greatest(target_states.confirmed, excluded.confirmed)
+      >= greatest(target_states.wanted, excluded.wanted) then 'current'
+    when excluded.state = 'current' then 'behind' else excluded.state end,
+  error = excluded.error, updated_at = now()
+"""
+
+_OF_CUSTOMER = """
+select target, customer_id, wanted, confirmed, state, error, updated_at from target_states
+where tenant = %s and customer_id = %s order by target
+"""
+
+#: Who holds anything, or has been told of anything.
+_CUSTOMERS = """
+select distinct customer_id from (
+  select customer_id from grants where tenant = %(tenant)s and withdrawn_at is null
+  union all select customer_id from target_states
+  where tenant = %(tenant)s and target = %(target)s
+) as known
+where customer_id > %(after)s and (%(only)s::text is null or customer_id = %(only)s)
+order by customer_id limit %(limit)s
+"""
+
+#: The same of support, which is asked for by shares.
+_CUSTOMERS_OF_SUPPORT = """
+select distinct customer_id from (
+  select customer_id from support_shares where tenant = %(tenant)s
+  union all select customer_id from target_states
+  where tenant = %(tenant)s and target = %(target)s
+) as known
+where customer_id > %(after)s and (%(only)s::text is null or customer_id = %(only)s)
+order by customer_id limit %(limit)s
 """
 
 
 class TargetView(Canonical):
-    """`behind` until it has confirmed the revision that is wanted; `refused` with its reason."""
+    """`behind` until it has confirmed the revision that is wanted, with what was in the way when it
+    was last tried; `refused` when a person has given it up, until the next news."""
 
     target: str
     customer_id: str
@@ -34,9 +67,10 @@ async def put(
     wanted: int,
     confirmed: int = 0,
     error: str | None = None,
+    given_up: bool = False,
 ) -> None:
-    """`confirmed` is the revision that the target says it holds."""
-    state = "current" if confirmed >= wanted else "refused" if error else "behind"
+    """`confirmed` is the revision of ours that the target says it holds."""
+    state = "current" if confirmed >= wanted else "refused" if given_up else "behind"
     await (await driver(session)).execute(
         _PUT,
         {
@@ -54,11 +88,7 @@ async def put(
 async def of_customer(
     session: Transaction, tenant: str, customer_id: str
 ) -> tuple[TargetView, ...]:
-    found = await (await driver(session)).execute(
-        "select target, customer_id, wanted, confirmed, state, error, updated_at "
-        "from target_states where tenant = %s and customer_id = %s order by target",
-        (tenant, customer_id),
-    )
+    found = await (await driver(session)).execute(_OF_CUSTOMER, (tenant, customer_id))
     return tuple(
         TargetView(
             target=target,
@@ -71,3 +101,28 @@ async def of_customer(
         )
         for target, customer, wanted, confirmed, state, error, at in await found.fetchall()
     )
+
+
+async def customers(
+    session: Transaction,
+    tenant: str,
+    target: str,
+    *,
+    after: str = "",
+    only: str | None = None,
+    limit: int,
+) -> tuple[str, ...]:
+    """Of whom the target should hold something, or was told that it should not; by id."""
+    query = _CUSTOMERS_OF_SUPPORT if target == SUPPORT_TARGET else _CUSTOMERS
+    found = await (await driver(session)).execute(
+        query, {"tenant": tenant, "target": target, "after": after, "only": only, "limit": limit}
+    )
+    return tuple(row[0] for row in await found.fetchall())
+
+
+async def get(
+    session: Transaction, tenant: str, target: str, customer_id: str
+) -> TargetView | None:
+    """None before the target was to be told anything of the customer."""
+    known = await of_customer(session, tenant, customer_id)
+    return next((view for view in known if view.target == target), None)

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from canonical_models.documents import BillingDocument, DocumentStatus
+from canonical_models.exceptions import Action
 from canonical_models.mapping import ItemMapping, keys_of
 from canonical_models.policy import DunningPolicy
 from canonical_models.term import DunningCase, DunningStage
 from planning.mapping import first_of
+
+#: How an invoice ends when a person has decided so.
+_ENDS = {Action.CREDIT.value: "void", Action.WRITE_OFF.value: "uncollectible"}
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,11 @@ def advance(
     at: datetime,
 ) -> Advance:
     """`document` as billing has it now, None when billing knows it no more; `grace` in days. A case
-    that nobody decided here ends as billing says: paid, void, uncollectible, or ended."""
-    if (outcome := _over(document)) is not None:
-        closed = {"stage": DunningStage.CLOSED, "outcome": case.outcome or outcome}
+    ends as billing says: paid, void, uncollectible, or ended; in the words of who decided it here,
+    where that is what came of it."""
+    if (outcome := over(document)) is not None:
+        decided = case.outcome if carried_out(case.outcome, outcome) else outcome
+        closed = {"stage": DunningStage.CLOSED, "outcome": decided}
         return Advance(case.model_copy(update=closed), (), None)
     start = case.overdue_since + timedelta(days=case.extended_days)
     passed = at - start
@@ -66,7 +72,12 @@ def grace_days(
     return max((grace for grace in graces if grace is not None), default=policy.grace_days)
 
 
-def _over(document: BillingDocument | None) -> str | None:
+def carried_out(decided: str | None, outcome: str) -> bool:
+    """Whether an invoice ended as a person has decided."""
+    return decided is not None and _ENDS.get(decided) == outcome
+
+
+def over(document: BillingDocument | None) -> str | None:
     """How the case ended, in a word; None while the money is owed."""
     if document is None:
         return "void"

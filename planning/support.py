@@ -62,6 +62,24 @@ def merged_support(
     )
 
 
+def support_differences(
+    wanted: SupportEntitlement, shown: SupportEntitlement | None
+) -> tuple[str, ...]:
+    """Where what the support platform shows of an organisation is not what it should, in words."""
+    if shown is None:
+        return (f"organisation {wanted.organization} is not there",)
+    sides = (
+        ("tier", wanted.tier, shown.tier),
+        ("contract end", wanted.contract_end, shown.contract_end),
+        ("features", ", ".join(wanted.features), ", ".join(shown.features)),
+    )
+    return tuple(
+        f"{name}: should be {ours or 'nothing'}, is {theirs or 'nothing'}"
+        for name, ours, theirs in sides
+        if (ours or None) != (theirs or None)
+    )
+
+
 def highest(asked: list[str], tiers: tuple[str, ...]) -> str | None:
     """Raises Rejection (support_refused) for a tier that policy does not know."""
     for tier in asked:

@@ -1,6 +1,15 @@
 """What the worker measures of other systems."""
 
-from prometheus_client import Histogram
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from prometheus_client import REGISTRY, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from connectors.breaker import State
+from connectors.governor import Governor
 
 VENDOR_SECONDS = Histogram(
     "trueup_vendor_request_seconds",
@@ -12,3 +21,35 @@ VENDOR_SECONDS = Histogram(
 
 def observe_vendor(system: str, method: str, outcome: str, seconds: float) -> None:
     VENDOR_SECONDS.labels(system, method, outcome).observe(seconds)
+
+
+class _Connections(Collector):
+    def __init__(self, governors: Mapping[tuple[str, str], Governor]) -> None:
+        self._governors = governors
+
+    def collect(self) -> Iterator[Metric]:
+        limit, in_flight, away = (
+            GaugeMetricFamily(f"trueup_connection_{name}", words, labels=["tenant", "connection"])
+            for name, words in (
+                ("limit", "Calls at once that the vendor was found to take."),
+                ("in_flight", "Calls under way."),
+                ("away", "Whether the vendor is away, as this worker knows it."),
+            )
+        )
+        for (tenant, connection), governor in self._governors.items():
+            labels = [tenant, connection]
+            limit.add_metric(labels, governor.limiter.limit)
+            in_flight.add_metric(labels, governor.in_flight)
+            away.add_metric(labels, governor.breaker.state is not State.CLOSED)
+        yield from (limit, in_flight, away)
+
+
+@contextmanager
+def connections_shown(governors: Mapping[tuple[str, str], Governor]) -> Iterator[None]:
+    """As long as the block lasts these are among the process's metrics."""
+    shown = _Connections(governors)
+    REGISTRY.register(shown)
+    try:
+        yield
+    finally:
+        REGISTRY.unregister(shown)

@@ -99,6 +99,16 @@ class Child:
     async def wait(self) -> int:
         return await self._process.wait()
 
+    def ending(self) -> str:
+        """How it ended, in words: its exit code, or the signal that killed it."""
+        code = self.returncode
+        if code is None or code >= 0:
+            return f"ended with code {code}"
+        try:
+            return f"was killed by {signal.Signals(-code).name}"
+        except ValueError:  # a real-time signal
+            return f"was killed by signal {-code}"
+
     def failure(self, what: str) -> ChildFailed:
         """The error that tells people what happened, with the end of the log."""
         return ChildFailed(f"{self.program.name} {what}; the end of {self.log}:\n{tail(self.log)}")
@@ -147,7 +157,7 @@ class Child:
         deadline = time.monotonic() + self.program.start_seconds
         while time.monotonic() < deadline:
             if self.returncode is not None:
-                raise self.failure(f"ended with code {self.returncode} before it was ready")
+                raise self.failure(f"{self.ending()} before it was ready")
             if self.program.probe is not None:
                 if await self.program.probe():
                     return
@@ -171,7 +181,7 @@ async def run_to_end(program: Program, folders: Folders) -> None:
     finally:
         await child.stop()
     if code != 0:
-        raise child.failure(f"ended with code {code}")
+        raise child.failure(child.ending())
 
 
 def end_stale(run: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -22,7 +22,16 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
 from runtime.settings import Settings
-from workflows.names import INVOICES, REVENUE, STAGE, TENANT, invoices_id, revenue_id
+from workflows.names import (
+    INVOICES,
+    REVENUE,
+    STAGE,
+    TARGETS,
+    TENANT,
+    invoices_id,
+    revenue_id,
+    targets_id,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -36,25 +45,24 @@ class _What:
     workflow: str
     id_of: Callable[[str], str]
     summary: str
+    given: dict[str, bool] = field(default_factory=dict)
 
 
 _SWEEP = _What(INVOICES, invoices_id, "Where invoices stand in the ERP")
 _REVENUE = _What(REVENUE, revenue_id, "Deferred revenue of new fiscal years")
+_TARGETS = _What(TARGETS, targets_id, "What entitlement targets hold", {"set_right": True})
 _DAILY = timedelta(days=1)
 
 
 async def schedule_sweeps(client: Client, settings: Settings) -> None:
-    """Each tenant's look at its invoices, at the interval of its policy, and its deferred revenue
-    once a day. One that a person has paused stays so. Tried again until Temporal has taken them
-    all."""
+    """Each tenant's look at its invoices and at its entitlement targets, at the intervals of its
+    policy, and its deferred revenue once a day. One that a person has paused stays so. Tried again
+    until Temporal has taken them all."""
     waiting = dict(settings.tenants)
     while waiting:
-        for tenant, given in tuple(waiting.items()):
-            queue = settings.temporal.task_queue
-            every = timedelta(minutes=given.policy.invoice_minutes)
+        for tenant in tuple(waiting):
             try:
-                await _put(client, tenant, _SWEEP, every, queue)
-                await _put(client, tenant, _REVENUE, _DAILY, queue)
+                await put_schedules(client, settings, tenant)
             except (RPCError, RuntimeError) as fault:
                 log.warning("schedule put off", tenant=tenant, error=type(fault).__name__)
                 continue
@@ -63,12 +71,25 @@ async def schedule_sweeps(client: Client, settings: Settings) -> None:
             await asyncio.sleep(_AGAIN_SECONDS)
 
 
-async def _put(client: Client, tenant: str, what: _What, every: timedelta, task_queue: str) -> None:
+async def put_schedules(client: Client, settings: Settings, tenant: str) -> int:
+    """As the tenant's policy says; how many were not there. Raises RPCError, RuntimeError."""
+    policy, queue = settings.tenants[tenant].policy, settings.temporal.task_queue
+    return sum(
+        [
+            await _put(client, tenant, _SWEEP, timedelta(minutes=policy.invoice_minutes), queue),
+            await _put(client, tenant, _TARGETS, timedelta(hours=policy.target_hours), queue),
+            await _put(client, tenant, _REVENUE, _DAILY, queue),
+        ]
+    )
+
+
+async def _put(client: Client, tenant: str, what: _What, every: timedelta, task_queue: str) -> bool:
+    """Whether it was not there."""
     schedule_id = what.id_of(tenant)
     wanted = Schedule(
         action=ScheduleActionStartWorkflow(
             what.workflow,
-            {"tenant": tenant},
+            {"tenant": tenant, **what.given},
             id=schedule_id,
             task_queue=task_queue,
             static_summary=what.summary,
@@ -88,3 +109,5 @@ async def _put(client: Client, tenant: str, what: _What, every: timedelta, task_
             return ScheduleUpdate(schedule=wanted)
 
         await client.get_schedule_handle(schedule_id).update(changed)
+        return False
+    return True

@@ -58,6 +58,26 @@ class DispatchSettings(_Section):
 class WorkerSettings(_Section):
     #: Port of the worker's own /metrics on loopback; none by default.
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    #: The build that the worker is; None for the package's version and a digest of its code. One
+    #: name for all builds has open sagas go on in whatever code there is, which must replay them.
+    version: str | None = Field(default=None, pattern=r"^[\w.-]{1,100}$")
+    #: A vendor that is away for longer is asked about: one question of the connection, which closes
+    #: by itself when it is back.
+    away_minutes: float = Field(default=15, ge=0, le=1440)
+
+
+class RetentionSettings(_Section):
+    """Days after which what is bulky is dropped, 0 for never. Keys, outcomes, proofs, references
+    and decisions stay for good."""
+
+    #: Bodies of webhooks that were understood.
+    inbox_days: int = Field(default=90, ge=0)
+    #: Plans and snapshots of settled changes that are not the newest of their subject.
+    plans_days: int = Field(default=400, ge=0)
+    #: Published events.
+    outbox_days: int = Field(default=90, ge=0)
+    #: What systems said when they refused, of exceptions that are resolved.
+    evidence_days: int = Field(default=400, ge=0)
 
 
 class ConnectionSettings(_Section):
@@ -67,9 +87,29 @@ class ConnectionSettings(_Section):
     webhook_secrets: tuple[str, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
     timeout_seconds: float = Field(default=20, gt=0, le=120)
+    #: The most calls that are under way at one time; how many it takes is found out.
+    most_at_once: int = Field(default=32, ge=1, le=64)
+    #: Seconds after which a write can no longer be carried out, counted from when it was let go: it
+    #: covers `timeout_seconds` and what the vendor may go on for after we hang up. By default
+    #: three times `timeout_seconds`.
+    lands_within: float | None = Field(default=None, gt=0, le=3600)
     #: Of billing: the first day whose documents are ours to book. What was issued before belongs
     #: to the process before us.
     books_from: date | None = None
+
+    @model_validator(mode="after")
+    def _lands_after_the_call(self) -> Self:
+        # A quarter of it may pass before the request goes out.
+        if self.lands * 0.75 < self.timeout_seconds:
+            raise ValueError(
+                f"lands_within = {self.lands:g} is too short for timeout_seconds = "
+                f"{self.timeout_seconds:g}: three quarters of it have to cover the call"
+            )
+        return self
+
+    @property
+    def lands(self) -> float:
+        return self.lands_within or 3 * self.timeout_seconds
 
 
 class TenantSettings(_Section):
@@ -96,9 +136,17 @@ class TenantSettings(_Section):
                 "Trueup books. What billing issued before stays with the process before, so agree "
                 "on the day with finance (docs/accounting.md, cutover)"
             )
-        if "support" in self.targets:
-            raise ValueError("a target cannot be called 'support': name its connection otherwise")
+        if taken := {"billing", "erp", "support"}.intersection(self.targets):
+            raise ValueError(
+                f"a target cannot be called {min(taken)!r}: name its connection otherwise"
+            )
         return self
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """From what a connection is for (`billing`, `erp`, `support`, or a target's name) to it."""
+        parts = {"billing": self.billing, "erp": self.erp, "support": self.support}
+        return parts | {target: target for target in self.targets}
 
     @property
     def cutover(self) -> datetime:
@@ -116,6 +164,7 @@ class Settings(_Section):
     api: ApiSettings = ApiSettings()
     dispatch: DispatchSettings = DispatchSettings()
     worker: WorkerSettings = WorkerSettings()
+    retention: RetentionSettings = RetentionSettings()
     tenants: dict[str, TenantSettings] = Field(default_factory=dict)
     #: Folder that relative `file:` references start from.
     folder: Path = Path()
@@ -143,6 +192,7 @@ class Settings(_Section):
             ),
             options=found.options,
             timeout_seconds=found.timeout_seconds,
+            most_at_once=found.most_at_once,
         )
 
 

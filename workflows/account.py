@@ -9,12 +9,18 @@ workflow id: one saga of an account is open at a time.
 
 from temporalio import workflow
 
-from activities.contracts.amendment import AccountActivities, Prepared, Settled, UndoneInput
+from activities.contracts.amendment import (
+    AccountActivities,
+    Begun,
+    Prepared,
+    Settled,
+    UndoneInput,
+)
 from canonical_models.exceptions import Track
 from workflows.books import BooksTrack
 from workflows.names import ACCOUNT, ChangeInput
-from workflows.policies import LOCAL, WRITE
-from workflows.saga import Saga, heed_cancellation
+from workflows.policies import at
+from workflows.saga import Saga, heed_cancellation, promptly
 from workflows.tracks import ChangeSaga
 
 
@@ -42,9 +48,13 @@ class AccountSaga(ChangeSaga):
 
     async def prepare(self) -> Prepared:
         self.tell("reading the customer's account and checking every precondition")
-        return await workflow.execute_local_activity_method(
-            AccountActivities.prepare, self.step(), summary="plan", **LOCAL
+        return await promptly(
+            AccountActivities.prepare, self.step(), "plan", at("billing", self.change.tenant)
         )
+
+    def take_back(self, begun: Begun, undo: Saga) -> None:
+        for document_id in begun.documents:
+            self._books.take_back(document_id, undo)
 
     async def _master_data_and_books(self, plan: Prepared, undo: Saga) -> None:
         if plan.access:
@@ -53,17 +63,20 @@ class AccountSaga(ChangeSaga):
                 AccountActivities.update_master_data,
                 self.step(plan),
                 summary="master data",
-                **WRITE,
+                **at("erp", self.change.tenant),
             )
             heed_cancellation()
         await self._books.keep(plan, undo)
 
     async def settle(self) -> Settled:
-        return await workflow.execute_local_activity_method(
-            AccountActivities.settle, self.step(), summary="prove", **LOCAL
+        return await promptly(
+            AccountActivities.settle, self.step(), "prove", at("erp", self.change.tenant)
         )
 
     async def settle_undone(self, undone: UndoneInput) -> None:
         await workflow.execute_activity_method(
-            AccountActivities.settle_undone, undone, summary="record the undo", **WRITE
+            AccountActivities.settle_undone,
+            undone,
+            summary="record the undo",
+            **at("billing", self.change.tenant),
         )

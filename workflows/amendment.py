@@ -14,6 +14,7 @@ from temporalio import workflow
 
 from activities.contracts.amendment import (
     AmendmentActivities,
+    Begun,
     Prepared,
     Settled,
     StepInput,
@@ -22,7 +23,7 @@ from activities.contracts.amendment import (
 from canonical_models.exceptions import Track
 from workflows.books import BooksTrack
 from workflows.names import AMENDMENT, ChangeInput
-from workflows.policies import LOCAL, WRITE
+from workflows.policies import at
 from workflows.saga import Saga, heed_cancellation, promptly
 from workflows.tracks import ChangeSaga
 
@@ -53,9 +54,15 @@ class AmendmentSaga(ChangeSaga):
 
     async def prepare(self) -> Prepared:
         self.tell("reading billing and checking every precondition")
-        return await workflow.execute_local_activity_method(
-            AmendmentActivities.prepare, self.step(), summary="plan", **LOCAL
+        return await promptly(
+            AmendmentActivities.prepare, self.step(), "plan", at("billing", self.change.tenant)
         )
+
+    def take_back(self, begun: Begun, undo: Saga) -> None:
+        if begun.access:
+            undo.undo_with("access", self._restore_access)
+        for document_id in begun.documents:
+            self._books.take_back(document_id, undo)
 
     async def _give_access(self, plan: Prepared, undo: Saga) -> None:
         if not plan.access:
@@ -67,16 +74,35 @@ class AmendmentSaga(ChangeSaga):
                 return
         undo.undo_with("access", self._restore_access)
         self.tell("changing entitlements and support")
-        await promptly(AmendmentActivities.entitle, self.step(plan), "entitlements and support")
+        await promptly(
+            AmendmentActivities.entitle,
+            self.step(plan),
+            "entitlements and support",
+            at("support", self.change.tenant),
+        )
 
     async def settle(self) -> Settled:
-        return await promptly(AmendmentActivities.settle, self.step(), "prove, write back")
+        return await promptly(
+            AmendmentActivities.settle,
+            self.step(),
+            "prove, write back",
+            at("billing", self.change.tenant),
+        )
 
     async def settle_undone(self, undone: UndoneInput) -> None:
         await workflow.execute_activity_method(
-            AmendmentActivities.settle_undone, undone, summary="record the undo", **WRITE
+            AmendmentActivities.settle_undone,
+            undone,
+            summary="record the undo",
+            **at("billing", self.change.tenant),
         )
 
     async def _restore_access(self) -> None:
-        given = StepInput(tenant=self.change.tenant, change_id=self.change.change_id)
-        await promptly(AmendmentActivities.restore_access, given, "undo: access as before")
+        change = self.change
+        given = StepInput(tenant=change.tenant, change_id=change.change_id, epoch=change.epoch)
+        await promptly(
+            AmendmentActivities.restore_access,
+            given,
+            "undo: access as before",
+            at("support", self.change.tenant),
+        )

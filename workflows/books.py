@@ -13,7 +13,7 @@ from activities.contracts.amendment import (
     Prepared,
     UndoDocumentInput,
 )
-from workflows.policies import WRITE
+from workflows.policies import at
 from workflows.saga import Saga, Undo, heed_cancellation
 from workflows.tracks import ChangeSaga
 
@@ -29,11 +29,7 @@ class BooksTrack:
             return await self._saga.plan_anew(plan)
         for document in plan.documents:
             if not (document.void or document.found):
-                undo.undo_fact_with(
-                    document.document_id,
-                    self._undo(document, BooksActivities.reverse_document, "reverse in the ERP"),
-                    otherwise=self._undo(document, BooksActivities.drop_draft, "leave no draft"),
-                )
+                self._register(document, undo)
             self._saga.tell(f"{document.words} in the ERP")
             await self._post(plan, document)
             heed_cancellation()
@@ -43,7 +39,7 @@ class BooksTrack:
                 BooksActivities.settle_documents,
                 self._saga.step(plan),
                 summary="settle documents",
-                **WRITE,
+                **at("erp", self._saga.change.tenant),
             )
             heed_cancellation()
         if plan.unbilled:
@@ -52,16 +48,27 @@ class BooksTrack:
                 BooksActivities.show_unbilled,
                 self._saga.step(plan),
                 summary="what is not billed yet",
-                **WRITE,
+                **at("erp", self._saga.change.tenant),
             )
         return None
+
+    def take_back(self, document_id: str, undo: Saga) -> None:
+        """It was posted by an earlier run of the change, or may have been."""
+        self._register(PlannedDocument(document_id=document_id, words=""), undo)
+
+    def _register(self, document: PlannedDocument, undo: Saga) -> None:
+        undo.undo_fact_with(
+            document.document_id,
+            self._undo(document, BooksActivities.reverse_document, "reverse in the ERP"),
+            otherwise=self._undo(document, BooksActivities.drop_draft, "leave no draft"),
+        )
 
     async def _post(self, plan: Prepared, document: PlannedDocument) -> None:
         posted = await workflow.execute_activity_method(
             BooksActivities.post_document,
             DocumentInput(step=self._saga.step(plan), document_id=document.document_id),
             summary=document.words,
-            **WRITE,
+            **at("erp", self._saga.change.tenant),
         )
         self._saga.posted(posted.number or posted.document_id)
 
@@ -71,9 +78,14 @@ class BooksTrack:
         change = self._saga.change
         await workflow.execute_activity_method(
             BooksActivities.open_account,
-            AccountInput(tenant=change.tenant, change_id=change.change_id, customer_id=customer),
+            AccountInput(
+                tenant=change.tenant,
+                change_id=change.change_id,
+                epoch=change.epoch,
+                customer_id=customer,
+            ),
             summary="open the account",
-            **WRITE,
+            **at("erp", change.tenant),
         )
 
     def _undo(
@@ -90,12 +102,13 @@ class BooksTrack:
                 UndoDocumentInput(
                     tenant=change.tenant,
                     change_id=change.change_id,
+                    epoch=change.epoch,
                     document_id=document.document_id,
                     reason=self._saga.undone_because,
                     by=self._saga.undone_by,
                 ),
                 summary=f"undo: {words}",
-                **WRITE,
+                **at("erp", change.tenant),
             )
 
         return undo

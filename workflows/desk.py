@@ -27,7 +27,7 @@ from canonical_models.money import Money
 from canonical_models.process import Process
 from workflows.names import EXCEPTION, STAGE
 from workflows.policies import KEEPING
-from workflows.saga import heed_cancellation
+from workflows.saga import heed_cancellation, is_overtaken
 
 Done = TypeVar("Done")
 
@@ -55,12 +55,30 @@ class _Open:
 
 
 class ExceptionDesk:
-    """Of a change, or of a `process` under its own name."""
+    """Of a change, whose run was started for its claim `epoch`, or of a `process` under its own
+    name."""
 
-    def __init__(self, tenant: str, change_id: str, process: Process | None = None) -> None:
+    def __init__(
+        self,
+        tenant: str,
+        change_id: str,
+        process: Process | None = None,
+        *,
+        epoch: int | None = None,
+        wait: Callable[[Callable[[], bool]], Awaitable[None]] = workflow.wait_condition,
+    ) -> None:
         self._tenant, self._change_id, self._process = tenant, change_id, process
+        self._epoch = epoch
+        self._wait = wait
         self._open: dict[Track, _Open] = {}
+        #: What an earlier run may have asked, until it is found out whether it is asked still.
+        continued = workflow.info().continued_run_id is not None
+        begun_before = continued or (epoch is not None and epoch > 1)
+        self._inherited = set(Track) if begun_before else set()
+        if process is not None:
+            self._inherited = {Track.PROCESS}
         self._opening = asyncio.Lock()
+        self._closed = False
 
     @property
     def exception_id(self) -> str | None:
@@ -105,10 +123,22 @@ class ExceptionDesk:
             asked.decision = resolution
 
     async def taken(self, resolution: Resolution) -> None:
-        """Until the saga has acted on the decision."""
+        """Until the saga has acted on the decision. Raises ApplicationError where it ended without
+        that."""
         await workflow.wait_condition(
             lambda: (asked := self._asked(resolution.exception_id)) is None or not asked.decision
         )
+        if self._closed:
+            raise ApplicationError(
+                f"exception {resolution.exception_id} is asked by a newer run of the change: "
+                "decide again",
+                type="NotOpen",
+            )
+
+    def close(self) -> None:
+        """The run ends and leaves what it asked to a newer one."""
+        self._closed = True
+        self._open.clear()
 
     def decided(self, track: Track) -> bool:
         return track in self._open and self._open[track].decision is not None
@@ -127,6 +157,7 @@ class ExceptionDesk:
                 Raised(
                     tenant=self._tenant,
                     change_id=self._change_id,
+                    epoch=self._epoch,
                     track=track,
                     step=step,
                     system=question.detail.system,
@@ -140,6 +171,7 @@ class ExceptionDesk:
                 ),
                 **KEEPING,
             )
+            self._inherited.discard(track)
             if known is not None and known.opened == opened:
                 known.stale = False
             else:
@@ -149,8 +181,8 @@ class ExceptionDesk:
             self._show()
 
     async def withdraw(self, track: Track) -> None:
-        """What was asked of the track has answered itself."""
-        if track in self._open:
+        """What was asked of the track, in this run or an earlier one, has answered itself."""
+        if track in self._open or track in self._inherited:
             async with self._opening:
                 await self._close(track, "it has answered itself")
 
@@ -161,10 +193,15 @@ class ExceptionDesk:
             return None
         await workflow.execute_local_activity_method(
             ExceptionActivities.resume,
-            Resumed(tenant=self._tenant, change_id=self._change_id, resolution=asked.decision),
+            Resumed(
+                tenant=self._tenant,
+                change_id=self._change_id,
+                epoch=self._epoch,
+                resolution=asked.decision,
+            ),
             **KEEPING,
         )
-        self._forget(track)
+        self.forget(track)
         # The change runs again, until what the other track asks is found to be asked still.
         for other in self._open.values():
             other.stale = True
@@ -186,6 +223,8 @@ class ExceptionDesk:
             except FailureError as fault:
                 if is_cancelled_exception(fault):
                     raise asyncio.CancelledError from fault
+                if is_overtaken(fault):
+                    raise
                 heed_cancellation()
                 resolution = await self.ask(name, question_of(fault), amount(), track=track)
                 if resolution.action is Action.ABORT:
@@ -213,10 +252,10 @@ class ExceptionDesk:
         until it is withdrawn."""
         try:
             await self.keep(track, step, question, amount)
-            await workflow.wait_condition(lambda: self.decided(track) or answered())
+            await self._wait(lambda: self.decided(track) or answered())
             return await self.take(track)
         except asyncio.CancelledError:
-            self._forget(track)
+            self.forget(track)
             raise
 
     def _asked(self, exception_id: str) -> _Open | None:
@@ -240,16 +279,24 @@ class ExceptionDesk:
                 workflow.upsert_search_attributes([STAGE.value_set("escalated")])
 
     async def _close(self, track: Track, why: str) -> None:
-        if track not in self._open:
+        if track not in self._open and track not in self._inherited:
             return
         await workflow.execute_local_activity_method(
             ExceptionActivities.withdraw,
-            Withdrawn(tenant=self._tenant, change_id=self._change_id, track=track, why=why),
+            Withdrawn(
+                tenant=self._tenant,
+                change_id=self._change_id,
+                epoch=self._epoch,
+                track=track,
+                why=why,
+            ),
             **KEEPING,
         )
-        self._forget(track)
+        self._inherited.discard(track)
+        self.forget(track)
 
-    def _forget(self, track: Track) -> None:
+    def forget(self, track: Track) -> None:
+        """It is asked no more, and its row says so already."""
         asked = self._open.pop(track, None)
         if asked is not None:
             self._show()

@@ -15,7 +15,7 @@ from canonical_models.failures import FailureClass, RejectionCode
 from canonical_models.money import Money
 from canonical_models.process import Process, ProcessKind
 from workflows.desk import Aborted
-from workflows.policies import LOCAL, WRITE
+from workflows.policies import LOCAL, at
 from workflows.process import WaitingProcess
 
 
@@ -32,12 +32,14 @@ class DunningProcess(WaitingProcess):
             try:
                 look = await self.desk.until_done("look at the invoice", self._look)
             except Aborted as aborted:
-                return f"given up: {aborted.reason}"
+                if await self.over():
+                    return f"given up: {aborted.reason}"
+                continue
             self.tell(look.stage, look.words)
             match look.act:
-                case Act.OVER if not self.has_news:
-                    await workflow.wait_condition(workflow.all_handlers_finished)
-                    return look.words
+                case Act.OVER:
+                    if await self.over():
+                        return look.words
                 case Act.DECIDE:
                     resolution = await self.unless_news(self._ask(look))
                     if resolution is not None:
@@ -64,7 +66,7 @@ class DunningProcess(WaitingProcess):
                     DunningActivities.conclude,
                     decided,
                     summary=resolution.action.value.replace("_", " "),
-                    **WRITE,
+                    **at("billing", self.process.tenant),
                 ),
                 lambda: unpaid,
             )

@@ -1,25 +1,24 @@
-"""Entitlement of a customer: every target is told what holds now, and again when time changes it.
+"""Entitlement of a customer at one target: it is told what holds now, and again when that changes.
 
-    look -> tell the targets that are behind, side by side -> wait for a grant to begin or end, or
-    for news -> look
+    look -> tell it, if it is behind -> wait for a grant to begin or end, or for news -> look
 
-A target is told the whole set with a revision, never a difference, so one that has missed some is
-right again after the next. One that refuses does not keep the others waiting.
+Each target of a customer has a process of its own, so none waits for another. A target is told the
+whole set with a revision, never a difference: what it missed does not matter, and news that comes
+while it is being told replaces what it was being told. One that is away is tried until it is back;
+one that refuses becomes a question, which goes away by itself once it takes what it is told.
 """
 
-from temporalio import workflow
+import asyncio
 
-from activities.contracts.life import (
-    EntitlementActivities,
-    EntitlementLook,
-    EntitlementSeen,
-    PublishInput,
-)
+from temporalio import workflow
+from temporalio.exceptions import FailureError, is_cancelled_exception
+
+from activities.contracts.life import EntitlementActivities, EntitlementLook
+from canonical_models.exceptions import Action, Track
 from canonical_models.process import Process, ProcessKind
-from workflows.desk import Aborted
-from workflows.policies import KEEPING, LOCAL, WRITE
+from workflows.desk import question_of
+from workflows.policies import KEEPING, UNTIL_BACK, on
 from workflows.process import WaitingProcess
-from workflows.saga import side_by_side
 
 
 @workflow.defn(name=ProcessKind.ENTITLEMENT.value)
@@ -27,48 +26,54 @@ class EntitlementProcess(WaitingProcess):
     @workflow.init
     def __init__(self, process: Process) -> None:
         super().__init__(process)
-        self._digest = ""
-        self._given_up: set[tuple[str, int]] = set()
 
     @workflow.run
     async def run(self, process: Process) -> str:
         while True:
             await self.turn()
-            try:
-                look = await self.desk.until_done("look at the grants", self._look)
-            except Aborted as aborted:
-                return f"given up: {aborted.reason}"
-            self._digest = look.digest
+            look = await self._look()
             self.tell("telling" if look.behind else "waiting", look.words)
-            behind = [t for t in look.behind if (t, look.revision) not in self._given_up]
-            if behind:
-                await side_by_side(*(self._tell_target(t, look.revision) for t in behind))
-                continue
-            if self.has_news:
-                continue
-            if look.seconds is None:
-                await workflow.wait_condition(workflow.all_handlers_finished)
-                if not self.has_news:
-                    return look.words
-            await self.rest(look.seconds)
+            if look.behind:
+                await self._tell_target()
+            elif look.seconds is not None:
+                await self.rest(look.seconds)
+            elif await self.over():
+                return look.words
 
     async def _look(self) -> EntitlementLook:
-        seen = EntitlementSeen(process=self.process, digest=self._digest)
         return await workflow.execute_local_activity_method(
-            EntitlementActivities.look, seen, summary="what holds now", **LOCAL
+            EntitlementActivities.look, self.process, summary="what holds now", **KEEPING
         )
 
-    async def _tell_target(self, target: str, revision: int) -> None:
-        given = PublishInput(process=self.process, target=target)
+    async def _tell_target(self) -> None:
+        """Until it holds what is newest, a person gives it up, or there is news: then it is tried
+        anew at once, and what was asked stays asked."""
         try:
-            await self.desk.until_done(
-                f"entitlements at {target}",
-                lambda: workflow.execute_activity_method(
-                    EntitlementActivities.publish, given, summary=f"tell {target}", **WRITE
-                ),
-            )
-        except Aborted:
-            self._given_up.add((target, revision))
-            await workflow.execute_local_activity_method(
-                EntitlementActivities.refused, given, **KEEPING
-            )
+            await self._publish()
+        except FailureError as fault:
+            if is_cancelled_exception(fault):
+                if self.has_news:
+                    return
+                raise asyncio.CancelledError from fault
+            step, question = f"entitlements at {self.process.target}", question_of(fault)
+            decision = await self.desk.ask_unless(lambda: self.has_news, step, question, None)
+            if decision is not None and decision.action is Action.ABORT:
+                await workflow.execute_local_activity_method(
+                    EntitlementActivities.refused, self.process, **KEEPING
+                )
+            return
+        await self.desk.withdraw(Track.PROCESS)
+
+    async def _publish(self) -> None:
+        telling = workflow.start_activity_method(
+            EntitlementActivities.publish,
+            self.process,
+            summary=f"tell {self.process.target}",
+            **UNTIL_BACK,
+            **on(self.process.target or "support", self.process.tenant),
+        )
+        # A long back-off ends with news; an attempt that is under way is waited for.
+        await workflow.wait_condition(lambda: telling.done() or self.has_news)
+        if not telling.done():
+            telling.cancel()
+        await telling

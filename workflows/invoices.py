@@ -7,7 +7,7 @@ from temporalio import workflow
 
 from activities.contracts.life import InvoiceActivities, SweepInput, SweepPart, Swept
 from workflows.names import INVOICES
-from workflows.policies import WRITE
+from workflows.policies import at
 
 
 @workflow.defn(name=INVOICES)
@@ -19,7 +19,10 @@ class InvoiceSweep:
         problems: tuple[str, ...] = ()
         while True:
             swept = await workflow.execute_activity_method(
-                InvoiceActivities.sweep, part, summary=f"{looked_at} looked at", **WRITE
+                InvoiceActivities.sweep,
+                part,
+                summary=f"{looked_at} looked at",
+                **at("erp", sweep.tenant),
             )
             looked_at += swept.looked_at
             changed += swept.changed

@@ -14,6 +14,8 @@ ACCOUNT = "account"
 INVOICES = "invoices"
 #: Books deferred revenue of fiscal years that the ERP has opened; started by a schedule.
 REVENUE = "revenue"
+#: Reads what entitlement targets hold; started by a schedule, or at once.
+TARGETS = "targets"
 #: Takes customers over that billing had before us, or rehearses it.
 ADOPTION = "adoption"
 
@@ -25,6 +27,8 @@ DECIDE = "decide"
 NEWER_CHANGE = "newer_change"
 #: Signal: a process has something to look at.
 NEWS = "news"
+#: Signal: another version of the worker is current; what waits goes on there.
+MOVE_ON = "move_on"
 #: Query: where the saga stands, in words and as data.
 STANDING = "standing"
 
@@ -50,12 +54,13 @@ SEARCH_ATTRIBUTES = (
 
 
 class ChangeInput(Canonical):
-    """One change of one subscription, or of one account."""
+    """One change of one subscription, or of one account; `epoch` counts the claims of it."""
 
     tenant: str
     change_id: Identifier
     subject: Identifier
     hint: ChangeKind
+    epoch: int = 0
 
 
 class Standing(Canonical):
@@ -77,6 +82,11 @@ def change_workflow_id(tenant: str, subject: str) -> str:
 def revenue_id(tenant: str) -> str:
     """Of the schedule, and of what it starts."""
     return f"revenue/{tenant}"
+
+
+def targets_id(tenant: str) -> str:
+    """Of the schedule, and of the comparisons that it starts."""
+    return f"targets/{tenant}"
 
 
 def invoices_id(tenant: str) -> str:

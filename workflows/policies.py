@@ -3,13 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
+from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
-#: One try of a step: longer than the slowest vendor call, so that a try ends with an answer.
+#: One try of a step in its saga's own task: longer than the slowest vendor call.
 TRY = timedelta(seconds=90)
-#: All tries of a step together; then a person is asked.
-BUDGET = timedelta(minutes=15)
+#: One try of a step on a vendor's queue, with all its calls and what each may wait for its place. A
+#: worker that died is noticed by its heartbeats, not by this.
+LONG_TRY = timedelta(minutes=15)
 #: A worker that died is noticed after this long.
 HEARTBEAT = timedelta(seconds=4)
 
@@ -24,10 +26,10 @@ RETRY = RetryPolicy(
 LATE_AGAIN = timedelta(hours=6)
 
 #: A write to another system: heartbeats carry a cancellation to it, and it is waited for, because
-#: an undo must know what the write came to.
+#: an undo must know what the write came to. It has no last try: an outage ends by itself, and a
+#: fault that is the object's own ends with a question (activities/failing.py).
 WRITE: dict[str, Any] = {
-    "start_to_close_timeout": TRY,
-    "schedule_to_close_timeout": BUDGET,
+    "start_to_close_timeout": LONG_TRY,
     "heartbeat_timeout": HEARTBEAT,
     "retry_policy": RETRY,
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -36,7 +38,6 @@ WRITE: dict[str, Any] = {
 #: A read, or a write to our own database: cheap, safe to repeat, run where the workflow runs.
 LOCAL: dict[str, Any] = {
     "start_to_close_timeout": TRY,
-    "schedule_to_close_timeout": BUDGET,
     "retry_policy": RETRY,
     # Longer waits are timers: while a local activity waits, its workflow task is kept alive, which
     # writes history every other second.
@@ -58,6 +59,19 @@ KEEPING: dict[str, Any] = {
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
 
+#: A set that another system must be told, however long that is away: an outage ends by itself, and
+#: is nobody's question. News ends a long wait.
+UNTIL_BACK: dict[str, Any] = {
+    "start_to_close_timeout": LONG_TRY,
+    "heartbeat_timeout": HEARTBEAT,
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=500),
+        backoff_coefficient=2,
+        maximum_interval=timedelta(minutes=10),
+    ),
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}
+
 #: A part of a long run over many objects: nobody waits for it, so it is tried until an outage ends.
 PART: dict[str, Any] = {
     "start_to_close_timeout": timedelta(minutes=15),
@@ -65,3 +79,18 @@ PART: dict[str, Any] = {
     "retry_policy": RETRY,
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
+
+
+def queue_of(task_queue: str, tenant: str, part: str) -> str:
+    """The task queue of one system of a tenant: `billing`, `erp`, `support`, or a target's name."""
+    return f"{task_queue}/{tenant}/{part}"
+
+
+def on(part: str, tenant: str) -> dict[str, Any]:
+    """Where a step that speaks to this system waits for its turn."""
+    return {"task_queue": queue_of(workflow.info().task_queue, tenant, part)}
+
+
+def at(part: str, tenant: str) -> dict[str, Any]:
+    """A write to this system."""
+    return {**WRITE, **on(part, tenant)}

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from temporalio import workflow
 
@@ -11,6 +11,7 @@ from activities.contracts.exceptions import ExceptionActivities, Withdrawn
 from canonical_models.exceptions import Track
 from canonical_models.process import Process
 from workflows.asking import Asking
+from workflows.moving import continue_on_newest, is_outdated, wait_long
 from workflows.names import NEWS, STAGE, STANDING, Standing
 from workflows.policies import KEEPING
 
@@ -28,24 +29,31 @@ class WaitingProcess(Asking):
         self._heard = 0
 
     async def turn(self) -> None:
-        """Before each look: all news until now is about to be looked at. When the history is long
-        this does not return, and a new run looks first."""
-        if workflow.info().is_continue_as_new_suggested():
+        """Before each look: all news until now is about to be looked at. When the history is long,
+        or another version is current, this does not return, and a new run looks first."""
+        if workflow.info().is_continue_as_new_suggested() or is_outdated():
             await workflow.wait_condition(workflow.all_handlers_finished)
-            workflow.continue_as_new(self.process)
+            self.go_on()
         self._heard = self._news
+
+    def go_on(self) -> NoReturn:
+        continue_on_newest(self.process)
 
     @property
     def has_news(self) -> bool:
         return self._news > self._heard
 
+    async def over(self) -> bool:
+        """Whether it may end: nothing is asked, nobody is being answered, and nothing is new."""
+        await self.desk.withdraw(Track.PROCESS)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return not self.has_news
+
     async def rest(self, seconds: float | None) -> None:
-        """Until there is news, or for so long."""
+        """Until there is news, or for so long; what was asked is not asked any more."""
+        await self.desk.withdraw(Track.PROCESS)
         limit = None if seconds is None else timedelta(seconds=seconds)
-        try:
-            await workflow.wait_condition(lambda: self.has_news, timeout=limit)
-        except TimeoutError:
-            return
+        await wait_long(lambda: self.has_news, self.go_on, limit=limit)
 
     async def unless_news(self, asking: Coroutine[Any, Any, Done]) -> Done | None:
         """What came of it; None when news came first: it is stopped then, and its question taken

@@ -8,6 +8,8 @@ change of the subscription, made by the amendment saga from what billing says. P
 missed are posted one after the other, each by a change of its own.
 """
 
+from typing import NoReturn
+
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
@@ -22,6 +24,7 @@ from canonical_models.base import Instant
 from canonical_models.money import Money
 from canonical_models.process import Process, ProcessKind
 from workflows.desk import Aborted, cause_of
+from workflows.moving import continue_on_newest
 from workflows.policies import LATE_AGAIN, LOCAL
 from workflows.process import WaitingProcess
 
@@ -33,7 +36,7 @@ class RenewalProcess(WaitingProcess):
         super().__init__(process)
         self._at_risk: Money | None = None
         #: The renewal whose forecast a person has left as it is.
-        self._left: Instant | None = None
+        self._left: Instant | None = process.left
 
     @workflow.run
     async def run(self, process: Process) -> str:
@@ -42,12 +45,14 @@ class RenewalProcess(WaitingProcess):
             try:
                 look = await self.desk.until_done("look at the term", self._look)
             except Aborted as aborted:
-                return f"given up: {aborted.reason}"
+                if await self.over():
+                    return f"given up: {aborted.reason}"
+                continue
             self.tell(look.act.value, look.words)
             match look.act:
-                case Act.OVER if not self.has_news:
-                    await workflow.wait_condition(workflow.all_handlers_finished)
-                    return look.words
+                case Act.OVER:
+                    if await self.over():
+                        return look.words
                 case Act.FORECAST if look.renewal is not None and look.renewal != self._left:
                     await self._forecast(look.renewal)
                 case Act.CALL if look.renewal is not None:
@@ -57,6 +62,9 @@ class RenewalProcess(WaitingProcess):
                     await self.rest(look.seconds)
                 case _:
                     pass
+
+    def go_on(self) -> NoReturn:
+        continue_on_newest(self.process.model_copy(update={"left": self._left}))
 
     async def _look(self) -> RenewalLook:
         return await workflow.execute_local_activity_method(

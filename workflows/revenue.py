@@ -4,7 +4,7 @@ from temporalio import workflow
 
 from activities.contracts.life import Extended, RevenueActivities, RevenueInput
 from workflows.names import REVENUE
-from workflows.policies import WRITE
+from workflows.policies import at
 
 
 @workflow.defn(name=REVENUE)
@@ -12,5 +12,8 @@ class RevenueSchedules:
     @workflow.run
     async def run(self, given: RevenueInput) -> Extended:
         return await workflow.execute_activity_method(
-            RevenueActivities.extend, given, summary="months of new fiscal years", **WRITE
+            RevenueActivities.extend,
+            given,
+            summary="months of new fiscal years",
+            **at("erp", given.tenant),
         )

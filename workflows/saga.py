@@ -12,7 +12,8 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
-from workflows.policies import ONCE, WRITE
+from canonical_models.failures import FailureClass
+from workflows.policies import ONCE
 
 Result = TypeVar("Result")
 Contract = TypeVar("Contract")
@@ -45,6 +46,9 @@ class Saga:
         self.undo_with(name, undo)
         self._leaving_facts[name] = otherwise
 
+    def is_fact(self, name: str) -> bool:
+        return name in self._leaving_facts
+
     async def compensate(
         self, run: Callable[[str, Undo], Awaitable[None]], *, facts: bool = True
     ) -> None:
@@ -67,6 +71,13 @@ def heed_cancellation() -> None:
         raise asyncio.CancelledError
 
 
+def is_overtaken(fault: BaseException) -> bool:
+    """Whether a step found that its change is another run's by now: this one ends without an
+    effect, undoes nothing and asks nobody."""
+    cause = fault.cause if isinstance(fault, ActivityError) else fault
+    return isinstance(cause, ApplicationError) and cause.type == FailureClass.OVERTAKEN.value
+
+
 def may_pass(fault: FailureError) -> bool:
     """Whether the same step may succeed later: not when it was refused, nor when it was stopped."""
     cause = fault.cause if isinstance(fault, ActivityError) else fault
@@ -75,16 +86,19 @@ def may_pass(fault: FailureError) -> bool:
 
 
 async def promptly(
-    step: Callable[[Contract, Given], Awaitable[Result]], given: Given, summary: str
+    step: Callable[[Contract, Given], Awaitable[Result]],
+    given: Given,
+    summary: str,
+    otherwise: dict[str, Any],
 ) -> Result:
-    """For writes that set a state, and so may be repeated: at hand when all is well, which is
-    quick, and with patience when it was not."""
+    """For reads, and writes that set a state, which may be repeated: at hand when all is well,
+    which is quick, and `otherwise`, with patience on a vendor's queue, when it was not."""
     try:
         return await workflow.execute_local_activity_method(step, given, summary=summary, **ONCE)
     except FailureError as fault:
         if not may_pass(fault):
             raise
-    return await workflow.execute_activity_method(step, given, summary=summary, **WRITE)
+    return await workflow.execute_activity_method(step, given, summary=summary, **otherwise)
 
 
 async def drained(work: Coroutine[Any, Any, Result]) -> Result:

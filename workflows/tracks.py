@@ -2,27 +2,49 @@
 with its own question, and one way to the end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import NoReturn, Protocol
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
-from activities.contracts.amendment import Prepared, Settled, StepInput, UndoneInput
+from activities.contracts.amendment import (
+    Begun,
+    BooksActivities,
+    Prepared,
+    Settled,
+    StepInput,
+    UndoDocumentInput,
+    UndoneInput,
+)
 from activities.contracts.failure import Question
 from canonical_models.exceptions import Action, Track
 from workflows.asking import Asking
-from workflows.desk import Aborted, question_of
+from workflows.desk import Aborted, cause_of, question_of
+from workflows.moving import continue_on_newest
 from workflows.names import (
     CHANGE_KIND,
     ERP_DOCUMENT,
+    EXCEPTION,
     NEWER_CHANGE,
     STAGE,
     STANDING,
     ChangeInput,
     Standing,
 )
-from workflows.saga import Saga, Undo, drained, heed_cancellation, side_by_side
+from workflows.policies import KEEPING
+from workflows.saga import (
+    Saga,
+    Undo,
+    drained,
+    heed_cancellation,
+    is_overtaken,
+    side_by_side,
+)
+
+#: How a run ends whose change is another run's by now, or nobody's.
+OVERTAKEN = "overtaken"
 
 
 class Half(Protocol):
@@ -35,7 +57,7 @@ class ChangeSaga(Asking):
     """A saga derives from it and says how it prepares, settles and records its undo."""
 
     def __init__(self, change: ChangeInput) -> None:
-        super().__init__(change.tenant, change.change_id)
+        super().__init__(change.tenant, change.change_id, epoch=change.epoch)
         self.change = change
         self.plan = Prepared()
         self.undone_because = ""
@@ -46,10 +68,16 @@ class ChangeSaga(Asking):
         self._tracks: frozenset[Track] = frozenset()
         self._done: dict[Track, Prepared] = {}
         self._stopping = False
+        #: The run itself or its tracks, less those that wait.
+        self._busy = 1
         self._news = 0
         self._heard = 0
 
     async def prepare(self) -> Prepared:
+        raise NotImplementedError
+
+    def take_back(self, begun: Begun, undo: Saga) -> None:
+        """Register the undo of what the change has begun, in whichever of its runs."""
         raise NotImplementedError
 
     async def settle(self) -> Settled:
@@ -60,36 +88,56 @@ class ChangeSaga(Asking):
 
     async def to_the_end(self, agree: Callable[[Saga], Awaitable[Settled]]) -> Settled:
         """Run to an agreement, or undo. A person who aborts takes back documents as well; a
-        cancellation leaves them, because billing has issued them."""
+        cancellation leaves them, because billing has issued them. A run that was overtaken just
+        ends."""
+        if workflow.info().continued_run_id is not None:
+            workflow.upsert_search_attributes([EXCEPTION.value_unset(), STAGE.value_set("running")])
+        try:
+            settled = await self._agreed_or_undone(agree)
+        except FailureError as fault:
+            if not is_overtaken(fault):
+                raise
+            self.desk.close()
+            workflow.upsert_search_attributes([STAGE.value_set(OVERTAKEN), EXCEPTION.value_unset()])
+            settled = Settled(outcome=OVERTAKEN, summary=cause_of(fault).message)
+        self.tell(f"{settled.outcome}: {settled.summary}")
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return settled
+
+    async def _agreed_or_undone(self, agree: Callable[[Saga], Awaitable[Settled]]) -> Settled:
         undo = Saga()
         try:
             settled = await agree(undo)
         except Aborted as aborted:
             self.undone_by = aborted.by
-            settled = await drained(self._undo(undo, aborted.reason, facts=True))
+            return await drained(self._undo(undo, aborted.reason, facts=True))
         except asyncio.CancelledError:
             await drained(self._undo(undo, "cancelled by an operator", facts=False))
             raise
         except FailureError as fault:
-            await drained(self._undo(undo, f"failed: {fault}", facts=False))
+            if not is_overtaken(fault):
+                await drained(self._undo(undo, f"failed: {fault}", facts=False))
             raise
-        else:
-            self._close(settled.outcome)
-        self.tell(f"{settled.outcome}: {settled.summary}")
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._close(settled.outcome)
         return settled
 
     async def planned(self) -> None:
         """A plan from what is so now. That none can be made is a question of its own."""
         self._heard = self._news
         self.plan = await self.desk.until_done("plan", self.prepare, lambda: self.plan.amount)
+        if self.plan.aborted is not None:
+            raise Aborted(self.plan.aborted)
         heed_cancellation()
 
     async def side_by_side(self, halves: Mapping[Track, Half], undo: Saga) -> None:
         """Until each half has done all that the newest plan says of it: one that is done goes on
         when the other has been planned anew."""
         self._tracks = frozenset(halves)
-        await side_by_side(*(self._track(track, half, undo) for track, half in halves.items()))
+        self._busy = len(halves)
+        try:
+            await side_by_side(*(self._track(track, half, undo) for track, half in halves.items()))
+        finally:
+            self._busy = 1
 
     def is_done(self, track: Track, plan: Prepared) -> bool:
         """Whether the track has nothing more to do under this plan, or a newer one has come."""
@@ -123,7 +171,8 @@ class ChangeSaga(Asking):
                 continue
             await self.desk.keep(track, _STEPS[track], question, plan.amount)
             await self._until(
-                lambda: self.desk.decided(track) or self.has_news or self.plan is not plan  # noqa: B023 - waited for in this turn
+                lambda: self.desk.decided(track) or self.has_news or self.plan is not plan,  # noqa: B023 - waited for in this turn
+                self.wait_long,
             )
             decision = await self.desk.take(track)
             if decision is not None and decision.action is Action.ABORT:
@@ -131,10 +180,39 @@ class ChangeSaga(Asking):
             # What a decision has brought may be unknown to a plan that was made meanwhile.
             await self.plan_anew(None if decision else plan)
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
+    async def _until(
+        self,
+        condition: Callable[[], bool],
+        wait: Callable[[Callable[[], bool]], Awaitable[None]] | None = None,
+    ) -> None:
         self._heed_stop()
-        await workflow.wait_condition(lambda: condition() or self._stopping)
+        await (wait or self._wait)(lambda: condition() or self._stopping)
         self._heed_stop()
+
+    async def _wait(self, done: Callable[[], bool]) -> None:
+        with self._resting():
+            await workflow.wait_condition(done)
+
+    async def wait_long(self, done: Callable[[], bool]) -> None:
+        """A new run plans anew: what this one has done is found, and its questions are kept."""
+        with self._resting():
+            await super().wait_long(done)
+
+    @contextlib.contextmanager
+    def _resting(self) -> Iterator[None]:
+        self._busy -= 1
+        try:
+            yield
+        finally:
+            self._busy += 1
+
+    @property
+    def idle(self) -> bool:
+        """An undo that has begun is ended in this run."""
+        return not self._busy and not self.undone_because
+
+    def go_on(self) -> NoReturn:
+        continue_on_newest(self.change)
 
     def _heed_stop(self) -> None:
         heed_cancellation()
@@ -148,9 +226,13 @@ class ChangeSaga(Asking):
     async def plan_anew(self, old: Prepared | None) -> None:
         """In place of an old plan, for which both tracks may ask: one serves both. Without one, in
         any case."""
-        async with self._planning:
+        with self._resting():
+            await self._planning.acquire()
+        try:
             if old is None or self.plan is old:
                 await self.planned()
+        finally:
+            self._planning.release()
 
     async def proven(self) -> Settled | None:
         """The point of no return: what has been settled as done is not undone any more, so a
@@ -162,6 +244,8 @@ class ChangeSaga(Asking):
         except FailureError as fault:
             if is_cancelled_exception(fault):
                 raise asyncio.CancelledError from fault
+            if is_overtaken(fault):
+                raise
             heed_cancellation()
             decision = await self.desk.ask_unless(
                 lambda: self.has_news, "prove and write back", question_of(fault), self.plan.amount
@@ -169,7 +253,8 @@ class ChangeSaga(Asking):
             if decision is not None and decision.action is Action.ABORT:
                 raise Aborted(decision) from fault
             return None
-        await drained(self.desk.withdraw(Track.PROCESS))
+        # Its question was closed with the change.
+        self.desk.forget(Track.PROCESS)
         return settled
 
     @property
@@ -180,6 +265,7 @@ class ChangeSaga(Asking):
         return StepInput(
             tenant=self.change.tenant,
             change_id=self.change.change_id,
+            epoch=self.change.epoch,
             digest=(plan or self.plan).digest,
         )
 
@@ -188,19 +274,29 @@ class ChangeSaga(Asking):
 
     def tell(self, words: str) -> None:
         """Free of charge: details are not in the history. While a person is asked, the question
-        stays to be seen."""
+        stays to be seen. What the change is the plan has found."""
         self._words = words
         if self.desk.exception_id is None:
-            workflow.set_current_details(words)
+            found = f"**{self.plan.summary}**\n\n" if self.plan.summary else ""
+            workflow.set_current_details(found + words)
 
     async def _undo(self, undo: Saga, reason: str, *, facts: bool) -> Settled:
-        outcome = "compensated" if undo.touched else "cancelled"
         self.undone_because = reason
         self.tell(f"undoing: {reason}")
-        await undo.compensate(self._undo_step, facts=facts)
+        begun = await workflow.execute_local_activity_method(
+            BooksActivities.begun, self.step(), summary="what is to be undone", **KEEPING
+        )
+        self.take_back(begun, undo)
+        outcome = "compensated" if undo.touched else "cancelled"
+
+        async def step(name: str, undo_it: Undo) -> None:
+            await self._undo_step(name, undo_it, document=facts and undo.is_fact(name))
+
+        await undo.compensate(step, facts=facts)
         undone = UndoneInput(
             tenant=self.change.tenant,
             change_id=self.change.change_id,
+            epoch=self.change.epoch,
             outcome=outcome,
             reason=reason,
             aborted=facts,
@@ -210,17 +306,34 @@ class ChangeSaga(Asking):
         self.tell(f"{outcome}: {reason}")
         return Settled(outcome=outcome, summary=reason)
 
-    async def _undo_step(self, name: str, undo: Undo) -> None:
-        """To the end. Where a machine cannot undo, `abort` says that a person has done it."""
+    async def _undo_step(self, name: str, undo: Undo, *, document: bool = False) -> None:
+        """To the end. Where a machine cannot undo, `abort` says that a person has done it, and of a
+        `document` that what hangs on it is free again."""
         while True:
             try:
                 return await undo()
             except FailureError as fault:
+                if is_overtaken(fault):
+                    raise
                 decision = await self.desk.ask(
                     f"undo of {name}", question_of(fault), self.plan.amount
                 )
-                if decision.action is Action.ABORT:
-                    return None
+                if decision.action is not Action.ABORT:
+                    continue
+                if document:
+                    await workflow.execute_local_activity_method(
+                        BooksActivities.closed_by_hand,
+                        UndoDocumentInput(
+                            tenant=self.change.tenant,
+                            change_id=self.change.change_id,
+                            epoch=self.change.epoch,
+                            document_id=name,
+                            reason=decision.note or "taken back by hand",
+                            by=decision.by,
+                        ),
+                        **KEEPING,
+                    )
+                return None
 
     @workflow.signal(name=NEWER_CHANGE)
     def newer_change(self) -> None:
@@ -259,6 +372,8 @@ async def _attempted(half: Half, plan: Prepared, undo: Saga) -> Question | None:
     except FailureError as fault:
         if is_cancelled_exception(fault):
             raise asyncio.CancelledError from fault
+        if is_overtaken(fault):
+            raise
         return question_of(fault)
     return None
 

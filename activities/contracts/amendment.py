@@ -8,14 +8,22 @@ from temporalio import activity
 from activities.contracts.failure import Question
 from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical, Identifier
+from canonical_models.exceptions import Resolution
 from canonical_models.money import Money
 
 
-class StepInput(Canonical):
-    """The change that a step belongs to, and the plan it carries out (`digest`)."""
+class RunInput(Canonical):
+    """The run of a change that a step belongs to. `epoch` is the claim that it was started for: a
+    step of an older one has no effect any more."""
 
     tenant: str
     change_id: Identifier
+    epoch: int = 0
+
+
+class StepInput(RunInput):
+    """`digest` is of the plan that the step carries out, or that is to be made anew."""
+
     digest: str = ""
 
 
@@ -26,11 +34,9 @@ class DocumentInput(Canonical):
     document_id: Identifier
 
 
-class AccountInput(Canonical):
+class AccountInput(RunInput):
     """Whose account the change needs before it can be planned."""
 
-    tenant: str
-    change_id: Identifier
     customer_id: Identifier
 
 
@@ -65,8 +71,18 @@ class Prepared(Canonical):
     settled: bool = False
     #: Where it has been dealt with: what it came to.
     outcome: str = "no_change"
+    #: A person's decision to undo the change, taken while no run of it was open.
+    aborted: Resolution | None = None
     #: The billing customer whose account is to be made before the books can be planned.
     account_missing: str | None = None
+
+
+class Begun(Canonical):
+    """What the change has done, or may have, in whichever of its runs: billing's ids of documents,
+    and whether access was touched. All of it is taken back by an undo."""
+
+    documents: tuple[str, ...] = ()
+    access: bool = False
 
 
 class Posted(Canonical):
@@ -81,9 +97,7 @@ class Settled(Canonical):
     summary: str
 
 
-class UndoneInput(Canonical):
-    tenant: str
-    change_id: Identifier
+class UndoneInput(RunInput):
     #: 'compensated' or 'cancelled'.
     outcome: str
     reason: str
@@ -91,11 +105,9 @@ class UndoneInput(Canonical):
     aborted: bool = False
 
 
-class UndoDocumentInput(Canonical):
+class UndoDocumentInput(RunInput):
     """`by` and `reason` say who has decided that a document that billing issued is taken back."""
 
-    tenant: str
-    change_id: Identifier
     document_id: Identifier
     reason: str
     by: str
@@ -122,9 +134,20 @@ class BooksActivities(ABC):
         """Make the ERP show what is not billed yet. A set: the next one replaces it."""
 
     @abstractmethod
+    @activity.defn(name="books.begun")
+    async def begun(self, step: StepInput) -> Begun:
+        """What an undo has to take back, of earlier runs as well."""
+
+    @abstractmethod
     @activity.defn(name="books.reverse_document")
     async def reverse_document(self, given: UndoDocumentInput) -> None:
         """Finance takes back what was posted; it stays out until somebody releases it."""
+
+    @abstractmethod
+    @activity.defn(name="books.closed_by_hand")
+    async def closed_by_hand(self, given: UndoDocumentInput) -> None:
+        """A person has taken the document back in the ERP, which we could not; `reason` is what
+        they say of it. It stays out until somebody releases it, as one that we have reversed."""
 
     @abstractmethod
     @activity.defn(name="books.drop_draft")
@@ -143,7 +166,8 @@ class AmendmentActivities(ABC):
     @abstractmethod
     @activity.defn(name="amendment.prepare")
     async def prepare(self, step: StepInput) -> Prepared:
-        """Read billing, check every precondition in parallel, make the plan and keep it."""
+        """Take in what is pending of the subject, read billing, check every precondition in
+        parallel, make the plan and keep it. One that comes late answers the plan that is kept."""
 
     @abstractmethod
     @activity.defn(name="amendment.entitle")

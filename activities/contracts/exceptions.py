@@ -17,6 +17,8 @@ class Opened(Canonical):
 class Resumed(Canonical):
     tenant: str
     change_id: Identifier
+    #: Of the saga that acts on it; None of a process.
+    epoch: int | None = None
     resolution: Resolution
 
 
@@ -25,6 +27,8 @@ class Withdrawn(Canonical):
 
     tenant: str
     change_id: Identifier
+    #: Of the saga that asked; None of a process.
+    epoch: int | None = None
     track: Track
     why: str
 

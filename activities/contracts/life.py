@@ -101,43 +101,30 @@ class DunningActivities(ABC):
 
 
 class EntitlementLook(Canonical):
-    """`digest` is of what the customer may use now; `behind` are the targets that do not hold
-    `revision` yet."""
+    """`behind` where the target has not confirmed the newest revision, and nobody has given it up.
+    `seconds` is until time alone changes something; None where it never does."""
 
     words: str
-    revision: int
-    digest: str
-    behind: tuple[str, ...] = ()
+    behind: bool
     seconds: float | None = None
-
-
-class EntitlementSeen(Canonical):
-    """`digest` is what the last look found; empty at the first."""
-
-    process: Process
-    digest: str = ""
-
-
-class PublishInput(Canonical):
-    process: Process
-    target: str
 
 
 class EntitlementActivities(ABC):
     @abstractmethod
     @activity.defn(name="entitlement.look")
-    async def look(self, given: EntitlementSeen) -> EntitlementLook:
-        """What holds now. What time alone has changed since the last news is told as an event."""
+    async def look(self, process: Process) -> EntitlementLook:
+        """Whether its target follows. What time alone has changed since the last news is news, and
+        told as an event."""
 
     @abstractmethod
     @activity.defn(name="entitlement.publish")
-    async def publish(self, given: PublishInput) -> int:
-        """Bring one target to the newest revision; the revision that it then holds."""
+    async def publish(self, process: Process) -> int:
+        """Bring the target to the newest revision; the revision that it then holds."""
 
     @abstractmethod
     @activity.defn(name="entitlement.refused")
-    async def refused(self, given: PublishInput) -> None:
-        """A person has given this target up for now; it is behind until the next news."""
+    async def refused(self, process: Process) -> None:
+        """A person has given the target up for now; it is behind until the next news."""
 
 
 class SweepInput(Canonical):

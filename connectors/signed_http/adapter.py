@@ -7,13 +7,14 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from canonical_models.base import Identifier
-from canonical_models.entitlement import CustomerEntitlements, TargetReceipt
+from canonical_models.entitlement import CustomerEntitlements, TargetHeld, TargetReceipt
 from canonical_models.failures import Rejection, RejectionCode
 from connectors.config import ConnectionConfig
+from connectors.governor import Governor
 from connectors.http import Observer, VendorHttp
 from connectors.signed_http import SYSTEM
 from connectors.signed_http.client import SignedHttpClient
-from connectors.signed_http.mapping import receipt_of
+from connectors.signed_http.mapping import held_of, receipt_of
 from connectors.signed_http.signing import Signer
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
@@ -31,6 +32,7 @@ class SignedHttpTarget:
         config: ConnectionConfig,
         *,
         observe: Observer | None = None,
+        governor: Governor | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
         """An adapter with a connection pool of its own; close it.
@@ -55,6 +57,7 @@ class SignedHttpTarget:
             headers={"Accept": "application/json"},
             timeout_seconds=config.timeout_seconds,
             observe=observe,
+            governor=governor,
             transport=transport,
         )
         return cls(SignedHttpClient(http, signer, config.name))
@@ -65,7 +68,7 @@ class SignedHttpTarget:
         answered = await self._client.put(entitled)
         return receipt_of(answered, entitled.customer_id, at_least=entitled.revision)
 
-    async def held(self, customer_id: str) -> TargetReceipt:
+    async def held(self, customer_id: str) -> TargetHeld:
         """See `EntitlementTarget`."""
         try:
             _IDENTIFIER.validate_python(customer_id)
@@ -79,8 +82,8 @@ class SignedHttpTarget:
             ) from None
         answered = await self._client.get(customer_id)
         if answered is None:
-            return TargetReceipt(customer_id=customer_id, revision=0)
-        return receipt_of(answered, customer_id)
+            return TargetHeld(customer_id=customer_id, revision=0)
+        return held_of(answered, customer_id)
 
     async def close(self) -> None:
         await self._client.close()

@@ -1,5 +1,6 @@
 """The two requests that a target takes. Answers come out checked, refusals as failures."""
 
+from typing import TypeVar
 from uuid import uuid4
 
 import httpx
@@ -12,7 +13,9 @@ from connectors.signed_http import SYSTEM
 from connectors.signed_http.errors import Errand, failure
 from connectors.signed_http.mapping import body_of, message_id, path_of
 from connectors.signed_http.signing import Signer
-from connectors.signed_http.wire import Receipt, fault_of
+from connectors.signed_http.wire import Held, Receipt, fault_of
+
+Answer = TypeVar("Answer", bound=Receipt)
 
 #: It is kept; it is kept and new; a newer one is held. All three say what is held now.
 _TAKEN = frozenset({200, 201, 409})
@@ -44,17 +47,17 @@ class SignedHttpClient:
         )
         if answer.status_code not in _TAKEN:
             raise failure(answer, errand)
-        return self._read(answer, errand)
+        return self._read(Receipt, answer, errand)
 
-    async def get(self, customer_id: str) -> Receipt | None:
+    async def get(self, customer_id: str) -> Held | None:
         """None for a customer that the target does not know."""
         # Each look is a message of its own, so that a target may refuse one that is replayed.
         headers = self._signer.headers(f"look_{uuid4().hex}", b"")
         answer = await self._http.send("GET", path_of(customer_id), headers=headers)
-        errand = Errand("tell the revision of", customer_id, self._connection)
+        errand = Errand("tell what it holds of", customer_id, self._connection)
         match answer.status_code:
             case 200:
-                return self._read(answer, errand)
+                return self._read(Held, answer, errand)
             case 404:
                 return None
             case _:
@@ -63,15 +66,17 @@ class SignedHttpClient:
     async def close(self) -> None:
         await self._http.close()
 
-    def _read(self, answer: httpx.Response, errand: Errand) -> Receipt:
+    def _read(self, shape: type[Answer], answer: httpx.Response, errand: Errand) -> Answer:
         try:
-            return Receipt.model_validate(self._http.decode(answer))
+            # As JSON: a time or a list is not what strictness takes from Python.
+            self._http.decode(answer)
+            return shape.model_validate_json(answer.content)
         except ValidationError as error:
             path, reason = fault_of(error)
             raise ContractDrift(
                 f"the answer of the target {errand.connection!r} does not fit its contract at "
                 f"{path} ({reason}) when asked to {errand.words} {errand.customer_id}: it must "
-                "answer with customer_id and revision; mend it there, then retry",
+                f"answer with {', '.join(shape.model_fields)}; mend it there, then retry",
                 system=SYSTEM,
                 payload_path=path,
             ) from None

@@ -7,10 +7,15 @@ from urllib.parse import quote
 
 import orjson
 
-from canonical_models.entitlement import CustomerEntitlements, TargetReceipt
+from canonical_models.entitlement import (
+    CustomerEntitlements,
+    EntitledFeature,
+    TargetHeld,
+    TargetReceipt,
+)
 from canonical_models.failures import ContractDrift, Rejection, RejectionCode
 from connectors.signed_http import SYSTEM
-from connectors.signed_http.wire import Receipt
+from connectors.signed_http.wire import Held, Receipt
 
 
 def path_of(customer_id: str) -> str:
@@ -76,6 +81,27 @@ def receipt_of(answered: Receipt, customer_id: str, *, at_least: int = 0) -> Tar
             payload_path="$.revision",
         )
     return TargetReceipt(customer_id=customer_id, revision=answered.revision)
+
+
+def held_of(answered: Held, customer_id: str) -> TargetHeld:
+    """Raises ContractDrift for what is another customer's, and for a feature told twice."""
+    receipt = receipt_of(answered, customer_id)
+    names = [one.feature for one in answered.features]
+    if len(set(names)) < len(names):
+        raise ContractDrift(
+            f"the target tells a feature of {customer_id} more than once: see that it answers with "
+            "each feature once, as it was told, then retry",
+            system=SYSTEM,
+            payload_path="$.features",
+        )
+    return TargetHeld(
+        customer_id=customer_id,
+        revision=receipt.revision,
+        features=tuple(
+            EntitledFeature(feature=one.feature, quantity=one.quantity, until=one.until)
+            for one in sorted(answered.features, key=lambda one: one.feature)
+        ),
+    )
 
 
 def _instant_text(instant: datetime) -> str:

@@ -3,7 +3,7 @@ may say more than it has to."""
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 
 class Wire(BaseModel):
@@ -15,6 +15,18 @@ class Receipt(Wire):
 
     customer_id: str
     revision: Annotated[int, Field(ge=0)]
+
+
+class HeldFeature(Wire):
+    feature: Annotated[str, Field(min_length=1, max_length=255)]
+    quantity: Annotated[int, Field(ge=1)]
+    until: AwareDatetime | None
+
+
+class Held(Receipt):
+    """All that the target holds of a customer, in the members that it was told."""
+
+    features: tuple[HeldFeature, ...]
 
 
 class ErrorAnswer(Wire):

@@ -17,6 +17,7 @@ from canonical_models.commerce import (
 )
 from canonical_models.documents import BillingDocument, DocumentStatus, Untold
 from connectors.config import ConnectionConfig
+from connectors.governor import Governor
 from connectors.http import Observer, VendorHttp
 from connectors.stripe import API_VERSION, SYSTEM
 from connectors.stripe.accounts import profile_of
@@ -71,6 +72,7 @@ class StripeBilling:
         config: ConnectionConfig,
         *,
         observe: Observer | None = None,
+        governor: Governor | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
         """An adapter with a connection pool of its own; close it. Raises KeyError without the
@@ -84,6 +86,7 @@ class StripeBilling:
             },
             timeout_seconds=config.timeout_seconds,
             observe=observe or _unobserved,
+            governor=governor,
             transport=transport,
         )
         return cls(config, http)

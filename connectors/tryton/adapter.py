@@ -21,7 +21,9 @@ from canonical_models.ledgering import (
     UnbilledDraft,
     UnbilledShown,
 )
+from connectors.attempts import Alone, Attempt
 from connectors.config import ConnectionConfig
+from connectors.governor import Governor
 from connectors.http import Observer, VendorHttp
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.deferrals import Deferrals
@@ -100,6 +102,7 @@ class TrytonErp:
         config: ConnectionConfig,
         *,
         observe: Observer | None = None,
+        governor: Governor | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
         options = TrytonOptions.model_validate(config.options)
@@ -108,6 +111,7 @@ class TrytonErp:
             config.base_url,
             timeout_seconds=config.timeout_seconds,
             observe=observe,
+            governor=governor,
             transport=transport,
         )
         return cls(
@@ -141,7 +145,7 @@ class TrytonErp:
         ]
         return await self._documents.whole(named, legal_entity, company)
 
-    async def post(self, draft: DocumentDraft) -> ErpDocument:
+    async def post(self, draft: DocumentDraft, *, attempt: Attempt | None = None) -> ErpDocument:
         refuse_nothing(draft)
         company = await self._master.company(draft.legal_entity)
         key = Key(draft.external_id, draft.legal_entity, company)
@@ -149,6 +153,7 @@ class TrytonErp:
             key,
             lambda: self._drafting.wanted(draft),
             lambda made: self._deferrals.run(made, draft.legal_entity),
+            attempt or Alone(),
         )
         if not held.gross and held.state == "posted":
             await self._settlements.close_zero(str(held.id), company)
@@ -159,11 +164,24 @@ class TrytonErp:
         return await self._unbilled.show(draft)
 
     async def reverse(
-        self, document_id: str, legal_entity: str, *, reference: str, on: date
+        self,
+        document_id: str,
+        legal_entity: str,
+        *,
+        reference: str,
+        on: date,
+        attempt: Attempt | None = None,
     ) -> ErpDocument:
         company = await self._master.company(legal_entity)
-        held = await self._reversals.reverse(document_id, legal_entity, reference=reference, on=on)
+        held = await self._reversals.reverse(
+            document_id, legal_entity, attempt or Alone(), reference=reference, on=on
+        )
         return await self._whole(held, legal_entity, company)
+
+    async def drop_drafts(self, external_id: str, legal_entity: str) -> int:
+        company = await self._master.company(legal_entity)
+        documents = await self._poster.drop_drafts(Key(external_id, legal_entity, company))
+        return documents + await self._settlements.drop_drafts(external_id, company)
 
     async def read(self, document_id: str, legal_entity: str) -> ErpDocument:
         company = await self._master.company(legal_entity)
@@ -184,8 +202,10 @@ class TrytonErp:
     ) -> tuple[SettlementEntry, ...]:
         return await self._settlements.find(external_id, legal_entity)
 
-    async def settle(self, draft: SettlementDraft) -> SettlementEntry:
-        return await self._settlements.settle(draft)
+    async def settle(
+        self, draft: SettlementDraft, *, attempt: Attempt | None = None
+    ) -> SettlementEntry:
+        return await self._settlements.settle(draft, attempt)
 
     async def open_items(self, party: str, legal_entity: str) -> tuple[OpenItem, ...]:
         return await self._settlements.open_items(party, legal_entity)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from canonical_models.failures import Rejection
 from canonical_models.ledgering import SettlementDraft
 from canonical_models.money import Money
+from connectors.attempts import Attempt
 from connectors.tryton.booking import Booking, stays
 from connectors.tryton.entries import BALANCE, SET_OFF, EntryLine, Move, Receivable, external_id
 from connectors.tryton.mapping import Company
@@ -23,7 +24,11 @@ class Application:
         self._settlement, self._movements, self._booking = settlement, movements, booking
 
     async def finish(
-        self, move: Move, company: Company, draft: SettlementDraft | None = None
+        self,
+        move: Move,
+        company: Company,
+        attempt: Attempt,
+        draft: SettlementDraft | None = None,
     ) -> frozenset[str]:
         """Settle what the lines name; the ids of the documents among that. May be repeated."""
         documents = await self._settlement.of_lines(move.named, company)
@@ -34,7 +39,7 @@ class Application:
                 # What was done for one of two documents may have changed the other.
                 again = await self._settlement.documents((str(document.id),), company)
                 now = again.get(document.id, document)
-            await self._apply(move, line, now, company, draft)
+            await self._apply(move, line, now, company, attempt, draft)
         paired = {line.id for _, line in owned}
         for line in move.claims:
             if line.settles is not None and line.id not in paired:
@@ -42,12 +47,17 @@ class Application:
         return frozenset(str(document.id) for document, _ in owned)
 
     async def assign(
-        self, move: Move, document: Receivable, company: Company, draft: SettlementDraft
+        self,
+        move: Move,
+        document: Receivable,
+        company: Company,
+        attempt: Attempt,
+        draft: SettlementDraft,
     ) -> None:
         """Settle a document with a movement that was entered without one. May be repeated."""
         for line in move.claims:
             if line.description not in (BALANCE, SET_OFF):
-                await self._apply(move, line, document, company, draft)
+                await self._apply(move, line, document, company, attempt, draft)
 
     async def _apply(
         self,
@@ -55,6 +65,7 @@ class Application:
         line: EntryLine,
         document: Receivable,
         company: Company,
+        attempt: Attempt,
         draft: SettlementDraft | None,
     ) -> None:
         if not document.live:
@@ -64,7 +75,7 @@ class Application:
         if document.has(line):
             await self._settlement.close(document, company)
         elif split := await self._movements.posted(_split_reference(move), company):
-            await self.finish(split, company)
+            await self.finish(split, company, attempt)
         elif line.reconciliation is not None:
             raise _unsettled(
                 move,
@@ -76,8 +87,8 @@ class Application:
             await self._settlement.close(now, company)
         elif line.money(company).minor * document.open.minor < 0:
             plan = self._split(line, move, document, company)
-            split = await self._movements.entered(_split_reference(move), company, plan)
-            await self.finish(split, company)
+            split = await self._movements.entered(_split_reference(move), company, plan, attempt)
+            await self.finish(split, company, attempt)
         elif draft is None or not stays(draft, document):
             raise _unsettled(
                 move,

@@ -1,9 +1,10 @@
 """Moves in Tryton that carry our reference: found, and entered exactly once.
 
 Tryton has no idempotency of its own. So a move is looked for before it is made and again
-afterwards; of twins the younger is deleted while it is a draft, and only then one is posted. With
-the optional module the reference stands in the move's unique `external_id`, so that Tryton itself
-refuses a second one; without, it is how the move's description begins, which it always does.
+afterwards; of drafts only the one that the attempt names is posted (connectors/attempts.py), and
+the others are deleted. With the optional module the reference stands in the move's unique
+`external_id`, so that Tryton itself refuses a second one; without, it is how the move's description
+begins, which it always does.
 A draft that says something else than is wanted now is made anew, and none of ours is left behind,
 for Tryton would reconcile it like a posted one.
 """
@@ -11,7 +12,13 @@ for Tryton would reconcile it like a posted one.
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from canonical_models.failures import CredentialsRefused, Rejection, TransientFailure
+from canonical_models.failures import (
+    CredentialsRefused,
+    MayStillLand,
+    Rejection,
+    TransientFailure,
+)
+from connectors.attempts import Attempt, newest
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.entries import ENTRY_FIELDS, Move, described
 from connectors.tryton.errors import SYSTEM
@@ -66,7 +73,11 @@ class Movements:
         return {int(str(row["origin"]).partition(",")[2]) for row in rows}
 
     async def entered(
-        self, reference: str, company: Company, plan: Callable[[], Awaitable[Plan]]
+        self,
+        reference: str,
+        company: Company,
+        plan: Callable[[], Awaitable[Plan]],
+        attempt: Attempt,
     ) -> Move:
         """The one posted move of the reference: found, finished or made."""
         refused: Exception | None = None
@@ -83,7 +94,7 @@ class Movements:
                 await self._clear(known, company)
                 raise
             try:
-                return await self._one(known, wanted, company)
+                return await self._one(known, wanted, company, attempt)
             except (Rejection, CredentialsRefused) as error:
                 # Others may have entered, deleted or posted it in between.
                 refused = error
@@ -95,17 +106,19 @@ class Movements:
         await plan()
         raise refused or _vanished(reference)
 
-    async def _one(self, known: tuple[Move, ...], wanted: Plan, company: Company) -> Move:
+    async def drop_drafts(self, reference: str, company: Company) -> int:
+        """Delete the drafts of the reference that our user has made; how many."""
+        drafts = [move for move in await self.of(reference, company) if not move.posted]
+        await self._delete(drafts, company)
+        return len(drafts)
+
+    async def _one(
+        self, known: tuple[Move, ...], wanted: Plan, company: Company, attempt: Attempt
+    ) -> Move:
+        await attempt.held()
         drafts = await self._alike(known, wanted, company)
         if not drafts:
-            await self._client.create(
-                MOVE,
-                wanted.values(with_external_id=(await self._features.features()).external_ids),
-                ("state",),
-                what=f"movement {wanted.reference}",
-                company=company.id,
-                refused=REFUSED,
-            )
+            await self._create(wanted, company, attempt)
             known = await self.of(wanted.reference, company)
             if posted := next((move for move in known if move.posted), None):
                 await self._delete([move for move in known if not move.posted], company)
@@ -113,10 +126,15 @@ class Movements:
             drafts = await self._alike(known, wanted, company)
         if not drafts:
             raise _vanished(wanted.reference)
-        kept, *twins = drafts
-        await self._delete(twins, company)
+        by_name = {_name(move.id): move for move in drafts}
+        name = newest(attempt, set(by_name)) or next(iter(by_name))
+        kept = by_name.pop(name)
+        await self._delete(list(by_name.values()), company)
+        if newest(attempt, {_name(move.id) for move in known}) != name:
+            await attempt.making(name)
         documents = await self._settlement.of_lines(kept.named, company)
         await self._settlement.reopen(kept, documents, company)
+        await attempt.held()
         row = await self._client.act(
             MOVE,
             str(kept.id),
@@ -127,6 +145,24 @@ class Movements:
             refused=REFUSED,
         )
         return parsed(Move, row, "move")
+
+    async def _create(self, wanted: Plan, company: Company, attempt: Attempt) -> None:
+        row = await self._client.create(
+            MOVE,
+            wanted.values(with_external_id=(await self._features.features()).external_ids),
+            ("state",),
+            what=f"movement {wanted.reference}",
+            company=company.id,
+            refused=REFUSED,
+        )
+        made = int(row["id"])
+        try:
+            await attempt.making(_name(made))
+        except MayStillLand:
+            # Another attempt, or an undo, has begun, and does not know of this one.
+            with suppress(Rejection, CredentialsRefused):
+                await self._delete_one(made, f"movement {wanted.reference}", company)
+            raise
 
     async def _alike(self, drafts: Sequence[Move], wanted: Plan, company: Company) -> list[Move]:
         """Those that say what is wanted; the others are deleted."""
@@ -140,13 +176,12 @@ class Movements:
 
     async def _delete(self, drafts: Sequence[Move], company: Company) -> None:
         for move in drafts:
-            await self._client.delete(
-                MOVE,
-                move.id,
-                what=f"a draft of movement {move.description}",
-                company=company.id,
-                refused=REFUSED,
-            )
+            await self._delete_one(move.id, f"movement {move.description}", company)
+
+    async def _delete_one(self, move: int, what: str, company: Company) -> None:
+        await self._client.delete(
+            MOVE, move, what=f"a draft of {what}", company=company.id, refused=REFUSED
+        )
 
     async def _fields(self) -> tuple[str, ...]:
         return (
@@ -154,6 +189,11 @@ class Movements:
             if (await self._features.features()).external_ids
             else ENTRY_FIELDS
         )
+
+
+def _name(move: int) -> str:
+    """As the attempt names it: in Tryton's own way of naming a record."""
+    return f"{MOVE},{move}"
 
 
 def _vanished(reference: str) -> TransientFailure:

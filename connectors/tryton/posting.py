@@ -1,8 +1,9 @@
 """One posted document for one external id, whatever answers were lost and whoever else tries.
 
 Tryton has no idempotency: two invoices may carry one reference. A draft has no accounting effect
-and posting goes to one id, so it is looked for before a draft is made, looked again afterwards, all
-but the oldest of twins are taken back, and only then that one is posted.
+and posting goes to one id, so only the draft that the attempt names is posted
+(connectors/attempts.py): it is named before, whoever tries next takes it over, and an undo cancels
+it first. All other drafts of the reference are twins, and taken back.
 """
 
 import asyncio
@@ -10,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from canonical_models.failures import Rejection, RejectionCode, TransientFailure
+from canonical_models.failures import MayStillLand, Rejection, RejectionCode, TransientFailure
 from canonical_models.money import Money
+from connectors.attempts import Attempt, newest
 from connectors.tryton.agreement import rounding_rows, roundings
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.documents import Documents
@@ -53,13 +55,14 @@ class Poster:
         key: Key,
         build: Callable[[], Awaitable[Wanted]],
         finish: Callable[[Held], Awaitable[None]],
+        attempt: Attempt,
     ) -> Held:
         """The one posted document of the key: found, finished, or made as `build` says.
 
         `finish` books what hangs on it, each time anew, so it has to look what is done already."""
         async with self.lanes[key.company.id]:
             for _ in range(_ROUNDS):
-                if (done := await self._attempt(key, build)) is not None:
+                if (done := await self._round(key, build, attempt)) is not None:
                     await finish(done)
                     return done
         raise TransientFailure(
@@ -90,7 +93,15 @@ class Poster:
             return False
         return True
 
-    async def _attempt(self, key: Key, build: Callable[[], Awaitable[Wanted]]) -> Held | None:
+    async def drop_drafts(self, key: Key) -> int:
+        """Take back the drafts of the key that our user has made; how many."""
+        drafts = [held for held in await self.known(key) if held.draft]
+        ours = [held for held in drafts if self.documents.ours(held)]
+        return sum([await self.cancel(held) for held in ours])
+
+    async def _round(
+        self, key: Key, build: Callable[[], Awaitable[Wanted]], attempt: Attempt
+    ) -> Held | None:
         """None where the next look will find something else."""
         known = await self.known(key)
         drafts = [held for held in known if held.draft]
@@ -99,19 +110,23 @@ class Poster:
                 await self.cancel(twin)
             return next((held for held in booked if held.state != "cancelled"), booked[0])
         wanted = await build()
-        same = [held for held in drafts if not wanted.differences(held)]
-        gone = [await self.cancel(held) for held in drafts if held not in same[:1]]
+        await attempt.held()
+        same = {_name(held): held for held in drafts if not wanted.differences(held)}
+        kept = same.get(newest(attempt, set(same)) or next(iter(same), ""))
+        gone = [await self.cancel(held) for held in drafts if held is not kept]
         if not all(gone):
             return None
-        if not same:
-            await self._create(key, wanted)
+        if kept is None:
+            await self._create(key, wanted, attempt)
             return None
-        agreed = await self._agreed(key, same[0], wanted)
-        if agreed is None or not await self._post(agreed, wanted, key):
+        if newest(attempt, {_name(held) for held in known}) != _name(kept):
+            await attempt.making(_name(kept))
+        agreed = await self._agreed(key, kept, wanted)
+        if agreed is None or not await self._post(agreed, wanted, key, attempt):
             return None
         return await self.documents.get(agreed.id, company=key.company)
 
-    async def _create(self, key: Key, wanted: Wanted) -> None:
+    async def _create(self, key: Key, wanted: Wanted, attempt: Attempt) -> None:
         values = {
             "type": "out",
             "company": key.company.id,
@@ -141,6 +156,12 @@ class Poster:
             await wanted.explain()
             raise
         made = self.documents.held(row)
+        try:
+            await attempt.making(_name(made))
+        except MayStillLand:
+            # Another attempt, or an undo, has begun, and does not know of this one.
+            await self.cancel(made)
+            raise
         if differing := wanted.differences(made):
             await self.cancel(made)
             raise Rejection(
@@ -196,12 +217,13 @@ class Poster:
             await self.cancel(held)
             raise
 
-    async def _post(self, held: Held, wanted: Wanted, key: Key) -> bool:
+    async def _post(self, held: Held, wanted: Wanted, key: Key, attempt: Attempt) -> bool:
         """False where it has to be looked again. Validating first takes the long part out of the
         time for which Tryton locks its number sequence, and halves the whole."""
         try:
             if held.state == "draft":
                 await self._press(held, "validate_invoice", answered=wanted.answered)
+            await attempt.held()
             await self._press(held, "post", answered=wanted.answered)
         except Rejection:
             now = next((other for other in await self.known(key) if other.id == held.id), None)
@@ -240,3 +262,8 @@ class Poster:
             answered=answered,
             timeout_seconds=patience(len(held.lines)),
         )
+
+
+def _name(held: Held) -> str:
+    """As the attempt names it: in Tryton's own way of naming a record."""
+    return f"{INVOICE},{held.id}"

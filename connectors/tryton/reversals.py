@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from canonical_models.failures import Rejection, RejectionCode
+from connectors.attempts import Attempt
 from connectors.tryton.agreement import TaxTarget
 from connectors.tryton.deferrals import Deferrals
 from connectors.tryton.documents import Documents
@@ -33,7 +34,7 @@ class Settling(Protocol):
     """What of settling an undo needs; both may be repeated."""
 
     async def reconcile_pair(
-        self, original_id: str, reversal_id: str, company: Company
+        self, original_id: str, reversal_id: str, company: Company, attempt: Attempt
     ) -> None: ...
 
     async def close_zero(self, document_id: str, company: Company) -> None: ...
@@ -50,7 +51,7 @@ class Reversals:
     settlements: Settling
 
     async def reverse(
-        self, document_id: str, legal_entity: str, *, reference: str, on: date
+        self, document_id: str, legal_entity: str, attempt: Attempt, *, reference: str, on: date
     ) -> Held:
         """What undid it: the draft itself, cancelled, or the credit note."""
         company = await self.master.company(legal_entity)
@@ -72,7 +73,7 @@ class Reversals:
         if not any(known.booked for known in await self.poster.known(key)):
             by_hand = await self.by_hand(held, company)
             if by_hand is not None:
-                await self._settled(held, by_hand, company)
+                await self._settled(held, by_hand, company, attempt)
                 return by_hand
             if held.state == "cancelled":
                 # Cancelled by a move alone, as some legal entities may: nothing is left of it.
@@ -85,8 +86,8 @@ class Reversals:
             month = (credit.move.date if credit.move else on).replace(day=1)
             await self.deferrals.run(credit, legal_entity, not_before=month)
 
-        credit = await self.poster.one(key, lambda: self._wanted(held, key, on), take_back)
-        await self._settled(held, credit, company)
+        credit = await self.poster.one(key, lambda: self._wanted(held, key, on), take_back, attempt)
+        await self._settled(held, credit, company, attempt)
         return await self.documents.get(credit.id, company=company)
 
     async def by_hand(self, held: Held, company: Company) -> Held | None:
@@ -119,12 +120,12 @@ class Reversals:
             subject=str(held.id),
         )
 
-    async def _settled(self, held: Held, credit: Held, company: Company) -> None:
+    async def _settled(self, held: Held, credit: Held, company: Company, attempt: Attempt) -> None:
         """Where the original was paid, its credit note is left open on the account."""
         if not credit.gross:
             await self.settlements.close_zero(str(credit.id), company)
         elif held.state == "posted":
-            await self.settlements.reconcile_pair(str(held.id), str(credit.id), company)
+            await self.settlements.reconcile_pair(str(held.id), str(credit.id), company, attempt)
 
     async def _wanted(self, held: Held, key: Key, on: date) -> Wanted:
         today = await self.master.today(key.company)

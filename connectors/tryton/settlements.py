@@ -15,6 +15,7 @@ from canonical_models.documents import SettlementKind
 from canonical_models.failures import Rejection
 from canonical_models.ledgering import OpenItem, SettlementDraft, SettlementEntry
 from canonical_models.money import Money
+from connectors.attempts import Alone, Attempt
 from connectors.tryton.applying import Application
 from connectors.tryton.balances import Balances
 from connectors.tryton.booking import MONEY, Booking
@@ -62,13 +63,16 @@ class Settlements:
             move.entry(legal_entity, company) for move in moves if move.id not in cancelled
         )
 
-    async def settle(self, draft: SettlementDraft) -> SettlementEntry:
+    async def settle(
+        self, draft: SettlementDraft, attempt: Attempt | None = None
+    ) -> SettlementEntry:
         """Enter the movement once, and settle with it what the draft names.
 
         Where it was entered without a document and the draft names one now, it is settled with
         that. Raises Rejection (payment_refused, period_closed, party_unknown ...) before anything
         is posted that would not settle what it should.
         """
+        attempt = attempt or Alone()
         company = await self._master.company(draft.legal_entity)
         party = await self._master.account_of(draft.party, company)
 
@@ -76,17 +80,17 @@ class Settlements:
             document, against = await self._documents_of(draft, party, company)
             return await self._booking.plan(draft, company, party, document, against)
 
-        move = await self._movements.entered(draft.external_id, company, plan)
+        move = await self._movements.entered(draft.external_id, company, plan, attempt)
         await self._refuse_other(move, draft, party, company)
-        settled = await self._application.finish(move, company, draft)
+        settled = await self._application.finish(move, company, attempt, draft)
         if draft.document and not draft.recovered:
             if not move.named:
                 document, _ = await self._documents_of(draft, party, company)
                 if document is not None:
-                    await self._application.assign(move, document, company, draft)
+                    await self._application.assign(move, document, company, attempt, draft)
             elif (
                 draft.document not in settled
-                and not await self._made_anew(draft.document, settled, company)
+                and not await self._made_anew(draft.document, settled, company, attempt)
                 and draft.kind in MONEY
             ):
                 raise refusal(
@@ -98,6 +102,11 @@ class Settlements:
         await self._net(draft, party, company)
         return move.entry(draft.legal_entity, company)
 
+    async def drop_drafts(self, external_id: str, company: Company) -> int:
+        """Of the movement and of what was begun to settle with it; how many."""
+        references = (external_id, f"{external_id}/split")
+        return sum([await self._movements.drop_drafts(each, company) for each in references])
+
     async def open_items(self, party: str, legal_entity: str) -> tuple[OpenItem, ...]:
         """What is open on the party's account beside documents, oldest first. `external_id` is
         empty on what people have booked."""
@@ -105,18 +114,25 @@ class Settlements:
         unique = (await self._features.features()).external_ids
         return await self._balances.open_items(party, company, with_external_id=unique)
 
-    async def reconcile_pair(self, original_id: str, reversal_id: str, company: Company) -> None:
+    async def reconcile_pair(
+        self,
+        original_id: str,
+        reversal_id: str,
+        company: Company,
+        attempt: Attempt | None = None,
+    ) -> None:
         """Settle a document and its reversal with each other, as far as both are open.
 
         Where the original was settled in part before, a move within the customer's account settles
         what is left of it, and the rest of the reversal stays open. May be repeated, also when the
         original has been opened again in between.
         """
+        attempt = attempt or Alone()
         for number in range(1, _SET_OFFS):
             reference = f"set-off/{original_id}/{reversal_id}" + f"/{number}" * (number > 1)
             known = [move for move in await self._movements.of(reference, company) if move.posted]
             for move in known:
-                await self._application.finish(move, company)
+                await self._application.finish(move, company, attempt)
             found = await self._settlement.documents((original_id, reversal_id), company)
             if len(found) < len({original_id, reversal_id}):
                 raise refusal(
@@ -129,8 +145,8 @@ class Settlements:
                 return
             if not known and not await self._whole(original, reversal, company):
                 plan = self._set_off(reference, original, reversal, company)
-                move = await self._movements.entered(reference, company, plan)
-                await self._application.finish(move, company)
+                move = await self._movements.entered(reference, company, plan, attempt)
+                await self._application.finish(move, company, attempt)
 
     async def close_zero(self, document_id: str, company: Company) -> None:
         """Reconcile the line of a posted document over nothing, which Tryton leaves open."""
@@ -170,7 +186,9 @@ class Settlements:
             known[draft.against] if draft.against else None,
         )
 
-    async def _made_anew(self, document: str, settled: Iterable[str], company: Company) -> bool:
+    async def _made_anew(
+        self, document: str, settled: Iterable[str], company: Company, attempt: Attempt
+    ) -> bool:
         """Whether the movement settled a document that has been taken back since. The reversal
         stands open for it then, and is settled with the document that was made in its place."""
         before = await self._settlement.documents(tuple(settled), company)
@@ -179,7 +197,7 @@ class Settlements:
         ]
         taken_back = [reversal for reversal in reversals if reversal is not None]
         for reversal in taken_back:
-            await self.reconcile_pair(document, str(reversal.id), company)
+            await self.reconcile_pair(document, str(reversal.id), company, attempt)
         return bool(taken_back)
 
     async def _refuse_other(

@@ -11,6 +11,7 @@ from canonical_models.commerce import AccountProfile
 from canonical_models.entitlement import SupportEntitlement, SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
 from connectors.config import ConnectionConfig
+from connectors.governor import Governor
 from connectors.http import Observer, VendorHttp
 from connectors.zendesk import SYSTEM
 from connectors.zendesk.client import ZendeskClient
@@ -46,6 +47,7 @@ class ZendeskTicketing:
         config: ConnectionConfig,
         *,
         observe: Observer | None = None,
+        governor: Governor | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
         """An adapter with a connection pool of its own; close it.
@@ -60,6 +62,7 @@ class ZendeskTicketing:
             auth=(f"{options.email}/token", config.secret("token")),
             timeout_seconds=config.timeout_seconds,
             observe=observe or _unobserved,
+            governor=governor,
             transport=transport,
         )
         return cls(config, options, http)

@@ -53,9 +53,10 @@ async def about(
 async def covering(
     session: Transaction, tenant: str, subscription_id: str, at: datetime
 ) -> tuple[DocumentRecord, ...]:
-    """Those of which a line pays for the subscription at that moment, and those that are not paid;
-    also where they belong to the account, since other lines of theirs are of no subscription.
-    Oldest first, without what billing has made void."""
+    """Those of which a line pays for the subscription at that moment, those that are not paid, what
+    paid when these were issued, and all since the first of them; also where they belong to the
+    account, since other lines of theirs are of no subscription. Oldest first, without what billing
+    has made void."""
     return await records.documents(
         session,
         f"{COVERING} {_OLDEST_FIRST}",

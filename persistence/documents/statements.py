@@ -36,15 +36,22 @@ on conflict (tenant, document_id) do update set connection = excluded.connection
 where documents.document <> excluded.document
 """
 
-#: A condition.
-COVERING = """
-subscriptions @> array[%(subscription)s] and status <> 'void'
-and (status = 'open' and remaining_minor > 0 or exists (
-  select from jsonb_array_elements(document -> 'lines') line
-  where coalesce(line ->> 'subscription_id', document ->> 'made_for') = %(subscription)s
-    and (line ->> 'period_start')::timestamptz <= %(at)s
-    and (line ->> 'period_end')::timestamptz > %(at)s))
+_OWED = """
+from documents owed where owed.tenant = %(tenant)s
+and owed.subscriptions @> array[%(subscription)s] and owed.status = 'open'
+and owed.remaining_minor > 0
 """
+
+#: A condition.
+COVERING = f"""
+subscriptions @> array[%(subscription)s] and status <> 'void'
+and (issued_at >= (select min(owed.issued_at) {_OWED}) or exists (
+  select from jsonb_array_elements(document -> 'lines') line,
+    unnest(%(at)s::timestamptz || array(select owed.issued_at {_OWED})) as times (moment)
+  where coalesce(line ->> 'subscription_id', document ->> 'made_for') = %(subscription)s
+    and (line ->> 'period_start')::timestamptz <= moment
+    and (line ->> 'period_end')::timestamptz > moment))
+"""  # noqa: S608 - put together from constants
 
 _THIS = "where tenant = %(tenant)s and document_id = %(document)s"
 

@@ -7,6 +7,7 @@ the migrations create it, and a test compares them with this package.
 from sqlmodel import SQLModel
 
 from persistence.tables.adoption import AdoptionCustomerRow, AdoptionRow
+from persistence.tables.breakers import BreakerRow
 from persistence.tables.documents import (
     AccountRow,
     ApprovalRow,
@@ -21,8 +22,8 @@ from persistence.tables.effects import (
     SubscriptionStateRow,
     SupportShareRow,
 )
-from persistence.tables.flow import ChangeRow, ExceptionRow, InboxRow, OutboxRow
-from persistence.tables.keeping import ApiKeyRow, MappingRow
+from persistence.tables.flow import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
+from persistence.tables.keeping import ApiKeyRow, MappingRow, NamespaceRow
 from persistence.tables.life import ContractRow, DunningRow, ProcessRow, TargetRow
 
 metadata = SQLModel.metadata
@@ -34,6 +35,7 @@ __all__ = [
     "AdoptionRow",
     "ApiKeyRow",
     "ApprovalRow",
+    "BreakerRow",
     "ChangeRow",
     "ContractRow",
     "DocumentRow",
@@ -43,8 +45,10 @@ __all__ = [
     "GrantRow",
     "InboxRow",
     "MappingRow",
+    "NamespaceRow",
     "OutboxRow",
     "ProcessRow",
+    "RetentionRow",
     "SettlementRow",
     "SubscriptionStateRow",
     "SupportShareRow",

@@ -11,12 +11,14 @@ from persistence.tables.columns import (
     json_column,
     serial_column,
     text_column,
+    texts_column,
     time_column,
 )
 
 
 class EffectRow(SQLModel, table=True):
-    """One intended write to another system. See activities/ledger.py for the protocol.
+    """One intended write to another system. See canonical_models/effects.py for its states and
+    activities/ledger.py for the protocol.
 
     `key` names the business object that is written, or the change and step of a set.
     """
@@ -24,12 +26,26 @@ class EffectRow(SQLModel, table=True):
     __tablename__ = "effects"
     __table_args__ = (
         CheckConstraint(
-            "state in ('planned', 'attempting', 'confirmed', 'uncertain', 'rejected', "
-            "'compensating', 'compensated', 'compensation_uncertain')",
+            "state in ('planned', 'attempting', 'uncertain', 'rejected', 'confirmed', "
+            "'compensating', 'compensated')",
             name="effects_state",
         ),
         Index("effects_by_change", "change_id", "created_at"),
         Index("effects_by_reference", "tenant", "vendor_reference"),
+        Index(
+            "effects_of_set",
+            "writes_set",
+            postgresql_where=text("writes_set is not null and lands_until is not null"),
+        ),
+        Index(
+            "effects_to_sweep",
+            "tenant",
+            "lands_until",
+            postgresql_where=text(
+                "lands_until is not null and swept_at is null "
+                "and state in ('confirmed', 'compensated', 'uncertain')"
+            ),
+        ),
     )
     key: str = text_column(key=True)
     tenant: str = text_column()
@@ -38,21 +54,32 @@ class EffectRow(SQLModel, table=True):
     system: str = text_column()
     operation: str = text_column()
     request_hash: str = text_column()
+    #: The legal entity, where there is one.
+    place: str | None = text_column(nullable=True)
+    #: The set that it writes, of which one write may be under way at a time.
+    writes_set: str | None = text_column(nullable=True)
     state: str = text_column(default="planned")
-    attempts: int = integer_column(default=0)
+    #: Counts up with everybody who begins: the fence.
+    attempt: int = integer_column(default=0)
+    #: Until when a request that was never answered may still be carried out; null where all were.
+    lands_until: datetime | None = time_column()
+    #: Ids of what attempts have made over there so far, such as the draft of the document.
+    made: list[str] = texts_column()
     #: What people search for in the other system, such as the invoice number.
     vendor_reference: str | None = text_column(nullable=True)
     url: str | None = text_column(nullable=True)
     result: dict[str, Any] | None = json_column()
-    #: What the other system held before, so that an undo can restore it.
-    before: dict[str, Any] | None = json_column()
     undo_reference: str | None = text_column(nullable=True)
     undo_result: dict[str, Any] | None = json_column()
+    #: Who says that it was taken back by hand.
+    closed_by: str | None = text_column(nullable=True)
     error: str | None = text_column(nullable=True)
     created_at: datetime = time_column(nullable=False)
     attempted_at: datetime | None = time_column()
     confirmed_at: datetime | None = time_column()
     compensated_at: datetime | None = time_column()
+    #: When it was looked once more for what landed late.
+    swept_at: datetime | None = time_column()
 
 
 class SubscriptionStateRow(SQLModel, table=True):
@@ -116,12 +143,19 @@ class GrantRow(SQLModel, table=True):
 
 
 class SupportShareRow(SQLModel, table=True):
-    """What one subscription asks of support; an organisation gets the merge of its shares."""
+    """What one subscription, or people for a customer, ask of support; an organisation gets the
+    merge of its shares."""
 
     __tablename__ = "support_shares"
-    __table_args__ = (Index("support_shares_by_organization", "tenant", "organization"),)
+    __table_args__ = (
+        Index("support_shares_by_organization", "tenant", "organization"),
+        Index("support_shares_by_customer", "tenant", "customer_id"),
+    )
     tenant: str = text_column(key=True)
     subscription_id: str = text_column(key=True)
+    customer_id: str = text_column()
     organization: str = text_column()
+    #: Organisations that it has moved away from, and that still show it.
+    left_at: list[str] = texts_column()
     share: dict[str, Any] = json_column(nullable=False)
     updated_at: datetime = time_column(nullable=False)

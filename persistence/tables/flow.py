@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from persistence.tables.columns import (
@@ -56,7 +57,7 @@ class ChangeRow(SQLModel, table=True):
             name="changes_state",
         ),
         CheckConstraint(
-            "outcome in ('completed', 'no_change', 'compensated', 'cancelled', 'lost')",
+            "outcome in ('completed', 'no_change', 'compensated', 'cancelled')",
             name="changes_outcome",
         ),
         CheckConstraint(
@@ -77,9 +78,33 @@ class ChangeRow(SQLModel, table=True):
             "seq",
             postgresql_where=text("state = 'pending'"),
         ),
-        # The order in which places in flight are given away.
-        Index("changes_next", "lane", "seq", postgresql_where=text("state = 'pending'")),
+        # What may be claimed, by whose turn it is.
+        Index("changes_ready", "lane", "tenant", "seq", postgresql_where=text("ready")),
+        Index(
+            "changes_one_ready",
+            "tenant",
+            "subject",
+            unique=True,
+            postgresql_where=text("ready"),
+        ),
+        # Those that take a place of the dispatcher that has claimed them.
+        Index(
+            "changes_places",
+            "claimed_by",
+            "claimed_at",
+            postgresql_where=text("state in ('starting', 'running')"),
+        ),
+        Index("changes_starting", "claimed_at", postgresql_where=text("state = 'starting'")),
+        Index("changes_at_work", "seq", postgresql_where=text("state in ('running', 'waiting')")),
+        # What a saga that waits is to be told of.
+        Index(
+            "changes_news",
+            "tenant",
+            "subject",
+            postgresql_where=text("news = 1 and state = 'pending'"),
+        ),
         Index("changes_by_tenant", "tenant", "seq"),
+        Index("changes_by_state", "tenant", "state", "seq"),
         Index("changes_by_subject", "tenant", "subject", "seq"),
     )
     id: str = text_column(key=True)
@@ -100,6 +125,13 @@ class ChangeRow(SQLModel, table=True):
     #: 1 live, 2 renewal, 3 reconciliation, 4 bulk: the order in which lanes are served.
     lane: int = integer_column(default=1)
     state: str = text_column(default="pending")
+    #: Whether it may be claimed: the oldest pending one of its subject, not held, and none is open.
+    #: Kept up by a trigger, whoever writes.
+    ready: bool = boolean_column(default=False)
+    #: A person keeps it, and what comes after it, from being claimed.
+    held: bool = boolean_column(default=False)
+    #: Of a pending one: 1 while the saga of its subject waits and is to be told of it, 2 once told.
+    news: int = integer_column(default=0)
     outcome: str | None = text_column(nullable=True)
     stage: str | None = text_column(nullable=True)
     summary: str | None = text_column(nullable=True)
@@ -110,11 +142,22 @@ class ChangeRow(SQLModel, table=True):
     taken_in_by: str | None = text_column(nullable=True)
     plan: dict[str, Any] | None = json_column()
     plan_digest: str | None = text_column(nullable=True)
+    #: The claim whose run made it, and when it began to read billing for it.
+    plan_epoch: int | None = integer_column(nullable=True)
+    read_at: datetime | None = time_column()
     snapshot: dict[str, Any] | None = json_column()
     proof: dict[str, Any] | None = json_column()
     attempts: int = integer_column(default=0)
+    #: What was done to it beside its sagas: views.Happening, the oldest first.
+    happened: list[dict[str, Any]] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
+    #: How often it came back to the queue because its saga was lost.
+    requeued: int = integer_column(default=0)
     occurred_at: datetime = time_column(nullable=False)
     received_at: datetime = time_column(nullable=False)
+    #: By which dispatcher, and when it last said so.
+    claimed_by: str | None = text_column(nullable=True)
     claimed_at: datetime | None = time_column()
     started_at: datetime | None = time_column()
     settled_at: datetime | None = time_column()
@@ -146,6 +189,12 @@ class ExceptionRow(SQLModel, table=True):
         Index("exceptions_by_tenant", "tenant", "state", "opened_at"),
         Index("exceptions_by_cause", "tenant", "fingerprint"),
         Index("exceptions_by_change", "tenant", "change_id"),
+        # What the retention policy may drop.
+        Index(
+            "exceptions_evidence",
+            "resolved_at",
+            postgresql_where=text("state = 'resolved' and evidence is not null"),
+        ),
     )
     id: str = text_column(key=True)
     tenant: str = text_column()
@@ -196,5 +245,15 @@ class OutboxRow(SQLModel, table=True):
     tenant: str = text_column()
     type: str = text_column()
     subject: str = text_column()
-    event: dict[str, Any] = json_column(nullable=False)
+    #: None once it is older than the policy keeps; its key stays.
+    event: dict[str, Any] | None = json_column()
     created_at: datetime = time_column(nullable=False)
+
+
+class RetentionRow(SQLModel, table=True):
+    """How far old rows of a table have been visited, to drop what is bulky in them."""
+
+    __tablename__ = "retention"
+    part: str = text_column(key=True)
+    up_to: int = integer_column(big=True, default=0)
+    at: datetime = time_column(nullable=False)

@@ -1,9 +1,9 @@
-"""What people keep: mappings and API keys."""
+"""What people keep: mappings and API keys; and which Temporal is ours."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, Text, text
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -52,3 +52,17 @@ class ApiKeyRow(SQLModel, table=True):
     scopes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     created_at: datetime = time_column(nullable=False)
     revoked_at: datetime | None = time_column()
+
+
+class NamespaceRow(SQLModel, table=True):
+    """The namespace of Temporal whose sagas carry out the changes of this database: one row."""
+
+    __tablename__ = "temporal_namespace"
+    __table_args__ = (CheckConstraint("one", name="temporal_namespace_one"),)
+    one: bool = Field(
+        sa_column=Column(Boolean, primary_key=True, nullable=False, server_default=text("true"))
+    )
+    name: str = text_column()
+    #: The engine's own id: another store has another one, also under the same name.
+    namespace_id: str = text_column()
+    since: datetime = time_column(nullable=False)

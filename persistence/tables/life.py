@@ -72,12 +72,14 @@ class ProcessRow(SQLModel, table=True):
     """A process that waits on time or people beside the sagas, and the news it is to hear.
 
     `wanted` counts the news, `told` says up to which one the engine has it: whoever brings news
-    raises `wanted` in the transaction of what is new, and the dispatcher tells.
+    raises `wanted` in the transaction of what is new, and the dispatcher tells. `over` is the news
+    after which the process had come to its end, as the engine said when it was asked.
     """
 
     __tablename__ = "processes"
     __table_args__ = (
-        Index("processes_untold", "workflow_id", postgresql_where=text("wanted > told")),
+        Index("processes_untold", "changed_at", postgresql_where=text("wanted > told")),
+        Index("processes_unchecked", "checked_at", postgresql_where=text("wanted > over")),
     )
     workflow_id: str = text_column(key=True)
     tenant: str = text_column()
@@ -86,7 +88,10 @@ class ProcessRow(SQLModel, table=True):
     input: dict[str, Any] = json_column(nullable=False)
     wanted: int = integer_column(big=True, default=1)
     told: int = integer_column(big=True, default=0)
+    over: int = integer_column(big=True, default=0)
     changed_at: datetime = time_column(nullable=False)
+    #: When the engine was last asked whether it has the process.
+    checked_at: datetime = time_column(nullable=False)
 
 
 class TargetRow(SQLModel, table=True):

@@ -1,9 +1,10 @@
 """What `<state>/stack.json` says: where everything is and how to get in."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.embedded.files import write
 from runtime.settings import TemporalSettings
@@ -62,6 +63,17 @@ class TargetFacts(_Facts):
     signing_secret: str | None
 
 
+class Ended(_Facts):
+    """A part that ended while the stack was up: when and why the last time, with the end of its
+    log, and how often it was started again since the stack is up."""
+
+    at: datetime
+    why: str
+    restarts: int = 0
+    #: It ended too often, and is not started any more.
+    given_up: bool = False
+
+
 class StackFacts(_Facts):
     """The whole of `stack.json`; it holds secrets of the demonstration, so its mode is 0600."""
 
@@ -75,6 +87,8 @@ class StackFacts(_Facts):
     pid: int
     #: Process ids by part; a part that was given by configuration has none.
     pids: dict[str, int]
+    #: By part; one that has been up since the stack is has none.
+    ended: dict[str, Ended] = Field(default_factory=dict)
     api: ApiFacts
     postgres_dsn: str
     temporal: TemporalSettings

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-#: `again`: it ended while the stack was up, and is started once more.
-State = Literal["starting", "ready", "given", "again", "stopping", "stopped"]
+#: `again`: it ended while the stack was up, and is started once more; `waiting` for what it needs.
+State = Literal["starting", "ready", "given", "again", "waiting", "given up", "stopping", "stopped"]
 
 
 @dataclass(frozen=True)

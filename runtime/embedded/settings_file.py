@@ -11,6 +11,8 @@ from runtime.embedded.files import write
 from runtime.settings import ConnectionSettings, TemporalSettings
 
 FILE = "trueup.toml"
+#: The build of the stack's worker, whatever its code.
+VERSION = "up"
 _HEADER = "# Written by `trueup up` at every start; changes made here are lost.\n\n"
 
 
@@ -31,7 +33,8 @@ def write_settings(state: Path, given: Given, *, api_port: int, metrics_port: in
         "database": {"dsn": "file:secrets/dsn"},
         "temporal": given.temporal.model_dump(exclude_none=True),
         "api": {"port": api_port},
-        "worker": {"metrics_port": metrics_port},
+        # One worker alone: when its code has changed, it goes on with what is open.
+        "worker": {"metrics_port": metrics_port, "version": VERSION},
         "tenants": {
             TENANT: {
                 "billing": "stripe",

@@ -11,22 +11,23 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from persistence.database import migrate
 from runtime.embedded.config import StackConfig
-from runtime.embedded.facts import FILE, TARGET, ApiFacts, StackFacts
+from runtime.embedded.facts import FILE, TARGET, ApiFacts, Ended, StackFacts
 from runtime.embedded.files import LOCK, only_one
 from runtime.embedded.keys import admit, demo_key
 from runtime.embedded.ports import LOOPBACK, Ports
 from runtime.embedded.postgres import PostgresServer
 from runtime.embedded.progress import Report, State, Step, silent
-from runtime.embedded.services import FIRST_PAUSE, SERVICES, WELL_SECONDS, program, start_again
+from runtime.embedded.services import SERVICES, program
 from runtime.embedded.settings_file import FILE as SETTINGS
 from runtime.embedded.settings_file import Given, write_settings
+from runtime.embedded.supervisor import Supervisor
 from runtime.embedded.temporal_server import TemporalServer
 from runtime.embedded.vendors import Vendors, VendorStarted
 from runtime.processes import Child, Folders, end_stale
@@ -35,6 +36,9 @@ from runtime.temporal import connect, prepare
 
 _VENDORS = ("stripe", "zendesk", "tryton", "target")
 _STOP_ORDER = (("api", "worker"), _VENDORS, ("temporal", "postgres"))
+#: What has to be up before a part is started again. What outlives an end of what it needs connects
+#: to it again by itself.
+_NEEDS = {"worker": ("postgres", "temporal"), "api": ("postgres", "temporal")}
 
 Hook = Callable[[StackFacts], Awaitable[None]]
 T = TypeVar("T")
@@ -94,23 +98,12 @@ class EmbeddedStack:
                 await self._stop()
 
     async def supervise(self, stop: asyncio.Event) -> None:
-        """Until `stop`: the worker and the API are started again when they end.
-
-        Raises ChildFailed when any other part ends: its data may not be guessed at.
-        """
-        tasks = [
-            asyncio.create_task(self._keep(name) if name in SERVICES else self._watch(name))
-            for name in self._children
-        ]
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in (stopping, *tasks):
-                task.cancel()
-            await asyncio.gather(stopping, *tasks, return_exceptions=True)
+        """Until `stop`: a part that ends is started again, unless it does so too often. What came
+        of it is in `stack.json`."""
+        supervisor = Supervisor(
+            self._children, self._folders, self._report, needs=_NEEDS, changed=self._save
+        )
+        await supervisor.run(stop)
 
     async def _start(self) -> StackFacts:
         async with asyncio.TaskGroup() as group:
@@ -237,27 +230,9 @@ class EmbeddedStack:
         self._report(Step(name, state, address_of(made), time.monotonic() - began))
         return made
 
-    async def _watch(self, name: str) -> None:
-        child = self._children[name]
-        code = await child.wait()
-        raise child.failure(f"ended with code {code} while the stack was up")
-
-    async def _keep(self, name: str) -> None:
-        pause = FIRST_PAUSE
-        while True:
-            began = time.monotonic()
-            code = await self._children[name].wait()
-            self._report(Step(name, "again", f"ended with code {code}"))
-            await self._children[name].stop()
-            self._children[name], pause = await start_again(
-                program(name, self.state / SETTINGS),
-                self._folders,
-                self._report,
-                pause=FIRST_PAUSE if time.monotonic() - began > WELL_SECONDS else pause,
-            )
-            self._report(Step(name, "ready", f"process {self._children[name].pid}"))
-            self._facts = self._known().model_copy(update={"pids": self._pids()})
-            self._facts.save()
+    def _save(self, ended: Mapping[str, Ended]) -> None:
+        self._facts = self._known().model_copy(update={"pids": self._pids(), "ended": dict(ended)})
+        self._facts.save()
 
     async def _stop(self) -> None:
         (self.state / FILE).unlink(missing_ok=True)

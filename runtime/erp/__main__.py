@@ -1,7 +1,7 @@
 """``python -m runtime.erp --state DIR --port 0``: the embedded ERP as a child process.
 
 Prints one JSON line when it is ready, stops at SIGTERM or SIGINT, and with ``--exit-with-stdin``
-also when standard input ends.
+also when standard input ends. Ends with code 1 when the ERP cannot start, or ends by itself.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from runtime.erp.server import DEFAULT_VENV, TrytonServer
 
 
 def main() -> int:
-    """Run until told to stop; the exit code is 0 after a clean stop, 1 if the start failed."""
+    """Run until told to stop; the exit code is 0 after a clean stop, else 1."""
     parser = argparse.ArgumentParser(prog="python -m runtime.erp", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="folder of the database")
     parser.add_argument("--cache", type=Path, help="folder of seeded databases (<state>/cache)")
@@ -60,7 +60,12 @@ async def _serve(server: TrytonServer, *, exit_with_stdin: bool) -> None:
             }
             sys.stdout.write(json.dumps(ready) + "\n")
             sys.stdout.flush()
-            await stopping
+            ended = asyncio.ensure_future(server.ended())
+            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not stopping.done():
+                raise ErpStartError(
+                    f"the ERP ended with code {await ended} while it was in use; see {server.log}"
+                )
     finally:
         for task in (starting, stopping):
             task.cancel()

@@ -75,6 +75,12 @@ class TrytonProcess:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
+    async def ended(self) -> int:
+        """Waits until the server ends, by itself or by :meth:`stop`; its exit code."""
+        if self._process is None:
+            raise RuntimeError("the ERP has not been started")
+        return await self._process.wait()
+
     async def _start_on(self, port: int) -> None:
         config = self._folder / "trytond.conf"
         write_config(config, databases=self._folder, port=port)

@@ -41,6 +41,11 @@ class TrytonServer:
         self._process = TrytonProcess(self._installation, self._state, port=port)
 
     @property
+    def log(self) -> Path:
+        """Of the running server."""
+        return self._process.log
+
+    @property
     def credentials_path(self) -> Path:
         """The JSON file (mode 0600) with secrets and ids: a ``SeededDatabase``."""
         return self._state / CREDENTIALS_FILE
@@ -83,6 +88,10 @@ class TrytonServer:
         if seeded.recipe != recipe(self._installation, module=self._module):
             raise stale
         return seeded
+
+    async def ended(self) -> int:
+        """Waits until the server process ends, whoever ends it; its exit code."""
+        return await self._process.ended()
 
     async def stop(self) -> None:
         """End the server process; safe to call twice."""

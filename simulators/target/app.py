@@ -57,7 +57,7 @@ def create_app(state: Path, *, secret: str) -> Starlette:
 
 
 class Target:
-    """`/entitlements/{customer_id}`: PUT replaces what is held, GET tells its revision."""
+    """`/entitlements/{customer_id}`: PUT replaces what is held, GET tells what that is."""
 
     def __init__(self, store: Store, faults: Faults, key: bytes) -> None:
         self._store = store
@@ -124,7 +124,7 @@ class Target:
         held = self._store.held(customer_id)
         if held is None:
             return "unknown", 404, {"error": "unknown_customer"}
-        return "told", 200, _receipt(held)
+        return "told", 200, {**_receipt(held), "features": held["features"]}
 
 
 def _receipt(held: Document) -> Document:

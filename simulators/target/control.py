@@ -27,6 +27,7 @@ class Control:
             Route("/_sim/faults", self.clear_faults, methods=["DELETE"]),
             Route("/_sim/customers", self.list_customers, methods=["GET"]),
             Route("/_sim/customers/{customer_id:path}", self.show_customer, methods=["GET"]),
+            Route("/_sim/customers/{customer_id:path}", self.restore_customer, methods=["PUT"]),
             Route("/_sim/customers/{customer_id:path}", self.forget_customer, methods=["DELETE"]),
             Route("/_sim/requests", self.list_requests, methods=["GET"]),
             Route("/_sim/requests", self.clear_requests, methods=["DELETE"]),
@@ -68,6 +69,12 @@ class Control:
             if found is None
             else JSONResponse(found)
         )
+
+    async def restore_customer(self, request: Request) -> Response:
+        """As if the target had been restored from a copy: it holds what it held once."""
+        document = await request.json()
+        self._store.keep({**document, "customer_id": request.path_params["customer_id"]})
+        return Response(status_code=204)
 
     async def forget_customer(self, request: Request) -> Response:
         """As if the target had lost what it holds of one."""

@@ -6,6 +6,7 @@ from operations.systems import Systems
 from starter_api.v1 import (
     accounts,
     changes,
+    connections,
     decisions,
     differences,
     dunning,
@@ -18,6 +19,7 @@ from starter_api.v1 import (
     mappings,
     renewals,
     subscriptions,
+    targets,
 )
 from starter_api.v1.failing import speak_of_failures
 from starter_api.v1.openapi import describe
@@ -39,10 +41,12 @@ def install(app: FastAPI, systems: Systems) -> None:
         differences,
         dunning,
         exceptions,
+        connections,
         inbox,
         mappings,
         entitlements,
         grants,
+        targets,
         events,
     ):
         routes.include_router(area.router)

@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from canonical_models.base import Canonical
 from canonical_models.views import ChangeView
-from operations import changes
+from operations import changes, holding
 from operations.changes import Cancelled, ChangeDetail
 from operations.errors import Invalid
+from operations.holding import ChangeHeld, HoldChangeRequest
 from operations.paging import Page
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
@@ -98,6 +99,36 @@ async def show_change(
 )
 async def cancel_change(systems: Working, caller: Writer, change_id: ChangeId) -> Response:
     return fresh(await changes.cancel(systems, caller.tenant, change_id, by=caller.name))
+
+
+@router.post(
+    "/{change_id}/hold",
+    summary="Hold a change",
+    description="Stops it where it stands, and what comes after it of its subject, until it is "
+    "released; nothing is taken back. Repeating it is harmless, so no Idempotency-Key is needed.",
+    responses=answers(ChangeHeld, examples.CHANGE_HELD, 400, 404, 409, 413, 415),
+    openapi_extra=takes(HoldChangeRequest, hold=examples.HOLD_CHANGE),
+)
+async def hold_change(
+    systems: Working,
+    caller: Writer,
+    change_id: ChangeId,
+    given: Annotated[HoldChangeRequest, Depends(body(HoldChangeRequest))],
+) -> Response:
+    return fresh(
+        await holding.hold(systems, caller.tenant, change_id, by=caller.name, reason=given.reason)
+    )
+
+
+@router.post(
+    "/{change_id}/release",
+    summary="Release a change",
+    description="Lets a change go on that is held, from what billing says then. Repeating it is "
+    "harmless, so no Idempotency-Key is needed.",
+    responses=answers(ChangeHeld, examples.CHANGE_RELEASED, 404, 409),
+)
+async def release_change(systems: Working, caller: Writer, change_id: ChangeId) -> Response:
+    return fresh(await holding.release(systems, caller.tenant, change_id, by=caller.name))
 
 
 @router.post(

@@ -19,6 +19,10 @@ CHANGE: dict[str, Any] = {
     "stage": "completed",
     "summary": "upgrade: 10 x prod_team to 10 x prod_business",
     "run_id": "0193f0a2-1111-7000-8000-000000000001",
+    "held": False,
+    "taken_in_by": None,
+    "requeued": 0,
+    "happened": [],
     "plan_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "occurred_at": "2026-11-22T10:00:00Z",
     "received_at": "2026-11-22T10:00:01Z",
@@ -74,6 +78,21 @@ CANCELLED: dict[str, Any] = {
     "how": "requested",
     "words": "The saga has been asked to stop and takes back what it has done, but for documents "
     "that are posted; follow it with `trueup changes show chg_01`.",
+}
+
+HOLD_CHANGE: dict[str, Any] = {"reason": "the books are being moved"}
+CHANGE_HELD: dict[str, Any] = {
+    "change_id": "chg_01",
+    "held": True,
+    "already": False,
+    "words": "Held: neither it nor what comes after it of its subject is begun, and what it has "
+    "done stands. Let it go on with `trueup changes release chg_01`.",
+}
+CHANGE_RELEASED: dict[str, Any] = {
+    "change_id": "chg_01",
+    "held": False,
+    "already": False,
+    "words": "Released: it goes on when its turn comes, from what billing says then.",
 }
 
 SIGNAL: dict[str, Any] = {

@@ -65,3 +65,21 @@ GRANT: dict[str, Any] = {
 GRANT_CHANGED: dict[str, Any] = {"grant": GRANT, "changed": True}
 
 LOOK_ASKED: dict[str, Any] = {"change_id": "chg_02", "already": False}
+
+TARGETS_CHECK: dict[str, Any] = {
+    "finished": True,
+    "looked_at": 412,
+    "differences": 1,
+    "differing": [
+        {
+            "target": "app",
+            "customer_id": "cus_QfTrueup",
+            "revision": 7,
+            "held": 5,
+            "differences": ["seats: should be 9, is 5"],
+        }
+    ],
+    "problems": [],
+}
+
+TARGETS_PUBLISHED: dict[str, Any] = {"customers": {"app": 412, "support": 398}}

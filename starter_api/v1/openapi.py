@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from operations.decisions import CorrectRequest, HoldRequest, LinkRequest, SkipRequest
 from operations.exceptions import Decision
 from operations.grants import NewGrant
+from operations.holding import HoldChangeRequest
 from starter_api.v1.changes import SignalRequest
 from starter_api.v1.described import Problem
 from starter_api.v1.grants import SuspendRequest
@@ -19,6 +20,7 @@ from starter_api.v1.mappings import MappingRequest
 _MODELS: tuple[type[BaseModel], ...] = (
     CorrectRequest,
     Decision,
+    HoldChangeRequest,
     HoldRequest,
     LinkRequest,
     MappingRequest,

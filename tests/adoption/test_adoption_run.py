@@ -184,6 +184,7 @@ async def test_an_operator_can_cancel_it(golive: GoLive) -> None:
     assert 0 < cancelled.customers < 30
 
 
+@pytest.mark.slow
 async def test_a_thousand_customers_in_pages(golive: GoLive) -> None:
     await many(golive, 1000)
     await golive.begin("ado_1", rehearsal=False)

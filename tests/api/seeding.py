@@ -206,7 +206,7 @@ def _effects(ids: Ids) -> list[EffectRow]:
         "tenant": ids.tenant,
         "request_hash": "0" * 64,
         "change_id": ids.change("done"),
-        "attempts": 1,
+        "attempt": 1,
         "attempted_at": NOON + timedelta(seconds=4),
     }
     return [

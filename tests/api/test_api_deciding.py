@@ -159,6 +159,28 @@ async def test_a_change_not_begun_is_cancelled_without_temporal(call: Call, acme
     assert done.status_code == 409
 
 
+async def test_a_change_is_held_and_released(call: Call, acme: Ids) -> None:
+    path = f"/v1/changes/{acme.change('next')}"
+    given = {"reason": "the books are being moved"}
+    held = (await call("POST", f"{path}/hold", "changes:write", json=given)).json()
+    assert (held["held"], held["already"]) == (True, False)
+    again = await call("POST", f"{path}/hold", "changes:write", json=given)
+    assert again.json()["already"]
+    shown = (await call("GET", path)).json()
+    assert shown["change"]["held"]
+    assert "changes release" in shown["words"]
+    assert [step["what"] for step in shown["timeline"]][-1] == "held by a person"
+
+    released = (await call("POST", f"{path}/release", "changes:write")).json()
+    assert (released["held"], released["already"]) == (False, False)
+    told = [event["type"] for event in (await call("GET", "/v1/events")).json()["items"]]
+    assert told[-2:] == ["io.trueup.sync.held.v1", "io.trueup.sync.released.v1"]
+    done = await call(
+        "POST", f"/v1/changes/{acme.change('done')}/hold", "changes:write", json=given
+    )
+    assert done.status_code == 409
+
+
 async def test_a_held_document_no_longer_keeps_its_saga_waiting(call: Call, sagas: Sagas) -> None:
     """The dispatcher tells the saga of the change that the decision asks for."""
     waiting = await stuck(sagas)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from canonical_models.base import isoformat
+from canonical_models.entitlement import SubscriptionSupport
+from persistence import shares
 from persistence.database import Database
 from tests.api.conftest import Call
 from tests.api.seeding import Ids
@@ -33,11 +35,11 @@ async def check(call: Call, feature: str = "sso", at: datetime | None = None) ->
 
 
 async def revision(database: Database, customer: str = "cus_acme") -> int:
-    """How often the customer's process has been told of news; 0 before the first."""
+    """How often the process of support has been told of news; 0 before the first."""
     async with database.statement() as raw:
         found = await raw.execute(
             "select wanted, input ->> 'key' from processes where workflow_id = %s",
-            (f"entitlement/acme/{customer}",),
+            (f"entitlement/acme/{customer}/support",),
         )
         row = await found.fetchone()
     assert row is None or row[1] == customer
@@ -234,3 +236,18 @@ async def test_pages_of_grants_cover_each_once(call: Call, acme: Ids) -> None:
         seen += [row["grant_id"] for row in answer.json()["items"]]
         path = answer.links["next"]["url"] if "next" in answer.links else ""
     assert sorted(seen) == sorted([*made, acme.mark])
+
+
+async def test_targets_are_told_again_on_request(call: Call, acme: Ids, database: Database) -> None:
+    await give(call)
+    before = await revision(database)
+    async with database.work() as raw:
+        share = SubscriptionSupport(tier=None, contract_end=None, features=("sso",))
+        await shares.put(raw, "acme", "given:cus_acme", "org", share, customer_id="cus_acme")
+    told = await call("POST", "/v1/targets/publish?customer=cus_acme", "entitlements:write")
+    assert (told.status_code, told.json()) == (200, {"customers": {"support": 1}})
+    assert await revision(database) == before + 1
+    for path in ("publish?target=nowhere", "publish?customer=cus_nobody", "check?target=nowhere"):
+        assert (await call("POST", f"/v1/targets/{path}")).status_code == 404
+    away = await call("POST", "/v1/targets/check")
+    assert away.status_code == 503

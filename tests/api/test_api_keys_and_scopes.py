@@ -19,6 +19,8 @@ from tests.api.seeding import Ids, key_of
 OPERATIONS = (
     ("GET", "/v1/changes", "changes:read"),
     ("GET", "/v1/changes/chg_acme_done", "changes:read"),
+    ("POST", "/v1/changes/chg_acme_next/hold", "changes:write"),
+    ("POST", "/v1/changes/chg_acme_next/release", "changes:write"),
     ("POST", "/v1/changes/chg_acme_next/cancel", "changes:write"),
     ("POST", "/v1/changes/chg_acme_waits/signal", "changes:write"),
     ("GET", "/v1/subscriptions", "subscriptions:read"),
@@ -38,6 +40,7 @@ OPERATIONS = (
     ("POST", "/v1/invoices/in_acme_alone/link", "invoices:decide"),
     ("POST", "/v1/invoices/in_acme_alone/correct", "invoices:decide"),
     ("GET", "/v1/differences", "invoices:read"),
+    ("GET", "/v1/connections", "exceptions:read"),
     ("GET", "/v1/exceptions", "exceptions:read"),
     ("GET", "/v1/exceptions/exc_acme_open", "exceptions:read"),
     ("POST", "/v1/exceptions/exc_acme_open/resolve", "exceptions:write"),
@@ -53,6 +56,8 @@ OPERATIONS = (
     ("DELETE", "/v1/grants/owned-by-acme", "entitlements:write"),
     ("POST", "/v1/grants/owned-by-acme/suspend", "entitlements:write"),
     ("POST", "/v1/grants/owned-by-acme/restore", "entitlements:write"),
+    ("POST", "/v1/targets/check", "entitlements:read"),
+    ("POST", "/v1/targets/publish", "entitlements:write"),
     ("GET", "/v1/events", "events:read"),
 )
 

@@ -9,7 +9,7 @@ from runtime.erp.instance import ErpInstance
 from tests.harness.both_sides import ZERO, agree, sides_of
 from tests.harness.buyers import TEXAS, Shop
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(180)]
 
 LAST_YEAR = datetime.now(UTC).year - 1
 

@@ -14,6 +14,7 @@ from dispatch.reading import read_inbox
 from dispatch.starting import Starter
 from persistence import change_queue, changes
 from persistence.database import Database
+from persistence.raw import Raw
 from tests.dispatch.conftest import NEVER, Scene
 from tests.harness.flow import states, statuses, write
 from tests.harness.postgres import PostgresServer
@@ -148,6 +149,13 @@ async def test_a_lost_database_connection_is_made_again(
 
 class CountingDatabase(Database):
     transactions = 0
+    statements = 0
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Raw]:
+        self.statements += 1
+        async with super().statement() as raw:
+            yield raw
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -161,7 +169,24 @@ async def test_it_asks_the_database_only_when_there_is_something_to_do(scene: Sc
     async with scene.probing(), scene.dispatching(database=counting):
         await scene.receive(*((f"evt_{n}", f"sub_{n}") for n in range(40)))
         await scene.all_settled(40)
-    # A start and its notification: mark it started, look into the inbox, claim. Fewer when
+    # A start and its notification: was it told already, mark it started, inbox, claim. Fewer when
     # notifications come together. A loop that never rests makes thousands in this time.
-    assert 40 < counting.transactions < 40 * 4
+    assert 40 < counting.transactions + counting.statements < 40 * 5
     await counting.close()
+
+
+async def test_one_that_has_nothing_to_do_asks_for_everything_in_one_statement(
+    scene: Scene,
+) -> None:
+    counting = CountingDatabase(scene.database.dsn)
+    async with scene.dispatching(database=counting, poll_seconds=0.05):
+        await until(lambda: _true(counting.statements > 3), "it has begun")
+        before = counting.transactions
+        await until(lambda: _true(counting.statements > 23), "it has looked often")
+        # It watches over sagas beside, every five seconds; before, each look took five.
+        assert counting.transactions - before <= 5
+    await counting.close()
+
+
+async def _true(what: bool) -> bool:
+    return what

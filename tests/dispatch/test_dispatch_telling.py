@@ -81,16 +81,20 @@ async def test_news_starts_a_process_and_more_news_reaches_the_same_run(scene: S
     [
         (ProcessKind.RENEWAL, "Renewal of x"),
         (ProcessKind.DUNNING, "Dunning of invoice x"),
-        (ProcessKind.ENTITLEMENT, "Entitlements of customer x"),
+        (ProcessKind.ENTITLEMENT, "Entitlements of customer x at app"),
     ],
 )
 async def test_every_kind_is_started_with_its_own_input(
     scene: Scene, kind: ProcessKind, summary: str
 ) -> None:
-    wanted = process(scene, "x", kind).model_copy(update={"subscription_id": None})
+    target = "app" if kind is ProcessKind.ENTITLEMENT else None
+    wanted = process(scene, "x", kind).model_copy(
+        update={"subscription_id": None, "target": target}
+    )
     await news(scene, wanted)
     await teller(scene).tell()
-    found = scene.client.get_workflow_handle(f"{kind.value}/{scene.tenant}/x")
+    place = "x/app" if target else "x"
+    found = scene.client.get_workflow_handle(f"{kind.value}/{scene.tenant}/{place}")
     assert await (await found.describe()).static_summary() == summary
     (started, *_) = (await found.fetch_history()).events
     (given,) = started.workflow_execution_started_event_attributes.input.payloads

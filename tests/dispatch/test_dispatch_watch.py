@@ -1,19 +1,22 @@
 """Sagas that were lost, reset, or that wait while newer changes come."""
 
 from datetime import timedelta
+from typing import Any
 
-import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowExecutionStatus
 
+from canonical_models.exceptions import SAGA_LOST
+from canonical_models.views import ChangeView
 from dispatch.gate import Gate
-from dispatch.watching import SagaWatch
-from persistence import changes, exceptions
+from dispatch.watching import MOST_TIMES, SagaWatch
+from persistence import changes, exceptions, oversight
 from persistence.change_queue import change_id
 from tests.dispatch.conftest import Scene
 from tests.harness.flow import states, write
-from tests.harness.probe_saga import ProbeSaga
+from tests.harness.probe_saga import Probe, ProbeSaga
+from tests.harness.waiting import until
 from tests.harness.webhooks import CONNECTION
 from workflows.names import change_workflow_id
 
@@ -22,50 +25,81 @@ def watch(scene: Scene) -> SagaWatch:
     return SagaWatch(scene.database, scene.client, settled_within=timedelta(0))
 
 
-async def test_a_terminated_saga_is_settled_as_lost_and_the_next_change_goes_on(
-    scene: Scene,
-) -> None:
+async def row(scene: Scene, event_id: str) -> ChangeView:
+    async with scene.database.transaction() as session:
+        found = await changes.get(
+            session, scene.tenant, change_id(scene.tenant, CONNECTION, event_id)
+        )
+    assert found is not None
+    return found
+
+
+async def told(scene: Scene, kind: str) -> list[dict[str, Any]]:
+    async with scene.database.transaction() as session:
+        feed = await oversight.feed(session, scene.tenant, after=0, limit=100)
+    return [event.data for _, event in feed if event.type == f"io.trueup.{kind}"]
+
+
+async def test_terminating_a_saga_means_again_and_says_by_whom(scene: Scene) -> None:
+    """S9: the change is carried out anew before what came after it, with an event and a name."""
     async with scene.probing() as probe, scene.dispatching():
         await scene.receive(("evt_1", "sub-hold"), ("evt_2", "sub-hold"))
         await scene.reached({"evt_1": "running"})
-        await write(
-            scene.database,
-            "insert into exceptions (id, tenant, change_id, belongs_to, track, step, system, "
-            "failure_class, code, fingerprint, owner, message) select 'exc_1', tenant, id, "
-            "subject, 'books', 'post', 'erp', 'rejected', 'x', 'x', 'finance', 'x' from changes "
-            "where event_id = 'evt_1'",
-        )
         watching = watch(scene)
-        assert await watching.settle_lost() == 0
+        assert await watching.requeue_lost() == 0
+        first = (await row(scene, "evt_1")).run_id
         handle = scene.client.get_workflow_handle(change_workflow_id(scene.tenant, "sub-hold"))
-        await handle.terminate("in the Web UI")
-        assert await watching.settle_lost() == 1
-        await scene.reached({"evt_1": "lost", "evt_2": "running"})
-        async with scene.database.transaction() as session:
-            first = await changes.get(
-                session, scene.tenant, change_id(scene.tenant, CONNECTION, "evt_1")
-            )
-            assert await exceptions.page(session, scene.tenant, state="open") == ()
-        assert first is not None
-        assert "was terminated" in (first.summary or "")
+        await handle.terminate(reason="in the Web UI")
+
+        assert await watching.requeue_lost() == 1
+
+        await until(lambda: _runs_anew(scene, first), "it runs anew")
+        again = await row(scene, "evt_1")
+        assert again.requeued == 1
+        (happened,) = again.happened
+        assert happened.what == "requeued"
+        assert '("in the Web UI")' in happened.note
+        assert scene.client.identity in happened.note
+        assert [each["times"] for each in await told(scene, "sync.requeued.v1")] == [1]
         probe.release.set()
-        await scene.reached({"evt_2": "completed"})
-        assert await watching.settle_lost() == 0
+        await scene.reached({"evt_1": "completed", "evt_2": "completed"})
+        ids = [change_id(scene.tenant, CONNECTION, event) for event in ("evt_1", "evt_1", "evt_2")]
+        assert probe.order["sub-hold"] == ids
+        assert await watching.requeue_lost() == 0
 
 
-async def test_a_failed_saga_is_settled_as_lost(scene: Scene) -> None:
-    async with scene.probing(), scene.dispatching():
+async def _runs_anew(scene: Scene, first: str | None) -> bool:
+    now = await row(scene, "evt_1")
+    return now.state == "running" and now.run_id not in (None, first)
+
+
+async def test_what_loses_its_saga_again_and_again_is_asked_of_operations(scene: Scene) -> None:
+    async with scene.probing() as probe, scene.dispatching():
         await scene.receive(("evt_1", "sub-die"))
-        await scene.reached({"evt_1": "running"})
-        handle = scene.client.get_workflow_handle(change_workflow_id(scene.tenant, "sub-die"))
-        with pytest.raises(WorkflowFailureError):
-            await handle.result()
-        await scene.reached({"evt_1": "running"})
-        assert await watch(scene).settle_lost() == 1
-    assert await states(scene.database) == {"evt_1": "lost"}
+        for times in range(MOST_TIMES + 1):
+            await until(lambda: _closed(scene, times + 1, probe), "its saga has failed")  # noqa: B023 - waited for in this turn
+            assert await watch(scene).requeue_lost() == 1
+        async with scene.database.transaction() as session:
+            (asked,) = await exceptions.page(session, scene.tenant, state="open")
+        assert (asked.code, asked.owner) == (SAGA_LOST, "operations")
+        assert "as told" in asked.message
+        assert (await row(scene, "evt_1")).state == "waiting"
+        # There is no saga to look for: it stays asked.
+        assert await watch(scene).requeue_lost() == 0
+        assert len(await told(scene, "sync.requeued.v1")) == MOST_TIMES
 
 
-async def test_a_saga_that_is_not_there_any_more_is_lost(scene: Scene) -> None:
+async def _closed(scene: Scene, times: int, probe: Probe) -> bool:
+    if len(probe.order.get("sub-die", ())) < times:
+        return False
+    if (await row(scene, "evt_1")).run_id is None:
+        return False
+    handle = scene.client.get_workflow_handle(change_workflow_id(scene.tenant, "sub-die"))
+    return (await handle.describe()).status is WorkflowExecutionStatus.FAILED
+
+
+async def test_a_saga_that_is_not_there_any_more_is_begun_anew(scene: Scene) -> None:
+    """S21: as with a store that was lost."""
     await write(
         scene.database,
         "insert into changes (id, tenant, connection, subject, subscription_id, event_id, kind, "
@@ -73,8 +107,21 @@ async def test_a_saga_that_is_not_there_any_more_is_lost(scene: Scene) -> None:
         "'other', 'waiting', now())",
         tenant=scene.tenant,
     )
-    assert await watch(scene).settle_lost() == 1
-    assert await states(scene.database) == {"evt_1": "lost"}
+    assert await watch(scene).requeue_lost() == 1
+    assert await states(scene.database) == {"evt_1": "pending"}
+    async with scene.probing(), scene.dispatching():
+        await scene.reached({"evt_1": "completed"})
+
+
+async def test_a_run_that_nobody_wrote_down_is_found(scene: Scene) -> None:
+    """S11: the dispatcher died between the start and writing it down, and the saga waits."""
+    async with scene.probing(), scene.dispatching():
+        await scene.receive(("evt_1", "sub-wait"))
+        await scene.reached({"evt_1": "waiting"})
+        run_id = (await row(scene, "evt_1")).run_id
+        await write(scene.database, "update changes set run_id = null, started_at = null")
+        assert await watch(scene).requeue_lost() == 0
+        assert (await row(scene, "evt_1")).run_id == run_id
 
 
 async def test_a_saga_that_was_reset_is_followed(scene: Scene) -> None:
@@ -93,7 +140,7 @@ async def test_a_saga_that_was_reset_is_followed(scene: Scene) -> None:
             )
         )
         assert reset.run_id != first
-        assert await watch(scene).settle_lost() == 0
+        assert await watch(scene).requeue_lost() == 0
         async with scene.database.transaction() as session:
             (view,) = await changes.page(session, scene.tenant)
     assert view.run_id == reset.run_id
@@ -108,7 +155,7 @@ async def test_a_look_goes_through_all_of_them(scene: Scene) -> None:
         tenant=scene.tenant,
     )
     watching = watch(scene)
-    assert [await watching.settle_lost() for _ in range(4)] == [32, 32, 6, 0]
+    assert [await watching.requeue_lost() for _ in range(4)] == [32, 32, 6, 0]
 
 
 async def test_a_waiting_saga_is_told_of_newer_changes_once(scene: Scene) -> None:

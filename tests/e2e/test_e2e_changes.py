@@ -9,14 +9,11 @@ from runtime.erp.instance import ErpInstance
 from tests.harness.both_sides import ZERO, agree
 from tests.harness.buyers import DAY, Buyer, Shop, days_ago
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 async def kinds(buyer: Buyer, subscription: Row) -> list[str]:
-    """Of the changes of the subscription that did something, the oldest first."""
-    await buyer.settled()
-    changes = await buyer.world.trueup.changes(subscription["id"])
-    return [one["kind"] for one in changes if one["outcome"] == "completed"]
+    return [one["kind"] for one in await buyer.done(subscription)]
 
 
 async def period_end(buyer: Buyer, subscription: Row) -> int:

@@ -53,10 +53,8 @@ async def upgrade(shop: Shop, buyer: Buyer, sold: Row) -> None:
 
 async def upgraded_once(erp: ErpInstance, buyer: Buyer, sold: Row) -> None:
     """The upgrade is everywhere, by one document, however often it was tried."""
-    await buyer.settled()
-    done = await buyer.world.trueup.changes(sold["id"])
-    kinds = [one["kind"] for one in done if one["outcome"] == "completed"]
-    assert kinds[:2] == ["activation", "upgrade"]
+    done = await buyer.done(sold)
+    assert [one["kind"] for one in done][:2] == ["activation", "upgrade"]
     found = await agree(erp, buyer)
     assert (len(found.issued), len(found.papers), found.counter, found.owed) == (2, 2, [], ZERO)
     assert await buyer.world.trueup.features(buyer.customer) == {"seats": 5, "sso": 1}
@@ -92,8 +90,7 @@ async def test_answers_of_the_erp_are_lost(front: Front, erp: ErpInstance, shop:
         assert [rule["fired"] for rule in await front.faults()] == [1, 1]
     finally:
         await front.no_faults()
-    changes = await front.world.trueup.changes(sold["id"])
-    (made,) = [entry for entry in changes if entry["kind"] == "upgrade"]
+    (made,) = [entry for entry in await buyer.done(sold) if entry["kind"] == "upgrade"]
     detail = await front.world.trueup.ask("GET", f"/v1/changes/{made['change_id']}")
     (effect,) = [entry for entry in detail["effects"] if entry["key"].startswith("document:")]
     assert (effect["state"], effect["attempts"]) == ("confirmed", 3)

@@ -1,7 +1,11 @@
 """The stack without Tryton, the worker and the API: started, stopped, started again."""
 
 import asyncio
+import json
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -13,7 +17,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from persistence import api_keys
 from persistence.database import Database
 from runtime.embedded.config import StackConfig
-from runtime.embedded.facts import StackFacts
+from runtime.embedded.facts import Ended, StackFacts
 from runtime.embedded.files import StackBusy
 from runtime.embedded.progress import Step
 from runtime.embedded.stack import EmbeddedStack
@@ -183,17 +187,72 @@ async def test_a_failed_start_leaves_nothing(
     assert list((place / "run").iterdir()) == []
 
 
-async def test_a_part_that_dies_stops_the_stack(place: Path, without_tryton: StackConfig) -> None:
-    pids: dict[str, int] = {}
+async def test_parts_that_die_come_back_with_their_data_where_they_were(
+    place: Path, without_tryton: StackConfig
+) -> None:
+    steps: list[Step] = []
+    stack = EmbeddedStack(place, without_tryton, services=(), report=steps.append)
+    stop = asyncio.Event()
+    async with stack.running() as facts:
+        watching = asyncio.create_task(stack.supervise(stop))
+        with psycopg.connect(facts.postgres_dsn, autocommit=True) as connection:
+            connection.execute("create table kept ()")
+        client = await connect(facts.temporal)
+        handle = await client.start_workflow("waits", id="kept", task_queue="nobody")
+        for name in ("postgres", "temporal", "stripe"):
+            psutil.Process(facts.pids[name]).kill()
+        again = await all_again(place, {"postgres", "temporal", "stripe"})
+        assert again.model_copy(update={"pids": {}, "ended": {}}) == facts.model_copy(
+            update={"pids": {}}
+        )
+        assert again.pids["zendesk"] == facts.pids["zendesk"]
+        with psycopg.connect(facts.postgres_dsn) as connection:
+            connection.execute("select from kept")
+        assert (await handle.describe()).id == "kept"
+        assert await webhook_urls(facts) == [facts.stripe.webhook_url]
+        stop.set()
+        await watching
+    assert not any(map(psutil.pid_exists, [*facts.pids.values(), *again.pids.values()]))
 
-    async def up() -> None:
-        stack = EmbeddedStack(place, without_tryton, services=())
-        async with stack.running() as facts, asyncio.timeout(10):
-            pids.update(facts.pids)
-            psutil.Process(pids["zendesk"]).kill()
-            await stack.supervise(asyncio.Event())
 
-    with pytest.raises(ChildFailed, match="zendesk ended with code -9 while the stack was up"):
-        await up()
-    assert len(pids) == 5
-    assert not any(map(psutil.pid_exists, pids.values()))
+async def all_again(state: Path, names: set[str]) -> StackFacts:
+    """Looks ten times a second, for a minute at most, until all of them were started again."""
+    for _ in range(600):
+        facts = StackFacts.load(state)
+        if {name for name, ended in facts.ended.items() if ended.restarts} == names:
+            return facts
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"not all of {names} came back: {facts.ended}")
+
+
+async def test_status_says_since_when_parts_are_up_and_what_was_given_up(
+    place: Path, without_tryton: StackConfig
+) -> None:
+    async with EmbeddedStack(place, without_tryton, services=()).running() as facts:
+        assert (await status(place))[0] == 0
+        why = "was killed by SIGKILL; the end of stripe.log:\nlines of it"
+        ended = {
+            "stripe": Ended(at=datetime.now(UTC), why=why, restarts=2),
+            "zendesk": Ended(at=datetime.now(UTC), why="ended with code 1", given_up=True),
+        }
+        facts.model_copy(update={"ended": ended}).save()
+        code, shown = await status(place)
+        assert (code, shown["stack"]) == (5, "degraded")
+        parts = {part["part"]: part for part in shown["parts"]}
+        stripe, zendesk = parts["stripe"], parts["zendesk"]
+        assert (stripe["state"], stripe["restarts"], stripe["ended_why"]) == ("up", 2, why)
+        assert datetime.fromisoformat(stripe["since"]) <= datetime.now(UTC)
+        assert (zendesk["state"], zendesk["ended_why"]) == ("given up", "ended with code 1")
+        assert (parts["postgres"]["state"], parts["postgres"]["restarts"]) == ("up", 0)
+        assert parts["tryton"]["state"] == "given"
+
+
+async def status(state: Path) -> tuple[int | None, dict[str, Any]]:
+    """Exit code and output of `trueup status`."""
+    asked = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "--state", str(state), "status", "-o", "json"),
+        cwd=Path(__file__).parents[2],
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await asked.communicate()
+    return asked.returncode, json.loads(output)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -94,7 +95,17 @@ def test_a_killed_worker_is_started_again(cli: Cli) -> None:
     assert eventually(
         lambda: json.loads(stack.read_text())["pids"]["worker"] != facts["pids"]["worker"]
     )
-    assert status(cli)["stack"] == "up"
+    shown = status(cli)
+    assert shown["stack"] == "up"
+    worker = next(part for part in shown["parts"] if part["part"] == "worker")
+    assert worker["restarts"] == 1
+    assert worker["ended_why"].startswith("was killed by SIGKILL; the end of")
+    lines = (Path(facts["state"]) / "logs" / "supervisor.log").read_text().splitlines()
+    steps = [line for line in lines if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", line)]
+    assert any(
+        re.search(r" worker +again +in 0.5 s: was killed by SIGKILL", line) for line in steps
+    )
+    assert any(re.search(r" worker +ready +again, as process \d+", line) for line in steps)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the next start ends them")

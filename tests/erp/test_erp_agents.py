@@ -9,7 +9,7 @@ from tests.erp.clerk import Clerk
 from tests.erp.conftest import MakeRest
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 AGENT = "P-2001"
 SOLD = pytest.mark.parametrize(

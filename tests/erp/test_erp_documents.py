@@ -13,7 +13,7 @@ from runtime.erp.instance import ErpInstance
 from runtime.erp.rpc import TrytonRpc, TrytonRpcError
 from tests.erp.conftest import MakeRest
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 def money(document: dict[str, Any], field: str) -> Decimal:
@@ -102,7 +102,6 @@ async def test_blocked_party_is_not_found(rest: MakeRest, erp: ErpInstance) -> N
     assert freed.json()["active"]
 
 
-@pytest.mark.slow
 async def test_numbers_stay_unique_when_many_post_at_once(rest: MakeRest) -> None:
     client = rest("LE-DE")
 

@@ -17,7 +17,7 @@ from tests.erp.clerk import Clerk
 from tests.erp.conftest import MakeRest
 from tests.erp.rest import Rest
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 LAST_YEAR = datetime.datetime.now(tz=datetime.UTC).year - 1
 OURS = {

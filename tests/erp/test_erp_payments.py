@@ -8,7 +8,7 @@ from runtime.erp.rpc import TrytonRpc, TrytonRpcError
 from tests.erp.clerk import Clerk
 from tests.erp.conftest import MakeRest
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("company", ["LE-DE", "LE-US"])

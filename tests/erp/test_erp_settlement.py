@@ -14,7 +14,7 @@ from tests.erp.conftest import MakeRest
 from tests.erp.rest import Rest
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 TODAY = datetime.datetime.now(tz=datetime.UTC).date()
 

@@ -13,7 +13,7 @@ from tests.erp.rest import Rest, amount
 from tests.harness.erp import Books
 from tests.harness.erp_books import TaxTotal
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 NONE = TaxTotal(Decimal(0), Decimal(0))
 

@@ -343,6 +343,14 @@ class Buyer:
         assert {one["outcome"] for one in found} <= {"completed", "no_change", *others}, found
         return found
 
+    async def done(self, subscription: Row) -> list[Row]:
+        """The changes of the subscription that did something, the oldest first; what one of them
+        has taken in is part of it."""
+        await self.settled()
+        found = await self.world.trueup.changes(subscription["id"])
+        done = [one for one in found if one["outcome"] == "completed"]
+        return [one for one in done if one["taken_in_by"] is None]
+
     async def asked(self, code: str) -> Row:
         """The one question that is open about it, which must be this one."""
 

@@ -27,6 +27,7 @@ from canonical_models.ledgering import DocumentDraft, ErpDocument
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.policy import TenantPolicy
 from canonical_models.views import ChangeView
+from connectors.attempts import Attempt
 from connectors.config import ConnectionConfig
 from connectors.stripe.adapter import StripeBilling
 from connectors.stripe.webhooks import StripeWebhooks
@@ -62,8 +63,8 @@ class KeepingErp(Erp):
 
     drafts: list[DocumentDraft] = field(default_factory=list)
 
-    async def post(self, draft: DocumentDraft) -> ErpDocument:
-        document = await super().post(draft)
+    async def post(self, draft: DocumentDraft, *, attempt: Attempt | None = None) -> ErpDocument:
+        document = await super().post(draft, attempt=attempt)
         self.drafts.append(draft)
         return document
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,8 +19,9 @@ from canonical_models.exceptions import Action, DocumentCorrection, Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.records import DocumentRecord
 from canonical_models.views import ChangeView, EffectView, ExceptionView
-from persistence import changes, documents, effects, exceptions, grants, mappings
+from persistence import change_queue, changes, documents, effects, exceptions, grants, mappings
 from persistence.database import Database
+from runtime.versions import Deployment
 from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Systems
 from tests.harness.waiting import until
@@ -51,6 +52,12 @@ class Sagas:
     systems: Systems
     task_queue: str
 
+    def worker(self, build: str | None = None) -> AbstractAsyncContextManager[None]:
+        known = {"acme": self.systems.tenant}
+        return make_worker(
+            self.client, self.task_queue, self.database, known, runner=SANDBOX, build=build
+        )
+
     async def start(
         self,
         change_id: str,
@@ -62,10 +69,24 @@ class Sagas:
         whole: bool = False,
     ) -> Handle:
         """Of a subscription, or of an account where `subject` is one."""
-        await self._intend(change_id, subject, hint, documents, whole)
+        await self.intend(change_id, subject, hint=hint, documents=documents, whole=whole)
+        return await self.begin(change_id, subject, workflow_id=workflow_id, hint=hint)
+
+    async def begin(
+        self,
+        change_id: str,
+        subject: str,
+        *,
+        workflow_id: str | None = None,
+        hint: ChangeKind = ChangeKind.OTHER,
+        epoch: int = 0,
+    ) -> Handle:
+        """A run of a change that is there already, for this claim of it."""
         return await self.client.start_workflow(
             AMENDMENT if customer_of(subject) is None else ACCOUNT_SAGA,
-            ChangeInput(tenant="acme", change_id=change_id, subject=subject, hint=hint),
+            ChangeInput(
+                tenant="acme", change_id=change_id, subject=subject, hint=hint, epoch=epoch
+            ),
             id=workflow_id or change_workflow_id(self.task_queue, subject),
             task_queue=self.task_queue,
             result_type=Settled,
@@ -106,6 +127,27 @@ class Sagas:
 
         await until(opened, f"an exception of {change_id} at {step or 'any step'}")
         return found[0]
+
+    async def again(self, change_id: str, subject: str = "sub_1") -> Handle:
+        """The next run of a change whose run was lost, as watch and dispatcher bring it about."""
+        async with self.database.transaction() as session:
+            connection = await session.connection()
+            await change_queue.requeue(session, change_id, why="its run was lost")
+            row = await connection.execute(
+                text(
+                    "update changes set state = 'running', ready = false, epoch = epoch + 1 "
+                    "where id = :id returning epoch"
+                ),
+                {"id": change_id},
+            )
+            epoch = row.scalar_one()
+        return await self.begin(change_id, subject, epoch=epoch)
+
+    async def exception_of(self, exception_id: str) -> ExceptionView:
+        async with self.database.transaction() as session:
+            found = await exceptions.get(session, "acme", exception_id)
+        assert found is not None
+        return found
 
     async def resolve(
         self,
@@ -174,20 +216,23 @@ class Sagas:
         assert found is not None
         return found
 
-    async def _intend(
+    async def intend(
         self,
         change_id: str,
         subject: str,
-        hint: ChangeKind,
-        named: tuple[str, ...],
-        whole: bool,
+        *,
+        hint: ChangeKind = ChangeKind.OTHER,
+        documents: tuple[str, ...] = (),
+        whole: bool = False,
+        state: str = "running",
     ) -> None:
+        """The change alone, without a run."""
         async with self.database.transaction() as session:
             await (await session.connection()).execute(
                 text(
                     "insert into changes (id, tenant, connection, subject, subscription_id, "
                     "customer_id, event_id, kind, state, documents, whole) values (:change, "
-                    "'acme', 'stripe', :subject, :sub, :customer, :change, :hint, 'running', "
+                    "'acme', 'stripe', :subject, :sub, :customer, :change, :hint, :state, "
                     ":documents, :whole)"
                 ),
                 {
@@ -196,24 +241,29 @@ class Sagas:
                     "sub": subject if customer_of(subject) is None else None,
                     "customer": customer_of(subject),
                     "hint": hint.value,
-                    "documents": list(named),
+                    "documents": list(documents),
                     "whole": whole,
+                    "state": state,
                 },
             )
 
 
 @asynccontextmanager
 async def sagas_at_work(
-    client: Client, database: Database, systems: Systems
+    client: Client, database: Database, systems: Systems, *, build: str | None = None
 ) -> AsyncIterator[Sagas]:
-    """With the master data of tests.harness.subscriptions, and a worker on a queue of its own."""
+    """With the master data of tests.harness.subscriptions, and a worker on a queue of its own: of a
+    `build`, which is current then, or of none."""
     async with database.transaction() as session:
         await mappings.put(session, "acme", ACCOUNT, by="tester")
         for mapping in ITEMS.values():
             await mappings.put(session, "acme", mapping, by="tester")
     queue = f"test-{secrets.token_hex(4)}"
-    async with make_worker(client, queue, database, {"acme": systems.tenant}, runner=SANDBOX):
-        yield Sagas(client, database, systems, queue)
+    working = Sagas(client, database, systems, queue)
+    async with working.worker(build):
+        if build is not None:
+            await Deployment(client, queue).begin(build)
+        yield working
 
 
 async def gone_quiet(handle: Handle) -> None:

@@ -27,6 +27,7 @@ from canonical_models.ledgering import (
     UnbilledShown,
 )
 from canonical_models.money import Money
+from connectors.attempts import Attempt
 from tests.harness.script import Script
 
 REVENUE = "4.2.2"
@@ -84,7 +85,9 @@ class Erp:
                 and document.legal_entity == legal_entity
             )
 
-    async def post(self, draft: DocumentDraft) -> ErpDocument:
+    async def post(self, draft: DocumentDraft, *, attempt: Attempt | None = None) -> ErpDocument:
+        if attempt is not None:
+            await attempt.held()
         async with self.script.call("erp.post"):
             for known in self.documents:
                 if known.external_id == draft.external_id and known.live:
@@ -107,8 +110,16 @@ class Erp:
             return UnbilledShown(document_id=f"draft-{draft.external_id}", net=draft.net)
 
     async def reverse(
-        self, document_id: str, legal_entity: str, *, reference: str, on: date
+        self,
+        document_id: str,
+        legal_entity: str,
+        *,
+        reference: str,
+        on: date,
+        attempt: Attempt | None = None,
     ) -> ErpDocument:
+        if attempt is not None:
+            await attempt.held()
         async with self.script.call("erp.reverse"):
             self.reversed_on.append(on)
             for known in self.documents:
@@ -178,7 +189,16 @@ class Erp:
                 if (draft.external_id, draft.legal_entity) == (external_id, legal_entity)
             )
 
-    async def settle(self, draft: SettlementDraft) -> SettlementEntry:
+    async def drop_drafts(self, external_id: str, legal_entity: str) -> int:
+        del external_id, legal_entity
+        async with self.script.call("erp.drop_drafts"):
+            return 0
+
+    async def settle(
+        self, draft: SettlementDraft, *, attempt: Attempt | None = None
+    ) -> SettlementEntry:
+        if attempt is not None:
+            await attempt.held()
         async with self.script.call("erp.settle"):
             for place, known in enumerate(self.entries):
                 if known.external_id == draft.external_id:

@@ -7,6 +7,7 @@ from canonical_models.entitlement import (
     CustomerEntitlements,
     SupportEntitlement,
     SupportOrganization,
+    TargetHeld,
     TargetReceipt,
 )
 from tests.harness.script import Script
@@ -67,9 +68,14 @@ class Target:
                 self.kept[entitled.customer_id] = entitled
             return self._receipt(entitled.customer_id)
 
-    async def held(self, customer_id: str) -> TargetReceipt:
+    async def held(self, customer_id: str) -> TargetHeld:
         async with self.script.call(f"{self.name}.held"):
-            return self._receipt(customer_id)
+            known = self.kept.get(customer_id)
+            return TargetHeld(
+                customer_id=customer_id,
+                revision=known.revision if known else 0,
+                features=known.features if known else (),
+            )
 
     async def close(self) -> None:
         return None

@@ -41,6 +41,8 @@ class Systems:
     policy: TenantPolicy = TenantPolicy()  # noqa: RUF009 - frozen
     targets: dict[str, Target] = field(default_factory=dict)
     books_from: datetime = CUTOVER
+    #: Seconds: a scripted system carries nothing out any more once its answer is lost.
+    lands_within: float = 0.3
 
     def __post_init__(self) -> None:
         self.billing = Billing(self.script)
@@ -55,6 +57,7 @@ class Systems:
             support=self.support,
             policy=self.policy,
             targets=self.targets,
+            lands_within=dict.fromkeys(("billing", "erp", "support"), self.lands_within),
         )
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import SubscriptionStatus
 from canonical_models.entitlement import GrantState
-from canonical_models.process import Process, ProcessKind
+from canonical_models.process import SUPPORT_TARGET, ProcessKind, entitlement_processes
 from canonical_models.term import DunningStage
 from persistence import contracts, grants, processes
 from tests.harness.lives import Life
@@ -14,7 +14,7 @@ from tests.harness.waiting import until
 from tests.lives.test_lives_dunning import passes, unpaid
 from tests.lives.test_lives_entitlement import by_hand, subscribed, told
 
-PROCESS = Process(kind=ProcessKind.ENTITLEMENT, tenant="acme", key="cus_1", customer_id="cus_1")
+TOLD = entitlement_processes("acme", "cus_1", ("app", SUPPORT_TARGET))
 
 
 def overdue(life: Life, since: datetime | None) -> None:
@@ -77,7 +77,7 @@ async def test_a_change_of_a_subscription_is_not_told_as_one_of_time(life: Life)
     async with life.database.work() as raw:
         grant = by_hand("beta", now - timedelta(days=1), now + timedelta(days=365))
         await grants.give(raw, "acme", grant, by="grt_1")
-        await processes.news(raw, [PROCESS])
+        await processes.news(raw, TOLD)
     await told(life, {"beta": 1, "seats": 5, "sso": 1})
 
     life.change(items=(item("pro", 7),))

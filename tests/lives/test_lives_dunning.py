@@ -1,16 +1,20 @@
 """An invoice that is not paid: reminders, suspension, and every way in which it can end."""
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import SubscriptionStatus
-from canonical_models.documents import SettlementKind
+from canonical_models.documents import DocumentStatus, SettlementKind
 from canonical_models.entitlement import GrantState
 from canonical_models.exceptions import Action
 from canonical_models.process import ProcessKind
 from canonical_models.term import DunningStage
 from persistence import dunning
 from tests.harness.lives import Life
+from tests.harness.scripted_billing import closed
 from tests.harness.subscriptions import END, START, item, line, snapshot, subscription
 from tests.harness.waiting import until
 
@@ -88,6 +92,94 @@ async def test_a_period_that_is_prepaid_is_not_suspended_for_another_invoice(lif
     assert life.systems.support.shown["cus_1"].tier == "premium"
 
 
+async def suspended_since_november(life: Life) -> None:
+    """S17: monthly; refused from this month on."""
+    await unpaid(life)
+    await passes(life, 7)
+    await life.stage("in_1", "suspended")
+    assert await states(life) == {GrantState.SUSPENDED}
+
+
+async def states(life: Life) -> set[GrantState]:
+    return {grant.state for grant in await life.grants()}
+
+
+def next_month(life: Life) -> None:
+    """The calendar renews, and the charge is refused again."""
+    later = {"period_start": END, "period_end": END + timedelta(days=31)}
+    life.change(items=(item("pro", 5).model_copy(update=later),), as_of=END)
+    charged = {"item_id": "si_1", "proration": False, **later}
+    life.bill("in_2", line("il_2", 20000).model_copy(update=charged), overdue=True)
+
+
+def another_item(life: Life) -> None:
+    """The debtor deletes the item and adds another one, with more."""
+    life.change(items=(item("pro", 50, key="si_9"),))
+    life.bill("in_2", line("il_2", 100000, item_id="si_9", starts=life.now))
+
+
+def anchor_now(life: Life) -> None:
+    """The period begins anew; what is left of the one that is not paid is credited."""
+    later = {"period_start": life.now, "period_end": life.now + timedelta(days=30)}
+    life.change(items=(item("pro", 5).model_copy(update=later),))
+    credit = line("il_3", -5000, item_id="si_1", starts=life.now)
+    charge = line("il_2", 20000, item_id="si_1", starts=life.now, ends=later["period_end"])
+    life.bill("in_2", credit, charge)
+
+
+@pytest.mark.parametrize("made_new", [next_month, another_item, anchor_now])
+async def test_only_the_debt_gives_back(life: Life, made_new: Callable[[Life], None]) -> None:
+    await suspended_since_november(life)
+    made_new(life)
+    await life.look()
+    assert await states(life) == {GrantState.SUSPENDED}
+    # Nobody waits for it any more: what is left is in its own grace.
+    life.replace(closed(life.document("in_1"), DocumentStatus.UNCOLLECTIBLE, life.now))
+    await life.look()
+    assert (await life.stage("in_1", "closed")).outcome == "uncollectible"
+    assert await states(life) == {GrantState.ACTIVE}
+
+
+async def test_what_is_bought_with_the_debt_is_not_paid(life: Life) -> None:
+    """Another item for little money: nearly all of it is credit for what is owed."""
+    await suspended_since_november(life)
+    life.change(items=(item("pro", 50, key="si_9"),))
+    credit = line("il_3", -5000, item_id="si_1", starts=life.now)
+    life.bill("in_2", credit, line("il_2", 5100, item_id="si_9", starts=life.now))
+    life.pay("in_2")
+    await life.look()
+    assert await states(life) == {GrantState.SUSPENDED}
+    life.pay("in_1")
+    assert (await life.look(ChangeKind.PAYMENT)).kind is ChangeKind.RESTORATION
+    assert await states(life) == {GrantState.ACTIVE}
+
+
+async def test_a_period_that_is_paid_is_given_whatever_is_owed_before(life: Life) -> None:
+    await suspended_since_november(life)
+    next_month(life)
+    await life.look()
+    assert await states(life) == {GrantState.SUSPENDED}
+    life.pay("in_2")
+    await life.look(ChangeKind.PAYMENT)
+    assert await states(life) == {GrantState.ACTIVE}
+    assert (await life.case("in_1")).stage is DunningStage.SUSPENDED
+
+
+async def test_a_payment_that_nobody_told_of_is_faster_than_a_decision(life: Life) -> None:
+    """S19: finance ends what has been paid a moment ago."""
+    await at_the_end(life)
+    asked = await life.exception("payment_overdue")
+    life.pay("in_1")
+
+    await life.decide(ProcessKind.DUNNING, "in_1", asked, Action.WRITE_OFF)
+    assert (await life.stage("in_1", "closed")).outcome == "paid"
+    await life.quiet()
+
+    assert life.billing.subscription.status is SubscriptionStatus.ACTIVE
+    assert await states(life) == {GrantState.ACTIVE}
+    assert life.systems.erp.received == 20000
+
+
 async def at_the_end(life: Life) -> None:
     """Suspended, and no grace is left: finance is asked."""
     await unpaid(life)
@@ -98,8 +190,9 @@ async def at_the_end(life: Life) -> None:
 
 
 async def cancellations(life: Life) -> list[str | None]:
-    """What they came to. Which change carries one depends on whose news is first."""
-    changes = await life.changes()
+    """What they came to. Which change carries one, and takes in the other, depends on whose news is
+    first."""
+    changes = [change for change in await life.changes() if change.taken_in_by is None]
     return [change.outcome for change in changes if change.kind is ChangeKind.CANCELLATION]
 
 

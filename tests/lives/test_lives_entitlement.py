@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from canonical_models.entitlement import Grant, GrantSource
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode
-from canonical_models.process import Process, ProcessKind
+from canonical_models.process import SUPPORT_TARGET, ProcessKind, entitlement_processes
 from persistence import grants, processes, targets
 from persistence.targets import TargetView
 from tests.harness.lives import Life
@@ -13,7 +13,7 @@ from tests.harness.subscriptions import invoice, item, line, snapshot, subscript
 from tests.harness.systems import Target, lost, refused
 from tests.harness.waiting import until
 
-PROCESS = Process(kind=ProcessKind.ENTITLEMENT, tenant="acme", key="cus_1", customer_id="cus_1")
+TOLD = entitlement_processes("acme", "cus_1", ("app", SUPPORT_TARGET))
 
 
 def app(life: Life) -> Target:
@@ -43,7 +43,7 @@ async def given(life: Life, grant: Grant) -> None:
     """What a person grants, as the API writes it."""
     async with life.database.work() as raw:
         await grants.give(raw, "acme", grant, by="grt_1")
-        await processes.news(raw, [PROCESS])
+        await processes.news(raw, TOLD)
 
 
 def by_hand(feature: str, starts: datetime, ends: datetime | None = None) -> Grant:
@@ -88,7 +88,7 @@ async def test_a_target_that_missed_changes_converges(life: Life) -> None:
     life.change(items=(item("pro", 9),))
     assert (await life.look()).outcome == "completed"
 
-    await life.decide(ProcessKind.ENTITLEMENT, "cus_1", asked, Action.RETRY)
+    await life.decide(ProcessKind.ENTITLEMENT, "cus_1/app", asked, Action.RETRY)
 
     await told(life, {"seats": 9, "sso": 1})
     await life.no_exception()
@@ -101,7 +101,7 @@ async def test_a_target_that_a_person_gives_up_is_told_of_the_next_change(life: 
     await life.look()
     asked = await life.exception("target_refused")
 
-    await life.decide(ProcessKind.ENTITLEMENT, "cus_1", asked, Action.ABORT)
+    await life.decide(ProcessKind.ENTITLEMENT, "cus_1/app", asked, Action.ABORT)
     await life.no_exception()
     assert (await standing(life)).state == "refused"
     assert app(life).features("cus_1") == {"seats": 5, "sso": 1}

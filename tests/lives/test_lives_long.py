@@ -17,7 +17,7 @@ from workflows.names import NEWS
 _KEYS = {
     ProcessKind.DUNNING: "in_1",
     ProcessKind.RENEWAL: "sub_1",
-    ProcessKind.ENTITLEMENT: "cus_1",
+    ProcessKind.ENTITLEMENT: "cus_1/app",
 }
 
 

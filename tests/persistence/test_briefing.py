@@ -31,6 +31,8 @@ from persistence import (
 )
 from persistence.briefing import Briefing
 from persistence.database import Database
+from persistence.ownership import Owner
+from persistence.raw import Raw
 from tests.harness.flow import write
 from tests.persistence.issued import (
     ISSUED,
@@ -61,6 +63,22 @@ GRANT = Grant(
 )
 SHARE = SubscriptionSupport(tier="premium", contract_end=None)
 PERSONAL = ("Jane", "doe.example", "Hauptstr", "DE123456789")
+
+
+async def saved(
+    raw: Raw,
+    given: AmendmentPlan,
+    snapshot: BillingSnapshot | AccountSnapshot,
+    *,
+    instead_of: str = "",
+    epoch: int = 0,
+) -> bool:
+    """Whether the run for this claim of the change could keep the plan."""
+    await raw.execute("update changes set state = 'running', ready = false where state = 'pending'")
+    owner = Owner(TENANT, given.change_id, epoch)
+    return await changes.save_plan(
+        raw, owner, given, snapshot, instead_of=instead_of, read_at=ISSUED
+    )
 
 
 async def change(database: Database, subject: str = "sub_1", *, whole: bool = False) -> str:
@@ -113,6 +131,7 @@ async def test_the_first_change_of_a_subscription_knows_nothing(database: Databa
         subscription_id="sub_1",
         customer_id=None,
         kind="billed",
+        epoch=0,
         outcome=None,
         documents=("in_1",),
         whole=True,
@@ -121,6 +140,7 @@ async def test_the_first_change_of_a_subscription_knows_nothing(database: Databa
         held=(),
         share=None,
         unpaid=frozenset(),
+        aborted=None,
         plan=None,
         digest=None,
     )
@@ -133,9 +153,9 @@ async def test_what_was_agreed_is_known_to_the_next_change(database: Database) -
     async with database.work() as raw:
         await subscriptions.save(raw, TENANT, SUBSCRIPTION, "chg_0")
         await grants.replace(raw, TENANT, "sub_1", [GRANT], change_id="chg_0")
-        await shares.put(raw, TENANT, "sub_1", "org_1", SHARE)
+        await shares.put(raw, TENANT, "sub_1", "org_1", SHARE, customer_id="cus_1")
         await dunning.open_(raw, TENANT, "sub_1", "cus_1", [overdue, document("in_1")])
-        await changes.save_plan(raw, TENANT, planned, BillingSnapshot(subscription=SUBSCRIPTION))
+        assert await saved(raw, planned, BillingSnapshot(subscription=SUBSCRIPTION))
     assert (await brief(database, of)).unpaid == frozenset()
     await write(database, "update dunning_cases set stage = 'suspended'")
     found = await brief(database, of)
@@ -191,7 +211,7 @@ async def test_what_a_change_keeps_names_nobody(database: Database, subject: str
         )
     async with database.work() as raw:
         assert await briefing.outcome(raw, TENANT, of) is None
-        await changes.save_plan(raw, TENANT, given, snapshot)
+        assert await saved(raw, given, snapshot)
         done = await briefing.outcome(raw, TENANT, of)
         text = await (await raw.execute("select c::text from changes c")).fetchone()
         assert await changes.plan(raw, TENANT, of) == planned
@@ -208,8 +228,24 @@ async def test_a_settled_change_keeps_its_plan(database: Database) -> None:
     of = await change(database)
     snapshot = BillingSnapshot(subscription=SUBSCRIPTION)
     async with database.work() as raw:
-        await changes.save_plan(raw, TENANT, plan(of), snapshot)
+        assert await saved(raw, plan(of), snapshot)
         await changes.settle(raw, TENANT, of, outcome="completed")
         other = plan(of).model_copy(update={"books": BooksPlan()})
-        await changes.save_plan(raw, TENANT, other, snapshot)
+        assert not await saved(raw, other, snapshot, instead_of=plan(of).digest)
         assert await changes.plan(raw, TENANT, of) == plan(of)
+
+
+async def test_a_plan_that_comes_late_replaces_none(database: Database) -> None:
+    """S13: the run, or a newer claim of the change, has gone on from another one."""
+    of = await change(database)
+    snapshot = BillingSnapshot(subscription=SUBSCRIPTION)
+    other = plan(of).model_copy(update={"books": BooksPlan()})
+    async with database.work() as raw:
+        assert await saved(raw, plan(of), snapshot)
+        assert not await saved(raw, other, snapshot)
+        assert await changes.plan(raw, TENANT, of) == plan(of)
+        assert await saved(raw, other, snapshot, instead_of=plan(of).digest)
+        await raw.execute("update changes set epoch = 1")
+        assert not await saved(raw, plan(of), snapshot, instead_of=other.digest)
+        # The next run begins with none, whatever the one before has planned.
+        assert await saved(raw, plan(of), snapshot, epoch=1)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
@@ -186,6 +187,30 @@ async def test_what_pays_for_a_moment(
     async with database.statement() as raw:
         found = await documents.covering(raw, TENANT, "sub_1", ISSUED + DAY)
     assert ids(found) == (["in_1"] if covers else [])
+
+
+async def test_what_a_debt_is_compared_with(database: Database) -> None:
+    """What paid when it was issued tells what was sold by then; what came after, what is new."""
+
+    def then(key: str, day: int, since: int, until: int, **changes: Any) -> BillingDocument:
+        period = line(since=ISSUED + since * DAY, until=ISSUED + until * DAY)
+        given: dict[str, Any] = {"status": DocumentStatus.PAID, "issued_at": ISSUED + day * DAY}
+        return document(key, period, **given | changes)
+
+    other = document("in_9", line(of="sub_2"), issued_at=ISSUED - 90 * DAY)
+    past = (then("in_0", -40, -40, -10), then("in_1", -10, -10, 20), then("in_2", 1, 1, 2))
+    await see(database, other, *past)
+
+    async def found() -> list[str]:
+        async with database.statement() as raw:
+            return ids(await documents.covering(raw, TENANT, "sub_1", ISSUED + 50 * DAY))
+
+    assert await found() == []
+    debt = then("in_3", 0, -40, -30, status=DocumentStatus.OPEN)
+    await see(database, debt)
+    assert await found() == ["in_1", "in_3", "in_2"]
+    await see(database, debt.model_copy(update={"status": DocumentStatus.UNCOLLECTIBLE}))
+    assert await found() == []
 
 
 async def test_pages_go_through_all_once_newest_first(database: Database) -> None:

@@ -149,3 +149,21 @@ async def test_master_data_is_what_holds_at_the_moment(
         )
     assert known.account == (ACCOUNT if found else None)
     assert {key: mapping.erp_item for key, mapping in known.items.items()} == found
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [({"support_organization": "org_2"}, 1), ({"erp_party": "C-2"}, 0), ({}, 0)],
+)
+async def test_another_support_organisation_is_news(
+    database: Database, changed: dict[str, str], told: int
+) -> None:
+    """Of the customer's process of support, which takes back what the one before shows."""
+    await put(database, ACCOUNT)
+    await put(database, ACCOUNT.model_copy(update=changed))
+    async with database.statement() as raw:
+        found = await raw.execute(
+            "select count(*) from processes where workflow_id = %s",
+            (f"entitlement/{TENANT}/cus_1/support",),
+        )
+        assert await found.fetchone() == (told,)

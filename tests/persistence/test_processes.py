@@ -1,7 +1,7 @@
 """News of processes is a row: counted, told once by whoever holds it, and kept when it was not."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -151,3 +151,107 @@ async def test_processes_of_tenants_and_kinds_are_apart(database: Database) -> N
         "entitlement/acme/x": (1, 0),
         "entitlement/other/x": (1, 0),
     }
+
+
+@pytest.mark.parametrize(("known", "held", "after"), [(1, 0, 2), (1, 1, 2), (1, 70, 71), (3, 1, 4)])
+async def test_news_may_have_to_be_above_what_somebody_holds(
+    database: Database, known: int, held: int, after: int
+) -> None:
+    for _ in range(known):
+        await brings(database, process())
+    async with database.work() as raw:
+        await processes.news(raw, [process()], above=held)
+    assert await counts(database) == {"entitlement/acme/cus_1": (after, 0)}
+
+
+async def test_the_first_news_is_above_it_too(database: Database) -> None:
+    async with database.work() as raw:
+        await processes.news(raw, [process()], above=70)
+    assert await counts(database) == {"entitlement/acme/cus_1": (71, 0)}
+
+
+@pytest.mark.parametrize(("held", "after"), [(70, (71, 71)), (1, (2, 2)), (0, (1, 1))])
+async def test_a_process_that_is_being_told_counts_above_what_it_finds(
+    database: Database, held: int, after: tuple[int, int]
+) -> None:
+    await brings(database, process())
+    await tell(database)
+    async with database.work() as raw:
+        assert await processes.above(raw, process().workflow_id, held) == after[0]
+    assert await counts(database) == {"entitlement/acme/cus_1": after}
+
+
+async def unchecked(database: Database, limit: int = 10) -> list[str]:
+    async with database.work() as raw:
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        found = await processes.unchecked(raw, before=later, limit=limit)
+    return sorted(one.workflow_id for one in found)
+
+
+async def test_what_was_told_is_looked_for(database: Database) -> None:
+    await brings(database, process("cus_1"), process("cus_2"))
+    await tell(database)
+    # What has still to be told is told, not looked for.
+    assert await unchecked(database) == ["entitlement/acme/cus_1"]
+    await tell(database)
+    assert await unchecked(database) == ["entitlement/acme/cus_1", "entitlement/acme/cus_2"]
+    async with database.work() as raw:
+        assert (
+            await processes.unchecked(raw, before=datetime(2020, 1, 1, tzinfo=UTC), limit=9) == ()
+        )
+
+
+async def test_two_lookers_look_for_different_ones_the_longest_unseen_first(
+    database: Database,
+) -> None:
+    await brings(database, *(process(f"cus_{n}") for n in range(3)))
+    while await tell(database):
+        pass
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    async with database.work() as one, database.work() as two:
+        first = await processes.unchecked(one, before=now, limit=2)
+        second = await processes.unchecked(two, before=now, limit=2)
+    assert [len(first), len(second)] == [2, 1]
+    assert len({told.workflow_id for told in (*first, *second)}) == 3
+
+
+async def test_one_that_is_gone_is_told_of_again_unless_it_was(database: Database) -> None:
+    await brings(database, process("cus_1"), process("cus_2"))
+    while await tell(database):
+        pass
+    async with database.work() as raw:
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        gone = await processes.unchecked(raw, before=later, limit=9)
+    await brings(database, process("cus_2"))
+    await tell(database)
+    async with database.work() as raw:
+        await processes.forgotten(raw, gone)
+    assert await counts(database) == {
+        "entitlement/acme/cus_1": (1, 0),
+        "entitlement/acme/cus_2": (2, 2),
+    }
+    assert await tell(database) == process("cus_1")
+
+
+async def test_one_that_has_ended_is_looked_for_after_the_next_news(database: Database) -> None:
+    await brings(database, process())
+    await tell(database)
+    async with database.work() as raw:
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        await processes.ended(raw, await processes.unchecked(raw, before=later, limit=9))
+    assert await unchecked(database) == []
+    await brings(database, process())
+    await tell(database)
+    assert await unchecked(database) == ["entitlement/acme/cus_1"]
+
+
+async def test_those_that_could_not_be_asked_for_come_first_again(database: Database) -> None:
+    await brings(database, process())
+    await tell(database)
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    async with database.work() as raw:
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        found = await processes.unchecked(raw, before=later, limit=9)
+        await processes.not_checked(raw, found, at=long_ago)
+        again = await processes.unchecked(raw, before=long_ago + timedelta(days=1), limit=9)
+    assert found == again

@@ -12,7 +12,7 @@ from activities.contracts.amendment import (
 from workflows.amendment import AmendmentSaga
 from workflows.books import BooksTrack
 from workflows.names import AMENDMENT, ChangeInput
-from workflows.policies import WRITE
+from workflows.policies import WRITE, at
 from workflows.saga import Saga, promptly
 
 
@@ -58,4 +58,9 @@ class GrantsWithoutDigest(AmendmentSaga):
         if plan.access:
             undo.undo_with("access", self._restore_access)
             given = StepInput(tenant=self.change.tenant, change_id=self.change.change_id)
-            await promptly(AmendmentActivities.entitle, given, "entitlements and support")
+            await promptly(
+                AmendmentActivities.entitle,
+                given,
+                "entitlements and support",
+                at("support", self.change.tenant),
+            )

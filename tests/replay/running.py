@@ -21,7 +21,7 @@ from persistence.database import Database
 from tests.harness.postgres import PostgresServer
 from tests.harness.sagas import Sagas
 from tests.harness.subscriptions import ACCOUNT, ITEMS
-from tests.harness.systems import Systems
+from tests.harness.systems import Script, Systems, Target
 from tests.replay.commands import CommandLog
 from tests.replay.scenarios import SCENARIOS, Scenario
 from tests.replay.scenarios_background import BACKGROUND
@@ -86,7 +86,9 @@ async def stage(client: Client, postgres: PostgresServer) -> AsyncIterator[Stage
     with postgres.database() as dsn:
         database = Database(dsn)
         try:
-            known: dict[str, Tenant] = {}
+            # Of each system that a scenario may have there is a worker from the beginning.
+            targets = {"app": Target(Script(), "app")}
+            known: dict[str, Tenant] = {"acme": Systems(targets=targets).tenant}
             made = Stage(client, database, queue, known)
             # The plugins of a client are those of its workers too.
             config = client.config()

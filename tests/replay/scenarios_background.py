@@ -1,13 +1,14 @@
-"""What runs beside the changes: taking over existing customers, and deferred revenue."""
+"""What runs beside the changes: taking over existing customers, deferred revenue, targets."""
 
 from datetime import timedelta
 
 from activities.contracts.adoption import AdoptionPart
 from activities.contracts.life import RevenueInput
+from activities.contracts.targets import TargetsInput
 from persistence import adoptions
 from tests.harness.sagas import Handle, Sagas
 from tests.replay.scenarios import STARTER, Scenario, closed
-from workflows.names import ADOPTION, REVENUE
+from workflows.names import ADOPTION, REVENUE, TARGETS
 
 
 async def adoption(sagas: Sagas) -> Handle:
@@ -45,4 +46,17 @@ async def revenue_earned(sagas: Sagas) -> Handle:
     return await closed(handle)
 
 
-BACKGROUND: tuple[Scenario, ...] = (adoption, adoption_stopped, revenue_earned)
+async def targets_compared(sagas: Sagas) -> Handle:
+    """What the support platform shows of one customer, and the end of the list."""
+    sagas.systems.billing.snapshots["sub_1"] = STARTER
+    await sagas.finish("chg_0")
+    handle = await sagas.client.start_workflow(
+        TARGETS,
+        TargetsInput(tenant="acme", set_right=True),
+        id="targets/acme",
+        task_queue=sagas.task_queue,
+    )
+    return await closed(handle)
+
+
+BACKGROUND: tuple[Scenario, ...] = (adoption, adoption_stopped, revenue_earned, targets_compared)

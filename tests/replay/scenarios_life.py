@@ -35,7 +35,7 @@ OPENING = TenantPolicy(accounts=AccountPolicy(create=True, legal_entity="LE-DE")
 LIMITED = TenantPolicy.model_validate({"credit_limits": {"EUR": "10"}})
 
 #: What may be left open by a scenario.
-PROCESSES = ("dunning/acme/in_1", "entitlement/acme/cus_1", "renewal/acme/sub_1")
+PROCESSES = ("dunning/acme/in_1", "entitlement/acme/cus_1/app", "renewal/acme/sub_1")
 
 #: Of the scenarios that need another than the default.
 POLICIES = {
@@ -224,8 +224,8 @@ async def entitlement_told(sagas: Sagas) -> Handle:
     sagas.systems.billing.snapshots["sub_1"] = STARTER
     await sagas.finish("chg_0")
     await told(sagas)
-    handle = sagas.client.get_workflow_handle("entitlement/acme/cus_1")
-    exception = await sagas.exception("entitlement/acme/cus_1")
+    handle = sagas.client.get_workflow_handle("entitlement/acme/cus_1/app")
+    exception = await sagas.exception("entitlement/acme/cus_1/app")
     decision = Resolution(exception_id=exception.exception_id, action=Action.RETRY, by="tester")
     await handle.execute_update(RESOLVE, decision)
     return await closed(handle)

@@ -72,6 +72,19 @@ create table approvals (
     primary key (tenant, document_id, content)
 );
 
+create table breakers (
+    tenant text not null,
+    connection text not null,
+    state text default 'closed' not null,
+    since timestamptz default now() not null,
+    probe_at timestamptz,
+    reason text,
+    limit_seen integer,
+    updated_at timestamptz default now() not null,
+    primary key (tenant, connection),
+    constraint breakers_state check (state in ('closed', 'open'))
+);
+
 create table changes (
     id text not null,
     seq bigint generated always as identity,
@@ -86,6 +99,9 @@ create table changes (
     kind text not null,
     lane integer default 1 not null,
     state text default 'pending' not null,
+    ready boolean default false not null,
+    held boolean default false not null,
+    news integer default 0 not null,
     outcome text,
     stage text,
     summary text,
@@ -94,11 +110,16 @@ create table changes (
     taken_in_by text,
     plan jsonb,
     plan_digest text,
+    plan_epoch integer,
+    read_at timestamptz,
     snapshot jsonb,
     proof jsonb,
     attempts integer default 0 not null,
+    happened jsonb default '[]' not null,
+    requeued integer default 0 not null,
     occurred_at timestamptz default now() not null,
     received_at timestamptz default now() not null,
+    claimed_by text,
     claimed_at timestamptz,
     started_at timestamptz,
     settled_at timestamptz,
@@ -107,16 +128,121 @@ create table changes (
     constraint changes_state check (state in ('pending', 'starting', 'running', 'waiting',
       'settled')),
     constraint changes_outcome check (outcome in ('completed', 'no_change', 'compensated',
-      'cancelled', 'lost')),
+      'cancelled')),
     constraint changes_settled_has_outcome check ((state = 'settled') = (outcome is not null)),
     unique (seq)
 );
+create index changes_at_work on changes (seq) where state in ('running', 'waiting');
+create index changes_by_state on changes (tenant, state, seq);
 create index changes_by_subject on changes (tenant, subject, seq);
 create index changes_by_tenant on changes (tenant, seq);
-create index changes_next on changes (lane, seq) where state = 'pending';
+create index changes_news on changes (tenant, subject) where news = 1 and state = 'pending';
 create unique index changes_one_open on changes (tenant, subject)
     where state in ('starting', 'running', 'waiting');
+create unique index changes_one_ready on changes (tenant, subject) where ready;
 create index changes_pending on changes (tenant, subject, seq) where state = 'pending';
+create index changes_places on changes (claimed_by, claimed_at)
+    where state in ('starting', 'running');
+create index changes_ready on changes (lane, tenant, seq) where ready;
+create index changes_starting on changes (claimed_at) where state = 'starting';
+
+-- One transaction at a time decides what of a subject is ready: two that did not see each other's
+-- changes would leave none ready, or two. The order of locks is: the row that is open, the subject,
+-- rows that are pending.
+create function lock_subject(of_tenant text, of_subject text) returns void language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended(of_tenant || '/' || of_subject, 7716358));
+end
+$$;
+
+create function mark_changes(of_tenant text, of_subject text) returns text language plpgsql as $$
+declare
+    open_one text;
+    marked text;
+    next_one text;
+begin
+    perform lock_subject(of_tenant, of_subject);
+    -- Whoever is claiming it now has it first.
+    select id into marked from changes
+    where tenant = of_tenant and subject = of_subject and ready for update;
+    select state into open_one from changes where tenant = of_tenant and subject = of_subject
+      and state in ('starting', 'running', 'waiting');
+    if open_one is null then
+        select id into next_one from (
+            select id, held from changes
+            where tenant = of_tenant and subject = of_subject and state = 'pending'
+            order by seq limit 1) as oldest
+        where not held;
+    end if;
+    if marked is distinct from next_one then
+        update changes set ready = false where id = marked;
+        update changes set ready = true where id = next_one;
+    end if;
+    return open_one;
+end
+$$;
+
+-- The newest that is pending stands for all that the saga which waits is to be told of, once.
+create function mark_news(of_tenant text, of_subject text) returns void language plpgsql as $$
+begin
+    update changes set news = 0
+    where tenant = of_tenant and subject = of_subject and state = 'pending' and news = 1;
+    update changes set news = 1 where id = (
+        select id from changes
+        where tenant = of_tenant and subject = of_subject and state = 'pending' and not held
+        order by seq desc limit 1) and news = 0 and taken_in_by is null;
+end
+$$;
+
+-- The first of a subject is marked before it is written: it need not be written twice.
+create function change_is_added() returns trigger language plpgsql as $$
+begin
+    perform lock_subject(new.tenant, new.subject);
+    new.ready = not new.held and not exists (
+        select from changes where tenant = new.tenant and subject = new.subject
+        and state in ('starting', 'running', 'waiting'))
+      and not exists (
+        select from changes where tenant = new.tenant and subject = new.subject
+        and state = 'pending');
+    return new;
+end
+$$;
+
+create function change_was_added() returns trigger language plpgsql as $$
+begin
+    if exists (select from changes where tenant = new.tenant and subject = new.subject
+      and state = 'waiting') then
+        perform mark_news(new.tenant, new.subject);
+    elsif new.state <> 'pending' or exists (select from changes
+      where tenant = new.tenant and subject = new.subject and ready and seq > new.seq) then
+        perform mark_changes(new.tenant, new.subject);
+    end if;
+    return null;
+end
+$$;
+
+create function change_has_moved() returns trigger language plpgsql as $$
+begin
+    if mark_changes(new.tenant, new.subject) is null then
+        update changes set news = 0
+        where tenant = new.tenant and subject = new.subject and state = 'pending' and news = 1;
+    elsif new.state = 'waiting' then
+        perform mark_news(new.tenant, new.subject);
+    end if;
+    return null;
+end
+$$;
+
+create trigger change_is_added before insert on changes for each row
+    when (new.state = 'pending') execute function change_is_added();
+create trigger change_was_added after insert on changes for each row
+    when (new.state <> 'settled' and not new.ready) execute function change_was_added();
+-- Not at a claim, which takes the mark itself, nor where a saga goes on.
+create trigger change_has_moved after update of state, held on changes for each row
+    when ((old.state, old.held) is distinct from (new.state, new.held)
+      and (old.state = 'pending' or new.state in ('pending', 'waiting', 'settled'))
+      and not (new.state = 'starting' and not new.ready))
+    execute function change_has_moved();
 
 create table contracts (
     tenant text not null,
@@ -241,25 +367,35 @@ create table effects (
     system text not null,
     operation text not null,
     request_hash text not null,
+    place text,
+    writes_set text,
     state text default 'planned' not null,
-    attempts integer default 0 not null,
+    attempt integer default 0 not null,
+    lands_until timestamptz,
+    made text[] default '{}' not null,
     vendor_reference text,
     url text,
     result jsonb,
-    before jsonb,
     undo_reference text,
     undo_result jsonb,
+    closed_by text,
     error text,
     created_at timestamptz default now() not null,
     attempted_at timestamptz,
     confirmed_at timestamptz,
     compensated_at timestamptz,
+    swept_at timestamptz,
     primary key (key),
-    constraint effects_state check (state in ('planned', 'attempting', 'confirmed', 'uncertain',
-      'rejected', 'compensating', 'compensated', 'compensation_uncertain'))
+    constraint effects_state check (state in ('planned', 'attempting', 'uncertain', 'rejected',
+      'confirmed', 'compensating', 'compensated'))
 );
 create index effects_by_change on effects (change_id, created_at);
 create index effects_by_reference on effects (tenant, vendor_reference);
+create index effects_of_set on effects (writes_set)
+  where writes_set is not null and lands_until is not null;
+create index effects_to_sweep on effects (tenant, lands_until)
+  where lands_until is not null and swept_at is null
+    and state in ('confirmed', 'compensated', 'uncertain');
 
 create table exceptions (
     id text not null,
@@ -300,6 +436,8 @@ create table exceptions (
 );
 create index exceptions_by_cause on exceptions (tenant, fingerprint);
 create index exceptions_by_change on exceptions (tenant, change_id);
+create index exceptions_evidence on exceptions (resolved_at)
+    where state = 'resolved' and evidence is not null;
 create index exceptions_by_tenant on exceptions (tenant, state, opened_at);
 create unique index exceptions_one_open on exceptions (change_id, track) where state = 'open';
 
@@ -373,7 +511,7 @@ create table outbox (
     tenant text not null,
     type text not null,
     subject text not null,
-    event jsonb not null,
+    event jsonb,
     created_at timestamptz default now() not null,
     primary key (seq),
     constraint outbox_event_once unique (tenant, event_id)
@@ -387,10 +525,20 @@ create table processes (
     input jsonb not null,
     wanted bigint default 1 not null,
     told bigint default 0 not null,
+    over bigint default 0 not null,
     changed_at timestamptz default now() not null,
+    checked_at timestamptz default now() not null,
     primary key (workflow_id)
 );
-create index processes_untold on processes (workflow_id) where wanted > told;
+create index processes_unchecked on processes (checked_at) where wanted > over;
+create index processes_untold on processes (changed_at) where wanted > told;
+
+create table retention (
+    part text not null,
+    up_to bigint default 0 not null,
+    at timestamptz default now() not null,
+    primary key (part)
+);
 
 create table settlements (
     tenant text not null,
@@ -440,12 +588,24 @@ create table subscription_states (
 create table support_shares (
     tenant text not null,
     subscription_id text not null,
+    customer_id text not null,
     organization text not null,
+    left_at text[] default '{}' not null,
     share jsonb not null,
     updated_at timestamptz default now() not null,
     primary key (tenant, subscription_id)
 );
+create index support_shares_by_customer on support_shares (tenant, customer_id);
 create index support_shares_by_organization on support_shares (tenant, organization);
+
+create table temporal_namespace (
+    one boolean default true not null,
+    name text not null,
+    namespace_id text not null,
+    since timestamptz default now() not null,
+    primary key (one),
+    constraint temporal_namespace_one check (one)
+);
 
 create table target_states (
     tenant text not null,

@@ -120,21 +120,24 @@ async def test_a_refusal_shows_the_targets_word_for_it(
     ],
 )
 async def test_on_the_wire(
-    target: SignedHttpTarget,
     fault: Arm,
     control: Control,
+    connect: Connect,
+    target_url: str,
     customer: str,
     rule: dict[str, Any],
     publishing: type[Failure],
     looking: type[Failure],
 ) -> None:
+    target = connect(target_url)
     await fault(**rule, customer_id=customer, times=2)
     with pytest.raises(publishing):
         await target.publish(told(customer))
     with pytest.raises(looking):
         await target.held(customer)
     assert (await control("GET", "faults"))["faults"] == []
-    assert (await target.held(customer)).revision == 0
+    # Anew, because who was told twice to come later does.
+    assert (await connect(target_url).held(customer)).revision == 0
 
 
 async def test_nothing_at_the_address(connect: Connect) -> None:
@@ -176,6 +179,29 @@ async def test_drift_names_the_path(connect: Connect, status: int, body: Any, pa
     adapter = connect("https://example.com", transport=httpx.MockTransport(lambda _: answer))
     with pytest.raises(ContractDrift) as caught:
         await adapter.publish(told("cus_1"))
+    assert caught.value.payload_path == path
+
+
+@pytest.mark.parametrize(
+    ("members", "path"),
+    [
+        ({}, "$.features"),
+        ({"features": [{"feature": "seats", "until": None}]}, "$.features[0].quantity"),
+        (
+            {"features": [{"feature": "seats", "quantity": 1, "until": "2027-01-01"}]},
+            "$.features[0].until",
+        ),
+        ({"features": [{"feature": "seats", "quantity": 1, "until": None}] * 2}, "$.features"),
+    ],
+)
+async def test_a_look_that_does_not_tell_all(
+    connect: Connect, members: dict[str, Any], path: str
+) -> None:
+    """A revision alone cannot be compared: unknown is not nothing."""
+    answer = httpx.Response(200, json={"customer_id": "cus_1", "revision": 5, **members})
+    adapter = connect("https://example.com", transport=httpx.MockTransport(lambda _: answer))
+    with pytest.raises(ContractDrift) as caught:
+        await adapter.held("cus_1")
     assert caught.value.payload_path == path
 
 

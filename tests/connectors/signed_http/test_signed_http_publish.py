@@ -9,7 +9,12 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from canonical_models.entitlement import CustomerEntitlements, EntitledFeature, TargetReceipt
+from canonical_models.entitlement import (
+    CustomerEntitlements,
+    EntitledFeature,
+    TargetHeld,
+    TargetReceipt,
+)
 from canonical_models.failures import Rejection, RejectionCode, Team, UncertainWrite
 from connectors.config import ConnectionConfig
 from connectors.ports import EntitlementTarget
@@ -38,6 +43,10 @@ def receipt(customer_id: str, revision: int) -> TargetReceipt:
     return TargetReceipt(customer_id=customer_id, revision=revision)
 
 
+def held(customer_id: str, revision: int, *features: EntitledFeature) -> TargetHeld:
+    return TargetHeld(customer_id=customer_id, revision=revision, features=features)
+
+
 async def logged(control: Control, customer_id: str) -> list[dict[str, Any]]:
     requests = (await control("GET", "requests"))["requests"]
     return [one for one in requests if one["customer_id"] == customer_id]
@@ -47,11 +56,11 @@ async def test_publish_and_hold(target: SignedHttpTarget, control: Control, cust
     port: EntitlementTarget = target
     berlin = timezone(timedelta(hours=1))
     sso = EntitledFeature(feature="sso", quantity=1, until=datetime(2027, 1, 1, 1, tzinfo=berlin))
-    assert await port.held(customer) == receipt(customer, 0)
+    assert await port.held(customer) == held(customer, 0)
 
     assert await port.publish(entitled(customer, 3, sso, seats(5))) == receipt(customer, 3)
 
-    assert await port.held(customer) == receipt(customer, 3)
+    assert await port.held(customer) == held(customer, 3, seats(5), sso)
     assert await control("GET", f"customers/{customer}") == {
         "customer_id": customer,
         "revision": 3,
@@ -103,7 +112,8 @@ async def test_a_lost_reply_is_uncertain_and_a_look_tells(
     with pytest.raises(UncertainWrite, match=customer):
         await target.publish(entitled(customer, 1, seats(5)))
 
-    assert await target.held(customer) == receipt(customer, 1 if lost == "after" else 0)
+    there = held(customer, 1, seats(5)) if lost == "after" else held(customer, 0)
+    assert await target.held(customer) == there
     assert await target.publish(entitled(customer, 1, seats(5))) == receipt(customer, 1)
 
 
@@ -112,8 +122,18 @@ async def test_a_target_that_lost_its_state_is_right_after_the_next(
 ) -> None:
     await target.publish(entitled(customer, 4, seats(5)))
     await control("DELETE", f"customers/{customer}")
-    assert await target.held(customer) == receipt(customer, 0)
+    assert await target.held(customer) == held(customer, 0)
     assert await target.publish(entitled(customer, 4, seats(5))) == receipt(customer, 4)
+
+
+async def test_a_target_restored_from_a_copy_says_what_it_holds(
+    target: SignedHttpTarget, control: Control, customer: str
+) -> None:
+    await target.publish(entitled(customer, 4, seats(5)))
+    copy = await control("GET", f"customers/{customer}")
+    await target.publish(entitled(customer, 7, seats(9)))
+    await control("PUT", f"customers/{customer}", copy)
+    assert await target.held(customer) == held(customer, 4, seats(5))
 
 
 async def test_the_official_library_verifies_both_requests(
@@ -144,7 +164,7 @@ async def test_ids_with_signs_that_mean_something_in_an_address(
     target: SignedHttpTarget, control: Control, customer_id: str
 ) -> None:
     assert await target.publish(entitled(customer_id, 2)) == receipt(customer_id, 2)
-    assert await target.held(customer_id) == receipt(customer_id, 2)
+    assert await target.held(customer_id) == held(customer_id, 2)
     assert [one["status"] for one in await logged(control, customer_id)] == [201, 200]
 
 
@@ -190,7 +210,7 @@ async def test_the_registry_knows_it(target_url: str, customer: str, secret: str
         config, lambda system, method, outcome, _: seen.append((system, method, outcome))
     )
     try:
-        assert await adapter.held(customer) == receipt(customer, 0)
+        assert await adapter.held(customer) == held(customer, 0)
     finally:
         await adapter.close()
     assert seen == [("signed_http", "GET", "404")]

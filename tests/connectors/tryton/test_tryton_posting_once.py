@@ -38,7 +38,7 @@ from tests.connectors.tryton.drafts import (
 )
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 CREATED = {"path_regex": r"/account\.invoice(\?|$)"}
 CALLED = [

@@ -138,15 +138,17 @@ async def test_a_day_that_the_books_do_not_take_is_refused(
 ) -> None:
     year = today().year - 1
     made = await books.post(us_seats(issued_on=date(year, 9, 5)))
-    undo = {"reference": f"{made.external_id}/void"}
+    undo = f"{made.external_id}/void"
     async with bookkeeper(erp) as keeper:
         await keeper.close_period("LE-US", date(year, 9, 1))
         with pytest.raises(Rejection) as closed:
-            await books.reverse(made.document_id, "LE-US", **undo, on=date(year, 9, 6))
+            await books.reverse(made.document_id, "LE-US", reference=undo, on=date(year, 9, 6))
         await keeper.reopen_period("LE-US", date(year, 9, 1))
     with pytest.raises(Rejection) as future:
-        await books.reverse(made.document_id, "LE-US", **undo, on=today() + timedelta(days=1))
+        await books.reverse(
+            made.document_id, "LE-US", reference=undo, on=today() + timedelta(days=1)
+        )
 
     assert closed.value.reason is RejectionCode.PERIOD_CLOSED
     assert future.value.reason is RejectionCode.DOCUMENT_REFUSED
-    assert await books.find(undo["reference"], "LE-US") == ()
+    assert await books.find(undo, "LE-US") == ()

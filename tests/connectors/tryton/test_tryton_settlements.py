@@ -14,7 +14,7 @@ from tests.connectors.tryton.accounts import Desk, Posted, desk, keeper, movemen
 
 __all__ = ["desk", "keeper"]
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 async def booked(desk: Desk, keeper: Bookkeeper, draft: SettlementDraft) -> dict[str, str]:

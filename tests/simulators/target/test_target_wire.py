@@ -205,7 +205,11 @@ async def test_faults(client: httpx.AsyncClient) -> None:
 
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "3")
     assert (odd.status_code, odd.json()) == (418, {"teapot": True})
-    assert told.json() == {"customer_id": "f", "revision": 1}
+    assert told.json() == {
+        "customer_id": "f",
+        "revision": 1,
+        "features": entitlements("f", 1)["features"],
+    }
     assert await outcomes(client) == [
         ("GET", "dropped", None),
         ("PUT", "kept", None),

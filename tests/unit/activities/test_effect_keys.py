@@ -8,6 +8,7 @@ from canonical_models.amendment import DocumentStep
 from canonical_models.documents import DocumentKind, SettlementKind
 from canonical_models.ledgering import DocumentDraft, DraftLine, SettlementDraft
 from canonical_models.money import Money
+from persistence.ownership import Owner
 from tests.harness.subscriptions import AS_OF
 from tests.harness.systems import Systems
 
@@ -25,7 +26,8 @@ def movement(change_id: str, document_id: str | None, *, generation: int = 1) ->
         value_date=DAY,
         posting_date=DAY,
     )
-    made = settlement_effect(Systems().tenant, change_id, draft, document_id, generation=generation)
+    owner = Owner("acme", change_id, 1)
+    made = settlement_effect(Systems().tenant, owner, draft, document_id, generation=generation)
     assert made.change_id == change_id
     assert made.step == "erp.settlement/pi_1"
     return made.key
@@ -77,5 +79,5 @@ def test_a_document_that_is_posted_anew_after_an_undo_is_another_effect(
         draft=draft,
         legal_entity="LE-DE",
     )
-    made = document_effect(Systems().tenant, "chg_1", step, draft, None)
+    made = document_effect(Systems().tenant, Owner("acme", "chg_1", 1), step, draft, None)
     assert (made.key, made.step) == (f"document:acme/{reference}", f"erp.document/{reference}")

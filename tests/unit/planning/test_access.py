@@ -248,6 +248,19 @@ def test_what_is_not_paid_is_held_back_and_comes_back_as_it_was() -> None:
     assert back.support == before.support
 
 
+def test_to_give_again_waits_for_no_posting() -> None:
+    """S16: a late payer's restoration is at once, whatever the policy says of what is bought."""
+    first = plan_access(access())
+    assert first.gives
+    assert not plan_access(agreed(access())).gives
+    before = agreed(access(records=(OVERDUE,), unpaid=("in_1",)))
+    assert {state for state, _ in states(before.grants).values()} == {GrantState.SUSPENDED}
+    assert not plan_access(before).gives
+    assert not plan_access(replace(before, unpaid=())).gives
+    more = subscription(item("pro", 6), as_of=AS_OF)
+    assert plan_access(replace(before, unpaid=(), subscription=more)).gives
+
+
 def test_what_is_held_back_of_an_unmapped_item_stays_held_back() -> None:
     before = agreed(access(records=(OVERDUE,), unpaid=("in_1",)))
     found = plan_access(replace(before, items={}))

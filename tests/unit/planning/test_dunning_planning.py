@@ -151,6 +151,27 @@ def test_what_a_person_decided_stays_the_outcome() -> None:
     assert (moved.case.stage, moved.case.outcome) == (DunningStage.CLOSED, "credit")
 
 
+@pytest.mark.parametrize(
+    ("decided", "status", "outcome"),
+    [
+        ("credit", DocumentStatus.VOID, "credit"),
+        ("credit", DocumentStatus.PAID, "paid"),
+        ("credit", DocumentStatus.UNCOLLECTIBLE, "uncollectible"),
+        ("write_off", DocumentStatus.UNCOLLECTIBLE, "write_off"),
+        ("write_off", DocumentStatus.PAID, "paid"),
+        ("write_off", DocumentStatus.VOID, "void"),
+    ],
+)
+def test_what_came_instead_of_what_was_decided_is_told(
+    decided: str, status: DocumentStatus, outcome: str
+) -> None:
+    """S19: the customer paid before it was carried out."""
+    case = looked(30).case.model_copy(update={"outcome": decided})
+    ended = INVOICE.model_copy(update={"status": status})
+    moved = advance(case, ended, POLICY, 7, SINCE + timedelta(days=31))
+    assert (moved.case.stage, moved.case.outcome) == (DunningStage.CLOSED, outcome)
+
+
 def test_the_most_generous_grace_of_what_is_charged_counts() -> None:
     policy = DunningPolicy(grace_days=7, items={"PRO": 3, "AI-ADDON": 14})
     pro, addon, starter = (line(name, 100, item=name) for name in ("pro", "ai", "starter"))

@@ -15,13 +15,16 @@ from tests.unit.planning.cases import (
     END,
     ITEMS,
     START,
+    credit_note,
     document,
     eur,
     item,
     line,
     moved,
     subscription,
+    tax,
     utc,
+    void,
 )
 
 OCTOBER = utc("2026-10-01")
@@ -37,7 +40,8 @@ def charge(
     **changes: Any,
 ) -> BillingLine:
     name = f"il_{key}_{net}"
-    return line(name, net, item_id=key, period_start=begins, period_end=ends, **changes)
+    sold = {"item": "ai" if key == "si_2" else "pro"}
+    return line(name, net, item_id=key, period_start=begins, period_end=ends, **sold | changes)
 
 
 def invoice(
@@ -238,3 +242,133 @@ def test_several_debts_hold_back_what_each_was_for() -> None:
     assert held(first, second, unpaid=("in_1", "in_2")) == ("si_1", "si_2")
     assert held(first, second, unpaid=("in_1",)) == ("si_1",)
     assert held(first, second, unpaid=("in_2",)) == ("si_2",)
+
+
+ON_THE_DAY = START + timedelta(days=9)
+NOVEMBER = invoice("in_1", charge())
+
+
+def given_back(net: int, key: str = "si_1", **changes: Any) -> BillingLine:
+    """Credit for the rest of the period."""
+    return charge(key, net, begins=ON_THE_DAY, **changes)
+
+
+def since(name: str, *lines: BillingLine, **changes: Any) -> BillingDocument:
+    return paid(name, *lines, issued=ON_THE_DAY, **changes)
+
+
+def test_what_was_never_paid_pays_for_nothing() -> None:
+    """S17: billing credits the rest of a period also where its invoice is owed."""
+    swap = since("in_2", given_back(-14000), charge("si_9", 14001, begins=ON_THE_DAY))
+    assert held(NOVEMBER, swap, now=MADE_NEW) == ("si_9",)
+    # The anchor is moved to now: half of the new period is paid with the debt.
+    moved_to = NEW.model_copy(update={"item_id": "si_1", "period_start": ON_THE_DAY})
+    anchored = subscription(moved_to)
+    half = since("in_2", given_back(-10000), charge(net=20000, begins=ON_THE_DAY))
+    assert held(NOVEMBER, half, now=anchored) == ("si_1",)
+    # More money came than the debt gave.
+    more = since("in_2", given_back(-9999), charge(net=20000, begins=ON_THE_DAY))
+    assert held(NOVEMBER, more, now=anchored) == ()
+    # With its tax.
+    taxed = given_back(-9999).model_copy(update={"taxes": (tax(-2),)})
+    less = since("in_2", taxed, charge(net=20000, begins=ON_THE_DAY))
+    assert held(NOVEMBER, less, now=anchored) == ("si_1",)
+    # It counts once the debt is paid, as another is owed.
+    other = invoice("in_3", charge("si_9", 1, begins=ON_THE_DAY), issued=ON_THE_DAY)
+    settled = paid("in_1", charge())
+    assert held(settled, swap, other, unpaid=("in_1", "in_3"), now=MADE_NEW) == ()
+    assert held(NOVEMBER, swap, other, unpaid=("in_1", "in_3"), now=MADE_NEW) == ("si_9",)
+
+
+@pytest.mark.parametrize(
+    "credit",
+    [
+        given_back(-20000, "si_2"),
+        charge(net=-20000, begins=OCTOBER, ends=START),
+        charge(net=-20000, begins=END, ends=END + timedelta(days=30)),
+        charge(net=-20000, begins=None),
+        charge(None, -20000),
+    ],
+    ids=["another item", "another period", "from its end on", "no period", "bare amount"],
+)
+def test_credit_for_what_is_not_owed_pays(credit: BillingLine) -> None:
+    bought = since("in_2", credit, charge("si_9", 20001, begins=ON_THE_DAY))
+    assert held(NOVEMBER, bought, now=MADE_NEW) == ()
+
+
+def test_a_credit_is_that_of_the_invoice_that_charged_the_period_last() -> None:
+    again = since("in_2", charge("si_1", 15000, begins=ON_THE_DAY))
+    bought = paid("in_3", given_back(-14000), charge("si_9", 14001), issued=AS_OF)
+    assert held(NOVEMBER, again, bought, now=MADE_NEW) == ()
+    owed = invoice("in_2", *again.lines, issued=ON_THE_DAY)
+    assert held(NOVEMBER, owed, bought, now=MADE_NEW) == ("si_9",)
+    # What was paid of it is paid.
+    part = invoice("in_1", charge(), settlements=(moved("pi_1", "payment", 6001),))
+    swap = since("in_2", given_back(-14000), charge("si_9", 28000, begins=ON_THE_DAY))
+    assert held(NOVEMBER, swap, now=MADE_NEW) == ("si_9",)
+    assert held(part, swap, now=MADE_NEW) == ()
+    # A debt that nobody waits for any more was not paid, either.
+    lost = invoice("in_1", charge(), status=DocumentStatus.UNCOLLECTIBLE)
+    other = invoice("in_4", charge("si_8", 5))
+    assert held(lost, swap, other, unpaid=("in_4",), now=MADE_NEW) == ("si_9",)
+
+
+def test_the_credit_of_an_earlier_invoice_owes_nothing_to_a_later_one() -> None:
+    later = NOVEMBER.model_copy(update={"issued_at": AS_OF})
+    bought = since("in_2", given_back(-20000), charge("si_9", 20001, begins=ON_THE_DAY))
+    assert held(later, bought, now=subscription(NEW, item("pro"))) == ("si_1",)
+
+
+def test_balance_that_was_never_paid_pays_for_nothing() -> None:
+    kept = invoice(
+        "in_2",
+        given_back(-14000),
+        issued=ON_THE_DAY,
+        settlements=(moved("b_1", "balance", -14000, "in_2"),),
+        status=DocumentStatus.PAID,
+    )
+    bought = since("in_3", charge("si_9", 14000, begins=ON_THE_DAY), by="balance")
+    assert held(NOVEMBER, kept, bought, now=MADE_NEW) == ("si_9",)
+    dearer = since("in_3", charge("si_9", 14001, begins=ON_THE_DAY), by="balance")
+    assert held(NOVEMBER, kept, dearer, now=MADE_NEW) == ()
+    with_money = since("in_3", charge("si_9", 14000, begins=ON_THE_DAY))
+    assert held(NOVEMBER, kept, with_money, now=MADE_NEW) == ()
+    # A credit note takes the debt away and makes no balance.
+    note = credit_note(given_back(-14000), corrects="in_1")
+    assert held(NOVEMBER, note, bought, now=MADE_NEW) == ()
+    # What a negative invoice kept for others is theirs.
+    mixed = kept.model_copy(update={"gross": eur(-5)})
+    assert held(NOVEMBER, mixed, bought, now=MADE_NEW) == ()
+
+
+def test_what_was_credited_afterwards_is_not_paid() -> None:
+    bought = paid("in_2", charge())
+    back = credit_note(charge(net=-20000), corrects="in_2")
+    assert held(OVERDUE, bought, back, now=ONE) == ("si_1",)
+    assert held(OVERDUE, bought, void(back), now=ONE) == ()
+    part = credit_note(charge(net=-19999), corrects="in_2")
+    assert held(OVERDUE, bought, part, now=ONE) == ()
+    other = credit_note(charge(net=-20000), corrects="in_8")
+    assert held(OVERDUE, bought, other, now=ONE) == ()
+    # What was set off while it was open has made it smaller already.
+    off = moved("cn_1/applied", "credit_note", 12000, "in_2", against="cn_1")
+    smaller = paid("in_2", charge(), settlements=(off, moved("pi", "payment", 8000, "in_2")))
+    applied = credit_note(charge(net=-12000), corrects="in_2")
+    assert held(OVERDUE, smaller, applied, now=ONE) == ()
+
+
+def test_an_item_that_sells_another_product_is_another_item() -> None:
+    free = invoice("in_0", charge("si_2", 0), issued=OCTOBER)
+    kept = subscription(item("ai", 1, 900, key="si_2"))
+    assert held(OVERDUE, free, now=kept) == ()
+    assert held(OVERDUE, free, now=subscription(item("pro", 50, key="si_2"))) == ("si_2",)
+
+
+def test_what_no_document_named_is_known_by_its_grants() -> None:
+    """Sold and paid before the cutover."""
+    now = subscription(item("pro", 5, key="si_7"))
+    since = granted(now.model_copy(update={"as_of": OCTOBER}), ITEMS, ())
+    assert held(OVERDUE, now=now, grants=since) == ()
+    later = granted(now.model_copy(update={"as_of": OCTOBER + timedelta(1)}), ITEMS, ())
+    assert held(OVERDUE, now=now, grants=later) == ("si_7",)
+    assert held(OVERDUE, now=MADE_NEW, grants=since) == ("si_9",)

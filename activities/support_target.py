@@ -1,0 +1,89 @@
+"""The support platform as a target: what people grant a customer beside subscriptions, and its
+organisation as it should be when that is not what a subscription's own change has shown."""
+
+from datetime import UTC, datetime
+
+from activities.ledger import EffectLedger
+from activities.supporting import organization_effect
+from activities.tenants import Tenant
+from canonical_models.entitlement import Grant, SubscriptionSupport
+from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.process import SUPPORT_TARGET, Process
+from persistence import grants, mappings, processes, shares, targets
+from persistence.database import Database
+from planning.entitlements import entitlements
+
+
+class SupportTarget:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ledger = EffectLedger(database)
+
+    async def tell(self, tenant: Tenant, process: Process) -> int:
+        """The organisation that the customer is mapped to shows all that is asked for it, and one
+        that it was mapped to before no longer does. The revision that is confirmed."""
+        customer = process.key
+        async with self._database.work() as raw:
+            revision = await processes.revision(raw, process.workflow_id)
+            held = await grants.of_customer(raw, tenant.name, customer)
+            mapped = await mappings.accounts_now(raw, tenant.name, [customer])
+            if (account := mapped.get(customer)) is not None:
+                here = account.support_organization
+                await shares.move(raw, tenant.name, customer, to=here)
+                share, of = _share(held), f"given:{customer}"
+                await shares.put(
+                    raw, tenant.name, of, here, share, customer_id=customer, tell=False
+                )
+                left = await shares.left(raw, tenant.name, customer)
+        if account is None:
+            raise Rejection(
+                RejectionCode.ACCOUNT_UNMAPPED,
+                f"billing customer {customer} has no support organisation: map it with "
+                f"`trueup mappings set account {customer}`, then retry",
+                system="trueup",
+                subject=customer,
+            )
+        for organization in (account.support_organization, *left):
+            await self._show(
+                tenant, process, revision, organization, needed=organization not in left
+            )
+        async with self._database.work() as raw:
+            for organization in left:
+                await shares.taken_back(raw, tenant.name, customer, organization)
+            await targets.put(
+                raw,
+                tenant.name,
+                SUPPORT_TARGET,
+                customer,
+                wanted=revision,
+                confirmed=revision,
+            )
+        return revision
+
+    async def _show(
+        self, tenant: Tenant, process: Process, revision: int, organization: str, *, needed: bool
+    ) -> None:
+        """The organisation shows the merge of what is asked of it. One that is `needed` by nobody
+        any more may be gone."""
+        try:
+            await self._ledger.perform(
+                organization_effect(
+                    tenant,
+                    process.workflow_id,
+                    f"target.{SUPPORT_TARGET}/{organization}/{revision}",
+                    organization,
+                    lambda raw: shares.asked_for(raw, tenant.name, organization),
+                )
+            )
+        except Rejection as refused:
+            if needed or refused.code != RejectionCode.ORGANIZATION_UNKNOWN.value:
+                raise
+
+
+def _share(held: tuple[Grant, ...]) -> SubscriptionSupport:
+    """Of the grants that no subscription stands behind."""
+    given = [grant for grant in held if grant.subscription_id is None]
+    live = entitlements(given, datetime.now(UTC))
+    return SubscriptionSupport(
+        tier=None, contract_end=None, features=tuple(sorted(e.feature for e in live))
+    )

@@ -1,0 +1,136 @@
+"""The organisation in the support platform: a set, the merge of all that is asked of it.
+
+What it is to show is read in the transaction that begins the write, so whoever writes later says
+the newer; one write of an organisation is under way at a time (activities/ledger.py).
+"""
+
+from collections.abc import Awaitable, Callable
+
+from activities.effect import Effect, effect_key, written_again
+from activities.effects import SUPPORT
+from activities.ledger import EffectLedger
+from activities.tenants import Tenant
+from canonical_models.amendment import AmendmentPlan
+from canonical_models.entitlement import (
+    SubscriptionSupport,
+    SupportEntitlement,
+    SupportOrganization,
+)
+from connectors.attempts import Attempt
+from persistence import shares
+from persistence.ownership import Owner
+from persistence.raw import Raw
+from planning.support import merged_support
+
+#: Reads what is asked of the organisation, and may put something in before.
+Asking = Callable[[Raw], Awaitable[tuple[SubscriptionSupport, ...]]]
+
+
+def organization_set(tenant: Tenant, organization: str) -> str:
+    """What writes of the organisation are writes of."""
+    return f"organization:{tenant.name}/{organization}"
+
+
+def organization_effect(
+    tenant: Tenant,
+    change_id: str,
+    step: str,
+    organization: str,
+    asking: Asking,
+    *,
+    owner: Owner | None = None,
+) -> Effect[SupportOrganization]:
+    """The organisation shows what is asked of it when the write begins."""
+    nothing = merged_support(organization, (), tenant.policy.tiers)
+    wanted: list[SupportEntitlement] = [nothing]
+
+    async def asked(raw: Raw) -> SupportEntitlement:
+        wanted[0] = merged_support(organization, await asking(raw), tenant.policy.tiers)
+        return wanted[0]
+
+    async def write(_: Attempt) -> SupportOrganization:
+        return await tenant.support.publish(wanted[0])
+
+    return Effect(
+        key=effect_key(change_id, step),
+        tenant=tenant.name,
+        change_id=change_id,
+        step=step,
+        system="support",
+        operation="publish entitlement",
+        request=nothing,
+        result=SupportOrganization,
+        probe=written_again,
+        write=write,
+        named=lambda shown: (shown.organization_id, shown.url),
+        owner=owner,
+        replaces=True,
+        writes_set=organization_set(tenant, organization),
+        asked=asked,
+        lands_within=tenant.lands("support"),
+    )
+
+
+def share_effect(
+    tenant: Tenant,
+    change_id: str,
+    step: str,
+    of: str,
+    organization: str,
+    share: SubscriptionSupport,
+    *,
+    customer_id: str,
+    owner: Owner | None = None,
+) -> Effect[SupportOrganization]:
+    """The organisation with this `share` of `of`, beside the shares of others."""
+
+    async def asking(raw: Raw) -> tuple[SubscriptionSupport, ...]:
+        return await shares.asked_with(
+            raw, tenant.name, of, organization, share, customer_id=customer_id
+        )
+
+    return organization_effect(tenant, change_id, step, organization, asking, owner=owner)
+
+
+class SupportEffect:
+    """What a subscription's change has its organisation show."""
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        plan: AmendmentPlan,
+        organization: str,
+        owner: Owner | None = None,
+    ) -> None:
+        self._tenant, self._plan = tenant, plan
+        self._organization, self._owner = organization, owner
+
+    def effect(self) -> Effect[SupportOrganization]:
+        return self._showing(self._plan.access.share)
+
+    async def take_back(self, ledger: EffectLedger, share: SubscriptionSupport) -> None:
+        """A set is not undone but written once more: with this share, and what others ask now."""
+        before = self._showing(share)
+
+        async def write(_: SupportOrganization, attempt: Attempt) -> SupportOrganization:
+            return await before.write(attempt)
+
+        await ledger.undo(before, write, left=self._left)
+
+    async def _left(self) -> tuple[SupportOrganization, ...]:
+        """Something to take back, unless the organisation is gone."""
+        found = await self._tenant.support.organization(self._organization)
+        return () if found is None else (found,)
+
+    def _showing(self, share: SubscriptionSupport) -> Effect[SupportOrganization]:
+        plan = self._plan
+        return share_effect(
+            self._tenant,
+            plan.change_id,
+            SUPPORT,
+            plan.subject,
+            self._organization,
+            share,
+            customer_id=plan.amendment.customer_id,
+            owner=self._owner,
+        )

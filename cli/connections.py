@@ -1,0 +1,44 @@
+"""`trueup connections`: vendors, and which of them are away."""
+
+import typer
+
+from cli.desk import TenantOption, at_desk, state
+from cli.output import Format, Output, show_json, show_rows
+from operations import connections
+
+app = typer.Typer(help="Connections to vendors.", no_args_is_help=True, rich_markup_mode="rich")
+
+
+@app.callback()
+def _group() -> None:
+    """Connections to vendors."""
+
+
+@app.command("list")
+def list_(ctx: typer.Context, tenant: TenantOption = None, output: Output = Format.TABLE) -> None:
+    """Whether each vendor is there, since when, and how many calls at once it takes.
+
+    `open` is one that is away: nothing is sent to it, and what waits goes on by itself.
+
+    Examples: [bold]trueup connections list[/] · [bold]trueup connections list -o json[/]
+    """
+    found = at_desk(ctx, tenant, lambda desk: connections.list_(desk.systems, desk.tenant))
+    if output is Format.JSON:
+        show_json(found)
+        return
+    show_rows(
+        (
+            (
+                one.connection,
+                state(one.state),
+                one.since,
+                one.limit_seen,
+                one.reason,
+                one.probe_at,
+                one.exception_id,
+            )
+            for one in found.items
+        ),
+        ("connection", "breaker", "since", "at once", "reason", "next look", "exception"),
+        empty="no worker has looked at a connection yet",
+    )

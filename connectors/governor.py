@@ -1,0 +1,251 @@
+"""What every call to a vendor passes: how many at once, and none while it is away.
+
+One of each connection and process. A call waits for a place only as long as its caller can: a
+local activity hardly, because it holds up its saga's task, any other some seconds. Then, and at
+once while the vendor is away, it fails with `NotNow`, which says when to come again: whoever waits,
+waits in the engine and not here.
+"""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from canonical_models.failures import TransientFailure
+from connectors.breaker import Breaker, State
+from connectors.limiter import Limiter
+
+#: The longest wait of a write for its place, in seconds: so much later than it was begun it may go
+#: out.
+LONGEST_WAIT = 10.0
+#: The same of a read: a step may have many to make, which wait for each other.
+LONGEST_READ_WAIT = 120.0
+#: The same of all that a local activity does.
+AT_ONCE = 1.0
+#: How long at most a task stays away from a vendor that has been away for long.
+LONGEST_PAUSE = 300.0
+
+#: So many may wait for a place who cannot wait for long: what one step reads side by side.
+_ROW = 12
+
+_BUSY = 429
+_LONGEST_REFUSAL = 30.0
+
+
+class NotNow(TransientFailure):
+    """The vendor was not asked: it is away, or all its places are taken. Says nothing about what
+    was to be done, however often it comes."""
+
+
+@dataclass
+class Caller:
+    """Somebody who calls vendors: how long a write may wait, and whom it has called."""
+
+    wait: float = LONGEST_WAIT
+    called: "set[Governor]" = field(default_factory=set)
+
+
+_CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
+
+
+@contextmanager
+def calling(wait: float) -> Iterator[Caller]:
+    """The calls of this block are this caller's, those of the tasks that it begins included."""
+    caller = Caller(wait)
+    token = _CALLER.set(caller)
+    try:
+        yield caller
+    finally:
+        _CALLER.reset(token)
+
+
+def called() -> "frozenset[Governor]":
+    """The connections that the caller has called so far."""
+    caller = _CALLER.get()
+    return frozenset(caller.called if caller else ())
+
+
+class Call:
+    """One call that has its place. Whoever makes it says what came of it, once."""
+
+    def __init__(
+        self, governor: "Governor", *, writes: bool, full: bool, patience: float | None
+    ) -> None:
+        self._governor, self._writes, self._full = governor, writes, full
+        # What is given more time is not slow for taking it.
+        self._scale = governor.limiter.patience / patience if patience else 1.0
+        self._turn = governor.limiter.turn
+        self._began = governor.now()
+        self.told = False
+
+    def answered(self, status: int, retry_after: float | None = None) -> None:
+        governor, limiter = self._governor, self._governor.limiter
+        self.told, now = True, governor.now()
+        if status == _BUSY:
+            if limiter.limit == 1:
+                governor.refused(now, retry_after)
+            limiter.refused(turn=self._turn)
+        else:
+            governor.refusals = 0
+            seconds = now - self._began
+            governor.typical += (seconds - governor.typical) / 10
+            limiter.answered(
+                seconds * self._scale, turn=self._turn, full=self._full, writes=self._writes
+            )
+        if status >= 500:
+            governor.breaker.failed(now, f"it answers with status {status}")
+        else:
+            governor.answered(now)
+
+    def unreachable(self, reason: str) -> None:
+        self.told = True
+        self._governor.breaker.failed(self._governor.now(), f"it cannot be reached ({reason})")
+
+    def silent(self, reason: str) -> None:
+        self.told = True
+        self._governor.limiter.silent(turn=self._turn)
+        self._governor.breaker.failed(self._governor.now(), f"it gives no answer ({reason})")
+
+
+class Governor:
+    """`name` is the connection's, `patience` the seconds after which its calls are given up."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        patience: float = 20,
+        most: int = 32,
+        start: int = 2,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.limiter = Limiter(patience=patience, most=most, start=start)
+        self.breaker = Breaker(since=now())
+        self.now = now
+        self.in_flight = 0
+        #: Seconds that an answer takes, of late.
+        self.typical = 0.0
+        #: 429s in a row to the one call that is left at a time.
+        self.refusals = 0
+        self._paused_until = float("-inf")
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def well_for(self) -> float:
+        """Seconds since it was away last, or since we know it; 0 while it is away."""
+        closed = self.breaker.state is State.CLOSED
+        return self.now() - self.breaker.since if closed else 0.0
+
+    @property
+    def places(self) -> int:
+        """How many tasks of this connection are worth while to have begun now."""
+        if not self.breaker.has_place(self.now()):
+            return 0
+        return self.limiter.limit if self.breaker.state is State.CLOSED else 1
+
+    def answered(self, now: float) -> None:
+        """It is there."""
+        if self.breaker.state is not State.CLOSED:
+            self.back()
+        self.breaker.answered(now)
+
+    def back(self) -> None:
+        """It was away and is there again."""
+        self.limiter.begin_anew()
+        self.breaker.close(self.now())
+
+    def refused(self, now: float, retry_after: float | None) -> None:
+        """Fewer than one at a time is one now and then."""
+        pause = min(2.0**self.refusals / 2, _LONGEST_REFUSAL)
+        self._paused_until = now + max(pause, retry_after or 0)
+        self.refusals = min(self.refusals + 1, 10)
+
+    @asynccontextmanager
+    async def call(
+        self, system: str, *, writes: bool = False, patience: float | None = None
+    ) -> AsyncIterator[Call]:
+        """A place for one call, which has `patience` seconds. Raises NotNow."""
+        caller = _CALLER.get() or Caller()
+        caller.called.add(self)
+        hurried = caller.wait <= AT_ONCE
+        wait = caller.wait if writes or hurried else LONGEST_READ_WAIT
+        await self._place(system, wait, hurried=hurried)
+        full = bool(self._waiting) or self.in_flight >= self.limiter.limit
+        call = Call(self, writes=writes, full=full, patience=patience)
+        try:
+            yield call
+        finally:
+            if not call.told:
+                self.breaker.given_up()
+            self._free()
+
+    async def _place(self, system: str, wait: float, *, hurried: bool) -> None:
+        if not self.breaker.has_place(self.now()):
+            raise self._away(system)
+        if self._waiting or self.in_flight >= self.limiter.limit:
+            if hurried and len(self._waiting) >= max(self.limiter.limit, _ROW):
+                raise self._busy(system)
+            await self._wait(system, wait)
+        else:
+            self.in_flight += 1
+        if self.now() < self._paused_until:
+            self._free()
+            raise self._busy(system)
+        if not self.breaker.may_call(self.now()):
+            self._free()
+            raise self._away(system)
+
+    async def _wait(self, system: str, wait: float) -> None:
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            async with asyncio.timeout(wait):
+                await place
+        except TimeoutError:
+            self._leave(place)
+            raise self._busy(system) from None
+        except BaseException:
+            self._leave(place)
+            raise
+
+    def _leave(self, place: "asyncio.Future[None]") -> None:
+        if place.done() and not place.cancelled():
+            self._free()
+        elif place in self._waiting:
+            self._waiting.remove(place)
+
+    def _free(self) -> None:
+        """Places that have become free go to those who wait, in their order."""
+        self.in_flight -= 1
+        while self._waiting and self.in_flight < self.limiter.limit:
+            place = self._waiting.popleft()
+            if not place.done():
+                self.in_flight += 1
+                place.set_result(None)
+
+    def _away(self, system: str) -> NotNow:
+        now = self.now()
+        away = max(now - self.breaker.since, 0.0)
+        pause = max(self.breaker.probe_at - now, min(away / 20, LONGEST_PAUSE), 1.0)
+        return NotNow(
+            f"{system} is away ({self.name}: {self.breaker.reason}): nothing is sent to it until "
+            "it is back, which is looked for all the time; then this goes on by itself",
+            system=system,
+            # Not all at the same moment.
+            retry_after=pause * random.uniform(1.0, 1.2),  # noqa: S311 - no secret
+        )
+
+    def _busy(self, system: str) -> NotNow:
+        ahead = (len(self._waiting) + 1) * self.typical / self.limiter.limit
+        return NotNow(
+            f"{system} has as many calls as it takes ({self.name}: {self.limiter.limit} at once): "
+            "this waits for its turn",
+            system=system,
+            retry_after=max(min(max(ahead, 1.0), 10.0), self._paused_until - self.now())
+            * random.uniform(1.0, 1.2),  # noqa: S311 - no secret
+        )

@@ -1,0 +1,32 @@
+"""Connections to vendors: which are away, and how many calls at once each takes."""
+
+import psycopg
+
+from canonical_models.base import Canonical
+from operations.systems import Systems
+from persistence import breakers
+from persistence.breakers import ConnectionView
+from persistence.database import Database
+
+
+class Connections(Canonical):
+    """Those that a worker has looked at, by name."""
+
+    items: tuple[ConnectionView, ...]
+
+
+async def list_(systems: Systems, tenant: str) -> Connections:
+    async with systems.database.statement() as raw:
+        return Connections(items=await breakers.of_tenant(raw, tenant))
+
+
+async def away(dsn: str) -> list[ConnectionView]:
+    """Those of all tenants whose vendor is away; empty where the database does not say."""
+    database = Database(dsn, pool_size=2, statement_timeout=3)
+    try:
+        async with database.statement() as raw:
+            return [one for one in await breakers.all_of(raw) if one.state == "open"]
+    except (psycopg.Error, OSError):
+        return []
+    finally:
+        await database.close()

@@ -1,0 +1,106 @@
+"""Stop a change without undoing it, and let it go on.
+
+Terminating a saga does not stop its change: it is carried out anew. A change that is held is not
+claimed, nor is what comes after it of its subject.
+"""
+
+from datetime import UTC, datetime
+
+from pydantic import Field
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from canonical_models.base import Canonical
+from canonical_models.events import Event, SyncHeld, event
+from canonical_models.views import ChangeView
+from operations.engine import saga_of
+from operations.errors import Conflict, NotFound
+from operations.systems import Systems
+from persistence import change_queue, changes, outbox
+
+_OPEN = ("starting", "running", "waiting")
+
+
+class HoldChangeRequest(Canonical):
+    """Why it is to be stopped, for those who find it held."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class ChangeHeld(Canonical):
+    """`already` where it was so before. What its saga has done by then stands."""
+
+    change_id: str
+    held: bool
+    already: bool
+    words: str
+
+
+async def hold(
+    systems: Systems, tenant: str, change_id: str, *, by: str, reason: str
+) -> ChangeHeld:
+    """Stop it: a saga that is open has no effect any more and is ended. Raises NotFound, Conflict
+    where it has settled; Unavailable where the saga could not be ended, which then ends by itself
+    at its next step."""
+    async with systems.database.transaction() as session:
+        change = await _get(session, tenant, change_id)
+        held = await change_queue.hold(session, tenant, change_id, held=True)
+        if held:
+            words = f"held by {by}: {reason}"
+            await change_queue.requeue(session, change_id, why=words, lost=False)
+            await changes.note(session, change_id, "held", f"by {by}: {reason}")
+            await outbox.publish(session, tenant, [_event(change, "sync.held.v1", by, reason)])
+    if held and change.state in _OPEN:
+        run_id = change.run_id or await systems.engine.run_of(change)
+        if run_id is not None:
+            await systems.engine.terminate(saga_of(change), run_id, why=f"held by {by}: {reason}")
+    return ChangeHeld(
+        change_id=change_id,
+        held=True,
+        already=not held,
+        words="Held: neither it nor what comes after it of its subject is begun, and what it has "
+        f"done stands. Let it go on with `trueup changes release {change_id}`.",
+    )
+
+
+async def release(systems: Systems, tenant: str, change_id: str, *, by: str) -> ChangeHeld:
+    """Raises NotFound, Conflict where it has settled."""
+    async with systems.database.transaction() as session:
+        change = await _get(session, tenant, change_id)
+        released = await change_queue.hold(session, tenant, change_id, held=False)
+        if released:
+            await changes.note(session, change_id, "released", f"by {by}")
+            await outbox.publish(session, tenant, [_event(change, "sync.released.v1", by, "")])
+    return ChangeHeld(
+        change_id=change_id,
+        held=False,
+        already=not released,
+        words="Released: it goes on when its turn comes, from what billing says then."
+        if released
+        else "It is not held.",
+    )
+
+
+async def _get(session: AsyncSession, tenant: str, change_id: str) -> ChangeView:
+    change = await changes.get(session, tenant, change_id)
+    if change is None:
+        raise NotFound(
+            f"there is no change {change_id}", remedy="list them with `trueup changes list`"
+        )
+    if change.state == "settled":
+        raise Conflict(
+            f"change {change_id} has settled as {change.outcome}: there is nothing to stop",
+            remedy=f"see what it did with `trueup changes show {change_id}`",
+        )
+    return change
+
+
+def _event(change: ChangeView, kind: str, by: str, reason: str) -> Event:
+    return event(
+        change.tenant,
+        kind,
+        key=f"{change.change_id}/{datetime.now(UTC).isoformat()}",
+        subject=change.subject,
+        data=SyncHeld(
+            change_id=change.change_id, subscription_id=change.subject, by=by, reason=reason
+        ),
+    )

@@ -1,0 +1,170 @@
+"""Which vendors are away: what workers share of their breakers, and the one question of each."""
+
+import secrets
+from dataclasses import dataclass
+
+from canonical_models.base import Canonical, Instant
+from canonical_models.exceptions import VENDOR_AWAY, Track
+from canonical_models.failures import FailureClass, Team
+from persistence.exceptions import fingerprint
+from persistence.raw import Raw, Transaction, driver
+
+
+class ConnectionView(Canonical):
+    """A vendor's connection: `open` while it is away, with the reason and the next look whether it
+    is back. `limit_seen` is how many calls at once it was last found to take; `exception_id` the
+    question that is open about it."""
+
+    tenant: str
+    connection: str
+    state: str
+    since: Instant
+    probe_at: Instant | None
+    reason: str | None
+    limit_seen: int | None
+    exception_id: str | None
+
+
+@dataclass(frozen=True)
+class Away:
+    """Both in seconds from now; `probe_in` is not positive when somebody is to ask."""
+
+    for_: float
+    probe_in: float
+    reason: str
+
+
+_OPEN = """
+insert into breakers (tenant, connection, state, probe_at, reason)
+values (%(tenant)s, %(connection)s, 'open', now() + %(probe_in)s * interval '1 second', %(reason)s)
+on conflict (tenant, connection) do update set
+  state = 'open', reason = excluded.reason, updated_at = now(),
+  since = case when breakers.state = 'open' then breakers.since else now() end,
+  probe_at = greatest(excluded.probe_at,
+                      case when breakers.state = 'open' then breakers.probe_at end)
+returning state
+"""
+
+_ASK = """
+insert into exceptions (id, tenant, change_id, track, belongs_to, step, system, failure_class,
+                        code, subject, fingerprint, owner, message, due_at)
+select %(id)s, tenant, %(asks)s, %(track)s, %(asks)s, 'reach the vendor', %(system)s, %(class)s,
+  %(code)s, connection, %(fingerprint)s, %(owner)s, %(message)s, now()
+from breakers where tenant = %(tenant)s and connection = %(connection)s and state = 'open'
+on conflict do nothing
+"""
+
+_SHOW = """
+select b.tenant, b.connection, b.state, b.since, b.probe_at, b.reason, b.limit_seen, e.id
+from breakers b left join exceptions e on e.tenant = b.tenant and e.state = 'open'
+  and e.change_id = 'connection/' || b.tenant || '/' || b.connection
+where b.tenant = coalesce(%s, b.tenant) order by b.tenant, b.connection
+"""
+
+
+async def away(raw: Raw) -> dict[tuple[str, str], Away]:
+    """By tenant and connection."""
+    found = await raw.execute(
+        "select tenant, connection, extract(epoch from now() - since)::float, "
+        "extract(epoch from probe_at - now())::float, coalesce(reason, '') "
+        "from breakers where state = 'open'"
+    )
+    return {
+        (tenant, connection): Away(for_=since, probe_in=probe or 0.0, reason=reason)
+        for tenant, connection, since, probe, reason in await found.fetchall()
+    }
+
+
+async def opened(raw: Raw, tenant: str, connection: str, *, reason: str, probe_in: float) -> None:
+    """Found to be away; also that it still is, so that the next look is put off."""
+    given = {"tenant": tenant, "connection": connection, "reason": reason, "probe_in": probe_in}
+    await raw.execute(_OPEN, given)
+
+
+async def claim_probe(raw: Raw, tenant: str, connection: str, *, within: float) -> bool:
+    """Whether this worker is the one that asks; it has so many seconds, then another does."""
+    claimed = await raw.execute(
+        "update breakers set probe_at = now() + %s * interval '1 second', updated_at = now() "
+        "where tenant = %s and connection = %s and state = 'open' and probe_at <= now()",
+        (within, tenant, connection),
+    )
+    return claimed.rowcount > 0
+
+
+async def closed(raw: Raw, tenant: str, connection: str) -> bool:
+    """It is back, and its question closes. Whether it was away until now."""
+    done = await raw.execute(
+        "update breakers set state = 'closed', since = now(), probe_at = null, reason = null, "
+        "updated_at = now() where tenant = %s and connection = %s and state = 'open'",
+        (tenant, connection),
+    )
+    if done.rowcount:
+        await raw.execute(
+            "update exceptions set state = 'resolved', resolution = 'cancelled', "
+            "resolved_by = 'trueup', note = 'it is back', resolved_at = now() "
+            "where tenant = %s and change_id = %s and state = 'open'",
+            (tenant, asking(tenant, connection)),
+        )
+    return done.rowcount > 0
+
+
+async def seen(raw: Raw, tenant: str, connection: str, limit: int) -> None:
+    await raw.execute(
+        "insert into breakers (tenant, connection, limit_seen) values (%s, %s, %s) "
+        "on conflict (tenant, connection) do update set limit_seen = excluded.limit_seen, "
+        "updated_at = now()",
+        (tenant, connection, limit),
+    )
+
+
+async def ask(raw: Raw, tenant: str, connection: str, *, message: str) -> str | None:
+    """The id of the connection's question, where there was none and it is still away."""
+    made = f"exc_{secrets.token_hex(8)}"
+    asked = await raw.execute(
+        _ASK,
+        {
+            "id": made,
+            "tenant": tenant,
+            "connection": connection,
+            "asks": asking(tenant, connection),
+            "track": Track.PROCESS.value,
+            "system": connection,
+            "class": FailureClass.TRANSIENT.value,
+            "code": VENDOR_AWAY,
+            "fingerprint": fingerprint(tenant, VENDOR_AWAY, connection),
+            "owner": Team.OPERATIONS.value,
+            "message": message,
+        },
+    )
+    return made if asked.rowcount else None
+
+
+async def of_tenant(session: Transaction, tenant: str) -> tuple[ConnectionView, ...]:
+    return await _shown(session, tenant)
+
+
+async def all_of(session: Transaction) -> tuple[ConnectionView, ...]:
+    """Those of all tenants."""
+    return await _shown(session, None)
+
+
+async def _shown(session: Transaction, tenant: str | None) -> tuple[ConnectionView, ...]:
+    found = await (await driver(session)).execute(_SHOW, (tenant,))
+    return tuple(
+        ConnectionView(
+            tenant=of,
+            connection=connection,
+            state=state,
+            since=since,
+            probe_at=probe_at,
+            reason=reason,
+            limit_seen=limit,
+            exception_id=asked,
+        )
+        for of, connection, state, since, probe_at, reason, limit, asked in await found.fetchall()
+    )
+
+
+def asking(tenant: str, connection: str) -> str:
+    """What asks: stands in the exception where else a change or a process does."""
+    return f"connection/{tenant}/{connection}"

@@ -1,0 +1,234 @@
+"""Claims of changes: which may be started next, by whose turn it is, and what became of the start.
+
+What may be claimed is marked `ready`: a trigger keeps the mark up (see the schema), so that a claim
+does not look at what waits behind. Whose turn it is `turns` says.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from persistence.raw import Raw, Transaction, driver
+from persistence.turns import SHARES, Turns
+
+#: What one claim does again when some tenants have less ready than others have places for.
+_ROUNDS = 4
+#: Tenants of a lane that a claim looks at, at least, beside those that have something at work.
+_NEXT = 8
+#: For so many seconds a saga takes a place. It is done within one or two, or waits for a vendor.
+PLACE_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A change whose saga is to be started by whoever holds this. `subject` is the subscription,
+    or the account: `subscription_id` is None then. `documents` are billing's that it names."""
+
+    change_id: str
+    seq: int
+    tenant: str
+    connection: str
+    subject: str
+    subscription_id: str | None
+    customer_id: str | None
+    documents: tuple[str, ...]
+    event_id: str
+    kind: str
+    lane: int
+    received_at: datetime
+    #: Counts the claims: the saga that is started for this one is the owner until the next.
+    epoch: int
+
+
+_NAMES = tuple(Claim.__dataclass_fields__)
+
+
+_CLAIMED = """
+returning changes.id as change_id, changes.seq, changes.tenant, changes.connection, changes.subject,
+  changes.subscription_id, changes.customer_id, changes.documents, changes.event_id, changes.kind,
+  changes.lane, changes.received_at, changes.epoch
+"""
+
+_PLACES = """
+select lane, tenant, count(*) from changes
+where state in ('starting', 'running') and claimed_by = %(by)s
+  and claimed_at > now() - %(seconds)s * interval '1 second'
+group by lane, tenant
+"""
+
+# Each lane is walked from tenant to tenant, beginning behind the one that was served last, by one
+# look into the index for each: what waits behind the first of a tenant is not read.
+_READY = """
+with recursive walk (lane, begun, tenant, place) as (
+  select lanes.lane, first.tenant, first.tenant, 1
+  from unnest(%(lanes)s::int[], %(behind)s::text[]) as lanes (lane, behind),
+    lateral (select coalesce(
+      (select tenant from changes where ready and lane = lanes.lane and tenant > lanes.behind
+        order by tenant limit 1),
+      (select tenant from changes where ready and lane = lanes.lane order by tenant limit 1)
+    ) as tenant offset 0) as first
+  where first.tenant is not null
+  union all
+  select walk.lane, walk.begun, next.tenant, walk.place + 1
+  from walk, lateral (select coalesce(
+      (select tenant from changes where ready and lane = walk.lane and tenant > walk.tenant
+        order by tenant limit 1),
+      (select tenant from changes where ready and lane = walk.lane order by tenant limit 1)
+    ) as tenant offset 0) as next
+  where next.tenant <> walk.begun and walk.place < %(most)s
+)
+select walk.lane, walk.tenant, (
+  select count(*) from (select from changes
+    where ready and lane = walk.lane and tenant = walk.tenant and {due}
+    limit (select ceil(2.0 * %(free)s / count(*)) from walk)) as counted)
+from walk order by walk.lane, walk.place
+"""
+
+#: One that was refused waits longer each time.
+_DUE = """(attempts = 0
+  or claimed_at < now() - least(30, 0.25 * 2 ^ least(attempts, 10)) * interval '1 second')"""
+
+_CLAIM = f"""
+with chosen as (
+  select this.id from unnest(%(lanes)s::int[], %(tenants)s::text[], %(counts)s::int[])
+      as given (lane, tenant, count),
+    lateral (select id from changes
+      where ready and lane = given.lane and tenant = given.tenant and {_DUE}
+      order by seq limit given.count for update skip locked) as this
+)
+update changes set state = 'starting', ready = false, claimed_by = %(by)s, claimed_at = now(),
+  attempts = attempts + 1, epoch = epoch + 1
+from chosen where changes.id = chosen.id and ready
+{_CLAIMED}
+"""  # noqa: S608 - put together from constants
+
+
+async def claim(
+    session: Transaction, *, in_flight: int, most: int, turns: Turns | None = None
+) -> tuple[Claim, ...]:
+    """The next changes to start, at most `most`, while fewer than `in_flight` that the same
+    dispatcher has claimed are at work: whose `turns` it keeps in mind.
+
+    A saga that waits takes no place, nor does one after `PLACE_S` seconds: what it does then is to
+    wait for a vendor. Dispatchers do not wait for each other, and no change is claimed twice.
+    """
+    turns = turns or Turns("")
+    raw = await driver(session)
+    found = await raw.execute(_PLACES, {"by": turns.dispatcher, "seconds": PLACE_S})
+    places = Counter({(lane, tenant): count for lane, tenant, count in await found.fetchall()})
+    claims: list[Claim] = []
+    for _ in range(_ROUNDS):
+        free = in_flight - places.total()
+        if min(free, most - len(claims)) <= 0:
+            break
+        ready = await _ready(raw, turns, places, min(free, most - len(claims)))
+        given = turns.give(free, most - len(claims), places, ready)
+        fresh = await _claimed(raw, turns, given) if given else []
+        if not fresh:
+            break
+        claims += fresh
+        places.update((claim.lane, claim.tenant) for claim in fresh)
+    return tuple(sorted(claims, key=lambda claim: (claim.lane, claim.seq)))
+
+
+async def _ready(
+    raw: Raw, turns: Turns, places: Counter[tuple[int, str]], free: int
+) -> dict[tuple[int, str], int]:
+    """What may be claimed, up to twice as much as can be, the tenants in their turn."""
+    found = await raw.execute(
+        _READY.format(due=_DUE),
+        {
+            "lanes": [*SHARES],
+            "behind": [turns.served.get(lane, "") for lane in SHARES],
+            # So many that those without a place are among them; the next round finds the others.
+            "most": len({tenant for _, tenant in places}) + max(_NEXT, free // 2),
+            "free": free,
+        },
+    )
+    return {(lane, tenant): count for lane, tenant, count in await found.fetchall()}
+
+
+async def _claimed(raw: Raw, turns: Turns, given: Mapping[tuple[int, str], int]) -> list[Claim]:
+    found = await raw.execute(
+        _CLAIM,
+        {
+            "lanes": [lane for lane, _ in given],
+            "tenants": [tenant for _, tenant in given],
+            "counts": [*given.values()],
+            "by": turns.dispatcher,
+        },
+    )
+    return [_claim(row) for row in await found.fetchall()]
+
+
+_RECLAIM = f"""
+update changes set claimed_at = now(), claimed_by = %(by)s
+where state = 'starting' and claimed_at < now() - %(lease)s and id <> all(%(mine)s)
+{_CLAIMED}
+"""  # noqa: S608 - put together from constants
+
+
+async def reclaim(
+    session: Transaction, *, lease: timedelta, mine: Collection[str], by: str = ""
+) -> tuple[Claim, ...]:
+    """Claims that nobody has renewed for as long as `lease`: whoever made them has died. The epoch
+    stays: the saga may have been started."""
+    found = await (await driver(session)).execute(
+        _RECLAIM, {"by": by, "lease": lease, "mine": list(mine)}
+    )
+    return tuple(map(_claim, await found.fetchall()))
+
+
+def _claim(row: tuple[Any, ...]) -> Claim:
+    named = dict(zip(_NAMES, row, strict=True))
+    return Claim(**{**named, "documents": tuple(named["documents"])})
+
+
+async def renew(session: Transaction, change_ids: Collection[str]) -> None:
+    """They are still being started."""
+    await (await driver(session)).execute(
+        "update changes set claimed_at = now() where id = any(%s) and state = 'starting'",
+        (list(change_ids),),
+    )
+
+
+# One that was put back is pending, and is locked in the order that the schema names.
+_STARTED = """
+with pending as materialized (
+  select lock_subject(tenant, subject) from changes where id = %(id)s and state = 'pending'
+)
+update changes set run_id = %(run_id)s, started_at = coalesce(started_at, now()),
+  state = case when state in ('pending', 'starting') then 'running' else state end
+where id = %(id)s and (select count(*) from pending) >= 0 and not (held and state = 'pending')
+"""
+
+
+async def started(session: Transaction, change_id: str, run_id: str) -> None:
+    """The saga is open as `run_id`. It may have gone on, or ended, before we heard of it."""
+    await (await driver(session)).execute(_STARTED, {"id": change_id, "run_id": run_id})
+
+
+#: Ids and state: their subjects are locked in the order that the schema names.
+LOCK = """
+select lock_subject(tenant, subject) from (
+  select distinct tenant, subject from changes where id = any(%s) and state = %s
+  order by 1, 2) as of_these
+"""
+
+
+async def put_back(session: Transaction, change_ids: Collection[str], *, blameless: bool) -> None:
+    """Not started. A `blameless` change may be claimed again at once, others after a while that
+    doubles with every attempt up to 30 s.
+
+    The epoch is as before the claim: what was asked of the engine may have happened nevertheless,
+    and that saga is then found by the next claim, whose owner it must still be."""
+    raw = await driver(session)
+    await raw.execute(LOCK, (list(change_ids), "starting"))
+    await raw.execute(
+        "update changes set state = 'pending', claimed_at = now(), epoch = epoch - 1, "
+        "attempts = case when %s then 0 else attempts end "
+        "where id = any(%s) and state = 'starting'",
+        (blameless, list(change_ids)),
+    )

@@ -1,0 +1,101 @@
+"""What is bulky and old is dropped; keys, outcomes, proofs and references stay for good.
+
+Rows are visited once, in the order in which they were made: `retention.up_to` says how far. So no
+index is needed, and nothing is looked at again. What the effect ledger holds is small, and is what
+an undo goes by: it stays.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from persistence.database import Database
+
+ROWS = 500
+
+# A dead letter keeps its body: it waits for its replay.
+_INBOX = """
+update inbox set body = '',
+  reason = coalesce(reason, 'its body was dropped by the retention policy')
+from old where inbox.id = old.place and inbox.status in ('dispatched', 'ignored')
+"""
+
+# Later changes are compared with the newest plan of their subject.
+_PLANS = """
+update changes set plan = null, snapshot = null
+from old where changes.seq = old.place and changes.state = 'settled' and changes.plan is not null
+  and exists (select from changes as newer where newer.tenant = changes.tenant
+    and newer.subject = changes.subject and newer.seq > changes.seq and newer.plan is not null)
+"""
+
+# The key stays, so that nothing is published twice.
+_OUTBOX = "update outbox set event = null from old where outbox.seq = old.place"
+
+_EVIDENCE = """
+with old as (
+  select id from exceptions where state = 'resolved' and evidence is not null
+    and resolved_at < now() - %(age)s
+  limit %(rows)s for update skip locked
+)
+update exceptions set evidence = null from old where exceptions.id = old.id
+"""
+
+#: (table, its order, when a row was made, what is dropped), by the name of the policy.
+_PARTS = {
+    "inbox": ("inbox", "id", "received_at", _INBOX),
+    "plans": ("changes", "seq", "received_at", _PLANS),
+    "outbox": ("outbox", "seq", "created_at", _OUTBOX),
+}
+
+_STEP = """
+with batch as materialized (
+  select {order} as place, {made} as made from {table} where {order} > %(up_to)s
+  order by {order} limit %(rows)s
+), old as materialized (
+  select place from batch where made < now() - %(age)s
+), dropped as ({drop} returning 1)
+select count(*), max(place), (select count(*) from dropped) from old
+"""
+
+
+async def drop(database: Database, days: Mapping[str, int]) -> dict[str, int]:
+    """How much was dropped, by the name of the policy (`inbox`, `plans`, `outbox`, `evidence`):
+    what is older than so many `days`; 0 keeps it for good. In small transactions, and what another
+    worker is at is left to it."""
+    dropped = {}
+    for name, age in days.items():
+        dropped[name] = 0
+        while age:
+            step = _evidence if name == "evidence" else _step
+            seen, gone = await step(database, name, timedelta(days=age))
+            dropped[name] += gone
+            if seen < ROWS:
+                break
+    return dropped
+
+
+async def _evidence(database: Database, _name: str, age: timedelta) -> tuple[int, int]:
+    async with database.statement() as raw:
+        gone = (await raw.execute(_EVIDENCE, {"age": age, "rows": ROWS})).rowcount
+    return gone, gone
+
+
+async def _step(database: Database, name: str, age: timedelta) -> tuple[int, int]:
+    table, order, made, drop_ = _PARTS[name]
+    statement = _STEP.format(table=table, order=order, made=made, drop=drop_)
+    async with database.work() as raw:
+        await raw.execute(
+            "insert into retention (part) values (%s) on conflict do nothing", (name,)
+        )
+        found = await raw.execute(
+            "select up_to from retention where part = %s for update skip locked", (name,)
+        )
+        row = await found.fetchone()
+        if row is None:
+            return 0, 0
+        found = await raw.execute(statement.encode(), {"up_to": row[0], "rows": ROWS, "age": age})
+        seen, place, gone = await found.fetchone() or (0, None, 0)
+        if seen:
+            await raw.execute(
+                "update retention set up_to = %s, at = now() where part = %s", (place, name)
+            )
+    return seen, gone

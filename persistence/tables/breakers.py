@@ -1,0 +1,26 @@
+"""Which vendors are away."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint
+from sqlmodel import SQLModel
+
+from persistence.tables.columns import integer_column, text_column, time_column
+
+
+class BreakerRow(SQLModel, table=True):
+    """A connection to a vendor, as all workers see it. See connectors/breaker.py."""
+
+    __tablename__ = "breakers"
+    __table_args__ = (CheckConstraint("state in ('closed', 'open')", name="breakers_state"),)
+    tenant: str = text_column(key=True)
+    connection: str = text_column(key=True)
+    state: str = text_column(default="closed")
+    #: Since when it is in this state.
+    since: datetime = time_column(nullable=False)
+    #: When one worker asks whether it is back.
+    probe_at: datetime | None = time_column()
+    reason: str | None = text_column(nullable=True)
+    #: How many calls at once a worker has last found it to take.
+    limit_seen: int | None = integer_column(nullable=True)
+    updated_at: datetime = time_column(nullable=False)

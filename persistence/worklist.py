@@ -1,0 +1,38 @@
+"""What a dispatcher would find to do, in one statement: an idle one asks nothing else."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from persistence.raw import Raw
+
+# Each is the first of a partial index. Without an order the planner may begin at the wrong end of
+# the table, where what it looks for is not.
+_READ = """
+select
+  (select true from inbox where status = 'received' order by id limit 1) is true,
+  (select true from changes where ready order by lane, tenant, seq limit 1) is true,
+  (select min(claimed_at) from changes where state = 'starting') < now() - %s is true,
+  (select true from processes where wanted > told order by changed_at limit 1) is true,
+  (select true from changes where news = 1 and state = 'pending' order by tenant, subject limit 1)
+    is true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """Whether there are webhooks to read, changes to claim, claims whose dispatcher has died,
+    processes to tell of news, and sagas that wait to tell of newer changes."""
+
+    unread: bool
+    ready: bool
+    abandoned: bool
+    untold: bool
+    newer: bool
+
+
+async def read(raw: Raw, *, lease: timedelta) -> Worklist:
+    """A claim is abandoned when nobody has renewed it for as long as `lease`."""
+    row = await (await raw.execute(_READ, (lease,))).fetchone()
+    if row is None:
+        raise RuntimeError("PostgreSQL answers a select without a table with no row")
+    return Worklist(*row)

@@ -1,0 +1,33 @@
+"""Vendors that are away, as operators see them."""
+
+from cli.output import ExitCode
+from persistence import breakers
+from persistence.database import Database
+from tests.api.seeding import Ids
+from tests.cli_groups.conftest import Trueup
+
+
+async def test_connections_are_listed_and_their_question_takes_no_decision(
+    trueup: Trueup, acme: Ids, database: Database
+) -> None:
+    del acme
+    async with database.work() as raw:
+        await breakers.seen(raw, "acme", "zendesk", 7)
+        await breakers.opened(raw, "acme", "tryton", reason="it gives no answer", probe_in=5)
+        asked = await breakers.ask(raw, "acme", "tryton", message="tryton is away")
+    assert asked is not None
+
+    shown = await trueup("connections", "list")
+    assert shown.code == 0, shown.err
+    for words in ("tryton", "open", "it gives no answer", "zendesk", "closed", "7"):
+        assert words in shown.out, words
+    items = (await trueup("connections", "list", "-o", "json")).json["items"]
+    assert [(one["connection"], one["exception_id"]) for one in items] == [
+        ("tryton", asked),
+        ("zendesk", None),
+    ]
+
+    assert "tryton is away" in (await trueup("exceptions", "show", asked)).out
+    refused = await trueup("exceptions", "resolve", asked, "retry")
+    assert refused.code == ExitCode.CONFLICT
+    assert "closes by itself" in refused.err

@@ -1,0 +1,159 @@
+"""Workers share whether a vendor is away, and ask people once; on a real database."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+
+from canonical_models.exceptions import VENDOR_AWAY, decisions_of
+from canonical_models.views import ExceptionView
+from connectors.breaker import FAULTS, State
+from connectors.governor import Governor, NotNow
+from dispatch.breakers import SharedBreakers
+from persistence import breakers, exceptions
+from persistence.database import Database
+
+KEY = ("acme", "erp-de")
+
+
+class Worker:
+    def __init__(self, database: Database, away_minutes: float = 60) -> None:
+        self.erp = Governor("erp-de")
+        self._shared = SharedBreakers(database, {KEY: self.erp}, away_minutes=away_minutes)
+        self.look = self._shared.look
+
+    async def fault(self) -> None:
+        async with self.erp.call("erp") as call:
+            call.unreachable("ConnectError")
+
+    async def answer(self) -> None:
+        async with self.erp.call("erp") as call:
+            call.answered(200)
+
+    async def find_away(self) -> None:
+        for _ in range(FAULTS):
+            await self.fault()
+        await self.look()
+
+
+@pytest.fixture
+def worker(database: Database) -> Callable[..., Worker]:
+    return lambda **given: Worker(database, **given)
+
+
+async def due(database: Database) -> None:
+    """Somebody is to ask now whether it is back."""
+    async with database.transaction() as session:
+        await (await session.connection()).execute(text("update breakers set probe_at = now()"))
+
+
+async def asked(database: Database, state: str | None = "open") -> tuple[ExceptionView, ...]:
+    async with database.transaction() as session:
+        return await exceptions.page(session, "acme", state=state)
+
+
+async def test_what_one_has_found_all_know(
+    database: Database, worker: Callable[..., Worker]
+) -> None:
+    one, other = worker(), worker()
+    await one.find_away()
+    await other.look()
+    assert other.erp.places == 0
+    with pytest.raises(NotNow, match="cannot be reached"):
+        await other.answer()
+    async with database.statement() as raw:
+        (seen,) = await breakers.of_tenant(raw, "acme")
+    assert (seen.connection, seen.state, seen.limit_seen) == ("erp-de", "open", 2)
+
+
+async def test_one_of_all_asks_whether_it_is_back(
+    database: Database, worker: Callable[..., Worker]
+) -> None:
+    workers = [worker() for _ in range(3)]
+    await workers[0].find_away()
+    for each in workers:
+        await each.look()
+    assert [each.erp.places for each in workers] == [0, 0, 0]
+    await due(database)
+    for each in workers:
+        await each.look()
+    assert sorted(each.erp.places for each in workers) == [0, 0, 1]
+
+
+async def test_an_answer_to_one_is_an_answer_to_all(
+    database: Database, worker: Callable[..., Worker]
+) -> None:
+    one, other = worker(), worker()
+    await one.find_away()
+    await other.look()
+    await due(database)
+    await other.look()
+    await other.answer()
+    await other.look()
+    await one.look()
+    assert one.erp.breaker.state is State.CLOSED
+    await one.answer()
+
+
+async def test_who_asks_in_vain_puts_the_next_look_off_for_all(
+    database: Database, worker: Callable[..., Worker]
+) -> None:
+    one, other = worker(), worker()
+    await one.find_away()
+    await due(database)
+    await one.look()
+    await one.fault()
+    await one.look()
+    await other.look()
+    assert (one.erp.places, other.erp.places) == (0, 0)
+    async with database.statement() as raw:
+        away = (await breakers.away(raw))[KEY]
+    assert away.probe_in > 0
+
+
+async def test_people_are_asked_once_for_the_connection_and_it_closes_by_itself(
+    database: Database, worker: Callable[..., Worker]
+) -> None:
+    one, other = worker(away_minutes=0), worker(away_minutes=0)
+    await one.find_away()
+    for _ in range(2):
+        await one.look()
+        await other.look()
+    (question,) = await asked(database)
+    assert (question.code, question.subject, question.owner) == (
+        VENDOR_AWAY,
+        "erp-de",
+        "operations",
+    )
+    assert decisions_of(question.code) == ()
+    async with database.statement() as raw:
+        (seen,) = await breakers.of_tenant(raw, "acme")
+    assert seen.exception_id == question.exception_id
+
+    await due(database)
+    await one.look()
+    await one.answer()
+    await one.look()
+    assert await asked(database) == ()
+    (closed,) = await asked(database, None)
+    assert (closed.resolved_by, closed.note) == ("trueup", "it is back")
+
+
+async def test_nobody_is_asked_before_it_is_away_for_long(
+    database: Database, worker: Callable[..., Worker]
+) -> None:
+    one = worker(away_minutes=15)
+    await one.find_away()
+    await one.look()
+    assert await asked(database) == ()
+
+
+async def test_a_worker_that_has_an_answer_corrects_the_others(
+    database: Database, worker: Callable[..., Worker]
+) -> None:
+    one, other = worker(), worker()
+    await one.find_away()
+    await other.answer()
+    await other.look()
+    await one.look()
+    assert one.erp.breaker.state is State.CLOSED

@@ -1,0 +1,80 @@
+"""Connections are what `pool_size` says, whoever asks for them."""
+
+import asyncio
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from persistence import pool
+from persistence.database import Database
+
+
+def connections(dsn: str) -> int:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        found = connection.execute(
+            "select count(*) from pg_stat_activity where datname = current_database() "
+            "and application_name = 'trueup'"
+        ).fetchone()
+    return found[0] if found else 0
+
+
+async def of_orm(database: Database) -> None:
+    async with database.transaction() as session:
+        await (await session.connection()).execute(text("select pg_sleep(0.01)"))
+
+
+async def written_out(database: Database) -> None:
+    async with database.work() as raw:
+        await raw.execute("select pg_sleep(0.01)")
+
+
+async def test_all_kinds_of_work_share_the_connections_of_one_pool(dsn: str) -> None:
+    database = Database(dsn, pool_size=3)
+    most = 0
+    for _ in range(3):
+        work = asyncio.gather(
+            *(kind(database) for _ in range(15) for kind in (of_orm, written_out))
+        )
+        while not work.done():
+            most = max(most, await asyncio.to_thread(connections, dsn))
+        await work
+    assert most == 3
+    await database.close()
+    assert connections(dsn) == 0
+
+
+async def test_who_finds_no_connection_free_is_told(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_PATIENCE_S", 0.1)
+    database = Database(dsn, pool_size=1)
+    async with database.work():
+        with pytest.raises(pool.NoneFree, match="pool_size"):
+            await written_out(database)
+    await written_out(database)
+    await database.close()
+
+
+async def test_what_is_left_open_or_broken_harms_nobody_else(dsn: str) -> None:
+    database = Database(dsn, pool_size=1)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        async with database.work() as raw:
+            await raw.execute("select 1 / 0")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05), database.work() as raw:
+            await raw.execute("select pg_sleep(60)")
+    async with database.statement() as raw:
+        await raw.execute("begin")
+        await raw.execute("create table left_open (x integer)")
+    await of_orm(database)
+    async with database.statement() as raw:
+        found = await (await raw.execute("select to_regclass('left_open')")).fetchone()
+        assert found == (None,)
+        (mine,) = await (await raw.execute("select pg_backend_pid()")).fetchone() or (0,)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("select pg_terminate_backend(%s)", (mine,))
+    # It is found to be dead before it is given.
+    await of_orm(database)
+    assert connections(dsn) == 1
+    await database.close()

@@ -1,0 +1,231 @@
+"""What may be claimed is marked; the marks say what the tables say, whatever is done."""
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from canonical_models.amendment import ChangeKind
+from persistence import change_queue, change_watch, changes, oversight
+from persistence.change_queue import Turns
+from persistence.database import Database
+from tests.harness.flow import states, write
+from tests.persistence.test_change_queue import add, claim, events, hinted
+
+#: Marked and should not be, or the other way round.
+WRONG = """
+select id, state, ready from changes as this where ready is distinct from (
+  state = 'pending' and not held
+  and not exists (select from changes as other where other.tenant = this.tenant
+    and other.subject = this.subject and (other.state in ('starting', 'running', 'waiting')
+      or other.state = 'pending' and other.seq < this.seq)))
+"""
+
+
+async def wrong(database: Database) -> list[object]:
+    async with database.transaction() as session:
+        rows = await (await session.connection()).execute(text(WRONG))
+        return [tuple(row) for row in rows]
+
+
+@dataclass
+class Change:
+    id: str
+    tenant: str
+    state: str
+
+
+async def known(database: Database) -> list[Change]:
+    async with database.transaction() as session:
+        rows = await (await session.connection()).execute(
+            text("select id, tenant, state from changes order by seq")
+        )
+        return [Change(*row) for row in rows]
+
+
+MOVES = [
+    *("add", "follow", "claim", "start", "back", "refuse", "settle", "cancel", "wait", "run"),
+    *("requeue", "hold", "release", "raw"),
+]
+
+
+async def moved(database: Database, move: str, number: int) -> None:  # noqa: C901, PLR0912 - each move is one line
+    """Do it to one of those to which it can be done, which `number` chooses."""
+    if move == "add":
+        name = f"e{random.getrandbits(60)}"
+        await add(database, [hinted(name, f"s{number % 3}"), hinted(f"{name}b", f"s{number % 2}")])
+        return
+    if move == "claim":
+        await claim(database, in_flight=4, most=1 + number % 3, turns=Turns("d"))
+        return
+    wanted = {
+        "start": ("starting",),
+        "back": ("starting",),
+        "refuse": ("starting",),
+        "settle": ("running", "waiting"),
+        "cancel": ("pending",),
+        "wait": ("running",),
+        "run": ("waiting",),
+        "requeue": ("starting", "running", "waiting", "pending", "settled"),
+        "hold": ("pending", "running"),
+        "release": ("pending", "running"),
+        "raw": ("pending", "starting", "running", "waiting"),
+    }
+    async with database.transaction() as session:
+        if move == "follow":
+            await change_queue.follow(
+                session,
+                "acme",
+                f"s{number % 3}",
+                why=f"w{random.getrandbits(60)}",
+                kind=ChangeKind.OTHER,
+            )
+            return
+    able = [each for each in await known(database) if each.state in wanted[move]]
+    if not able:
+        return
+    this = able[number % len(able)]
+    async with database.transaction() as session:
+        match move:
+            case "start":
+                await change_queue.started(session, this.id, "run")
+            case "back" | "refuse":
+                await change_queue.put_back(session, [this.id], blameless=move == "back")
+            case "settle":
+                await changes.settle(session, this.tenant, this.id, outcome="completed")
+            case "cancel":
+                await oversight.cancel_pending(session, this.tenant, this.id, "by hand")
+            case "wait":
+                await changes.waits(session, this.tenant, this.id, "asking")
+            case "run":
+                await changes.runs(session, this.tenant, this.id)
+            case "requeue":
+                await change_queue.requeue(session, this.id, why="its run is gone")
+            case "hold" | "release":
+                await change_queue.hold(session, this.tenant, this.id, held=move == "hold")
+            case "raw":
+                await (await session.connection()).execute(
+                    text(
+                        "update changes set state = 'settled', outcome = 'cancelled' where id = :id"
+                    ),
+                    {"id": this.id},
+                )
+
+
+@given(moves=st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 9)), max_size=40))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+async def test_the_marks_are_right_after_any_moves(
+    database: Database, moves: list[tuple[str, int]]
+) -> None:
+    await write(database, "truncate changes")
+    for move, number in moves:
+        await moved(database, move, number)
+        assert await wrong(database) == [], (move, number)
+
+
+async def test_the_marks_are_right_whatever_happens_at_one_time(database: Database) -> None:
+    """Six at a time on three subjects: nothing is left unmarked, and nobody waits for ever."""
+    chosen = random.Random(11)
+
+    async def some() -> None:
+        for _ in range(60):
+            move = chosen.choice([each for each in MOVES if each not in {"raw", "hold"}])
+            await moved(database, move, chosen.randrange(10))
+
+    await asyncio.gather(*(some() for _ in range(6)))
+    assert await wrong(database) == []
+
+
+async def test_what_is_held_is_not_claimed_nor_overtaken(database: Database) -> None:
+    first, _, other = await add(database, [hinted("a1", "a"), hinted("a2", "a"), hinted("b1", "b")])
+    async with database.transaction() as session:
+        assert await change_queue.hold(session, "acme", first, held=True)
+        assert not await change_queue.hold(session, "acme", first, held=True)
+        assert not await change_queue.hold(session, "globex", other, held=True)
+    assert events(await claim(database)) == ["b1"]
+    async with database.transaction() as session:
+        assert await change_queue.hold(session, "acme", first, held=False)
+    assert events(await claim(database)) == ["a1"]
+
+
+async def test_what_is_held_while_its_saga_is_open_is_kept_when_it_comes_back(
+    database: Database,
+) -> None:
+    (made,) = await add(database, [hinted("a1", "a")])
+    await claim(database)
+    async with database.transaction() as session:
+        await change_queue.started(session, made, "run")
+        await change_queue.hold(session, "acme", made, held=True)
+        assert await change_queue.requeue(session, made, why="terminated in the Web UI") == 1
+    assert events(await claim(database)) == []
+    async with database.transaction() as session:
+        await change_queue.hold(session, "acme", made, held=False)
+    assert events(await claim(database)) == ["a1"]
+
+
+async def test_what_lost_its_saga_is_queued_anew_with_what_that_had_taken_in(
+    database: Database,
+) -> None:
+    """S8, S9: the run of the first claim is the owner no more once there is a second."""
+    made, behind = await add(database, [hinted("a1", "a"), hinted("a2", "a")])
+    (first,) = await claim(database)
+    await write(database, "update changes set taken_in_by = :id where event_id = 'a2'", id=made)
+    async with database.transaction() as session:
+        await change_queue.started(session, made, "run")
+        await changes.waits(session, "acme", made, "asking")
+        assert await change_queue.requeue(session, made, why="its run was terminated") == 1
+        assert await change_queue.requeue(session, made, why="again") is None
+        view = await changes.get(session, "acme", made)
+    assert view is not None
+    assert (view.state, view.run_id, view.summary) == ("pending", None, "its run was terminated")
+    (second,) = await claim(database)
+    assert (second.change_id, second.epoch) == (made, first.epoch + 1)
+    async with database.transaction() as session:
+        await changes.settle(session, "acme", made, outcome="completed")
+    assert [each.change_id for each in await claim(database)] == [behind]
+
+
+async def test_a_claim_that_was_put_back_leaves_the_epoch_to_the_saga_that_may_run(
+    database: Database,
+) -> None:
+    (made,) = await add(database, [hinted("a1", "a")])
+    (first,) = await claim(database)
+    async with database.transaction() as session:
+        await change_queue.put_back(session, [made], blameless=True)
+    (second,) = await claim(database)
+    assert first.epoch == second.epoch == 1
+
+
+async def test_a_saga_that_waits_is_told_of_what_came_while_it_worked_once(
+    database: Database,
+) -> None:
+    (made,) = await add(database, [hinted("a1", "a")])
+    await claim(database)
+    async with database.transaction() as session:
+        await change_queue.started(session, made, "run")
+    await add(database, [hinted("a2", "a"), hinted("a3", "a"), hinted("b1", "b")])
+
+    async def to_tell() -> list[str]:
+        async with database.transaction() as session:
+            waiting = await change_watch.outwaited(session)
+            for each in waiting:
+                await change_watch.told(session, each)
+            return [each.change_id for each in waiting]
+
+    assert await to_tell() == []
+    for _ in range(2):
+        async with database.transaction() as session:
+            await changes.waits(session, "acme", made, "asking")
+    assert await to_tell() == [made]
+    async with database.transaction() as session:
+        await changes.runs(session, "acme", made)
+        await changes.waits(session, "acme", made, "asking again")
+    assert await to_tell() == []
+    await add(database, [hinted("a4", "a")])
+    assert await to_tell() == [made]
+    assert (await states(database))["a4"] == "pending"

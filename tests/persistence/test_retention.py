@@ -1,0 +1,110 @@
+"""What is old and bulky is dropped by policy; keys, outcomes and decisions stay."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+
+from canonical_models.events import Event
+from persistence import inbox, outbox, oversight, retention
+from persistence.database import Database
+from tests.harness.flow import receive, statuses, write
+
+DAYS = {"inbox": 90, "plans": 400, "outbox": 90, "evidence": 400}
+
+
+async def rows(database: Database, query: str) -> list[tuple[object, ...]]:
+    async with database.transaction() as session:
+        return [tuple(row) for row in await (await session.connection()).execute(text(query))]
+
+
+async def test_bodies_of_webhooks_that_were_understood(database: Database) -> None:
+    await receive(database.dsn, [(f"evt_{n}", b"{}") for n in range(5)], tenant="acme")
+    await write(database, "update inbox set status = 'dispatched' where event_id <> 'evt_2'")
+    await write(database, "update inbox set status = 'dead_lettered' where event_id = 'evt_2'")
+    await write(database, "update inbox set received_at = now() - interval '91 d' where id < 5")
+    assert (await retention.drop(database, DAYS))["inbox"] == 3
+    assert (await retention.drop(database, DAYS))["inbox"] == 0
+    assert await rows(database, "select octet_length(body) from inbox order by id") == [
+        (0,),
+        (0,),
+        (2,),
+        (0,),
+        (2,),
+    ]
+    async with database.transaction() as session:
+        await inbox.replay(session, "acme", [1, 3, 5])
+    assert await statuses(database) == {
+        "evt_0": "dispatched",
+        "evt_1": "dispatched",
+        "evt_2": "received",
+        "evt_3": "dispatched",
+        "evt_4": "received",
+    }
+
+
+async def test_plans_but_the_newest_of_each_subject(database: Database) -> None:
+    await write(
+        database,
+        "insert into changes (id, tenant, connection, subject, event_id, kind, state, outcome, "
+        "plan, snapshot, proof, received_at) select 'chg_' || n, 'acme', 'billing', "
+        "'sub_' || n % 2, 'evt_' || n, 'other', 'settled', 'completed', '{}', '{}', '{}', "
+        "now() - (500 - n) * interval '1 day' from generate_series(1, 6) as n",
+    )
+    assert (await retention.drop(database, DAYS))["plans"] == 4
+    assert await rows(
+        database, "select seq from changes where plan is not null and snapshot is not null"
+    ) == [(5,), (6,)]
+    assert await rows(database, "select count(*) from changes where proof is not null") == [(6,)]
+
+
+async def test_events_whose_keys_stay(database: Database) -> None:
+    told = [
+        Event(
+            id=f"in_{n}/paid",
+            source="/tenants/acme",
+            type="io.trueup.payment.confirmed.v1",
+            subject=f"in_{n}",
+            time=datetime(2026, 11, 16, tzinfo=UTC),
+            data={},
+        )
+        for n in range(3)
+    ]
+    async with database.work() as raw:
+        await outbox.publish(raw, "acme", told)
+    await write(database, "update outbox set created_at = now() - interval '91 d' where seq < 3")
+    assert (await retention.drop(database, DAYS))["outbox"] == 2
+    async with database.work() as raw:
+        await outbox.publish(raw, "acme", told)
+    async with database.transaction() as session:
+        assert [event for _, event in await outbox.page(session, "acme")] == told[2:]
+        found = await oversight.feed(session, "acme", after=0, limit=9)
+        assert [event for _, event in found] == told[2:]
+
+
+async def test_nothing_is_dropped_where_the_policy_says_never(database: Database) -> None:
+    await receive(database.dsn, [("evt_1", b"{}")], tenant="acme")
+    await write(
+        database,
+        "update inbox set status = 'ignored', received_at = now() - interval '9 years'",
+    )
+    assert await retention.drop(database, dict.fromkeys(DAYS, 0)) == dict.fromkeys(DAYS, 0)
+    assert (await retention.drop(database, DAYS))["inbox"] == 1
+
+
+async def test_many_are_dropped_in_small_steps(database: Database) -> None:
+    await write(
+        database,
+        "insert into inbox (receipt, tenant, connection, event_id, event_type, status, body, "
+        "received_at) select 'r' || n, 'acme', 'billing', 'e' || n, 'any', 'ignored', 'x', "
+        "now() - interval '100 d' from generate_series(1, 1234) as n",
+    )
+    await write(
+        database,
+        "insert into exceptions (id, tenant, change_id, belongs_to, step, system, failure_class, "
+        "code, fingerprint, owner, message, state, resolution, resolved_at, evidence) select "
+        "'exc_' || n, 'acme', 'chg_' || n, 'sub_1', 'post', 'erp', 'rejected', 'x', 'x', 'finance',"
+        " 'x', 'resolved', 'retry', now() - n * interval '300 d', '{}' "
+        "from generate_series(1, 3) as n",
+    )
+    dropped = await retention.drop(database, DAYS)
+    assert (dropped["inbox"], dropped["evidence"]) == (1234, 2)
