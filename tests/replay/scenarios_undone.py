@@ -11,15 +11,12 @@ from tests.replay.scenarios import PRO, Scenario, agreed_on_starter, closed, wai
 
 
 class Moment:
-    """The first call of this name from now on, to be waited for while it is under way.
+    """When all of these calls are under way, from now on: each takes so many seconds, so that what
+    is done at this moment comes between the same commands at every run."""
 
-    It and the calls of `and_also` take so many seconds, so that what is done at this moment comes
-    between the same commands at every run.
-    """
-
-    def __init__(self, sagas: Sagas, call: str, *, seconds: float, and_also: str = "") -> None:
+    def __init__(self, sagas: Sagas, *calls: str, seconds: float) -> None:
         self._script = sagas.systems.script
-        self._call, self._slow, self._seconds = call, {call, and_also}, seconds
+        self._calls, self._seconds, self._begun = set(calls), seconds, set[str]()
         self._come = asyncio.Event()
         self._script.on_call = self._called
 
@@ -28,8 +25,9 @@ class Moment:
             await self._come.wait()
 
     def _called(self, name: str) -> None:
-        self._script.seconds = self._seconds if name in self._slow else 0
-        if name == self._call:
+        self._script.seconds = self._seconds if name in self._calls else 0
+        self._begun.add(name)
+        if self._calls <= self._begun:
             self._come.set()
 
 
@@ -60,8 +58,9 @@ async def cancelled_while_waiting(sagas: Sagas) -> Handle:
 
 
 async def cancelled_during_preparation(sagas: Sagas) -> Handle:
-    """Reading cannot be cancelled half way; what follows it has then begun."""
-    return await _cancelled_during(sagas, "billing.snapshot", seconds=0.5, and_also="erp.post")
+    """Reading cannot be cancelled half way. It takes longer than a task of the saga, which so hears
+    of it before it goes on."""
+    return await _cancelled_during(sagas, "billing.snapshot", seconds=3)
 
 
 async def cancelled_during_a_long_posting(sagas: Sagas) -> Handle:
@@ -75,8 +74,9 @@ async def cancelled_during_a_short_posting(sagas: Sagas) -> Handle:
 
 
 async def cancelled_during_support(sagas: Sagas) -> Handle:
-    """Both of two steps side by side are still going on."""
-    return await _cancelled_during(sagas, "support.publish", seconds=1, and_also="erp.post")
+    """Both of two steps side by side are still going on: the first takes longer than a task of the
+    saga, with whose end the other begins."""
+    return await _cancelled_during(sagas, "support.publish", "erp.post", seconds=3)
 
 
 async def cancelled_during_the_write_back(sagas: Sagas) -> Handle:
@@ -111,15 +111,13 @@ async def _undo_that_failed(sagas: Sagas, decision: Action) -> Handle:
     return await closed(handle)
 
 
-async def _cancelled_during(
-    sagas: Sagas, call: str, *, seconds: float, and_also: str = ""
-) -> Handle:
+async def _cancelled_during(sagas: Sagas, *calls: str, seconds: float) -> Handle:
     await agreed_on_starter(sagas)
     sagas.systems.billing.snapshots["sub_1"] = PRO
-    moment = Moment(sagas, call, seconds=seconds, and_also=and_also)
+    moment = Moment(sagas, *calls, seconds=seconds)
     handle = await sagas.start("chg_1")
     await moment.come()
-    if call == "erp.post":
+    if calls == ("erp.post",):
         await _access_is_given(sagas)
     await handle.cancel()
     return await closed(handle)
