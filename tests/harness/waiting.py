@@ -6,12 +6,16 @@ from collections.abc import Awaitable, Callable
 
 
 async def until(
-    condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 20
+    condition: Callable[[], Awaitable[bool]],
+    what: str,
+    *,
+    seconds: float = 20,
+    every: float = 0.02,
 ) -> None:
-    """Raises AssertionError saying that `what` has not come true."""
+    """Looks `every` so many seconds. Raises AssertionError saying that `what` has not come true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if await condition():
             return
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every)
     raise AssertionError(f"not true after {seconds} seconds: {what}")

@@ -69,7 +69,9 @@ async def test_open_sagas_end_on_their_version_through_a_rollout_and_a_rollback(
         assert await deployment.begin("2") == "1"
         before = await started(client, 5, "before")
         await work.until("first", OPEN + 5)
-        await until(lambda: is_known(deployment, "2"), "the second version's worker is known")
+        await until(
+            lambda: is_known(deployment, "2"), "the second version's worker is known", every=0.5
+        )
         await promote(deployment, "2")
 
         new = await started(client, MORE, "new")
@@ -112,7 +114,7 @@ async def promote(deployment: Deployment, build: str) -> None:
     async def at_last() -> bool:
         return bool(await _unless_busy(promoted()))
 
-    await until(at_last, f"{build} is current")
+    await until(at_last, f"{build} is current", every=0.5)
 
 
 async def _unless_busy(asked: Awaitable[Answer]) -> Answer | None:
@@ -122,7 +124,6 @@ async def _unless_busy(asked: Awaitable[Answer]) -> Answer | None:
     except RPCError as busy:
         if busy.status is not RPCStatusCode.RESOURCE_EXHAUSTED:
             raise
-        await asyncio.sleep(1)
         return None
 
 
@@ -145,7 +146,9 @@ async def test_what_waits_goes_on_in_the_version_that_is_current(client: Client)
         await until(lambda: are_open(deployment, "1", 3), "three open on the first version")
         assert await deployment.move_on("1") == 3
         await stack.enter_async_context(versioned(client, "2", work))
-        await until(lambda: is_known(deployment, "2"), "the second version's worker is known")
+        await until(
+            lambda: is_known(deployment, "2"), "the second version's worker is known", every=0.5
+        )
         await promote(deployment, "2")
         # The old worker is there, but news finds out of itself that another is current.
         await waiting[0].signal(NEWS)
@@ -173,11 +176,13 @@ async def test_workers_see_to_it_that_a_version_is_current_and_others_drain(
         async def is_current() -> bool:
             return await _unless_busy(deployment.current()) == "1"
 
-        await until(is_current, "the first version is current")
+        await until(is_current, "the first version is current", every=0.5)
         await client.start_workflow(PROCESS, process("sub_1"), id="p1", task_queue=QUEUE)
         await work.until("first looks", 1)
         await stack.enter_async_context(versioned(client, "2", work))
-        await until(lambda: is_known(deployment, "2"), "the second version's worker is known")
+        await until(
+            lambda: is_known(deployment, "2"), "the second version's worker is known", every=0.5
+        )
         await promote(deployment, "2")
         seeing.cancel()
         seeing = asyncio.create_task(deployment.keep("2"))
@@ -221,7 +226,9 @@ async def test_operators_roll_out_by_share_and_back(client: Client, tmp_path: Pa
         assert code == 4, errors
         assert "start a worker of it first" in errors
         async with versioned(client, "2", work):
-            await until(lambda: is_known(deployment, "2"), "the second version's worker is known")
+            await until(
+                lambda: is_known(deployment, "2"), "the second version's worker is known", every=0.5
+            )
             assert (await deploy("rollback"))[0] == 4
             assert (await deploy("promote", "2", "--share", "25"))[0] == 0
             assert await shares() == {"1": 75, "2": 25}
