@@ -12,7 +12,7 @@ from tests.harness.buyers import TEXAS, Buyer, Shop, days_ago
 from tests.harness.erp import books_of
 from tests.harness.erp_people import people_of
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 async def test_an_upgrade_billed_at_once_is_a_document_of_two_lines_with_their_periods(

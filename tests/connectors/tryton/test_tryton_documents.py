@@ -26,7 +26,7 @@ from tests.connectors.tryton.drafts import (
 )
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(300)]
 
 #: Each test that needs an order of dates has a fiscal year's month of its own, of last year.
 LAST_YEAR = today().year - 1
