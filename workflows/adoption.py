@@ -18,7 +18,7 @@ from activities.contracts.adoption import (
 )
 from workflows.desk import cause_of
 from workflows.names import ADOPTION, STAGE
-from workflows.policies import KEEPING, PART
+from workflows.policies import KEEPING, WRITE
 from workflows.saga import drained, heed_cancellation
 
 #: Pages of one run; the next one begins with an empty history.
@@ -57,7 +57,7 @@ class AdoptionRun:
 
     async def _page(self, part: AdoptionPart) -> PageAdopted:
         return await workflow.execute_activity_method(
-            AdoptionActivities.adopt_page, part, summary="a page of customers", **PART
+            AdoptionActivities.adopt_page, part, summary="a page of customers", **WRITE
         )
 
     async def _stopped(self, part: AdoptionPart, error: str) -> str:

@@ -27,7 +27,8 @@ LATE_AGAIN = timedelta(hours=6)
 
 #: A write to another system: heartbeats carry a cancellation to it, and it is waited for, because
 #: an undo must know what the write came to. It has no last try: an outage ends by itself, and a
-#: fault that is the object's own ends with a question (activities/failing.py).
+#: fault that is the object's own ends with a question (activities/failing.py). The same holds for a
+#: part of a long run over many objects, for which nobody waits.
 WRITE: dict[str, Any] = {
     "start_to_close_timeout": LONG_TRY,
     "heartbeat_timeout": HEARTBEAT,
@@ -62,22 +63,12 @@ KEEPING: dict[str, Any] = {
 #: A set that another system must be told, however long that is away: an outage ends by itself, and
 #: is nobody's question. News ends a long wait.
 UNTIL_BACK: dict[str, Any] = {
-    "start_to_close_timeout": LONG_TRY,
-    "heartbeat_timeout": HEARTBEAT,
+    **WRITE,
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(milliseconds=500),
         backoff_coefficient=2,
         maximum_interval=timedelta(minutes=10),
     ),
-    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-}
-
-#: A part of a long run over many objects: nobody waits for it, so it is tried until an outage ends.
-PART: dict[str, Any] = {
-    "start_to_close_timeout": timedelta(minutes=15),
-    "heartbeat_timeout": HEARTBEAT,
-    "retry_policy": RETRY,
-    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
 
 

@@ -14,7 +14,7 @@ from activities.contracts.targets import (
     TargetsPart,
 )
 from workflows.names import TARGETS
-from workflows.policies import KEEPING, PART, on
+from workflows.policies import KEEPING, WRITE, on
 from workflows.saga import side_by_side
 
 #: What is shown of more; all are counted.
@@ -48,7 +48,7 @@ class TargetsCheck:
                 TargetActivities.compare,
                 part,
                 summary=f"{name} behind {part.after}" if part.after else name,
-                **PART,
+                **WRITE,
                 **on(name, given.tenant),
             )
             self._looked_at += found.looked_at
