@@ -20,8 +20,7 @@ and no lock is held while another system is asked.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from activities.effect import Effect, Result, digest, later
 from canonical_models.base import Canonical
@@ -45,21 +44,6 @@ _UNTOUCHED = (EffectState.PLANNED, EffectState.REJECTED)
 _MOST_WORDS = 2000
 
 
-@dataclass(frozen=True)
-class _Begun(Generic[Result]):
-    """An attempt, or the effect's `result` where it stands already. `before` is the row as it was,
-    None where there was none."""
-
-    attempt: "_Fenced | None" = None
-    before: effects.Known | None = None
-    result: Result | None = None
-
-    @property
-    def looks(self) -> bool:
-        """Whether something of an earlier attempt may be there."""
-        return self.before is not None and not _nothing_of(self.before)
-
-
 class EffectLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -71,13 +55,12 @@ class EffectLedger:
         out, or while another saga is at it; Overtaken where the change is no longer this run's;
         Rejection when the effect has been undone meanwhile.
         """
-        begun = await self._begin(effect)
-        if begun.attempt is None:
-            assert begun.result is not None  # noqa: S101 - one of both is there
-            return begun.result
+        attempt = await self._begin(effect)
+        if not isinstance(attempt, _Fenced):
+            return attempt
         # The write is never abandoned half way: whoever cancels waits for its answer, because an
         # undo that looks before the write lands would find nothing to undo.
-        running = asyncio.create_task(self._write(effect, begun, begun.attempt))
+        running = asyncio.create_task(self._write(effect, attempt))
         return await finished(running)
 
     async def undo(
@@ -110,14 +93,15 @@ class EffectLedger:
                 await effect.reversed(raw, None)
             return True
 
-    async def _begin(self, effect: Effect[Result]) -> _Begun[Result]:
+    async def _begin(self, effect: Effect[Result]) -> "Result | _Fenced":
+        """The result where it stands already, else an attempt."""
         values = effect.values
         first = effects.Fence(effect.key, 1, EffectState.ATTEMPTING)
         if effect.alone:
             # Nothing else must be true together with it: one statement.
             async with self._database.statement() as raw:
                 if await effects.first_attempt(raw, values):
-                    return _Begun(_Fenced(self._database, effect, first))
+                    return _Fenced(self._database, effect, first)
         async with self._database.work() as raw:
             await _owned(raw, effect)
             values["request_hash"] = await _asked(raw, effect)
@@ -125,7 +109,7 @@ class EffectLedger:
             if not await effects.first_attempt(raw, values):
                 before = await effects.locked(raw, values)
                 if (done := _standing(effect, before, values["request_hash"])) is not None:
-                    return _Begun(result=done)
+                    return done
                 _wait_for_others(effect, before)
             if effect.writes_set is not None:
                 await _wait_for_set(raw, effect, values["request_hash"])
@@ -134,19 +118,17 @@ class EffectLedger:
             if effect.local:
                 result = await effect.write(Alone())
                 await _confirm(raw, effect, attempt, result)
-                return _Begun(result=result)
+                return result
             if effect.claimed is not None:
                 await effect.claimed(raw)
-        return _Begun(attempt, before)
+        return attempt
 
-    async def _write(
-        self, effect: Effect[Result], begun: _Begun[Result], attempt: "_Fenced"
-    ) -> Result:
-        before, writing = begun.before, False
+    async def _write(self, effect: Effect[Result], attempt: "_Fenced") -> Result:
+        before, writing = attempt.before, False
         # Whether an absence is one: nothing of an earlier attempt can land any more.
         certain = before is None or not before.lands_in
         try:
-            result = await effect.probe() if begun.looks else None
+            result = await effect.probe() if attempt.looks else None
             if result is None:
                 if effect.once and before is not None and before.lands_in:
                     raise later(effect, "may still be carried out", before.lands_in)
@@ -161,7 +143,7 @@ class EffectLedger:
                     after = EffectState.UNCERTAIN
                 case Rejection() if writing and certain and not attempt.made:
                     after = EffectState.REJECTED
-                case _ if begun.looks or attempt.made:
+                case _ if attempt.looks or attempt.made:
                     # A look-up, or a repetition, was refused: that says nothing about what an
                     # earlier attempt did, or this one left.
                     after = EffectState.UNCERTAIN
@@ -298,9 +280,16 @@ class _Fenced:
         before: effects.Known | None = None,
     ) -> None:
         self._database, self._effect, self.fence = database, effect, fence
+        #: The row as it was; None where there was none.
+        self.before = before
         self._made = before.made if before else ()
         #: Until when a request of an attempt before this one may still land.
         self.lands_before = before.lands_until if before else None
+
+    @property
+    def looks(self) -> bool:
+        """Whether something of an earlier attempt may be there."""
+        return self.before is not None and not _nothing_of(self.before)
 
     @property
     def made(self) -> tuple[str, ...]:
