@@ -6,16 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from activities.agreeing import agree
-from activities.contracts.amendment import PlannedDocument, Prepared, StepInput
-from activities.contracts.failure import Question
+from activities.contracts.amendment import Prepared, StepInput
 from activities.kept_plans import owner_of
+from activities.planned import (
+    brief,
+    since_it_began,
+    with_master_data,
+    without_organization,
+    without_refused,
+)
 from activities.tenants import Tenant
 from activities.together import both
-from canonical_models.amendment import AmendmentPlan, ChangeKind, DocumentStep, Refusal, customer_of
+from canonical_models.amendment import AmendmentPlan, ChangeKind, Refusal, customer_of
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot, Subscription
-from canonical_models.documents import BillingDocument, Untold
+from canonical_models.documents import BillingDocument
 from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
-from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.failures import Rejection
 from canonical_models.ledgering import LedgerAnswer, LedgerQuestion
 from canonical_models.mapping import AccountMapping, keys_of
 from canonical_models.records import DocumentRecord, sold_of, subject_of
@@ -36,8 +42,6 @@ from planning.access import AccessInput
 from planning.amendment import plan_account, plan_amendment
 from planning.books import BooksInput, questions
 from planning.term import local_day
-
-_UNMAPPED = RejectionCode.ACCOUNT_UNMAPPED
 
 
 class Preparation:
@@ -91,9 +95,9 @@ class Preparation:
                 time_zone=tenant.zone(found.account),
             ),
         )
-        plan = _without_refused(_since_it_began(plan, known), snapshot.refused)
+        plan = without_refused(since_it_began(plan, known), snapshot.refused)
         if found.account is not None and shown is None:
-            plan = _without_organization(plan, found.account)
+            plan = without_organization(plan, found.account)
         read = _Read(snapshot, begun, found.account)
         return await self._decided(tenant, step, known, plan, read)
 
@@ -129,8 +133,8 @@ class Preparation:
             books=replace(books, answers=await _answers(tenant, books)),
             at=snapshot.as_of,
         )
-        plan = _since_it_began(_with_master_data(plan) if changed else plan, known)
-        plan = _without_refused(plan, snapshot.refused)
+        plan = since_it_began(with_master_data(plan) if changed else plan, known)
+        plan = without_refused(plan, snapshot.refused)
         read = _Read(snapshot, begun, found.account)
         return await self._decided(tenant, step, known, plan, read)
 
@@ -306,15 +310,16 @@ class Preparation:
                 instead_of=step.digest,
                 read_at=read.begun,
             )
-            if saved and plan.empty and known.plan is None:
+            settled = saved and plan.empty and known.plan is None
+            if settled:
                 async with raw.pipeline():
                     await agree(raw, tenant.name, plan, read.snapshot)
                     await changes.settle(raw, tenant.name, plan.change_id, outcome="no_change")
-                return _brief(plan, read, tenant).model_copy(update={"settled": True})
             if not saved:
                 await ownership.require(raw, owner_of(step))
                 plan = await changes.plan(raw, tenant.name, plan.change_id) or plan
-        return _brief(plan, read, tenant)
+        told = brief(plan, account=read.account, policy=tenant.policy)
+        return told.model_copy(update={"settled": settled})
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,95 +388,3 @@ async def _shown(tenant: Tenant, account: AccountMapping | None) -> SupportEntit
         return None
     organization = await tenant.support.organization(account.support_organization)
     return organization.entitlement if organization else None
-
-
-def _without_organization(plan: AmendmentPlan, account: AccountMapping) -> AmendmentPlan:
-    """Support has nobody to show anything of; what may be used does not depend on it."""
-    refusal = Refusal(
-        code=RejectionCode.ORGANIZATION_UNKNOWN.value,
-        message=f"the support platform has no organisation {account.support_organization} "
-        f"(billing customer {account.billing_customer}): create it there, or correct the mapping",
-        system="support",
-        subject=account.support_organization,
-    )
-    access = plan.access.model_copy(
-        update={"support": None, "organization": None, "refused": plan.access.refused or refusal}
-    )
-    return plan.model_copy(update={"access": access})
-
-
-def _without_refused(plan: AmendmentPlan, refused: Mapping[str, Untold]) -> AmendmentPlan:
-    """A document that billing cannot tell whole is a question of the books, and of nothing else."""
-    if not refused or plan.books.refused is not None:
-        return plan
-    document_id, why = min(refused.items())
-    refusal = Refusal(code=why.code, message=why.message, system="billing", subject=document_id)
-    books = plan.books.model_copy(update={"refused": refusal})
-    return plan.model_copy(update={"books": books})
-
-
-def _with_master_data(plan: AmendmentPlan) -> AmendmentPlan:
-    told, what = plan.amendment, "name, address or tax ids have changed"
-    if told.kind is ChangeKind.NONE:
-        told = told.model_copy(update={"kind": ChangeKind.ACCOUNT, "summary": what})
-    else:
-        told = told.model_copy(update={"summary": f"{what}; {told.summary}"})
-    return plan.model_copy(update={"master_data": True, "amendment": told})
-
-
-def _since_it_began(plan: AmendmentPlan, known: Briefing) -> AmendmentPlan:
-    """A change that is planned again is still called what it was, where that part of it is done,
-    and goes back to what was before it began."""
-    first = known.plan
-    if first is None:
-        grants, share = plan.access.grants_before, plan.access.share_before
-    else:
-        grants, share = first.access.agreed_grants, first.access.agreed_share
-    access = plan.access.model_copy(update={"agreed_grants": grants, "agreed_share": share})
-    told = plan.amendment
-    if first is not None and told.kind is ChangeKind.NONE:
-        told = first.amendment
-    return plan.model_copy(update={"access": access, "amendment": told})
-
-
-def _brief(plan: AmendmentPlan, read: _Read, tenant: Tenant) -> Prepared:
-    books, access = plan.books, plan.access
-    books_question = Question.of(books.refused) if books.refused else None
-    access_question = Question.of(access.refused) if access.refused else None
-    missing = None
-    if read.account is None and tenant.policy.accounts.create:
-        # The books' track makes it, and both halves are planned again.
-        missing, books_question = plan.amendment.customer_id, None
-        if access_question is not None and access_question.is_about(_UNMAPPED):
-            access_question = None
-    return Prepared(
-        digest=plan.digest,
-        kind=plan.amendment.kind,
-        summary=plan.amendment.summary,
-        amount=books.amount,
-        documents=tuple(
-            PlannedDocument(
-                document_id=step.document_id,
-                words=_words(step),
-                void=step.void,
-                found=not step.void and step.draft is None,
-            )
-            for step in books.documents
-        ),
-        settlements=bool(books.settlements),
-        unbilled=books.unbilled is not None or books.unbilled_gone is not None,
-        books_question=books_question,
-        access=not access.empty or plan.master_data,
-        access_waits=access.gives and tenant.policy.access == "after_posting",
-        access_question=access_question,
-        account_missing=missing,
-    )
-
-
-def _words(step: DocumentStep) -> str:
-    name = step.number or step.document_id
-    if step.void:
-        return f"reversing {name}, which is void"
-    if step.posted is not None or step.draft is None:
-        return f"linking {name} with {step.posted}"
-    return f"posting {name} over {step.draft.gross}"

@@ -15,6 +15,7 @@ from activities.agreeing import agree
 from activities.amendment import Amendment
 from activities.contracts.amendment import DocumentInput, Settled, StepInput
 from activities.kept_plans import owner_of, plan_of
+from activities.planned import since_it_began
 from activities.preparing import Preparation
 from activities.proving import Proof, done_of, prove
 from activities.telling import completed
@@ -107,7 +108,7 @@ class Preparing(Preparation):
             ),
             previous=known.agreed,
         )
-        return preparing._since_it_began(plan, known)
+        return since_it_began(plan, known)
 
 
 class InARowSteps(Amendment):
