@@ -3,7 +3,7 @@ subscriptions and accounts."""
 
 from temporalio import activity
 
-from activities import effects
+from activities import document_effects, effects
 from activities.accounts import open_account
 from activities.contracts.amendment import (
     AccountInput,
@@ -80,7 +80,9 @@ class Books(BooksActivities):
             async with self._database.statement() as raw:
                 steps = await change_runs.begun(raw, step.tenant, step.change_id)
             named = (name.partition("/") for name in steps)
-            documents = (document_of(ref) for what, _, ref in named if what == effects.DOCUMENT)
+            documents = (
+                document_of(ref) for what, _, ref in named if what == document_effects.DOCUMENT
+            )
             return Begun(
                 documents=tuple(dict.fromkeys(documents)),
                 access=not {effects.GRANTS, effects.SUPPORT}.isdisjoint(steps),
@@ -124,7 +126,9 @@ class Books(BooksActivities):
                 owner=owner_of(given),
             )
 
-    async def _taken(self, tenant: Tenant, given: UndoDocumentInput) -> effects.TakenBack | None:
+    async def _taken(
+        self, tenant: Tenant, given: UndoDocumentInput
+    ) -> document_effects.TakenBack | None:
         """In the legal entity where it was posted, or was to be."""
         async with self._database.statement() as raw:
             record = await documents.get(raw, given.tenant, given.document_id)
@@ -142,7 +146,7 @@ class Books(BooksActivities):
                 keys=(),
                 subscription_id=None,
             )
-        return effects.TakenBack(
+        return document_effects.TakenBack(
             tenant,
             given,
             record,
@@ -171,7 +175,7 @@ class Books(BooksActivities):
         if bill_to is not None:
             await before_posting(self._database, tenant, plan.amendment.customer_id, bill_to)
         made = await self._ledger.perform(
-            effects.document_effect(tenant, owner, step, draft, bill_to)
+            document_effects.document_effect(tenant, owner, step, draft, bill_to)
         )
         _require_agreement(step, made, document_differences(draft, made, terms=step.terms))
         return made
@@ -243,7 +247,7 @@ class Books(BooksActivities):
         known = record.posted if record else None
         posted = known or await self._take_over(tenant, owner, step)
         return await self._ledger.perform(
-            effects.void_effect(tenant, owner, step, posted.document_id, step.on)
+            document_effects.void_effect(tenant, owner, step, posted.document_id, step.on)
         )
 
     async def _settle(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.contracts.life import Act, DunningActivities, DunningDecision, DunningLook
-from activities.effect import Effect, effect_key, written_again
+from activities.effect import Effect, effect_key, not_looked_up
 from activities.failing import failures_told
 from activities.ledger import EffectLedger
 from activities.tenants import Tenant, Tenants
@@ -160,7 +160,7 @@ class Dunning(DunningActivities):
                     request=case,
                     result=Ended,
                     # Both leave what is so already as it is, so they are simply done again.
-                    probe=written_again,
+                    probe=not_looked_up,
                     write=write,
                     named=lambda ended: (ended.outcome, None),
                 )

@@ -97,8 +97,8 @@ def later(effect: Effect[Any], why: str, seconds: float) -> MayStillLand:
     )
 
 
-async def written_again() -> None:
-    """The probe of a write that may be repeated: it is made again instead of being looked up."""
+async def not_looked_up() -> None:
+    """The probe of a write that may be repeated, or is ours: it is made again instead."""
 
 
 def effect_key(change_id: str, step: str) -> str:

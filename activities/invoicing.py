@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.contracts.life import InvoiceActivities, SweepPart, Swept
-from activities.effect import Effect, effect_key, written_again
+from activities.effect import Effect, effect_key, not_looked_up
 from activities.failing import failures_told
 from activities.ledger import EffectLedger
 from activities.sweeping import clearing, sweep_effects
@@ -138,7 +138,7 @@ class Invoicing(InvoiceActivities):
                 request=Told(note=note),
                 result=Told,
                 # A set may be repeated; what was lost is told by the next sweep.
-                probe=written_again,
+                probe=not_looked_up,
                 write=write,
                 named=lambda told: (told.note["erp_status"], None),
                 confirmed=lambda raw, _: documents.told(raw, tenant.name, key, standing),

@@ -6,7 +6,7 @@ the newer; one write of an organisation is under way at a time (activities/ledge
 
 from collections.abc import Awaitable, Callable
 
-from activities.effect import Effect, effect_key, written_again
+from activities.effect import Effect, effect_key, not_looked_up
 from activities.effects import SUPPORT
 from activities.ledger import EffectLedger
 from activities.tenants import Tenant
@@ -60,7 +60,7 @@ def organization_effect(
         operation="publish entitlement",
         request=nothing,
         result=SupportOrganization,
-        probe=written_again,
+        probe=not_looked_up,
         write=write,
         named=lambda shown: (shown.organization_id, shown.url),
         owner=owner,

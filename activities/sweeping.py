@@ -7,7 +7,8 @@ row of the ledger says when to look (`lands_until`), and that it was done (`swep
 
 from collections.abc import Awaitable, Callable
 
-from activities.effects import DOCUMENT, SETTLEMENT, VOID, take_back_twin
+from activities.document_effects import DOCUMENT, VOID, take_back_twin
+from activities.effects import SETTLEMENT
 from activities.tenants import Tenant
 from canonical_models.effects import EffectState
 from canonical_models.failures import ContractDrift, Failure, Rejection

@@ -3,7 +3,8 @@ an undo is another."""
 
 import pytest
 
-from activities.effects import document_effect, settlement_effect
+from activities.document_effects import document_effect
+from activities.effects import settlement_effect
 from canonical_models.amendment import DocumentStep
 from canonical_models.documents import DocumentKind, SettlementKind
 from canonical_models.ledgering import DocumentDraft, DraftLine, SettlementDraft
