@@ -47,20 +47,22 @@ def failures_told() -> Iterator[None]:
             raise
         raise _application_error(
             TransientFailure(
-                "PostgreSQL is not reachable: it is tried again; check the database",
+                "PostgreSQL is not reachable, or has ended one of two transactions that waited for "
+                "each other: it is tried again; if it goes on, check the database",
                 system="database",
             )
         ) from fault
 
 
 def _away(fault: Exception) -> bool:
-    """SQLSTATE class 08 (connection), 53 (resources), 57P (shutdown), or none at all."""
+    """SQLSTATE class 08 (connection), 53 (resources), 57P (shutdown), 40P01 (deadlock), or none at
+    all."""
     if isinstance(fault, DBAPIError):
         if fault.connection_invalidated:
             return True
         fault = fault.orig or fault
     state = getattr(fault, "sqlstate", None)
-    return state is None or state.startswith(("08", "53", "57P"))
+    return state is None or state.startswith(("08", "53", "57P", "40P01"))
 
 
 def _is_its_own(failure: Failure) -> bool:

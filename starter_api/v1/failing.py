@@ -1,5 +1,6 @@
 """From what went wrong to the problem that the caller reads."""
 
+import psycopg
 import structlog
 from fastapi import FastAPI
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -22,7 +23,14 @@ def speak_of_failures(app: FastAPI) -> None:
     app.add_exception_handler(NotDone, _not_done)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(BadBody, _bad_body)
-    for fault in (OperationalError, InterfaceError, PoolTimeout):
+    for fault in (
+        OperationalError,
+        InterfaceError,
+        PoolTimeout,
+        # Of statements that are written out, past SQLAlchemy.
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+    ):
         app.add_exception_handler(fault, _no_database)
 
 

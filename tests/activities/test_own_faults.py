@@ -3,6 +3,7 @@
 import dataclasses
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -87,3 +88,9 @@ async def test_nor_is_what_fails_because_the_vendor_is_away() -> None:
 )
 async def test_waiting_is_no_fault(failure: Failure) -> None:
     assert await goes_on(Erp(LONG), failure, tried_for=timedelta(days=2))
+
+
+def test_one_of_two_transactions_that_waited_for_each_other_is_tried_again() -> None:
+    with pytest.raises(ApplicationError) as told, failures_told():
+        raise psycopg.errors.DeadlockDetected("deadlock detected")
+    assert (told.value.type, told.value.non_retryable) == ("transient", False)

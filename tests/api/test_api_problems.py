@@ -4,6 +4,7 @@ import json
 import math
 
 import httpx
+import psycopg
 import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
@@ -219,3 +220,16 @@ async def test_without_a_database_nothing_is_pretended() -> None:
         answer = await client.get("/v1/changes", headers={"authorization": "Bearer tu_x"})
     await database.close()
     assert is_problem(answer, 503)
+
+
+@pytest.mark.parametrize("fault", [psycopg.OperationalError, psycopg.errors.DeadlockDetected])
+async def test_a_statement_that_postgres_does_not_answer_is_to_be_asked_again(
+    fault: type[Exception], app: FastAPI, api: httpx.AsyncClient
+) -> None:
+    async def away() -> None:
+        raise fault("of a statement that is written out")
+
+    app.add_api_route("/v1/away", away)
+    answer = await api.get("/v1/away")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0

