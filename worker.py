@@ -35,6 +35,7 @@ from connectors.ports import WebhookTranslator
 from dispatch.belonging import require_same_namespace
 from dispatch.breakers import SharedBreakers
 from dispatch.dispatcher import Dispatcher
+from dispatch.lanes import Lanes
 from dispatch.recovery import refill
 from dispatch.retaining import retaining
 from persistence.database import Database
@@ -119,6 +120,7 @@ def _tenant(settings: Settings, name: str, given: TenantSettings) -> Tenant:
         targets={target: registry.target(*of[target]) for target in given.targets},
         governors={part: governors[used] for part, used in given.parts.items()},
         lands_within={part: given.connections[used].lands for part, used in given.parts.items()},
+        one_writer=registry.one_writer(configs[given.erp]),
     )
 
 
@@ -145,7 +147,8 @@ def make_worker(
     a `build` they take part in no deployment.
 
     One of the sagas themselves, and one for each system of a tenant, with a task queue and slots of
-    its own: what waits for a slow vendor takes no slot of another's.
+    its own: what waits for a slow vendor takes no slot of another's. Where the ERP wants one to
+    post at a time, the postings of a legal entity have a queue of their own, in one process.
     """
     activities = _activities(
         Amendment(database, known),
@@ -177,21 +180,36 @@ def make_worker(
         graceful_shutdown_timeout=GRACE,
         deployment_config=deployment,
     )
-    vendors = [
-        Worker(
+
+    def vendor(tenant: str, part: str, places: Callable[[], int], polls: int = 2) -> Worker:
+        return Worker(
             client,
-            task_queue=queue_of(task_queue, tenant.name, part),
+            task_queue=queue_of(task_queue, tenant, part),
             activities=activities,
             interceptors=[Heartbeats()],
-            tuner=moving(_places(tenant, part)),
-            max_concurrent_activity_task_polls=2,
+            tuner=moving(places),
+            max_concurrent_activity_task_polls=polls,
             graceful_shutdown_timeout=GRACE,
             deployment_config=deployment,
         )
+
+    def lane(tenant: str, legal_entity: str) -> Worker:
+        posting, places = known[tenant].lane(legal_entity), _places(known[tenant], "erp")
+        return vendor(tenant, posting or "erp", lambda: min(places(), 1), polls=1)
+
+    vendors = [
+        vendor(tenant.name, part, _places(tenant, part))
         for tenant in known.values()
         for part in tenant.parts
     ]
-    return at_work([sagas, *vendors])
+    lanes = Lanes(
+        database,
+        lane,
+        tenants=[tenant.name for tenant in known.values() if tenant.one_writer],
+        build=build or "",
+        name=client.identity,
+    )
+    return at_work([sagas, *vendors, lanes])
 
 
 def _places(tenant: Tenant, part: str) -> Callable[[], int]:

@@ -64,7 +64,13 @@ def since_it_began(plan: AmendmentPlan, known: Briefing) -> AmendmentPlan:
     return plan.model_copy(update={"access": access, "amendment": told})
 
 
-def brief(plan: AmendmentPlan, *, account: AccountMapping | None, policy: TenantPolicy) -> Prepared:
+def brief(
+    plan: AmendmentPlan,
+    *,
+    account: AccountMapping | None,
+    policy: TenantPolicy,
+    lane: str | None = None,
+) -> Prepared:
     """What the saga is told. An `account` that is not there is made, where the policy says so."""
     books, access = plan.books, plan.access
     books_question = Question.of(books.refused) if books.refused else None
@@ -86,6 +92,7 @@ def brief(plan: AmendmentPlan, *, account: AccountMapping | None, policy: Tenant
                 words=_words(step),
                 void=step.void,
                 found=not step.void and step.draft is None,
+                lines=len(step.draft.lines) if step.draft else 0,
             )
             for step in books.documents
         ),
@@ -96,6 +103,7 @@ def brief(plan: AmendmentPlan, *, account: AccountMapping | None, policy: Tenant
         access_waits=access.gives and policy.access == "after_posting",
         access_question=access_question,
         account_missing=missing,
+        lane=lane,
     )
 
 

@@ -33,6 +33,7 @@ from persistence import (
     change_runs,
     changes,
     documents,
+    lanes,
     ownership,
     settlements,
 )
@@ -47,6 +48,8 @@ from planning.term import local_day
 class Preparation:
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: By tenant and legal entity; those that workers have been told of.
+        self._lanes: set[tuple[str, str]] = set()
 
     async def of_subscription(self, tenant: Tenant, step: StepInput, run_id: str) -> Prepared:
         """The plan of a subscription's change in brief. What a person must mend first is part of
@@ -318,8 +321,23 @@ class Preparation:
             if not saved:
                 await ownership.require(raw, owner_of(step))
                 plan = await changes.plan(raw, tenant.name, plan.change_id) or plan
-        told = brief(plan, account=read.account, policy=tenant.policy)
+        lane = await self._lane(tenant, plan, read.account)
+        told = brief(plan, account=read.account, policy=tenant.policy, lane=lane)
         return told.model_copy(update={"settled": settled})
+
+    async def _lane(
+        self, tenant: Tenant, plan: AmendmentPlan, account: AccountMapping | None
+    ) -> str | None:
+        """Where its postings wait for their turn; workers are told of a lane that is new."""
+        if account is None or not (plan.books.documents or plan.books.settlements):
+            return None
+        lane = tenant.lane(account.legal_entity)
+        key = (tenant.name, account.legal_entity)
+        if lane is not None and key not in self._lanes:
+            async with self._database.statement() as raw:
+                await lanes.needed(raw, *key)
+            self._lanes.add(key)
+        return lane
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,15 @@ class Tenant:
     governors: Mapping[str, Governor] = field(default_factory=dict)
     #: Seconds after which a write to a part can no longer be carried out, by the same names.
     lands_within: Mapping[str, float] = field(default_factory=dict)
+    #: Whether the ERP wants one to post for a legal entity at a time.
+    one_writer: bool = False
 
     def lands(self, part: str) -> float:
         return self.lands_within.get(part, LANDS_WITHIN)
+
+    def lane(self, legal_entity: str | None) -> str | None:
+        """Whose queue the postings for a legal entity wait in, if not the ERP's."""
+        return f"erp/{legal_entity}" if self.one_writer and legal_entity else None
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ def _group() -> None:
 def list_(ctx: typer.Context, tenant: TenantOption = None, output: Output = Format.TABLE) -> None:
     """Whether each vendor is there, since when, and how many calls at once it takes.
 
-    `open` is one that is away: nothing is sent to it, and what waits goes on by itself.
+    `open` is one that is away: nothing is sent to it, and what waits goes on by itself. Where the
+    ERP wants one to post for a legal entity at a time, it is shown which worker does.
 
     Examples: [bold]trueup connections list[/] · [bold]trueup connections list -o json[/]
     """
@@ -42,3 +43,8 @@ def list_(ctx: typer.Context, tenant: TenantOption = None, output: Output = Form
         ("connection", "breaker", "since", "at once", "reason", "next look", "exception"),
         empty="no worker has looked at a connection yet",
     )
+    if found.lanes:
+        show_rows(
+            ((one.entity, one.holder, one.build, one.until) for one in found.lanes),
+            ("posts for", "worker", "version", "until"),
+        )

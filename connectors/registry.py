@@ -29,6 +29,10 @@ _WEBHOOKS: dict[str, Callable[[], WebhookTranslator]] = {"stripe": StripeWebhook
 #: write, and take as many of them as it has processes.
 _START, _START_ERP = 8, 2
 
+#: ERPs that lock their number sequences, so that two who post for a legal entity at once make each
+#: other fail.
+_ONE_WRITER = {"tryton"}
+
 Port = TypeVar("Port")
 
 
@@ -70,6 +74,11 @@ def governor(config: ConnectionConfig) -> Governor:
         most=config.most_at_once,
         start=_START_ERP if config.vendor in _ERP else _START,
     )
+
+
+def one_writer(config: ConnectionConfig) -> bool:
+    """Whether documents of one legal entity are to be posted one after another."""
+    return config.vendor in _ONE_WRITER
 
 
 def webhooks(config: ConnectionConfig) -> WebhookTranslator | None:

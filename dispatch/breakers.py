@@ -42,13 +42,23 @@ class SharedBreakers:
         self._limits: dict[tuple[str, str], int] = {}
 
     async def run(self) -> None:
+        known = False
         while True:
             pause = _EVERY
             try:
+                known = known or await self.forget_others()
                 pause = _EVERY if await self.look() else _QUIET
             except (psycopg.OperationalError, OSError) as fault:
                 log.warning("breakers not shared", error=type(fault).__name__)
             await asyncio.sleep(pause)
+
+    async def forget_others(self) -> bool:
+        """A connection that has been taken out of the settings is nobody's to ask for any more. One
+        that a worker with other settings still has comes back with its next fault."""
+        async with self._database.work() as raw:
+            for gone in await breakers.forget_others(raw, self._governors):
+                log.info("connection is in the settings no more", connection=gone)
+        return True
 
     async def look(self) -> bool:
         """Tell what this worker has found, and hear what others have. Whether anything is away."""

@@ -1,23 +1,29 @@
-"""Connections to vendors: which are away, and how many calls at once each takes."""
+"""Connections to vendors: which are away, how many calls at once each takes, and which worker posts
+for a legal entity."""
 
 import psycopg
 
 from canonical_models.base import Canonical
 from operations.systems import Systems
-from persistence import breakers
+from persistence import breakers, lanes
 from persistence.breakers import ConnectionView
 from persistence.database import Database
+from persistence.lanes import LaneView
 
 
 class Connections(Canonical):
-    """Those that a worker has looked at, by name."""
+    """Those that a worker has looked at, by name. `lanes` are there where the ERP wants one to post
+    for a legal entity at a time."""
 
     items: tuple[ConnectionView, ...]
+    lanes: tuple[LaneView, ...]
 
 
 async def list_(systems: Systems, tenant: str) -> Connections:
     async with systems.database.statement() as raw:
-        return Connections(items=await breakers.of_tenant(raw, tenant))
+        return Connections(
+            items=await breakers.of_tenant(raw, tenant), lanes=await lanes.of_tenant(raw, tenant)
+        )
 
 
 async def away(dsn: str) -> list[ConnectionView]:

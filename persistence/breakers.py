@@ -1,6 +1,7 @@
 """Which vendors are away: what workers share of their breakers, and the one question of each."""
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from canonical_models.base import Canonical, Instant
@@ -99,13 +100,31 @@ async def closed(raw: Raw, tenant: str, connection: str) -> bool:
         (tenant, connection),
     )
     if done.rowcount:
-        await raw.execute(
-            "update exceptions set state = 'resolved', resolution = 'cancelled', "
-            "resolved_by = 'trueup', note = 'it is back', resolved_at = now() "
-            "where tenant = %s and change_id = %s and state = 'open'",
-            (tenant, asking(tenant, connection)),
-        )
+        await _close_question(raw, tenant, connection, "it is back")
     return done.rowcount > 0
+
+
+async def forget_others(raw: Raw, known: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """What is said of connections that are in the settings no more, which nobody asks whether they
+    are back; as tenant/connection."""
+    gone = await raw.execute(
+        "delete from breakers where (tenant, connection) not in "
+        "(select * from unnest(%s::text[], %s::text[])) returning tenant, connection",
+        ([tenant for tenant, _ in known], [connection for _, connection in known]),
+    )
+    found = await gone.fetchall()
+    for tenant, connection in found:
+        await _close_question(raw, tenant, connection, "it is in the settings no more")
+    return tuple(f"{tenant}/{connection}" for tenant, connection in found)
+
+
+async def _close_question(raw: Raw, tenant: str, connection: str, note: str) -> None:
+    await raw.execute(
+        "update exceptions set state = 'resolved', resolution = 'cancelled', "
+        "resolved_by = 'trueup', note = %s, resolved_at = now() "
+        "where tenant = %s and change_id = %s and state = 'open'",
+        (note, tenant, asking(tenant, connection)),
+    )
 
 
 async def seen(raw: Raw, tenant: str, connection: str, limit: int) -> None:

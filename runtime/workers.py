@@ -2,17 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
-
-from temporalio.worker import Worker
+from typing import Any
 
 #: A write that is under way when the worker is told to stop gets its answer.
 GRACE = timedelta(seconds=30)
 
 
 @asynccontextmanager
-async def at_work(workers: Sequence[Worker]) -> AsyncIterator[None]:
+async def at_work(workers: Sequence[AbstractAsyncContextManager[Any]]) -> AsyncIterator[None]:
     """Until the block ends; then all stop at the same time, so that what is under way at one of
     them does not keep the others waiting. Raises what a worker ended with."""
     for worker in workers:

@@ -39,7 +39,7 @@ class BooksTrack:
                 BooksActivities.settle_documents,
                 self._saga.step(plan),
                 summary="settle documents",
-                **at("erp", self._saga.change.tenant),
+                **at(plan.lane or "erp", self._saga.change.tenant),
             )
             heed_cancellation()
         if plan.unbilled:
@@ -68,7 +68,7 @@ class BooksTrack:
             BooksActivities.post_document,
             DocumentInput(step=self._saga.step(plan), document_id=document.document_id),
             summary=document.words,
-            **at("erp", self._saga.change.tenant),
+            **at(plan.lane or "erp", self._saga.change.tenant, lines=document.lines),
         )
         self._saga.posted(posted.number or posted.document_id)
 
@@ -108,7 +108,7 @@ class BooksTrack:
                     by=self._saga.undone_by,
                 ),
                 summary=f"undo: {words}",
-                **at("erp", change.tenant),
+                **at(self._saga.plan.lane or "erp", change.tenant, lines=document.lines),
             )
 
         return undo

@@ -9,9 +9,10 @@ from temporalio.workflow import ActivityCancellationType
 
 #: One try of a step in its saga's own task: longer than the slowest vendor call.
 TRY = timedelta(seconds=90)
-#: One try of a step on a vendor's queue, with all its calls and what each may wait for its place. A
-#: worker that died is noticed by its heartbeats, not by this.
-LONG_TRY = timedelta(minutes=15)
+#: One try of a step on a vendor's queue, with all its calls and what each may wait for its place;
+#: and what each line of its document adds, which an ERP may take a second for. A worker that died
+#: is noticed by its heartbeats, not by this.
+LONG_TRY, LINE = timedelta(minutes=15), timedelta(seconds=1)
 #: A worker that died is noticed after this long.
 HEARTBEAT = timedelta(seconds=4)
 
@@ -73,7 +74,8 @@ UNTIL_BACK: dict[str, Any] = {
 
 
 def queue_of(task_queue: str, tenant: str, part: str) -> str:
-    """The task queue of one system of a tenant: `billing`, `erp`, `support`, or a target's name."""
+    """The task queue of one system of a tenant: `billing`, `erp`, `support`, a target's name, or a
+    lane of the ERP."""
     return f"{task_queue}/{tenant}/{part}"
 
 
@@ -82,6 +84,6 @@ def on(part: str, tenant: str) -> dict[str, Any]:
     return {"task_queue": queue_of(workflow.info().task_queue, tenant, part)}
 
 
-def at(part: str, tenant: str) -> dict[str, Any]:
-    """A write to this system."""
-    return {**WRITE, **on(part, tenant)}
+def at(part: str, tenant: str, *, lines: int = 0) -> dict[str, Any]:
+    """A write to this system: of a document with so many lines, or of something short."""
+    return {**WRITE, "start_to_close_timeout": LONG_TRY + lines * LINE, **on(part, tenant)}

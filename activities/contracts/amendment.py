@@ -48,6 +48,7 @@ class PlannedDocument(Canonical):
     words: str
     void: bool = False
     found: bool = False
+    lines: int = 0
 
 
 class Prepared(Canonical):
@@ -75,6 +76,8 @@ class Prepared(Canonical):
     aborted: Resolution | None = None
     #: The billing customer whose account is to be made before the books can be planned.
     account_missing: str | None = None
+    #: The lane of the ERP that its postings take; None where they need none.
+    lane: str | None = None
 
 
 class Begun(Canonical):

@@ -7,7 +7,7 @@ the migrations create it, and a test compares them with this package.
 from sqlmodel import SQLModel
 
 from persistence.tables.adoption import AdoptionCustomerRow, AdoptionRow
-from persistence.tables.breakers import BreakerRow
+from persistence.tables.breakers import BreakerRow, LaneRow
 from persistence.tables.documents import (
     AccountRow,
     ApprovalRow,
@@ -44,6 +44,7 @@ __all__ = [
     "ExceptionRow",
     "GrantRow",
     "InboxRow",
+    "LaneRow",
     "MappingRow",
     "NamespaceRow",
     "OutboxRow",

@@ -1,4 +1,4 @@
-"""Which vendors are away."""
+"""Which vendors are away, and who posts for a legal entity."""
 
 from datetime import datetime
 
@@ -24,3 +24,16 @@ class BreakerRow(SQLModel, table=True):
     #: How many calls at once a worker has last found it to take.
     limit_seen: int | None = integer_column(nullable=True)
     updated_at: datetime = time_column(nullable=False)
+
+
+class LaneRow(SQLModel, table=True):
+    """The postings of one legal entity, and the worker that takes them. Without a `build` it says
+    that there is such a lane; the workers of each build have one of their own."""
+
+    __tablename__ = "lanes"
+    tenant: str = text_column(key=True)
+    entity: str = text_column(key=True)
+    build: str = text_column(key=True)
+    holder: str | None = text_column(nullable=True)
+    #: When another worker may take it.
+    until: datetime = time_column(nullable=False)

@@ -28,7 +28,15 @@ _EXAMPLE: dict[str, Any] = {
             "limit_seen": 5,
             "exception_id": "exc_5f1d2c3b4a596877",
         }
-    ]
+    ],
+    "lanes": [
+        {
+            "entity": "LE-DE",
+            "build": "0.1.0-3f9a1c5d7e20",
+            "holder": "4711@worker-1/9f3c1a2b",
+            "until": "2026-11-22T10:05:06Z",
+        }
+    ],
 }
 
 
@@ -37,7 +45,8 @@ _EXAMPLE: dict[str, Any] = {
     summary="List connections to vendors",
     description="`open` is one whose vendor is away: nothing is sent to it, and what waits for it "
     "goes on by itself when it is back, which is looked for at `probe_at`. `limit_seen` is how "
-    "many calls at once the vendor was last found to take.",
+    "many calls at once the vendor was last found to take. `lanes` are legal entities for which "
+    "one worker at a time posts, the `holder`.",
     responses=answers(Connections, _EXAMPLE),
 )
 async def list_connections(systems: Working, caller: Reader) -> Response:

@@ -1,7 +1,7 @@
 """Vendors that are away, as operators see them."""
 
 from cli.output import ExitCode
-from persistence import breakers
+from persistence import breakers, lanes
 from persistence.database import Database
 from tests.api.seeding import Ids
 from tests.cli_groups.conftest import Trueup
@@ -15,12 +15,15 @@ async def test_connections_are_listed_and_their_question_takes_no_decision(
         await breakers.seen(raw, "acme", "zendesk", 7)
         await breakers.opened(raw, "acme", "tryton", reason="it gives no answer", probe_in=5)
         asked = await breakers.ask(raw, "acme", "tryton", message="tryton is away")
+        await lanes.needed(raw, "acme", "LE-DE")
+        await lanes.hold(raw, build="1.0", holder="a worker", tenants=["acme"])
     assert asked is not None
 
     shown = await trueup("connections", "list")
     assert shown.code == 0, shown.err
     for words in ("tryton", "open", "it gives no answer", "zendesk", "closed", "7"):
         assert words in shown.out, words
+    assert shown.out.splitlines()[-1].split()[:4] == ["LE-DE", "a", "worker", "1.0"]
     items = (await trueup("connections", "list", "-o", "json")).json["items"]
     assert [(one["connection"], one["exception_id"]) for one in items] == [
         ("tryton", asked),

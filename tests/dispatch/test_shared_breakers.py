@@ -21,6 +21,7 @@ class Worker:
         self.erp = Governor("erp-de")
         self._shared = SharedBreakers(database, {KEY: self.erp}, away_minutes=away_minutes)
         self.look = self._shared.look
+        self.forget_others = self._shared.forget_others
 
     async def fault(self) -> None:
         async with self.erp.call("erp") as call:
@@ -157,3 +158,25 @@ async def test_a_worker_that_has_an_answer_corrects_the_others(
     await other.look()
     await one.look()
     assert one.erp.breaker.state is State.CLOSED
+
+
+async def test_a_connection_that_is_in_the_settings_no_more_is_forgotten(
+    database: Database, worker: Callable[..., Worker]
+) -> None:
+    one = worker(away_minutes=0)
+    await one.find_away()
+    await one.look()
+    (question,) = await asked(database)
+    assert question.code == VENDOR_AWAY
+
+    async def of_acme() -> tuple[breakers.ConnectionView, ...]:
+        async with database.statement() as raw:
+            return await breakers.of_tenant(raw, "acme")
+
+    assert await one.forget_others()
+    assert len(await of_acme()) == len(await asked(database)) == 1
+    other = SharedBreakers(database, {("acme", "erp"): Governor("erp")}, away_minutes=60)
+    assert await other.forget_others()
+    assert await of_acme() == ()
+    assert await asked(database) == ()
+    assert [found.state for found in await asked(database, None)] == ["resolved"]

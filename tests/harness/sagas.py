@@ -14,6 +14,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from activities.contracts.amendment import Settled
 from canonical_models.amendment import ChangeKind, customer_of
+from canonical_models.commerce import Customer
 from canonical_models.entitlement import Grant
 from canonical_models.exceptions import Action, DocumentCorrection, Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
@@ -22,7 +23,7 @@ from canonical_models.views import ChangeView, EffectView, ExceptionView
 from persistence import change_queue, changes, documents, effects, exceptions, grants, mappings
 from persistence.database import Database
 from runtime.versions import Deployment
-from tests.harness.subscriptions import ACCOUNT, ITEMS
+from tests.harness.subscriptions import ACCOUNT, ITEMS, invoice, item, line, snapshot, subscription
 from tests.harness.systems import Systems
 from tests.harness.waiting import until
 from worker import SANDBOX, make_worker
@@ -71,6 +72,26 @@ class Sagas:
         """Of a subscription, or of an account where `subject` is one."""
         await self.intend(change_id, subject, hint=hint, documents=documents, whole=whole)
         return await self.begin(change_id, subject, workflow_id=workflow_id, hint=hint)
+
+    async def sell(self, number: int, legal_entity: str = ACCOUNT.legal_entity) -> Handle:
+        """A new subscription of a new customer with its first invoice, and its saga."""
+        of, customer, document = f"sub_{number}", f"cus_{number}", f"in_{number}"
+        sold = subscription(item("pro", 5), subscription_id=of).model_copy(
+            update={"customer": Customer(customer_id=customer)}
+        )
+        first = invoice(line(f"il_{number}", 5000, of=of), key=document, customer=customer)
+        self.systems.billing.snapshots[of] = snapshot(sold, first)
+        account = ACCOUNT.model_copy(
+            update={
+                "billing_customer": customer,
+                "support_organization": customer,
+                "erp_party": f"C-{number}",
+                "legal_entity": legal_entity,
+            }
+        )
+        async with self.database.transaction() as session:
+            await mappings.put(session, "acme", account, by="tester")
+        return await self.start(f"chg_{number}", of)
 
     async def begin(
         self,

@@ -10,18 +10,16 @@ import pytest
 from sqlalchemy import text
 from temporalio.testing import WorkflowEnvironment
 
-from canonical_models.commerce import Customer
 from canonical_models.exceptions import VENDOR_AWAY
 from canonical_models.failures import TransientFailure
 from canonical_models.views import ExceptionView
 from connectors.breaker import State
 from connectors.governor import Governor
 from dispatch.breakers import SharedBreakers
-from persistence import exceptions, mappings
+from persistence import exceptions
 from persistence.database import Database
-from tests.harness.sagas import Handle, Sagas, sagas_at_work
+from tests.harness.sagas import Sagas, sagas_at_work
 from tests.harness.script import Script
-from tests.harness.subscriptions import ACCOUNT, invoice, item, line, snapshot, subscription
 from tests.harness.systems import Systems
 from tests.harness.waiting import until
 
@@ -66,25 +64,6 @@ class Story:
                 await connection.execute(text("update breakers set probe_at = now()"))
             await asyncio.sleep(0.1)
 
-    async def sell(self, number: int) -> Handle:
-        """A new subscription of a new customer, and its saga."""
-        of, customer, document = f"sub_{number}", f"cus_{number}", f"in_{number}"
-        sold = subscription(item("pro", 5), subscription_id=of).model_copy(
-            update={"customer": Customer(customer_id=customer)}
-        )
-        first = invoice(line(f"il_{number}", 5000, of=of), key=document, customer=customer)
-        self.sagas.systems.billing.snapshots[of] = snapshot(sold, first)
-        account = ACCOUNT.model_copy(
-            update={
-                "billing_customer": customer,
-                "support_organization": customer,
-                "erp_party": f"C-{number}",
-            }
-        )
-        async with self.sagas.database.transaction() as session:
-            await mappings.put(session, "acme", account, by="tester")
-        return await self.sagas.start(f"chg_{number}", of)
-
     async def questions(self, state: str | None = "open") -> tuple[ExceptionView, ...]:
         async with self.sagas.database.transaction() as session:
             return await exceptions.page(session, "acme", state=state)
@@ -106,10 +85,9 @@ async def story(temporal: WorkflowEnvironment, database: Database) -> AsyncItera
 
 @pytest.mark.parametrize("system", ["erp", "billing", "support"])
 async def test_an_outage_ends_without_a_person_and_asks_once(story: Story, system: str) -> None:
-    """S26."""
     story.script.away = {system}
     looking = asyncio.create_task(story.look())
-    sagas = [await story.sell(number) for number in range(1, 4)]
+    sagas = [await story.sagas.sell(number) for number in range(1, 4)]
 
     async def asked() -> bool:
         return bool(await story.questions())
@@ -134,9 +112,9 @@ async def test_an_outage_ends_without_a_person_and_asks_once(story: Story, syste
 
 
 async def test_what_waits_for_a_slow_vendor_is_not_begun(story: Story) -> None:
-    """S25: with a slot for each, all of them would have written at once."""
+    """With a slot for each, all of them would have written at once."""
     held = story.script.holds["erp.post"] = asyncio.Event()
-    sagas = [await story.sell(number) for number in range(1, 13)]
+    sagas = [await story.sagas.sell(number) for number in range(1, 13)]
 
     async def given() -> bool:
         return len(story.sagas.systems.support.shown) == 12

@@ -27,8 +27,8 @@ def downgrade() -> None:
         "drop table access_holds, accounts, adoption_customers, adoptions, api_keys, approvals, "
         "breakers, "
         "changes, contracts, documents, dunning_cases, effects, exceptions, grants, inbox, "
-        "mappings, outbox, processes, retention, settlements, subscription_states, support_shares, "
-        "target_states, temporal_namespace, unbilled"
+        "lanes, mappings, outbox, processes, retention, settlements, subscription_states, "
+        "support_shares, target_states, temporal_namespace, unbilled"
     )
     op.execute(
         "drop function change_has_moved, change_is_added, change_was_added, lock_subject, "

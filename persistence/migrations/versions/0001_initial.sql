@@ -489,6 +489,15 @@ create index inbox_by_receipt on inbox (tenant, receipt);
 create index inbox_by_tenant on inbox (tenant, id);
 create index inbox_received on inbox (id) where status = 'received';
 
+create table lanes (
+    tenant text not null,
+    entity text not null,
+    build text not null,
+    holder text,
+    until timestamptz default now() not null,
+    primary key (tenant, entity, build)
+);
+
 create table mappings (
     id bigint generated always as identity,
     tenant text not null,
