@@ -63,7 +63,7 @@ async def test_a_local_activity_is_told_by_its_tries() -> None:
 
 
 async def test_what_was_tried_through_an_outage_is_not() -> None:
-    """S26: it is back since a minute, and this has been tried for four hours."""
+    """It is back since a minute, and this has been tried for four hours."""
     failure = TransientFailure("it fails", system="erp")
     assert await goes_on(Erp(timedelta(minutes=1)), failure, tried_for=timedelta(hours=4))
 

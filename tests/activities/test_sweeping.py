@@ -1,4 +1,4 @@
-"""S7: what landed late is taken back once nothing can land any more, by the regular look."""
+"""What landed late is taken back once nothing can land any more, by the regular look."""
 
 import secrets
 

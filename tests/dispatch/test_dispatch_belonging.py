@@ -9,7 +9,7 @@ from tests.harness.flow import write
 
 
 async def test_a_worker_that_is_pointed_at_another_namespace_refuses(scene: Scene) -> None:
-    """S22: every open change would be taken for lost."""
+    """Every open change would be taken for lost."""
     # The first start says where it is, later ones compare.
     await require_same_namespace(scene.database, scene.client, moved=False)
     await require_same_namespace(scene.database, scene.client, moved=False)

@@ -41,7 +41,7 @@ async def told(scene: Scene, kind: str) -> list[dict[str, Any]]:
 
 
 async def test_terminating_a_saga_means_again_and_says_by_whom(scene: Scene) -> None:
-    """S9: the change is carried out anew before what came after it, with an event and a name."""
+    """The change is carried out anew before what came after it, with an event and a name."""
     async with scene.probing() as probe, scene.dispatching():
         await scene.receive(("evt_1", "sub-hold"), ("evt_2", "sub-hold"))
         await scene.reached({"evt_1": "running"})
@@ -99,7 +99,7 @@ async def _closed(scene: Scene, times: int, probe: Probe) -> bool:
 
 
 async def test_a_saga_that_is_not_there_any_more_is_begun_anew(scene: Scene) -> None:
-    """S21: as with a store that was lost."""
+    """As with a store that was lost."""
     await write(
         scene.database,
         "insert into changes (id, tenant, connection, subject, subscription_id, event_id, kind, "
@@ -114,7 +114,7 @@ async def test_a_saga_that_is_not_there_any_more_is_begun_anew(scene: Scene) -> 
 
 
 async def test_a_run_that_nobody_wrote_down_is_found(scene: Scene) -> None:
-    """S11: the dispatcher died between the start and writing it down, and the saga waits."""
+    """The dispatcher died between the start and writing it down, and the saga waits."""
     async with scene.probing(), scene.dispatching():
         await scene.receive(("evt_1", "sub-wait"))
         await scene.reached({"evt_1": "waiting"})

@@ -93,7 +93,7 @@ async def test_a_period_that_is_prepaid_is_not_suspended_for_another_invoice(lif
 
 
 async def suspended_since_november(life: Life) -> None:
-    """S17: monthly; refused from this month on."""
+    """Monthly; refused from this month on."""
     await unpaid(life)
     await passes(life, 7)
     await life.stage("in_1", "suspended")
@@ -166,7 +166,7 @@ async def test_a_period_that_is_paid_is_given_whatever_is_owed_before(life: Life
 
 
 async def test_a_payment_that_nobody_told_of_is_faster_than_a_decision(life: Life) -> None:
-    """S19: finance ends what has been paid a moment ago."""
+    """Finance ends what has been paid a moment ago."""
     await at_the_end(life)
     asked = await life.exception("payment_overdue")
     life.pay("in_1")

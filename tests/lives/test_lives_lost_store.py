@@ -1,4 +1,4 @@
-"""S21: Temporal's store is lost, and the server starts with an empty one: everything that waits for
+"""Temporal's store is lost, and the server starts with an empty one: everything that waits for
 time or for people is there again, and takes decisions."""
 
 from collections.abc import AsyncIterator

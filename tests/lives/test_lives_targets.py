@@ -66,7 +66,6 @@ def restored(life: Life, revision: int, **features: int) -> None:
 
 
 async def test_a_target_that_refuses_keeps_no_other_waiting(life: Life) -> None:
-    """S14"""
     licences = life.systems.targets["licences"]
     await subscribed(life)
     life.systems.script.faults["licences.publish"] = [
@@ -97,7 +96,6 @@ async def test_a_target_that_refuses_keeps_no_other_waiting(life: Life) -> None:
 
 
 async def test_an_outage_of_a_target_is_no_question_and_ends_by_itself(life: Life) -> None:
-    """S26"""
     await subscribed(life)
     life.systems.script.faults["app.publish"] = [away()] * 1000
     life.change(items=(item("pro", 7),))
@@ -135,7 +133,6 @@ async def test_news_ends_a_long_back_off(life: Life) -> None:
 
 
 async def test_a_target_restored_from_an_older_copy_is_noticed_and_told(life: Life) -> None:
-    """S20"""
     await subscribed(life)
     life.change(items=(item("pro", 9),))
     await life.look()
@@ -249,7 +246,7 @@ async def test_support_edited_by_hand_is_set_right(life: Life) -> None:
 
 
 async def test_a_customer_mapped_elsewhere_is_taken_back_where_it_was(life: Life) -> None:
-    """S18: what subscriptions and people gave moves to the other organisation, without a change."""
+    """What subscriptions and people gave moves to the other organisation, without a change."""
     await subscribed(life)
     await given(life, by_hand("beta", datetime.now(UTC)))
     support, before = life.systems.support, ACCOUNT.support_organization

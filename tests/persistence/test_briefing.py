@@ -236,7 +236,7 @@ async def test_a_settled_change_keeps_its_plan(database: Database) -> None:
 
 
 async def test_a_plan_that_comes_late_replaces_none(database: Database) -> None:
-    """S13: the run, or a newer claim of the change, has gone on from another one."""
+    """The run, or a newer claim of the change, has gone on from another one."""
     of = await change(database)
     snapshot = BillingSnapshot(subscription=SUBSCRIPTION)
     other = plan(of).model_copy(update={"books": BooksPlan()})

@@ -31,7 +31,7 @@ async def finish(database: Database, claims: tuple[Claim, ...]) -> None:
 
 
 async def test_a_tenant_with_one_change_is_served_in_the_next_claim(database: Database) -> None:
-    """S23: 500 of one tenant wait, and all places but one have just been taken by it."""
+    """500 of one tenant wait, and all places but one have just been taken by it."""
     await queue(database, "big", 500)
     turns = Turns("d")
     assert len(await claim(database, in_flight=32, most=31, turns=turns)) == 31
@@ -84,7 +84,7 @@ async def test_bulk_has_its_share_while_live_changes_never_end(database: Databas
 
 
 async def test_sagas_that_wait_or_do_not_come_on_take_no_place(database: Database) -> None:
-    """S23: 32 that retry a dead ERP held every place for a quarter of an hour."""
+    """32 that retry a dead ERP held every place for a quarter of an hour."""
     await queue(database, "acme", 100)
     turns = Turns("d")
     assert len(await claim(database, in_flight=8, turns=turns)) == 8

@@ -182,7 +182,7 @@ async def test_what_is_held_while_its_saga_is_open_is_kept_when_it_comes_back(
 async def test_what_lost_its_saga_is_queued_anew_with_what_that_had_taken_in(
     database: Database,
 ) -> None:
-    """S8, S9: the run of the first claim is the owner no more once there is a second."""
+    """The run of the first claim is the owner no more once there is a second."""
     made, behind = await add(database, [hinted("a1", "a"), hinted("a2", "a")])
     (first,) = await claim(database)
     await write(database, "update changes set taken_in_by = :id where event_id = 'a2'", id=made)

@@ -43,7 +43,7 @@ Cause = Callable[[Sagas, Subscription], BillingSnapshot]
 async def test_access_follows_billing_behind_a_question_of_the_books(
     sagas: Sagas, cause: Cause
 ) -> None:
-    """S15, S16: first what was bought is given, then what was ended is taken; in one saga, whose
+    """First what was bought is given, then what was ended is taken; in one saga, whose
     question stays the same."""
     snapshots = sagas.systems.billing.snapshots
     snapshots["sub_1"] = snapshot(STARTER, FIRST)

@@ -1,4 +1,4 @@
-"""S10: what a machine could not take back, a person has: the ledger is closed with what they say,
+"""What a machine could not take back, a person has: the ledger is closed with what they say,
 and what hung on the document is free."""
 
 from canonical_models.exceptions import Action

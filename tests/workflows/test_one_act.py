@@ -111,7 +111,7 @@ def working(sagas: Sagas) -> Systems:
 
 
 async def test_three_events_of_one_act_are_one_run(sagas: Sagas) -> None:
-    """S27: an add-on that is invoiced at once: updated, finalised, paid."""
+    """An add-on that is invoiced at once: updated, finalised, paid."""
     bought(sagas)
     # As long as a slow machine may need to bring all three in.
     async with dispatching(sagas, settling=3):
@@ -214,7 +214,7 @@ async def test_what_was_lost_too_often_is_decided_without_a_run(sagas: Sagas) ->
 
 @pytest.mark.slow
 async def test_a_saga_that_is_terminated_is_carried_out_anew_by_itself(sagas: Sagas) -> None:
-    """S9: with what it had taken in, and its question keeps its id and its clock."""
+    """With what it had taken in, and its question keeps its id and its clock."""
     bought(sagas)
     sagas.systems.script.faults["erp.check"] = [refused(RejectionCode.PERIOD_CLOSED)] * 6
     async with dispatching(sagas, settling=0):

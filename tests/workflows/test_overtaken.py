@@ -55,7 +55,7 @@ async def reset(sagas: Sagas, run_id: str, event_id: int) -> Handle:
 
 
 async def test_a_reset_run_of_a_change_that_is_done_has_no_effect(sagas: Sagas) -> None:
-    """S8: after it a newer change has completed, with another tier."""
+    """After it a newer change has completed, with another tier."""
     sagas.systems.billing.snapshots["sub_1"] = snapshot(PRO, SECOND)
     handle = await sagas.start("chg_1")
     assert (await handle.result()).outcome == "completed"
@@ -146,7 +146,7 @@ async def _posted(sagas: Sagas) -> bool:
 
 
 async def test_a_late_plan_does_not_replace_the_one_that_is_carried_out(sagas: Sagas) -> None:
-    """S13: a reading that took long ends when another one's plan has been begun."""
+    """A reading that took long ends when another one's plan has been begun."""
     await sold(sagas)
     script = sagas.systems.script
     script.faults["erp.check"] = [refused(RejectionCode.PERIOD_CLOSED)] * 3
@@ -173,7 +173,7 @@ async def prepared(sagas: Sagas, step: StepInput) -> Prepared:
 async def test_a_reset_to_the_first_task_of_a_change_without_a_document_completes(
     sagas: Sagas,
 ) -> None:
-    """S12: what it has done already is proven and told."""
+    """What it has done already is proven and told."""
     sagas.systems.billing.snapshots["sub_1"] = snapshot(STARTER, FIRST)
     assert (await sagas.finish("chg_0")).outcome == "completed"
     sagas.systems.billing.snapshots["sub_1"] = snapshot(PRO, FIRST)
@@ -193,7 +193,7 @@ async def test_a_reset_to_the_first_task_of_a_change_without_a_document_complete
 
 
 async def test_one_saga_carries_out_what_is_pending_of_its_subject(sagas: Sagas) -> None:
-    """S27: an act tells three events within a second."""
+    """An act tells three events within a second."""
     await sold(sagas)
     for name in ("chg_2", "chg_3"):
         await sagas.intend(name, "sub_1", documents=("in_2",), state="pending")

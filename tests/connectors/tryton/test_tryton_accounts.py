@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 async def test_a_new_customer_is_made_invoiced_and_pays(books: TrytonErp, ledger: Books) -> None:
-    """B16: reverse charge by the policy's rule; the document shows whom billing names."""
+    """Reverse charge by the policy's rule; the document shows whom billing names."""
     number = secrets.token_hex(6)
     profile = AccountProfile(
         customer_id=f"cus_{number}",

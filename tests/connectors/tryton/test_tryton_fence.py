@@ -1,4 +1,4 @@
-"""Only the draft that an attempt names is posted, on the real Tryton: S1, S2, S5, S7."""
+"""Only the draft that an attempt names is posted, on the real Tryton."""
 
 import pytest
 

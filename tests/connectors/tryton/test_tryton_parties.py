@@ -94,7 +94,7 @@ async def test_a_party_is_found_by_its_tax_id_however_written(desk: Desk, writte
 async def test_a_tax_id_of_another_name_or_country_is_asked(
     desk: Desk, name: str, country: str | None, contradicts: tuple[str, ...]
 ) -> None:
-    """V17: the same number, typed by somebody else."""
+    """The same number, typed by somebody else."""
     wanted = profile(
         name=name, address=PostalAddress(country=country), tax_ids=vat("FR11123456782")
     )
@@ -113,7 +113,7 @@ async def test_a_number_that_nobody_has_confirmed_identifies_nobody(desk: Desk) 
 
 
 async def test_the_same_digits_of_another_register_identify_nobody(desk: Desk) -> None:
-    """V17: ca_bn 123456782 against us_ein 12-3456782."""
+    """ca_bn 123456782 against us_ein 12-3456782."""
     american = profile(tax_ids=(TaxId(kind="us_ein", value="12-3456782"),))
     await desk.parties.create(american, {})
     canadian = profile(tax_ids=(TaxId(kind="ca_bn", value="123456782"),))
@@ -175,7 +175,7 @@ async def test_a_blocked_party_says_so_and_is_left_as_it_is(desk: Desk, keeper: 
 
 
 async def test_a_party_is_made_once_with_the_tax_rule_of_each_entity(desk: Desk) -> None:
-    """B16: a party that we make is taxed as the policy says, in every legal entity."""
+    """A party that we make is taxed as the policy says, in every legal entity."""
     wanted = profile(tax_ids=(*vat("ATU12345675"), TaxId(kind="xx_other", value="4711")))
 
     first = await desk.parties.create(wanted, RULES)
@@ -261,7 +261,7 @@ async def test_a_wrong_tax_id_is_refused_without_being_repeated(desk: Desk, kind
 async def test_what_changes_in_billing_reaches_the_party_and_not_its_documents(
     desk: Desk,
 ) -> None:
-    """B15: a new name, address and tax id; posted documents keep theirs."""
+    """A new name, address and tax id; posted documents keep theirs."""
     old = profile(tax_ids=vat("ATU12345675"))
     party = (await desk.parties.create(old, {"LE-DE": RULES["LE-DE"]})).party
     document = await desk.document(100, party=party)

@@ -86,7 +86,7 @@ async def test_what_a_document_cannot_take_of_money_stays_on_the_account(desk: D
 
 
 async def test_balance_used_and_kept_ends_each_other(desk: Desk, keeper: Bookkeeper) -> None:
-    """B5: a downgrade's credit goes to the balance; the renewals are paid from it."""
+    """A downgrade's credit goes to the balance; the renewals are paid from it."""
     credit = await desk.document(-11900)
     party = credit.party
     renewals = [await desk.document(5950, party=party) for _ in range(2)]
@@ -211,7 +211,7 @@ async def test_a_refund_that_came_first_is_settled_with_its_credit_note(desk: De
 async def test_a_dispute_is_a_debt_of_its_own_until_it_is_won(
     desk: Desk, keeper: Bookkeeper
 ) -> None:
-    """B17: the invoice stays paid, the debt is somebody's."""
+    """The invoice stays paid, the debt is somebody's."""
     invoice = await desk.document(11900)
     await desk.settle(movement(11900, invoice))
     told: dict[str, Any] = {"party": invoice.party, "about": "DE-1"}

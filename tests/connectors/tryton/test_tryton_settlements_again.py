@@ -148,7 +148,7 @@ async def test_the_module_keeps_the_reference_in_a_field_of_its_own(
 async def test_a_draft_that_says_something_else_is_made_anew(
     desk: Desk, erp: ErpInstance, keeper: Bookkeeper
 ) -> None:
-    """B11: the draft was for a document that somebody has paid by hand meanwhile."""
+    """The draft was for a document that somebody has paid by hand meanwhile."""
     document = await desk.document(11900)
     wanted = movement(11900, document)
     async with desk_of(erp, {**POST, "action": "drop_before", "times": 1}) as unlucky:
@@ -215,7 +215,7 @@ async def test_a_payment_made_by_hand_counts(desk: Desk, keeper: Bookkeeper) -> 
 async def test_paper_does_not_settle_what_is_not_open(
     desk: Desk, keeper: Bookkeeper, kind: Kind
 ) -> None:
-    """B12: what billing gives up was paid in the ERP: nobody books a loss of it."""
+    """What billing gives up was paid in the ERP: nobody books a loss of it."""
     document = await desk.document(11900)
     note = await desk.document(-11900, corrects=document)
     await keeper.pay(document.id, "LE-DE", "100")

@@ -119,7 +119,6 @@ def test_a_probe_that_is_cancelled_leaves_it_to_the_next() -> None:
 
 
 def test_four_hours_cost_few_tries_and_end_by_themselves() -> None:
-    """S26."""
 
     async def story() -> None:
         erp = governor()

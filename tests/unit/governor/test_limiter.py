@@ -102,7 +102,6 @@ def test_nearly_all_of_a_vendor_is_used_and_it_is_hardly_ever_refused(places: in
 
 
 def test_an_erp_that_takes_17_seconds_a_write_gets_all_of_them_once() -> None:
-    """S25."""
     vendor, late, _ = run(queueing())
     assert (len(vendor.done), set(vendor.done.values()), late) == (70, {1}, 0)
 

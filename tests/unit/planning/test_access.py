@@ -110,7 +110,7 @@ def test_active_is_active_trialing_and_past_due(status: SubscriptionStatus, give
 
 
 def test_what_billing_has_ended_is_taken_without_any_mapping() -> None:
-    """S15: the customer cancels behind an open question."""
+    """The customer cancels behind an open question."""
     before = agreed(access())
     ended = plan_access(replace(before, subscription=GONE, items={}))
     assert (ended.grants, ended.grants_before, ended.refused) == ((), before.grants, None)
@@ -249,7 +249,7 @@ def test_what_is_not_paid_is_held_back_and_comes_back_as_it_was() -> None:
 
 
 def test_to_give_again_waits_for_no_posting() -> None:
-    """S16: a late payer's restoration is at once, whatever the policy says of what is bought."""
+    """A late payer's restoration is at once, whatever the policy says of what is bought."""
     first = plan_access(access())
     assert first.gives
     assert not plan_access(agreed(access())).gives

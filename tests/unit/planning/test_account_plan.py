@@ -38,7 +38,7 @@ ALONE = document(taxed(subscription_id=None))
 
 
 def test_a_document_beside_all_subscriptions_is_the_accounts() -> None:
-    """B13: finalised and paid, on no subscription."""
+    """Finalised and paid, on no subscription."""
     paid = document(taxed(subscription_id=None), settlements=(moved("pi_1", "payment", 11900),))
     found = account(seen(paid))
     assert (found.subject, found.change_id) == ("account:cus_1", "chg_2")

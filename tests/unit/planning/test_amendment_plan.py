@@ -233,7 +233,7 @@ def test_being_held_back_and_given_again() -> None:
 
 
 def test_each_half_is_refused_by_itself() -> None:
-    """S15: access is given although nobody has mapped what the invoice charges, and the reverse."""
+    """Access is given although nobody has mapped what the invoice charges, and the reverse."""
     unknown = seen(document(taxed(item="setup-fee")))
     found = change(STARTER, PRO, unknown)
     assert found.books.refused is not None

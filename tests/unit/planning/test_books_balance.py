@@ -35,7 +35,7 @@ def renewal(n: int, amount: int = 5950, **changes: Any) -> DocumentRecord:
 
 
 def test_a_credit_is_kept_and_two_renewals_are_paid_from_it() -> None:
-    """B5: -119.00 to the balance; two renewals of 59.50 from it."""
+    """-119.00 to the balance; two renewals of 59.50 from it."""
     found = plan(books(posted(CREDIT), renewal(2), renewal(3)))
     assert entered(found) == ["cbt_1", "cbt_2", "cbt_3"]
     assert [step.settlement.amount.minor for step in found.settlements] == [-11900, 5950, 5950]
@@ -216,7 +216,7 @@ def disputed(*more: Any, **changes: Any) -> DocumentRecord:
 
 
 def test_a_dispute_leaves_a_debt_of_its_own() -> None:
-    """B17: the chargeback is entered, and somebody owns what is owed."""
+    """The chargeback is entered, and somebody owns what is owed."""
     found = plan(books(disputed()))
     assert entered(found) == ["pi_1", "dp_1"]
     assert found.settlements[1].value_date == date(2026, 11, 20)

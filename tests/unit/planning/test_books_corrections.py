@@ -89,7 +89,7 @@ def test_a_credit_note_that_corrects_nothing_is_posted_alone() -> None:
 
 
 def test_a_negative_invoice_stays_an_invoice() -> None:
-    """B5 begins so: 5 Pro to 5 Starter at once, 119.00 in the customer's favour."""
+    """5 Pro to 5 Starter at once, 119.00 in the customer's favour."""
     swap = document(line("a", -20000, tax(-3800)), line("b", 10000, tax(1900), item="starter"))
     draft = drafted(books(seen(swap)))
     assert (draft.kind, draft.gross) == (DocumentKind.INVOICE, eur(-11900))

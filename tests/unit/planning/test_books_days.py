@@ -52,7 +52,7 @@ def late_in_june(**changes: Any) -> BooksInput:
 
 
 def test_money_of_a_closed_period_goes_to_the_first_open_day_by_policy() -> None:
-    """B7: paid on 29 June, June closed, the document of 3 July."""
+    """Paid on 29 June, June closed, the document of 3 July."""
     found = plan(late_in_june(policy={"closed_period": "first_open_day"}), june_is_closed)
     (step,) = found.settlements
     assert (step.value_date, step.posting_date) == (JUNE, date(2026, 7, 1))

@@ -27,7 +27,7 @@ BERLIN = "Europe/Berlin"
 
 
 def test_a_document_is_told_with_all_that_it_says() -> None:
-    """B19, by hand: 3 x 40.00 less 20.00, 19 % of 100.00."""
+    """3 x 40.00 less 20.00, 19 % of 100.00."""
     sold = taxed(
         quantity=Decimal(3),
         discount=eur(2000),
@@ -69,7 +69,7 @@ def test_lines_keep_billings_order() -> None:
 def test_days_begin_where_the_entity_is(
     entity: str | None, account: str | None, tenant: str | None, issued: str, due: str
 ) -> None:
-    """B6: the day of the invoice, whenever it is read."""
+    """The day of the invoice, whenever it is read."""
     of_entity = {"LE-DE": EntityBooks(time_zone=entity)} if entity else {}
     given = books(
         seen(document(taxed(), issued_at=utc("2026-10-30T23:30"), due_at=utc("2026-10-31T23:30"))),
@@ -130,7 +130,7 @@ def test_what_has_no_period_has_no_days(changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_every_line_says_its_service_period(*, deferrable: bool) -> None:
-    """B19: also where nothing is deferred, as of a month, or of an item that the ERP does not
+    """Also where nothing is deferred, as of a month, or of an item that the ERP does not
     spread."""
     sold = taxed(period_start=utc("2026-11-01"), period_end=utc("2026-12-01"))
     (told,) = drafted(books(seen(document(sold))), deferrable=deferrable).lines

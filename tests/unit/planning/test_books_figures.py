@@ -192,7 +192,7 @@ def test_nobody_is_asked_to_approve_what_cannot_be_booked() -> None:
 
 
 def test_each_document_is_looked_at_by_itself() -> None:
-    """B18: -9,000 beside +9,001; the limit is 100."""
+    """-9,000 beside +9,001; the limit is 100."""
     plus = seen(document(line(net=900100), document_id="in_a", issued_at=utc("2026-11-02")))
     minus = document(line(net=-900000), document_id="in_b", issued_at=utc("2026-11-03"))
     last = seen(document(line(), document_id="in_c", issued_at=utc("2026-11-04")))

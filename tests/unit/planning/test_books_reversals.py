@@ -27,7 +27,7 @@ INVOICE = document(taxed())
 
 
 def test_a_void_document_is_reversed_where_it_was_posted() -> None:
-    """B9: the account has moved to France since."""
+    """The account has moved to France since."""
     record = posted(void(INVOICE, utc("2026-11-20T23:30")), generation=2)
     given = books(record, account=FRANCE, policy={"time_zone": "Europe/Berlin"})
     (question,) = questions(given).values()

@@ -89,7 +89,7 @@ def test_a_set_off_of_a_note_that_became_void_is_taken_back(
 
 
 def test_a_write_off_needs_its_document() -> None:
-    """B12: uncollectible in billing's own screen is the documented write-off."""
+    """Uncollectible in billing's own screen is the documented write-off."""
     given_up = document(
         taxed(),
         status=DocumentStatus.UNCOLLECTIBLE,
@@ -186,7 +186,7 @@ BACK = moved("cbt_2", "balance", -11900)
 def test_what_a_void_gives_back(
     record: Any, settlements: tuple[Settlement, ...], known: dict[str, Any], ids: list[str]
 ) -> None:
-    """B5: balance that was used on a document which became void."""
+    """Balance that was used on a document which became void."""
     void = document(taxed(), settlements=settlements, **VOID)
     found = plan(books(record(void), entered=known))
     assert entered(found) == ids

@@ -107,7 +107,7 @@ def test_money_for_a_document_that_nobody_has_read_waits() -> None:
 
 
 def test_before_our_time_nothing_is_entered() -> None:
-    """B8: what the process before us has entered, on a document that it made or we."""
+    """What the process before us has entered, on a document that it made or we."""
     early, first = (
         moved("pi_0", "payment", 1900, at=utc("2026-09-30T23:59:59")),
         moved("pi_1", "payment", 10000, at=BOOKS_FROM),
@@ -125,7 +125,7 @@ def test_nothing_moves_where_the_amount_is_nothing() -> None:
 
 
 def test_money_goes_where_its_document_was_posted() -> None:
-    """B9: the account has moved to France since."""
+    """The account has moved to France since."""
     found = plan(books(posted(INVOICE), account=FRANCE))
     assert [(s.legal_entity, s.party) for s in found.settlements] == [("LE-DE", "C-1001")]
     bare = posted(INVOICE, legal_entity=None, party=None, posted=erp(INVOICE, party="C-9"))

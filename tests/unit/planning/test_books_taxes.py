@@ -34,7 +34,7 @@ def test_billings_amounts_count_under_the_erps_code() -> None:
 
 
 def test_untaxed_by_billing_and_taxed_by_the_erp_is_a_mismatch() -> None:
-    """B2: 5 x 10.00, no tax objects: the ERP would book 59.50."""
+    """5 x 10.00, no tax objects: the ERP would book 59.50."""
     told = refused(document(line(net=5000)), terms(VAT_19))
     assert (told.code, told.subject) == ("tax_mismatch", "in_1")
     assert told.message.startswith(
@@ -44,7 +44,7 @@ def test_untaxed_by_billing_and_taxed_by_the_erp_is_a_mismatch() -> None:
 
 
 def test_one_line_without_tax_turns_nothing_off() -> None:
-    """B2: one line at 7 %, one untaxed that the ERP would tax: 117.00 against 130.90."""
+    """One line at 7 %, one untaxed that the ERP would tax: 117.00 against 130.90."""
     found = document(line("a", 5000, tax(350, "0.07")), line("b", 6000))
     assert "line b: billing 60.00, of it tax 0.00; the ERP would book 64.20" in (
         refused(found, terms(VAT_7)).message
@@ -70,7 +70,7 @@ def test_taxed_by_billing_alone_is_a_mismatch() -> None:
 
 
 def test_rates_that_were_swapped_between_equal_lines() -> None:
-    """B3: both documents come to 226.00 with 26.00 of tax."""
+    """Both documents come to 226.00 with 26.00 of tax."""
     swapped = document(
         line("a", 10000, tax(700, "0.07")), line("b", 10000, tax(1900), item="starter")
     )
@@ -91,7 +91,7 @@ def test_rates_that_were_swapped_between_equal_lines() -> None:
 
 
 def test_five_hundred_small_lines_hide_nothing() -> None:
-    """B3: 500 x 0.20 with 0.04 each are 20.00; a code of 17 % gives 17.00 on 100.00."""
+    """500 x 0.20 with 0.04 each are 20.00; a code of 17 % gives 17.00 on 100.00."""
     vat_17 = TaxCode(code="VAT 17", rate=Decimal("0.17"))
     many = document(*(line(f"il_{n}", 20, tax(4, None)) for n in range(500)))
     told = refused(many, terms(vat_17))
@@ -105,7 +105,7 @@ def test_five_hundred_small_lines_hide_nothing() -> None:
 @pytest.mark.parametrize(
     ("lines", "limit", "amount"),
     [
-        # B4. 3 x 10.02 at 19 %: 1.9038 a line, 1.90 each by billing; 5.7114 on 30.06.
+        # 3 x 10.02 at 19 %: 1.9038 a line, 1.90 each by billing; 5.7114 on 30.06.
         (((1002, 190), (1002, 190), (1002, 190)), "0.05", 570),
         # 3 x 10.03: 1.9057, 1.91 each, 5.73; 5.7171 on 30.09 are 5.72.
         (((1003, 191), (1003, 191), (1003, 191)), "0.05", 573),
@@ -211,7 +211,7 @@ def test_rate_and_amount_of_a_line(rate: str | None, amount: int, taken: bool) -
 
 
 def test_reverse_charge_keeps_its_code() -> None:
-    """B16: a code of no rate, with or without a tax object of billing's."""
+    """A code of no rate, with or without a tax object of billing's."""
     for taxes in ((), (tax(0, "0", reason="reverse_charge"),), (tax(0, None),)):
         found = document(line("a", 5000, *taxes))
         assert sums(found, terms(REVERSE_CHARGE)) == [("RC 0 %", 5000, 0)]

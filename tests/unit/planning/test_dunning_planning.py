@@ -165,7 +165,7 @@ def test_what_a_person_decided_stays_the_outcome() -> None:
 def test_what_came_instead_of_what_was_decided_is_told(
     decided: str, status: DocumentStatus, outcome: str
 ) -> None:
-    """S19: the customer paid before it was carried out."""
+    """The customer paid before it was carried out."""
     case = looked(30).case.model_copy(update={"outcome": decided})
     ended = INVOICE.model_copy(update={"status": status})
     moved = advance(case, ended, POLICY, 7, SINCE + timedelta(days=31))

@@ -121,7 +121,7 @@ def test_what_charges_no_item_of_the_subscription_holds_nothing_back(harmless: B
     ids=["last month", "ends now", "next month", "year that was given up", "no period"],
 )
 def test_the_calendar_gives_nothing_back(begins: datetime | None, ends: datetime | None) -> None:
-    """S17: refused from month 2 on; or billing_cycle_anchor=now."""
+    """Refused from month 2 on; or billing_cycle_anchor=now."""
     assert held(invoice("in_1", charge(begins=begins, ends=ends)), now=ONE) == ("si_1",)
 
 
@@ -206,7 +206,7 @@ MADE_NEW = subscription(NEW)
 
 
 def test_a_debtor_does_not_free_itself_with_new_items() -> None:
-    """S17: the item is deleted and another one added."""
+    """The item is deleted and another one added."""
     given = granted(MADE_NEW, ITEMS, ())
     assert held(OVERDUE, now=MADE_NEW) == ("si_9",)
     # Also when that was done within the grace, while it was given.
@@ -258,7 +258,7 @@ def since(name: str, *lines: BillingLine, **changes: Any) -> BillingDocument:
 
 
 def test_what_was_never_paid_pays_for_nothing() -> None:
-    """S17: billing credits the rest of a period also where its invoice is owed."""
+    """Billing credits the rest of a period also where its invoice is owed."""
     swap = since("in_2", given_back(-14000), charge("si_9", 14001, begins=ON_THE_DAY))
     assert held(NOVEMBER, swap, now=MADE_NEW) == ("si_9",)
     # The anchor is moved to now: half of the new period is paid with the debt.

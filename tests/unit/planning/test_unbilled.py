@@ -79,7 +79,7 @@ def test_pending_lines_are_shown_and_nothing_is_posted() -> None:
 
 
 def test_what_is_pending_was_edited_to_nothing_before_it_was_billed() -> None:
-    """B1: 133.33 pending, edited to 0, and 400.00 at the renewal: nothing of it was ever booked."""
+    """133.33 pending, edited to 0, and 400.00 at the renewal: nothing of it was ever booked."""
     before = drafted(given(pending()))
     edited = given(pending(net=0), shown=shown(before))
     assert drafted(edited).net == eur(0)

@@ -148,7 +148,7 @@ def test_tax_by_code_in_base_and_amount(
 
 
 def test_taxes_swapped_between_codes_of_one_total() -> None:
-    """B3: net, tax and gross are right."""
+    """Net, tax and gross are right."""
     swapped = (
         total("VAT 19 %", "0.19", -5000, -950),
         total("VAT 7 %", "0.07", -10000, -1300),
@@ -157,7 +157,7 @@ def test_taxes_swapped_between_codes_of_one_total() -> None:
 
 
 def test_a_code_that_has_another_rate_in_the_erp() -> None:
-    """B3: base and amount are right, and it is not the tax that billing charged."""
+    """Base and amount are right, and it is not the tax that billing charged."""
     other = total("VAT 19 %", "0.16", -10000, -1900)
     assert changed(taxes=(other, DRAFT.taxes[1])) == [
         ("erp", "rate of tax VAT 19 %", "19 %", "16 %")
