@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -34,7 +33,20 @@ def _unobserved(system: str, method: str, outcome: str, seconds: float) -> None:
     del system, method, outcome, seconds
 
 
-class VendorHttp:
+class Closing:
+    """`async with` closes it at the end."""
+
+    async def close(self) -> None:
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_fault: object) -> None:
+        await self.close()
+
+
+class VendorHttp(Closing):
     """An HTTP client of one connection. `system` names it in every failure; without a `governor`
     it has one of its own."""
 
@@ -150,17 +162,6 @@ class VendorHttp:
 
     async def close(self) -> None:
         await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
 
 def retry_after(answer: httpx.Response, *, now: float | None = None) -> float | None:

@@ -1,6 +1,5 @@
 """A signed HTTP target behind the entitlement port."""
 
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -11,7 +10,7 @@ from canonical_models.entitlement import CustomerEntitlements, TargetHeld, Targe
 from canonical_models.failures import Rejection, RejectionCode
 from connectors.config import ConnectionConfig
 from connectors.governor import Governor
-from connectors.http import Observer, VendorHttp
+from connectors.http import Closing, Observer, VendorHttp
 from connectors.signed_http import SYSTEM
 from connectors.signed_http.client import SignedHttpClient
 from connectors.signed_http.mapping import held_of, receipt_of
@@ -20,7 +19,7 @@ from connectors.signed_http.signing import Signer
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 
 
-class SignedHttpTarget:
+class SignedHttpTarget(Closing):
     """An `EntitlementTarget`. The target keeps the highest revision of each customer."""
 
     def __init__(self, client: SignedHttpClient) -> None:
@@ -87,17 +86,6 @@ class SignedHttpTarget:
 
     async def close(self) -> None:
         await self._client.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
 
 def _takes_paths(address: str) -> bool:

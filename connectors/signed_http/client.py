@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from canonical_models.entitlement import CustomerEntitlements
 from canonical_models.failures import ContractDrift
 from connectors.http import VendorHttp
+from connectors.refusals import RequestContext, fault_of
 from connectors.signed_http import SYSTEM
-from connectors.signed_http.errors import Errand, failure
+from connectors.signed_http.errors import failure, word_of
 from connectors.signed_http.mapping import body_of, message_id, path_of
 from connectors.signed_http.signing import Signer
-from connectors.signed_http.wire import Held, Receipt, fault_of
+from connectors.signed_http.wire import Held, Receipt
 
 Answer = TypeVar("Answer", bound=Receipt)
 
@@ -22,7 +23,7 @@ _TAKEN = frozenset({200, 201, 409})
 
 
 class SignedHttpClient:
-    """The calls of one connection. Every method raises the failures of `errors.TABLE`."""
+    """The calls of one connection. Every method raises the failures of `errors.REFUSALS`."""
 
     def __init__(self, http: VendorHttp, signer: Signer, connection: str) -> None:
         self._http = http
@@ -42,31 +43,31 @@ class SignedHttpClient:
             },
             content=body,
         )
-        errand = Errand(
-            "keep the entitlements of", entitled.customer_id, self._connection, writes=True
+        context = RequestContext(
+            "keep the entitlements of", self._connection, entitled.customer_id, writes=True
         )
         if answer.status_code not in _TAKEN:
-            raise failure(answer, errand)
-        return self._read(Receipt, answer, errand)
+            raise failure(answer, context)
+        return self._read(Receipt, answer, context)
 
     async def get(self, customer_id: str) -> Held | None:
         """None for a customer that the target does not know."""
         # Each look is a message of its own, so that a target may refuse one that is replayed.
         headers = self._signer.headers(f"look_{uuid4().hex}", b"")
         answer = await self._http.send("GET", path_of(customer_id), headers=headers)
-        errand = Errand("tell what it holds of", customer_id, self._connection)
+        context = RequestContext("tell what it holds of", self._connection, customer_id)
         match answer.status_code:
             case 200:
-                return self._read(Held, answer, errand)
-            case 404:
+                return self._read(Held, answer, context)
+            case 404 if word_of(answer) is not None:
                 return None
             case _:
-                raise failure(answer, errand)
+                raise failure(answer, context)
 
     async def close(self) -> None:
         await self._http.close()
 
-    def _read(self, shape: type[Answer], answer: httpx.Response, errand: Errand) -> Answer:
+    def _read(self, shape: type[Answer], answer: httpx.Response, context: RequestContext) -> Answer:
         try:
             # As JSON: a time or a list is not what strictness takes from Python.
             self._http.decode(answer)
@@ -74,8 +75,8 @@ class SignedHttpClient:
         except ValidationError as error:
             path, reason = fault_of(error)
             raise ContractDrift(
-                f"the answer of the target {errand.connection!r} does not fit its contract at "
-                f"{path} ({reason}) when asked to {errand.words} {errand.customer_id}: it must "
+                f"the answer of the target {context.connection!r} does not fit its contract at "
+                f"{path} ({reason}) when asked to {context.words} {context.subject}: it must "
                 f"answer with {', '.join(shape.model_fields)}; mend it there, then retry",
                 system=SYSTEM,
                 payload_path=path,

@@ -3,7 +3,7 @@ may say more than it has to."""
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class Wire(BaseModel):
@@ -33,10 +33,3 @@ class ErrorAnswer(Wire):
     """`error` is one word for the reason, which we show to people."""
 
     error: str
-
-
-def fault_of(error: ValidationError) -> tuple[str, str]:
-    """(JSON path, reason) of the first member that does not fit; never the value itself."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    return f"${path}", first["msg"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -18,7 +17,7 @@ from canonical_models.commerce import (
 from canonical_models.documents import BillingDocument, DocumentStatus, Untold
 from connectors.config import ConnectionConfig
 from connectors.governor import Governor
-from connectors.http import Observer, VendorHttp
+from connectors.http import Closing, Observer, VendorHttp
 from connectors.stripe import API_VERSION, SYSTEM
 from connectors.stripe.accounts import profile_of
 from connectors.stripe.catalogue import CatalogueReader
@@ -44,7 +43,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class StripeBilling:
+class StripeBilling(Closing):
     """A `BillingPort`. Amounts leave here in ISO 4217 minor units, times in UTC."""
 
     def __init__(
@@ -176,14 +175,3 @@ class StripeBilling:
 
     async def close(self) -> None:
         await self._transport.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()

@@ -7,7 +7,7 @@ Source: https://docs.stripe.com/api.
 
 from enum import StrEnum
 
-from connectors.stripe.errors import Errand, Kind
+from connectors.stripe.errors import Kind, StripeRequest
 from connectors.stripe.transport import Query, StripeTransport, expanding, path_part
 from connectors.stripe.wire import Page, Price, TaxRate, TestClock
 from connectors.stripe.wire_customers import Account, BalanceMovement, Holder, OfCustomer, TaxId
@@ -33,7 +33,7 @@ _OWNED: dict[Owned, tuple[str, Query]] = {
 
 
 class StripeClient:
-    """The reads of one connection. Every method raises the failures of `errors.TABLE`."""
+    """The reads of one connection. Every method raises the failures of `errors.REFUSALS`."""
 
     def __init__(self, transport: StripeTransport) -> None:
         self._transport = transport
@@ -44,7 +44,7 @@ class StripeClient:
             f"/v1/subscriptions/{path_part(key)}",
             expanding("customer", "test_clock", "latest_invoice.payments"),
             Subscription,
-            self._transport.errand("read the subscription", key),
+            self._transport.context("read the subscription", key),
         )
 
     async def subscription_state(self, key: str) -> SubscriptionState:
@@ -52,7 +52,7 @@ class StripeClient:
             f"/v1/subscriptions/{path_part(key)}",
             [],
             SubscriptionState,
-            self._transport.errand("read the subscription", key),
+            self._transport.context("read the subscription", key),
         )
 
     async def items(self, subscription: Subscription) -> list[SubscriptionItem]:
@@ -62,7 +62,7 @@ class StripeClient:
             "/v1/subscription_items",
             [("subscription", subscription.id)],
             Page[SubscriptionItem],
-            self._transport.errand("list the items of the subscription", subscription.id),
+            self._transport.context("list the items of the subscription", subscription.id),
         )
 
     async def pending_items(self, customer: str) -> list[InvoiceItem]:
@@ -123,7 +123,7 @@ class StripeClient:
             f"/v1/tax_rates/{path_part(key, Kind.TAX_RATE)}",
             [],
             TaxRate,
-            self._transport.errand("read the tax rate", key, kind=Kind.TAX_RATE),
+            self._transport.context("read the tax rate", key, kind=Kind.TAX_RATE),
         )
 
     async def price(self, key: str) -> Price:
@@ -131,7 +131,7 @@ class StripeClient:
             f"/v1/prices/{path_part(key, Kind.PRICE)}",
             [],
             Price,
-            self._transport.errand("read the price", key, kind=Kind.PRICE),
+            self._transport.context("read the price", key, kind=Kind.PRICE),
         )
 
     async def clock(self, key: str) -> TestClock:
@@ -139,7 +139,7 @@ class StripeClient:
             f"/v1/test_helpers/test_clocks/{path_part(key, Kind.CLOCK)}",
             [],
             TestClock,
-            self._transport.errand("read the test clock", key, kind=Kind.CLOCK),
+            self._transport.context("read the test clock", key, kind=Kind.CLOCK),
         )
 
     async def some_of(self, what: Owned, *, after: str | None, size: int) -> Page[OfCustomer]:
@@ -148,8 +148,8 @@ class StripeClient:
         path, query = _OWNED[what]
         if after:
             query = [*query, ("starting_after", after)]
-        errand = self._transport.errand(f"list the {what} of", "the account")
-        return await self._transport.page(path, query, Page[OfCustomer], errand, size=size)
+        context = self._transport.context(f"list the {what} of", "the account")
+        return await self._transport.page(path, query, Page[OfCustomer], context, size=size)
 
     async def all_of_customer(self, what: Owned, customer: str) -> list[OfCustomer]:
         """All of one customer, the newest first."""
@@ -161,5 +161,5 @@ class StripeClient:
             self._of_customer(f"list the {what} of the customer", customer),
         )
 
-    def _of_customer(self, words: str, key: str) -> Errand:
-        return self._transport.errand(words, key, kind=Kind.CUSTOMER)
+    def _of_customer(self, words: str, key: str) -> StripeRequest:
+        return self._transport.context(words, key, kind=Kind.CUSTOMER)

@@ -4,7 +4,7 @@ did not fit into it.
 Source: https://docs.stripe.com/api/invoices, https://docs.stripe.com/api/credit_notes.
 """
 
-from connectors.stripe.errors import Errand, Kind
+from connectors.stripe.errors import Kind, StripeRequest
 from connectors.stripe.transport import Query, StripeTransport, expanding, path_part
 from connectors.stripe.wire import Page
 from connectors.stripe.wire_documents import (
@@ -24,7 +24,7 @@ _NOTE = ("invoice", "refunds.refund", "customer_balance_transaction")
 
 
 class StripeDocuments:
-    """The reads of one connection. Every method raises the failures of `errors.TABLE`."""
+    """The reads of one connection. Every method raises the failures of `errors.REFUSALS`."""
 
     def __init__(self, transport: StripeTransport) -> None:
         self._transport = transport
@@ -34,7 +34,7 @@ class StripeDocuments:
             "/v1/invoices",
             [("subscription", subscription), ("status", "draft")],
             Page[Invoice],
-            self._transport.errand("list the draft invoices", subscription),
+            self._transport.context("list the draft invoices", subscription),
         )
 
     async def newest(self, subscription: str) -> list[Invoice]:
@@ -43,7 +43,7 @@ class StripeDocuments:
             "/v1/invoices",
             [("subscription", subscription), *expanding("data.payments")],
             Page[Invoice],
-            self._transport.errand("list the newest invoices", subscription),
+            self._transport.context("list the newest invoices", subscription),
             size=10,
         )
         return page.data
@@ -55,7 +55,7 @@ class StripeDocuments:
             "/v1/invoices",
             [(kind.value, key), ("created[gte]", str(since)), *expanding("data.payments")],
             Page[Invoice],
-            self._transport.errand(f"list the invoices of the {kind}", key, kind=kind),
+            self._transport.context(f"list the invoices of the {kind}", key, kind=kind),
         )
 
     async def credit_notes(self, customer: str, *, since: int) -> list[CreditNote]:
@@ -170,17 +170,17 @@ class StripeDocuments:
             page, "/v1/credit_notes", query, Page[CreditNote], self._of_all()
         )
 
-    def _of_all(self) -> Errand:
-        return self._transport.errand("list the documents of", "the account", kind=Kind.INVOICE)
+    def _of_all(self) -> StripeRequest:
+        return self._transport.context("list the documents of", "the account", kind=Kind.INVOICE)
 
-    def _of_customer(self, words: str, key: str) -> Errand:
-        return self._transport.errand(words, key, kind=Kind.CUSTOMER)
+    def _of_customer(self, words: str, key: str) -> StripeRequest:
+        return self._transport.context(words, key, kind=Kind.CUSTOMER)
 
-    def _of_invoice(self, words: str, key: str) -> Errand:
-        return self._transport.errand(words, key, kind=Kind.INVOICE)
+    def _of_invoice(self, words: str, key: str) -> StripeRequest:
+        return self._transport.context(words, key, kind=Kind.INVOICE)
 
-    def _of_note(self, words: str, key: str) -> Errand:
-        return self._transport.errand(words, key, kind=Kind.CREDIT_NOTE)
+    def _of_note(self, words: str, key: str) -> StripeRequest:
+        return self._transport.context(words, key, kind=Kind.CREDIT_NOTE)
 
 
 def _made(since: int, before: int | None) -> Query:

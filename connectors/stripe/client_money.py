@@ -4,7 +4,7 @@ Source: https://docs.stripe.com/api/invoice-payment/list, https://docs.stripe.co
 https://docs.stripe.com/api/disputes/list.
 """
 
-from connectors.stripe.errors import Errand, Kind
+from connectors.stripe.errors import Kind, StripeRequest
 from connectors.stripe.transport import Query, StripeTransport, path_part
 from connectors.stripe.wire import Page
 from connectors.stripe.wire_documents import Invoice
@@ -29,7 +29,7 @@ _FOLDERS = {
 
 
 class StripeMoney:
-    """The reads of one connection. Every method raises the failures of `errors.TABLE`."""
+    """The reads of one connection. Every method raises the failures of `errors.REFUSALS`."""
 
     def __init__(self, transport: StripeTransport) -> None:
         self._transport = transport
@@ -37,13 +37,13 @@ class StripeMoney:
     async def payments(self, invoice: Invoice) -> list[InvoicePayment]:
         """All payments of an invoice, of which the first came with it."""
         path, query = "/v1/invoice_payments", [("invoice", invoice.id)]
-        errand = self._transport.errand(
+        context = self._transport.context(
             "list the payments of the invoice", invoice.id, kind=Kind.INVOICE
         )
         if invoice.payments is None:
-            return await self._transport.list_all(path, query, Page[InvoicePayment], errand)
+            return await self._transport.list_all(path, query, Page[InvoicePayment], context)
         return await self._transport.rest(
-            invoice.payments, path, query, Page[InvoicePayment], errand
+            invoice.payments, path, query, Page[InvoicePayment], context
         )
 
     async def shares(self, kind: str, payment: str) -> list[InvoicePayment]:
@@ -52,7 +52,7 @@ class StripeMoney:
             "/v1/invoice_payments",
             [("payment[type]", kind), (f"payment[{kind}]", payment)],
             Page[InvoicePayment],
-            self._errand("list the invoices of the payment", payment),
+            self._context("list the invoices of the payment", payment),
         )
 
     async def share(self, key: str) -> InvoicePayment:
@@ -60,7 +60,7 @@ class StripeMoney:
             f"/v1/invoice_payments/{path_part(key, Kind.PAYMENT)}",
             [],
             InvoicePayment,
-            self._errand("read the invoice payment", key),
+            self._context("read the invoice payment", key),
         )
 
     async def refunds(self, payment: str) -> list[Refund]:
@@ -69,7 +69,7 @@ class StripeMoney:
             "/v1/refunds",
             _by(payment),
             Page[Refund],
-            self._errand("list the refunds of the payment", payment),
+            self._context("list the refunds of the payment", payment),
         )
 
     async def disputes(self, payment: str) -> list[Dispute]:
@@ -78,7 +78,7 @@ class StripeMoney:
             "/v1/disputes",
             _by(payment),
             Page[Dispute],
-            self._errand("list the disputes of the payment", payment),
+            self._context("list the disputes of the payment", payment),
         )
 
     async def intent(self, key: str) -> PaymentIntent:
@@ -86,7 +86,7 @@ class StripeMoney:
             f"/v1/payment_intents/{path_part(key, Kind.PAYMENT)}",
             [],
             PaymentIntent,
-            self._errand("read the payment intent", key),
+            self._context("read the payment intent", key),
         )
 
     async def of_payment(self, key: str) -> OfPayment | None:
@@ -98,11 +98,11 @@ class StripeMoney:
             f"/v1/{folder}/{path_part(key, Kind.PAYMENT)}",
             [],
             OfPayment,
-            self._errand("read what names the payment", key),
+            self._context("read what names the payment", key),
         )
 
-    def _errand(self, words: str, key: str) -> Errand:
-        return self._transport.errand(words, key, kind=Kind.PAYMENT)
+    def _context(self, words: str, key: str) -> StripeRequest:
+        return self._transport.context(words, key, kind=Kind.PAYMENT)
 
 
 def _by(payment: str) -> Query:

@@ -19,7 +19,7 @@ _MOST = 100
 
 
 class CustomerReader:
-    """The customers of one connection. Raises the failures of `errors.TABLE`."""
+    """The customers of one connection. Raises the failures of `errors.REFUSALS`."""
 
     def __init__(self, reads: StripeClient) -> None:
         self._reads = reads

@@ -16,7 +16,7 @@ from connectors.stripe.wire_money import InvoicePayment
 
 
 class MovementReader:
-    """The movements of one connection's invoices. Raises the failures of `errors.TABLE`."""
+    """The movements of one connection's invoices. Raises the failures of `errors.REFUSALS`."""
 
     def __init__(self, reads: StripeClient, documents: StripeDocuments, money: StripeMoney) -> None:
         self._reads = reads

@@ -53,7 +53,7 @@ class _Span(NamedTuple):
 
 
 class PageReader:
-    """The pages of one connection. Raises the failures of `errors.TABLE`."""
+    """The pages of one connection. Raises the failures of `errors.REFUSALS`."""
 
     def __init__(self, reads: StripeDocuments, now: Callable[[], datetime]) -> None:
         self._reads = reads

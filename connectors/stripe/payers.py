@@ -8,7 +8,7 @@ from connectors.stripe.wire_money import InvoicePayment
 
 
 class PaymentReader:
-    """The payments of one connection. Raises the failures of `errors.TABLE`."""
+    """The payments of one connection. Raises the failures of `errors.REFUSALS`."""
 
     def __init__(self, money: StripeMoney) -> None:
         self._money = money

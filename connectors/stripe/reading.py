@@ -75,7 +75,7 @@ def in_order(documents: Iterable[BillingDocument]) -> list[BillingDocument]:
 
 
 class DocumentReader:
-    """The documents of one connection. Raises the failures of `errors.TABLE`, and the Rejections
+    """The documents of one connection. Raises the failures of `errors.REFUSALS`, and the Rejections
     of `proving`."""
 
     def __init__(

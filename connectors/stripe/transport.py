@@ -13,9 +13,10 @@ from pydantic import ValidationError
 
 from canonical_models.failures import ContractDrift
 from connectors.http import VendorHttp
+from connectors.refusals import fault_of
 from connectors.stripe import API_VERSION, SYSTEM
-from connectors.stripe.errors import Errand, Kind, failure, unknown
-from connectors.stripe.wire import Identified, Page, Wire, fault_of
+from connectors.stripe.errors import Kind, StripeRequest, failure, unknown
+from connectors.stripe.wire import Identified, Page, Wire
 
 #: Objects a page, Stripe's most, and pages a list: a longer list is not one of a subscription.
 _PAGE = 100
@@ -29,43 +30,48 @@ Listed = TypeVar("Listed", bound=Identified)
 
 
 class StripeTransport:
-    """The requests of one connection. Every method raises the failures of `errors.TABLE`."""
+    """The requests of one connection. Every method raises the failures of `errors.REFUSALS`."""
 
     def __init__(self, http: VendorHttp, connection: str) -> None:
         self._http = http
         self._connection = connection
 
-    def errand(
+    def context(
         self, words: str, subject: str, *, kind: Kind = Kind.SUBSCRIPTION, writes: bool = False
-    ) -> Errand:
+    ) -> StripeRequest:
         """What a request is for; `subject` is the id of the object of `kind` that it is about."""
         text = words if subject in words else f"{words} {subject}"
-        return Errand(text, subject, self._connection, writes, kind)
+        return StripeRequest(text, self._connection, subject, writes=writes, kind=kind)
 
-    async def get(self, path: str, query: Query, model: type[M], errand: Errand) -> M:
+    async def get(self, path: str, query: Query, model: type[M], context: StripeRequest) -> M:
         target = f"{path}?{urlencode(query)}" if query else path
-        return self._read(await self._http.send("GET", target), model, errand)
+        return self._read(await self._http.send("GET", target), model, context)
 
     async def page(
         self,
         path: str,
         query: Query,
         model: type[Page[Listed]],
-        errand: Errand,
+        context: StripeRequest,
         *,
         size: int = _PAGE,
     ) -> Page[Listed]:
         """The first page of a list, which need not be read to its end."""
-        return await self.get(path, [*query, ("limit", str(size))], model, errand)
+        return await self.get(path, [*query, ("limit", str(size))], model, context)
 
     async def list_all(
-        self, path: str, query: Query, model: type[Page[Listed]], errand: Errand
+        self, path: str, query: Query, model: type[Page[Listed]], context: StripeRequest
     ) -> list[Listed]:
-        page = await self.page(path, query, model, errand)
-        return await self.rest(page, path, query, model, errand)
+        page = await self.page(path, query, model, context)
+        return await self.rest(page, path, query, model, context)
 
     async def rest(
-        self, page: Page[Listed], path: str, query: Query, model: type[Page[Listed]], errand: Errand
+        self,
+        page: Page[Listed],
+        path: str,
+        query: Query,
+        model: type[Page[Listed]],
+        context: StripeRequest,
     ) -> list[Listed]:
         """The objects of `page` and of all pages after it."""
         found = [*page.data]
@@ -75,16 +81,18 @@ class StripeTransport:
             if not page.data:
                 break
             after = [*query, ("limit", str(_PAGE)), ("starting_after", page.data[-1].id)]
-            page = await self.get(path, after, model, errand)
+            page = await self.get(path, after, model, context)
             found += page.data
         raise ContractDrift(
-            f"Stripe's list does not end after {len(found)} objects when asked to {errand.words}: "
+            f"Stripe's list does not end after {len(found)} objects when asked to {context.words}: "
             "ask for less of the past, or look at the list in Stripe",
             system=SYSTEM,
             payload_path="$.has_more",
         )
 
-    async def post(self, path: str, form: dict[str, str], errand: Errand, *, key: str) -> None:
+    async def post(
+        self, path: str, form: dict[str, str], context: StripeRequest, *, key: str
+    ) -> None:
         """Write what may be written twice.
 
         `key` is Stripe's Idempotency-Key: for a day a repetition gets the first answer again, also
@@ -95,12 +103,12 @@ class StripeTransport:
         answer = await self._post(path, content, key)
         if answer.status_code != 200 and answer.headers.get("idempotent-replayed") == "true":
             answer = await self._post(path, content, None)
-        self._read(answer, Identified, errand)
+        self._read(answer, Identified, context)
 
-    async def delete(self, path: str, query: Query, errand: Errand) -> None:
+    async def delete(self, path: str, query: Query, context: StripeRequest) -> None:
         """Stripe takes no key for this: a repetition finds that it has happened."""
         answer = await self._http.send("DELETE", f"{path}?{urlencode(query)}", writes=True)
-        self._read(answer, Identified, errand)
+        self._read(answer, Identified, context)
 
     async def close(self) -> None:
         await self._http.close()
@@ -113,16 +121,16 @@ class StripeTransport:
             "POST", path, writes=True, headers=headers, content=content.encode()
         )
 
-    def _read(self, answer: httpx.Response, model: type[M], errand: Errand) -> M:
+    def _read(self, answer: httpx.Response, model: type[M], context: StripeRequest) -> M:
         if answer.status_code != 200:
-            raise failure(answer, errand)
+            raise failure(answer, context)
         try:
             return model.model_validate(self._http.decode(answer))
         except ValidationError as error:
             path, reason = fault_of(error)
             raise ContractDrift(
                 f"Stripe's answer does not fit its contract at {path} ({reason}) when asked to "
-                f"{errand.words}: compare the API version {API_VERSION} with Stripe's changelog",
+                f"{context.words}: compare the API version {API_VERSION} with Stripe's changelog",
                 system=SYSTEM,
                 payload_path=path,
             ) from None

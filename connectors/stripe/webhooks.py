@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from canonical_models.amendment import ChangeHint
 from connectors.ports import SignatureRefused, UnreadableEvent
+from connectors.refusals import fault_of
 from connectors.stripe.hints import subscription_hint
 from connectors.stripe.hints_money import (
     charge_hint,
@@ -26,7 +27,6 @@ from connectors.stripe.hints_money import (
     share_hint,
     tax_id_hint,
 )
-from connectors.stripe.wire import fault_of
 from connectors.stripe.wire_events import (
     ChargeInEvent,
     CreditNoteInEvent,

@@ -7,7 +7,7 @@ here, before it can turn into a wrong amount.
 
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from canonical_models.base import Identifier
 
@@ -83,10 +83,3 @@ class ErrorBody(Wire):
 
 class ErrorEnvelope(Wire):
     error: ErrorBody
-
-
-def fault_of(error: ValidationError) -> tuple[str, str]:
-    """(JSON path, reason) of the first member that does not fit; never the value itself."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    return f"${path}", first["msg"]

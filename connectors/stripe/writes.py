@@ -21,7 +21,7 @@ _CLOSINGS = {DocumentStatus.VOID: "void", DocumentStatus.UNCOLLECTIBLE: "mark_un
 
 
 class StripeWrites:
-    """The writes of one connection. Every method raises the failures of `errors.TABLE`."""
+    """The writes of one connection. Every method raises the failures of `errors.REFUSALS`."""
 
     def __init__(
         self, transport: StripeTransport, reads: StripeClient, documents: StripeDocuments
@@ -37,7 +37,7 @@ class StripeWrites:
         await self._transport.post(
             f"/v1/subscriptions/{path_part(subscription)}",
             {f"metadata[{name}]": value for name, value in metadata.items()},
-            self._transport.errand(
+            self._transport.context(
                 "note the synchronisation on the subscription", subscription, writes=True
             ),
             key=key,
@@ -51,7 +51,7 @@ class StripeWrites:
         await self._transport.post(
             f"/v1/{folder}/{path_part(document, kind)}",
             {f"metadata[{OUR_PREFIX}{name}]": value for name, value in notes.items()},
-            self._transport.errand(
+            self._transport.context(
                 f"note the ERP's standing on the {kind}", document, kind=kind, writes=True
             ),
             key=key,
@@ -60,10 +60,10 @@ class StripeWrites:
     async def cancel(self, subscription: str) -> None:
         """End the subscription now, without an invoice and without a credit."""
         path = f"/v1/subscriptions/{path_part(subscription)}"
-        errand = self._transport.errand("cancel the subscription", subscription, writes=True)
+        context = self._transport.context("cancel the subscription", subscription, writes=True)
         try:
             await self._transport.delete(
-                path, [("invoice_now", "false"), ("prorate", "false")], errand
+                path, [("invoice_now", "false"), ("prorate", "false")], context
             )
         except Rejection:
             # Stripe shows a subscription that has ended, but knows none that could be cancelled.
@@ -76,12 +76,12 @@ class StripeWrites:
             raise ValueError(f"an invoice is closed as void or uncollectible, not as {outcome}")
         if await self._is_closed(invoice, outcome):
             return
-        errand = self._transport.errand(
+        context = self._transport.context(
             f"close the invoice {invoice} as {outcome}", invoice, kind=Kind.INVOICE, writes=True
         )
         path = f"/v1/invoices/{path_part(invoice, Kind.INVOICE)}/{_CLOSINGS[outcome]}"
         try:
-            await self._transport.post(path, {}, errand, key=key)
+            await self._transport.post(path, {}, context, key=key)
         except Rejection:
             # Someone was faster, who closed it as well or paid it.
             if not await self._is_closed(invoice, outcome):

@@ -9,13 +9,12 @@ import orjson
 
 from canonical_models.failures import ContractDrift, RejectionCode
 from connectors.http import VendorHttp
-from connectors.tryton.errors import SYSTEM, refusal
+from connectors.tryton.errors import SYSTEM, is_gone, refusal
 from connectors.tryton.session import RpcSession
 
 Row = dict[str, Any]
 
 _REFUSED = RejectionCode.DOCUMENT_REFUSED
-_GONE = 404
 
 
 class TrytonClient:
@@ -153,7 +152,7 @@ class TrytonClient:
     ) -> None:
         """Delete a record; one that is gone already is what was wanted."""
         answer = await self._request("DELETE", f"{model}/{key}", company=company)
-        if not answer.is_success and answer.status_code != _GONE:
+        if not answer.is_success and not is_gone(answer):
             raise refusal(answer, what, writes=True, refused=refused)
 
     async def rpc(
@@ -242,7 +241,7 @@ class TrytonClient:
             body=body,
             timeout_seconds=timeout_seconds,
         )
-        if answer.status_code == _GONE and "/" not in path:
+        if is_gone(answer) and "/" not in path:
             # Not a record that is gone: there is no such interface, model or database.
             raise ContractDrift(
                 f"the ERP has no REST interface for {path} at this address: Tryton 8.0 or later is "

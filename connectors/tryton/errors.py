@@ -1,4 +1,4 @@
-"""What Tryton's refusals mean. Closed tables: what is not in them is contract drift, never a retry.
+"""What Tryton's refusals mean: see connectors/refusals.py.
 
 Sources: trytond.protocols.dispatcher (REST statuses) and trytond.exceptions (JSON-RPC kinds), 8.2.
 Texts are shown to people and never matched: Tryton translates them.
@@ -10,16 +10,9 @@ from typing import Any
 import httpx
 import orjson
 
-from canonical_models.failures import (
-    ContractDrift,
-    CredentialsRefused,
-    Failure,
-    Rejection,
-    RejectionCode,
-    TransientFailure,
-    UncertainWrite,
-)
+from canonical_models.failures import Failure, Rejection, RejectionCode
 from connectors.http import retry_after
+from connectors.refusals import FOREIGN, Meaning, Refusals, RequestContext, Rule
 
 SYSTEM = "erp"
 
@@ -39,7 +32,48 @@ class Warned(Rejection):
         return self.key.partition(".")[2]
 
 
-_SERVER_FAULTS = frozenset({500, 502, 504})
+_MEND = "mend it in the ERP, then retry"
+_KEY = "renew the connection's key and password, and check the user's groups"
+
+REFUSALS = Refusals(
+    SYSTEM,
+    (
+        Rule(400, Meaning.REFUSED, advice=_MEND),
+        Rule(401, Meaning.CREDENTIALS, advice=_KEY),
+        Rule(403, Meaning.CREDENTIALS, advice=_KEY),
+        Rule(
+            404,
+            Meaning.REFUSED,
+            code=RejectionCode.DOCUMENT_CONFLICT,
+            advice="it is not there any more, somebody deleted it; look in the ERP's own log",
+        ),
+        # Somebody else has changed the record.
+        Rule(409, Meaning.LATER),
+        Rule(422, Meaning.REFUSED, advice=_MEND),
+    ),
+    unforeseen="compare the ERP's version with what Trueup needs, then retry",
+)
+
+#: JSON-RPC answers 200, and names the kind of the error. What was raised was rolled back.
+_OK = 200
+_RPC = Refusals(
+    SYSTEM,
+    (
+        Rule(_OK, Meaning.REFUSED, frozenset({"UserError"}), advice=_MEND),
+        Rule(_OK, Meaning.REFUSED, frozenset({"UserWarning"}), advice=_MEND),
+        Rule(
+            _OK,
+            Meaning.CREDENTIALS,
+            frozenset({"LoginException"}),
+            advice="renew the connection's password",
+        ),
+        *(
+            Rule(_OK, Meaning.LATER, frozenset({kind}))
+            for kind in ("RateLimitException", "ConcurrencyException", "TimeoutException")
+        ),
+    ),
+    unforeseen="look for it in the ERP's own log, then retry",
+)
 
 
 def refusal(
@@ -54,50 +88,22 @@ def refusal(
     `refused` is the rejection where the ERP's own rules say no.
     """
     status = answer.status_code
-    match status:
-        case 400 | 422:
-            return Rejection(
-                refused,
-                f"the ERP refuses {what}: {told(answer)} - mend it in the ERP and retry",
-                system=SYSTEM,
-                subject=what,
-            )
-        case 401 | 403:
-            return CredentialsRefused(
-                f"the ERP refuses our credentials for {what} (status {status}): renew the "
-                "connection's key and password, and check the user's groups",
-                system=SYSTEM,
-            )
-        case 404:
-            return Rejection(
-                RejectionCode.DOCUMENT_CONFLICT,
-                f"the ERP no longer has {what}: somebody deleted it; look in the ERP's own log",
-                system=SYSTEM,
-                subject=what,
-            )
-        case 409 | 429 | 503:
-            return TransientFailure(
-                f"the ERP is busy (status {status}) with {what}: it is tried again",
-                system=SYSTEM,
-                retry_after=retry_after(answer),
-            )
-        case _ if status in _SERVER_FAULTS and writes:
-            return UncertainWrite(
-                f"the ERP failed (status {status}) while it wrote {what}: it is looked up before "
-                "the next try",
-                system=SYSTEM,
-            )
-        case _ if status in _SERVER_FAULTS:
-            return TransientFailure(
-                f"the ERP failed (status {status}) to read {what}: it is tried again",
-                system=SYSTEM,
-            )
-        case _:
-            return ContractDrift(
-                f"the ERP answered {what} with status {status}, which its interface does not have",
-                system=SYSTEM,
-                payload_path="$status",
-            )
+    return REFUSALS.failure(
+        status,
+        _said(what, status, _told(answer)),
+        RequestContext(what, SYSTEM, what, writes=writes, refused=refused),
+        names=() if status != httpx.codes.NOT_FOUND or is_gone(answer) else (FOREIGN,),
+        delay=retry_after(answer),
+        path="$status",
+    )
+
+
+def is_gone(answer: httpx.Response) -> bool:
+    """Whether Tryton itself says that there is no such record. It has no words of its own for it,
+    but those of its web framework, which are not translated."""
+    return answer.status_code == httpx.codes.NOT_FOUND and (
+        "The requested URL was not found on the server." in answer.text
+    )
 
 
 def rpc_refusal(
@@ -112,46 +118,29 @@ def rpc_refusal(
     `details` is what comes with the kind: of a UserError message, description and domain, of a
     UserWarning key, message and description.
     """
-    match kind:
-        case "UserWarning" if len(details) > 1:
-            return Warned(
-                str(details[0]),
-                refused,
-                f"the ERP warns of {what}: {_words(details[1:3])} - mend it in the ERP and retry",
-                subject=what,
-            )
-        case "UserError" | "UserWarning":
-            return Rejection(
-                refused,
-                f"the ERP refuses {what}: {_words(details[:2])} - mend it in the ERP and retry",
-                system=SYSTEM,
-                subject=what,
-            )
-        case "LoginException" | "RateLimitException":
-            return CredentialsRefused(
-                f"the ERP refuses our session for {what} ({kind}): renew the connection's password",
-                system=SYSTEM,
-            )
-        case "ConcurrencyException" | "TimeoutException":
-            return TransientFailure(
-                f"the ERP is busy with {what} ({kind}): it is tried again", system=SYSTEM
-            )
-        case _:
-            return ContractDrift(
-                f"the ERP answered {what} with an unknown kind of error, {kind[:80]}",
-                system=SYSTEM,
-                payload_path="$.error[0]",
-            )
+    warned = kind == "UserWarning" and len(details) > 1
+    words = ""
+    if kind.startswith("User"):
+        words = _words(details[1:3] if warned else details[:2])
+    said = _said(what, kind[:80], words)
+    if warned:
+        return Warned(str(details[0]), refused, f"{said}: {_MEND}", subject=what)
+    context = RequestContext(what, SYSTEM, what, writes=True, refused=refused)
+    return _RPC.failure(_OK, said, context, names={kind}, path="$.error[0]")
 
 
-def told(answer: httpx.Response) -> str:
+def _said(what: str, sign: int | str, words: str) -> str:
+    """With the ERP's own words where it has some: it says no by its rules then."""
+    return f"the ERP refuses {what} ({words})" if words else f"the ERP answered {sign} for {what}"
+
+
+def _told(answer: httpx.Response) -> str:
     """The ERP's own words for people, bounded."""
     try:
         body = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
-        return f"status {answer.status_code}"
-    said = _words([body.get("message"), body.get("description")])
-    return said or f"status {answer.status_code}"
+        return ""
+    return _words([body.get("message"), body.get("description")]) if isinstance(body, dict) else ""
 
 
 def _words(parts: Sequence[Any]) -> str:

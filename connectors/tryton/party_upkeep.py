@@ -36,9 +36,6 @@ from connectors.tryton.tax_ids import on_documents, type_of
 
 Kept = TypeVar("Kept", bound=Made)
 
-#: Tryton's words for a record that was deleted between two looks, and how often that is believed.
-_GONE, _ROUNDS = "that don't exist", 3
-
 
 class Upkeep:
     def __init__(self, book: PartyBook) -> None:
@@ -46,16 +43,6 @@ class Upkeep:
 
     async def update(self, party: PartyRecord, profile: AccountProfile) -> None:
         """Make name, address, tax ids and e-mail address what they are in billing."""
-        for _ in range(_ROUNDS):
-            try:
-                return await self._made_so(party, profile)
-            except Rejection as refused:
-                # Somebody else who does the same has just deleted a twin that we were reading.
-                if _GONE not in refused.message:
-                    raise
-        return await self._made_so(party, profile)
-
-    async def _made_so(self, party: PartyRecord, profile: AccountProfile) -> None:
         if party.name != profile.name:
             await self._book.set(PARTY, party.id, {"name": profile.name}, party, "the name")
             party = party.model_copy(update={"name": profile.name})

@@ -1,6 +1,5 @@
 """Zendesk behind the ticketing port."""
 
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -12,7 +11,7 @@ from canonical_models.entitlement import SupportEntitlement, SupportOrganization
 from canonical_models.failures import Rejection, RejectionCode
 from connectors.config import ConnectionConfig
 from connectors.governor import Governor
-from connectors.http import Observer, VendorHttp
+from connectors.http import Closing, Observer, VendorHttp
 from connectors.zendesk import SYSTEM
 from connectors.zendesk.client import ZendeskClient
 from connectors.zendesk.mapping import (
@@ -33,7 +32,7 @@ def _unobserved(system: str, method: str, outcome: str, seconds: float) -> None:
     del system, method, outcome, seconds
 
 
-class ZendeskTicketing:
+class ZendeskTicketing(Closing):
     """A `TicketingPort`. Organisations are known by their external id."""
 
     def __init__(self, config: ConnectionConfig, options: ZendeskOptions, http: VendorHttp) -> None:
@@ -148,17 +147,6 @@ class ZendeskTicketing:
 
     async def close(self) -> None:
         await self._client.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     async def _find(self, external_id: str) -> Organization | None:
         try:

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from canonical_models.failures import ContractDrift
 from connectors.http import VendorHttp
+from connectors.refusals import RequestContext, fault_of
 from connectors.zendesk import SYSTEM
-from connectors.zendesk.errors import Errand, failure
+from connectors.zendesk.errors import failure
 from connectors.zendesk.wire import (
     NamedOrganization,
     NamedOrganizationsAnswer,
@@ -25,7 +26,6 @@ from connectors.zendesk.wire import (
     OrganizationFieldsPage,
     OrganizationsAnswer,
     Wire,
-    fault_of,
 )
 
 _ORGANIZATIONS = "/api/v2/organizations"
@@ -39,7 +39,7 @@ M = TypeVar("M", bound=Wire)
 
 
 class ZendeskClient:
-    """The calls of one connection. Every method raises the failures of `errors.TABLE`."""
+    """The calls of one connection. Every method raises the failures of `errors.REFUSALS`."""
 
     def __init__(self, http: VendorHttp, connection: str) -> None:
         self._http = http
@@ -47,49 +47,49 @@ class ZendeskClient:
 
     async def organizations(self, external_id: str) -> list[Organization]:
         """Those with this external id; Zendesk does not tell upper from lower case."""
-        errand = self._errand(f"look up the organisation {external_id}", external_id)
+        context = self._context(f"look up the organisation {external_id}", external_id)
         path = f"{_ORGANIZATIONS}/search?{urlencode({'external_id': external_id})}"
-        answer = self._read(await self._get(path), OrganizationsAnswer, errand)
+        answer = self._read(await self._get(path), OrganizationsAnswer, context)
         for index, found in enumerate(answer.organizations):
-            self._require(found, external_id, errand, at=f"$.organizations[{index}]")
+            self._require(found, external_id, context, at=f"$.organizations[{index}]")
         return answer.organizations
 
     async def namesakes(self, name: str, *, external_id: str) -> list[NamedOrganization]:
         """Those that Zendesk finds by `name`, for the organisation to be `external_id`."""
-        errand = self._errand(
+        context = self._context(
             f"look for organisations of the name that {external_id} has", external_id
         )
         # Not in the path, which failures show: a name may be a person's.
         answer = await self._http.send("GET", f"{_ORGANIZATIONS}/search", params={"name": name})
-        return self._read(answer, NamedOrganizationsAnswer, errand).organizations
+        return self._read(answer, NamedOrganizationsAnswer, context).organizations
 
     async def create(self, name: str, *, external_id: str) -> Organization:
         """The organisation of this external id, made, or renamed where it was there already."""
-        errand = self._errand(f"create the organisation {external_id}", external_id, writes=True)
+        context = self._context(f"create the organisation {external_id}", external_id, writes=True)
         path = f"{_ORGANIZATIONS}/create_or_update"
         body = {"organization": {"name": name, "external_id": external_id}}
         answer = await self._write("POST", path, body)
-        made = self._read(answer, OrganizationAnswer, errand, expected=(200, 201)).organization
-        self._require(made, external_id, errand, at="$.organization")
+        made = self._read(answer, OrganizationAnswer, context, expected=(200, 201)).organization
+        self._require(made, external_id, context, at="$.organization")
         return made
 
     async def update(
         self, organization_id: int, changes: dict[str, Any], *, external_id: str
     ) -> Organization:
         """Sets what `changes` names: fields are merged, tags replaced as a whole."""
-        errand = self._errand(f"update the organisation {external_id}", external_id, writes=True)
+        context = self._context(f"update the organisation {external_id}", external_id, writes=True)
         path = f"{_ORGANIZATIONS}/{organization_id}"
         answer = await self._write("PUT", path, {"organization": changes})
-        return self._read(answer, OrganizationAnswer, errand).organization
+        return self._read(answer, OrganizationAnswer, context).organization
 
     async def fields(self) -> list[OrganizationField]:
         """All organisation fields of the account, inactive ones included."""
-        errand = self._errand("list the organisation fields")
+        context = self._context("list the organisation fields")
         query = {"page[size]": str(_PAGE)}
         found: list[OrganizationField] = []
         for _ in range(_MOST_PAGES):
             path = f"{_FIELDS}?{urlencode(query)}"
-            page = self._read(await self._get(path), OrganizationFieldsPage, errand)
+            page = self._read(await self._get(path), OrganizationFieldsPage, context)
             found += page.organization_fields
             if not page.meta.has_more:
                 return found
@@ -97,18 +97,18 @@ class ZendeskClient:
                 break
             query["page[after]"] = page.meta.after_cursor
         raise ContractDrift(
-            f"Zendesk's list does not end after {len(found)} objects when asked to {errand.words}: "
-            "remove fields that nobody uses, or define Trueup's by hand",
+            f"Zendesk's list does not end after {len(found)} objects when asked to "
+            f"{context.words}: remove fields that nobody uses, or define Trueup's by hand",
             system=SYSTEM,
             payload_path="$.meta",
         )
 
     async def create_field(self, key: str, *, title: str, kind: str, description: str) -> None:
         """Define an organisation field; Zendesk allows it to administrators only."""
-        errand = self._errand(f"define the organisation field {key}", writes=True)
+        context = self._context(f"define the organisation field {key}", writes=True)
         field = {"key": key, "title": title, "type": kind, "description": description}
         answer = await self._write("POST", _FIELDS, {"organization_field": field})
-        self._read(answer, OrganizationFieldAnswer, errand, expected=(201,))
+        self._read(answer, OrganizationFieldAnswer, context, expected=(201,))
 
     async def close(self) -> None:
         await self._http.close()
@@ -129,33 +129,35 @@ class ZendeskClient:
         self,
         answer: httpx.Response,
         model: type[M],
-        errand: Errand,
+        context: RequestContext,
         *,
         expected: tuple[int, ...] = (200,),
     ) -> M:
         if answer.status_code not in expected:
-            raise failure(answer, errand)
+            raise failure(answer, context)
         try:
             return model.model_validate(self._http.decode(answer))
         except ValidationError as error:
             path, reason = fault_of(error)
             raise ContractDrift(
                 f"Zendesk's answer does not fit its contract at {path} ({reason}) when asked to "
-                f"{errand.words}: compare Zendesk's changelog for this API, then retry",
+                f"{context.words}: compare Zendesk's changelog for this API, then retry",
                 system=SYSTEM,
                 payload_path=path,
             ) from None
 
-    def _require(self, found: Organization, external_id: str, errand: Errand, *, at: str) -> None:
+    def _require(
+        self, found: Organization, external_id: str, context: RequestContext, *, at: str
+    ) -> None:
         if (found.external_id or "").casefold() != external_id.casefold():
             raise ContractDrift(
                 f"Zendesk answered with an organisation of another external id when asked to "
-                f"{errand.words}: look the id up in Zendesk, then retry",
+                f"{context.words}: look the id up in Zendesk, then retry",
                 system=SYSTEM,
                 payload_path=f"{at}.external_id",
             )
 
-    def _errand(
+    def _context(
         self, words: str, organization: str | None = None, *, writes: bool = False
-    ) -> Errand:
-        return Errand(words, self._connection, organization, writes)
+    ) -> RequestContext:
+        return RequestContext(words, self._connection, organization, writes=writes)

@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from connectors.config import ConnectionConfig
-from connectors.zendesk.wire import fault_of
+from connectors.refusals import fault_of
 
 #: Zendesk allows letters, digits and underscores, and not digits alone.
 FieldKey = Annotated[

@@ -6,7 +6,7 @@ Source: https://developer.zendesk.com/api-reference/ticketing/organizations/orga
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 RecordId = Annotated[int, Field(ge=1)]
 
@@ -76,10 +76,3 @@ class ErrorAnswer(Wire):
     error: str | ErrorTitle | None = None
     errors: list[ErrorCode] | None = None
     details: dict[str, list[NamedError]] | None = None
-
-
-def fault_of(error: ValidationError) -> tuple[str, str]:
-    """(JSON path, reason) of the first member that does not fit; never the value itself."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    return f"${path}", first["msg"]

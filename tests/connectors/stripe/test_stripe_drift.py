@@ -42,7 +42,7 @@ DRIFTS: list[tuple[Json, str]] = [
     ({"disputes": listing(REFUND)}, "$.data[0]"),
     ({"subscriptions": httpx.Response(302)}, "$"),
     ({"subscriptions": httpx.Response(418)}, "$"),
-    ({"invoices": httpx.Response(404)}, "$"),
+    ({"invoices": httpx.Response(404, json={"error": {"type": "novel"}})}, "$.error"),
 ]
 
 

@@ -258,7 +258,10 @@ async def test_wrong_keys_an_older_erp_and_a_server_that_is_gone_are_told_apart(
     keys = erp.credentials.model_copy(update={"api_key": "0" * 64})
     refused = TrytonErp.connect(config(erp.model_copy(update={"credentials": keys})))
     gone = TrytonErp.connect(config(erp, "http://127.0.0.1:9"))
-    no_rest = httpx.MockTransport(lambda _: httpx.Response(404, text="<title>Not Found</title>"))
+    words = "<p>The requested URL was not found on the server. If you entered"
+    no_rest = httpx.MockTransport(lambda _: httpx.Response(404, text=words))
+    gateway = httpx.MockTransport(lambda _: httpx.Response(404, text="<title>Not Found</title>"))
+    lost = TrytonErp.connect(config(erp), transport=gateway)
     old = TrytonErp.connect(config(erp), transport=no_rest)
     with pytest.raises(CredentialsRefused):
         await refused.find("x", "LE-DE")
@@ -266,5 +269,7 @@ async def test_wrong_keys_an_older_erp_and_a_server_that_is_gone_are_told_apart(
         await gone.find("x", "LE-DE")
     with pytest.raises(ContractDrift, match=r"Tryton 8\.0 or later"):
         await old.find("x", "LE-DE")
-    for adapter in (refused, gone, old):
+    with pytest.raises(TransientFailure, match="base address"):
+        await lost.find("x", "LE-DE")
+    for adapter in (refused, gone, old, lost):
         await adapter.close()
