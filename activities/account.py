@@ -11,7 +11,7 @@ from activities.contracts.amendment import (
     UndoneInput,
 )
 from activities.failing import failures_told
-from activities.kept_plans import owner_of, plan_of
+from activities.kept_plans import owner_of, owner_of_plan, plan_of
 from activities.master_data import carry_on
 from activities.preparing import Preparation
 from activities.proving import done_of, prove, require_agreement
@@ -20,7 +20,6 @@ from activities.tenants import Tenants
 from activities.undoing import settle_undone
 from persistence import changes, outbox
 from persistence.database import Database
-from persistence.exceptions import answered
 from persistence.ownership import require
 
 
@@ -42,7 +41,7 @@ class Account(AccountActivities):
             tenant = self._tenants[step.tenant]
             plan = await plan_of(self._database, step)
             async with self._database.statement() as raw:
-                await require(raw, owner_of(step))
+                await require(raw, owner_of_plan(step))
             profile = await tenant.billing.account(plan.amendment.customer_id)
             await carry_on(self._database, tenant, profile)
 
@@ -57,18 +56,17 @@ class Account(AccountActivities):
             proof = await prove(tenant, self._database, done)
             require_agreement(plan, proof)
             async with self._database.work() as raw:
-                await require(raw, owner_of(step), alone=True)
+                await changes.settle(
+                    raw,
+                    tenant.name,
+                    plan.change_id,
+                    outcome="completed",
+                    proof=proof.model_dump_json(),
+                    owner=owner_of(step),
+                )
                 async with raw.pipeline():
                     await agree(raw, tenant.name, plan, done.snapshot)
                     await outbox.publish(raw, tenant.name, completed(tenant.name, done))
-                    await answered(raw, tenant.name, plan.change_id)
-                    await changes.settle(
-                        raw,
-                        tenant.name,
-                        plan.change_id,
-                        outcome="completed",
-                        proof=proof.model_dump_json(),
-                    )
             return Settled(outcome="completed", summary=plan.amendment.summary)
 
     @activity.defn(name="account.settle_undone")

@@ -8,9 +8,14 @@ from persistence.raw import Raw
 
 
 async def agree(
-    raw: Raw, tenant: str, plan: AmendmentPlan, snapshot: BillingSnapshot | AccountSnapshot
+    raw: Raw,
+    tenant: str,
+    plan: AmendmentPlan,
+    snapshot: BillingSnapshot | AccountSnapshot,
+    *,
+    shared: bool = False,
 ) -> None:
-    """All of it may be repeated."""
+    """All of it may be repeated. What support is asked for was `shared` where it was published."""
     if isinstance(snapshot, AccountSnapshot):
         await accounts.put(
             raw,
@@ -23,7 +28,7 @@ async def agree(
     subscription, of = snapshot.subscription, plan.subject
     customer = subscription.customer.customer_id
     organization, share = plan.access.organization, plan.access.share
-    if organization is not None:
+    if organization is not None and not shared:
         await shares.put(raw, tenant, of, organization, share, customer_id=customer)
     await subscriptions.save(raw, tenant, subscription, plan.change_id)
     await dunning.open_(raw, tenant, of, customer, snapshot.documents)

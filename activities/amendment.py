@@ -12,7 +12,7 @@ from activities.contracts.amendment import (
     UndoneInput,
 )
 from activities.failing import failures_told
-from activities.kept_plans import owner_of, plan_of
+from activities.kept_plans import owner_of, owner_of_plan, plan_of
 from activities.ledger import EffectLedger
 from activities.preparing import Preparation
 from activities.proving import Done, done_of, prove, require_agreement
@@ -28,7 +28,6 @@ from canonical_models.records import AccessHold, sold_of
 from connectors.attempts import Attempt
 from persistence import access_holds, briefing, changes, outbox
 from persistence.database import Database
-from persistence.exceptions import answered
 from persistence.ownership import Owner, require
 from persistence.raw import Raw
 from planning.term import serves
@@ -51,7 +50,7 @@ class Amendment(AmendmentActivities):
     async def entitle(self, step: StepInput) -> None:
         with failures_told():
             tenant, plan = self._tenants[step.tenant], await plan_of(self._database, step)
-            owner = owner_of(step)
+            owner = owner_of_plan(step)
             await both(self._give(tenant, plan, owner), self._publish(tenant, plan, owner))
 
     @activity.defn(name="amendment.restore_access")
@@ -96,18 +95,18 @@ class Amendment(AmendmentActivities):
 
             async def settled(raw: Raw, _: SyncMark) -> None:
                 name = tenant.name
-                await require(raw, owner_of(step), alone=True)
+                await changes.settle(
+                    raw,
+                    name,
+                    plan.change_id,
+                    outcome="completed",
+                    proof=proof.model_dump_json(),
+                    owner=owner_of(step),
+                )
                 async with raw.pipeline():
-                    await agree(raw, name, plan, done.snapshot)
+                    shared = plan.access.support is not None
+                    await agree(raw, name, plan, done.snapshot, shared=shared)
                     await outbox.publish(raw, name, completed(name, done))
-                    await answered(raw, name, plan.change_id)
-                    await changes.settle(
-                        raw,
-                        name,
-                        plan.change_id,
-                        outcome="completed",
-                        proof=proof.model_dump_json(),
-                    )
 
             await self._ledger.perform(
                 effects.mark_effect(

@@ -15,7 +15,7 @@ from activities.contracts.amendment import (
     UndoDocumentInput,
 )
 from activities.failing import failures_told
-from activities.kept_plans import owner_of, plan_of
+from activities.kept_plans import owner_of, owner_of_plan, plan_of
 from activities.ledger import EffectLedger
 from activities.master_data import before_posting
 from activities.proving import naming_what_it_corrects
@@ -47,32 +47,29 @@ class Books(BooksActivities):
     @activity.defn(name="books.post_document")
     async def post_document(self, given: DocumentInput) -> Posted:
         with failures_told():
-            tenant = self._tenants[given.step.tenant]
-            plan = await plan_of(self._database, given.step)
+            tenant, plan = await self._writing(given.step)
             step = _step(plan, given.document_id)
             if step.void:
-                made = await self._void(tenant, owner_of(given.step), step)
+                made = await self._void(tenant, owner_of_plan(given.step), step)
             else:
-                made = await self._post(tenant, plan, step, owner_of(given.step))
+                made = await self._post(tenant, plan, step, owner_of_plan(given.step))
             return Posted(document_id=made.document_id, number=made.number)
 
     @activity.defn(name="books.settle")
     async def settle_documents(self, step: StepInput) -> None:
         with failures_told():
-            tenant = self._tenants[step.tenant]
-            plan = await plan_of(self._database, step)
+            tenant, plan = await self._writing(step)
             known = await self._records(tenant, plan)
             for movement in plan.books.settlements:
-                await self._settle(tenant, owner_of(step), movement, known)
+                await self._settle(tenant, owner_of_plan(step), movement, known)
 
     @activity.defn(name="books.show_unbilled")
     async def show_unbilled(self, step: StepInput) -> None:
         with failures_told():
-            tenant = self._tenants[step.tenant]
-            plan = await plan_of(self._database, step)
+            tenant, plan = await self._writing(step)
             for draft in (plan.books.unbilled_gone, plan.books.unbilled):
                 if draft is not None:
-                    await self._show(tenant, plan, draft, owner_of(step))
+                    await self._show(tenant, plan, draft, owner_of_plan(step))
 
     @activity.defn(name="books.begun")
     async def begun(self, step: StepInput) -> Begun:
@@ -125,6 +122,11 @@ class Books(BooksActivities):
                 given.customer_id,
                 owner=owner_of(given),
             )
+
+    async def _writing(self, step: StepInput) -> tuple[Tenant, AmendmentPlan]:
+        tenant = self._tenants[step.tenant]
+        tenant.write_at_hand("erp")
+        return tenant, await plan_of(self._database, step)
 
     async def _taken(
         self, tenant: Tenant, given: UndoDocumentInput

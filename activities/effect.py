@@ -59,8 +59,9 @@ class Effect(Generic[Result]):
 
     @property
     def alone(self) -> bool:
-        """Whether nothing else has to be true together with the beginning of an attempt."""
-        joined = (self.owner, self.claimed, self.asked, self.writes_set)
+        """Whether nothing but its owner has to be true together with the beginning of an
+        attempt."""
+        joined = (self.claimed, self.asked, self.writes_set)
         return not self.local and all(each is None for each in joined)
 
     def same(self, one: Result, other: Result) -> bool:

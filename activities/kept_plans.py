@@ -1,11 +1,16 @@
 """The plan that a step was decided with."""
 
+from collections import OrderedDict
+
 from activities.contracts.amendment import RunInput, StepInput
 from canonical_models.amendment import AmendmentPlan
-from canonical_models.failures import Rejection, RejectionCode
 from persistence import changes
 from persistence.database import Database
-from persistence.ownership import Owner
+from persistence.ownership import Owner, planned_again
+
+#: Plans that this process has made lately: the steps that follow need not read them again.
+_MOST = 256
+_LATELY: OrderedDict[tuple[str, str, str], AmendmentPlan] = OrderedDict()
 
 
 def owner_of(given: RunInput) -> Owner:
@@ -13,21 +18,26 @@ def owner_of(given: RunInput) -> Owner:
     return Owner(given.tenant, given.change_id, given.epoch)
 
 
+def owner_of_plan(step: StepInput) -> Owner:
+    """Whom a step writes for that carries out its plan: what it writes proves that this is still
+    the newest."""
+    return Owner(step.tenant, step.change_id, step.epoch, step.digest)
+
+
+def remember(tenant: str, plan: AmendmentPlan, digest: str) -> None:
+    """It was kept just now."""
+    _LATELY[tenant, plan.change_id, digest] = plan
+    if len(_LATELY) > _MOST:
+        _LATELY.popitem(last=False)
+
+
 async def plan_of(database: Database, step: StepInput) -> AmendmentPlan:
-    """Raises Rejection where it has been planned again since. An undo (no digest) takes the newest
-    one."""
+    """Raises Rejection where it is known to have been planned again since. An undo (no digest)
+    takes the newest one."""
+    if (lately := _LATELY.get((step.tenant, step.change_id, step.digest))) is not None:
+        return lately
     async with database.statement() as raw:
         kept = await changes.plan(raw, step.tenant, step.change_id)
     if kept is None or (step.digest and kept.digest != step.digest):
-        raise planned_again(step)
+        raise planned_again(step.change_id)
     return kept
-
-
-def planned_again(step: StepInput) -> Rejection:
-    return Rejection(
-        RejectionCode.DOCUMENT_CONFLICT,
-        f"change {step.change_id} has been planned again since this step was decided: "
-        "retry the step, and it follows the newest plan",
-        system="trueup",
-        subject=step.change_id,
-    )

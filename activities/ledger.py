@@ -98,21 +98,26 @@ class EffectLedger:
         values = effect.values
         first = effects.Fence(effect.key, 1, EffectState.ATTEMPTING)
         if effect.alone:
-            # Nothing else must be true together with it: one statement.
+            # One statement; if it does not go, the long way tells why.
             async with self._database.statement() as raw:
-                if await effects.first_attempt(raw, values):
+                if await effects.first_attempt(raw, values, owner=effect.owner):
                     return _Fenced(self._database, effect, first)
         async with self._database.work() as raw:
             await _owned(raw, effect)
             values["request_hash"] = await _asked(raw, effect)
-            before = None
-            if not await effects.first_attempt(raw, values):
+            if effect.local and (done := await _done_at_once(raw, effect, values)) is not None:
+                return done
+            before, other, made = None, None, False
+            if effect.writes_set is not None:
+                made, other = await effects.first_of_set(raw, values)
+            elif not effect.local:
+                made = await effects.first_attempt(raw, values)
+            if not made:
                 before = await effects.locked(raw, values)
                 if (done := _standing(effect, before, values["request_hash"])) is not None:
                     return done
                 _wait_for_others(effect, before)
-            if effect.writes_set is not None:
-                await _wait_for_set(raw, effect, values["request_hash"])
+            _wait_for_set(effect, other)
             fence = first if before is None else await effects.begin(raw, values, before)
             attempt = _Fenced(self._database, effect, fence, before)
             if effect.local:
@@ -221,7 +226,8 @@ class EffectLedger:
             request_hash = known.request_hash
             if effect.writes_set is not None and not _nothing_of(known):
                 request_hash = await _asked(raw, effect)
-                await _wait_for_set(raw, effect, request_hash)
+                other = await effects.other_of_set(raw, effect.writes_set, request_hash)
+                _wait_for_set(effect, other)
             fence = await effects.undo(raw, effect.key, known, request_hash=request_hash)
             attempt = _Fenced(self._database, effect, fence, known)
             if not _nothing_of(known):
@@ -337,9 +343,23 @@ def _wait_for_others(effect: Effect[Result], known: effects.Known) -> None:
 async def _owned(raw: Raw, effect: Effect[Any]) -> None:
     """The run owns its change, and the set is ours, until the commit."""
     if effect.owner is not None:
-        await ownership.require(raw, effect.owner)
-    if effect.writes_set is not None:
+        await ownership.require(raw, effect.owner, locks=effects.set_lock(effect.writes_set))
+    elif effect.writes_set is not None:
         await effects.lock_set(raw, effect.writes_set)
+
+
+async def _done_at_once(raw: Raw, effect: Effect[Result], values: dict[str, Any]) -> Result | None:
+    """Ours to write, for the first time: what is done and what the row says are one. None where
+    there is a row."""
+    result = await effect.write(Alone())
+    document, url = effect.named(result)
+    if not await effects.first_confirmed(
+        raw, values, result=result.model_dump_json(), vendor_reference=document, url=url
+    ):
+        return None
+    if effect.confirmed is not None:
+        await effect.confirmed(raw, result)
+    return result
 
 
 async def _asked(raw: Raw, effect: Effect[Any]) -> str:
@@ -347,8 +367,7 @@ async def _asked(raw: Raw, effect: Effect[Any]) -> str:
     return digest(effect.request if effect.asked is None else await effect.asked(raw))
 
 
-async def _wait_for_set(raw: Raw, effect: Effect[Result], request_hash: str) -> None:
-    other = await effects.other_of_set(raw, effect.writes_set or "", request_hash)
+def _wait_for_set(effect: Effect[Result], other: tuple[float, bool] | None) -> None:
     if other is not None:
         lands_in, at_work = other
         raise later(

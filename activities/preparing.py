@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from activities.agreeing import agree
 from activities.contracts.amendment import Prepared, StepInput
-from activities.kept_plans import owner_of
+from activities.kept_plans import owner_of, remember
 from activities.planned import (
     brief,
     since_it_began,
@@ -24,7 +24,7 @@ from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
 from canonical_models.failures import Rejection
 from canonical_models.ledgering import LedgerAnswer, LedgerQuestion
 from canonical_models.mapping import AccountMapping, keys_of
-from canonical_models.records import DocumentRecord, sold_of, subject_of
+from canonical_models.records import sold_of, subject_of
 from persistence import (
     access_holds,
     accounts,
@@ -39,6 +39,7 @@ from persistence import (
 )
 from persistence.briefing import Briefing
 from persistence.database import Database
+from persistence.raw import Raw
 from planning.access import AccessInput
 from planning.amendment import plan_account, plan_amendment
 from planning.books import BooksInput, questions
@@ -64,22 +65,22 @@ class Preparation:
         )
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
-        await self._keep(tenant, step, known, customer, snapshot.documents)
-        entitled = await self._held_back(step, subscription)
-        found = await self._master_data(
-            tenant, customer, subscription_id, item_keys(snapshot, entitled, known.agreed)
-        )
-        books = await self._books(
-            tenant,
-            known,
-            customer,
-            found,
-            subscription=subscription,
-            snapshot=snapshot,
-            named=_named(known, snapshot.documents),
-        )
+        entitled = await self._held_back(step, known, subscription)
+        corrected = await self._with_corrected(tenant, snapshot.documents)
+        async with self._database.work() as raw:
+            await self._keep(raw, tenant, step, known, customer, corrected)
+            records = await documents.covering(
+                raw, tenant.name, subscription_id, subscription.as_of
+            )
+            found, books = await self._books(
+                raw,
+                tenant,
+                known,
+                customer,
+                item_keys(snapshot, entitled, known.agreed),
+                snapshot,
+            )
         answers, shown = await both(_answers(tenant, books), _shown(tenant, found.account))
-        records = await self._covering(tenant, subscription)
         plan = plan_amendment(
             step.change_id,
             previous=known.agreed,
@@ -114,22 +115,14 @@ class Preparation:
         snapshot = await tenant.billing.account_snapshot(
             customer, documents=known.documents, since=_since(tenant, known)
         )
-        await self._keep(tenant, step, known, customer, snapshot.documents)
-        async with self._database.statement() as raw:
-            await settlements.seen(raw, tenant.name, customer, known.subject, snapshot.movements)
+        corrected = await self._with_corrected(tenant, snapshot.documents)
         keys = {
             key for found in snapshot.documents for line in found.lines for key in keys_of(line)
         }
-        found = await self._master_data(tenant, customer, None, keys)
-        books = await self._books(
-            tenant,
-            known,
-            customer,
-            found,
-            subscription=None,
-            snapshot=snapshot,
-            named=_named(known, snapshot.documents),
-        )
+        async with self._database.work() as raw:
+            await self._keep(raw, tenant, step, known, customer, corrected)
+            await settlements.seen(raw, tenant.name, customer, known.subject, snapshot.movements)
+            found, books = await self._books(raw, tenant, known, customer, keys, snapshot)
         changed = await self._master_data_changed(tenant, snapshot, found.account)
         plan = plan_account(
             step.change_id,
@@ -143,7 +136,7 @@ class Preparation:
 
     async def _known(self, step: StepInput, run_id: str) -> Briefing | None:
         """What is pending of the subject is taken in first: what is read then tells of it."""
-        async with self._database.statement() as raw:
+        async with self._database.work() as raw:
             await change_runs.looks(raw, owner_of(step), run_id=run_id)
             known = await briefing.of_change(raw, step.tenant, step.change_id)
             if known is not None and known.outcome is None and known.epoch != step.epoch:
@@ -152,6 +145,7 @@ class Preparation:
 
     async def _keep(
         self,
+        raw: Raw,
         tenant: Tenant,
         step: StepInput,
         known: Briefing,
@@ -162,27 +156,25 @@ class Preparation:
         theirs: each is posted by the one that it belongs to."""
         if not found:
             return
-        found = await self._with_corrected(tenant, found)
-        async with self._database.work() as raw:
-            await ownership.require(raw, owner_of(step))
-            await documents.seen(
-                raw, tenant.name, tenant.connection, found, books_from=tenant.books_from
+        await ownership.require(raw, owner_of(step))
+        await documents.seen(
+            raw, tenant.name, tenant.connection, found, books_from=tenant.books_from
+        )
+        for document in found:
+            subject = subject_of(document)
+            await settlements.seen(
+                raw, tenant.name, document.customer_id, subject, document.settlements
             )
-            for document in found:
-                subject = subject_of(document)
-                await settlements.seen(
-                    raw, tenant.name, document.customer_id, subject, document.settlements
+            if subject != known.subject:
+                await change_queue.follow(
+                    raw,
+                    tenant.name,
+                    subject,
+                    why=f"{document.document_id}/{document.content}/{document.remaining.minor}",
+                    kind=ChangeKind.BILLED,
+                    customer_id=customer,
+                    documents=(document.document_id,),
                 )
-                if subject != known.subject:
-                    await change_queue.follow(
-                        raw,
-                        tenant.name,
-                        subject,
-                        why=f"{document.document_id}/{document.content}/{document.remaining.minor}",
-                        kind=ChangeKind.BILLED,
-                        customer_id=customer,
-                        documents=(document.document_id,),
-                    )
 
     async def _with_corrected(
         self, tenant: Tenant, found: tuple[BillingDocument, ...]
@@ -191,84 +183,71 @@ class Preparation:
         unread = _corrected(found) - {document.document_id for document in found}
         return (*found, *await tenant.billing.documents(sorted(unread))) if unread else found
 
-    async def _master_data(
-        self, tenant: Tenant, customer: str, subscription_id: str | None, keys: set[str]
-    ) -> briefing.MasterData:
-        async with self._database.statement() as raw:
-            return await briefing.master_data(
-                raw,
-                tenant.name,
-                customer_id=customer,
-                keys=keys,
-                subscription_id=subscription_id or None,
-            )
-
-    async def _held_back(self, step: StepInput, subscription: Subscription) -> Subscription:
+    async def _held_back(
+        self, step: StepInput, known: Briefing, subscription: Subscription
+    ) -> Subscription:
         """As far as access goes: what a person took back is not given again while billing sells the
         same; what billing has ended since is ended."""
-        of = subscription.subscription_id
-        async with self._database.statement() as raw:
-            hold = await access_holds.get(raw, step.tenant, of)
+        hold = known.access_hold
         if hold is None:
             return subscription
         if hold.sold != sold_of(subscription):
             async with self._database.work() as raw:
                 await ownership.require(raw, owner_of(step))
-                await access_holds.lift(raw, step.tenant, of)
+                await access_holds.lift(raw, step.tenant, subscription.subscription_id)
             return subscription
         return subscription.model_copy(update={"items": hold.items})
 
-    async def _covering(
-        self, tenant: Tenant, subscription: Subscription
-    ) -> tuple[DocumentRecord, ...]:
-        async with self._database.statement() as raw:
-            return await documents.covering(
-                raw, tenant.name, subscription.subscription_id, subscription.as_of
-            )
-
     async def _books(
         self,
+        raw: Raw,
         tenant: Tenant,
         known: Briefing,
         customer: str,
-        found: briefing.MasterData,
-        *,
-        subscription: Subscription | None,
+        keys: set[str],
         snapshot: BillingSnapshot | AccountSnapshot,
-        named: set[str],
-    ) -> BooksInput:
-        async with self._database.statement() as raw:
-            kept = await briefing.books(
-                raw, tenant.name, subject=known.subject, customer_id=customer, named=named
-            )
-        keys = {
+    ) -> tuple[briefing.MasterData, BooksInput]:
+        """`keys` are of items that the plan needs beside those of the documents."""
+        kept = await briefing.books(
+            raw,
+            tenant.name,
+            subject=known.subject,
+            customer_id=customer,
+            named=_named(known, snapshot.documents),
+        )
+        of_lines = {
             key
             for record in kept.records
             for line in record.document.lines
             for key in keys_of(line)
         }
-        missing = keys - set(found.items)
-        items = dict(found.items)
-        if missing:
-            items |= (await self._master_data(tenant, customer, known.subject, missing)).items
+        found = await briefing.master_data(
+            raw,
+            tenant.name,
+            customer_id=customer,
+            keys=keys | of_lines,
+            subscription_id=known.subscription_id,
+        )
         account = found.account
         zone = (
             tenant.zone_of_books(account.legal_entity, account)
             if account is not None
             else tenant.policy.books.time_zone or tenant.policy.time_zone
         )
+        subscription: Subscription | None = None
         if isinstance(snapshot, AccountSnapshot):
             as_of, movements, pending = snapshot.as_of, snapshot.movements, None
         else:
-            as_of, movements, pending = snapshot.subscription.as_of, (), snapshot.unbilled
-        return BooksInput(
+            subscription = snapshot.subscription
+            as_of, movements, pending = subscription.as_of, (), snapshot.unbilled
+        return found, BooksInput(
             subject=known.subject,
             subscription=subscription,
             agreed_currency=known.agreed.currency if known.agreed else None,
             account=found.account,
             customer_id=customer,
             policy=tenant.policy,
-            items=items,
+            items=found.items,
             records=kept.records,
             others=kept.others,
             entered=kept.entered,
@@ -323,6 +302,7 @@ class Preparation:
                 plan = await changes.plan(raw, tenant.name, plan.change_id) or plan
         lane = await self._lane(tenant, plan, read.account)
         told = brief(plan, account=read.account, policy=tenant.policy, lane=lane)
+        remember(tenant.name, plan, told.digest)
         return told.model_copy(update={"settled": settled})
 
     async def _lane(

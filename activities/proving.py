@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from activities.contracts.amendment import StepInput
-from activities.kept_plans import owner_of, planned_again
+from activities.kept_plans import owner_of
 from activities.supporting import organization_set
 from activities.tenants import Tenant
 from activities.together import both
@@ -23,8 +23,9 @@ from canonical_models.entitlement import (
 from canonical_models.failures import MayStillLand, Rejection, RejectionCode, TransientFailure
 from canonical_models.ledgering import DocumentDraft, ErpDocument
 from canonical_models.records import DocumentRecord, SettlementRecord
-from persistence import briefing, documents, effects, ownership, settlements, shares
+from persistence import briefing, documents, ownership, settlements, shares
 from persistence.database import Database
+from persistence.ownership import planned_again
 from planning.support import merged_support
 from planning.verification import (
     Difference,
@@ -96,12 +97,12 @@ def naming_what_it_corrects(
 async def done_of(database: Database, step: StepInput) -> Done:
     """Raises Rejection where the change has been planned again since the step was decided, and
     Overtaken where it is another run's."""
-    async with database.statement() as raw:
+    async with database.work() as raw:
         found = await briefing.outcome(raw, step.tenant, step.change_id)
         if found is not None and found.epoch != step.epoch:
             await ownership.require(raw, owner_of(step))
         if found is None or (step.digest and found.plan.digest != step.digest):
-            raise planned_again(step)
+            raise planned_again(step.change_id)
         plan = found.plan
         named = {*(known.document_id for known in found.snapshot.documents), *_of(plan)}
         records = await documents.about(raw, step.tenant, step.change_id, named)
@@ -122,9 +123,12 @@ async def prove(tenant: Tenant, database: Database, done: Done) -> Proof:
         both(_read_documents(tenant, done.records), _of_reversals(tenant, done)),
         _read_support(tenant, database, done.plan),
     )
-    async with database.work() as raw:
-        for key, found in read.items():
-            await documents.read_back(raw, tenant.name, key, found)
+    kept = {record.document.document_id: record.posted for record in done.records}
+    changed = {key: found for key, found in read.items() if found != kept.get(key)}
+    if changed:
+        async with database.work() as raw:
+            for key, found in changed.items():
+                await documents.read_back(raw, tenant.name, key, found)
     differences = (
         *_of_documents(done, read),
         *taken_back,
@@ -266,9 +270,10 @@ async def _asked_at_rest(
 ) -> tuple[SubscriptionSupport, ...]:
     """What the shares ask for. Raises MayStillLand while another subscription of the customer is
     half way through its own change."""
-    async with database.work() as raw:
-        asked = await shares.asked_for(raw, tenant.name, organization)
-        lands_in = await effects.under_way(raw, organization_set(tenant, organization))
+    async with database.statement() as raw:
+        asked, lands_in = await shares.at_rest(
+            raw, tenant.name, organization, organization_set(tenant, organization)
+        )
     if lands_in is not None:
         raise MayStillLand(
             f"support organisation {organization} is being written by another change: it is read "

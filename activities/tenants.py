@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from temporalio import activity
+
 from canonical_models.mapping import AccountMapping
 from canonical_models.policy import TenantPolicy
 from connectors.attempts import LANDS_WITHIN
@@ -38,6 +40,13 @@ class Tenant:
     def lane(self, legal_entity: str | None) -> str | None:
         """Whose queue the postings for a legal entity wait in, if not the ERP's."""
         return f"erp/{legal_entity}" if self.one_writer and legal_entity else None
+
+    def write_at_hand(self, part: str) -> None:
+        """Before a write that is tried in its saga's own task: where the vendor has no place for
+        it, or is slow, it waits in the vendor's queue. Raises NotNow; elsewhere nothing."""
+        governor = self.governors.get(part)
+        if governor is not None and activity.in_activity() and activity.info().is_local:
+            governor.require_free(part)
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ PROGRAMS = (
     "benchmarks.intake",
     "benchmarks.entitlements",
     "benchmarks.saga",
+    "benchmarks.dbos_beside",
+    "benchmarks.upgrade",
     "benchmarks.recovery",
     "benchmarks.documents",
     "benchmarks.reading",

@@ -25,7 +25,7 @@ from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import BillingSnapshot, SyncMark
 from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
 from canonical_models.records import DocumentRecord
-from persistence import changes, outbox
+from persistence import changes, documents, outbox
 from persistence.briefing import Briefing, MasterData
 from persistence.database import Database
 from planning.access import AccessInput
@@ -61,7 +61,8 @@ class Preparing(Preparation):
             raise RuntimeError(f"change {step.change_id} is unknown")
         snapshot = await tenant.billing.snapshot(known.subject, documents=known.documents)
         customer = snapshot.subscription.customer.customer_id
-        await self._keep(tenant, step, known, customer, snapshot.documents)
+        async with self._database.work() as raw:
+            await self._keep(raw, tenant, step, known, customer, snapshot.documents)
         return Loaded(step=step, known=known, snapshot=snapshot)
 
     async def check(self, tenant: Tenant, given: Loaded) -> Checked:
@@ -69,20 +70,14 @@ class Preparing(Preparation):
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
         keys = preparing.item_keys(snapshot, subscription, known.agreed)
-        found = await self._master_data(tenant, customer, known.subject, keys)
-        books = await self._books(
-            tenant,
-            known,
-            customer,
-            found,
-            subscription=subscription,
-            snapshot=snapshot,
-            named={document.document_id for document in snapshot.documents},
-        )
+        async with self._database.work() as raw:
+            covering = await documents.covering(
+                raw, tenant.name, subscription.subscription_id, subscription.as_of
+            )
+            found, books = await self._books(raw, tenant, known, customer, keys, snapshot)
         answers, shown = await both(
             preparing._answers(tenant, books), preparing._shown(tenant, found.account)
         )
-        covering = await self._covering(tenant, subscription)
         return Checked(
             books=replace(books, answers=answers), master=found, shown=shown, covering=covering
         )

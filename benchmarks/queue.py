@@ -23,7 +23,10 @@ from temporalio.client import Client
 from benchmarks.limits import Limit, told
 from benchmarks.queue_filling import SMALL, fill, make_ready, queue_of
 from canonical_models.amendment import ChangeHint, ChangeKind
+from connectors.governor import Governor
+from dispatch.breakers import SharedBreakers
 from dispatch.dispatcher import Dispatcher
+from dispatch.retaining import retaining
 from persistence import (
     change_queue,
     change_watch,
@@ -36,7 +39,7 @@ from persistence import (
 from persistence.change_queue import Claim, Turns
 from persistence.database import Database, migrate
 from persistence.inbox import Arrival
-from runtime.settings import DispatchSettings
+from runtime.settings import DispatchSettings, RetentionSettings
 from tests.harness.postgres import durable_server
 
 _IN_FLIGHT = 32
@@ -44,7 +47,7 @@ _TIMES = 61
 _LEASE = timedelta(seconds=4)
 #: A saga makes seven calls of vendors in a row.
 _CALL_S, _CALLS = 0.05, 7
-_IDLE_S = 15
+_START_S, _IDLE_S = 15, 30
 
 
 async def least_ms(act: Callable[[], Awaitable[object]], times: int = _TIMES) -> float:
@@ -208,26 +211,47 @@ async def fairness(queue: Queue, dsn: str) -> list[Limit]:
 
 
 async def idle(dsn: str) -> float:
-    """Transactions a second of a dispatcher that has nothing to do."""
+    """Transactions a second of a worker that has nothing to do: its dispatcher with all its looks,
+    what it shares of its breakers, and what it drops."""
+    # Its transactions would be counted too.
+    await asyncio.to_thread(_autovacuum, dsn, "off")
     database = Database(dsn, ping=False)
     client = await Client.connect("127.0.0.1:1", lazy=True)
     dispatcher = Dispatcher(DispatchSettings(), database, client, {}, task_queue="bench")
+    governors = {("t1", name): Governor(name) for name in ("billing", "erp", "support")}
+    breakers = SharedBreakers(database, governors, away_minutes=5)
     without = await _counted(dsn)
-    running = asyncio.create_task(dispatcher.run())
+    running = [
+        asyncio.create_task(each)
+        for each in (
+            dispatcher.run(),
+            breakers.run(),
+            retaining(database, RetentionSettings()),
+        )
+    ]
     try:
-        # What is done once, at the start, is over and told by then.
-        await asyncio.sleep(_IDLE_S)
+        # What is done once, at the start, is over by then, and told: an idle session does so after
+        # ten seconds.
+        await asyncio.sleep(_START_S)
         return (await _counted(dsn) - without) / _IDLE_S
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         await database.close()
+        await asyncio.to_thread(_autovacuum, dsn, "on")
 
 
 async def _counted(dsn: str) -> int:
     before = await asyncio.to_thread(_transactions, dsn)
     await asyncio.sleep(_IDLE_S)
     return await asyncio.to_thread(_transactions, dsn) - before
+
+
+def _autovacuum(dsn: str, switch: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"alter system set autovacuum = {switch}".encode())
+        connection.execute("select pg_reload_conf()")
 
 
 def _transactions(dsn: str) -> int:
@@ -251,7 +275,7 @@ async def opened(dsn: str) -> AsyncIterator[Database]:
 
 async def measured(dsn: str, scale: float) -> list[Limit]:
     await migrate(dsn)
-    found = [Limit("transactions of an idle dispatcher", await idle(dsn), 1, "/s")]
+    found = [Limit("transactions of an idle worker", await idle(dsn), 1, "/s")]
     await asyncio.to_thread(fill, dsn, scale)
     async with opened(dsn) as database:
         queue = Queue(database)

@@ -81,7 +81,7 @@ async def throughput(bench: Scene, rounds: int, count: int) -> list[Limit]:
         Limit(
             f"saga / eight activities in a row, {IN_FLIGHT} in flight",
             statistics.median(ratios),
-            2.0,
+            2.2,
             at_least=True,
         ),
         Limit(f"worker memory after {max(sagas, 500)} sagas", resident, 300, " MB"),
@@ -121,7 +121,7 @@ async def alone(bench: Scene) -> list[Limit]:
     events = (await handle.fetch_history()).events
     description = (await handle.describe()).raw_description.workflow_execution_info
     return [
-        Limit("one saga alone / vendor calls on its critical path", statistics.median(ratios), 1.4),
+        Limit("one saga alone / vendor calls on its critical path", statistics.median(ratios), 1.3),
         Limit("actions of an upgrade", actions(events) + counted.beats, 7),
         Limit("history of an upgrade", description.history_size_bytes, 8192, " bytes"),
     ]

@@ -137,14 +137,14 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene() -> AsyncIterator[Scene]:
+async def scene(*of_postgres: str) -> AsyncIterator[Scene]:
     """Everything is ended and removed after the block."""
     async with AsyncExitStack() as stack:
         state = Path(tempfile.mkdtemp(prefix="trueup-bench-"))
         stack.callback(shutil.rmtree, state, ignore_errors=True)
         folders = Folders(state / "logs", state / "run")
         folders.prepare()
-        dsn = stack.enter_context(durable_server()).dsn("postgres")
+        dsn = stack.enter_context(durable_server(*of_postgres)).dsn("postgres")
         await migrate(dsn)
         database = Database(dsn)
         stack.push_async_callback(database.close)

@@ -75,12 +75,15 @@ class Folder:
 
 @dataclass
 class Wire:
-    """How long a call takes, and when each was made: (name, began, ended), monotonic seconds."""
+    """How long a call takes, and when each was made: (name, began, ended), monotonic seconds, where
+    it takes any; `names` are of all."""
 
     seconds: float = 0
     calls: list[tuple[str, float, float]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
     async def call(self, name: str) -> None:
+        self.names.append(name)
         if self.seconds:
             began = time.perf_counter()
             await asyncio.sleep(self.seconds)

@@ -26,6 +26,8 @@ LONGEST_WAIT = 10.0
 LONGEST_READ_WAIT = 120.0
 #: The same of all that a local activity does.
 AT_ONCE = 1.0
+#: What usually takes longer, in seconds, is not begun where it holds up its saga's task.
+SOON = 1.0
 #: How long at most a task stays away from a vendor that has been away for long.
 LONGEST_PAUSE = 300.0
 
@@ -147,6 +149,14 @@ class Governor:
         if not self.breaker.has_place(self.now()):
             return 0
         return self.limiter.limit if self.breaker.state is State.CLOSED else 1
+
+    def require_free(self, system: str) -> None:
+        """Raises NotNow unless a write would have its place at once, and its answer soon."""
+        if self.breaker.state is not State.CLOSED:
+            raise self._away(system)
+        taken = self._waiting or self.in_flight >= self.limiter.limit
+        if taken or self.now() < self._paused_until or self.limiter.usual_write > SOON:
+            raise self._busy(system)
 
     def answered(self, now: float) -> None:
         """It is there."""

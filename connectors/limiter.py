@@ -60,6 +60,11 @@ class Limiter:
             if self.limit + 1 < (self._ceiling or self.most + 1):
                 self.limit += 1
 
+    @property
+    def usual_write(self) -> float:
+        """Seconds; 0 before the first."""
+        return self._usual.get(True, 0.0)
+
     def refused(self, *, turn: int) -> None:
         """429. Refusals without a good round between them count double each time: the vendor has
         become much smaller, or what it limits is no number at once."""

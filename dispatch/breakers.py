@@ -19,7 +19,7 @@ from persistence.database import Database
 log = structlog.get_logger(__name__)
 
 #: Seconds between two looks, of one statement each: while something is away, and while nothing is.
-_EVERY, _QUIET = 1.0, 4.0
+_EVERY, _QUIET = 1.0, 8.0
 #: Seconds that a worker has to ask a vendor whether it is back, before another does.
 _ASKS_WITHIN = 30.0
 

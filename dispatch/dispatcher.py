@@ -28,7 +28,7 @@ from dispatch.reading import Translators, read_inbox
 from dispatch.starting import Starter, StartRefused, TemporalAway
 from dispatch.telling import Teller
 from dispatch.watching import SagaWatch
-from persistence import change_queue, worklist
+from persistence import change_queue, changes, inbox, worklist
 from persistence.change_queue import Claim, Turns
 from persistence.database import Database
 from runtime.settings import DispatchSettings
@@ -90,6 +90,7 @@ class Dispatcher:
         )
         self._gate = Gate()
         self._wake = asyncio.Event()
+        self._unread = True
         self._news = asyncio.Event()
         self._in_hand: dict[str, asyncio.Task[None]] = {}
 
@@ -111,18 +112,29 @@ class Dispatcher:
             await self._wake.wait()
             self._wake.clear()
             try:
-                more = await read_inbox(self._database, self._translators)
+                await self._read()
                 await self._claim(group)
             except _AWAY as fault:
                 log.warning("dispatch held up by the database", error=_name(fault))
                 await asyncio.sleep(min(1.0, self._settings.poll_seconds))
-                more = True
-            if more:
+                self._unread = True
+            if self._unread:
                 self._wake.set()
 
-    def _woken(self) -> None:
+    async def _read(self) -> None:
+        if self._unread:
+            # Before the look: what is told of meanwhile is looked for again.
+            self._unread = False
+            more = await read_inbox(self._database, self._translators)
+            self._unread = self._unread or more
+
+    def _woken(self, channel: str | None) -> None:
+        """What an event was received for, no process hears of before its change is settled."""
         self._wake.set()
-        self._news.set()
+        if channel != changes.CHANNEL:
+            self._unread = True
+        if channel != inbox.CHANNEL:
+            self._news.set()
 
     async def _tell(self) -> None:
         """Beside the claims: a process that is told late keeps no change waiting."""
@@ -201,6 +213,7 @@ class Dispatcher:
                 )
             self._launch(abandoned, group)
         if found.unread or found.ready:
+            self._unread |= found.unread
             self._wake.set()
         if found.untold:
             self._news.set()

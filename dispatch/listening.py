@@ -16,8 +16,9 @@ _LONGEST_PAUSE_S = 5.0
 _PING_S = 30.0
 
 
-async def listen(dsn: str, wake: Callable[[], None]) -> None:
-    """Until cancelled. A lost connection is made again; `wake` is then called for what was missed.
+async def listen(dsn: str, wake: Callable[[str | None], None]) -> None:
+    """Until cancelled. `wake` hears the channel; or None, for all that may have been missed, once a
+    lost connection is there again.
 
     The dispatcher's slow look stands behind this: without notifications all goes on, only later.
     """
@@ -31,10 +32,10 @@ async def listen(dsn: str, wake: Callable[[], None]) -> None:
                 for channel in (inbox.CHANNEL, changes.CHANNEL):
                     await connection.execute(f"listen {channel}".encode())
                 pause = _FIRST_PAUSE_S
-                wake()
+                wake(None)
                 while True:
-                    async for _ in connection.notifies(timeout=_PING_S):
-                        wake()
+                    async for told in connection.notifies(timeout=_PING_S):
+                        wake(told.channel)
                     async with asyncio.timeout(_PING_S):
                         await connection.execute("select 1")
         except (psycopg.OperationalError, OSError) as fault:

@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 RPC_TIMEOUT = timedelta(seconds=5)
 #: A workflow task of a worker that was killed is given to another after this time.
-TASK_TIMEOUT = timedelta(seconds=2)
+TASK_TIMEOUT = timedelta(seconds=3)
 _AT_ONCE = 32
 #: A saga that has settled its change has closed long before, in seconds.
 _CLOSES_WITHIN_S = 15.0

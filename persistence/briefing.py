@@ -12,7 +12,12 @@ from canonical_models.commerce import AccountSnapshot, BillingSnapshot, Subscrip
 from canonical_models.entitlement import Grant, SubscriptionSupport
 from canonical_models.exceptions import Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
-from canonical_models.records import DocumentRecord, SettlementRecord, UnbilledRecord
+from canonical_models.records import (
+    AccessHold,
+    DocumentRecord,
+    SettlementRecord,
+    UnbilledRecord,
+)
 from persistence.grants import AS_JSON, GRANTS
 from persistence.raw import Raw
 from persistence.records import (
@@ -62,6 +67,8 @@ class Briefing:
     share: SubscriptionSupport | None
     #: Invoices of this subscription whose grace is over.
     unpaid: frozenset[str]
+    #: What a person took back: access stays as it was agreed before.
+    access_hold: AccessHold | None
     #: A person's decision to undo it, made while no run of it was open.
     aborted: Resolution | None
     #: The plan that this change was last planned with, by whose digest its steps know it.
@@ -86,6 +93,8 @@ select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.k
   array(select d.invoice_id from dunning_cases d
    where d.tenant = c.tenant and d.subscription_id = c.subscription_id
      and d.stage in ('suspended', 'final')),
+  (select h.hold::text from access_holds h
+   where h.tenant = c.tenant and h.subscription_id = c.subscription_id),
   (select json_build_object('exception_id', e.id, 'action', 'abort', 'by', e.resolved_by,
      'note', e.note)::text
    from exceptions e where e.tenant = c.tenant and e.change_id = c.id and e.code = 'saga_lost'
@@ -110,7 +119,7 @@ async def of_change(raw: Raw, tenant: str, change_id: str) -> Briefing | None:
     if row is None:
         return None
     subject, of, customer, kind, epoch, outcome, documents, whole, first, *known = row
-    agreed, held, share, unpaid, aborted, plan, digest = known
+    agreed, held, share, unpaid, hold, aborted, plan, digest = known
     return Briefing(
         subject=subject,
         subscription_id=of,
@@ -125,6 +134,7 @@ async def of_change(raw: Raw, tenant: str, change_id: str) -> Briefing | None:
         held=GRANTS.validate_json(held),
         share=SubscriptionSupport.model_validate_json(share) if share else None,
         unpaid=frozenset(unpaid),
+        access_hold=AccessHold.model_validate_json(hold) if hold else None,
         aborted=Resolution.model_validate_json(aborted, strict=False) if aborted else None,
         plan=AmendmentPlan.model_validate_json(plan) if plan else None,
         digest=digest,

@@ -91,10 +91,12 @@ async def add(
             }
         )
     if made:
-        raw = await driver(session)
-        await raw.execute(
-            _LOCK_NEW, ([each["tenant"] for each in made], [each["subject"] for each in made])
-        )
+        if len(made) > 1:
+            # In the order that the schema names; of a single one its trigger does.
+            raw = await driver(session)
+            await raw.execute(
+                _LOCK_NEW, ([each["tenant"] for each in made], [each["subject"] for each in made])
+            )
         await session.exec(insert(ChangeRow).values(made).on_conflict_do_nothing())
     return tuple(ids)
 

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from canonical_models.amendment import AmendmentPlan, ChangeKind
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot
 from canonical_models.views import ChangeView, Happening
-from persistence.ownership import Owner
+from persistence.ownership import Owner, require
 from persistence.raw import Raw, Transaction, driver
 from persistence.tables import ChangeRow
 
@@ -167,20 +167,29 @@ async def runs(session: Transaction, tenant: str, change_id: str, *, anyway: boo
     )
 
 
-_SETTLE = """
+# Nobody is asked any more what an earlier run has asked, and who waits for a place hears of it.
+_SETTLE = f"""
 with this as (
   update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s,
     summary = coalesce(%(summary)s, summary), proof = coalesce(%(proof)s::jsonb, proof),
     settled_at = now()
   where tenant = %(tenant)s and id = %(change)s and state <> 'settled'
-  returning id, tenant, subject, summary
+    and (%(epoch)s::int is null or epoch = %(epoch)s and state <> 'pending')
+  returning id, tenant, subject, summary, pg_notify('{CHANNEL}', '')
+), answered as (
+  update exceptions set state = 'resolved', resolution = 'cancelled', resolved_by = 'trueup',
+    note = 'it has answered itself', resolved_at = now()
+  from this where exceptions.tenant = this.tenant and exceptions.change_id = this.id
+    and exceptions.state = 'open'
+), taken_in as (
+  update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s,
+    summary = concat_ws(': ', 'taken in by ' || this.id, this.summary), settled_at = now()
+  from this
+  where changes.tenant = this.tenant and changes.subject = this.subject
+    and changes.state = 'pending' and changes.taken_in_by = this.id
 )
-update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s,
-  summary = concat_ws(': ', 'taken in by ' || this.id, this.summary), settled_at = now()
-from this
-where changes.tenant = this.tenant and changes.subject = this.subject
-  and changes.state = 'pending' and changes.taken_in_by = this.id
-"""
+select count(*) from this
+"""  # noqa: S608 - put together from constants
 
 
 async def settle(
@@ -191,11 +200,13 @@ async def settle(
     outcome: str,
     summary: str | None = None,
     proof: str | None = None,
+    owner: Owner | None = None,
 ) -> None:
-    """The end of a change, and of those that its saga has taken in. Settling again changes nothing.
-    `proof` is JSON."""
+    """The end of a change, of those that its saga has taken in, and of what was asked of it.
+    Settling again changes nothing. `proof` is JSON. Raises Overtaken where the run that settles it
+    is given, and is not its `owner`."""
     raw = await driver(session)
-    await raw.execute(
+    done = await raw.execute(
         _SETTLE,
         {
             "outcome": outcome,
@@ -203,9 +214,11 @@ async def settle(
             "proof": proof,
             "tenant": tenant,
             "change": change_id,
+            "epoch": owner.epoch if owner else None,
         },
     )
-    await _wake(raw)
+    if owner is not None and await done.fetchone() == (0,):
+        await require(raw, owner)
 
 
 def _one(tenant: str, change_id: str) -> Any:

@@ -51,17 +51,21 @@ returning changes.id as change_id, changes.seq, changes.tenant, changes.connecti
   changes.lane, changes.received_at, changes.epoch
 """
 
-_PLACES = """
-select lane, tenant, count(*) from changes
-where state in ('starting', 'running') and claimed_by = %(by)s
-  and claimed_at > now() - %(seconds)s * interval '1 second'
-group by lane, tenant
-"""
-
-# Each lane is walked from tenant to tenant, beginning behind the one that was served last, by one
-# look into the index for each: what waits behind the first of a tenant is not read.
-_READY = """
-with recursive walk (lane, begun, tenant, place) as (
+# The places that are taken, then what is ready. Each lane is walked from tenant to tenant,
+# beginning behind the one that was served last, by one look into the index for each: what waits
+# behind the first of a tenant is not read. So many are looked at that those without a place are
+# among them; the next round finds the others.
+_FOUND = """
+with recursive places as materialized (
+  select lane, tenant, count(*) as count from changes
+  where state in ('starting', 'running') and claimed_by = %(by)s
+    and claimed_at > now() - %(seconds)s * interval '1 second'
+  group by lane, tenant
+), bounds as materialized (
+  select free, tenants + greatest(%(next)s, free / 2) as most from (
+    select greatest(0, least(%(most)s, %(in_flight)s - coalesce(sum(count), 0)))::int as free,
+      count(distinct tenant) as tenants from places) as taken
+), walk (lane, begun, tenant, place) as (
   select lanes.lane, first.tenant, first.tenant, 1
   from unnest(%(lanes)s::int[], %(behind)s::text[]) as lanes (lane, behind),
     lateral (select coalesce(
@@ -69,7 +73,7 @@ with recursive walk (lane, begun, tenant, place) as (
         order by tenant limit 1),
       (select tenant from changes where ready and lane = lanes.lane order by tenant limit 1)
     ) as tenant offset 0) as first
-  where first.tenant is not null
+  where first.tenant is not null and (select free from bounds) > 0
   union all
   select walk.lane, walk.begun, next.tenant, walk.place + 1
   from walk, lateral (select coalesce(
@@ -77,13 +81,16 @@ with recursive walk (lane, begun, tenant, place) as (
         order by tenant limit 1),
       (select tenant from changes where ready and lane = walk.lane order by tenant limit 1)
     ) as tenant offset 0) as next
-  where next.tenant <> walk.begun and walk.place < %(most)s
+  where next.tenant <> walk.begun and walk.place < (select most from bounds)
 )
+select lane, tenant, count, null, 0 from places
+union all
 select walk.lane, walk.tenant, (
   select count(*) from (select from changes
     where ready and lane = walk.lane and tenant = walk.tenant and {due}
-    limit (select ceil(2.0 * %(free)s / count(*)) from walk)) as counted)
-from walk order by walk.lane, walk.place
+    limit (select ceil(2.0 * (select free from bounds) / count(*)) from walk)) as counted),
+  walk.place >= (select most from bounds), walk.place
+from walk order by 5, 1
 """
 
 #: One that was refused waits longer each time.
@@ -116,38 +123,51 @@ async def claim(
     """
     turns = turns or Turns("")
     raw = await driver(session)
-    found = await raw.execute(_PLACES, {"by": turns.dispatcher, "seconds": PLACE_S})
-    places = Counter({(lane, tenant): count for lane, tenant, count in await found.fetchall()})
     claims: list[Claim] = []
     for _ in range(_ROUNDS):
-        free = in_flight - places.total()
-        if min(free, most - len(claims)) <= 0:
-            break
-        ready = await _ready(raw, turns, places, min(free, most - len(claims)))
-        given = turns.give(free, most - len(claims), places, ready)
+        wanted = most - len(claims)
+        found = await _found(raw, turns, in_flight, wanted)
+        free = in_flight - found.places.total()
+        given = turns.give(free, wanted, found.places, found.ready)
         fresh = await _claimed(raw, turns, given) if given else []
-        if not fresh:
-            break
         claims += fresh
-        places.update((claim.lane, claim.tenant) for claim in fresh)
+        if not fresh or len(fresh) >= min(free, wanted) or (found.whole and given == found.ready):
+            break
     return tuple(sorted(claims, key=lambda claim: (claim.lane, claim.seq)))
 
 
-async def _ready(
-    raw: Raw, turns: Turns, places: Counter[tuple[int, str]], free: int
-) -> dict[tuple[int, str], int]:
-    """What may be claimed, up to twice as much as can be, the tenants in their turn."""
-    found = await raw.execute(
-        _READY.format(due=_DUE),
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """By lane and tenant: the places that are taken; what may be claimed, up to twice as much as
+    can be, the tenants in their turn; whether that is all there is."""
+
+    places: Counter[tuple[int, str]]
+    ready: dict[tuple[int, str], int]
+    whole: bool
+
+
+async def _found(raw: Raw, turns: Turns, in_flight: int, most: int) -> _Found:
+    asked = await raw.execute(
+        _FOUND.format(due=_DUE).encode(),
         {
+            "by": turns.dispatcher,
+            "seconds": PLACE_S,
+            "next": _NEXT,
+            "most": most,
+            "in_flight": in_flight,
             "lanes": [*SHARES],
             "behind": [turns.served.get(lane, "") for lane in SHARES],
-            # So many that those without a place are among them; the next round finds the others.
-            "most": len({tenant for _, tenant in places}) + max(_NEXT, free // 2),
-            "free": free,
         },
     )
-    return {(lane, tenant): count for lane, tenant, count in await found.fetchall()}
+    rows = await asked.fetchall()
+    places = Counter({(lane, of): count for lane, of, count, more, _ in rows if more is None})
+    walked = [row for row in rows if row[3] is not None]
+    free = min(in_flight - places.total(), most)
+    return _Found(
+        places=places,
+        ready={(lane, of): count for lane, of, count, _, _ in walked if count},
+        whole=not any(more or count * len(walked) >= 2 * free for _, _, count, more, _ in walked),
+    )
 
 
 async def _claimed(raw: Raw, turns: Turns, given: Mapping[tuple[int, str], int]) -> list[Claim]:

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.effects import EffectState, Mover, may_move
 from canonical_models.views import EffectView
+from persistence.ownership import Owner
 from persistence.raw import Raw
 from persistence.tables import EffectRow
 
@@ -24,6 +25,39 @@ on conflict do nothing returning key
 """
 _LANDS = "clock_timestamp() + %(window)s * interval '1 second'"
 _ATTEMPTED = _INTENDED.format(state=f"'attempting', 1, now(), {_LANDS}")
+_ATTEMPTED_OF_SET = f"""
+with made as ({_ATTEMPTED}), other as (
+  select extract(epoch from lands_until - clock_timestamp())::float8 as lands_in,
+    state in ('attempting', 'compensating') as at_work
+  from effects where writes_set = %(writes_set)s and lands_until > clock_timestamp()
+    and request_hash <> %(request_hash)s
+  order by lands_until desc limit 1
+)
+select (select count(*) from made), (select lands_in from other), (select at_work from other)
+"""  # noqa: S608 - put together from constants
+_DONE = """
+insert into effects (key, tenant, change_id, step, system, operation, request_hash, place,
+  writes_set, state, attempt, attempted_at, confirmed_at, result, vendor_reference, url)
+values (%(key)s, %(tenant)s, %(change_id)s, %(step)s, %(system)s, %(operation)s,
+  %(request_hash)s, %(place)s, %(writes_set)s, 'confirmed', 1, now(), now(), %(result)s::jsonb,
+  %(reference)s, %(url)s)
+on conflict do nothing returning key
+"""
+#: An attempt, where the change is open, its newest claim is this one, and its plan is the one that
+#: is carried out, as `ownership.require` says it; until the commit it stays so.
+_ATTEMPTED_OWNED = f"""
+with owned as (
+  select from changes where tenant = %(tenant)s and id = %(change_id)s and epoch = %(epoch)s
+    and state in ('starting', 'running', 'waiting')
+    and (%(digest)s = '' or plan_digest = %(digest)s)
+  for share
+)
+insert into effects (key, tenant, change_id, step, system, operation, request_hash, place,
+  writes_set, state, attempt, attempted_at, lands_until)
+select %(key)s, %(tenant)s, %(change_id)s, %(step)s, %(system)s, %(operation)s, %(request_hash)s,
+  %(place)s, %(writes_set)s, 'attempting', 1, now(), {_LANDS} from owned
+on conflict do nothing returning key
+"""  # noqa: S608 - put together from constants
 _PLANNED = _INTENDED.format(state="'planned', 0, null, null")
 
 _KNOWN = """
@@ -77,9 +111,40 @@ class Stray:
     result_id: str | None
 
 
-async def first_attempt(raw: Raw, values: Mapping[str, Any]) -> bool:
-    """Make the row as `attempting`. False when there is one already: see `locked`."""
-    return await (await raw.execute(_ATTEMPTED, values)).fetchone() is not None
+async def first_attempt(raw: Raw, values: Mapping[str, Any], *, owner: Owner | None = None) -> bool:
+    """Make the row as `attempting`. False when there is one already: see `locked`; or where the
+    `owner` is not the change's any more."""
+    if owner is None:
+        made = await raw.execute(_ATTEMPTED, values)
+    else:
+        proof = {"epoch": owner.epoch, "digest": owner.digest}
+        made = await raw.execute(_ATTEMPTED_OWNED.encode(), {**values, **proof})
+    return await made.fetchone() is not None
+
+
+async def first_of_set(
+    raw: Raw, values: Mapping[str, Any]
+) -> tuple[bool, tuple[float, bool] | None]:
+    """As `first_attempt`, of a write of a set that is locked; and whether another is in its way:
+    for how many seconds it may still be carried out and say something else, and whether it is under
+    way now. Then nothing may be committed."""
+    row = await (await raw.execute(_ATTEMPTED_OF_SET.encode(), values)).fetchone()
+    made, lands_in, at_work = row or (0, None, None)
+    return made > 0, None if lands_in is None else (lands_in, at_work)
+
+
+async def first_confirmed(
+    raw: Raw,
+    values: Mapping[str, Any],
+    *,
+    result: str,
+    vendor_reference: str | None,
+    url: str | None,
+) -> bool:
+    """Make the row as `confirmed`, of what is done in this very transaction. False when there is
+    one already: see `locked`."""
+    told = {"result": result, "reference": vendor_reference, "url": url}
+    return await (await raw.execute(_DONE.encode(), {**values, **told})).fetchone() is not None
 
 
 async def locked(raw: Raw, values: Mapping[str, Any]) -> Known:
@@ -126,10 +191,14 @@ async def undo(raw: Raw, key: str, known: Known, *, request_hash: str | None = N
     return Fence(key, known.attempt + 1, EffectState.COMPENSATING)
 
 
+def set_lock(writes_set: str | None) -> str | None:
+    return None if writes_set is None else f"set/{writes_set}"
+
+
 async def lock_set(raw: Raw, writes_set: str) -> None:
     """Until the commit nobody else begins a write of the set."""
     await raw.execute(
-        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"set/{writes_set}",)
+        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (set_lock(writes_set),)
     )
 
 
@@ -146,18 +215,6 @@ async def other_of_set(raw: Raw, writes_set: str, request_hash: str) -> tuple[fl
     )
     row = await found.fetchone()
     return None if row is None else (row[0], row[1])
-
-
-async def under_way(raw: Raw, writes_set: str) -> float | None:
-    """For how many seconds a write of the set that is under way may still be carried out."""
-    found = await raw.execute(
-        "select extract(epoch from max(lands_until) - clock_timestamp())::float8 from effects "
-        "where writes_set = %s and lands_until > clock_timestamp() "
-        "and state in ('attempting', 'compensating')",
-        (writes_set,),
-    )
-    row = await found.fetchone()
-    return row[0] if row else None
 
 
 async def hold(raw: Raw, fence: Fence, *, window: float) -> bool:

@@ -14,7 +14,6 @@ from canonical_models.amendment import account_subject
 from canonical_models.exceptions import Raised, Resolution, Track
 from canonical_models.money import Money
 from canonical_models.views import ExceptionView
-from persistence.raw import Raw
 from persistence.tables import ChangeRow, ExceptionRow
 
 
@@ -163,16 +162,6 @@ async def withdraw(
         resolution="cancelled",
         by="trueup",
         note=note,
-    )
-
-
-async def answered(raw: Raw, tenant: str, change_id: str) -> None:
-    """The change is settled: what an earlier run of it has asked is not asked any more."""
-    await raw.execute(
-        "update exceptions set state = 'resolved', resolution = 'cancelled', "
-        "resolved_by = 'trueup', note = 'it has answered itself', resolved_at = now() "
-        "where tenant = %s and change_id = %s and state = 'open'",
-        (tenant, change_id),
     )
 
 

@@ -145,9 +145,12 @@ async def replay(
 
 
 _TAKE = text("""
-with taken as (
+with mine as materialized (
+  select pg_try_advisory_xact_lock(:lock) as got
+), taken as (
   select id, octet_length(body) as size from inbox
-  where status = 'received' order by id limit :rows for update skip locked
+  where status = 'received' and (select got from mine)
+  order by id limit :rows for update skip locked
 ), counted as (
   select id, sum(size) over (order by id) - size as size_before from taken
 )
@@ -160,10 +163,7 @@ async def take(session: AsyncSession, *, rows: int, size: int) -> tuple[Arrival,
     """The oldest that wait, locked until the transaction ends: at most `rows`, and as many as
     begin within the first `size` bytes of bodies. Nothing while another dispatcher takes."""
     connection = await session.connection()
-    lock = text("select pg_try_advisory_xact_lock(:key)")
-    if not (await connection.execute(lock, {"key": _DRAIN_LOCK})).scalar_one():
-        return ()
-    found = await connection.execute(_TAKE, {"rows": rows, "size": size})
+    found = await connection.execute(_TAKE, {"lock": _DRAIN_LOCK, "rows": rows, "size": size})
     return tuple(Arrival(*row) for row in found)
 
 

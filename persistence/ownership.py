@@ -7,28 +7,35 @@ carries an older one, and so has no effect any more.
 
 from dataclasses import dataclass
 
-from canonical_models.failures import Overtaken
+from canonical_models.failures import Overtaken, Rejection, RejectionCode
 from persistence.raw import Raw
 
-_OWNED = "select state, epoch from changes where tenant = %s and id = %s "
+_OWNED = (
+    "select state, epoch, plan_digest, "
+    "case when %s::text is not null then pg_advisory_xact_lock(hashtextextended(%s, 0)) end "
+    "from changes where tenant = %s and id = %s "
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The run that acts for a change: the one that was started for its `epoch`-th claim."""
+    """The run that acts for a change: the one that was started for its `epoch`-th claim. A step
+    that carries out a plan names it by its `digest`."""
 
     tenant: str
     change_id: str
     epoch: int
+    digest: str = ""
 
 
-async def require(raw: Raw, owner: Owner, *, alone: bool = False) -> None:
-    """Raises Overtaken unless the change is open and this is its newest claim. Until the commit
+async def require(raw: Raw, owner: Owner, *, alone: bool = False, locks: str | None = None) -> None:
+    """Raises Overtaken unless the change is open and this is its newest claim, and Rejection where
+    it has been planned again since the plan that the owner carries out. Until the commit
     nobody settles the change or claims it anew; `alone`, for who writes the change itself, nobody
-    else of this run gets past here either."""
+    else of this run gets past here either. `locks` is the name of a lock that is taken with it."""
     found = await raw.execute(
         (_OWNED + ("for no key update" if alone else "for share")).encode(),
-        (owner.tenant, owner.change_id),
+        (locks, locks, owner.tenant, owner.change_id),
     )
     row = await found.fetchone()
     if row is None:
@@ -37,10 +44,22 @@ async def require(raw: Raw, owner: Owner, *, alone: bool = False) -> None:
         why = f"is {row[0]}"
     elif row[1] != owner.epoch:
         why = f"was claimed anew since ({row[1]}, this run has {owner.epoch})"
+    elif owner.digest and row[2] != owner.digest:
+        raise planned_again(owner.change_id)
     else:
         return
     raise Overtaken(
         f"change {owner.change_id} {why}: this run of it ends without an effect; nothing is to be "
         "done, the newest run of the change carries it out",
         system="trueup",
+    )
+
+
+def planned_again(change_id: str) -> Rejection:
+    return Rejection(
+        RejectionCode.DOCUMENT_CONFLICT,
+        f"change {change_id} has been planned again since this step was decided: "
+        "retry the step, and it follows the newest plan",
+        system="trueup",
+        subject=change_id,
     )

@@ -1,12 +1,13 @@
-"""What each subscription asks of support, and the lock under which an organisation is written.
+"""What each subscription asks of support.
+
+What an organisation is to show is read in the transaction that begins its write, which holds the
+set (effects.lock_set): two subscriptions of one customer may change at the same time, and each sees
+the other's share.
 
 A share that moves to another organisation is remembered as left at the one before, until that one
 is shown without it: the customer's process of support hears of it, in the same transaction.
 """
 
-from typing import Any
-
-from psycopg import AsyncCursor
 from pydantic import TypeAdapter
 
 from canonical_models.entitlement import SubscriptionSupport
@@ -25,12 +26,33 @@ where tenant = %s and organization = %s
 _PUT = """
 insert into support_shares as known
   (tenant, subscription_id, customer_id, organization, share, updated_at)
-values (%s, %s, %s, %s, %s::jsonb, now())
+values (%(tenant)s, %(subscription)s, %(customer)s, %(organization)s, %(share)s::jsonb, now())
 on conflict (tenant, subscription_id) do update set customer_id = excluded.customer_id,
   organization = excluded.organization, share = excluded.share, updated_at = now(),
   left_at = case when known.organization = excluded.organization then known.left_at
     else array_append(array_remove(known.left_at, excluded.organization), known.organization) end
 returning left_at <> '{}'
+"""
+
+# What a statement has written it does not read.
+_ASKED_WITH = f"""
+with put_in as ({_PUT})
+select
+  (select coalesce(json_agg(share order by subscription_id), '[]')::text from (
+    select subscription_id, share from support_shares
+    where tenant = %(tenant)s and organization = %(organization)s
+      and subscription_id <> %(subscription)s
+    union all select %(subscription)s, %(share)s::jsonb) as asked),
+  (select left_at from put_in as given (left_at))
+"""  # noqa: S608 - put together from constants
+
+#: With for how many seconds a write of the organisation that is under way may still be carried out.
+_AT_REST = """
+select (select coalesce(json_agg(share order by subscription_id), '[]')::text from support_shares
+    where tenant = %(tenant)s and organization = %(organization)s),
+  (select extract(epoch from max(lands_until) - clock_timestamp())::float8 from effects
+    where writes_set = %(set)s and lands_until > clock_timestamp()
+      and state in ('attempting', 'compensating'))
 """
 
 _MOVE = """
@@ -50,20 +72,25 @@ where tenant = %(tenant)s and customer_id = %(customer)s and %(from)s = any(left
   and organization <> %(from)s
 """
 
-_LOCK = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
-
 
 async def asked_for(
     session: Transaction, tenant: str, organization: str
 ) -> tuple[SubscriptionSupport, ...]:
-    """What all of its subscriptions ask. Until the commit, nobody else decides what it shows:
-    two subscriptions of one customer may change at the same time, and each must see the other's
-    share."""
-    raw = await driver(session)
-    async with raw.pipeline():
-        await raw.execute(_LOCK, (f"support/{tenant}/{organization}",))
-        found = await raw.execute(_ASKED, (tenant, organization))
-    return await _shares(found)
+    """What all of its subscriptions ask."""
+    found = await (await driver(session)).execute(_ASKED, (tenant, organization))
+    row = await found.fetchone()
+    return _SHARES.validate_json(row[0] if row else "[]")
+
+
+async def at_rest(
+    raw: Raw, tenant: str, organization: str, writes_set: str
+) -> tuple[tuple[SubscriptionSupport, ...], float | None]:
+    """The same, and for how many seconds a write of the organisation, by this name of a set, that
+    is under way may still be carried out."""
+    values = {"tenant": tenant, "organization": organization, "set": writes_set}
+    row = await (await raw.execute(_AT_REST, values)).fetchone()
+    asked, lands_in = row or ("[]", None)
+    return _SHARES.validate_json(asked), lands_in
 
 
 async def asked_with(
@@ -75,15 +102,14 @@ async def asked_with(
     *,
     customer_id: str,
 ) -> tuple[SubscriptionSupport, ...]:
-    """The same with this subscription's share put in."""
+    """What all ask, with this subscription's share put in."""
     raw = await driver(session)
-    values = (tenant, subscription_id, customer_id, organization, share.model_dump_json())
-    async with raw.pipeline():
-        await raw.execute(_LOCK, (f"support/{tenant}/{organization}",))
-        put_in = await raw.execute(_PUT, values)
-        found = await raw.execute(_ASKED, (tenant, organization))
-    await _tell_of_left(raw, put_in, tenant, customer_id)
-    return await _shares(found)
+    values = _values(tenant, subscription_id, organization, share, customer_id)
+    row = await (await raw.execute(_ASKED_WITH.encode(), values)).fetchone()
+    asked, left = row or ("[]", False)
+    if left:
+        await _tell_of_left(raw, tenant, customer_id)
+    return _SHARES.validate_json(asked)
 
 
 async def put(
@@ -98,11 +124,10 @@ async def put(
 ) -> None:
     """Without `tell` the process of support is not told: it is the one that moves the share."""
     raw = await driver(session)
-    put_in = await raw.execute(
-        _PUT, (tenant, subscription_id, customer_id, organization, share.model_dump_json())
-    )
-    if tell:
-        await _tell_of_left(raw, put_in, tenant, customer_id)
+    values = _values(tenant, subscription_id, organization, share, customer_id)
+    row = await (await raw.execute(_PUT, values)).fetchone()
+    if tell and row is not None and row[0]:
+        await _tell_of_left(raw, tenant, customer_id)
 
 
 async def move(session: Transaction, tenant: str, customer_id: str, *, to: str) -> None:
@@ -127,14 +152,21 @@ async def taken_back(
     )
 
 
-async def _tell_of_left(
-    raw: Raw, put_in: AsyncCursor[tuple[Any, ...]], tenant: str, customer_id: str
-) -> None:
-    row = await put_in.fetchone()
-    if row is not None and row[0]:
-        await processes.news(raw, [entitlement_process(tenant, customer_id, SUPPORT_TARGET)])
+async def _tell_of_left(raw: Raw, tenant: str, customer_id: str) -> None:
+    await processes.news(raw, [entitlement_process(tenant, customer_id, SUPPORT_TARGET)])
 
 
-async def _shares(found: AsyncCursor[tuple[Any, ...]]) -> tuple[SubscriptionSupport, ...]:
-    row = await found.fetchone()
-    return _SHARES.validate_json(row[0] if row else "[]")
+def _values(
+    tenant: str,
+    subscription_id: str,
+    organization: str,
+    share: SubscriptionSupport,
+    customer_id: str,
+) -> dict[str, str]:
+    return {
+        "tenant": tenant,
+        "subscription": subscription_id,
+        "customer": customer_id,
+        "organization": organization,
+        "share": share.model_dump_json(),
+    }

@@ -3,11 +3,12 @@
     prepare -+- books:  post documents -> settle them -> show what is not billed -+- prove, write
              +- access: entitlements, support -----------------------------------+  back, publish
 
-Books and access go side by side, so that neither waits for what only the other needs. Reads and
-our own records are local activities, writes to other systems are activities; those that set a state
-are tried at hand first. Each write has its undo registered before it. What a machine cannot decide
-waits for a person (desk.py) and goes on from there, from a plan made anew. Order is the workflow
-id: one saga of a subscription is open at a time.
+Books and access go side by side, so that neither waits for what only the other needs. Each step is
+a local activity while all is well, so that a saga is one task of the engine; what a vendor has no
+place for, or is slow at, or what has failed goes on as an activity of that vendor's queue, with
+patience (saga.py, promptly). Each write has its undo registered before it. What a machine cannot
+decide waits for a person (desk.py) and goes on from there, from a plan made anew. Order is the
+workflow id: one saga of a subscription is open at a time.
 """
 
 from temporalio import workflow

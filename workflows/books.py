@@ -2,6 +2,7 @@
 in the order of its day, then what settles them, then what is not billed yet."""
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from temporalio import workflow
 
@@ -14,8 +15,11 @@ from activities.contracts.amendment import (
     UndoDocumentInput,
 )
 from workflows.policies import at
-from workflows.saga import Saga, Undo, heed_cancellation
+from workflows.saga import Saga, Undo, heed_cancellation, promptly
 from workflows.tracks import ChangeSaga
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
 class BooksTrack:
@@ -35,20 +39,17 @@ class BooksTrack:
             heed_cancellation()
         if plan.settlements:
             self._saga.tell("entering in the ERP what settles documents")
-            await workflow.execute_activity_method(
-                BooksActivities.settle_documents,
-                self._saga.step(plan),
-                summary="settle documents",
-                **at(plan.lane or "erp", self._saga.change.tenant),
+            await self._posting(
+                plan, BooksActivities.settle_documents, self._saga.step(plan), "settle documents"
             )
             heed_cancellation()
         if plan.unbilled:
             self._saga.tell("showing finance what is not billed yet")
-            await workflow.execute_activity_method(
+            await promptly(
                 BooksActivities.show_unbilled,
                 self._saga.step(plan),
-                summary="what is not billed yet",
-                **at("erp", self._saga.change.tenant),
+                "what is not billed yet",
+                at("erp", self._saga.change.tenant),
             )
         return None
 
@@ -64,13 +65,29 @@ class BooksTrack:
         )
 
     async def _post(self, plan: Prepared, document: PlannedDocument) -> None:
-        posted = await workflow.execute_activity_method(
+        posted = await self._posting(
+            plan,
             BooksActivities.post_document,
             DocumentInput(step=self._saga.step(plan), document_id=document.document_id),
-            summary=document.words,
-            **at(plan.lane or "erp", self._saga.change.tenant, lines=document.lines),
+            document.words,
+            lines=document.lines,
         )
         self._saga.posted(posted.number or posted.document_id)
+
+    async def _posting(
+        self,
+        plan: Prepared,
+        step: Callable[[BooksActivities, Given], Awaitable[Result]],
+        given: Given,
+        words: str,
+        *,
+        lines: int = 0,
+    ) -> Result:
+        """At hand when all is well; where the ERP wants one to post at a time, in its turn."""
+        patiently = at(plan.lane or "erp", self._saga.change.tenant, lines=lines)
+        if plan.lane is None:
+            return await promptly(step, given, words, patiently)
+        return await workflow.execute_activity_method(step, given, summary=words, **patiently)
 
     async def _open_account(self, customer: str) -> None:
         """Master data stays: there is nothing to undo."""

@@ -14,7 +14,7 @@ TRY = timedelta(seconds=90)
 #: is noticed by its heartbeats, not by this.
 LONG_TRY, LINE = timedelta(minutes=15), timedelta(seconds=1)
 #: A worker that died is noticed after this long.
-HEARTBEAT = timedelta(seconds=4)
+HEARTBEAT = timedelta(seconds=3)
 
 #: The engine's own retries, and no others. Vendors' Retry-After overrides the interval.
 RETRY = RetryPolicy(

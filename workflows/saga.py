@@ -91,8 +91,9 @@ async def promptly(
     summary: str,
     otherwise: dict[str, Any],
 ) -> Result:
-    """For reads, and writes that set a state, which may be repeated: at hand when all is well,
-    which is quick, and `otherwise`, with patience on a vendor's queue, when it was not."""
+    """For what may be repeated: reads, writes that set a state, and those that the effect ledger
+    makes once. At hand when all is well, which is quick, and `otherwise`, with patience on a
+    vendor's queue, when it was not."""
     try:
         return await workflow.execute_local_activity_method(step, given, summary=summary, **ONCE)
     except FailureError as fault:

@@ -103,7 +103,7 @@ async def test_a_saga_says_what_it_is(scene: Scene) -> None:
     priority = run.raw_info.priority
     assert (priority.priority_key, priority.fairness_key) == (1, scene.tenant)
     config = run.raw_description.execution_config
-    assert config.default_workflow_task_timeout.ToSeconds() == 2
+    assert config.default_workflow_task_timeout.ToSeconds() == 3
     # A saga that times out would not compensate.
     assert config.workflow_run_timeout.ToSeconds() == 0
     assert config.workflow_execution_timeout.ToSeconds() == 0

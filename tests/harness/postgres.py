@@ -51,9 +51,9 @@ class PostgresServer:
 
 
 @contextmanager
-def durable_server() -> Iterator[PostgresServer]:
-    """As PostgreSQL comes, for measurements; empty. Ended after the block, and with us if we are
-    killed."""
+def durable_server(*settings: str) -> Iterator[PostgresServer]:
+    """As PostgreSQL comes but for `settings` (`name=value`), for measurements; empty. Ended after
+    the block, and with us if we are killed."""
     # Short, because the path of a unix socket may have 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="trueup-pg-"))
     try:
@@ -67,6 +67,7 @@ def durable_server() -> Iterator[PostgresServer]:
         postgres = [
             *(str(programs() / "postgres"), "-D", str(data), "-k", str(folder)),
             *("-c", "listen_addresses="),
+            *(word for setting in settings for word in ("-c", setting)),
         ]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(_leashed(uid, gid, postgres), stdout=log, stderr=log)

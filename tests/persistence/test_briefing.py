@@ -140,6 +140,7 @@ async def test_the_first_change_of_a_subscription_knows_nothing(database: Databa
         held=(),
         share=None,
         unpaid=frozenset(),
+        access_hold=None,
         aborted=None,
         plan=None,
         digest=None,

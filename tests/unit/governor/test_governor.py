@@ -45,6 +45,35 @@ def test_faults_in_a_row_open_the_breaker_and_nothing_is_sent() -> None:
     run(story())
 
 
+def test_a_write_is_made_at_hand_while_a_place_is_free() -> None:
+    async def story() -> None:
+        erp = governor()
+        erp.require_free("erp")
+        calls = [asyncio.create_task(ask(erp, seconds=5)) for _ in range(erp.limiter.limit)]
+        await passes(1)
+        with pytest.raises(NotNow, match="as many calls as it takes"):
+            erp.require_free("erp")
+        await asyncio.gather(*calls)
+        erp.require_free("erp")
+
+    run(story())
+
+
+def test_no_write_is_made_at_hand_where_writes_take_long_or_the_vendor_is_away() -> None:
+    async def story() -> None:
+        slow, gone = governor(), governor()
+        await ask(slow, seconds=3)
+        slow.require_free("erp")
+        await ask(slow, seconds=3, writes=True)
+        with pytest.raises(NotNow):
+            slow.require_free("erp")
+        await away(gone)
+        with pytest.raises(NotNow, match="is away"):
+            gone.require_free("erp")
+
+    run(story())
+
+
 @pytest.mark.parametrize("status", [200, 404, 422, 429])
 def test_an_answer_between_faults_says_that_it_is_there(status: int) -> None:
     async def story() -> None:
