@@ -4,6 +4,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STATE ?= .trueup
+SEED ?= 1
+LIVES ?= 50
+KILLS ?= 30
 PYTEST := $(BIN)/python -m pytest
 COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 SOURCES := worker.py activities benchmarks canonical_models cli connectors demo dispatch operations \
@@ -11,7 +14,7 @@ SOURCES := worker.py activities benchmarks canonical_models cli connectors demo 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test test-slow check format lint types imports contracts \
-  files schemas lock bench mutants clean
+  files schemas lock bench mutants faults campaign clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -59,6 +62,12 @@ schemas: setup ## Export the JSON Schemas of the events to schemas/
 
 mutants: setup ## Break what books and what proves it in many places; the unit tests must see it (20 min)
 	$(BIN)/python -m tests.mutants
+
+faults: setup ## Meet every step and undo with every fault; no system may disagree afterwards (60 min)
+	$(BIN)/python -m tests.fire.matrix
+
+campaign: setup ## Random lives while processes die and vendors fail: make campaign SEED=7 LIVES=500 KILLS=300
+	$(BIN)/python -m tests.fire.campaign --seed $(SEED) --lives $(LIVES) --kills $(KILLS)
 
 bench: setup ## Print the limits that must be met, and what this machine reaches
 	$(BIN)/python -m benchmarks

@@ -105,9 +105,12 @@ async def _party(
     """The party that is this customer for certain, else a new one."""
     found = await tenant.erp.parties(profile)
     certain = certain_party(found)
-    if certain is not None:
+    new = replace(_new_party(tenant, change_id, legal_entity, profile), owner=owner)
+    ours = any(match.by == "external_id" for match in found)
+    # What an attempt has made whose answer was lost is for the ledger to find.
+    if certain is not None and not (ours and await ledger.unfinished(new)):
         return certain
-    if found:
+    if certain is None and found:
         raise Rejection(
             RejectionCode.ACCOUNT_AMBIGUOUS,
             f"billing customer {profile.customer_id} may be one of the ERP's parties "
@@ -117,9 +120,7 @@ async def _party(
             system="erp",
             subject=profile.customer_id,
         )
-    new = _new_party(tenant, change_id, legal_entity, profile)
-    made = await ledger.perform(replace(new, owner=owner))
-    return made.party
+    return (await ledger.perform(new)).party
 
 
 def certain_party(found: Sequence[PartyMatch]) -> str | None:

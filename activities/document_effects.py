@@ -10,6 +10,7 @@ from canonical_models.documents import BilledParty
 from canonical_models.ledgering import DocumentDraft, DocumentState, ErpDocument
 from canonical_models.records import DocumentRecord, Hold, HoldKind
 from connectors.attempts import Attempt
+from connectors.failpoints import reached
 from persistence import documents, settlements
 from persistence.ownership import Owner
 from persistence.raw import Raw
@@ -137,7 +138,10 @@ class TakenBack:
 
     async def drop_drafts(self) -> None:
         """Those that an attempt without an answer, or one that was refused half way, has left."""
+        about = self._record.document.kept().model_dump_json
+        await reached("drop drafts", "before", about)
         await self._tenant.erp.drop_drafts(self._reference, self._entity)
+        await reached("drop drafts", "answered", about)
 
     async def take_back(self, made: ErpDocument, attempt: Attempt) -> ErpDocument | None:
         """In the books of the original, on its day or today there, whichever is later. What is not

@@ -68,6 +68,10 @@ class Effect(Generic[Result]):
         """Whether both are one object over there."""
         return self.named(one) == self.named(other)
 
+    def words(self) -> str:
+        """All that tells it from others, for failpoints."""
+        return f"{self.key} {self.writes_set} {self.request.model_dump_json()}"
+
     @property
     def values(self) -> dict[str, Any]:
         """Of its row, when an attempt begins."""

@@ -16,6 +16,7 @@ from canonical_models.entitlement import CustomerEntitlements, Grant
 from canonical_models.events import EntitlementTimed, Event, event
 from canonical_models.failures import Failure, Rejection, RejectionCode, TransientFailure
 from canonical_models.process import SUPPORT_TARGET, Process
+from connectors.failpoints import reached
 from persistence import grants, outbox, processes, targets
 from persistence.database import Database
 from persistence.mappings import account_begins
@@ -80,7 +81,7 @@ class Entitling(EntitlementActivities):
             await self._note(process, "given up by a person until the next change", given_up=True)
 
     async def _tell(self, tenant: Tenant, process: Process) -> int:
-        name = target_of(process)
+        name, customer = target_of(process), lambda: process.key
         target = tenant.targets.get(name)
         if target is None:
             raise Rejection(
@@ -95,6 +96,7 @@ class Entitling(EntitlementActivities):
             async with self._database.statement() as raw:
                 revision = await processes.revision(raw, process.workflow_id)
                 held = await grants.of_customer(raw, tenant.name, process.key)
+            await reached("tell target", "before", customer)
             receipt = await target.publish(
                 CustomerEntitlements(
                     customer_id=process.key,
@@ -103,6 +105,7 @@ class Entitling(EntitlementActivities):
                     features=told(held, now),
                 )
             )
+            await reached("tell target", "answered", customer)
             async with self._database.work() as raw:
                 if receipt.revision == revision:
                     await targets.put(
@@ -113,10 +116,13 @@ class Entitling(EntitlementActivities):
                         wanted=revision,
                         confirmed=revision,
                     )
-                    return revision
-                # It has not taken ours: what it holds was told by somebody else, or by us before
-                # our own database was restored. What is told next is above that.
-                await processes.above(raw, process.workflow_id, receipt.revision)
+                else:
+                    # It has not taken ours: what it holds was told by somebody else, or by us
+                    # before our own database was restored. What is told next is above that.
+                    await processes.above(raw, process.workflow_id, receipt.revision)
+            await reached("tell target", "committed", customer)
+            if receipt.revision == revision:
+                return revision
         raise TransientFailure(
             f"{name} says each time that it holds a higher revision of {process.key} than it is "
             "told: see whether somebody else tells it too; it is tried again",

@@ -19,6 +19,8 @@ and no lock is held while another system is asked.
 """
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -33,6 +35,7 @@ from canonical_models.failures import (
     UncertainWrite,
 )
 from connectors.attempts import Alone, Attempt, begins_within
+from connectors.failpoints import Phase, reached
 from persistence import effects, ownership
 from persistence.database import Database
 from persistence.raw import Raw
@@ -40,6 +43,7 @@ from persistence.raw import Raw
 Anything = TypeVar("Anything")
 
 _UNANSWERED = (UncertainWrite, ContractDrift)
+_UNFINISHED = (EffectState.ATTEMPTING, EffectState.UNCERTAIN)
 _UNTOUCHED = (EffectState.PLANNED, EffectState.REJECTED)
 _MOST_WORDS = 2000
 
@@ -57,11 +61,19 @@ class EffectLedger:
         """
         attempt = await self._begin(effect)
         if not isinstance(attempt, _Fenced):
+            if effect.local:
+                await _at(effect, "committed")
             return attempt
         # The write is never abandoned half way: whoever cancels waits for its answer, because an
         # undo that looks before the write lands would find nothing to undo.
         running = asyncio.create_task(self._write(effect, attempt))
         return await finished(running)
+
+    async def unfinished(self, effect: Effect[Result]) -> bool:
+        """Whether an attempt of it is at work, or has ended without saying what it came to."""
+        async with self._database.statement() as raw:
+            known = await effects.get(raw, effect.key)
+        return known is not None and known.state in _UNFINISHED
 
     async def undo(
         self,
@@ -95,18 +107,19 @@ class EffectLedger:
 
     async def _begin(self, effect: Effect[Result]) -> "Result | _Fenced":
         """The result where it stands already, else an attempt."""
-        values = effect.values
+        values, granted = effect.values, time.monotonic()
         first = effects.Fence(effect.key, 1, EffectState.ATTEMPTING)
         if effect.alone:
             # One statement; if it does not go, the long way tells why.
             async with self._database.statement() as raw:
                 if await effects.first_attempt(raw, values, owner=effect.owner):
-                    return _Fenced(self._database, effect, first)
+                    return _Fenced(self._database, effect, first, granted=granted)
+        elif effect.local:
+            with contextlib.suppress(_Begun):
+                return await self._done_at_once(effect, values)
         async with self._database.work() as raw:
             await _owned(raw, effect)
             values["request_hash"] = await _asked(raw, effect)
-            if effect.local and (done := await _done_at_once(raw, effect, values)) is not None:
-                return done
             before, other, made = None, None, False
             if effect.writes_set is not None:
                 made, other = await effects.first_of_set(raw, values)
@@ -119,14 +132,33 @@ class EffectLedger:
                 _wait_for_others(effect, before)
             _wait_for_set(effect, other)
             fence = first if before is None else await effects.begin(raw, values, before)
-            attempt = _Fenced(self._database, effect, fence, before)
+            attempt = _Fenced(self._database, effect, fence, before, granted=granted)
             if effect.local:
                 result = await effect.write(Alone())
+                await _at(effect, "answered")
                 await _confirm(raw, effect, attempt, result)
                 return result
             if effect.claimed is not None:
                 await effect.claimed(raw)
         return attempt
+
+    async def _done_at_once(self, effect: Effect[Result], values: dict[str, Any]) -> Result:
+        """Ours to write, for the first time: what is done and what the row says are one statement
+        after the other. Raises _Begun where there is a row, and nothing is written then."""
+        async with self._database.work() as raw:
+            await _owned(raw, effect)
+            values["request_hash"] = await _asked(raw, effect)
+            await _at(effect, "before")
+            result = await effect.write(Alone())
+            await _at(effect, "answered")
+            document, url = effect.named(result)
+            if not await effects.first_confirmed(
+                raw, values, result=result.model_dump_json(), vendor_reference=document, url=url
+            ):
+                raise _Begun
+            if effect.confirmed is not None:
+                await effect.confirmed(raw, result)
+            return result
 
     async def _write(self, effect: Effect[Result], attempt: "_Fenced") -> Result:
         before, writing = attempt.before, False
@@ -139,8 +171,10 @@ class EffectLedger:
                     raise later(effect, "may still be carried out", before.lands_in)
                 if before is not None:
                     await attempt.held()
+                await _at(effect, "before")
                 writing = True
-                result = await _written(effect, attempt)
+                with _in_time(effect, attempt):
+                    result = await effect.write(attempt)
         except Failure as failure:
             match failure:
                 case UncertainWrite() | ContractDrift() if writing:
@@ -156,11 +190,12 @@ class EffectLedger:
                     after = EffectState.PLANNED
             await self._failed(effect, attempt, after, failure, sent=writing)
             raise
+        await _at(effect, "answered")
         alone = effect.confirmed is None
         async with self._database.statement() if alone else self._database.work() as raw:
-            if await _confirm(raw, effect, attempt, result):
-                return result
-        return await self._late(effect, result)
+            confirmed = await _confirm(raw, effect, attempt, result)
+        await _at(effect, "committed")
+        return result if confirmed else await self._late(effect, result)
 
     async def _failed(
         self,
@@ -190,7 +225,8 @@ class EffectLedger:
             known = await effects.locked(raw, effect.values)
             if known.state not in (*UNDONE, EffectState.CONFIRMED):
                 fence = await effects.begin(raw, effect.values, known)
-                await _confirm(raw, effect, _Fenced(self._database, effect, fence, known), result)
+                anew = _Fenced(self._database, effect, fence, known, granted=time.monotonic())
+                await _confirm(raw, effect, anew, result)
                 return result
             if effect.writes_set is not None:
                 # What is written next has waited for this one, and replaces it.
@@ -218,6 +254,7 @@ class EffectLedger:
 
     async def _withdraw(self, effect: Effect[Result]) -> "tuple[_Fenced, effects.Known] | None":
         """The undo's fence and the row as it was; None where there is nothing to take back."""
+        granted = time.monotonic()
         async with self._database.work() as raw:
             await _owned(raw, effect)
             known = await effects.locked(raw, effect.values)
@@ -229,7 +266,7 @@ class EffectLedger:
                 other = await effects.other_of_set(raw, effect.writes_set, request_hash)
                 _wait_for_set(effect, other)
             fence = await effects.undo(raw, effect.key, known, request_hash=request_hash)
-            attempt = _Fenced(self._database, effect, fence, known)
+            attempt = _Fenced(self._database, effect, fence, known, granted=granted)
             if not _nothing_of(known):
                 return attempt, known
             if effect.refused is not None:
@@ -252,9 +289,12 @@ class EffectLedger:
                 raise later(effect, "may still be carried out", known.lands_in)
             for each in happened:
                 await attempt.held()
+                await _at(effect, "before", undo=True)
                 # What is told of it is the reversal of the first, which the row knows.
-                made = await take_back(each, attempt)
+                with _in_time(effect, attempt):
+                    made = await take_back(each, attempt)
                 reversal = reversal or made
+                await _at(effect, "answered", undo=True)
         except Failure as failure:
             await self._failed(effect, attempt, EffectState.COMPENSATING, failure, sent=True)
             raise
@@ -273,6 +313,11 @@ class EffectLedger:
                 await effect.refused(raw)
             elif happened and effect.reversed is not None:
                 await effect.reversed(raw, reversal)
+        await _at(effect, "committed", undo=True)
+
+
+class _Begun(Exception):
+    """There is a row of the effect already."""
 
 
 class _Fenced:
@@ -284,11 +329,16 @@ class _Fenced:
         effect: Effect[Any],
         fence: effects.Fence,
         before: effects.Known | None = None,
+        *,
+        granted: float,
     ) -> None:
         self._database, self._effect, self.fence = database, effect, fence
         #: The row as it was; None where there was none.
         self.before = before
         self._made = before.made if before else ()
+        #: When it was granted at the latest (monotonic): no request of it lands later than that and
+        #: what the row says.
+        self.granted = granted
         #: Until when a request of an attempt before this one may still land.
         self.lands_before = before.lands_until if before else None
 
@@ -302,9 +352,11 @@ class _Fenced:
         return self._made
 
     async def held(self) -> None:
+        granted = time.monotonic()
         async with self._database.statement() as raw:
             held = await effects.hold(raw, self.fence, window=self._effect.lands_within)
         self._require(held)
+        self.granted = granted
 
     async def making(self, made: str) -> None:
         async with self._database.statement() as raw:
@@ -348,20 +400,6 @@ async def _owned(raw: Raw, effect: Effect[Any]) -> None:
         await effects.lock_set(raw, effect.writes_set)
 
 
-async def _done_at_once(raw: Raw, effect: Effect[Result], values: dict[str, Any]) -> Result | None:
-    """Ours to write, for the first time: what is done and what the row says are one. None where
-    there is a row."""
-    result = await effect.write(Alone())
-    document, url = effect.named(result)
-    if not await effects.first_confirmed(
-        raw, values, result=result.model_dump_json(), vendor_reference=document, url=url
-    ):
-        return None
-    if effect.confirmed is not None:
-        await effect.confirmed(raw, result)
-    return result
-
-
 async def _asked(raw: Raw, effect: Effect[Any]) -> str:
     """What is to be written, as a digest."""
     return digest(effect.request if effect.asked is None else await effect.asked(raw))
@@ -393,11 +431,11 @@ async def _all_of(
     return (stored, *(each for each in others if not effect.same(each, stored)))
 
 
-async def _written(effect: Effect[Result], attempt: _Fenced) -> Result:
-    if not effect.once:
-        return await effect.write(attempt)
-    with begins_within(effect.lands_within / 4):
-        return await effect.write(attempt)
+def _in_time(effect: Effect[Any], attempt: _Fenced) -> contextlib.AbstractContextManager[None]:
+    """Where the vendor cannot tell who is late, what stood still in between is not sent."""
+    if effect.once or (effect.writes_set is not None and not effect.local):
+        return begins_within(effect.lands_within / 4, since=attempt.granted)
+    return contextlib.nullcontext()
 
 
 async def _confirm(raw: Raw, effect: Effect[Result], attempt: _Fenced, result: Result) -> bool:
@@ -432,6 +470,10 @@ def _undone(effect: Effect[Any]) -> Rejection:
 
 def _reference(effect: Effect[Result], reversal: Canonical | None) -> str | None:
     return effect.named(reversal)[0] if isinstance(reversal, effect.result) else None
+
+
+async def _at(effect: Effect[Any], phase: Phase, *, undo: bool = False) -> None:
+    await reached(f"{effect.operation}.undo" if undo else effect.operation, phase, effect.words)
 
 
 async def finished(running: asyncio.Task[Anything]) -> Anything:

@@ -9,6 +9,7 @@ from canonical_models.commerce import AccountProfile
 from canonical_models.documents import BilledParty
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.policy import PartyTaxRules
+from connectors.failpoints import reached
 from persistence import accounts, approvals, briefing
 from persistence.database import Database
 
@@ -64,13 +65,16 @@ async def carry_on(database: Database, tenant: Tenant, profile: AccountProfile) 
             system="billing",
             subject=customer,
         )
+    await reached("carry on master data", "before", lambda: customer)
     await tenant.erp.update_party(
         account.erp_party, profile, tax_rules=tax_rules(tenant, account.legal_entity, profile)
     )
     await tenant.support.rename_organization(account.support_organization, profile)
+    await reached("carry on master data", "answered", lambda: customer)
     async with database.work() as raw:
         await accounts.put(raw, tenant.name, customer, profile_digest=profile.billed.digest)
         await approvals.used(raw, tenant.name, subject, content)
+    await reached("carry on master data", "committed", lambda: customer)
 
 
 def tax_rules(tenant: Tenant, legal_entity: str, profile: AccountProfile) -> dict[str, str]:

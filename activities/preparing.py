@@ -57,7 +57,7 @@ class Preparation:
         the plan: each half of it may be refused by itself. Raises Overtaken."""
         begun = datetime.now(UTC)
         known = await self._known(step, run_id)
-        if known is None or known.outcome is not None or known.aborted is not None:
+        if known is None or not _is_to_be_planned(known):
             return _without_plan(known)
         subscription_id = known.subject
         snapshot = await tenant.billing.snapshot(
@@ -109,7 +109,7 @@ class Preparation:
         """The plan of an account's change in brief. Raises Overtaken."""
         begun = datetime.now(UTC)
         known = await self._known(step, run_id)
-        if known is None or known.outcome is not None or known.aborted is not None:
+        if known is None or not _is_to_be_planned(known):
             return _without_plan(known)
         customer = customer_of(known.subject) or known.subject
         snapshot = await tenant.billing.account_snapshot(
@@ -349,11 +349,15 @@ def item_keys(
     return keys
 
 
+def _is_to_be_planned(known: Briefing) -> bool:
+    return known.outcome is None and known.aborted is None and not known.undoing
+
+
 def _without_plan(known: Briefing | None) -> Prepared:
-    """It is settled, also where the engine has lost that this very saga settled it; or a person
-    wants it undone, and nothing more is planned."""
+    """It is settled, also where the engine has lost that this very saga settled it; or it is to be
+    undone, and nothing more is planned."""
     if known is not None and known.outcome is None:
-        return Prepared(aborted=known.aborted)
+        return Prepared(aborted=known.aborted, undoing=known.undoing)
     return Prepared(settled=True, outcome=(known and known.outcome) or "no_change")
 
 

@@ -77,6 +77,9 @@ class Action(StrEnum):
 #: The run of a change has ended several times before it was done, and none is open that could ask.
 SAGA_LOST = "saga_lost"
 
+#: How a step of an undo is called, before what it undoes: `abort` says there that a person did it.
+UNDO_OF = "undo of "
+
 #: A vendor is away: the question of its connection, which closes by itself when it is back.
 VENDOR_AWAY = "vendor_away"
 

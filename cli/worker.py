@@ -19,6 +19,10 @@ def worker(
             "package's version and a digest of its code)."
         ),
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Of its own /metrics (default: the settings)."),
+    ] = None,
     exit_with_stdin: ExitWithStdin = False,
 ) -> None:
     """Run sagas, activities and the dispatcher until SIGTERM.
@@ -27,9 +31,8 @@ def worker(
     [bold]trueup worker --version 0.2.0[/]
     """
     settings = chosen(ctx).settings()
-    if version is not None:
-        settings = settings.model_copy(
-            update={"worker": settings.worker.model_copy(update={"version": version})}
-        )
+    said = {"version": version, "metrics_port": metrics_port}
+    given = {name: value for name, value in said.items() if value is not None}
+    settings = settings.model_copy(update={"worker": settings.worker.model_copy(update=given)})
     logging.configure("worker")
     until_told(lambda: run(settings, ready=say_ready), exit_with_stdin=exit_with_stdin)

@@ -54,10 +54,11 @@ _BEGINS_UNTIL: ContextVar[float | None] = ContextVar("begins_until", default=Non
 
 
 @contextmanager
-def begins_within(seconds: float) -> Iterator[None]:
-    """What is written within goes out so soon, or not at all: for a vendor that knows no key, where
-    a process that stands still in between would write after its absence was believed."""
-    kept = _BEGINS_UNTIL.set(time.monotonic() + seconds)
+def begins_within(seconds: float, *, since: float | None = None) -> Iterator[None]:
+    """What is written within goes out so soon, or not at all, counted from now or from `since`
+    (monotonic): for a vendor that knows no key, and for sets. A process that stands still in
+    between would write after its absence was believed, or over what was written later."""
+    kept = _BEGINS_UNTIL.set((time.monotonic() if since is None else since) + seconds)
     try:
         yield
     finally:

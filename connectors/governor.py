@@ -7,6 +7,7 @@ waits in the engine and not here.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import deque
@@ -136,6 +137,8 @@ class Governor:
         self.refusals = 0
         self._paused_until = float("-inf")
         self._waiting: deque[asyncio.Future[None]] = deque()
+        #: Set once the call that asks whether it is back has been told.
+        self._asked: asyncio.Event | None = None
 
     @property
     def well_for(self) -> float:
@@ -184,7 +187,13 @@ class Governor:
         caller.called.add(self)
         hurried = caller.wait <= AT_ONCE
         wait = caller.wait if writes or hurried else LONGEST_READ_WAIT
+        # What a step reads side by side waits for the one of them that asks: were it refused, the
+        # step would give up the others, and it would never be heard that the vendor is back.
+        await self._until_told(wait)
         await self._place(system, wait, hurried=hurried)
+        asked = None
+        if self.breaker.state is State.PROBING:
+            asked = self._asked = asyncio.Event()
         full = bool(self._waiting) or self.in_flight >= self.limiter.limit
         call = Call(self, writes=writes, full=full, patience=patience)
         try:
@@ -192,7 +201,15 @@ class Governor:
         finally:
             if not call.told:
                 self.breaker.given_up()
+            if asked is not None:
+                asked.set()
             self._free()
+
+    async def _until_told(self, wait: float) -> None:
+        if self._asked is not None and not self._asked.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._asked.wait()
 
     async def _place(self, system: str, wait: float, *, hurried: bool) -> None:
         if not self.breaker.has_place(self.now()):

@@ -17,6 +17,7 @@ import orjson
 
 from canonical_models.failures import ContractDrift, Failure, TransientFailure, UncertainWrite
 from connectors.attempts import too_late
+from connectors.failpoints import marked
 from connectors.governor import Call, Governor
 
 #: An answer larger than this is not one of ours; in bytes.
@@ -113,7 +114,11 @@ class VendorHttp(Closing):
             try:
                 async with asyncio.timeout(patience):
                     answer = await self._client.request(
-                        method, path, headers=headers, params=params, content=content
+                        method,
+                        path,
+                        headers=marked(headers) if writes else headers,
+                        params=params,
+                        content=content,
                     )
                 outcome = str(answer.status_code)
                 call.answered(answer.status_code, retry_after(answer))

@@ -50,7 +50,10 @@ class Circumstances:
 async def around(session: AsyncSession, tenant: str, subjects: Collection[str]) -> Circumstances:
     asked: dict[str, list[ExceptionView]] = {}
     for question in await exceptions.open_of(session, tenant, subjects):
-        if question.track == Track.BOOKS.value:
+        # Of a plan that cannot be made, or a proof, all of the change waits; what a process beside
+        # the changes asks, as of a debt, holds no document up.
+        whole = question.track == Track.PROCESS.value and question.workflow_id is None
+        if whole or question.track == Track.BOOKS.value:
             asked.setdefault(question.belongs_to, []).append(question)
     return Circumstances(
         asked=asked,

@@ -4,13 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Literal
 from pydantic import TypeAdapter
 
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot, Subscription
 from canonical_models.entitlement import Grant, SubscriptionSupport
-from canonical_models.exceptions import Resolution
+from canonical_models.exceptions import UNDO_OF, Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.records import (
     AccessHold,
@@ -69,8 +69,11 @@ class Briefing:
     unpaid: frozenset[str]
     #: What a person took back: access stays as it was agreed before.
     access_hold: AccessHold | None
-    #: A person's decision to undo it, made while no run of it was open.
+    #: A person's decision to undo it, which holds for every run: the one that was told, if there
+    #: was one, may have been lost since.
     aborted: Resolution | None
+    #: A run of it has begun to take back what it had done, and was lost before the end.
+    undoing: bool
     #: The plan that this change was last planned with, by whose digest its steps know it.
     plan: AmendmentPlan | None
     digest: str | None
@@ -97,8 +100,11 @@ select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.k
    where h.tenant = c.tenant and h.subscription_id = c.subscription_id),
   (select json_build_object('exception_id', e.id, 'action', 'abort', 'by', e.resolved_by,
      'note', e.note)::text
-   from exceptions e where e.tenant = c.tenant and e.change_id = c.id and e.code = 'saga_lost'
-     and e.resolution = 'abort' limit 1),
+   from exceptions e where e.tenant = c.tenant and e.change_id = c.id and e.resolution = 'abort'
+     -- There it says that a person has undone a step by hand.
+     and not starts_with(e.step, {undo}) order by e.resolved_at limit 1),
+  exists (select from effects e where e.tenant = c.tenant and e.change_id = c.id
+    and e.state in ('compensating', 'compensated')),
   c.plan::text, c.plan_digest
 from changes c
 left join subscription_states s
@@ -107,7 +113,7 @@ left join accounts a
   on c.subscription_id is null and a.tenant = c.tenant and a.customer_id = c.customer_id
 where c.tenant = %(tenant)s and c.id = %(change)s
 """)
-    .format(held=_HELD)
+    .format(held=_HELD, undo=Literal(UNDO_OF))
     .as_bytes()
 )
 
@@ -119,7 +125,7 @@ async def of_change(raw: Raw, tenant: str, change_id: str) -> Briefing | None:
     if row is None:
         return None
     subject, of, customer, kind, epoch, outcome, documents, whole, first, *known = row
-    agreed, held, share, unpaid, hold, aborted, plan, digest = known
+    agreed, held, share, unpaid, hold, aborted, undoing, plan, digest = known
     return Briefing(
         subject=subject,
         subscription_id=of,
@@ -136,6 +142,7 @@ async def of_change(raw: Raw, tenant: str, change_id: str) -> Briefing | None:
         unpaid=frozenset(unpaid),
         access_hold=AccessHold.model_validate_json(hold) if hold else None,
         aborted=Resolution.model_validate_json(aborted, strict=False) if aborted else None,
+        undoing=undoing,
         plan=AmendmentPlan.model_validate_json(plan) if plan else None,
         digest=digest,
     )

@@ -51,6 +51,9 @@ _ROUTED = RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_COMPLETED
 _MINUTE = 60.0
 _LOOKS = 300
 _LOOK_SECONDS = 0.1
+_BUSY_SECONDS = 1.0
+#: What the server answers while a deployment is being changed, or asked for too often.
+_BUSY = (RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.ABORTED)
 
 Summary = WorkerDeploymentInfo.WorkerDeploymentVersionSummary
 log = structlog.get_logger()
@@ -214,13 +217,19 @@ class Deployment:
         """The current build once this one's worker is known; it is this one if there was none, so
         that a first start needs nobody. Raises NotDeployed."""
         for _ in range(_LOOKS):
-            if found := await self.current():
-                return found
             try:
+                if found := await self.current():
+                    return found
                 await self.promote(build)
             except NotDeployed:
                 # Known as soon as its workers have asked for the first task.
                 await asyncio.sleep(_LOOK_SECONDS)
+            except RPCError as fault:
+                # Several workers begin at a time, and one of them will be heard; who asks again at
+                # once keeps the server from it.
+                if fault.status not in _BUSY:
+                    raise
+                await asyncio.sleep(_BUSY_SECONDS)
         await self.promote(build)
         return build
 

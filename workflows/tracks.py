@@ -19,7 +19,7 @@ from activities.contracts.amendment import (
     UndoneInput,
 )
 from activities.contracts.failure import Question
-from canonical_models.exceptions import Action, Track
+from canonical_models.exceptions import UNDO_OF, Action, Track
 from workflows.asking import Asking
 from workflows.desk import Aborted, cause_of, question_of
 from workflows.moving import continue_on_newest
@@ -45,6 +45,10 @@ from workflows.saga import (
 
 #: How a run ends whose change is another run's by now, or nobody's.
 OVERTAKEN = "overtaken"
+
+
+class UndoBegun(Exception):
+    """The change is being taken back, by a run that was lost: what is undone is not done again."""
 
 
 class Half(Protocol):
@@ -111,6 +115,9 @@ class ChangeSaga(Asking):
         except Aborted as aborted:
             self.undone_by = aborted.by
             return await drained(self._undo(undo, aborted.reason, facts=True))
+        except UndoBegun:
+            reason = "an earlier run was lost while it took it back"
+            return await drained(self._undo(undo, reason, facts=False))
         except asyncio.CancelledError:
             await drained(self._undo(undo, "cancelled by an operator", facts=False))
             raise
@@ -127,6 +134,8 @@ class ChangeSaga(Asking):
         self.plan = await self.desk.until_done("plan", self.prepare, lambda: self.plan.amount)
         if self.plan.aborted is not None:
             raise Aborted(self.plan.aborted)
+        if self.plan.undoing:
+            raise UndoBegun
         heed_cancellation()
 
     async def side_by_side(self, halves: Mapping[Track, Half], undo: Saga) -> None:
@@ -316,7 +325,7 @@ class ChangeSaga(Asking):
                 if is_overtaken(fault):
                     raise
                 decision = await self.desk.ask(
-                    f"undo of {name}", question_of(fault), self.plan.amount
+                    f"{UNDO_OF}{name}", question_of(fault), self.plan.amount
                 )
                 if decision.action is not Action.ABORT:
                     continue

@@ -72,8 +72,10 @@ class Prepared(Canonical):
     settled: bool = False
     #: Where it has been dealt with: what it came to.
     outcome: str = "no_change"
-    #: A person's decision to undo the change, taken while no run of it was open.
+    #: A person's decision to undo the change; the run that was told may have been lost since.
     aborted: Resolution | None = None
+    #: A run that was lost has begun to take it back, as after a cancellation: it is gone on with.
+    undoing: bool = False
     #: The billing customer whose account is to be made before the books can be planned.
     account_missing: str | None = None
     #: The lane of the ERP that its postings take; None where they need none.

@@ -27,27 +27,29 @@ from runtime.embedded.progress import Report, State, Step, silent
 from runtime.embedded.services import SERVICES, program
 from runtime.embedded.settings_file import FILE as SETTINGS
 from runtime.embedded.settings_file import Given, write_settings
-from runtime.embedded.supervisor import Supervisor
+from runtime.embedded.supervisor import Patience, Supervisor
 from runtime.embedded.temporal_server import TemporalServer
 from runtime.embedded.vendors import Vendors, VendorStarted
 from runtime.processes import Child, Folders, end_stale
-from runtime.settings import TemporalSettings
+from runtime.settings import ConnectionSettings, TemporalSettings
 from runtime.temporal import connect, prepare
 
 _VENDORS = ("stripe", "zendesk", "tryton", "target")
-_STOP_ORDER = (("api", "worker"), _VENDORS, ("temporal", "postgres"))
 #: What has to be up before a part is started again. What outlives an end of what it needs connects
 #: to it again by itself.
-_NEEDS = {"worker": ("postgres", "temporal"), "api": ("postgres", "temporal")}
+_NEEDS = ("postgres", "temporal")
 
 Hook = Callable[[StackFacts], Awaitable[None]]
+#: By what a connection is reached, given its name and where the vendor itself is.
+Reached = Callable[[str, ConnectionSettings], Awaitable[ConnectionSettings]]
 T = TypeVar("T")
 
 
 class EmbeddedStack:
     """One stack on the folder `state`. Use as `async with EmbeddedStack(...).running() as facts`.
 
-    `services` are the processes of ours that are wanted: tests of a part do without.
+    `services` are the processes of ours that are wanted: tests of a part do without, others have
+    several (`worker-2`). `reached` may put something between us and each vendor.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class EmbeddedStack:
         report: Report = silent,
         hooks: Collection[Hook] = (),
         services: Collection[str] = SERVICES,
+        reached: Reached | None = None,
     ) -> None:
         self.state = state.absolute()
         self._config = config or StackConfig()
@@ -74,6 +77,7 @@ class EmbeddedStack:
         self._report = report
         self._hooks = hooks
         self._services = services
+        self._reached = reached or _directly
         self._children: dict[str, Child] = {}
         self._facts: StackFacts | None = None
 
@@ -97,11 +101,18 @@ class EmbeddedStack:
             finally:
                 await self._stop()
 
-    async def supervise(self, stop: asyncio.Event) -> None:
+    async def supervise(
+        self, stop: asyncio.Event, *, patience: Callable[[], Patience] = Patience
+    ) -> None:
         """Until `stop`: a part that ends is started again, unless it does so too often. What came
         of it is in `stack.json`."""
         supervisor = Supervisor(
-            self._children, self._folders, self._report, needs=_NEEDS, changed=self._save
+            self._children,
+            self._folders,
+            self._report,
+            needs=dict.fromkeys(self._services, _NEEDS),
+            changed=self._save,
+            patience=patience,
         )
         await supervisor.run(stop)
 
@@ -117,10 +128,13 @@ class EmbeddedStack:
             dsn=dsn.result(),
             temporal=temporal.result(),
             connections={
-                "stripe": stripe.result().connection,
-                "tryton": tryton.result().connection,
-                "zendesk": zendesk.result().connection,
-                TARGET: target.result().connection,
+                name: await self._reached(name, connection)
+                for name, connection in (
+                    ("stripe", stripe.result().connection),
+                    ("tryton", tryton.result().connection),
+                    ("zendesk", zendesk.result().connection),
+                    (TARGET, target.result().connection),
+                )
             },
             policy=self._config.policy,
         )
@@ -146,7 +160,7 @@ class EmbeddedStack:
         return self._facts
 
     async def _services_up(self, given: Given) -> None:
-        ports = {"api": self._ports.take("api"), "worker": self._ports.take("worker")}
+        ports = {name: self._ports.take(name) for name in (*SERVICES, *self._services)}
         await self._point_to_api(ports["api"])
         write_settings(self.state, given, api_port=ports["api"], metrics_port=ports["worker"])
 
@@ -158,7 +172,7 @@ class EmbeddedStack:
                 write_settings(
                     self.state, given, api_port=ports["api"], metrics_port=ports["worker"]
                 )
-            return await Child.start(program(name, self.state / SETTINGS), self._folders)
+            return await Child.start(program(name, self.state / SETTINGS, port), self._folders)
 
         async with asyncio.TaskGroup() as group:
             for name in self._services:
@@ -236,7 +250,7 @@ class EmbeddedStack:
 
     async def _stop(self) -> None:
         (self.state / FILE).unlink(missing_ok=True)
-        for stage in _STOP_ORDER:
+        for stage in (tuple(self._services), _VENDORS, _NEEDS):
             await asyncio.gather(*(self._end(name) for name in stage if name in self._children))
         # What was started but failed before it was known to us is on record.
         await asyncio.to_thread(end_stale, self._folders.run)
@@ -259,6 +273,10 @@ def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The fault that ended a start; what it pulled along says no more."""
     first = group.exceptions[0]
     return first_of(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _directly(_name: str, connection: ConnectionSettings) -> ConnectionSettings:
+    return connection
 
 
 def _itself(child: Child) -> Child:

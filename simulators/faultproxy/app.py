@@ -95,6 +95,12 @@ class FaultProxy:
         self._rules.clear()
         return Response(status_code=204)
 
+    async def drop_fault(self, request: Request) -> Response:
+        """Forget one rule, by its id; it may be gone already."""
+        number = request.path_params["number"]
+        self._rules = [rule for rule in self._rules if rule.number != number]
+        return Response(status_code=204)
+
     async def list_requests(self, _request: Request) -> Response:
         """The journal, oldest first."""
         return JSONResponse({"requests": [asdict(entry) for entry in self._journal]})
@@ -113,7 +119,8 @@ class FaultProxy:
         body = await request.body()
         target = _target(request)
         shown = target.decode("latin-1")
-        hit = next((r for r in self._rules if r.take(request.method, shown, body)), None)
+        said = (request.method, shown, body, request.headers)
+        hit = next((rule for rule in self._rules if rule.take(*said)), None)
         self._requests_seen += 1
         entry = JournalEntry(
             seq=self._requests_seen,
@@ -185,6 +192,7 @@ def create_app(upstream: str) -> Starlette:
             Route("/_proxy/faults", proxy.set_faults, methods=["POST"]),
             Route("/_proxy/faults", proxy.list_faults, methods=["GET"]),
             Route("/_proxy/faults", proxy.clear_faults, methods=["DELETE"]),
+            Route("/_proxy/faults/{number:int}", proxy.drop_fault, methods=["DELETE"]),
             Route("/_proxy/requests", proxy.list_requests, methods=["GET"]),
             Route("/_proxy/requests", proxy.clear_requests, methods=["DELETE"]),
             Route("/_proxy/healthz", proxy.healthz, methods=["GET"]),

@@ -1,6 +1,7 @@
 """Fault rules: what to match, what to do, how often."""
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -23,6 +24,8 @@ class Rule(BaseModel):
     method: str | None = None
     path_regex: str = ""
     body_contains: str | None = None
+    #: Names of headers in lower case, with the whole value of each.
+    carrying: dict[str, str] = Field(default_factory=dict)
     action: Action
     status: int = Field(default=503, ge=200, le=599)
     body: str | None = None
@@ -54,12 +57,13 @@ class Rule(BaseModel):
             case "status" | "reset":
                 return self.forward is True
 
-    def matches(self, method: str, target: str, body: bytes) -> bool:
+    def matches(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> bool:
         """`target` is the path with its query string, as sent."""
         return (
             (self.method is None or self.method.upper() == method)
             and re.search(self.path_regex, target) is not None
             and (self.body_contains is None or self.body_contains.encode() in body)
+            and all(headers.get(name) == value for name, value in self.carrying.items())
         )
 
 
@@ -72,11 +76,11 @@ class ArmedRule:
         self.seen = 0
         self.fired = 0
 
-    def take(self, method: str, target: str, body: bytes) -> bool:
+    def take(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> bool:
         """True when this rule hits the request; counts it either way."""
         if self.rule.times is not None and self.fired >= self.rule.times:
             return False
-        if not self.rule.matches(method, target, body):
+        if not self.rule.matches(method, target, body, headers):
             return False
         self.seen += 1
         if self.seen <= self.rule.skip:

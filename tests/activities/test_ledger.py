@@ -1,6 +1,8 @@
 """The effect ledger: who was overtaken writes nothing, an absence is believed when it is one, and
 an undo takes back all that is ours."""
 
+from typing import Any
+
 import pytest
 
 from activities.sweeping import sweep_effects
@@ -13,11 +15,13 @@ from canonical_models.failures import (
     TransientFailure,
     UncertainWrite,
 )
-from connectors.attempts import begins_within, too_late
+from connectors.attempts import Attempt, begins_within, too_late
 from persistence.database import Database
 from persistence.effects import Stray
 from persistence.ownership import Owner
+from persistence.raw import Raw
 from tests.harness.slow_ledger import KEY, Ledger
+from tests.harness.slow_vendor import Made
 
 
 @pytest.fixture
@@ -308,6 +312,25 @@ async def test_a_late_answer_that_nobody_can_take_back_is_told_with_its_evidence
     create.tell()
     with pytest.raises(Rejection, match="1 stands in the erp, and the ledger says compensated"):
         await slow
+
+
+@pytest.mark.parametrize("kind", [{"once": True}, {"writes_set": "organization:acme/org_1"}])
+@pytest.mark.parametrize(("lands_within", "late"), [(0.2, True), (60, False)])
+async def test_a_process_that_stood_still_between_its_row_and_its_request_is_too_late(
+    ledger: Ledger, kind: dict[str, Any], lands_within: float, *, late: bool
+) -> None:
+    seen = []
+
+    async def stands_still(raw: Raw) -> None:
+        await raw.execute("select pg_sleep(0.1)")
+
+    async def write(_: Attempt) -> Made:
+        seen.append(too_late())
+        return Made(number=1, state="set")
+
+    effect = ledger.effect(write=write, claimed=stands_still, lands_within=lands_within, **kind)
+    await ledger.begin(effect)
+    assert seen == [late]
 
 
 async def test_what_is_let_go_too_late_is_not_sent() -> None:

@@ -89,6 +89,11 @@ async def test_what_is_not_posted_has_an_owner(call: Call, quiet: Ids, database:
     assert (await one(call))["sentence"] == "waits behind another question: other codes"
     await write(database, "update exceptions set track = 'access' where id = 'exc_tax'")
     assert (await one(call))["cause"] == "under_way"
+    # A plan that cannot be made holds up all of the change; a debt that is asked for does not.
+    await write(database, "update exceptions set track = 'process' where id = 'exc_tax'")
+    assert (await one(call))["exception_id"] == "exc_tax"
+    await write(database, "update exceptions set workflow_id = 'dunning/x' where id = 'exc_tax'")
+    assert (await one(call))["cause"] == "under_way"
 
 
 @pytest.mark.parametrize(

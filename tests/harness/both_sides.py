@@ -64,15 +64,19 @@ class Sides:
 
     def differences(self) -> list[str]:
         """In words, for a person who reads why a test fails."""
-        found = []
+        return [text for _, text in self.of_documents()] + self.in_total()
+
+    def of_documents(self) -> list[tuple[Issued | None, str]]:
+        """Where single documents differ; None with what is in the ERP alone."""
+        found: list[tuple[Issued | None, str]] = []
         for one in self.issued:
             paper = self.papers.get(one.number)
             if paper is None:
                 if not one.void:
-                    found.append(f"{one.number} is not in the ERP")
+                    found.append((one, f"{one.number} is not in the ERP"))
                 continue
             found += [
-                f"{one.number} {what}: billing {ours}, ERP {theirs}"
+                (one, f"{one.number} {what}: billing {ours}, ERP {theirs}")
                 for what, ours, theirs in (
                     ("gross", one.gross, paper.total),
                     ("tax", one.tax, self.tax(paper)),
@@ -82,13 +86,18 @@ class Sides:
                 if ours != theirs
             ]
         known = {one.number for one in self.issued}
-        found += [f"{number} is in the ERP alone" for number in self.papers if number not in known]
         found += [
-            f"{paper.reference} is open: {paper.open}" for paper in self.counter if paper.open
+            (None, f"{number} is in the ERP alone") for number in self.papers if number not in known
         ]
-        return found + self._in_total()
+        found += [
+            (None, f"{paper.reference} is open: {paper.open}")
+            for paper in self.counter
+            if paper.open
+        ]
+        return found
 
-    def _in_total(self) -> list[str]:
+    def in_total(self) -> list[str]:
+        """Where what the party owes, or what is not billed yet, differs."""
         wanted = sum((one.open for one in self.issued), ZERO) - self.balance + self.debts
         shown = sum((paper.net for paper in self.drafts), ZERO)
         # Receivables are kept in the currency of the company: of another one only what is settled
@@ -104,12 +113,17 @@ class Sides:
 
 async def sides_of(erp: ErpInstance, buyer: Buyer) -> Sides:
     """Both sides as they are now."""
-    issued, debts, balance, pending = await asyncio.gather(
-        _issued(buyer), _debts(buyer), _balance(buyer), _pending(buyer)
-    )
     async with books_of(erp) as books:
         papers = await books.documents(party=buyer.party)
         owed = await books.receivable_of(buyer.party, buyer.entity)
+    return await beside(erp, buyer, papers, owed)
+
+
+async def beside(erp: ErpInstance, buyer: Buyer, papers: list[Document], owed: Decimal) -> Sides:
+    """Billing's side as it is now, and the ERP's as it was read."""
+    issued, debts, balance, pending = await asyncio.gather(
+        _issued(buyer), _debts(buyer), _balance(buyer), _pending(buyer)
+    )
     drafts = [paper for paper in papers if (paper.reference or "").startswith(_UNBILLED)]
     final = [paper for paper in papers if paper not in drafts]
     # Of several of one number the newest counts: what was released after an undo is made anew.

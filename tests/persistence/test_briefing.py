@@ -142,6 +142,7 @@ async def test_the_first_change_of_a_subscription_knows_nothing(database: Databa
         unpaid=frozenset(),
         access_hold=None,
         aborted=None,
+        undoing=False,
         plan=None,
         digest=None,
     )

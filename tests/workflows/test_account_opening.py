@@ -267,6 +267,9 @@ async def test_a_lost_answer_makes_one_account(sagas: Sagas, call: str, happened
     assert [match.party for match in sagas.systems.erp.known_parties] == ["cus_2"]
     assert made(sagas).count(call) == (1 if happened else 2)
     assert len(sagas.systems.erp.documents) == 1
+    # What had happened is known to the ledger as well.
+    effects = await sagas.effects("chg_9")
+    assert {effects[step].state for step in ("erp.party", "support.organization")} == {"confirmed"}
 
 
 async def test_aborting_leaves_the_account_and_takes_access_back(sagas: Sagas) -> None:

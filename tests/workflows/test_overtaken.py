@@ -13,6 +13,7 @@ from tests.harness.sagas import Handle, Sagas
 from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.systems import refused
 from tests.harness.waiting import until
+from tests.replay.scenarios_undone import Moment
 from workflows.names import NEWER_CHANGE, change_workflow_id
 from workflows.tracks import OVERTAKEN
 
@@ -230,3 +231,46 @@ async def test_a_saga_that_waits_takes_newer_changes_in(sagas: Sagas) -> None:
         back = await changes.get(session, "acme", "chg_2")
     assert back is not None
     assert (back.state, back.taken_in_by) == ("pending", None)
+
+
+async def test_an_abort_whose_run_was_lost_is_carried_to_its_end_by_the_next(sagas: Sagas) -> None:
+    await sold(sagas)
+    script = sagas.systems.script
+    script.faults["billing.record_sync"] = [refused(RejectionCode.BILLING_REFUSED, "billing")]
+    handle = await sagas.start("chg_1")
+    asked = await sagas.exception("chg_1")
+    moment = Moment(sagas, "erp.reverse", seconds=1)
+    await sagas.resolve(handle, asked.exception_id, Action.ABORT)
+    await moment.come()
+    await handle.terminate()
+
+    settled = await (await sagas.again("chg_1")).result()
+
+    assert settled.outcome == "compensated"
+    assert tier(sagas) == "standard"
+    assert [one.gross.minor for one in sagas.systems.erp.documents] == [5000, 7500, -7500]
+    async with sagas.database.transaction() as session:
+        assert await exceptions.page(session, "acme", change_id="chg_1") == ()
+
+
+async def test_a_cancellation_whose_run_was_lost_is_carried_to_its_end_by_the_next(
+    sagas: Sagas,
+) -> None:
+    """What is posted stays, as after any cancellation."""
+    await sold(sagas)
+    script = sagas.systems.script
+    script.faults["billing.record_sync"] = [refused(RejectionCode.BILLING_REFUSED, "billing")]
+    handle = await sagas.start("chg_1")
+    await sagas.exception("chg_1")
+    moment = Moment(sagas, "support.publish", seconds=1)
+    await handle.cancel()
+    await moment.come()
+    await handle.terminate()
+
+    settled = await (await sagas.again("chg_1")).result()
+
+    assert settled.outcome == "compensated"
+    assert tier(sagas) == "standard"
+    assert [one.gross.minor for one in sagas.systems.erp.documents] == [5000, 7500]
+    async with sagas.database.transaction() as session:
+        assert await exceptions.page(session, "acme", change_id="chg_1") == ()

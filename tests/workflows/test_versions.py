@@ -190,6 +190,12 @@ async def test_workers_see_to_it_that_a_version_is_current_and_others_drain(
         seeing.cancel()
 
 
+async def test_many_workers_that_begin_at_a_time_all_begin(client: Client) -> None:
+    async with versioned(client, "1", Work()):
+        workers = [Deployment(client, QUEUE) for _ in range(20)]
+        assert {*await asyncio.gather(*(one.begin("1") for one in workers))} == {"1"}
+
+
 async def are_open(deployment: Deployment, build: str, count: int) -> bool:
     return await deployment.open_runs(build) == count
 

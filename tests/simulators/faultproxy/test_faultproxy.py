@@ -242,6 +242,21 @@ async def test_matching_skip_times_and_counters(client: httpx.AsyncClient) -> No
     assert (rule["seen"], rule["fired"]) == (3, 2)
 
 
+async def test_a_header_is_matched_and_one_rule_dropped(client: httpx.AsyncClient) -> None:
+    await arm(client, action="status", carrying={"x-point": "a"}, times=None)
+    await arm(client, action="status", status=500, carrying={"x-point": "b"}, times=None)
+
+    async def answers() -> list[int]:
+        said = [{"X-Point": "a"}, {"X-Point": "b"}, {"X-Point": "ab"}, {}]
+        return [(await client.get("/x", headers=headers)).status_code for headers in said]
+
+    assert await answers() == [503, 500, 201, 201]
+    first = (await client.get("/_proxy/faults")).json()["faults"][0]["id"]
+    for _ in range(2):
+        assert (await client.delete(f"/_proxy/faults/{first}")).status_code == 204
+    assert await answers() == [201, 500, 201, 201]
+
+
 async def test_unlimited_until_cleared(client: httpx.AsyncClient) -> None:
     await arm(client, action="status", status=502, times=None)
     assert [(await client.get("/x")).status_code for _ in range(3)] == [502, 502, 502]

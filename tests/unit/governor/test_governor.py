@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from connectors.breaker import FAULTS, FIRST_LOOK, LONGEST_LOOK, State
-from connectors.governor import LONGEST_PAUSE, Governor, NotNow, called, calling
+from connectors.governor import AT_ONCE, LONGEST_PAUSE, Governor, NotNow, called, calling
 from tests.harness.virtual_time import passes, run
 
 
@@ -104,8 +104,8 @@ def test_one_call_asks_whether_it_is_back_and_closes_it() -> None:
         await passes(FIRST_LOOK)
         assert erp.places == 1
         probe = asyncio.create_task(ask(erp, seconds=2))
-        await passes(1)
-        with pytest.raises(NotNow):
+        await passes(0.5)
+        with pytest.raises(NotNow), calling(AT_ONCE):
             await ask(erp)
         await probe
         assert erp.breaker.state is State.CLOSED
@@ -113,6 +113,36 @@ def test_one_call_asks_whether_it_is_back_and_closes_it() -> None:
         await ask(erp)
         await passes(30)
         assert erp.well_for == pytest.approx(30)
+
+    run(story())
+
+
+def test_what_a_step_reads_side_by_side_waits_for_the_one_that_asks() -> None:
+    """Were the others refused, the step would give up the one that asks, each time anew."""
+
+    async def story() -> None:
+        erp = governor()
+        await away(erp)
+        await passes(FIRST_LOOK)
+        async with asyncio.TaskGroup() as step:
+            for _ in range(3):
+                step.create_task(ask(erp, seconds=0.5))
+        assert erp.breaker.state is State.CLOSED
+
+    run(story())
+
+
+def test_what_waited_for_one_that_asked_in_vain_is_refused() -> None:
+    async def story() -> None:
+        erp = governor()
+        await away(erp)
+        await passes(FIRST_LOOK)
+        probe = asyncio.create_task(ask(erp, seconds=2, status=503))
+        await passes(1)
+        with pytest.raises(NotNow):
+            await ask(erp)
+        await probe
+        assert erp.breaker.state is State.OPEN
 
     run(story())
 
