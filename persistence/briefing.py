@@ -85,7 +85,12 @@ select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.k
   c.epoch, c.outcome,
   c.documents || array(select unnest(t.documents) from changes t
    where t.tenant = c.tenant and t.subject = c.subject and t.state = 'pending'
-     and t.taken_in_by = c.id),
+     and t.taken_in_by = c.id)
+   -- Stopped before they were read: billing has issued them all the same.
+   || array(select named.key from changes t, unnest(t.documents) as named (key)
+   where t.tenant = c.tenant and t.subject = c.subject and t.outcome = 'cancelled'
+     and not exists (select from documents d
+       where d.tenant = t.tenant and d.document_id = named.key)),
   c.whole or exists (select from changes t
    where t.tenant = c.tenant and t.subject = c.subject and t.state = 'pending'
      and t.taken_in_by = c.id and t.whole),

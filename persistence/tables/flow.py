@@ -106,6 +106,10 @@ class ChangeRow(SQLModel, table=True):
         Index("changes_by_tenant", "tenant", "seq"),
         Index("changes_by_state", "tenant", "state", "seq"),
         Index("changes_by_subject", "tenant", "subject", "seq"),
+        # What a change that was stopped has not read is read by the next one.
+        Index(
+            "changes_cancelled", "tenant", "subject", postgresql_where=text("outcome = 'cancelled'")
+        ),
     )
     id: str = text_column(key=True)
     seq: int = serial_column(key=False)

@@ -11,7 +11,8 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 
 from connectors.failpoints import HEADER, Phase
-from tests.fire.matrix_steps import Case, Step
+from tests.fire.matrix_steps import Step
+from tests.fire.matrix_stories import Case
 from tests.fire.points import Point, arm
 
 #: Seconds within which a step has to come to its point.
@@ -190,6 +191,8 @@ def _same(step: Step) -> str | None:
 def _where(step: Step, phase: Phase) -> str | None:
     if step.system is None and phase == "answered":
         return "ours: it is answered by the transaction that confirms it"
+    if step.silent and phase == "committed":
+        return "nothing of it is written down"
     return None
 
 

@@ -40,6 +40,7 @@ from tests.persistence.issued import (
     TENANT,
     document,
     eur,
+    see,
 )
 from tests.persistence.test_settlements import GOODWILL
 
@@ -251,3 +252,18 @@ async def test_a_plan_that_comes_late_replaces_none(database: Database) -> None:
         assert not await saved(raw, plan(of), snapshot, instead_of=other.digest)
         # The next run begins with none, whatever the one before has planned.
         assert await saved(raw, plan(of), snapshot, epoch=1)
+
+
+async def test_what_a_change_that_was_stopped_has_not_read_the_next_one_reads(
+    database: Database,
+) -> None:
+    stopped = await change(database)
+    async with database.work() as raw:
+        await raw.execute("update changes set state = 'running', ready = false")
+        await changes.settle(raw, TENANT, stopped, outcome="cancelled")
+        following = await change_queue.follow(
+            raw, TENANT, "sub_1", why="news", kind=ChangeKind.BILLED, documents=["in_2"]
+        )
+    assert set((await brief(database, following)).documents) == {"in_1", "in_2"}
+    await see(database, document("in_1"))
+    assert set((await brief(database, following)).documents) == {"in_2"}

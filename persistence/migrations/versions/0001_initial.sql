@@ -135,6 +135,7 @@ create table changes (
 create index changes_at_work on changes (seq) where state in ('running', 'waiting');
 create index changes_by_state on changes (tenant, state, seq);
 create index changes_by_subject on changes (tenant, subject, seq);
+create index changes_cancelled on changes (tenant, subject) where outcome = 'cancelled';
 create index changes_by_tenant on changes (tenant, seq);
 create index changes_news on changes (tenant, subject) where news = 1 and state = 'pending';
 create unique index changes_one_open on changes (tenant, subject)
