@@ -69,7 +69,7 @@ def document_effect(
         confirmed=posted,
         stray=stray,
         place=draft.legal_entity,
-        lands_within=tenant.lands("erp"),
+        lands_within=tenant.lands("erp", lines=len(draft.lines)),
     )
 
 

@@ -113,7 +113,7 @@ def unbilled_effect(
         confirmed=shown,
         replaces=True,
         writes_set=f"unbilled:{tenant.name}/{draft.legal_entity}/{draft.external_id}",
-        lands_within=tenant.lands("erp"),
+        lands_within=tenant.lands("erp", lines=len(draft.lines)),
     )
 
 

@@ -120,11 +120,12 @@ class Invoicing(InvoiceActivities):
             return
         if standing == record.told and not _anew(record, standing, said):
             return
-        note = _note(standing, said)
-        step = f"billing.standing/{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+        note, step = _note(standing, said), "billing.standing"
 
         async def write(_: Attempt) -> Told:
-            await tenant.billing.record_standing(key, note, key=f"{key}/{step}")
+            # The same may be noted again later, so that each try is a request of its own.
+            tried = f"{key}/{step}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+            await tenant.billing.record_standing(key, note, key=tried)
             return Told(note=note)
 
         await self._ledger.perform(
@@ -141,11 +142,13 @@ class Invoicing(InvoiceActivities):
                 probe=not_looked_up,
                 write=write,
                 named=lambda told: (told.note["erp_status"], None),
-                confirmed=lambda raw, _: documents.told(raw, tenant.name, key, standing),
                 writes_set=f"standing:{tenant.name}/{key}",
+                replaces=True,
                 lands_within=tenant.lands("billing"),
             )
         )
+        async with self._database.statement() as raw:
+            await documents.told(raw, tenant.name, key, standing)
 
 
 def _note(standing: str, said: DocumentStanding | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from temporalio import activity
 
 from canonical_models.mapping import AccountMapping
 from canonical_models.policy import TenantPolicy
-from connectors.attempts import LANDS_WITHIN
+from connectors.attempts import LANDS_WITHIN, LINE
 from connectors.governor import Governor
 from connectors.ports import BillingPort, EntitlementTarget, ErpPort, TicketingPort
 
@@ -34,8 +34,9 @@ class Tenant:
     #: Whether the ERP wants one to post for a legal entity at a time.
     one_writer: bool = False
 
-    def lands(self, part: str) -> float:
-        return self.lands_within.get(part, LANDS_WITHIN)
+    def lands(self, part: str, *, lines: int = 0) -> float:
+        """Of a document with so many lines: each adds to the time that it is given."""
+        return self.lands_within.get(part, LANDS_WITHIN) + lines * LINE
 
     def lane(self, legal_entity: str | None) -> str | None:
         """Whose queue the postings for a legal entity wait in, if not the ERP's."""

@@ -8,6 +8,7 @@ import pytest
 from activities.contracts.life import SweepInput, Swept
 from activities.invoicing import PART
 from canonical_models.documents import DocumentStatus
+from canonical_models.effects import EffectState
 from canonical_models.failures import RejectionCode, TransientFailure
 from persistence import outbox
 from tests.harness.sagas import Sagas
@@ -159,6 +160,10 @@ async def test_a_lost_answer_is_told_again_by_the_next(sagas: Sagas, happened: b
     assert (await sweep(sagas)).problems == ()
     assert notes(sagas) == {"in_1": "posted"}
     assert len(await events(sagas)) == 1
+    written = await sagas.effects("invoice/in_1")
+    assert {step: effect.state for step, effect in written.items()} == {
+        "billing.standing": EffectState.CONFIRMED
+    }
 
 
 async def test_single_invoices_on_demand(sagas: Sagas) -> None:
