@@ -41,7 +41,7 @@ class DunningProcess(WaitingProcess):
                     if await self.over():
                         return look.words
                 case Act.DECIDE:
-                    resolution = await self.unless_news(self._ask(look))
+                    resolution = await self._ask(look)
                     if resolution is not None:
                         await self._conclude(resolution, look.unpaid)
                 case Act.WAIT:
@@ -54,8 +54,12 @@ class DunningProcess(WaitingProcess):
             DunningActivities.look, self.process, summary="look at the invoice", **LOCAL
         )
 
-    async def _ask(self, look: DunningLook) -> Resolution:
-        return await self.desk.ask("end of dunning", _unpaid(self.process, look), look.unpaid)
+    async def _ask(self, look: DunningLook) -> Resolution | None:
+        """None where news comes first: it stays asked until it has answered itself."""
+        asked = _unpaid(self.process, look)
+        return await self.desk.ask_unless(
+            lambda: self.has_news, "end of dunning", asked, look.unpaid
+        )
 
     async def _conclude(self, resolution: Resolution, unpaid: Money | None) -> None:
         decided = DunningDecision(process=self.process, resolution=resolution)

@@ -1,21 +1,15 @@
 """What every process beside the changes has: it looks, waits for time or news, and looks again."""
 
-import asyncio
-from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn
 
 from temporalio import workflow
 
-from activities.contracts.exceptions import ExceptionActivities, Withdrawn
 from canonical_models.exceptions import Track
 from canonical_models.process import Process
 from workflows.asking import Asking
 from workflows.moving import continue_on_newest, is_outdated, wait_long
 from workflows.names import NEWS, STAGE, STANDING, Standing
-from workflows.policies import KEEPING
-
-Done = TypeVar("Done")
 
 
 class WaitingProcess(Asking):
@@ -54,28 +48,6 @@ class WaitingProcess(Asking):
         await self.desk.withdraw(Track.PROCESS)
         limit = None if seconds is None else timedelta(seconds=seconds)
         await wait_long(lambda: self.has_news, self.go_on, limit=limit)
-
-    async def unless_news(self, asking: Coroutine[Any, Any, Done]) -> Done | None:
-        """What came of it; None when news came first: it is stopped then, and its question taken
-        back, for it may have answered itself. Nothing that must not be left half done goes here."""
-        work = asyncio.create_task(asking)
-        await workflow.wait_condition(lambda: self.has_news or work.done())
-        if not work.done():
-            work.cancel()
-            await workflow.wait([work])
-            if work.cancelled():
-                await workflow.execute_local_activity_method(
-                    ExceptionActivities.withdraw,
-                    Withdrawn(
-                        tenant=self.process.tenant,
-                        change_id=self.process.workflow_id,
-                        track=Track.PROCESS,
-                        why="what it was about has changed since",
-                    ),
-                    **KEEPING,
-                )
-                return None
-        return work.result()
 
     def tell(self, stage: str, words: str) -> None:
         self._words = words

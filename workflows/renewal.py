@@ -8,10 +8,11 @@ change of the subscription, made by the amendment saga from what billing says. P
 missed are posted one after the other, each by a change of its own.
 """
 
+import asyncio
 from typing import NoReturn
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from activities.contracts.life import (
     Act,
@@ -21,12 +22,14 @@ from activities.contracts.life import (
     RenewalLook,
 )
 from canonical_models.base import Instant
+from canonical_models.exceptions import Action, Track
 from canonical_models.money import Money
 from canonical_models.process import Process, ProcessKind
-from workflows.desk import Aborted, cause_of
+from workflows.desk import Aborted, cause_of, question_of
 from workflows.moving import continue_on_newest
 from workflows.policies import LATE_AGAIN, LOCAL
 from workflows.process import WaitingProcess
+from workflows.saga import heed_cancellation
 
 
 @workflow.defn(name=ProcessKind.RENEWAL.value)
@@ -72,20 +75,23 @@ class RenewalProcess(WaitingProcess):
         )
 
     async def _forecast(self, renewal: Instant) -> None:
-        """What is in the way is asked early; the question ends when the term moves on without."""
+        """What is in the way is asked early, and tried again with each decision and all news; the
+        question ends when it has answered itself, or the term moves on without."""
         self._at_risk = None
-        await self.unless_news(self._prove(renewal))
-
-    async def _prove(self, renewal: Instant) -> None:
         try:
-            await self.desk.until_done(
-                f"forecast of the renewal of {renewal:%Y-%m-%d}",
-                lambda: self._try_out(renewal),
-                lambda: self._at_risk,
+            await self._try_out(renewal)
+        except FailureError as fault:
+            if is_cancelled_exception(fault):
+                raise asyncio.CancelledError from fault
+            heed_cancellation()
+            step = f"forecast of the renewal of {renewal:%Y-%m-%d}"
+            decision = await self.desk.ask_unless(
+                lambda: self.has_news, step, question_of(fault), self._at_risk
             )
-        except Aborted as aborted:
-            self._left = renewal
-            workflow.logger.info("the forecast is left as it is: %s", aborted.reason)
+            if decision is not None and decision.action is Action.ABORT:
+                self._left = renewal
+            return
+        await self.desk.withdraw(Track.PROCESS)
 
     async def _try_out(self, renewal: Instant) -> None:
         given = ForecastInput(process=self.process, renewal=renewal)

@@ -251,6 +251,25 @@ async def test_finance_gives_more_time(life: Life) -> None:
     assert (await life.exception("payment_overdue")).exception_id != asked.exception_id
 
 
+async def test_news_that_answers_nothing_leaves_the_question_as_it_is(life: Life) -> None:
+    await at_the_end(life)
+    asked = await life.exception("payment_overdue")
+    process = life.handle(ProcessKind.DUNNING, "in_1")
+    before = (await process.describe()).history_length
+
+    life.move("in_1", "pi_part", 5000)
+    await life.look(ChangeKind.PAYMENT)
+
+    async def heard() -> bool:
+        return (await process.describe()).history_length > before + 4
+
+    await until(heard, "dunning has looked at the news")
+    again = await life.exception("payment_overdue")
+    assert (again.exception_id, again.opened_at) == (asked.exception_id, asked.opened_at)
+    await life.decide(ProcessKind.DUNNING, "in_1", again, Action.WRITE_OFF)
+    await life.no_exception()
+
+
 async def test_a_late_payment_answers_the_question_by_itself(life: Life) -> None:
     await at_the_end(life)
     await life.exception("payment_overdue")
