@@ -35,6 +35,8 @@ ALL: dict[str, Scenario] = {
 }
 #: Everywhere else a person has hours.
 _SERVICE_LEVEL_SECONDS = {"escalated": 0.05}
+#: In these the ERP wants one to post at a time.
+_ONE_WRITER = {"posted_in_a_lane", "cancelled_during_a_short_posting"}
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,16 @@ class Stage:
         """The closed run that the scenario shows."""
         await self._set()
         systems = Systems(policy=POLICIES.get(name, TenantPolicy()))
+        one_writer = name in _ONE_WRITER
+        systems.tenant = replace(systems.tenant, one_writer=one_writer)
         self._known["acme"] = _with_service_level(systems.tenant, name)
         handle = await ALL[name](Sagas(self._client, self._database, systems, self._queue))
         history = await handle.fetch_history()
         return Ran(history, self.log.of(history.run_id))
 
     async def _set(self) -> None:
-        """The master data and nothing else; processes of the scenario before are ended."""
+        """The master data, lanes that the worker serves, and nothing else; processes of the
+        scenario before are ended."""
         for process in PROCESSES:
             with contextlib.suppress(RPCError):
                 await self._client.get_workflow_handle(process).terminate()
@@ -71,7 +76,7 @@ class Stage:
             tables = await connection.execute(
                 text(
                     "select string_agg(quote_ident(tablename), ', ') from pg_tables "
-                    "where schemaname = 'public' and tablename <> 'alembic_version'"
+                    "where schemaname = 'public' and tablename not in ('alembic_version', 'lanes')"
                 )
             )
             await connection.execute(text(f"truncate {tables.scalar_one()}"))
@@ -88,7 +93,8 @@ async def stage(client: Client, postgres: PostgresServer) -> AsyncIterator[Stage
         try:
             # Of each system that a scenario may have there is a worker from the beginning.
             targets = {"app": Target(Script(), "app")}
-            known: dict[str, Tenant] = {"acme": Systems(targets=targets).tenant}
+            first = Systems(targets=targets).tenant
+            known: dict[str, Tenant] = {"acme": replace(first, one_writer=True)}
             made = Stage(client, database, queue, known)
             # The plugins of a client are those of its workers too.
             config = client.config()

@@ -113,6 +113,11 @@ async def upgrade(sagas: Sagas) -> Handle:
     return await closed(await sagas.start("chg_1"))
 
 
+async def posted_in_a_lane(sagas: Sagas) -> Handle:
+    """The ERP wants one to post for a legal entity at a time."""
+    return await upgrade(sagas)
+
+
 async def downgrade(sagas: Sagas) -> Handle:
     sagas.systems.billing.snapshots["sub_1"] = snapshot(
         subscription(item("pro", 5)), invoice(line("il_1", 20000))
@@ -347,6 +352,7 @@ async def answer_lost(sagas: Sagas) -> Handle:
 SCENARIOS: tuple[Scenario, ...] = (
     activation,
     upgrade,
+    posted_in_a_lane,
     downgrade,
     no_change,
     settled_already,
