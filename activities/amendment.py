@@ -26,7 +26,7 @@ from canonical_models.commerce import BillingSnapshot, SyncMark
 from canonical_models.entitlement import NO_SUPPORT
 from canonical_models.records import AccessHold, sold_of
 from connectors.attempts import Attempt
-from persistence import access_holds, briefing, changes, outbox
+from persistence import access_holds, briefing, change_runs, changes, outbox
 from persistence.database import Database
 from persistence.ownership import Owner, require
 from persistence.raw import Raw
@@ -137,7 +137,7 @@ class Amendment(AmendmentActivities):
         async with self._database.work() as raw:
             await require(raw, owner_of(undone))
             known = await briefing.of_change(raw, undone.tenant, undone.change_id)
-            done = await briefing.outcome(raw, undone.tenant, undone.change_id)
+            done = await change_runs.outcome(raw, undone.tenant, undone.change_id)
             if known is None or done is None or not isinstance(done.snapshot, BillingSnapshot):
                 return
             hold = AccessHold(

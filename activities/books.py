@@ -15,7 +15,7 @@ from activities.contracts.amendment import (
     UndoDocumentInput,
 )
 from activities.failing import failures_told
-from activities.kept_plans import owner_of, owner_of_plan, plan_of
+from activities.kept_plans import owner_of, owner_of_plan, plan_of, told_of
 from activities.ledger import EffectLedger
 from activities.master_data import before_posting
 from activities.proving import naming_what_it_corrects
@@ -174,7 +174,7 @@ class Books(BooksActivities):
             return await self._link(tenant, owner, step, made, draft.party)
         _require_corrected(step, draft)
         bill_to = await self._bill_to(tenant, step)
-        if bill_to is not None:
+        if bill_to is not None and told_of(owner) != bill_to.digest:
             await before_posting(self._database, tenant, plan.amendment.customer_id, bill_to)
         made = await self._ledger.perform(
             document_effects.document_effect(tenant, owner, step, draft, bill_to)

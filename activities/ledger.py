@@ -38,6 +38,7 @@ from connectors.attempts import Alone, Attempt, begins_within
 from connectors.failpoints import Phase, reached
 from persistence import effects, ownership
 from persistence.database import Database
+from persistence.ownership import Owner
 from persistence.raw import Raw
 
 Anything = TypeVar("Anything")
@@ -114,9 +115,9 @@ class EffectLedger:
             async with self._database.statement() as raw:
                 if await effects.first_attempt(raw, values, owner=effect.owner):
                     return _Fenced(self._database, effect, first, granted=granted)
-        elif effect.local:
+        elif effect.local and effect.owner is not None:
             with contextlib.suppress(_Begun):
-                return await self._done_at_once(effect, values)
+                return await self._done_at_once(effect, effect.owner)
         async with self._database.work() as raw:
             await _owned(raw, effect)
             values["request_hash"] = await _asked(raw, effect)
@@ -142,18 +143,22 @@ class EffectLedger:
                 await effect.claimed(raw)
         return attempt
 
-    async def _done_at_once(self, effect: Effect[Result], values: dict[str, Any]) -> Result:
+    async def _done_at_once(self, effect: Effect[Result], owner: Owner) -> Result:
         """Ours to write, for the first time: what is done and what the row says are one statement
-        after the other. Raises _Begun where there is a row, and nothing is written then."""
+        after the other. Raises _Begun where there is a row, or the change is another's, and nothing
+        is written then: the long way tells which."""
         async with self._database.work() as raw:
-            await _owned(raw, effect)
-            values["request_hash"] = await _asked(raw, effect)
             await _at(effect, "before")
             result = await effect.write(Alone())
             await _at(effect, "answered")
             document, url = effect.named(result)
             if not await effects.first_confirmed(
-                raw, values, result=result.model_dump_json(), vendor_reference=document, url=url
+                raw,
+                effect.values,
+                owner=owner,
+                result=result.model_dump_json(),
+                vendor_reference=document,
+                url=url,
             ):
                 raise _Begun
             if effect.confirmed is not None:

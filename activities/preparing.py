@@ -24,13 +24,12 @@ from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
 from canonical_models.failures import Rejection
 from canonical_models.ledgering import LedgerAnswer, LedgerQuestion
 from canonical_models.mapping import AccountMapping, keys_of
-from canonical_models.records import sold_of, subject_of
+from canonical_models.records import DocumentRecord, sold_of, subject_of
 from persistence import (
     access_holds,
     accounts,
     briefing,
     change_queue,
-    change_runs,
     changes,
     documents,
     lanes,
@@ -69,10 +68,7 @@ class Preparation:
         corrected = await self._with_corrected(tenant, snapshot.documents)
         async with self._database.work() as raw:
             await self._keep(raw, tenant, step, known, customer, corrected)
-            records = await documents.covering(
-                raw, tenant.name, subscription_id, subscription.as_of
-            )
-            found, books = await self._books(
+            found, books, covering = await self._books(
                 raw,
                 tenant,
                 known,
@@ -90,7 +86,7 @@ class Preparation:
                 account=found.account,
                 items=found.items,
                 tiers=tenant.policy.tiers,
-                records=records,
+                records=covering,
                 unpaid=known.unpaid,
                 grants=known.held,
                 share=known.share or NO_SUPPORT,
@@ -102,7 +98,7 @@ class Preparation:
         plan = without_refused(since_it_began(plan, known), snapshot.refused)
         if found.account is not None and shown is None:
             plan = without_organization(plan, found.account)
-        read = _Read(snapshot, begun, found.account)
+        read = _Read(snapshot, begun, found.account, found.told)
         return await self._decided(tenant, step, known, plan, read)
 
     async def of_account(self, tenant: Tenant, step: StepInput, run_id: str) -> Prepared:
@@ -122,7 +118,7 @@ class Preparation:
         async with self._database.work() as raw:
             await self._keep(raw, tenant, step, known, customer, corrected)
             await settlements.seen(raw, tenant.name, customer, known.subject, snapshot.movements)
-            found, books = await self._books(raw, tenant, known, customer, keys, snapshot)
+            found, books, _ = await self._books(raw, tenant, known, customer, keys, snapshot)
         changed = await self._master_data_changed(tenant, snapshot, found.account)
         plan = plan_account(
             step.change_id,
@@ -131,17 +127,13 @@ class Preparation:
         )
         plan = since_it_began(with_master_data(plan) if changed else plan, known)
         plan = without_refused(plan, snapshot.refused)
-        read = _Read(snapshot, begun, found.account)
+        read = _Read(snapshot, begun, found.account, found.told)
         return await self._decided(tenant, step, known, plan, read)
 
     async def _known(self, step: StepInput, run_id: str) -> Briefing | None:
         """What is pending of the subject is taken in first: what is read then tells of it."""
-        async with self._database.work() as raw:
-            await change_runs.looks(raw, owner_of(step), run_id=run_id)
-            known = await briefing.of_change(raw, step.tenant, step.change_id)
-            if known is not None and known.outcome is None and known.epoch != step.epoch:
-                await ownership.require(raw, owner_of(step))
-            return known
+        async with self._database.statement() as raw:
+            return await briefing.begin(raw, owner_of(step), run_id=run_id)
 
     async def _keep(
         self,
@@ -156,9 +148,13 @@ class Preparation:
         theirs: each is posted by the one that it belongs to."""
         if not found:
             return
-        await ownership.require(raw, owner_of(step))
         await documents.seen(
-            raw, tenant.name, tenant.connection, found, books_from=tenant.books_from
+            raw,
+            tenant.name,
+            tenant.connection,
+            found,
+            books_from=tenant.books_from,
+            owner=owner_of(step),
         )
         for document in found:
             subject = subject_of(document)
@@ -206,14 +202,17 @@ class Preparation:
         customer: str,
         keys: set[str],
         snapshot: BillingSnapshot | AccountSnapshot,
-    ) -> tuple[briefing.MasterData, BooksInput]:
-        """`keys` are of items that the plan needs beside those of the documents."""
+    ) -> tuple[briefing.MasterData, BooksInput, tuple[DocumentRecord, ...]]:
+        """And the documents that pay for the subscription. `keys` are of items that the plan needs
+        beside those of the documents."""
+        subscription = None if isinstance(snapshot, AccountSnapshot) else snapshot.subscription
         kept = await briefing.books(
             raw,
             tenant.name,
             subject=known.subject,
             customer_id=customer,
             named=_named(known, snapshot.documents),
+            covering=subscription.as_of if subscription else None,
         )
         of_lines = {
             key
@@ -234,13 +233,11 @@ class Preparation:
             if account is not None
             else tenant.policy.books.time_zone or tenant.policy.time_zone
         )
-        subscription: Subscription | None = None
         if isinstance(snapshot, AccountSnapshot):
             as_of, movements, pending = snapshot.as_of, snapshot.movements, None
         else:
-            subscription = snapshot.subscription
-            as_of, movements, pending = subscription.as_of, (), snapshot.unbilled
-        return found, BooksInput(
+            as_of, movements, pending = snapshot.subscription.as_of, (), snapshot.unbilled
+        books = BooksInput(
             subject=known.subject,
             subscription=subscription,
             agreed_currency=known.agreed.currency if known.agreed else None,
@@ -259,6 +256,7 @@ class Preparation:
             today=local_day(max(as_of, datetime.now(UTC)), zone),
             metadata=subscription.metadata if subscription else {},
         )
+        return found, books, kept.covering
 
     async def _master_data_changed(
         self, tenant: Tenant, snapshot: AccountSnapshot, account: AccountMapping | None
@@ -302,7 +300,7 @@ class Preparation:
                 plan = await changes.plan(raw, tenant.name, plan.change_id) or plan
         lane = await self._lane(tenant, plan, read.account)
         told = brief(plan, account=read.account, policy=tenant.policy, lane=lane)
-        remember(tenant.name, plan, told.digest)
+        remember(tenant.name, plan, told.digest, told=read.told)
         return told.model_copy(update={"settled": settled})
 
     async def _lane(
@@ -327,6 +325,8 @@ class _Read:
     snapshot: BillingSnapshot | AccountSnapshot
     begun: datetime
     account: AccountMapping | None
+    #: What had been told of the customer's master data, as a digest.
+    told: str
 
 
 def _since(tenant: Tenant, known: Briefing) -> datetime | None:

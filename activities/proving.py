@@ -23,7 +23,7 @@ from canonical_models.entitlement import (
 from canonical_models.failures import MayStillLand, Rejection, RejectionCode, TransientFailure
 from canonical_models.ledgering import DocumentDraft, ErpDocument
 from canonical_models.records import DocumentRecord, SettlementRecord
-from persistence import briefing, documents, ownership, settlements, shares
+from persistence import change_runs, documents, ownership, shares
 from persistence.database import Database
 from persistence.ownership import planned_again
 from planning.support import merged_support
@@ -47,7 +47,8 @@ class Done:
 
     `settled` is what it came to, where this very run has settled it before. `records` are the
     documents that it is about, `posted` those that it has posted itself, and `moved` the movements
-    that it has entered.
+    that it has entered. `asked` is what all ask of its support organisation; where `lands_in` is
+    not None another change is writing that.
     """
 
     plan: AmendmentPlan
@@ -55,6 +56,8 @@ class Done:
     held: tuple[Grant, ...]
     records: tuple[DocumentRecord, ...]
     moved: tuple[SettlementRecord, ...]
+    asked: tuple[SubscriptionSupport, ...]
+    lands_in: float | None
     settled: str | None = None
 
     @property
@@ -97,22 +100,22 @@ def naming_what_it_corrects(
 async def done_of(database: Database, step: StepInput) -> Done:
     """Raises Rejection where the change has been planned again since the step was decided, and
     Overtaken where it is another run's."""
-    async with database.work() as raw:
-        found = await briefing.outcome(raw, step.tenant, step.change_id)
+    async with database.statement() as raw:
+        found = await change_runs.outcome(
+            raw, step.tenant, step.change_id, sets=organization_set(step.tenant)
+        )
         if found is not None and found.epoch != step.epoch:
             await ownership.require(raw, owner_of(step))
-        if found is None or (step.digest and found.plan.digest != step.digest):
-            raise planned_again(step.change_id)
-        plan = found.plan
-        named = {*(known.document_id for known in found.snapshot.documents), *_of(plan)}
-        records = await documents.about(raw, step.tenant, step.change_id, named)
-        moved = await settlements.entered_by(raw, step.tenant, step.change_id)
+    if found is None or (step.digest and found.plan.digest != step.digest):
+        raise planned_again(step.change_id)
     return Done(
-        plan=plan,
+        plan=found.plan,
         snapshot=found.snapshot,
         held=found.held,
-        records=records,
-        moved=moved,
+        records=found.records,
+        moved=found.moved,
+        asked=found.asked,
+        lands_in=found.lands_in,
         settled=found.settled,
     )
 
@@ -121,7 +124,7 @@ async def prove(tenant: Tenant, database: Database, done: Done) -> Proof:
     """Reads back every document that the change is about, and access."""
     (read, taken_back), (expected, shown) = await both(
         both(_read_documents(tenant, done.records), _of_reversals(tenant, done)),
-        _read_support(tenant, database, done.plan),
+        _read_support(tenant, database, done),
     )
     kept = {record.document.document_id: record.posted for record in done.records}
     changed = {key: found for key, found in read.items() if found != kept.get(key)}
@@ -157,18 +160,6 @@ def require_agreement(plan: AmendmentPlan, proof: Proof) -> None:
             system=found[0].system,
             subject=found[0].field,
         )
-
-
-def _of(plan: AmendmentPlan) -> Iterable[str]:
-    for step in plan.books.documents:
-        yield step.document_id
-        if step.corrects is not None:
-            yield step.corrects
-    for movement in plan.books.settlements:
-        if movement.settlement.document_id is not None:
-            yield movement.settlement.document_id
-        if movement.settlement.against is not None:
-            yield movement.settlement.against
 
 
 def _of_documents(done: Done, read: dict[str, ErpDocument]) -> Iterable[Difference]:
@@ -245,16 +236,26 @@ async def _read_documents(
 
 
 async def _read_support(
-    tenant: Tenant, database: Database, plan: AmendmentPlan
+    tenant: Tenant, database: Database, done: Done
 ) -> tuple[SupportEntitlement | None, SupportOrganization | None]:
-    """(what the shares ask for now, what the platform shows); nothing when it was not touched."""
-    organization = plan.access.organization
-    if plan.access.support is None or organization is None:
+    """(what the shares ask for now, what the platform shows); nothing when it was not touched.
+    Raises MayStillLand while another subscription of the customer is half way through its own
+    change."""
+    organization = done.plan.access.organization
+    if done.plan.access.support is None or organization is None:
         return None, None
-    asked = await _asked_at_rest(tenant, database, organization)
+    asked = done.asked
+    _require_rest(organization, done.lands_in)
     for _ in range(_LOOKS):
         shown = await tenant.support.organization(organization)
-        before, asked = asked, await _asked_at_rest(tenant, database, organization)
+        async with database.statement() as raw:
+            before, (asked, lands_in) = (
+                asked,
+                await shares.at_rest(
+                    raw, tenant.name, organization, organization_set(tenant.name, organization)
+                ),
+            )
+        _require_rest(organization, lands_in)
         if before == asked:
             return merged_support(organization, asked, tenant.policy.tiers), shown
     raise TransientFailure(
@@ -265,15 +266,7 @@ async def _read_support(
     )
 
 
-async def _asked_at_rest(
-    tenant: Tenant, database: Database, organization: str
-) -> tuple[SubscriptionSupport, ...]:
-    """What the shares ask for. Raises MayStillLand while another subscription of the customer is
-    half way through its own change."""
-    async with database.statement() as raw:
-        asked, lands_in = await shares.at_rest(
-            raw, tenant.name, organization, organization_set(tenant, organization)
-        )
+def _require_rest(organization: str, lands_in: float | None) -> None:
     if lands_in is not None:
         raise MayStillLand(
             f"support organisation {organization} is being written by another change: it is read "
@@ -281,4 +274,3 @@ async def _asked_at_rest(
             system="support",
             retry_after=min(1, lands_in),
         )
-    return asked

@@ -26,9 +26,9 @@ from planning.support import merged_support
 Asking = Callable[[Raw], Awaitable[tuple[SubscriptionSupport, ...]]]
 
 
-def organization_set(tenant: Tenant, organization: str) -> str:
-    """What writes of the organisation are writes of."""
-    return f"organization:{tenant.name}/{organization}"
+def organization_set(tenant: str, organization: str = "") -> str:
+    """What writes of the organisation are writes of; without one, what those of all begin with."""
+    return f"organization:{tenant}/{organization}"
 
 
 def organization_effect(
@@ -65,7 +65,7 @@ def organization_effect(
         named=lambda shown: (shown.organization_id, shown.url),
         owner=owner,
         replaces=True,
-        writes_set=organization_set(tenant, organization),
+        writes_set=organization_set(tenant.name, organization),
         asked=asked,
         lands_within=tenant.lands("support"),
     )

@@ -25,7 +25,7 @@ from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import BillingSnapshot, SyncMark
 from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
 from canonical_models.records import DocumentRecord
-from persistence import changes, documents, outbox
+from persistence import changes, outbox
 from persistence.briefing import Briefing, MasterData
 from persistence.database import Database
 from planning.access import AccessInput
@@ -71,10 +71,7 @@ class Preparing(Preparation):
         customer = subscription.customer.customer_id
         keys = preparing.item_keys(snapshot, subscription, known.agreed)
         async with self._database.work() as raw:
-            covering = await documents.covering(
-                raw, tenant.name, subscription.subscription_id, subscription.as_of
-            )
-            found, books = await self._books(raw, tenant, known, customer, keys, snapshot)
+            found, books, covering = await self._books(raw, tenant, known, customer, keys, snapshot)
         answers, shown = await both(
             preparing._answers(tenant, books), preparing._shown(tenant, found.account)
         )

@@ -93,6 +93,8 @@ class Dispatcher:
         self._unread = True
         self._news = asyncio.Event()
         self._in_hand: dict[str, asyncio.Task[None]] = {}
+        #: Runs by their changes, which may not have begun yet.
+        self._started: dict[str, str] = {}
 
     async def run(self) -> None:
         """Changes in hand go back to the queue when this is cancelled."""
@@ -189,8 +191,8 @@ class Dispatcher:
             return "refused"
         if self._gate.open():
             self._wake.set()
-        async with self._database.work() as raw:
-            await change_queue.started(raw, claim.change_id, run_id)
+        # The saga says so itself as soon as it begins: see `_look`.
+        self._started[claim.change_id] = run_id
         known.info("saga started", subject=claim.subject, run_id=run_id)
         return "started"
 
@@ -199,13 +201,19 @@ class Dispatcher:
             await change_queue.put_back(raw, [claim.change_id], blameless=blameless)
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
-        """Behind the notifications: renew what is in hand, take over what a dead one had."""
-        mine = list(self._in_hand)
+        """Behind the notifications: renew what is in hand, write down runs that have not begun yet,
+        take over what a dead one had."""
+        mine, started = list(self._in_hand), dict(self._started)
         if mine:
             async with self._database.work() as raw:
                 await change_queue.renew(raw, mine)
         async with self._database.statement() as raw:
-            found = await worklist.read(raw, lease=self._lease)
+            found = await worklist.read(raw, lease=self._lease, started=started)
+            if found.not_begun:
+                await change_queue.open_as(raw, {of: started[of] for of in found.not_begun})
+        for change_id, run_id in started.items():
+            if self._started.get(change_id) == run_id:
+                del self._started[change_id]
         if found.abandoned:
             async with self._database.work() as raw:
                 abandoned = await change_queue.reclaim(
@@ -241,9 +249,10 @@ class Dispatcher:
 
     async def _give_back(self) -> None:
         """A start that was under way may have happened; whoever claims it next finds out."""
-        if self._in_hand:
+        if self._in_hand or self._started:
             with contextlib.suppress(*_AWAY):
                 async with asyncio.timeout(_STOP_S), self._database.work() as raw:
+                    await change_queue.open_as(raw, self._started)
                     await change_queue.put_back(raw, list(self._in_hand), blameless=True)
 
 

@@ -8,7 +8,7 @@ from canonical_models.views import ExceptionView
 from operations import mappings
 from operations.errors import Invalid
 from operations.systems import Systems
-from persistence import briefing, documents
+from persistence import change_runs, documents
 
 _OF_TAX = (RejectionCode.TAX_MISMATCH, RejectionCode.TAX_UNDETERMINED)
 _OF_BOOKS_MADE_BY_HAND = (
@@ -74,7 +74,7 @@ async def _keys(systems: Systems, tenant: str, exception: ExceptionView) -> set[
     subject = exception.subject or DEFAULT_ITEM
     keys = {subject, DEFAULT_ITEM}
     async with systems.database.statement() as raw:
-        planned = await briefing.outcome(raw, tenant, exception.change_id)
+        planned = await change_runs.outcome(raw, tenant, exception.change_id)
         # What was refused whole has no plan yet; its documents are known all the same.
         issued = await documents.page(raw, tenant, subject=exception.belongs_to, limit=100)
     known = [record.document for record in issued]

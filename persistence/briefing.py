@@ -3,12 +3,13 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg.sql import SQL, Literal
 from pydantic import TypeAdapter
 
 from canonical_models.amendment import AmendmentPlan
-from canonical_models.commerce import AccountSnapshot, BillingSnapshot, Subscription
+from canonical_models.commerce import Subscription
 from canonical_models.entitlement import Grant, SubscriptionSupport
 from canonical_models.exceptions import UNDO_OF, Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
@@ -18,7 +19,9 @@ from canonical_models.records import (
     SettlementRecord,
     UnbilledRecord,
 )
+from persistence.documents.statements import COVERING
 from persistence.grants import AS_JSON, GRANTS
+from persistence.ownership import Owner, require
 from persistence.raw import Raw
 from persistence.records import (
     DOCUMENT_JSON,
@@ -33,7 +36,8 @@ from persistence.tables.documents import ON_ACCOUNT, UNSETTLED
 _SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
 _ITEMS = TypeAdapter(tuple[ItemMapping, ...])
 
-_HELD = SQL("""
+#: The grants of a change `c`.
+HELD = SQL("""
 (select {} from grants g
  where g.tenant = c.tenant and g.subscription_id = c.subscription_id and g.withdrawn_at is null)
 """).format(AS_JSON)
@@ -79,21 +83,42 @@ class Briefing:
     digest: str | None
 
 
+# What the change has taken in before, and in `begin` what it takes in now: whoever of saga and
+# dispatcher sees first that the run is open completes the row, so that people can answer it. What
+# is held by a person is left, and waits.
+_KNOWN = """
+select t.documents, t.whole from changes c join changes t
+  on t.tenant = c.tenant and t.subject = c.subject and t.state = 'pending' and t.taken_in_by = c.id
+where c.tenant = %(tenant)s and c.id = %(change)s
+"""
+_TAKEN_IN = f"with taken_in as ({_KNOWN})"
+_BEGIN = f"""
+with own as (
+  update changes set run_id = %(run)s, started_at = coalesce(started_at, now()),
+    state = case when state = 'starting' then 'running' else state end
+  where tenant = %(tenant)s and id = %(change)s and epoch = %(epoch)s
+    and state in ('starting', 'running', 'waiting')
+  returning id, tenant, subject
+), fresh as (
+  update changes set taken_in_by = own.id from own
+  where changes.tenant = own.tenant and changes.subject = own.subject
+    and changes.state = 'pending' and not changes.held
+    and changes.taken_in_by is distinct from own.id
+  returning changes.documents, changes.whole
+), taken_in as (select documents, whole from fresh union all {_KNOWN})
+"""  # noqa: S608 - put together from constants
+
 _BRIEFING = (
     SQL("""
 select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.kind,
   c.epoch, c.outcome,
-  c.documents || array(select unnest(t.documents) from changes t
-   where t.tenant = c.tenant and t.subject = c.subject and t.state = 'pending'
-     and t.taken_in_by = c.id)
+  c.documents || array(select unnest(documents) from taken_in)
    -- Stopped before they were read: billing has issued them all the same.
    || array(select named.key from changes t, unnest(t.documents) as named (key)
    where t.tenant = c.tenant and t.subject = c.subject and t.outcome = 'cancelled'
      and not exists (select from documents d
        where d.tenant = t.tenant and d.document_id = named.key)),
-  c.whole or exists (select from changes t
-   where t.tenant = c.tenant and t.subject = c.subject and t.state = 'pending'
-     and t.taken_in_by = c.id and t.whole),
+  c.whole or exists (select from taken_in where taken_in.whole),
   s.tenant is null and a.tenant is null, s.snapshot::text,
   {held},
   (select h.share::text from support_shares h
@@ -118,17 +143,38 @@ left join accounts a
   on c.subscription_id is null and a.tenant = c.tenant and a.customer_id = c.customer_id
 where c.tenant = %(tenant)s and c.id = %(change)s
 """)
-    .format(held=_HELD, undo=Literal(UNDO_OF))
-    .as_bytes()
+    .format(held=HELD, undo=Literal(UNDO_OF))
+    .as_string()
 )
+
+
+async def begin(raw: Raw, owner: Owner, *, run_id: str) -> Briefing | None:
+    """The run is about to read billing: what is pending of its subject is part of it from now on.
+    None where there is no such change. Raises Overtaken where it is open and another run's, which
+    takes nothing in."""
+    values = {
+        "tenant": owner.tenant,
+        "change": owner.change_id,
+        "epoch": owner.epoch,
+        "run": run_id,
+    }
+    found = await raw.execute((_BEGIN + _BRIEFING).encode(), values)
+    row = await found.fetchone()
+    known = None if row is None else _briefing(row)
+    if known is not None and known.outcome is None and known.epoch != owner.epoch:
+        await require(raw, owner)
+    return known
 
 
 async def of_change(raw: Raw, tenant: str, change_id: str) -> Briefing | None:
     """None where there is no such change."""
-    found = await raw.execute(_BRIEFING, {"tenant": tenant, "change": change_id})
+    values = {"tenant": tenant, "change": change_id}
+    found = await raw.execute((_TAKEN_IN + _BRIEFING).encode(), values)
     row = await found.fetchone()
-    if row is None:
-        return None
+    return None if row is None else _briefing(row)
+
+
+def _briefing(row: tuple[Any, ...]) -> Briefing:
     subject, of, customer, kind, epoch, outcome, documents, whole, first, *known = row
     agreed, held, share, unpaid, hold, aborted, undoing, plan, digest = known
     return Briefing(
@@ -162,6 +208,9 @@ class MasterData:
     #: By the key that they are mapped by.
     items: dict[str, ItemMapping]
     others: tuple[SubscriptionSupport, ...]
+    #: The digest of the customer's name, address and tax ids that other systems were told last;
+    #: empty before.
+    told: str
 
 
 _MASTER_DATA = """
@@ -177,7 +226,9 @@ select
   (select coalesce(json_agg(s.share order by s.subscription_id), '[]')::text
    from support_shares s join valid v on v.kind = 'account'
      and s.organization = v.target ->> 'support_organization'
-   where s.tenant = %(tenant)s and s.subscription_id is distinct from %(subscription)s)
+   where s.tenant = %(tenant)s and s.subscription_id is distinct from %(subscription)s),
+  (select profile_digest from accounts
+   where tenant = %(tenant)s and customer_id = %(customer)s)
 """
 
 
@@ -202,11 +253,12 @@ async def master_data(
         },
     )
     row = await found.fetchone()
-    account, mapped, others = row or (None, "[]", "[]")
+    account, mapped, others, told = row or (None, "[]", "[]", None)
     return MasterData(
         account=AccountMapping.model_validate_json(account) if account else None,
         items={mapping.item: mapping for mapping in _ITEMS.validate_json(mapped)},
         others=_SHARES.validate_json(others),
+        told=told or "",
     )
 
 
@@ -225,6 +277,11 @@ class BooksKnown:
     unbilled: UnbilledRecord | None
     #: Contents of `records` that a person has said yes to.
     approved: frozenset[str]
+    #: Of which a line pays for the subscription at a moment, those that are not paid, what paid
+    #: when these were issued, and all since the first of them; also where they belong to the
+    #: account, since other lines of theirs are of no subscription. Oldest first, without what
+    #: billing has made void.
+    covering: tuple[DocumentRecord, ...]
 
 
 # Sets of ids are united rather than conditions, so that each is found by its index.
@@ -274,62 +331,41 @@ select
   (select {UNBILLED_JSON}::text from unbilled u
    where u.tenant = %(tenant)s and u.subscription_id = %(subject)s),
   array(select a.content from approvals a where a.tenant = %(tenant)s
-    and a.document_id in (select document_id from own))
+    and a.document_id in (select document_id from own)),
+  (select coalesce(json_agg({DOCUMENT_JSON} order by d.issued_at, d.document_id), '[]')::text
+   from documents d where d.tenant = %(tenant)s and {COVERING})
 """.encode()  # noqa: S608 - put together from constants
 
 
 async def books(
-    raw: Raw, tenant: str, *, subject: str, customer_id: str, named: Collection[str]
+    raw: Raw,
+    tenant: str,
+    *,
+    subject: str,
+    customer_id: str,
+    named: Collection[str],
+    covering: datetime | None = None,
 ) -> BooksKnown:
-    """`named` are ids of documents, of whatever subject; those never seen are left out."""
+    """`named` are ids of documents, of whatever subject; those never seen are left out. `covering`
+    is the moment for which a subscription is paid; of an account there is none."""
     found = await raw.execute(
         _BOOKS,
-        {"tenant": tenant, "subject": subject, "customer": customer_id, "named": list(named)},
+        {
+            "tenant": tenant,
+            "subject": subject,
+            "customer": customer_id,
+            "named": list(named),
+            "subscription": None if covering is None else subject,
+            "at": covering,
+        },
     )
-    own, other, moved, shown, approved = await found.fetchone() or ("[]", "[]", "[]", None, ())
+    row = await found.fetchone()
+    own, other, moved, shown, approved, paying = row or ("[]", "[]", "[]", None, (), "[]")
     return BooksKnown(
         records=DOCUMENTS.validate_json(own),
         others={d.document.document_id: d for d in DOCUMENTS.validate_json(other)},
         entered={s.settlement.settlement_id: s for s in SETTLEMENTS.validate_json(moved)},
         unbilled=UnbilledRecord.model_validate_json(shown) if shown else None,
         approved=frozenset(approved),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What our own tables say of a change that is done: its plan, the snapshot it was planned
-    from, and the grants that are held. `settled` is what it came to, where it has."""
-
-    epoch: int
-    settled: str | None
-    plan: AmendmentPlan
-    snapshot: BillingSnapshot | AccountSnapshot
-    held: tuple[Grant, ...]
-
-
-_OUTCOME = (
-    SQL("""
-select c.epoch, c.outcome, c.plan::text, c.snapshot::text, c.subscription_id is null, {held}
-from changes c where c.tenant = %(tenant)s and c.id = %(change)s and c.plan is not null
-""")
-    .format(held=_HELD)
-    .as_bytes()
-)
-
-
-async def outcome(raw: Raw, tenant: str, change_id: str) -> Outcome | None:
-    """None before there is a plan. Documents of the snapshot name nobody."""
-    found = await raw.execute(_OUTCOME, {"tenant": tenant, "change": change_id})
-    row = await found.fetchone()
-    if row is None:
-        return None
-    epoch, settled, planned, snapshot, account, held = row
-    kind = AccountSnapshot if account else BillingSnapshot
-    return Outcome(
-        epoch=epoch,
-        settled=settled,
-        plan=AmendmentPlan.model_validate_json(planned),
-        snapshot=kind.model_validate_json(snapshot),
-        held=GRANTS.validate_json(held),
+        covering=DOCUMENTS.validate_json(paying),
     )

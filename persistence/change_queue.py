@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.amendment import ChangeHint, ChangeKind, account_subject, customer_of
 from persistence.changes import CHANNEL
-from persistence.claims import LOCK, Claim, claim, put_back, reclaim, renew, started
+from persistence.claims import LOCK, Claim, claim, open_as, put_back, reclaim, renew, started
 from persistence.inbox import Arrival
 from persistence.raw import Transaction, driver
 from persistence.tables import ChangeRow
@@ -32,6 +32,7 @@ __all__ = [
     "claim",
     "follow",
     "hold",
+    "open_as",
     "put_back",
     "reclaim",
     "renew",

@@ -1,37 +1,24 @@
-"""A run of a change as our tables see it: what it takes in, and what runs before it have begun."""
+"""A run of a change as our tables see it: what runs before it have begun, and what it has done."""
 
-from persistence.ownership import Owner
+from dataclasses import dataclass
+
+from psycopg.sql import SQL
+
+from canonical_models.amendment import AmendmentPlan
+from canonical_models.commerce import AccountSnapshot, BillingSnapshot
+from canonical_models.entitlement import Grant, SubscriptionSupport
+from canonical_models.records import DocumentRecord, SettlementRecord
+from persistence.briefing import HELD
+from persistence.grants import GRANTS
 from persistence.raw import Raw
-
-#: Whoever of saga and dispatcher sees first that the run is open completes the row, so that people
-#: can answer it. What is held by a person is left, and waits.
-_LOOKS = """
-with own as (
-  update changes set run_id = %(run)s, started_at = coalesce(started_at, now()),
-    state = case when state = 'starting' then 'running' else state end
-  where tenant = %(tenant)s and id = %(change)s and epoch = %(epoch)s
-    and state in ('starting', 'running', 'waiting')
-  returning id, tenant, subject
+from persistence.records import (
+    DOCUMENT_JSON,
+    DOCUMENTS,
+    SETTLEMENT_JSON,
+    SETTLEMENT_ROWS,
+    SETTLEMENTS,
 )
-update changes set taken_in_by = own.id from own
-where changes.tenant = own.tenant and changes.subject = own.subject
-  and changes.state = 'pending' and not changes.held
-  and changes.taken_in_by is distinct from own.id
-"""
-
-
-async def looks(raw: Raw, owner: Owner, *, run_id: str) -> None:
-    """The run is about to read billing: what is pending of its subject is part of it from now on.
-    One that is not the owner takes nothing in."""
-    await raw.execute(
-        _LOOKS,
-        {
-            "run": run_id,
-            "tenant": owner.tenant,
-            "change": owner.change_id,
-            "epoch": owner.epoch,
-        },
-    )
+from persistence.shares import AT_REST, SHARES
 
 
 async def begun(raw: Raw, tenant: str, change_id: str) -> tuple[str, ...]:
@@ -42,3 +29,86 @@ async def begun(raw: Raw, tenant: str, change_id: str) -> tuple[str, ...]:
         (tenant, change_id),
     )
     return tuple(row[0] for row in await found.fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What our own tables say of a change that is done: its plan, the snapshot it was planned
+    from, and the grants that are held. `settled` is what it came to, where it has. `records` are
+    the documents that it has posted, and those that its snapshot and its plan name, oldest first;
+    `moved` the movements that it has entered, in the order in which they moved. `asked` is what is
+    asked of its support organisation, for how many seconds a write of which that is under way may
+    still be carried out `lands_in` says."""
+
+    epoch: int
+    settled: str | None
+    plan: AmendmentPlan
+    snapshot: BillingSnapshot | AccountSnapshot
+    held: tuple[Grant, ...]
+    records: tuple[DocumentRecord, ...]
+    moved: tuple[SettlementRecord, ...]
+    asked: tuple[SubscriptionSupport, ...]
+    lands_in: float | None
+
+
+_NAMED = " union ".join(
+    f"select jsonb_array_elements_text(jsonb_path_query_array({column}, '$.{path}')) from c"  # noqa: S608 - put together from constants
+    for column, path in (
+        ("snapshot", "documents[*].document_id"),
+        ("plan", "books.documents[*].document_id"),
+        ("plan", "books.documents[*].corrects"),
+        ("plan", "books.settlements[*].settlement.document_id"),
+        ("plan", "books.settlements[*].settlement.against"),
+    )
+)
+
+_AT_REST = AT_REST.format(
+    organization="c.plan -> 'access' ->> 'organization'",
+    writes_set="%(sets)s || (c.plan -> 'access' ->> 'organization')",
+)
+
+# Sets of ids are united rather than conditions, so that each is found by its index.
+_OUTCOME = (
+    SQL(
+        f"""
+with c as materialized (
+  select * from changes where tenant = %(tenant)s and id = %(change)s and plan is not null
+)
+select c.epoch, c.outcome, c.plan::text, c.snapshot::text, c.subscription_id is null, {{held}},
+  (select coalesce(json_agg({DOCUMENT_JSON} order by d.issued_at, d.document_id), '[]')::text
+   from documents d where d.tenant = %(tenant)s and d.document_id in ({_NAMED} union
+     select document_id from documents where tenant = %(tenant)s and change_id = %(change)s)),
+  (select coalesce(json_agg({SETTLEMENT_JSON} order by s.at, s.settlement_id), '[]')::text
+   from {SETTLEMENT_ROWS}
+   where s.tenant = %(tenant)s and e.change_id = %(change)s and s.entry_id is not null),
+  {_AT_REST}
+from c
+"""  # noqa: S608 - put together from constants
+    )
+    .format(held=HELD)
+    .as_bytes()
+)
+
+
+async def outcome(raw: Raw, tenant: str, change_id: str, *, sets: str = "") -> Outcome | None:
+    """None before there is a plan. Documents of the snapshot name nobody. `sets` is what the names
+    of organisations' sets begin with, in the ledger."""
+    values = {"tenant": tenant, "change": change_id, "sets": sets}
+    found = await raw.execute(_OUTCOME, values)
+    row = await found.fetchone()
+    if row is None:
+        return None
+    epoch, settled, planned, snapshot, account, held, *done = row
+    records, moved, asked, lands_in = done
+    kind = AccountSnapshot if account else BillingSnapshot
+    return Outcome(
+        epoch=epoch,
+        settled=settled,
+        plan=AmendmentPlan.model_validate_json(planned),
+        snapshot=kind.model_validate_json(snapshot),
+        held=GRANTS.validate_json(held),
+        records=DOCUMENTS.validate_json(records),
+        moved=SETTLEMENTS.validate_json(moved),
+        asked=SHARES.validate_json(asked),
+        lands_in=lands_in,
+    )

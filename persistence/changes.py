@@ -167,7 +167,8 @@ async def runs(session: Transaction, tenant: str, change_id: str, *, anyway: boo
     )
 
 
-# Nobody is asked any more what an earlier run has asked, and who waits for a place hears of it.
+# Nobody is asked any more what an earlier run has asked. Who waits for a place hears of it, where
+# somebody does: what comes behind it of its subject is marked only after this statement.
 _SETTLE = f"""
 with this as (
   update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s,
@@ -175,7 +176,7 @@ with this as (
     settled_at = now()
   where tenant = %(tenant)s and id = %(change)s and state <> 'settled'
     and (%(epoch)s::int is null or epoch = %(epoch)s and state <> 'pending')
-  returning id, tenant, subject, summary, pg_notify('{CHANNEL}', '')
+  returning id, tenant, subject, summary
 ), answered as (
   update exceptions set state = 'resolved', resolution = 'cancelled', resolved_by = 'trueup',
     note = 'it has answered itself', resolved_at = now()
@@ -188,7 +189,12 @@ with this as (
   where changes.tenant = this.tenant and changes.subject = this.subject
     and changes.state = 'pending' and changes.taken_in_by = this.id
 )
-select count(*) from this
+select count(*), count(pg_notify('{CHANNEL}', '')) filter (where
+  (select true from changes where ready order by lane, tenant, seq limit 1)
+  or exists (select from changes next where next.tenant = this.tenant
+    and next.subject = this.subject and next.state = 'pending'
+    and next.taken_in_by is distinct from this.id))
+from this
 """  # noqa: S608 - put together from constants
 
 
@@ -217,7 +223,8 @@ async def settle(
             "epoch": owner.epoch if owner else None,
         },
     )
-    if owner is not None and await done.fetchone() == (0,):
+    (settled, _) = await done.fetchone() or (0, 0)
+    if owner is not None and not settled:
         await require(raw, owner)
 
 

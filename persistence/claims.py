@@ -51,11 +51,18 @@ returning changes.id as change_id, changes.seq, changes.tenant, changes.connecti
   changes.lane, changes.received_at, changes.epoch
 """
 
+#: One that was refused waits longer each time.
+_DUE = """(attempts = 0
+  or claimed_at < now() - least(30, 0.25 * 2 ^ least(attempts, 10)) * interval '1 second')"""
+
+#: From 1 on: their tenants' turns are handed over as an array.
+_LANES = range(1, len(SHARES) + 1)
+
 # The places that are taken, then what is ready. Each lane is walked from tenant to tenant,
 # beginning behind the one that was served last, by one look into the index for each: what waits
 # behind the first of a tenant is not read. So many are looked at that those without a place are
 # among them; the next round finds the others.
-_FOUND = """
+_FOUND = f"""
 with recursive places as materialized (
   select lane, tenant, count(*) as count from changes
   where state in ('starting', 'running') and claimed_by = %(by)s
@@ -67,10 +74,10 @@ with recursive places as materialized (
       count(distinct tenant) as tenants from places) as taken
 ), walk (lane, begun, tenant, place) as (
   select lanes.lane, first.tenant, first.tenant, 1
-  from unnest(%(lanes)s::int[], %(behind)s::text[]) as lanes (lane, behind),
+  from (values {", ".join(f"({lane})" for lane in _LANES)}) as lanes (lane),
     lateral (select coalesce(
-      (select tenant from changes where ready and lane = lanes.lane and tenant > lanes.behind
-        order by tenant limit 1),
+      (select tenant from changes where ready and lane = lanes.lane
+        and tenant > (%(behind)s::text[])[lanes.lane] order by tenant limit 1),
       (select tenant from changes where ready and lane = lanes.lane order by tenant limit 1)
     ) as tenant offset 0) as first
   where first.tenant is not null and (select free from bounds) > 0
@@ -87,15 +94,11 @@ select lane, tenant, count, null, 0 from places
 union all
 select walk.lane, walk.tenant, (
   select count(*) from (select from changes
-    where ready and lane = walk.lane and tenant = walk.tenant and {due}
+    where ready and lane = walk.lane and tenant = walk.tenant and {_DUE}
     limit (select ceil(2.0 * (select free from bounds) / count(*)) from walk)) as counted),
   walk.place >= (select most from bounds), walk.place
 from walk order by 5, 1
-"""
-
-#: One that was refused waits longer each time.
-_DUE = """(attempts = 0
-  or claimed_at < now() - least(30, 0.25 * 2 ^ least(attempts, 10)) * interval '1 second')"""
+""".encode()  # noqa: S608 - put together from constants
 
 _CLAIM = f"""
 with chosen as (
@@ -148,15 +151,14 @@ class _Found:
 
 async def _found(raw: Raw, turns: Turns, in_flight: int, most: int) -> _Found:
     asked = await raw.execute(
-        _FOUND.format(due=_DUE).encode(),
+        _FOUND,
         {
             "by": turns.dispatcher,
             "seconds": PLACE_S,
             "next": _NEXT,
             "most": most,
             "in_flight": in_flight,
-            "lanes": [*SHARES],
-            "behind": [turns.served.get(lane, "") for lane in SHARES],
+            "behind": [turns.served.get(lane, "") for lane in _LANES],
         },
     )
     rows = await asked.fetchall()
@@ -223,6 +225,17 @@ update changes set run_id = %(run_id)s, started_at = coalesce(started_at, now())
   state = case when state in ('pending', 'starting') then 'running' else state end
 where id = %(id)s and (select count(*) from pending) >= 0 and not (held and state = 'pending')
 """
+
+
+async def open_as(raw: Raw, runs: Mapping[str, str]) -> None:
+    """These sagas, by their changes, were started, and may not have begun: each says so itself
+    when it does (briefing.begin)."""
+    await raw.execute(
+        "update changes set run_id = runs.id, started_at = coalesce(started_at, now()), "
+        "state = 'running' from unnest(%s::text[], %s::text[]) as runs (of, id) "
+        "where changes.id = runs.of and changes.state = 'starting'",
+        (list(runs), list(runs.values())),
+    )
 
 
 async def started(session: Transaction, change_id: str, run_id: str) -> None:

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.effects import EffectState, Mover, may_move
 from canonical_models.views import EffectView
-from persistence.ownership import Owner
+from persistence.ownership import OWNED, Owner
 from persistence.raw import Raw
 from persistence.tables import EffectRow
 
@@ -35,23 +35,19 @@ with made as ({_ATTEMPTED}), other as (
 )
 select (select count(*) from made), (select lands_in from other), (select at_work from other)
 """  # noqa: S608 - put together from constants
-_DONE = """
+#: Done already, where the owner is the change's.
+_DONE_OWNED = f"""
+with {OWNED}
 insert into effects (key, tenant, change_id, step, system, operation, request_hash, place,
   writes_set, state, attempt, attempted_at, confirmed_at, result, vendor_reference, url)
-values (%(key)s, %(tenant)s, %(change_id)s, %(step)s, %(system)s, %(operation)s,
-  %(request_hash)s, %(place)s, %(writes_set)s, 'confirmed', 1, now(), now(), %(result)s::jsonb,
-  %(reference)s, %(url)s)
+select %(key)s, %(tenant)s, %(change_id)s, %(step)s, %(system)s, %(operation)s, %(request_hash)s,
+  %(place)s, %(writes_set)s, 'confirmed', 1, now(), now(), %(result)s::jsonb, %(reference)s,
+  %(url)s from owned
 on conflict do nothing returning key
-"""
-#: An attempt, where the change is open, its newest claim is this one, and its plan is the one that
-#: is carried out, as `ownership.require` says it; until the commit it stays so.
+"""  # noqa: S608 - put together from constants
+#: An attempt, where the owner is the change's.
 _ATTEMPTED_OWNED = f"""
-with owned as (
-  select from changes where tenant = %(tenant)s and id = %(change_id)s and epoch = %(epoch)s
-    and state in ('starting', 'running', 'waiting')
-    and (%(digest)s = '' or plan_digest = %(digest)s)
-  for share
-)
+with {OWNED}
 insert into effects (key, tenant, change_id, step, system, operation, request_hash, place,
   writes_set, state, attempt, attempted_at, lands_until)
 select %(key)s, %(tenant)s, %(change_id)s, %(step)s, %(system)s, %(operation)s, %(request_hash)s,
@@ -117,8 +113,7 @@ async def first_attempt(raw: Raw, values: Mapping[str, Any], *, owner: Owner | N
     if owner is None:
         made = await raw.execute(_ATTEMPTED, values)
     else:
-        proof = {"epoch": owner.epoch, "digest": owner.digest}
-        made = await raw.execute(_ATTEMPTED_OWNED.encode(), {**values, **proof})
+        made = await raw.execute(_ATTEMPTED_OWNED.encode(), {**values, **owner.proof})
     return await made.fetchone() is not None
 
 
@@ -137,14 +132,16 @@ async def first_confirmed(
     raw: Raw,
     values: Mapping[str, Any],
     *,
+    owner: Owner,
     result: str,
     vendor_reference: str | None,
     url: str | None,
 ) -> bool:
     """Make the row as `confirmed`, of what is done in this very transaction. False when there is
-    one already: see `locked`."""
-    told = {"result": result, "reference": vendor_reference, "url": url}
-    return await (await raw.execute(_DONE.encode(), {**values, **told})).fetchone() is not None
+    one already: see `locked`; or where the `owner` is not the change's any more."""
+    told = {"result": result, "reference": vendor_reference, "url": url, **owner.proof}
+    made = await raw.execute(_DONE_OWNED.encode(), {**values, **told})
+    return await made.fetchone() is not None
 
 
 async def locked(raw: Raw, values: Mapping[str, Any]) -> Known:

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from canonical_models.failures import Overtaken, Rejection, RejectionCode
 from persistence.raw import Raw
 
-_OWNED = (
+#: To begin a statement with: has a row where the change is open, its newest claim is this one, and
+#: its plan is the one that is carried out, as `require` says it. Until the commit it stays so.
+OWNED = """owned as (
+  select from changes where tenant = %(tenant)s and id = %(change_id)s and epoch = %(epoch)s
+    and state in ('starting', 'running', 'waiting')
+    and (%(digest)s = '' or plan_digest = %(digest)s)
+  for share
+)"""
+
+_FOUND = (
     "select state, epoch, plan_digest, "
     "case when %s::text is not null then pg_advisory_xact_lock(hashtextextended(%s, 0)) end "
     "from changes where tenant = %s and id = %s "
@@ -27,6 +36,16 @@ class Owner:
     epoch: int
     digest: str = ""
 
+    @property
+    def proof(self) -> dict[str, str | int]:
+        """What OWNED is told."""
+        return {
+            "tenant": self.tenant,
+            "change_id": self.change_id,
+            "epoch": self.epoch,
+            "digest": self.digest,
+        }
+
 
 async def require(raw: Raw, owner: Owner, *, alone: bool = False, locks: str | None = None) -> None:
     """Raises Overtaken unless the change is open and this is its newest claim, and Rejection where
@@ -34,7 +53,7 @@ async def require(raw: Raw, owner: Owner, *, alone: bool = False, locks: str | N
     nobody settles the change or claims it anew; `alone`, for who writes the change itself, nobody
     else of this run gets past here either. `locks` is the name of a lock that is taken with it."""
     found = await raw.execute(
-        (_OWNED + ("for no key update" if alone else "for share")).encode(),
+        (_FOUND + ("for no key update" if alone else "for share")).encode(),
         (locks, locks, owner.tenant, owner.change_id),
     )
     row = await found.fetchone()

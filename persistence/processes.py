@@ -20,13 +20,15 @@ on conflict (workflow_id) do update
   set wanted = greatest(processes.wanted, %(above)s) + 1, changed_at = now()
 """
 
-#: The same for rows that have `tenant`, `subscription_id` and `customer_id`, in one statement.
+#: The same for rows that have `tenant`, `subscription_id` and `customer_id`, in one statement that
+#: tells the dispatcher where there are any.
 NEWS_OF = """
 insert into processes (workflow_id, tenant, kind, input)
 select '{kind}/' || tenant || '/' || {key}, tenant, '{kind}', jsonb_build_object('kind', '{kind}',
   'tenant', tenant, 'key', {key}, 'subscription_id', subscription_id, 'customer_id', customer_id)
 from {rows}
 on conflict (workflow_id) do update set wanted = processes.wanted + 1, changed_at = now()
+returning pg_notify('trueup_changes', '')
 """
 
 _UNTOLD = """

@@ -15,7 +15,7 @@ from canonical_models.process import SUPPORT_TARGET, entitlement_process
 from persistence import processes
 from persistence.raw import Raw, Transaction, driver
 
-_SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
+SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
 
 _ASKED = """
 select coalesce(json_agg(share order by subscription_id), '[]')::text from support_shares
@@ -46,14 +46,18 @@ select
   (select left_at from put_in as given (left_at))
 """  # noqa: S608 - put together from constants
 
-#: With for how many seconds a write of the organisation that is under way may still be carried out.
-_AT_REST = """
-select (select coalesce(json_agg(share order by subscription_id), '[]')::text from support_shares
-    where tenant = %(tenant)s and organization = %(organization)s),
-  (select extract(epoch from max(lands_until) - clock_timestamp())::float8 from effects
-    where writes_set = %(set)s and lands_until > clock_timestamp()
-      and state in ('attempting', 'compensating'))
+#: Two columns: what is asked of an organisation, and for how many seconds a write of it that is
+#: under way may still be carried out.
+AT_REST = """
+(select coalesce(json_agg(share order by subscription_id), '[]')::text from support_shares
+  where tenant = %(tenant)s and organization = {organization}),
+(select extract(epoch from max(lands_until) - clock_timestamp())::float8 from effects
+  where writes_set = {writes_set} and lands_until > clock_timestamp()
+    and state in ('attempting', 'compensating'))
 """
+_AT_REST = (
+    ("select" + AT_REST).format(organization="%(organization)s", writes_set="%(set)s").encode()
+)
 
 _MOVE = """
 update support_shares set organization = %(to)s, updated_at = now(),
@@ -79,7 +83,7 @@ async def asked_for(
     """What all of its subscriptions ask."""
     found = await (await driver(session)).execute(_ASKED, (tenant, organization))
     row = await found.fetchone()
-    return _SHARES.validate_json(row[0] if row else "[]")
+    return SHARES.validate_json(row[0] if row else "[]")
 
 
 async def at_rest(
@@ -90,7 +94,7 @@ async def at_rest(
     values = {"tenant": tenant, "organization": organization, "set": writes_set}
     row = await (await raw.execute(_AT_REST, values)).fetchone()
     asked, lands_in = row or ("[]", None)
-    return _SHARES.validate_json(asked), lands_in
+    return SHARES.validate_json(asked), lands_in
 
 
 async def asked_with(
@@ -109,7 +113,7 @@ async def asked_with(
     asked, left = row or ("[]", False)
     if left:
         await _tell_of_left(raw, tenant, customer_id)
-    return _SHARES.validate_json(asked)
+    return SHARES.validate_json(asked)
 
 
 async def put(

@@ -1,5 +1,6 @@
 """What a dispatcher would find to do, in one statement: an idle one asks nothing else."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,28 +12,33 @@ _READ = """
 select
   (select true from inbox where status = 'received' order by id limit 1) is true,
   (select true from changes where ready order by lane, tenant, seq limit 1) is true,
-  (select min(claimed_at) from changes where state = 'starting') < now() - %s is true,
+  (select min(claimed_at) from changes where state = 'starting') < now() - %(lease)s is true,
   (select true from processes where wanted > told order by changed_at limit 1) is true,
   (select true from changes where news = 1 and state = 'pending' order by tenant, subject limit 1)
-    is true
+    is true,
+  array(select id from changes where id = any(%(started)s) and state = 'starting')
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Worklist:
     """Whether there are webhooks to read, changes to claim, claims whose dispatcher has died,
-    processes to tell of news, and sagas that wait to tell of newer changes."""
+    processes to tell of news, and sagas that wait to tell of newer changes; and which sagas that
+    were started have not begun yet."""
 
     unread: bool
     ready: bool
     abandoned: bool
     untold: bool
     newer: bool
+    not_begun: list[str]
 
 
-async def read(raw: Raw, *, lease: timedelta) -> Worklist:
-    """A claim is abandoned when nobody has renewed it for as long as `lease`."""
-    row = await (await raw.execute(_READ, (lease,))).fetchone()
+async def read(raw: Raw, *, lease: timedelta, started: Collection[str] = ()) -> Worklist:
+    """A claim is abandoned when nobody has renewed it for as long as `lease`. `started` are ids of
+    changes whose sagas were."""
+    found = await raw.execute(_READ, {"lease": lease, "started": list(started)})
+    row = await found.fetchone()
     if row is None:
         raise RuntimeError("PostgreSQL answers a select without a table with no row")
     return Worklist(*row)

@@ -19,7 +19,9 @@ from persistence.documents.statements import (
     RELEASE_AS_IT_IS,
     REVERSED,
     SEEN,
+    SEEN_BY_OWNER,
 )
+from persistence.ownership import Owner, require
 from persistence.raw import Transaction, driver
 
 
@@ -30,15 +32,17 @@ async def seen(
     documents: Iterable[BillingDocument],
     *,
     books_from: datetime,
+    owner: Owner | None = None,
 ) -> None:
     """As billing showed them just now; whom they name is left out. One that is new and was issued
     before `books_from` belongs to the process before us, for good. One that is as it was is not
-    written."""
+    written. Raises Overtaken where the `owner` is given and is not its change's any more."""
     given = {document.document_id: document.kept() for document in documents}
     if not given:
         return
-    await (await driver(session)).execute(
-        SEEN,
+    raw = await driver(session)
+    written = await raw.execute(
+        SEEN if owner is None else SEEN_BY_OWNER,
         {
             "tenant": tenant,
             "connection": connection,
@@ -49,8 +53,11 @@ async def seen(
             "issued": [document.issued_at for document in given.values()],
             "contents": [document.content for document in given.values()],
             "documents": [document.model_dump_json() for document in given.values()],
+            **(owner.proof if owner else {}),
         },
     )
+    if owner is not None and await written.fetchone() != (True,):
+        await require(raw, owner)
 
 
 async def posted(  # noqa: PLR0913 - what is true of it only all at once

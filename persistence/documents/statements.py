@@ -1,8 +1,11 @@
 """What is written to `documents`, as PostgreSQL is told it."""
 
+from persistence.ownership import OWNED
+
 # By id, so that two who see the same documents wait for each other and never in a circle. What was
 # left in the books as it was posted needs no hold once billing says the same again.
-SEEN = """
+# Where an owner is given nothing is written for another.
+_SEEN = """
 insert into documents (tenant, connection, document_id, subject, customer_id, subscription_id,
   subscriptions, kind, number, status, currency, gross_minor, tax_minor, remaining_minor, issued_at,
   due_at, content, document, state, seen_at)
@@ -13,8 +16,8 @@ select %(tenant)s, %(connection)s, seen.id, seen.subject, seen.document ->> 'cus
     union select seen.document ->> 'made_for' where seen.document ->> 'made_for' is not null
     order by 1),
   seen.document ->> 'kind', seen.document ->> 'number', seen.document ->> 'status',
-  seen.document ->> 'currency', (seen.document #>> '{gross,minor}')::bigint,
-  (seen.document #>> '{tax,minor}')::bigint, (seen.document #>> '{remaining,minor}')::bigint,
+  seen.document ->> 'currency', (seen.document #>> '{{gross,minor}}')::bigint,
+  (seen.document #>> '{{tax,minor}}')::bigint, (seen.document #>> '{{remaining,minor}}')::bigint,
   seen.issued_at, (seen.document ->> 'due_at')::timestamptz, seen.content, seen.document,
   case when seen.issued_at < %(books_from)s then 'before_cutover' else 'seen' end,
   clock_timestamp()
@@ -22,6 +25,7 @@ from (select id, subject, subscription, issued_at, content, document::jsonb as d
   from unnest(%(ids)s::text[], %(subjects)s::text[], %(subscriptions)s::text[],
     %(issued)s::timestamptz[], %(contents)s::text[], %(documents)s::text[])
   as given (id, subject, subscription, issued_at, content, document)) seen
+{condition}
 order by seen.id
 on conflict (tenant, document_id) do update set connection = excluded.connection,
   subject = excluded.subject, customer_id = excluded.customer_id,
@@ -35,6 +39,11 @@ on conflict (tenant, document_id) do update set connection = excluded.connection
     and excluded.status <> 'void' then null else documents.hold end
 where documents.document <> excluded.document
 """
+SEEN = _SEEN.format(condition="").encode()
+SEEN_BY_OWNER = f"""
+with {OWNED}, written as ({_SEEN.format(condition="where exists (select from owned)")})
+select exists (select from owned)
+""".encode()  # noqa: S608 - put together from constants
 
 _OWED = """
 from documents owed where owed.tenant = %(tenant)s

@@ -80,6 +80,15 @@ async def test_a_start_whose_answer_was_lost_is_found(scene: Scene) -> None:
     assert probe.order == {"sub-hold": [claim.change_id]}
 
 
+async def test_a_saga_that_no_worker_has_begun_is_written_down(scene: Scene) -> None:
+    """What begins says so itself; what waits for a worker is seen by the dispatcher's look."""
+    async with scene.dispatching(poll_seconds=0.1):
+        await scene.receive(("evt_1", "sub-1"))
+        await scene.reached({"evt_1": "running"})
+        saga = scene.client.get_workflow_handle(change_workflow_id(scene.tenant, "sub-1"))
+        assert await run_ids(scene) == [(await saga.describe()).run_id]
+
+
 async def test_a_claim_of_a_dispatcher_that_died_is_taken_over(scene: Scene) -> None:
     await scene.receive(("evt_1", "sub_1"))
     await read_only(scene)

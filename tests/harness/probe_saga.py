@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from persistence import changes
+from persistence import change_queue, changes
 from persistence.database import Database
 from workflows.names import ACCOUNT, AMENDMENT, NEWER_CHANGE, ChangeInput
 
@@ -69,6 +69,9 @@ class Probe:
     async def work(self, change: ChangeInput) -> None:
         self.order.setdefault(change.subject, []).append(change.change_id)
         async with self._database.transaction() as session:
+            # As a saga does when it begins.
+            run_id = activity.info().workflow_run_id or ""
+            await change_queue.started(session, change.change_id, run_id)
             count = await (await session.connection()).execute(
                 text("select count(*) from changes where state in ('starting', 'running')")
             )

@@ -50,7 +50,7 @@ def settled(document_id: str) -> BillingDocument:
 
 async def test_nothing_is_known_of_books_that_are_empty(database: Database) -> None:
     assert await books(database, "in_1") == BooksKnown(
-        records=(), others={}, entered={}, unbilled=None, approved=frozenset()
+        records=(), others={}, entered={}, unbilled=None, approved=frozenset(), covering=()
     )
 
 

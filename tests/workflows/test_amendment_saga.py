@@ -292,9 +292,11 @@ async def test_an_outcome_that_differs_from_the_plan_is_shown_with_both_sides(
 ) -> None:
     await agreed_on_starter(sagas)
     script, support = sagas.systems.script, sagas.systems.support
+    before = len(script.calls)
 
     def meddle(name: str) -> None:
-        if name == "erp.read":
+        """Once it has been told, and is about to be read back."""
+        if name == "support.organization" and "support.publish" in script.calls[before:]:
             support.shown["cus_1"] = support.shown["cus_1"].model_copy(update={"tier": "standard"})
             script.on_call = None
 

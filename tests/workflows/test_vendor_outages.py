@@ -14,14 +14,15 @@ from canonical_models.exceptions import VENDOR_AWAY
 from canonical_models.failures import TransientFailure
 from canonical_models.views import ExceptionView
 from connectors.breaker import State
-from connectors.governor import Governor
+from connectors.governor import SOON, Governor
 from dispatch.breakers import SharedBreakers
 from persistence import exceptions
 from persistence.database import Database
-from tests.harness.sagas import Sagas, sagas_at_work
+from tests.harness.sagas import Handle, Sagas, sagas_at_work
 from tests.harness.script import Script
 from tests.harness.systems import Systems
 from tests.harness.waiting import until
+from workflows.policies import queue_of
 
 
 @dataclass
@@ -125,3 +126,29 @@ async def test_what_waits_for_a_slow_vendor_is_not_begun(story: Story) -> None:
     async with asyncio.timeout(60):
         assert [(await saga.result()).outcome for saga in sagas] == ["completed"] * 12
     assert story.script.tried.count("erp.post") == 12
+
+
+async def queues_of(saga: Handle, activity: str) -> list[str]:
+    """The task queues that the activity was given to: none while its saga did it at hand."""
+    history = await saga.fetch_history()
+    scheduled = [each.activity_task_scheduled_event_attributes for each in history.events]
+    return [each.task_queue.name for each in scheduled if each.activity_type.name == activity]
+
+
+@pytest.mark.parametrize("seconds", [0.1, 4.0])
+async def test_a_slow_erp_is_posted_to_from_its_queue_and_once(
+    story: Story, seconds: float
+) -> None:
+    """Where its writes take long none is made in the saga's own task; all else goes on there."""
+    limiter = story.script.governors["erp"].limiter
+    limiter.answered(seconds, turn=limiter.turn, full=False, writes=True)
+    saga = await story.sagas.sell(1)
+    assert (await saga.result()).outcome == "completed"
+
+    queue = queue_of(story.sagas.task_queue, "acme", "erp")
+    given = await queues_of(saga, "books.post_document")
+    assert given == ([queue] if seconds > SOON else [])
+    for step in ("amendment.prepare", "amendment.entitle", "amendment.settle"):
+        assert await queues_of(saga, step) == []
+    assert story.script.tried.count("erp.post") == 1
+    assert [made.external_id for made in story.sagas.systems.erp.documents] == ["in_1"]
