@@ -26,7 +26,7 @@ from tests.harness.temporal import free_port, temporal_server
 from tests.harness.waiting import until
 from tests.lives.conftest import POLICY
 from tests.workflows.test_sweep_schedules import settings
-from workflows.names import RESOLVE, change_workflow_id, invoices_id, targets_id
+from workflows.names import EXCEPTION, RESOLVE, change_workflow_id, invoices_id, targets_id
 
 PROCESSES = ("dunning/acme/in_1", "entitlement/acme/cus_1/app", "renewal/acme/sub_1")
 SAGA = change_workflow_id(TENANT, SUB)
@@ -97,10 +97,21 @@ async def all_is_back(life: Life, before: dict[str, str]) -> None:
     await until(alive, "every process and the open change run again", seconds=60)
     # The same questions are asked, and a decision on either is taken.
     assert await questions(life) == before
+    # Else the target would take what it is told before the process asks about it.
+    await asks(life, "entitlement/acme/cus_1/app", "target_refused")
     life.systems.script.faults.clear()
     await decided(life, "entitlement/acme/cus_1/app", before["target_refused"], Action.RETRY)
     await decided(life, SAGA, before["item_unmapped"], Action.ABORT)
     await life.no_exception()
+
+
+async def asks(life: Life, workflow_id: str, code: str) -> None:
+    handle = life.client.get_workflow_handle(workflow_id)
+
+    async def shown() -> bool:
+        return (await handle.describe()).typed_search_attributes.get(EXCEPTION) == code
+
+    await until(shown, f"{workflow_id} asks", seconds=60)
 
 
 async def decided(life: Life, workflow_id: str, exception_id: str, action: Action) -> None:

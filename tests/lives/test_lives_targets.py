@@ -68,6 +68,11 @@ def restored(life: Life, revision: int, **features: int) -> None:
 async def test_a_target_that_refuses_keeps_no_other_waiting(life: Life) -> None:
     licences = life.systems.targets["licences"]
     await subscribed(life)
+
+    async def begun() -> bool:
+        return licences.features("cus_1") == {"seats": 5, "sso": 1}
+
+    await until(begun, "the other target is told")
     life.systems.script.faults["licences.publish"] = [
         refused(RejectionCode.TARGET_REFUSED, "licences") for _ in range(2)
     ]
