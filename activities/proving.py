@@ -244,20 +244,17 @@ async def _read_support(
     organization = done.plan.access.organization
     if done.plan.access.support is None or organization is None:
         return None, None
-    asked = done.asked
+    writes_set = organization_set(tenant.name, organization)
+    before = done.asked
     _require_rest(organization, done.lands_in)
     for _ in range(_LOOKS):
         shown = await tenant.support.organization(organization)
         async with database.statement() as raw:
-            before, (asked, lands_in) = (
-                asked,
-                await shares.at_rest(
-                    raw, tenant.name, organization, organization_set(tenant.name, organization)
-                ),
-            )
+            asked, lands_in = await shares.at_rest(raw, tenant.name, organization, writes_set)
         _require_rest(organization, lands_in)
         if before == asked:
             return merged_support(organization, asked, tenant.policy.tiers), shown
+        before = asked
     raise TransientFailure(
         f"support organisation {organization} changes faster than it can be read back: it is tried "
         "again",

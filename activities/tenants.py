@@ -6,9 +6,10 @@ from datetime import datetime
 
 from temporalio import activity
 
+from canonical_models.ledgering import SECONDS_A_LINE
 from canonical_models.mapping import AccountMapping
 from canonical_models.policy import TenantPolicy
-from connectors.attempts import LANDS_WITHIN, LINE
+from connectors.attempts import LANDS_WITHIN
 from connectors.governor import Governor
 from connectors.ports import BillingPort, EntitlementTarget, ErpPort, TicketingPort
 
@@ -36,7 +37,7 @@ class Tenant:
 
     def lands(self, part: str, *, lines: int = 0) -> float:
         """Of a document with so many lines: each adds to the time that it is given."""
-        return self.lands_within.get(part, LANDS_WITHIN) + lines * LINE
+        return self.lands_within.get(part, LANDS_WITHIN) + lines * SECONDS_A_LINE
 
     def lane(self, legal_entity: str | None) -> str | None:
         """Whose queue the postings for a legal entity wait in, if not the ERP's."""

@@ -16,6 +16,10 @@ from canonical_models.base import Canonical, Identifier
 from canonical_models.documents import BilledParty, DocumentKind, SettlementKind
 from canonical_models.money import Currency, Money
 
+#: What each line of a document may add to the time that an ERP takes for it: to how long its step
+#: has, and to how long what was sent may still be carried out.
+SECONDS_A_LINE = 1.0
+
 
 class LegalEntity(Canonical):
     code: Identifier

@@ -14,8 +14,6 @@ from typing import Protocol
 #: Seconds after which a write that was sent can no longer be carried out, where nothing is set:
 #: the time of the call, and as much again and more that a vendor goes on for after we hang up.
 LANDS_WITHIN = 60.0
-#: Seconds that each line of a document adds, to this and to the time that its step has.
-LINE = 1.0
 
 
 class Attempt(Protocol):

@@ -8,12 +8,14 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
+from canonical_models.ledgering import SECONDS_A_LINE
+
 #: One try of a step in its saga's own task: longer than the slowest vendor call.
 TRY = timedelta(seconds=90)
 #: One try of a step on a vendor's queue, with all its calls and what each may wait for its place;
-#: and what each line of its document adds, which an ERP may take a second for. A worker that died
-#: is noticed by its heartbeats, not by this.
-LONG_TRY, LINE = timedelta(minutes=15), timedelta(seconds=1)
+#: and what each line of its document adds. A worker that died is noticed by its heartbeats, not by
+#: this.
+LONG_TRY, LINE = timedelta(minutes=15), timedelta(seconds=SECONDS_A_LINE)
 #: A worker that died is noticed after this long. Tests of that have no time; the module is read
 #: outside of the sandbox, once a process, and no replay looks at it.
 HEARTBEAT = timedelta(seconds=float(os.environ.get("TRUEUP_HEARTBEAT_SECONDS", "3")))
