@@ -111,17 +111,6 @@ async def by_id(session: Transaction, tenant: str, settlement_id: str) -> Settle
     return found[0] if found else None
 
 
-async def entered_by(
-    session: Transaction, tenant: str, change_id: str
-) -> tuple[SettlementRecord, ...]:
-    """What the change has entered, in the order in which it moved."""
-    return await records.settlements(
-        session,
-        "e.change_id = %(change)s and s.entry_id is not null",
-        {"tenant": tenant, "change": change_id},
-    )
-
-
 async def of_documents(
     session: Transaction, tenant: str, ids: Collection[str]
 ) -> tuple[SettlementRecord, ...]:

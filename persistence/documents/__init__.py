@@ -14,8 +14,6 @@ from persistence.documents.booking import (
     seen,
 )
 from persistence.documents.reading import (
-    about,
-    covering,
     differences,
     get,
     legal_entities,
@@ -28,9 +26,7 @@ from persistence.documents.reading import (
 from persistence.documents.standing import looked_up, moving, stands, told
 
 __all__ = [
-    "about",
     "correct",
-    "covering",
     "differences",
     "get",
     "hold",

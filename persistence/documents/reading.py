@@ -7,7 +7,6 @@ from typing import Any
 from canonical_models.money import Money
 from canonical_models.records import DocumentRecord
 from persistence import records
-from persistence.documents.statements import COVERING
 from persistence.raw import Transaction, driver
 from persistence.tables.documents import DIFFERS, UNSETTLED
 
@@ -36,31 +35,6 @@ async def of_subject(
         condition += f" and {UNSETTLED}"
     return await records.documents(
         session, f"{condition} {_OLDEST_FIRST}", {"tenant": tenant, "subject": subject}
-    )
-
-
-async def about(
-    session: Transaction, tenant: str, change_id: str, ids: Collection[str]
-) -> tuple[DocumentRecord, ...]:
-    """Those that the change has posted, and those of these ids; oldest first."""
-    return await records.documents(
-        session,
-        f"(change_id = %(change)s or document_id = any(%(ids)s)) {_OLDEST_FIRST}",
-        {"tenant": tenant, "change": change_id, "ids": list(ids)},
-    )
-
-
-async def covering(
-    session: Transaction, tenant: str, subscription_id: str, at: datetime
-) -> tuple[DocumentRecord, ...]:
-    """Those of which a line pays for the subscription at that moment, those that are not paid, what
-    paid when these were issued, and all since the first of them; also where they belong to the
-    account, since other lines of theirs are of no subscription. Oldest first, without what billing
-    has made void."""
-    return await records.documents(
-        session,
-        f"{COVERING} {_OLDEST_FIRST}",
-        {"tenant": tenant, "subscription": subscription_id, "at": at},
     )
 
 

@@ -4,6 +4,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from canonical_models.amendment import (
+    Amendment,
+    AmendmentPlan,
+    BooksPlan,
+    ChangeKind,
+    DocumentStep,
+)
+from canonical_models.commerce import BillingSnapshot, Customer, Subscription, SubscriptionStatus
 from canonical_models.documents import (
     BilledParty,
     BillingDocument,
@@ -19,7 +27,8 @@ from canonical_models.documents import (
 from canonical_models.ledgering import DocumentState, ErpDocument
 from canonical_models.money import Money
 from canonical_models.records import DocumentRecord
-from persistence import documents
+from persistence import change_runs, documents
+from persistence.change_runs import Outcome
 from persistence.database import Database
 
 TENANT = "acme"
@@ -165,3 +174,38 @@ async def record(database: Database, document_id: str = "in_1") -> DocumentRecor
 
 def ids(found: Iterable[DocumentRecord]) -> list[str]:
     return [each.document.document_id for each in found]
+
+
+async def planned(database: Database, change_id: str, *document_ids: str) -> None:
+    """A change of sub_1 whose plan is about these documents."""
+    steps = tuple(
+        DocumentStep(document_id=key, content="c", legal_entity="LE-DE") for key in document_ids
+    )
+    told = Amendment(
+        kind=ChangeKind.BILLED, summary="billed", customer_id="cus_1", effective_at=ISSUED
+    )
+    plan = AmendmentPlan(
+        change_id=change_id, subject="sub_1", amendment=told, books=BooksPlan(documents=steps)
+    )
+    sold = Subscription(
+        subscription_id="sub_1",
+        customer=Customer(customer_id="cus_1"),
+        status=SubscriptionStatus.ACTIVE,
+        currency="EUR",
+        items=(),
+        started_at=ISSUED,
+        as_of=ISSUED,
+    )
+    snapshot = BillingSnapshot(subscription=sold)
+    async with database.work() as raw:
+        await raw.execute(
+            "insert into changes (id, tenant, connection, subject, subscription_id, event_id, kind,"
+            " state, outcome, plan, snapshot) values (%s, %s, 'billing', 'sub_1', 'sub_1', %s,"
+            " 'billed', 'settled', 'completed', %s::jsonb, %s::jsonb)",
+            (change_id, TENANT, change_id, plan.model_dump_json(), snapshot.model_dump_json()),
+        )
+
+
+async def outcome(database: Database, change_id: str, tenant: str = TENANT) -> Outcome | None:
+    async with database.statement() as raw:
+        return await change_runs.outcome(raw, tenant, change_id)

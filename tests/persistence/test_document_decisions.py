@@ -18,6 +18,8 @@ from tests.persistence.issued import (
     eur,
     ids,
     in_erp,
+    outcome,
+    planned,
     post,
     record,
     see,
@@ -159,10 +161,13 @@ async def test_what_a_change_is_about(database: Database) -> None:
     shown = [document(f"in_{n}", issued_at=ISSUED - n * DAY) for n in range(4)]
     await see(database, *shown)
     await post(database, shown[2])
-    async with database.statement() as raw:
-        found = await documents.about(raw, TENANT, "chg_1", ["in_0", "in_1"])
-        assert await documents.about(raw, TENANT, "chg_2", []) == ()
-    assert ids(found) == ["in_2", "in_1", "in_0"]
+    await planned(database, "chg_1", "in_0", "in_1")
+    await planned(database, "chg_2")
+    found, other = await outcome(database, "chg_1"), await outcome(database, "chg_2")
+    assert found is not None
+    assert other is not None
+    assert ids(found.records) == ["in_2", "in_1", "in_0"]
+    assert other.records == ()
 
 
 async def test_what_was_aborted_is_posted_again_under_the_next_generation(

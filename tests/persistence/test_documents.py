@@ -10,8 +10,8 @@ from psycopg.types.json import Jsonb
 
 from canonical_models.documents import BillingDocument, DocumentKind, DocumentStatus
 from canonical_models.money import Money
-from canonical_models.records import RecordState
-from persistence import documents
+from canonical_models.records import DocumentRecord, RecordState
+from persistence import briefing, documents
 from persistence.database import Database
 from tests.persistence.issued import (
     BOOKS_FROM,
@@ -184,9 +184,16 @@ async def test_what_pays_for_a_moment(
     database: Database, shown: BillingDocument, covers: bool
 ) -> None:
     await see(database, shown)
-    async with database.statement() as raw:
-        found = await documents.covering(raw, TENANT, "sub_1", ISSUED + DAY)
+    found = await covering(database, ISSUED + DAY)
     assert ids(found) == (["in_1"] if covers else [])
+
+
+async def covering(database: Database, at: datetime) -> tuple[DocumentRecord, ...]:
+    async with database.statement() as raw:
+        known = await briefing.books(
+            raw, TENANT, subject="sub_1", customer_id="cus_1", named=(), covering=at
+        )
+    return known.covering
 
 
 async def test_what_a_debt_is_compared_with(database: Database) -> None:
@@ -202,8 +209,7 @@ async def test_what_a_debt_is_compared_with(database: Database) -> None:
     await see(database, other, *past)
 
     async def found() -> list[str]:
-        async with database.statement() as raw:
-            return ids(await documents.covering(raw, TENANT, "sub_1", ISSUED + 50 * DAY))
+        return ids(await covering(database, ISSUED + 50 * DAY))
 
     assert await found() == []
     debt = then("in_3", 0, -40, -30, status=DocumentStatus.OPEN)

@@ -11,7 +11,18 @@ from canonical_models.records import SettlementRecord
 from persistence import settlements
 from persistence.database import Database
 from tests.harness.waiting import until
-from tests.persistence.issued import DAY, ISSUED, TENANT, document, eur, line, paid, see
+from tests.persistence.issued import (
+    DAY,
+    ISSUED,
+    TENANT,
+    document,
+    eur,
+    line,
+    outcome,
+    paid,
+    planned,
+    see,
+)
 
 REFUND = Settlement(
     settlement_id="re_1",
@@ -175,11 +186,14 @@ async def test_what_a_change_has_entered(database: Database) -> None:
                 (f"settlement:acme/{settlement_id}",),
             )
     await enter(database)
-    async with database.statement() as raw:
-        found = await settlements.entered_by(raw, TENANT, "chg_1")
-        assert await settlements.entered_by(raw, TENANT, "chg_2") == ()
-        assert await settlements.entered_by(raw, "globex", "chg_1") == ()
-    assert [each.settlement.settlement_id for each in found] == ["pi_1"]
+    await planned(database, "chg_1")
+    await planned(database, "chg_2")
+    found, other = await outcome(database, "chg_1"), await outcome(database, "chg_2")
+    assert found is not None
+    assert other is not None
+    assert [each.settlement.settlement_id for each in found.moved] == ["pi_1"]
+    assert other.moved == ()
+    assert await outcome(database, "chg_1", "globex") is None
 
 
 async def test_movements_are_found_by_whom_they_concern(database: Database) -> None:
