@@ -14,8 +14,10 @@ async def agree(
     snapshot: BillingSnapshot | AccountSnapshot,
     *,
     shared: bool = False,
+    dunned: bool = True,
 ) -> None:
-    """All of it may be repeated. What support is asked for was `shared` where it was published."""
+    """All of it may be repeated. What support is asked for was `shared` where it was published;
+    without `dunned` the subscription is known to have had no case of an unpaid invoice."""
     if isinstance(snapshot, AccountSnapshot):
         await accounts.put(
             raw,
@@ -31,7 +33,7 @@ async def agree(
     if organization is not None and not shared:
         await shares.put(raw, tenant, of, organization, share, customer_id=customer)
     await subscriptions.save(raw, tenant, subscription, plan.change_id)
-    await dunning.open_(raw, tenant, of, customer, snapshot.documents)
+    await dunning.open_(raw, tenant, of, customer, snapshot.documents, known=dunned)
     if plan.contract is None:
         await contracts.over(raw, tenant, of, change_id=plan.change_id)
         return

@@ -15,7 +15,7 @@ from activities.failing import failures_told
 from activities.kept_plans import owner_of, owner_of_plan, plan_of
 from activities.ledger import EffectLedger
 from activities.preparing import Preparation
-from activities.proving import Done, done_of, prove, require_agreement
+from activities.proving import done_of, prove, require_agreement
 from activities.supporting import SupportEffect
 from activities.telling import completed
 from activities.tenants import Tenant, Tenants
@@ -27,6 +27,7 @@ from canonical_models.entitlement import NO_SUPPORT
 from canonical_models.records import AccessHold, sold_of
 from connectors.attempts import Attempt
 from persistence import access_holds, briefing, change_runs, changes, outbox
+from persistence.change_runs import Done
 from persistence.database import Database
 from persistence.ownership import Owner, require
 from persistence.raw import Raw
@@ -105,7 +106,7 @@ class Amendment(AmendmentActivities):
                 )
                 async with raw.pipeline():
                     shared = plan.access.support is not None
-                    await agree(raw, name, plan, done.snapshot, shared=shared)
+                    await agree(raw, name, plan, done.snapshot, shared=shared, dunned=done.dunned)
                     await outbox.publish(raw, name, completed(name, done))
 
             await self._ledger.perform(
@@ -137,7 +138,7 @@ class Amendment(AmendmentActivities):
         async with self._database.work() as raw:
             await require(raw, owner_of(undone))
             known = await briefing.of_change(raw, undone.tenant, undone.change_id)
-            done = await change_runs.outcome(raw, undone.tenant, undone.change_id)
+            done = await change_runs.done(raw, undone.tenant, undone.change_id)
             if known is None or done is None or not isinstance(done.snapshot, BillingSnapshot):
                 return
             hold = AccessHold(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from activities.contracts.amendment import StepInput
@@ -12,18 +11,17 @@ from activities.tenants import Tenant
 from activities.together import both
 from canonical_models.amendment import AmendmentPlan, DocumentStep
 from canonical_models.base import Canonical, Instant
-from canonical_models.commerce import AccountSnapshot, BillingSnapshot
 from canonical_models.documents import BillingDocument
 from canonical_models.entitlement import (
     Grant,
-    SubscriptionSupport,
     SupportEntitlement,
     SupportOrganization,
 )
 from canonical_models.failures import MayStillLand, Rejection, RejectionCode, TransientFailure
 from canonical_models.ledgering import DocumentDraft, ErpDocument
-from canonical_models.records import DocumentRecord, SettlementRecord
+from canonical_models.records import DocumentRecord
 from persistence import change_runs, documents, ownership, shares
+from persistence.change_runs import Done
 from persistence.database import Database
 from persistence.ownership import planned_again
 from planning.support import merged_support
@@ -39,42 +37,6 @@ from planning.verification import (
 
 #: How often an organisation is read back that changes meanwhile.
 _LOOKS = 3
-
-
-@dataclass(frozen=True)
-class Done:
-    """What our own tables say of a change that has done all that its plan says.
-
-    `settled` is what it came to, where this very run has settled it before. `records` are the
-    documents that it is about, `posted` those that it has posted itself, and `moved` the movements
-    that it has entered. `asked` is what all ask of its support organisation; where `lands_in` is
-    not None another change is writing that.
-    """
-
-    plan: AmendmentPlan
-    snapshot: BillingSnapshot | AccountSnapshot
-    held: tuple[Grant, ...]
-    records: tuple[DocumentRecord, ...]
-    moved: tuple[SettlementRecord, ...]
-    asked: tuple[SubscriptionSupport, ...]
-    lands_in: float | None
-    settled: str | None = None
-
-    @property
-    def posted(self) -> tuple[DocumentRecord, ...]:
-        """Those that the change has brought into the books: posted, or linked with what was there.
-        Who follows them wants to know the ERP's number either way."""
-        return tuple(
-            record
-            for record in self.records
-            if record.change_id == self.plan.change_id and record.in_books
-        )
-
-    @property
-    def newest_number(self) -> str | None:
-        """The ERP's number of the last document that the change has posted or linked."""
-        numbers = [record.posted.number for record in self.posted if record.posted]
-        return numbers[-1] if numbers else None
 
 
 class Proof(Canonical):
@@ -101,23 +63,14 @@ async def done_of(database: Database, step: StepInput) -> Done:
     """Raises Rejection where the change has been planned again since the step was decided, and
     Overtaken where it is another run's."""
     async with database.statement() as raw:
-        found = await change_runs.outcome(
+        found = await change_runs.done(
             raw, step.tenant, step.change_id, sets=organization_set(step.tenant)
         )
         if found is not None and found.epoch != step.epoch:
             await ownership.require(raw, owner_of(step))
     if found is None or (step.digest and found.plan.digest != step.digest):
         raise planned_again(step.change_id)
-    return Done(
-        plan=found.plan,
-        snapshot=found.snapshot,
-        held=found.held,
-        records=found.records,
-        moved=found.moved,
-        asked=found.asked,
-        lands_in=found.lands_in,
-        settled=found.settled,
-    )
+    return found
 
 
 async def prove(tenant: Tenant, database: Database, done: Done) -> Proof:
@@ -238,9 +191,9 @@ async def _read_documents(
 async def _read_support(
     tenant: Tenant, database: Database, done: Done
 ) -> tuple[SupportEntitlement | None, SupportOrganization | None]:
-    """(what the shares ask for now, what the platform shows); nothing when it was not touched.
-    Raises MayStillLand while another subscription of the customer is half way through its own
-    change."""
+    """(what the shares ask for now, what the platform shows); nothing when it was not touched. It
+    is read again where it differs because it was changed meanwhile. Raises MayStillLand while
+    another subscription of the customer is half way through its own change."""
     organization = done.plan.access.organization
     if done.plan.access.support is None or organization is None:
         return None, None
@@ -249,11 +202,14 @@ async def _read_support(
     _require_rest(organization, done.lands_in)
     for _ in range(_LOOKS):
         shown = await tenant.support.organization(organization)
+        expected = merged_support(organization, before, tenant.policy.tiers)
+        if shown is not None and shown.entitlement == expected:
+            return expected, shown
         async with database.statement() as raw:
             asked, lands_in = await shares.at_rest(raw, tenant.name, organization, writes_set)
         _require_rest(organization, lands_in)
         if before == asked:
-            return merged_support(organization, asked, tenant.policy.tiers), shown
+            return expected, shown
         before = asked
     raise TransientFailure(
         f"support organisation {organization} changes faster than it can be read back: it is tried "

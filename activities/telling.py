@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from activities.contracts.amendment import UndoneInput
-from activities.proving import Done
 from canonical_models.amendment import customer_of
 from canonical_models.documents import SettlementKind
 from canonical_models.entitlement import GrantState
@@ -21,6 +20,7 @@ from canonical_models.events import (
 )
 from canonical_models.records import DocumentRecord
 from canonical_models.views import ChangeView
+from persistence.change_runs import Done
 
 _PAYMENT_EVENTS = {
     SettlementKind.PAYMENT: "payment.confirmed.v1",

@@ -4,19 +4,20 @@ which billing tells one that it invoices and collects at once.
     python -m benchmarks.upgrade [--upgrades 10]
 
 The product's worker runs in this process, dispatcher included; events go into the inbox as the API
-puts them there. PostgreSQL counts statements (pg_stat_statements, without `begin` and `commit`) and
-commits, Temporal's histories the actions, and the vendors' wire their calls. What an idle worker
-does in the same time is taken off. The exit code is 1 when a limit is missed.
+puts them there. PostgreSQL's log tells statements and commits, Temporal's histories the actions,
+and the vendors' wire the calls. What an idle worker does in the same time is taken off. The exit
+code is 1 when a limit is missed.
 """
 
 import argparse
 import asyncio
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-import psycopg
 import uvloop
 
 from benchmarks.limits import Limit, told
@@ -24,18 +25,12 @@ from benchmarks.saga import actions
 from benchmarks.scene import Scene, scene
 from benchmarks.whole import Whole, whole
 
-_STATEMENTS = (
-    "select coalesce(sum(calls), 0)::float8 from pg_stat_statements where toplevel "
-    "and query !~* '^(begin|commit|rollback|select (pg_stat|xact|coalesce.sum.calls))'"
-)
-_COMMITS = "select xact_commit::float8 from pg_stat_database where datname = current_database()"
 #: The vendors' writes of an upgrade: the document, support, the mark.
 _WRITES = 3
 #: As the policy's default: so long the events of one act are gathered.
 _SETTLING_S = 0.3
-#: Sessions tell their counts at the end of a transaction, at most once a second, or when they have
-#: been idle for ten.
-_TOLD_S = 11
+#: What PostgreSQL logs of a statement, beginning with its session.
+_LOGGED = re.compile(rb"^(\d+) LOG:  (?:statement|execute \S+): (\w*)", re.MULTILINE)
 _IDLE_S = 10.0
 _EVENTS = 3
 
@@ -52,27 +47,32 @@ class Cost:
 
 
 class Counts:
-    def __init__(self, dsn: str) -> None:
-        self._connection = psycopg.connect(dsn, autocommit=True)
-        self._connection.execute("create extension if not exists pg_stat_statements")
+    """Reads PostgreSQL's log, which holds every statement."""
 
-    def read(self) -> tuple[float, float]:
-        return self._one(_STATEMENTS), self._one(_COMMITS)
+    def __init__(self, log: Path) -> None:
+        self._log = log
 
-    def _one(self, query: str) -> float:
-        row = self._connection.execute(query.encode()).fetchone()
-        return float(row[0]) if row else 0.0
+    def read(self) -> tuple[int, int]:
+        """(statements, commits) until now; `begin` and `commit` are no statements."""
+        statements = commits = 0
+        within = set()
+        for session, word in _LOGGED.findall(self._log.read_bytes()):
+            if word.upper() == b"BEGIN":
+                within.add(session)
+            elif word.upper() in (b"COMMIT", b"ROLLBACK"):
+                within.discard(session)
+                commits += 1
+            else:
+                statements += 1
+                commits += session not in within
+        return statements, commits
 
     async def idle(self) -> tuple[float, float]:
         """(statements, commits) a second."""
-        await asyncio.sleep(_TOLD_S)
         before = self.read()
         await asyncio.sleep(_IDLE_S)
         after = self.read()
         return (after[0] - before[0]) / _IDLE_S, (after[1] - before[1]) / _IDLE_S
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 async def cost(
@@ -98,7 +98,6 @@ async def cost(
         # Late ones of the act have their run by then, if they need one.
         await asyncio.sleep(2 * _SETTLING_S)
         histories.append(await working.histories(subscription, first))
-    await asyncio.sleep(_TOLD_S)
     after, took = counts.read(), time.perf_counter() - began
     statements, commits = ((after[at] - before[at] - took * idle[at]) / upgrades for at in range(2))
     runs = [run for found in histories for run in found]
@@ -112,9 +111,11 @@ async def cost(
 
 
 async def measure(upgrades: int) -> int:
-    loaded = "shared_preload_libraries=pg_stat_statements"
-    async with scene(loaded) as bench, whole(bench, settling={"acme": _SETTLING_S}) as working:
-        counts = Counts(bench.database.dsn)
+    logging = ("log_statement=all", "log_line_prefix=%p ")
+    async with scene(*logging) as bench, whole(bench, settling={"acme": _SETTLING_S}) as working:
+        async with bench.database.statement() as raw:
+            asked = await raw.execute("show data_directory")
+            counts = Counts(Path((await asked.fetchall())[0][0]).parent / "log")
 
         async def three(subscription: str) -> None:
             number = subscription.removeprefix("sub_")
@@ -123,7 +124,6 @@ async def measure(upgrades: int) -> int:
 
         one = await cost(bench, working, counts, working.tell, upgrades)
         act = await cost(bench, working, counts, three, upgrades)
-        counts.close()
     for name, seen in (("one event", one), ("three events", act)):
         print(f"  {name}: {seen}", file=sys.stderr)
     return told(

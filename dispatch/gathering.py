@@ -27,5 +27,7 @@ class Gathering:
         wait = self._settling.get(claim.tenant, 0.0) - max(age, 0.0)
         if wait > 0:
             await asyncio.sleep(wait)
+        if not claim.told:
+            return True
         async with self._database.statement() as raw:
             return not await told_already.settle(raw, claim.tenant, claim.change_id, claim.epoch)

@@ -74,7 +74,7 @@ async def _keys(systems: Systems, tenant: str, exception: ExceptionView) -> set[
     subject = exception.subject or DEFAULT_ITEM
     keys = {subject, DEFAULT_ITEM}
     async with systems.database.statement() as raw:
-        planned = await change_runs.outcome(raw, tenant, exception.change_id)
+        planned = await change_runs.done(raw, tenant, exception.change_id)
         # What was refused whole has no plan yet; its documents are known all the same.
         issued = await documents.page(raw, tenant, subject=exception.belongs_to, limit=100)
     known = [record.document for record in issued]

@@ -32,13 +32,14 @@ async def begun(raw: Raw, tenant: str, change_id: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What our own tables say of a change that is done: its plan, the snapshot it was planned
-    from, and the grants that are held. `settled` is what it came to, where it has. `records` are
-    the documents that it has posted, and those that its snapshot and its plan name, oldest first;
-    `moved` the movements that it has entered, in the order in which they moved. `asked` is what is
-    asked of its support organisation, for how many seconds a write of which that is under way may
-    still be carried out `lands_in` says."""
+class Done:
+    """What our own tables say of a change that has done all that its plan says: the plan, the
+    snapshot it was planned from, and the grants that are held. `settled` is what it came to, where
+    it has. `records` are the documents that it has posted, and those that its snapshot and its plan
+    name, oldest first; `moved` the movements that it has entered, in the order in which they moved;
+    `dunned` is whether an invoice of its subscription is asked for in vain. `asked` is what is
+    asked of its support organisation; where `lands_in` is not None another change writes that, and
+    may go on to for so many seconds."""
 
     epoch: int
     settled: str | None
@@ -47,8 +48,25 @@ class Outcome:
     held: tuple[Grant, ...]
     records: tuple[DocumentRecord, ...]
     moved: tuple[SettlementRecord, ...]
+    dunned: bool
     asked: tuple[SubscriptionSupport, ...]
     lands_in: float | None
+
+    @property
+    def posted(self) -> tuple[DocumentRecord, ...]:
+        """Those that the change has brought into the books: posted, or linked with what was there.
+        Who follows them wants to know the ERP's number either way."""
+        return tuple(
+            record
+            for record in self.records
+            if record.change_id == self.plan.change_id and record.in_books
+        )
+
+    @property
+    def newest_number(self) -> str | None:
+        """The ERP's number of the last document that the change has posted or linked."""
+        numbers = [record.posted.number for record in self.posted if record.posted]
+        return numbers[-1] if numbers else None
 
 
 _NAMED = " union ".join(
@@ -68,7 +86,7 @@ _AT_REST = AT_REST.format(
 )
 
 # Sets of ids are united rather than conditions, so that each is found by its index.
-_OUTCOME = (
+_DONE = (
     SQL(
         f"""
 with c as materialized (
@@ -81,6 +99,8 @@ select c.epoch, c.outcome, c.plan::text, c.snapshot::text, c.subscription_id is 
   (select coalesce(json_agg({SETTLEMENT_JSON} order by s.at, s.settlement_id), '[]')::text
    from {SETTLEMENT_ROWS}
    where s.tenant = %(tenant)s and e.change_id = %(change)s and s.entry_id is not null),
+  exists (select from dunning_cases d where d.tenant = c.tenant
+    and d.subscription_id = c.subscription_id and d.stage <> 'closed'),
   {_AT_REST}
 from c
 """  # noqa: S608 - put together from constants
@@ -90,18 +110,18 @@ from c
 )
 
 
-async def outcome(raw: Raw, tenant: str, change_id: str, *, sets: str = "") -> Outcome | None:
+async def done(raw: Raw, tenant: str, change_id: str, *, sets: str = "") -> Done | None:
     """None before there is a plan. Documents of the snapshot name nobody. `sets` is what the names
     of organisations' sets begin with, in the ledger."""
     values = {"tenant": tenant, "change": change_id, "sets": sets}
-    found = await raw.execute(_OUTCOME, values)
+    found = await raw.execute(_DONE, values)
     row = await found.fetchone()
     if row is None:
         return None
-    epoch, settled, planned, snapshot, account, held, *done = row
-    records, moved, asked, lands_in = done
+    epoch, settled, planned, snapshot, account, held, records, moved, dunned, *shared = row
+    asked, lands_in = shared
     kind = AccountSnapshot if account else BillingSnapshot
-    return Outcome(
+    return Done(
         epoch=epoch,
         settled=settled,
         plan=AmendmentPlan.model_validate_json(planned),
@@ -109,6 +129,7 @@ async def outcome(raw: Raw, tenant: str, change_id: str, *, sets: str = "") -> O
         held=GRANTS.validate_json(held),
         records=DOCUMENTS.validate_json(records),
         moved=SETTLEMENTS.validate_json(moved),
+        dunned=dunned,
         asked=SHARES.validate_json(asked),
         lands_in=lands_in,
     )

@@ -40,6 +40,8 @@ class Claim:
     received_at: datetime
     #: Counts the claims: the saga that is started for this one is the owner until the next.
     epoch: int
+    #: Whether what its event tells may have been read and agreed since (told_already.py).
+    told: bool
 
 
 _NAMES = tuple(Claim.__dataclass_fields__)
@@ -48,7 +50,11 @@ _NAMES = tuple(Claim.__dataclass_fields__)
 _CLAIMED = """
 returning changes.id as change_id, changes.seq, changes.tenant, changes.connection, changes.subject,
   changes.subscription_id, changes.customer_id, changes.documents, changes.event_id, changes.kind,
-  changes.lane, changes.received_at, changes.epoch
+  changes.lane, changes.received_at, changes.epoch,
+  (select last.read_at >= changes.occurred_at from changes last
+   where last.tenant = changes.tenant and last.subject = changes.subject
+     and last.state = 'settled' and last.read_at is not null
+   order by last.seq desc limit 1) is true as told
 """
 
 #: One that was refused waits longer each time.

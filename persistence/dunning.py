@@ -40,8 +40,11 @@ async def open_(
     subscription_id: str,
     customer_id: str,
     invoices: Iterable[BillingDocument],
+    *,
+    known: bool = True,
 ) -> None:
-    """A case for each invoice that is overdue, and news for all of the subscription's cases.
+    """A case for each invoice that is overdue, and news for all of the subscription's cases: those
+    that are `known`, where there are any, and the new ones.
 
     A closed case opens again; it goes on with its reminders and its extension where the invoice is
     still overdue since the same time, such as after a direct debit that came to nothing."""
@@ -51,7 +54,8 @@ async def open_(
         await raw.execute(
             _OPEN, (tenant, subscription_id, customer_id, *map(list, zip(*due, strict=True)))
         )
-    await raw.execute(_NEWS, (tenant, subscription_id))
+    if due or known:
+        await raw.execute(_NEWS, (tenant, subscription_id))
 
 
 async def live(session: Transaction, tenant: str, subscription_id: str) -> tuple[DunningCase, ...]:

@@ -28,7 +28,7 @@ from canonical_models.ledgering import DocumentState, ErpDocument
 from canonical_models.money import Money
 from canonical_models.records import DocumentRecord
 from persistence import change_runs, documents
-from persistence.change_runs import Outcome
+from persistence.change_runs import Done
 from persistence.database import Database
 
 TENANT = "acme"
@@ -206,6 +206,6 @@ async def planned(database: Database, change_id: str, *document_ids: str) -> Non
         )
 
 
-async def outcome(database: Database, change_id: str, tenant: str = TENANT) -> Outcome | None:
+async def outcome(database: Database, change_id: str, tenant: str = TENANT) -> Done | None:
     async with database.statement() as raw:
-        return await change_runs.outcome(raw, tenant, change_id)
+        return await change_runs.done(raw, tenant, change_id)

@@ -214,9 +214,9 @@ async def test_what_a_change_keeps_names_nobody(database: Database, subject: str
             customer_id="cus_1", as_of=ISSUED, documents=(document(),), movements=(GOODWILL,)
         )
     async with database.work() as raw:
-        assert await change_runs.outcome(raw, TENANT, of) is None
+        assert await change_runs.done(raw, TENANT, of) is None
         assert await saved(raw, given, snapshot)
-        done = await change_runs.outcome(raw, TENANT, of)
+        done = await change_runs.done(raw, TENANT, of)
         text = await (await raw.execute("select c::text from changes c")).fetchone()
         assert await changes.plan(raw, TENANT, of) == planned
     assert done is not None
