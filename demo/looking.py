@@ -12,6 +12,8 @@ from demo.world import Account, World
 
 #: How long a change may take before the demo gives up, in seconds.
 PATIENCE = 120.0
+#: How long it waits before it looks again, in seconds.
+EVERY = 0.1
 
 Found = TypeVar("Found")
 
@@ -50,7 +52,7 @@ async def until(what: str, look: Callable[[], Awaitable[Found | None]]) -> Found
     while time.monotonic() < deadline:
         if (found := await look()) is not None:
             return found
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(EVERY)
     raise NotSeen(f"{what} was not seen within {PATIENCE:.0f} s: look at `trueup changes list`")
 
 

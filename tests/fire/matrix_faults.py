@@ -124,12 +124,7 @@ async def _terminate(client: Client, case: Case) -> None:
 
 async def _reset(client: Client, case: Case) -> None:
     handle = _run(client, case)
-    history = await handle.fetch_history()
-    first = next(
-        one.event_id
-        for one in history.events
-        if one.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-    )
+    first = await _first_task(handle)
     described = await handle.describe()
     await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
@@ -143,6 +138,16 @@ async def _reset(client: Client, case: Case) -> None:
         )
     )
     await asyncio.sleep(_HEARD)
+
+
+async def _first_task(handle: WorkflowHandle[object, object]) -> int:
+    """The event of its end. A step at hand is a part of it: it ends when that takes long."""
+    for _ in range(int(_COMES / 0.1)):
+        for event in (await handle.fetch_history()).events:
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                return event.event_id
+        await asyncio.sleep(0.1)
+    raise NotReached("the first task of the run has not ended")
 
 
 async def _cancel(client: Client, case: Case) -> None:
