@@ -9,12 +9,13 @@ LIVES ?= 50
 KILLS ?= 30
 PYTEST := $(BIN)/python -m pytest
 COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url
-SOURCES := worker.py activities benchmarks canonical_models cli connectors demo dispatch operations \
-  persistence planning runtime simulators starter_api tests workflows
+#: Our packages are the folders with an __init__.py.
+SOURCES := worker.py benchmarks tests $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-slow check format lint types imports contracts \
-  files schemas lock bench mutants faults campaign clean
+.PHONY: help setup demo up down unit test test-slow check format formatted lint types \
+  imports contracts files schemas lock bench mutants faults campaign release clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -31,22 +32,29 @@ up: setup ## Start the embedded stack and leave it running
 down: setup ## Stop the embedded stack; its state stays
 	$(BIN)/trueup --state $(STATE) down
 
+unit: setup ## Run what needs no server, within seconds
+	$(PYTEST) tests/unit -n 2
+
 test: setup ## Run every suite but the slow ones, on real servers
 	$(PYTEST) -m "not slow" -n 2 --dist loadfile
 
 test-slow: setup ## Run the slow suites
 	$(PYTEST) -m slow -n 2 --dist loadfile
 
-check: format lint types imports contracts files ## Run every static check
+check: formatted lint types imports contracts files ## Run every static check
 
-format: setup
+format: setup ## Format every file, and mend what can be mended by rule
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+formatted: setup
 	$(BIN)/ruff format --check .
 
 lint: setup
 	$(BIN)/ruff check .
 
 types: setup
-	$(BIN)/mypy $(wildcard $(SOURCES))
+	$(BIN)/mypy $(SOURCES)
 
 imports: setup
 	$(BIN)/lint-imports --no-logo
@@ -76,6 +84,15 @@ lock: setup ## Make the locks anew from pyproject.toml and requirements/erp.in (
 	$(BIN)/uv $(COMPILE) --extra embedded pyproject.toml -o requirements.lock
 	$(BIN)/uv $(COMPILE) --extra embedded --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv $(COMPILE) requirements/erp.in -o requirements-erp.lock
+
+release: check ## Build dist/*.whl and print the image's tag and the notes, from the changelog
+	$(BIN)/python -m tests.architecture.release $(VERSION) > /dev/null
+	rm -rf dist build
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir dist .
+	@rm -rf build
+	@$(BIN)/python -m tests.architecture.release $(VERSION)
+	@echo "image: docker build -t trueup:$(VERSION) ."
 
 clean: ## Remove both environments and all caches; stop the stack first, its state stays
 	rm -rf .venv .venv-erp .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -33,6 +33,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Skipping what needs the vendors' own schemas is no agreement with them."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum("TRUEUP_CONTRACTS" in str(report.longrepr) for report in skipped)
+    if count:
+        terminalreporter.write_line(
+            f"{count} contract tests were skipped: TRUEUP_CONTRACTS names no folder with the "
+            "vendors' schemas",
+            yellow=True,
+        )
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:

@@ -87,9 +87,11 @@ def test_every_package_is_under_the_rules_and_installed() -> None:
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("activities/effects.py", "import connectors.stripe.adapter", "activities"),
+        ("activities/effects.py", "import connectors.stripe.adapter", "vendors-chosen"),
         ("connectors/tryton/terms.py", "import connectors.zendesk.wire", "vendors-apart"),
-        ("planning/classify.py", "import persistence.database", "planning"),
+        ("dispatch/gate.py", "import workflows.saga", "workflow-names"),
+        ("operations/errors.py", "import activities.ledger", "steps"),
+        ("planning/classify.py", "import persistence.database", "floors"),
         ("simulators/child.py", "import connectors.http", "simulators"),
         ("workflows/desk.py", "import activities.ledger", "workflows"),
     ],

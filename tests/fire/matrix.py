@@ -114,14 +114,18 @@ class Matrix:
         cell.wrong += [f"{when}: {text}" for text in await verdict]
 
     async def _judge(self) -> None:
+        took = 0.0
         while True:
-            await asyncio.sleep(_LOOK_AGAIN)
+            # What looks all the time takes the ERP from those that it looks at.
+            await asyncio.sleep(max(_LOOK_AGAIN, took))
+            began = time.monotonic()
             waiting = list(self._judged.values())
             found = await self._violations([cell for cell, _, _ in waiting])
             for (cell, until, verdict), wrong in zip(waiting, found, strict=True):
                 if not wrong or time.monotonic() > until:
                     del self._judged[id(cell)]
                     verdict.set_result(wrong)
+            took = time.monotonic() - began
 
     async def _violations(self, cells: Sequence[Cell]) -> list[list[str]]:
         """Of each cell's own customer."""

@@ -70,8 +70,8 @@ async def look(world: World, erp: ErpInstance, customers: Collection[str] | None
         return Seen(
             papers=papers,
             external_ids=external_ids,
-            moves=await _moves(erp, rpc),
-            parties=await rpc.search("party.party", [["active", "in", [True, False]]], _PARTY),
+            moves=await _moves(erp, rpc, customers),
+            parties=await rpc.search("party.party", _whose("code", customers, _ANY), _PARTY),
             owed=await _owed(erp, rpc, codes),
             organizations=organizations,
             told={one["customer_id"]: one for one in held},
@@ -87,6 +87,8 @@ async def look(world: World, erp: ErpInstance, customers: Collection[str] | None
 
 
 _PARTY = ["code", "name", "active"]
+#: Those that are no longer used, too.
+_ANY = [["active", "in", [True, False]]]
 _MOVE = ["number", "state", "description", "origin", "company", "date", "create_uid.login"]
 
 
@@ -111,10 +113,15 @@ async def _papers(
     return papers, ids
 
 
-async def _moves(erp: ErpInstance, rpc: TrytonRpc) -> list[Row]:
+async def _moves(erp: ErpInstance, rpc: TrytonRpc, customers: Collection[str] | None) -> list[Row]:
     own = ["external_id"] if erp.facts.module else []
     mine = [["create_uid.login", "=", erp.credentials.api_login]]
-    return await rpc.search("account.move", mine, [*_MOVE, *own])
+    domain = _whose("lines.party.code", customers, mine)
+    return await rpc.search("account.move", domain, [*_MOVE, *own])
+
+
+def _whose(code: str, customers: Collection[str] | None, domain: list[Any]) -> list[Any]:
+    return domain if customers is None else [*domain, [code, "in", sorted(customers)]]
 
 
 async def _owed(
