@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.contracts.life import InvoiceActivities, SweepPart, Swept
-from activities.effect import Effect, effect_key, not_looked_up
+from activities.effect import Effect, not_looked_up
 from activities.failing import failures_told
 from activities.ledger import EffectLedger
 from activities.sweeping import clearing, sweep_effects
@@ -130,7 +130,7 @@ class Invoicing(InvoiceActivities):
 
         await self._ledger.perform(
             Effect(
-                key=effect_key(f"invoice/{key}", step),
+                key=f"standing:{tenant.name}/{key}",
                 tenant=tenant.name,
                 change_id=f"invoice/{key}",
                 step=step,

@@ -164,6 +164,8 @@ async def test_a_lost_answer_is_told_again_by_the_next(sagas: Sagas, happened: b
     assert {step: effect.state for step, effect in written.items()} == {
         "billing.standing": EffectState.CONFIRMED
     }
+    # Two tenants may bill by one account: the same invoice is noted for each.
+    assert [effect.key for effect in written.values()] == ["standing:acme/in_1"]
 
 
 async def test_single_invoices_on_demand(sagas: Sagas) -> None:
