@@ -74,10 +74,16 @@ class Matrix:
         self._judged: dict[int, tuple[Cell, float, asyncio.Future[list[str]]]] = {}
 
     async def all(self, cells: Sequence[Cell], done: Callable[[Cell], None]) -> None:
+        working = asyncio.gather(*(self._one(cell, done) for cell in cells))
         judging = asyncio.create_task(self._judge())
         try:
-            await asyncio.gather(*(self._one(cell, done) for cell in cells))
+            # Whoever judges ends by a fault alone.
+            await asyncio.wait([working, judging], return_when=asyncio.FIRST_COMPLETED)
+            if judging.done():
+                judging.result()
+            await working
         finally:
+            working.cancel()
             judging.cancel()
 
     async def left_over(self, cells: Sequence[Cell]) -> list[str]:
