@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 from temporalio.client import Client
@@ -78,7 +79,8 @@ class Matrix:
         judging = asyncio.create_task(self._judge())
         try:
             # Whoever judges ends by a fault alone.
-            await asyncio.wait([working, judging], return_when=asyncio.FIRST_COMPLETED)
+            either: list[asyncio.Future[Any]] = [working, judging]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if judging.done():
                 judging.result()
             await working
@@ -94,24 +96,26 @@ class Matrix:
         return [str(one) for one in report.violations if one.customer not in known]
 
     async def _one(self, cell: Cell, done: Callable[[Cell], None]) -> None:
-        async with self._places:
-            where = "before"
-            try:
+        where = "before"
+        try:
+            async with self._places:
                 cell.case = case = Case(self._fire, self._shop, await self._shop.buyer())
                 await cell.step.before(case)
-                where = "fault"
-                async with self._alone if cell.fault.alone else contextlib.nullcontext():
-                    await cell.fault.strike(case, cell.step, self._client)
-                where = "at rest"
-                await self._right(cell, where)
-                where = "after"
-                if not cell.wrong:
-                    await _what_people_do(cell)
-                    await self._right(cell, "after it was mended")
-            except _FAULTS_OF_A_STORY as fault:
-                cell.broken = True
-                cell.wrong.append(f"{where}: {type(fault).__name__}: {fault}"[:600])
-            done(cell)
+            where = "fault"
+            # Who waits for his turn takes no place.
+            turn = self._alone if cell.fault.alone else contextlib.nullcontext()
+            async with turn, self._places:
+                await cell.fault.strike(case, cell.step, self._client)
+            where = "at rest"
+            await self._right(cell, where)
+            where = "after"
+            if not cell.wrong:
+                await _what_people_do(cell)
+                await self._right(cell, "after it was mended")
+        except _FAULTS_OF_A_STORY as fault:
+            cell.broken = True
+            cell.wrong.append(f"{where}: {type(fault).__name__}: {fault}"[:600])
+        done(cell)
 
     async def _right(self, cell: Cell, when: str) -> None:
         await _case(cell).buyer.changes()
