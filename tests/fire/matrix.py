@@ -69,6 +69,7 @@ class Matrix:
 
     def __init__(self, fire: Fire, shop: Shop, client: Client, at_once: int) -> None:
         self._fire, self._shop, self._client = fire, shop, client
+        self._begun = asyncio.Semaphore(2 * at_once)
         self._places = asyncio.Semaphore(at_once)
         self._alone = asyncio.Lock()
         #: At rest, and until when they have time to be right.
@@ -98,14 +99,15 @@ class Matrix:
     async def _one(self, cell: Cell, done: Callable[[Cell], None]) -> None:
         where = "before"
         try:
-            async with self._places:
-                cell.case = case = Case(self._fire, self._shop, await self._shop.buyer())
-                await cell.step.before(case)
-            where = "fault"
-            # Who waits for his turn takes no place.
-            turn = self._alone if cell.fault.alone else contextlib.nullcontext()
-            async with turn, self._places:
-                await cell.fault.strike(case, cell.step, self._client)
+            async with self._begun:
+                async with self._places:
+                    cell.case = case = Case(self._fire, self._shop, await self._shop.buyer())
+                    await cell.step.before(case)
+                where = "fault"
+                # Who waits for his turn takes no place.
+                turn = self._alone if cell.fault.alone else contextlib.nullcontext()
+                async with turn, self._places:
+                    await cell.fault.strike(case, cell.step, self._client)
             where = "at rest"
             await self._right(cell, where)
             where = "after"
