@@ -41,12 +41,20 @@ def systems(database: Database, tenant_settings: TenantSettings) -> Systems:
     return Systems(database, engine, {"acme": tenant_settings, "globex": tenant_settings})
 
 
-@pytest.fixture
-def app(systems: Systems) -> FastAPI:
+@pytest.fixture(scope="session")
+def routes() -> FastAPI:
+    """Put together once, because that takes longer than most tests."""
     app = FastAPI(docs_url=None, redoc_url=None)
     speak_problems(app)
-    install(app, systems)
+    engine = Engine(no_temporal, namespace="default", ui="http://127.0.0.1:8233/")
+    install(app, Systems(Database("postgresql://nobody"), engine, {}))
     return app
+
+
+@pytest.fixture
+def app(routes: FastAPI, systems: Systems) -> FastAPI:
+    routes.state.systems = systems
+    return routes
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from operations.systems import Systems
 from persistence.database import Database
 from starter_api.problems import speak_problems
 from starter_api.v1 import install
+from starter_api.v1.failing import speak_of_failures
 from tests.api.conftest import Call, no_temporal
 from tests.api.seeding import Ids
 
@@ -224,12 +225,17 @@ async def test_without_a_database_nothing_is_pretended() -> None:
 
 @pytest.mark.parametrize("fault", [psycopg.OperationalError, psycopg.errors.DeadlockDetected])
 async def test_a_statement_that_postgres_does_not_answer_is_to_be_asked_again(
-    fault: type[Exception], app: FastAPI, api: httpx.AsyncClient
+    fault: type[Exception],
 ) -> None:
     async def away() -> None:
         raise fault("of a statement that is written out")
 
+    app = FastAPI()
+    speak_problems(app)
+    speak_of_failures(app)
     app.add_api_route("/v1/away", away)
-    answer = await api.get("/v1/away")
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        answer = await client.get("/v1/away")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer.headers["retry-after"]) > 0

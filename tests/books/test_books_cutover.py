@@ -17,7 +17,7 @@ from tests.harness.buyers import Shop
 from tests.harness.e2e_stack import Front
 from tests.harness.erp_people import people_of
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(240)]
 
 #: The stack's books begin with last year.
 CUTOVER = datetime(datetime.now(UTC).year - 1, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from tests.harness.both_sides import agree, sides_of
 from tests.harness.buyers import FRANCE, TEXAS, Buyer, Shop, reverse_charge
 from tests.harness.erp_people import people_of
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 async def test_a_customer_without_a_subscription_is_booked_all_the_same(

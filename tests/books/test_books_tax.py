@@ -9,7 +9,7 @@ from tests.harness.both_sides import ZERO, agree, sides_of
 from tests.harness.buyers import FRANCE, Shop, reverse_charge
 from tests.harness.erp_people import people_of
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 async def test_no_tax_where_the_erp_taxes_is_asked_with_both_sides(
