@@ -23,6 +23,7 @@ from temporalio.service import RPCError
 
 from demo import looking
 from demo.looking import NotSeen
+from runtime.settings import DatabaseSettings
 from runtime.temporal import connect
 from tests.fire.covered import require_every_write
 from tests.fire.invariants import inspect
@@ -39,6 +40,8 @@ from tests.harness.e2e_stack import Front
 #: are looked for once a minute.
 _RIGHT_WITHIN = 90.0
 _LOOK_AGAIN = 3.0
+#: What `database.pool_size` says where nobody has set it.
+_POOL = DatabaseSettings.model_fields["pool_size"].default
 _FAULTS_OF_A_STORY = (
     *(AssertionError, NotSeen, NotReached, TimeoutError, KeyError),
     *(httpx.HTTPError, RPCError),
@@ -74,6 +77,8 @@ class Matrix:
         self._alone = asyncio.Lock()
         #: At rest, and until when they have time to be right.
         self._judged: dict[int, tuple[Cell, float, asyncio.Future[list[str]]]] = {}
+        #: The most that a service has had open to PostgreSQL at once, as seen at each look.
+        self.connections: dict[str, int] = {}
 
     async def all(self, cells: Sequence[Cell], done: Callable[[Cell], None]) -> None:
         working = asyncio.gather(*(self._one(cell, done) for cell in cells))
@@ -94,7 +99,14 @@ class Matrix:
         buyers = [cell.case.buyer for cell in cells if cell.case is not None]
         known = {buyer.customer for buyer in buyers}
         report = await inspect(self._fire.erp, self._shop, buyers)
-        return [str(one) for one in report.violations if one.customer not in known]
+        return [
+            *(str(one) for one in report.violations if one.customer not in known),
+            *(
+                f"{name} has had {most} connections to PostgreSQL, and pool_size says {_POOL}"
+                for name, most in self.connections.items()
+                if most > _POOL
+            ),
+        ]
 
     async def _one(self, cell: Cell, done: Callable[[Cell], None]) -> None:
         where = "before"
@@ -131,6 +143,8 @@ class Matrix:
             # What looks all the time takes the ERP from those that it looks at.
             await asyncio.sleep(max(_LOOK_AGAIN, took))
             began = time.monotonic()
+            for name, count in self._fire.connections().items():
+                self.connections[name] = max(count, self.connections.get(name, 0))
             waiting = list(self._judged.values())
             found = await self._violations([cell for cell, _, _ in waiting])
             for (cell, until, verdict), wrong in zip(waiting, found, strict=True):
@@ -278,6 +292,7 @@ async def run(cells: Sequence[Cell], at_once: int, patience: float) -> list[str]
     looking.EVERY = 0.5
     async with on_fire(times=times, heartbeat=patience) as fire:
         shop = await Shop.open(Front(fire.world, fire.proxies["tryton"]))
+        shop.crowded = True
         client = await connect(fire.facts.temporal, folder=fire.facts.state)
         matrix = Matrix(fire, shop, client, at_once)
         began, count = time.monotonic(), itertools.count(1)
@@ -287,6 +302,7 @@ async def run(cells: Sequence[Cell], at_once: int, patience: float) -> list[str]
             say(f"{seen} {cell.name}: {cell.word}" + "".join(f"\n    {one}" for one in cell.wrong))
 
         await matrix.all(cells, done)
+        say(f"connections to PostgreSQL, at most: {matrix.connections}")
         return await matrix.left_over(cells)
 
 

@@ -15,8 +15,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import psutil
 
 from canonical_models.policy import TenantPolicy
 from connectors import failpoints
@@ -66,6 +68,17 @@ class Fire:
     def facts(self) -> StackFacts:
         """As they are now: what was started again has another process."""
         return StackFacts.load(self.world.facts.state)
+
+    def connections(self) -> dict[str, int]:
+        """How many each service has open to PostgreSQL now."""
+        facts, found = self.facts, {}
+        port = urlsplit(facts.postgres_dsn).port
+        for name in SERVICES:
+            # Whoever was killed just now has none.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                open_ = psutil.Process(facts.pids[name]).net_connections("tcp")
+                found[name] = sum(bool(one.raddr) and one.raddr.port == port for one in open_)
+        return found
 
     def kill(self, name: str) -> int:
         """SIGKILL to a part by its name (PARTS); the process that was."""

@@ -90,6 +90,8 @@ class Shop:
 
     front: Front
     products: dict[str, str]
+    #: Others buy all the time: who waits for the end of what he began does not wait for theirs.
+    crowded: bool = False
     _prices: dict[tuple[str, int, str, str], str] = field(default_factory=dict)
     _rates: dict[tuple[str, bool, str], str] = field(default_factory=dict)
 
@@ -320,15 +322,20 @@ class Buyer:
         is not under way, nor what is queued behind it."""
 
         seen: list[object] = []
+        begun = await self._on_its_way() if self.shop.crowded else None
+
+        async def on_its_way() -> dict[str, Row]:
+            found = await self._on_its_way()
+            return found if begun is None else {of: found[of] for of in found if of in begun}
 
         async def look() -> list[Row] | None:
-            seen[:] = await self._on_its_way()
+            seen[:] = (await on_its_way()).values()
             if seen:
                 return None
             found = await self.world.trueup.changes_of_customer(self.customer)
             rest = {one["subject"] for one in found if one["state"] == "waiting"}
             seen[:] = [one for one in found if not _at_rest(one, rest)]
-            return found if found and not seen and not await self._on_its_way() else None
+            return found if found and not seen and not await on_its_way() else None
 
         try:
             return await until(f"the end of what {self.customer} began", look)
@@ -398,12 +405,16 @@ class Buyer:
         )
         return list(found["items"])
 
-    async def _on_its_way(self) -> list[Row]:
+    async def _on_its_way(self) -> dict[str, Row]:
+        """Events that billing has not delivered, or that wait to be read, whosever they are."""
         sending = await self.world.billing.ask(
             "GET", "/_sim/deliveries", params={"state": "pending"}
         )
         unread = await self.world.trueup.ask("GET", "/v1/inbox", params={"status": "received"})
-        return [*sending["deliveries"], *unread["items"]]
+        return {
+            **{one["event"]: one for one in sending["deliveries"]},
+            **{one["event_id"]: one for one in unread["items"]},
+        }
 
 
 def _at_rest(change: Row, waiting: set[str]) -> bool:
