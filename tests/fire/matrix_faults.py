@@ -18,7 +18,7 @@ from tests.fire.points import Point, arm
 #: Seconds within which a step has to come to its point.
 _COMES = 120.0
 #: So many may be given up before one of them is sent.
-_ATTEMPTS = 8
+_ATTEMPTS = 40
 #: Longer than a heartbeat's timeout, and than a write of the simulators may land.
 _STANDS_STILL = 3.0
 #: Until a saga that was ended is begun anew, and comes to the same effect.
