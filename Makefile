@@ -5,6 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STATE ?= .trueup
 SEED ?= 1
+SLICE ?=
 LIVES ?= 50
 KILLS ?= 30
 PYTEST := $(BIN)/python -m pytest
@@ -72,7 +73,7 @@ mutants: setup ## Break what books and what proves it in many places; the unit t
 	$(BIN)/python -m tests.mutants
 
 faults: setup ## Meet every step and undo with every fault; no system may disagree afterwards (60 min)
-	$(BIN)/python -m tests.fire.matrix
+	$(BIN)/python -m tests.fire.matrix $(if $(SLICE),--slice --patience 3)
 
 campaign: setup ## Random lives while processes die and vendors fail: make campaign SEED=7 LIVES=500 KILLS=300
 	$(BIN)/python -m tests.fire.campaign --seed $(SEED) --lives $(LIVES) --kills $(KILLS)
