@@ -18,6 +18,7 @@ from activities.proving import done_of, prove, require_agreement
 from activities.telling import completed
 from activities.tenants import Tenants
 from activities.undoing import settle_undone
+from canonical_models.states import ChangeOutcome
 from persistence import changes, outbox
 from persistence.database import Database
 from persistence.ownership import require
@@ -60,14 +61,14 @@ class Account(AccountActivities):
                     raw,
                     tenant.name,
                     plan.change_id,
-                    outcome="completed",
+                    outcome=ChangeOutcome.COMPLETED,
                     proof=proof.model_dump_json(),
                     owner=owner_of(step),
                 )
                 async with raw.pipeline():
                     await agree(raw, tenant.name, plan, done.snapshot)
                     await outbox.publish(raw, tenant.name, completed(tenant.name, done))
-            return Settled(outcome="completed", summary=plan.amendment.summary)
+            return Settled(outcome=ChangeOutcome.COMPLETED, summary=plan.amendment.summary)
 
     @activity.defn(name="account.settle_undone")
     async def settle_undone(self, undone: UndoneInput) -> None:

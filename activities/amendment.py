@@ -25,6 +25,7 @@ from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import BillingSnapshot, SyncMark
 from canonical_models.entitlement import NO_SUPPORT
 from canonical_models.records import AccessHold, sold_of
+from canonical_models.states import ChangeOutcome
 from connectors.attempts import Attempt
 from persistence import access_holds, briefing, change_runs, changes, outbox
 from persistence.change_runs import Done
@@ -100,7 +101,7 @@ class Amendment(AmendmentActivities):
                     raw,
                     name,
                     plan.change_id,
-                    outcome="completed",
+                    outcome=ChangeOutcome.COMPLETED,
                     proof=proof.model_dump_json(),
                     owner=owner_of(step),
                 )
@@ -114,7 +115,7 @@ class Amendment(AmendmentActivities):
                     tenant, plan, effects.MARK, mark, confirmed=settled, owner=owner_of(step)
                 )
             )
-            return Settled(outcome="completed", summary=plan.amendment.summary)
+            return Settled(outcome=ChangeOutcome.COMPLETED, summary=plan.amendment.summary)
 
     @activity.defn(name="amendment.settle_undone")
     async def settle_undone(self, undone: UndoneInput) -> None:
@@ -122,7 +123,7 @@ class Amendment(AmendmentActivities):
             tenant = self._tenants[undone.tenant]
             async with self._database.statement() as raw:
                 kept = await changes.plan(raw, undone.tenant, undone.change_id)
-            if kept is not None and undone.outcome == "compensated":
+            if kept is not None and undone.outcome is ChangeOutcome.COMPENSATED:
                 mark = SyncMark(change_id=undone.change_id, state=undone.outcome)
                 await self._ledger.perform(
                     effects.mark_effect(

@@ -25,6 +25,7 @@ from canonical_models.failures import Rejection
 from canonical_models.ledgering import LedgerAnswer, LedgerQuestion
 from canonical_models.mapping import AccountMapping, keys_of
 from canonical_models.records import DocumentRecord, sold_of, subject_of
+from canonical_models.states import ChangeOutcome
 from persistence import (
     access_holds,
     accounts,
@@ -294,7 +295,9 @@ class Preparation:
             if settled:
                 async with raw.pipeline():
                     await agree(raw, tenant.name, plan, read.snapshot)
-                    await changes.settle(raw, tenant.name, plan.change_id, outcome="no_change")
+                    await changes.settle(
+                        raw, tenant.name, plan.change_id, outcome=ChangeOutcome.NO_CHANGE
+                    )
             if not saved:
                 await ownership.require(raw, owner_of(step))
                 plan = await changes.plan(raw, tenant.name, plan.change_id) or plan
@@ -358,7 +361,7 @@ def _without_plan(known: Briefing | None) -> Prepared:
     undone, and nothing more is planned."""
     if known is not None and known.outcome is None:
         return Prepared(aborted=known.aborted, undoing=known.undoing)
-    return Prepared(settled=True, outcome=(known and known.outcome) or "no_change")
+    return Prepared(settled=True, outcome=(known and known.outcome) or ChangeOutcome.NO_CHANGE)
 
 
 def _named(known: Briefing, found: tuple[BillingDocument, ...]) -> set[str]:

@@ -9,6 +9,7 @@ from activities.kept_plans import owner_of
 from activities.telling import undone
 from canonical_models.exceptions import Action
 from canonical_models.records import Hold, HoldKind
+from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView
 from persistence import changes, documents, exceptions, outbox
 from persistence.database import Database
@@ -20,7 +21,7 @@ async def settle_undone(database: Database, given: UndoneInput) -> None:
     """Nobody is asked any more, events say so, and the change is settled. May be repeated."""
     async with database.transaction() as session:
         change = await changes.get(session, given.tenant, given.change_id)
-        if change is None or change.state == "settled":
+        if change is None or change.state is ChangeState.SETTLED:
             return
         await require(await driver(session), owner_of(given), alone=True)
         if given.aborted:
@@ -42,7 +43,7 @@ async def _leave_what_was_refused(
     """A document that a person was asked about and said no to is held as it is: what the change has
     posted itself has its undo, and without this the next change would ask the same again."""
     asked = await exceptions.page(
-        session, given.tenant, state="resolved", change_id=given.change_id
+        session, given.tenant, state=ExceptionState.RESOLVED, change_id=given.change_id
     )
     for question in asked:
         if question.resolution == Action.ABORT.value and question.subject is not None:

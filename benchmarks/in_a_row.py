@@ -25,6 +25,7 @@ from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import BillingSnapshot, SyncMark
 from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
 from canonical_models.records import DocumentRecord
+from canonical_models.states import ChangeOutcome
 from persistence import changes, outbox
 from persistence.briefing import Briefing, MasterData
 from persistence.database import Database
@@ -166,7 +167,7 @@ class InARowSteps(Amendment):
                 raw,
                 tenant.name,
                 plan.change_id,
-                outcome="completed",
+                outcome=ChangeOutcome.COMPLETED,
                 proof=proof.model_dump_json(),
             )
         return Settled(outcome="completed", summary=plan.amendment.summary)

@@ -23,6 +23,7 @@ from temporalio.client import Client
 from benchmarks.limits import Limit, told
 from benchmarks.queue_filling import SMALL, fill, make_ready, queue_of
 from canonical_models.amendment import ChangeHint, ChangeKind
+from canonical_models.states import ChangeOutcome, ChangeState
 from connectors.governor import Governor
 from dispatch.breakers import SharedBreakers
 from dispatch.dispatcher import Dispatcher
@@ -73,7 +74,9 @@ class Queue:
 
     async def settle(self, change: Claim) -> None:
         async with self._database.work() as raw:
-            await changes.settle(raw, change.tenant, change.change_id, outcome="completed")
+            await changes.settle(
+                raw, change.tenant, change.change_id, outcome=ChangeOutcome.COMPLETED
+            )
 
     async def claimed(self, most: int = _IN_FLIGHT) -> float:
         """The least time of a claim, in ms; what was claimed is settled before the next. So many
@@ -131,7 +134,7 @@ class Queue:
         async with self._database.transaction() as session:
             await change_queue.add(session, pairs)
 
-    async def listed(self, state: str | None) -> None:
+    async def listed(self, state: ChangeState | None) -> None:
         async with self._database.transaction() as session:
             await changes.page(session, "t1", state=state)
 
@@ -161,7 +164,7 @@ async def statements(queue: Queue) -> list[Limit]:
         ],
         Limit("200 events become changes", await least_ms(queue.add, 5), 400, " ms"),
     ]
-    for state in ("pending", "starting", "running", "waiting", "settled", None):
+    for state in (*ChangeState, None):
         took = await least_ms(partial(queue.listed, state))
         found.append(Limit(f"list, state {state or 'any'}", took, 20, " ms"))
     whole = await queue.whole()

@@ -4,7 +4,9 @@ from typing import Any
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical, Instant
+from canonical_models.effects import EffectState
 from canonical_models.money import Money
+from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
 
 
 class Happening(Canonical):
@@ -17,7 +19,7 @@ class Happening(Canonical):
 
 
 class ChangeView(Canonical):
-    """One change. `state` is pending, starting, running, waiting or settled."""
+    """One change. `outcome` is set once it is settled."""
 
     change_id: str
     seq: int
@@ -33,8 +35,8 @@ class ChangeView(Canonical):
     event_id: str
     kind: ChangeKind
     lane: int
-    state: str
-    outcome: str | None
+    state: ChangeState
+    outcome: ChangeOutcome | None
     stage: str | None
     summary: str | None
     run_id: str | None
@@ -59,7 +61,7 @@ class EffectView(Canonical):
     step: str
     system: str
     operation: str
-    state: str
+    state: EffectState
     attempts: int
     document: str | None
     url: str | None
@@ -95,7 +97,7 @@ class ExceptionView(Canonical):
     owner: str
     message: str
     at_risk: Money | None
-    state: str
+    state: ExceptionState
     resolution: str | None
     resolved_by: str | None
     note: str | None

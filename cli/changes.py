@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from canonical_models.amendment import account_subject
-from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, state, tell_of_more
+from canonical_models.states import ChangeState, ExceptionState
+from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, one_of, state, tell_of_more
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.timeline import show_change
 from operations import changes, holding
@@ -25,7 +26,7 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
     state_: Annotated[
         str | None,
-        typer.Option("--state", help=f"Only those that are {', '.join(changes.STATES)}."),
+        typer.Option("--state", help=f"Only those that are {', '.join(ChangeState)}."),
     ] = None,
     subscription: Annotated[str | None, typer.Option(help="Only of this subscription.")] = None,
     account: Annotated[str | None, typer.Option(help="Only of this customer's account.")] = None,
@@ -43,12 +44,7 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     [bold]trueup changes list --subscription sub_1 -o json[/] ·
     [bold]trueup changes list --account cus_x[/]
     """
-    if state_ is not None and state_ not in changes.STATES:
-        raise Problem(
-            f"no change is ever {state_!r}",
-            code=ExitCode.USAGE,
-            remedy=f"use one of {', '.join(changes.STATES)}",
-        )
+    state_only = one_of(ChangeState, state_, "change")
     of = {subject, subscription, account_subject(account) if account else None} - {None}
     if len(of) > 1:
         raise Problem(
@@ -62,7 +58,7 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         lambda desk: changes.list_(
             desk.systems,
             desk.tenant,
-            state=state_,
+            state=state_only,
             subject=next(iter(of), None),
             after=cursor,
             limit=limit,
@@ -127,7 +123,9 @@ def cancel(
 
     async def work(desk: Desk) -> tuple[changes.Cancelled, changes.ChangeDetail]:
         before = await changes.show(desk.systems, desk.tenant, change_id)
-        waiting = [found.exception_id for found in before.exceptions if found.state == "open"]
+        waiting = [
+            found.exception_id for found in before.exceptions if found.state is ExceptionState.OPEN
+        ]
         cancelled = await changes.cancel(desk.systems, desk.tenant, change_id, by=desk.by)
         if wait:
             await changes.followed(
@@ -144,7 +142,7 @@ def cancel(
         show_json({"cancelled": cancelled, "change": detail.change})
     else:
         note(cancelled.words if not wait else detail.words)
-    if wait and detail.change.state != "settled":
+    if wait and detail.change.state is not ChangeState.SETTLED:
         raise Problem(
             f"change {change_id} has not been undone within {wait:g} seconds",
             remedy=f"see where it stands with `trueup changes show {change_id}`",

@@ -5,6 +5,7 @@ import getpass
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import typer
@@ -22,6 +23,8 @@ Result = TypeVar("Result")
 TenantOption = Annotated[
     str | None, typer.Option("--tenant", help="Which tenant (default: the only one configured).")
 ]
+Known = TypeVar("Known", bound=StrEnum)
+
 Limit = Annotated[int, typer.Option(min=1, max=200, help="Rows to show.")]
 Cursor = Annotated[
     str | None, typer.Option(help="Go on behind this; it is shown when there is more.")
@@ -97,6 +100,21 @@ def at_desk(
 
 def state(name: str | None) -> Text:
     return Text(name or "-", style=_COLOURS.get(name or "", ""))
+
+
+def one_of(states: type[Known], said: str | None, what: str, *besides: str) -> Known | None:
+    """The state that was asked for, None where none was. Raises Problem where a `what` is never in
+    it; `besides` are words that the option takes as well."""
+    if said is None:
+        return None
+    try:
+        return states(said)
+    except ValueError:
+        raise Problem(
+            f"no {what} is ever {said!r}",
+            code=ExitCode.USAGE,
+            remedy=f"use one of {', '.join([*states, *besides])}",
+        ) from None
 
 
 def tell_of_more(following: str | None) -> None:

@@ -7,8 +7,9 @@ import typer
 
 from canonical_models.exceptions import Action
 from canonical_models.mapping import AccountMapping, ItemMapping
+from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
 from canonical_models.views import ChangeView
-from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, state, tell_of_more
+from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, one_of, state, tell_of_more
 from cli.mapping_options import (
     Entity,
     Included,
@@ -30,7 +31,7 @@ app = typer.Typer(
 
 ExceptionId = Annotated[str, typer.Argument(help="As `trueup exceptions list` shows it.")]
 
-_GOOD = ("completed", "no_change", "compensated", "cancelled")
+_GOOD = tuple(ChangeOutcome)
 
 
 @app.command("list")
@@ -51,19 +52,14 @@ def list_(
     Examples: [bold]trueup exceptions list --owner finance[/] ·
     [bold]trueup exceptions list --state all -o json[/]
     """
-    if state_ not in ("open", "resolved", "all"):
-        raise Problem(
-            f"no exception is ever {state_!r}",
-            code=ExitCode.USAGE,
-            remedy="use open, resolved, or all",
-        )
+    state_only = one_of(ExceptionState, None if state_ == "all" else state_, "exception", "all")
     page = at_desk(
         ctx,
         tenant,
         lambda desk: exceptions.list_(
             desk.systems,
             desk.tenant,
-            state=None if state_ == "all" else state_,
+            state=state_only,
             owner=owner,
             change_id=change,
             after=cursor,
@@ -122,7 +118,7 @@ def show(
         show_json(detail)
         return
     show_exception(detail.exception)
-    if detail.exception.state == "open":
+    if detail.exception.state is ExceptionState.OPEN:
         note(f"It takes: {', '.join(action.value for action in detail.decisions)}.")
     if detail.change is not None:
         note(f"Change {detail.change.change_id} is {detail.change.outcome or detail.change.state}.")
@@ -243,7 +239,7 @@ def _tell(resolved: exceptions.Resolved, change: ChangeView | None) -> None:
     note(f"{resolved.exception.resolution} {taken} by the {who}.")
     if change is None:
         note(f"{resolved.exception.change_id} goes on.")
-    elif change.state == "settled":
+    elif change.state is ChangeState.SETTLED:
         note(f"Change {change.change_id} is {change.outcome}: {change.summary or 'done'}.")
     else:
         note(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from canonical_models.states import ChangeState
 from canonical_models.views import ChangeView
 from cli.desk import Desk, at_desk
 from cli.output import Format, Problem, note, show_json
@@ -43,11 +44,11 @@ def _tell(asked: LookAsked, change: ChangeView | None, *, bound: float, output: 
     """`change` is None where nobody waited for it."""
     if output is Format.JSON:
         show_json({**asked.model_dump(mode="json"), "change": change})
-    elif change is not None and change.state == "settled":
+    elif change is not None and change.state is ChangeState.SETTLED:
         note(f"Change {change.change_id} is {change.outcome}: {change.summary or 'done'}.")
     else:
         note(f"Follow it with `trueup changes show {asked.change_id}`.")
-    if change is not None and change.state != "settled":
+    if change is not None and change.state is not ChangeState.SETTLED:
         raise Problem(
             f"change {change.change_id} is {change.state} after {bound:g} seconds or waits for a "
             "person",

@@ -6,15 +6,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cli.desk import Cursor, Limit, TenantOption, at_desk, state, tell_of_more
-from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
+from canonical_models.states import InboxStatus
+from cli.desk import Cursor, Limit, TenantOption, at_desk, one_of, state, tell_of_more
+from cli.output import Format, Output, note, show_json, show_rows
 from operations import inbox
 
 app = typer.Typer(
     help="Received webhooks, dead letters, replay.", no_args_is_help=True, rich_markup_mode="rich"
 )
-
-STATUSES = ("received", "dispatched", "ignored", "dead_lettered")
 
 Receipt = Annotated[str, typer.Argument(help="As `trueup inbox list` shows it.")]
 
@@ -22,7 +21,7 @@ Receipt = Annotated[str, typer.Argument(help="As `trueup inbox list` shows it.")
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    status: Annotated[str | None, typer.Option(help=f"Only {', '.join(STATUSES)}.")] = None,
+    status: Annotated[str | None, typer.Option(help=f"Only {', '.join(InboxStatus)}.")] = None,
     type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
@@ -33,19 +32,14 @@ def list_(
 
     Examples: [bold]trueup inbox list --status dead_lettered[/] · [bold]trueup inbox list -o json[/]
     """
-    if status is not None and status not in STATUSES:
-        raise Problem(
-            f"no webhook is ever {status!r}",
-            code=ExitCode.USAGE,
-            remedy=f"use one of {', '.join(STATUSES)}",
-        )
+    status_only = one_of(InboxStatus, status, "webhook")
     page = at_desk(
         ctx,
         tenant,
         lambda desk: inbox.list_(
             desk.systems,
             desk.tenant,
-            status=status,
+            status=status_only,
             event_type=type_,
             after=cursor,
             limit=limit,

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from canonical_models.exceptions import Track
+from canonical_models.states import ExceptionState
 from canonical_models.views import ChangeView, ExceptionView
 from cli.desk import state
 from cli.output import show_rows
@@ -88,7 +89,7 @@ def show_exception(exception: ExceptionView) -> None:
         )
     )
     console.print(Text(exception.message))
-    if exception.state == "open":
+    if exception.state is ExceptionState.OPEN:
         due = exception.due_at.astimezone().strftime("%Y-%m-%d %H:%M")
         console.print(Text(f"To be decided by {due}.", style="dim"))
     else:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import structlog
 
 from canonical_models.amendment import ChangeHint, customer_of
+from canonical_models.states import InboxStatus
 from connectors.ports import UnreadableEvent, WebhookTranslator
 from persistence import change_queue, inbox, settlements
 from persistence.database import Database
@@ -38,7 +39,7 @@ async def read_inbox(database: Database, translators: Translators) -> bool:
                 hinted.append((arrival, found))
         change_ids = await change_queue.add(session, hinted)
         readings += [
-            Reading(arrival.inbox_id, "dispatched", change_id)
+            Reading(arrival.inbox_id, InboxStatus.DISPATCHED, change_id)
             for (arrival, _), change_id in zip(hinted, change_ids, strict=True)
         ]
         await inbox.settle(session, readings)
@@ -57,7 +58,7 @@ async def _whose(session: Transaction, arrival: Arrival, hint: ChangeHint) -> Ch
     if found is None and hint.customer_id is None:
         return Reading(
             arrival.inbox_id,
-            "ignored",
+            InboxStatus.IGNORED,
             reason="it is about a payment of no document that is known here: the document is read "
             "with all its movements when its own events arrive",
         )
@@ -84,22 +85,22 @@ def _read(arrival: Arrival, translators: Translators) -> ChangeHint | Reading:
         known.warning("dead letter: its connection is not configured any more")
         return Reading(
             arrival.inbox_id,
-            "dead_lettered",
+            InboxStatus.DEAD_LETTERED,
             reason="its connection is not configured any more: restore it and replay the event",
         )
     try:
         hint = translator.hint(arrival.body)
     except UnreadableEvent as unreadable:
         known.warning("dead letter: the event cannot be read")
-        return Reading(arrival.inbox_id, "dead_lettered", reason=str(unreadable))
+        return Reading(arrival.inbox_id, InboxStatus.DEAD_LETTERED, reason=str(unreadable))
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         # A fault of ours in the translator; the event is kept until it is mended and replayed.
         known.exception("dead letter: the translator failed")
         return Reading(
             arrival.inbox_id,
-            "dead_lettered",
+            InboxStatus.DEAD_LETTERED,
             reason="our translator failed at this event; replay it after the next release",
         )
     if hint is None:
-        return Reading(arrival.inbox_id, "ignored")
+        return Reading(arrival.inbox_id, InboxStatus.IGNORED)
     return hint

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from canonical_models.base import Canonical
 from canonical_models.events import SyncCompensated, event
 from canonical_models.exceptions import Resolution
+from canonical_models.states import ChangeOutcome, ChangeState
 from canonical_models.views import ChangeView, EffectView, ExceptionView
 from operations.corrections import signed
 from operations.engine import saga_of
@@ -19,8 +20,6 @@ from operations.systems import Systems
 from operations.timeline import Step, in_words, timeline
 from persistence import changes, effects, exceptions, outbox, oversight
 from workflows.names import DECIDE, NEWER_CHANGE
-
-STATES = ("pending", "starting", "running", "waiting", "settled")
 
 
 class ChangeDetail(Canonical):
@@ -48,7 +47,7 @@ async def list_(
     systems: Systems,
     tenant: str,
     *,
-    state: str | None = None,
+    state: ChangeState | None = None,
     subject: str | None = None,
     after: str | None = None,
     limit: int = 50,
@@ -97,7 +96,7 @@ async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> C
     Safe to repeat. Raises NotFound, Conflict when it has completed, Unavailable.
     """
     change = await _get(systems, tenant, change_id)
-    if change.state == "pending" and await _cancel_pending(systems, change, by):
+    if change.state is ChangeState.PENDING and await _cancel_pending(systems, change, by):
         return Cancelled(
             change_id=change_id,
             how="settled",
@@ -106,8 +105,8 @@ async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> C
         )
     # The dispatcher may have begun it since it was read.
     change = await _get(systems, tenant, change_id)
-    if change.state == "settled":
-        if change.outcome in ("cancelled", "compensated"):
+    if change.state is ChangeState.SETTLED:
+        if change.outcome in (ChangeOutcome.CANCELLED, ChangeOutcome.COMPENSATED):
             return Cancelled(change_id=change_id, how="already", words=in_words(change, ()))
         raise Conflict(
             f"change {change_id} has settled as {change.outcome} and cannot be cancelled",
@@ -132,7 +131,7 @@ async def signal(
     """
     arguments = _arguments(name, payload, by)
     change = await _get(systems, tenant, change_id)
-    if change.state in ("pending", "settled"):
+    if change.state in (ChangeState.PENDING, ChangeState.SETTLED):
         raise Conflict(
             f"change {change_id} is {change.state}: no saga runs that could hear a signal",
             remedy="signal a change that is running or waiting",
@@ -160,7 +159,7 @@ async def followed(
                     waiting = await exceptions.page(session, tenant, change_id=change_id)
                 if change is None:
                     raise _unknown(change_id)
-                if change.state == "pending" and change.taken_in_by is not None:
+                if change.state is ChangeState.PENDING and change.taken_in_by is not None:
                     # What is asked of the saga that carries it out is asked of it.
                     return await followed(
                         systems,
@@ -171,9 +170,9 @@ async def followed(
                     )
                 asked = {found.exception_id for found in waiting}
                 # A question that is still open is tried again where another one was decided.
-                if change.state == "settled":
+                if change.state is ChangeState.SETTLED:
                     return change
-                if change.state == "waiting" and asked - set(apart_from):
+                if change.state is ChangeState.WAITING and asked - set(apart_from):
                     return change
                 await asyncio.sleep(0.2)
     except TimeoutError:
@@ -193,7 +192,7 @@ async def _cancel_pending(systems: Systems, change: ChangeView, by: str) -> bool
     told = SyncCompensated(
         change_id=change.change_id,
         subscription_id=change.subject,
-        outcome="cancelled",
+        outcome=ChangeOutcome.CANCELLED,
         reason=reason,
     )
     async with systems.database.transaction() as session:

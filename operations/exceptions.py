@@ -15,6 +15,7 @@ from canonical_models.exceptions import (
     decisions_of,
 )
 from canonical_models.mapping import AccountMapping, ItemMapping
+from canonical_models.states import ExceptionState
 from canonical_models.views import ChangeView, ExceptionView
 from operations import mappings
 from operations.corrections import checked, signed
@@ -63,7 +64,7 @@ async def list_(
     systems: Systems,
     tenant: str,
     *,
-    state: str | None = "open",
+    state: ExceptionState | None = ExceptionState.OPEN,
     owner: str | None = None,
     change_id: str | None = None,
     after: str | None = None,
@@ -106,7 +107,7 @@ async def resolve(
     """
     exception, change = await _read(systems, tenant, exception_id)
     resolution = signed(Resolution(exception_id=exception_id, by=by, **dict(decision)))
-    if exception.state != "open":
+    if exception.state is not ExceptionState.OPEN:
         if not await _same(systems, tenant, exception, resolution):
             raise Conflict(
                 f"exception {exception_id} is not open: {exception.resolution} by "

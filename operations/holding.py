@@ -11,13 +11,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.base import Canonical
 from canonical_models.events import Event, SyncHeld, event
+from canonical_models.states import ChangeState
 from canonical_models.views import ChangeView
 from operations.engine import saga_of
 from operations.errors import Conflict, NotFound
 from operations.systems import Systems
 from persistence import change_queue, changes, outbox
 
-_OPEN = ("starting", "running", "waiting")
+_OPEN = (ChangeState.STARTING, ChangeState.RUNNING, ChangeState.WAITING)
 
 
 class HoldChangeRequest(Canonical):
@@ -86,7 +87,7 @@ async def _get(session: AsyncSession, tenant: str, change_id: str) -> ChangeView
         raise NotFound(
             f"there is no change {change_id}", remedy="list them with `trueup changes list`"
         )
-    if change.state == "settled":
+    if change.state is ChangeState.SETTLED:
         raise Conflict(
             f"change {change_id} has settled as {change.outcome}: there is nothing to stop",
             remedy=f"see what it did with `trueup changes show {change_id}`",

@@ -2,6 +2,7 @@
 
 from canonical_models.amendment import ChangeHint, account_subject, customer_of
 from canonical_models.base import Canonical
+from canonical_models.states import ChangeState, InboxStatus
 from canonical_models.views import ChangeView
 from connectors.ports import UnreadableEvent
 from operations.errors import Conflict, NotFound
@@ -36,7 +37,7 @@ async def list_(
     systems: Systems,
     tenant: str,
     *,
-    status: str | None = None,
+    status: InboxStatus | None = None,
     event_type: str | None = None,
     after: str | None = None,
     limit: int = 50,
@@ -81,7 +82,7 @@ async def replay(systems: Systems, tenant: str, receipt: str, *, dry_run: bool =
             raise _unknown(receipt)
         change = await changes.get(session, tenant, item.change_id) if item.change_id else None
         body = await inbox.body(session, tenant, item.inbox_id)
-        if change is not None and change.state != "settled":
+        if change is not None and change.state is not ChangeState.SETTLED:
             raise Conflict(
                 f"the change {change.change_id} of receipt {receipt} is {change.state}",
                 remedy="let it settle first, or cancel it: a replay makes a new change",
@@ -90,7 +91,7 @@ async def replay(systems: Systems, tenant: str, receipt: str, *, dry_run: bool =
         if hint is not None and (subject := _subject(hint)) is not None:
             ahead = await changes.unsettled(session, tenant, subject)
             outlook += f", behind {len(ahead)} that wait or run" if ahead else ""
-        if item.status == "received":
+        if item.status is InboxStatus.RECEIVED:
             return Replay(
                 item=item,
                 done=False,

@@ -6,6 +6,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.amendment import ChangeKind, customer_of
 from canonical_models.base import Canonical
+from canonical_models.states import ChangeState
 from persistence import change_queue, changes
 from persistence.change_queue import OURS
 
@@ -33,7 +34,7 @@ async def look(
     a change that an event has asked for reads no more than that names."""
     for waiting in await changes.unsettled(session, tenant, subject):
         asked = waiting.connection == OURS and waiting.event_id.startswith(_SYNC)
-        if asked and waiting.state == "pending":
+        if asked and waiting.state is ChangeState.PENDING:
             return LookAsked(change_id=waiting.change_id, already=True)
     change_id = await change_queue.follow(
         session,

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from canonical_models.amendment import customer_of
 from canonical_models.base import Canonical, Instant
+from canonical_models.effects import EffectState
 from canonical_models.exceptions import decisions_of
+from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
 from canonical_models.views import ChangeView, EffectView, ExceptionView
 from persistence.change_queue import OURS
 
@@ -50,8 +52,8 @@ def timeline(
             Step(
                 at=change.settled_at,
                 system="trueup",
-                what=_OUTCOMES[change.outcome or "completed"],
-                state=change.outcome or "settled",
+                what=_OUTCOMES[change.outcome or ChangeOutcome.COMPLETED],
+                state=change.outcome or change.state,
                 note=change.summary,
             )
         )
@@ -64,10 +66,10 @@ def timeline(
 _DIGEST = 64
 
 _OUTCOMES = {
-    "completed": "every system agrees, proven by reading each back",
-    "no_change": "nothing to do: every system agreed already",
-    "compensated": "undone: what it had done was taken back",
-    "cancelled": "cancelled before anything was changed",
+    ChangeOutcome.COMPLETED: "every system agrees, proven by reading each back",
+    ChangeOutcome.NO_CHANGE: "nothing to do: every system agreed already",
+    ChangeOutcome.COMPENSATED: "undone: what it had done was taken back",
+    ChangeOutcome.CANCELLED: "cancelled before anything was changed",
 }
 
 _HAPPENED = {
@@ -79,29 +81,29 @@ _HAPPENED = {
 
 def in_words(change: ChangeView, exceptions: Iterable[ExceptionView]) -> str:
     """Where the change stands and what it waits for, a sentence or two a question."""
-    waiting = [found for found in exceptions if found.state == "open"]
-    if waiting and change.state != "settled":
+    waiting = [found for found in exceptions if found.state is ExceptionState.OPEN]
+    if waiting and change.state is not ChangeState.SETTLED:
         # The books and the access of a change wait each for itself.
         return " ".join(map(_waits, sorted(waiting, key=lambda found: found.opened_at)))
     match change.state:
-        case "pending" if change.taken_in_by is not None:
+        case ChangeState.PENDING if change.taken_in_by is not None:
             return f"Taken in by {change.taken_in_by}: the saga of that change carries it out, too."
-        case "pending" if change.held:
+        case ChangeState.PENDING if change.held:
             return (
                 f"Held ({change.summary or 'by a person'}): it is not begun, nor is what comes "
                 f"after it. Let it go on with `trueup changes release {change.change_id}`."
             )
-        case "pending":
+        case ChangeState.PENDING:
             kind = "an account" if customer_of(change.subject) else "a subscription"
             return f"Waits for its turn: changes of {kind} are made one after the other."
-        case "starting":
+        case ChangeState.STARTING:
             return "The saga is being started."
-        case "running":
+        case ChangeState.RUNNING:
             return f"At work{f': {change.summary}' if change.summary else ''}."
-        case "waiting":
+        case ChangeState.WAITING:
             return "Goes on in a moment: its exception has been decided."
-        case _:
-            outcome = _OUTCOMES[change.outcome or "completed"]
+        case ChangeState.SETTLED:
+            outcome = _OUTCOMES[change.outcome or ChangeOutcome.COMPLETED]
             return f"{outcome[0].upper()}{outcome[1:]}" + (
                 f" ({change.summary})." if change.summary else "."
             )
@@ -172,7 +174,7 @@ def _occasion(why: str) -> str:
 
 
 def _effect(effect: EffectView) -> Iterator[Step]:
-    undoing = effect.state in ("compensating", "compensated")
+    undoing = effect.state in (EffectState.COMPENSATING, EffectState.COMPENSATED)
     attempts = f"attempt {effect.attempts}" if effect.attempts > 1 else None
     # One change may post several documents and enter several movements; the step says which.
     which = effect.step.partition("/")[2] or None

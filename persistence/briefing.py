@@ -19,6 +19,7 @@ from canonical_models.records import (
     SettlementRecord,
     UnbilledRecord,
 )
+from canonical_models.states import ChangeOutcome
 from persistence.documents.statements import COVERING
 from persistence.grants import AS_JSON, GRANTS
 from persistence.ownership import Owner, require
@@ -58,7 +59,7 @@ class Briefing:
     #: Of those who claimed it.
     epoch: int
     #: Set once it is settled.
-    outcome: str | None
+    outcome: ChangeOutcome | None
     #: Ids of billing's documents that its event names, or those of changes that it has taken in.
     documents: tuple[str, ...]
     #: Whether all that billing has issued since the cutover is read.
@@ -183,7 +184,7 @@ def _briefing(row: tuple[Any, ...]) -> Briefing:
         customer_id=customer,
         kind=kind,
         epoch=epoch,
-        outcome=outcome,
+        outcome=ChangeOutcome(outcome) if outcome else None,
         documents=tuple(dict.fromkeys(documents)),
         whole=whole,
         first_time=first,

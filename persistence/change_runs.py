@@ -8,6 +8,7 @@ from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot
 from canonical_models.entitlement import Grant, SubscriptionSupport
 from canonical_models.records import DocumentRecord, SettlementRecord
+from canonical_models.states import ChangeOutcome
 from persistence.briefing import HELD
 from persistence.grants import GRANTS
 from persistence.raw import Raw
@@ -42,7 +43,7 @@ class Done:
     may go on to for so many seconds."""
 
     epoch: int
-    settled: str | None
+    settled: ChangeOutcome | None
     plan: AmendmentPlan
     snapshot: BillingSnapshot | AccountSnapshot
     held: tuple[Grant, ...]
@@ -123,7 +124,7 @@ async def done(raw: Raw, tenant: str, change_id: str, *, sets: str = "") -> Done
     kind = AccountSnapshot if account else BillingSnapshot
     return Done(
         epoch=epoch,
-        settled=settled,
+        settled=ChangeOutcome(settled) if settled else None,
         plan=AmendmentPlan.model_validate_json(planned),
         snapshot=kind.model_validate_json(snapshot),
         held=GRANTS.validate_json(held),

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.amendment import AmendmentPlan, ChangeKind
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot
+from canonical_models.states import ChangeOutcome, ChangeState
 from canonical_models.views import ChangeView, Happening
 from persistence.ownership import Owner, require
 from persistence.raw import Raw, Transaction, driver
@@ -30,11 +31,13 @@ _LIGHT = [defer(getattr(ChangeRow, name), raiseload=True) for name in ("plan", "
 
 
 def _view(row: ChangeRow) -> ChangeView:
-    apart = {"kind", "documents", "happened"}
+    apart = {"kind", "state", "outcome", "documents", "happened"}
     fields = row.model_dump(include=set(ChangeView.model_fields) - apart)
     return ChangeView(
         change_id=row.id,
         kind=ChangeKind(row.kind),
+        state=ChangeState(row.state),
+        outcome=ChangeOutcome(row.outcome) if row.outcome else None,
         documents=tuple(row.documents),
         happened=_HAPPENINGS.validate_python(row.happened, strict=False),
         **fields,
@@ -52,7 +55,7 @@ async def page(
     *,
     before: int | None = None,
     limit: int = 50,
-    state: str | None = None,
+    state: ChangeState | None = None,
     subject: str | None = None,
 ) -> tuple[ChangeView, ...]:
     """Newest first; `before` is the `seq` of the last one seen."""
@@ -74,7 +77,7 @@ async def unsettled(session: AsyncSession, tenant: str, subject: str) -> tuple[C
         .where(
             ChangeRow.tenant == tenant,
             ChangeRow.subject == subject,
-            ChangeRow.state != "settled",
+            ChangeRow.state != ChangeState.SETTLED,
         )
         .order_by(col(ChangeRow.seq))
     )
@@ -203,7 +206,7 @@ async def settle(
     tenant: str,
     change_id: str,
     *,
-    outcome: str,
+    outcome: ChangeOutcome,
     summary: str | None = None,
     proof: str | None = None,
     owner: Owner | None = None,

@@ -362,7 +362,8 @@ async def of_change(session: AsyncSession, tenant: str, change_id: str) -> tuple
             attempts=row.attempt,
             document=row.vendor_reference,
             undo_document=row.undo_reference,
-            **row.model_dump(include=set(EffectView.model_fields)),
+            state=EffectState(row.state),
+            **row.model_dump(include=set(EffectView.model_fields) - {"state"}),
         )
         for row in rows
     )

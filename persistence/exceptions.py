@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from canonical_models.amendment import account_subject
 from canonical_models.exceptions import Raised, Resolution, Track
 from canonical_models.money import Money
+from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from persistence.tables import ChangeRow, ExceptionRow
 
@@ -23,8 +24,10 @@ def _view(row: ExceptionRow) -> ExceptionView:
         if row.at_risk_minor is not None and row.at_risk_currency is not None
         else None
     )
-    fields = row.model_dump(include=set(ExceptionView.model_fields))
-    return ExceptionView(exception_id=row.id, at_risk=at_risk, **fields)
+    fields = row.model_dump(include=set(ExceptionView.model_fields) - {"state"})
+    return ExceptionView(
+        exception_id=row.id, at_risk=at_risk, state=ExceptionState(row.state), **fields
+    )
 
 
 def fingerprint(tenant: str, code: str, subject: str | None) -> str:
@@ -71,7 +74,7 @@ async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> Exc
     query = select(ExceptionRow).where(
         ExceptionRow.change_id == raised.change_id,
         ExceptionRow.track == raised.track.value,
-        ExceptionRow.state == "open",
+        ExceptionRow.state == ExceptionState.OPEN,
     )
     return _view((await session.exec(query)).one())
 
@@ -92,7 +95,7 @@ async def open_of(
         select(ExceptionRow)
         .where(
             ExceptionRow.tenant == tenant,
-            ExceptionRow.state == "open",
+            ExceptionRow.state == ExceptionState.OPEN,
             col(ExceptionRow.belongs_to).in_(subjects),
         )
         .order_by(col(ExceptionRow.opened_at), col(ExceptionRow.id))
@@ -104,7 +107,7 @@ async def page(
     session: AsyncSession,
     tenant: str,
     *,
-    state: str | None = "open",
+    state: ExceptionState | None = ExceptionState.OPEN,
     owner: str | None = None,
     change_id: str | None = None,
     before: tuple[datetime, str] | None = None,
@@ -170,7 +173,7 @@ async def escalate(session: AsyncSession, exception_id: str) -> ExceptionView | 
         update(ExceptionRow)
         .where(
             col(ExceptionRow.id) == exception_id,
-            col(ExceptionRow.state) == "open",
+            col(ExceptionRow.state) == ExceptionState.OPEN,
             col(ExceptionRow.escalated_at).is_(None),
         )
         .values(escalated_at=func.now())
@@ -202,9 +205,13 @@ async def _close(
 ) -> bool:
     closed = await session.exec(
         update(ExceptionRow)
-        .where(which, col(ExceptionRow.tenant) == tenant, col(ExceptionRow.state) == "open")
+        .where(
+            which,
+            col(ExceptionRow.tenant) == tenant,
+            col(ExceptionRow.state) == ExceptionState.OPEN,
+        )
         .values(
-            state="resolved",
+            state=ExceptionState.RESOLVED,
             resolution=resolution,
             resolved_by=by,
             note=note,

@@ -14,6 +14,7 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.base import Canonical, Instant
+from canonical_models.states import InboxStatus
 from persistence.inbox_writer import storable
 from persistence.tables import InboxRow
 
@@ -25,7 +26,7 @@ _DRAIN_LOCK = 7_716_356
 
 
 class InboxView(Canonical):
-    """One webhook without its body. `status` is received, dispatched, ignored, dead_lettered."""
+    """One webhook without its body."""
 
     inbox_id: int
     receipt: str
@@ -33,7 +34,7 @@ class InboxView(Canonical):
     connection: str
     event_id: str
     event_type: str
-    status: str
+    status: InboxStatus
     reason: str | None
     change_id: str | None
     replays: int
@@ -62,7 +63,7 @@ class Reading:
     """What became of an arrival: a change, ignored, or a dead letter with its reason."""
 
     inbox_id: int
-    status: str
+    status: InboxStatus
     change_id: str | None = None
     reason: str | None = None
 
@@ -78,13 +79,18 @@ _SHOWN = (
 )
 
 
+def _view(row: Any) -> InboxView:
+    shown = dict(row._mapping)
+    return InboxView(status=InboxStatus(shown.pop("status")), **shown)
+
+
 async def page(
     session: AsyncSession,
     tenant: str,
     *,
     before: int | None = None,
     limit: int = 50,
-    status: str | None = None,
+    status: InboxStatus | None = None,
     event_type: str | None = None,
 ) -> tuple[InboxView, ...]:
     """Newest first; `before` is the `inbox_id` of the last one seen."""
@@ -96,20 +102,20 @@ async def page(
     if event_type is not None:
         query = query.where(InboxRow.event_type == event_type)
     rows = await session.exec(query.order_by(col(InboxRow.id).desc()).limit(limit))
-    return tuple(InboxView(**row._mapping) for row in rows)
+    return tuple(map(_view, rows))
 
 
 async def get(session: AsyncSession, tenant: str, inbox_id: int) -> InboxView | None:
     query: Any = select(*_SHOWN).where(InboxRow.tenant == tenant, InboxRow.id == inbox_id)
     row = (await session.exec(query)).one_or_none()
-    return InboxView(**row._mapping) if row else None
+    return _view(row) if row else None
 
 
 async def find(session: AsyncSession, tenant: str, receipt: str) -> InboxView | None:
     """By receipt; looks through the tenant's whole inbox."""
     query: Any = select(*_SHOWN).where(InboxRow.tenant == tenant, InboxRow.receipt == receipt)
     row = (await session.exec(query)).one_or_none()
-    return InboxView(**row._mapping) if row else None
+    return _view(row) if row else None
 
 
 async def body(session: AsyncSession, tenant: str, inbox_id: int) -> bytes | None:
@@ -132,16 +138,21 @@ async def replay(
         .where(
             col(InboxRow.tenant) == tenant,
             col(InboxRow.id).in_(inbox_ids),
-            col(InboxRow.status) != "received",
+            col(InboxRow.status) != InboxStatus.RECEIVED,
             # Without its body there is nothing to read.
             func.octet_length(InboxRow.body) > 0,
         )
-        .values(status="received", reason=None, settled_at=None, replays=col(InboxRow.replays) + 1)
+        .values(
+            status=InboxStatus.RECEIVED,
+            reason=None,
+            settled_at=None,
+            replays=col(InboxRow.replays) + 1,
+        )
     )
     await (await session.connection()).execute(text(f"notify {CHANNEL}"))
     query: Any = select(*_SHOWN).where(InboxRow.tenant == tenant, col(InboxRow.id).in_(inbox_ids))
     rows = await session.exec(query.order_by(InboxRow.id))
-    return tuple(InboxView(**row._mapping) for row in rows)
+    return tuple(map(_view, rows))
 
 
 _TAKE = text("""
@@ -188,7 +199,7 @@ async def settle(session: AsyncSession, readings: Iterable[Reading]) -> None:
         _SETTLE,
         {
             "ids": [read.inbox_id for read in known],
-            "statuses": [read.status for read in known],
+            "statuses": [read.status.value for read in known],
             "reasons": reasons,
             "changes": [read.change_id for read in known],
         },

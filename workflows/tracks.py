@@ -20,6 +20,7 @@ from activities.contracts.amendment import (
 )
 from activities.contracts.failure import Question
 from canonical_models.exceptions import UNDO_OF, Action, Track
+from canonical_models.states import ChangeOutcome
 from workflows.asking import Asking
 from workflows.desk import Aborted, cause_of, question_of
 from workflows.moving import continue_on_newest
@@ -296,7 +297,9 @@ class ChangeSaga(Asking):
             BooksActivities.begun, self.step(), summary="what is to be undone", **KEEPING
         )
         self.take_back(begun, undo)
-        outcome = "compensated" if undo.touched else "cancelled"
+        # A run before this one may have taken all of it back, and been lost before it said so.
+        touched = undo.touched or self.plan.undoing
+        outcome = ChangeOutcome.COMPENSATED if touched else ChangeOutcome.CANCELLED
 
         async def step(name: str, undo_it: Undo) -> None:
             await self._undo_step(name, undo_it, document=facts and undo.is_fact(name))

@@ -10,6 +10,7 @@ from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical, Identifier
 from canonical_models.exceptions import Resolution
 from canonical_models.money import Money
+from canonical_models.states import ChangeOutcome
 
 
 class RunInput(Canonical):
@@ -71,7 +72,7 @@ class Prepared(Canonical):
     access_question: Question | None = None
     settled: bool = False
     #: Where it has been dealt with: what it came to.
-    outcome: str = "no_change"
+    outcome: ChangeOutcome = ChangeOutcome.NO_CHANGE
     #: A person's decision to undo the change; the run that was told may have been lost since.
     aborted: Resolution | None = None
     #: A run that was lost has begun to take it back, as after a cancellation: it is gone on with.
@@ -103,8 +104,8 @@ class Settled(Canonical):
 
 
 class UndoneInput(RunInput):
-    #: 'compensated' or 'cancelled'.
-    outcome: str
+    #: `compensated` or `cancelled`.
+    outcome: ChangeOutcome
     reason: str
     #: Whether a person has taken the change back, rather than stopped it.
     aborted: bool = False

@@ -1,12 +1,13 @@
 """/v1/changes"""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
 from canonical_models.base import Canonical
+from canonical_models.states import ChangeState
 from canonical_models.views import ChangeView
 from operations import changes, holding
 from operations.changes import Cancelled, ChangeDetail
@@ -49,10 +50,7 @@ async def list_changes(
     request: Request,
     systems: Working,
     caller: Reader,
-    state: Annotated[
-        Literal["pending", "starting", "running", "waiting", "settled"] | None,
-        Query(description="Only changes in this state."),
-    ] = None,
+    state: Annotated[ChangeState | None, Query(description="Only changes in this state.")] = None,
     subscription: Annotated[str | None, only("Only of this subscription.")] = None,
     subject: Annotated[
         str | None, only("Only of this subject: a subscription, or `account:` and a customer.")

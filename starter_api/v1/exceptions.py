@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from operations import exceptions
 from operations.exceptions import Decision, ExceptionDetail, Resolved
@@ -49,7 +50,7 @@ async def list_exceptions(
     page = await exceptions.list_(
         systems,
         caller.tenant,
-        state=None if state == "all" else state,
+        state=None if state == "all" else ExceptionState(state),
         owner=owner,
         change_id=change,
         after=cursor,

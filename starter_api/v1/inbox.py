@@ -1,10 +1,11 @@
 """/v1/inbox"""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from canonical_models.states import InboxStatus
 from operations import inbox
 from operations.inbox import InboxDetail, Replay
 from operations.paging import Page
@@ -31,10 +32,7 @@ async def list_inbox(
     request: Request,
     systems: Working,
     caller: Reader,
-    status: Annotated[
-        Literal["received", "dispatched", "ignored", "dead_lettered"] | None,
-        Query(description="Only those with this status."),
-    ] = None,
+    status: Annotated[InboxStatus | None, Query(description="Only those with this status.")] = None,
     event_type: Annotated[
         str | None,
         Query(pattern=r"^[!-~]+$", max_length=255, description="Only events of this type."),

@@ -8,6 +8,7 @@ import pytest
 from canonical_models.amendment import ChangeHint
 from canonical_models.documents import BillingDocument
 from canonical_models.records import subject_of
+from canonical_models.states import InboxStatus
 from connectors.ports import UnreadableEvent
 from connectors.stripe.webhooks import StripeWebhooks
 from dispatch.reading import read_inbox
@@ -82,7 +83,7 @@ async def test_events_become_changes_ignored_or_dead_letters(database: Database)
     assert await states(database) == {"evt_1": "pending", "evt_2": "pending"}
     assert (await reasons(database))["evt_odd"]
     async with database.transaction() as session:
-        (newest, *_) = await inbox.page(session, TENANT, status="dispatched")
+        (newest, *_) = await inbox.page(session, TENANT, status=InboxStatus.DISPATCHED)
     assert newest.change_id is not None
     assert newest.settled_at is not None
 

@@ -8,6 +8,7 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus
 
 from canonical_models.exceptions import SAGA_LOST
+from canonical_models.states import ExceptionState
 from canonical_models.views import ChangeView
 from dispatch.gate import Gate
 from dispatch.watching import MOST_TIMES, SagaWatch
@@ -80,7 +81,7 @@ async def test_what_loses_its_saga_again_and_again_is_asked_of_operations(scene:
             await until(lambda: _closed(scene, times + 1, probe), "its saga has failed")  # noqa: B023 - waited for in this turn
             assert await watch(scene).requeue_lost() == 1
         async with scene.database.transaction() as session:
-            (asked,) = await exceptions.page(session, scene.tenant, state="open")
+            (asked,) = await exceptions.page(session, scene.tenant, state=ExceptionState.OPEN)
         assert (asked.code, asked.owner) == (SAGA_LOST, "operations")
         assert "as told" in asked.message
         assert (await row(scene, "evt_1")).state == "waiting"

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from canonical_models.exceptions import VENDOR_AWAY, decisions_of
+from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from connectors.breaker import FAULTS, State
 from connectors.governor import Governor, NotNow
@@ -48,7 +49,9 @@ async def due(database: Database) -> None:
         await (await session.connection()).execute(text("update breakers set probe_at = now()"))
 
 
-async def asked(database: Database, state: str | None = "open") -> tuple[ExceptionView, ...]:
+async def asked(
+    database: Database, state: ExceptionState | None = ExceptionState.OPEN
+) -> tuple[ExceptionView, ...]:
     async with database.transaction() as session:
         return await exceptions.page(session, "acme", state=state)
 

@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from canonical_models.states import ChangeOutcome
 from persistence import change_queue, changes
 from persistence.database import Database
 from workflows.names import ACCOUNT, AMENDMENT, NEWER_CHANGE, ChangeInput
@@ -83,7 +84,9 @@ class Probe:
             if behaviour == "wait":
                 await changes.waits(session, change.tenant, change.change_id, "waiting")
             elif behaviour != "die":
-                await changes.settle(session, change.tenant, change.change_id, outcome="completed")
+                await changes.settle(
+                    session, change.tenant, change.change_id, outcome=ChangeOutcome.COMPLETED
+                )
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from canonical_models.commerce import (
 from canonical_models.documents import DocumentKind
 from canonical_models.entitlement import Grant, GrantSource, SubscriptionSupport
 from canonical_models.ledgering import DocumentDraft, DraftLine
+from canonical_models.states import ChangeOutcome
 from persistence import (
     accounts,
     briefing,
@@ -167,7 +168,7 @@ async def test_what_was_agreed_is_known_to_the_next_change(database: Database) -
     assert (found.held, found.share, sorted(found.unpaid)) == ((GRANT,), SHARE, ["in_0"])
     assert (found.plan, found.digest, found.outcome) == (planned, planned.digest, None)
     async with database.work() as raw:
-        await changes.settle(raw, TENANT, of, outcome="completed")
+        await changes.settle(raw, TENANT, of, outcome=ChangeOutcome.COMPLETED)
     assert (await brief(database, of)).outcome == "completed"
 
 
@@ -233,7 +234,7 @@ async def test_a_settled_change_keeps_its_plan(database: Database) -> None:
     snapshot = BillingSnapshot(subscription=SUBSCRIPTION)
     async with database.work() as raw:
         assert await saved(raw, plan(of), snapshot)
-        await changes.settle(raw, TENANT, of, outcome="completed")
+        await changes.settle(raw, TENANT, of, outcome=ChangeOutcome.COMPLETED)
         other = plan(of).model_copy(update={"books": BooksPlan()})
         assert not await saved(raw, other, snapshot, instead_of=plan(of).digest)
         assert await changes.plan(raw, TENANT, of) == plan(of)
@@ -261,7 +262,7 @@ async def test_what_a_change_that_was_stopped_has_not_read_the_next_one_reads(
     stopped = await change(database)
     async with database.work() as raw:
         await raw.execute("update changes set state = 'running', ready = false")
-        await changes.settle(raw, TENANT, stopped, outcome="cancelled")
+        await changes.settle(raw, TENANT, stopped, outcome=ChangeOutcome.CANCELLED)
         following = await change_queue.follow(
             raw, TENANT, "sub_1", why="news", kind=ChangeKind.BILLED, documents=["in_2"]
         )

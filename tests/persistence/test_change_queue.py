@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from canonical_models.amendment import ChangeHint, ChangeKind
+from canonical_models.states import ChangeOutcome
 from persistence import change_queue, change_watch, changes
 from persistence.change_queue import Claim, Turns
 from persistence.database import Database
@@ -152,7 +153,7 @@ async def test_what_waits_while_a_newer_one_of_its_subject_does(database: Databa
         assert [each.change_id for each in open_] == [other.change_id]
         assert (kept.change_id, kept.subject) == (first.change_id, "a")
         assert kept.newest > kept.seq
-        await changes.settle(session, "acme", kept.change_id, outcome="completed")
+        await changes.settle(session, "acme", kept.change_id, outcome=ChangeOutcome.COMPLETED)
     assert events(await claim(database)) == ["a2"]
 
 

@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from canonical_models.states import InboxStatus
 from persistence import inbox
 from persistence.database import Database
 from tests.harness.flow import receive, write
@@ -36,9 +37,11 @@ async def test_pages_go_through_all_of_the_tenant_once(filled: Database) -> None
 
 async def test_pages_by_status_and_type(filled: Database) -> None:
     async with filled.transaction() as session:
-        dead = await inbox.page(session, TENANT, status="dead_lettered")
+        dead = await inbox.page(session, TENANT, status=InboxStatus.DEAD_LETTERED)
         unreadable = await inbox.page(session, TENANT, event_type="unreadable")
-        none = await inbox.page(session, TENANT, status="ignored", event_type="unreadable")
+        none = await inbox.page(
+            session, TENANT, status=InboxStatus.IGNORED, event_type="unreadable"
+        )
     assert [(view.event_id, view.reason) for view in dead] == [("evt_5", "why")]
     assert (unreadable, none) == (dead, ())
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from canonical_models.amendment import ChangeKind
+from canonical_models.states import ChangeOutcome
 from persistence import change_queue, change_watch, changes, oversight
 from persistence.change_queue import Turns
 from persistence.database import Database
@@ -97,7 +98,7 @@ async def moved(database: Database, move: str, number: int) -> None:  # noqa: C9
             case "back" | "refuse":
                 await change_queue.put_back(session, [this.id], blameless=move == "back")
             case "settle":
-                await changes.settle(session, this.tenant, this.id, outcome="completed")
+                await changes.settle(session, this.tenant, this.id, outcome=ChangeOutcome.COMPLETED)
             case "cancel":
                 await oversight.cancel_pending(session, this.tenant, this.id, "by hand")
             case "wait":
@@ -197,7 +198,7 @@ async def test_what_lost_its_saga_is_queued_anew_with_what_that_had_taken_in(
     (second,) = await claim(database)
     assert (second.change_id, second.epoch) == (made, first.epoch + 1)
     async with database.transaction() as session:
-        await changes.settle(session, "acme", made, outcome="completed")
+        await changes.settle(session, "acme", made, outcome=ChangeOutcome.COMPLETED)
     assert [each.change_id for each in await claim(database)] == [behind]
 
 

@@ -13,6 +13,7 @@ from canonical_models.documents import BilledParty, PostalAddress, TaxId
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode
 from canonical_models.policy import BooksPolicy, TenantPolicy
+from canonical_models.states import ChangeState
 from persistence import accounts, changes, exceptions
 from persistence.database import Database
 from tests.harness.sagas import Handle, Sagas, sagas_at_work
@@ -266,5 +267,5 @@ async def test_the_account_waits_for_no_subscription(sagas: Sagas) -> None:
     assert posted(sagas)[-1] == ("in_2", "Kurz & Lang GmbH")
     async with sagas.database.transaction() as session:
         (still,) = await exceptions.page(session, "acme")
-        (waiting,) = await changes.page(session, "acme", state="waiting")
+        (waiting,) = await changes.page(session, "acme", state=ChangeState.WAITING)
     assert (still.exception_id, waiting.change_id) == (exception_id, "chg_1")

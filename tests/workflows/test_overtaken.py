@@ -258,19 +258,37 @@ async def test_a_cancellation_whose_run_was_lost_is_carried_to_its_end_by_the_ne
 ) -> None:
     """What is posted stays, as after any cancellation."""
     await sold(sagas)
-    script = sagas.systems.script
-    script.faults["billing.record_sync"] = [refused(RejectionCode.BILLING_REFUSED, "billing")]
-    handle = await sagas.start("chg_1")
-    await sagas.exception("chg_1")
-    moment = Moment(sagas, "support.publish", seconds=1)
-    await handle.cancel()
-    await moment.come()
-    await handle.terminate()
-
-    settled = await (await sagas.again("chg_1")).result()
+    settled = await cancelled_and_lost(sagas, "support.publish")
 
     assert settled.outcome == "compensated"
     assert tier(sagas) == "standard"
     assert [one.gross.minor for one in sagas.systems.erp.documents] == [5000, 7500]
+
+
+async def test_a_run_that_was_lost_when_all_was_taken_back_is_told_as_undone(
+    sagas: Sagas,
+) -> None:
+    """Nothing is left to undo, and billing has still to be told of it."""
+    await sold(sagas)
+    sagas.systems.billing.snapshots["sub_1"] = snapshot(PRO, FIRST)
+    settled = await cancelled_and_lost(sagas, "billing.record_sync")
+
+    assert settled.outcome == "compensated"
+    assert tier(sagas) == "standard"
+    assert sagas.systems.billing.marks["sub_1"].state == "compensated"
+
+
+async def cancelled_and_lost(sagas: Sagas, at: str) -> Settled:
+    """A change that waits is cancelled, and its run lost at this call of the undo."""
+    script = sagas.systems.script
+    script.faults["billing.record_sync"] = [refused(RejectionCode.BILLING_REFUSED, "billing")]
+    handle = await sagas.start("chg_1")
+    await sagas.exception("chg_1")
+    moment = Moment(sagas, at, seconds=1)
+    await handle.cancel()
+    await moment.come()
+    await handle.terminate()
+    settled = await (await sagas.again("chg_1")).result()
     async with sagas.database.transaction() as session:
         assert await exceptions.page(session, "acme", change_id="chg_1") == ()
+    return settled

@@ -12,6 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from canonical_models.exceptions import VENDOR_AWAY
 from canonical_models.failures import TransientFailure
+from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from connectors.breaker import State
 from connectors.governor import SOON, Governor
@@ -65,7 +66,9 @@ class Story:
                 await connection.execute(text("update breakers set probe_at = now()"))
             await asyncio.sleep(0.1)
 
-    async def questions(self, state: str | None = "open") -> tuple[ExceptionView, ...]:
+    async def questions(
+        self, state: ExceptionState | None = ExceptionState.OPEN
+    ) -> tuple[ExceptionView, ...]:
         async with self.sagas.database.transaction() as session:
             return await exceptions.page(session, "acme", state=state)
 

@@ -1,0 +1,45 @@
+"""Where a webhook, a change and a question stand. Those of effects, documents and grants are beside
+what they are states of."""
+
+from enum import StrEnum
+
+
+class InboxStatus(StrEnum):
+    """What became of a webhook that was kept."""
+
+    #: It waits to be read.
+    RECEIVED = "received"
+    #: A change was made of it, or it is told of by one that was there.
+    DISPATCHED = "dispatched"
+    #: It is about nothing that is kept in agreement.
+    IGNORED = "ignored"
+    #: It cannot be read, and says why.
+    DEAD_LETTERED = "dead_lettered"
+
+
+class ChangeState(StrEnum):
+    PENDING = "pending"
+    #: Claimed: its saga is being started.
+    STARTING = "starting"
+    RUNNING = "running"
+    #: Its saga waits for a person.
+    WAITING = "waiting"
+    SETTLED = "settled"
+
+
+class ChangeOutcome(StrEnum):
+    """What a settled change came to."""
+
+    #: Every system agrees, proven by reading each back.
+    COMPLETED = "completed"
+    #: Every system agreed already.
+    NO_CHANGE = "no_change"
+    #: What it had done was taken back.
+    COMPENSATED = "compensated"
+    #: It was ended before anything was changed.
+    CANCELLED = "cancelled"
+
+
+class ExceptionState(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
