@@ -8,12 +8,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from simulators.control import FaultControl, details_of
 from simulators.zendesk.faults import Fault, Faults, RateLimit
 from simulators.zendesk.search import LAG_SETTING
 from simulators.zendesk.store import Store
 from simulators.zendesk.wire import ApiError, not_found
-
-_FAULTS = TypeAdapter(list[Fault])
 
 
 class _Settings(BaseModel):
@@ -35,21 +34,17 @@ class _Clock(_Settings):
     advance_seconds: Annotated[float, Field(ge=0, le=10**9)]
 
 
-class Control:
-    """Endpoints that Zendesk does not have. They need no credentials and cost no rate limit."""
+class Control(FaultControl[Fault]):
+    """And limits, time, and what was asked for."""
 
     def __init__(self, store: Store, faults: Faults, rate_limit: RateLimit) -> None:
+        super().__init__(faults, TypeAdapter(list[Fault]))
         self._store = store
-        self._faults = faults
         self._rate_limit = rate_limit
 
     def routes(self) -> list[Route]:
-        """All of them."""
         return [
-            Route("/_sim/healthz", self.healthz, methods=["GET"]),
-            Route("/_sim/faults", self.set_faults, methods=["POST"]),
-            Route("/_sim/faults", self.list_faults, methods=["GET"]),
-            Route("/_sim/faults", self.clear_faults, methods=["DELETE"]),
+            *super().routes(),
             Route("/_sim/rate_limit", self.set_rate_limit, methods=["POST"]),
             Route("/_sim/search_lag", self.set_search_lag, methods=["POST"]),
             Route("/_sim/clock", self.advance_clock, methods=["POST"]),
@@ -58,28 +53,8 @@ class Control:
             Route("/_sim/tickets/{id:int}", self.show_ticket, methods=["GET"]),
         ]
 
-    async def healthz(self, _request: Request) -> Response:
-        """Says that it runs."""
-        return JSONResponse({"status": "ok"})
-
-    async def set_faults(self, request: Request) -> Response:
-        """Arm a list of faults (or one) behind those already armed."""
-        body = await request.body()
-        document = body if body.lstrip().startswith(b"[") else b"[" + body + b"]"
-        try:
-            self._faults.arm(_FAULTS.validate_json(document))
-        except ValidationError as refused:
-            raise _refusal(refused) from refused
-        return JSONResponse(self._listed(), 201)
-
-    async def list_faults(self, _request: Request) -> Response:
-        """What is still armed."""
-        return JSONResponse(self._listed())
-
-    async def clear_faults(self, _request: Request) -> Response:
-        """Disarm all."""
-        self._faults.clear()
-        return Response(status_code=204)
+    def refused(self, refused: ValidationError) -> Response:
+        raise _refusal(refused) from refused
 
     async def set_rate_limit(self, request: Request) -> Response:
         """`{"per_minute": n}`; null restores the limit given at the start."""
@@ -121,9 +96,6 @@ class Control:
             raise not_found()
         return JSONResponse({k[1:]: v for k, v in ticket.items() if k.startswith("_")})
 
-    def _listed(self) -> dict[str, list[dict[str, object]]]:
-        return {"faults": [fault.model_dump() for fault in self._faults.listed()]}
-
 
 async def _settings(request: Request, kind: type[_Kind]) -> _Kind:
     try:
@@ -133,5 +105,4 @@ async def _settings(request: Request, kind: type[_Kind]) -> _Kind:
 
 
 def _refusal(refused: ValidationError) -> ApiError:
-    details = refused.errors(include_url=False, include_context=False, include_input=False)
-    return ApiError(422, {"error": "ControlInvalid", "details": details})
+    return ApiError(422, {"error": "ControlInvalid", "details": details_of(refused)})
