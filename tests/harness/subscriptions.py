@@ -22,6 +22,7 @@ from canonical_models.documents import (
     SettlementKind,
     Unbilled,
 )
+from canonical_models.ledgering import DocumentState, ErpDocument
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.money import Money
 from canonical_models.records import Hold, HoldKind
@@ -197,3 +198,21 @@ def snapshot(
     now: Subscription, *documents: BillingDocument, pending: tuple[BillingLine, ...] = ()
 ) -> BillingSnapshot:
     return BillingSnapshot(subscription=now, documents=documents, unbilled=Unbilled(lines=pending))
+
+
+def posted_by_hand(of: BillingDocument, number: str, **differs: object) -> ErpDocument:
+    """What people, or the process before us, have posted for it in the ERP."""
+    return ErpDocument(
+        document_id="77",
+        external_id="",
+        legal_entity="LE-DE",
+        party="C-1001",
+        currency="EUR",
+        number=number,
+        kind=of.kind,
+        state=DocumentState.POSTED,
+        net=of.net,
+        tax=of.tax,
+        open=of.gross,
+        ours=False,
+    ).model_copy(update=differs)

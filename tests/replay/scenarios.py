@@ -16,7 +16,6 @@ from canonical_models.commerce import SubscriptionStatus
 from canonical_models.entitlement import SupportEntitlement
 from canonical_models.exceptions import Action, DocumentCorrection, Resolution
 from canonical_models.failures import RejectionCode
-from canonical_models.ledgering import DocumentState, ErpDocument
 from tests.harness.sagas import Handle, Sagas
 from tests.harness.subscriptions import (
     ITEMS,
@@ -26,6 +25,7 @@ from tests.harness.subscriptions import (
     line,
     paid,
     payment,
+    posted_by_hand,
     snapshot,
     subscription,
     void,
@@ -198,22 +198,7 @@ async def document_void(sagas: Sagas) -> Handle:
 async def document_linked(sagas: Sagas) -> Handle:
     """The ERP refuses the document; a person has posted it by hand, and says so."""
     handle, exception = await waiting(sagas, "erp.post")
-    sagas.systems.erp.documents.append(
-        ErpDocument(
-            document_id="77",
-            external_id="",
-            legal_entity="LE-DE",
-            party="C-1001",
-            currency="EUR",
-            number="MAN-7",
-            kind=SECOND.kind,
-            state=DocumentState.POSTED,
-            net=SECOND.net,
-            tax=SECOND.tax,
-            open=SECOND.gross,
-            ours=False,
-        )
-    )
+    sagas.systems.erp.documents.append(posted_by_hand(SECOND, "MAN-7"))
     linked = DocumentCorrection(document_id="in_2", link="MAN-7", by="tester")
     await sagas.resolve(handle, exception, Action.CORRECT, document=linked)
     return await closed(handle)

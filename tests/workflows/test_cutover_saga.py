@@ -10,7 +10,6 @@ from temporalio.testing import WorkflowEnvironment
 from canonical_models.amendment import ChangeKind
 from canonical_models.documents import BillingDocument, Settlement, SettlementKind
 from canonical_models.exceptions import Action, DocumentCorrection
-from canonical_models.ledgering import DocumentState, ErpDocument
 from canonical_models.money import Money
 from canonical_models.records import RecordState
 from persistence import documents
@@ -23,6 +22,7 @@ from tests.harness.subscriptions import (
     line,
     paid,
     payment,
+    posted_by_hand,
     snapshot,
     subscription,
     void,
@@ -60,21 +60,7 @@ def entries(sagas: Sagas) -> list[tuple[str, int, str | None]]:
 
 def known_to_erp(sagas: Sagas, of: BillingDocument, **differs: object) -> None:
     """As the process before us has posted it."""
-    made = ErpDocument(
-        document_id="77",
-        external_id="",
-        legal_entity="LE-DE",
-        party="C-1001",
-        currency="EUR",
-        number="OLD-7",
-        kind=of.kind,
-        state=DocumentState.POSTED,
-        net=of.net,
-        tax=of.tax,
-        open=of.gross,
-        ours=False,
-    ).model_copy(update=differs)
-    sagas.systems.erp.documents.insert(0, made)
+    sagas.systems.erp.documents.insert(0, posted_by_hand(of, "OLD-7", **differs))
 
 
 async def linked(sagas: Sagas, name: str = "OLD-7") -> None:

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowFailureError
 from canonical_models.documents import BillingDocument
 from canonical_models.exceptions import Action, DocumentCorrection
 from canonical_models.failures import RejectionCode
-from canonical_models.ledgering import DocumentState, ErpDocument
+from canonical_models.ledgering import ErpDocument
 from canonical_models.money import Money
 from canonical_models.records import Hold, HoldKind, RecordState
 from persistence import documents, outbox
@@ -22,6 +22,7 @@ from tests.harness.subscriptions import (
     line,
     paid,
     payment,
+    posted_by_hand,
     snapshot,
     subscription,
 )
@@ -62,20 +63,7 @@ def kept_out(kind: HoldKind = HoldKind.HELD) -> Hold:
 
 async def by_hand(sagas: Sagas, of: BillingDocument, **differs: object) -> ErpDocument:
     """A document that people have posted for it in the ERP, with lines of their own."""
-    made = ErpDocument(
-        document_id="77",
-        external_id="",
-        legal_entity="LE-DE",
-        party="C-1001",
-        currency="EUR",
-        number="MAN-7",
-        kind=of.kind,
-        state=DocumentState.POSTED,
-        net=of.net,
-        tax=of.tax,
-        open=of.gross,
-        ours=False,
-    ).model_copy(update=differs)
+    made = posted_by_hand(of, "MAN-7", **differs)
     sagas.systems.erp.documents.append(made)
     return made
 
