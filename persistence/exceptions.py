@@ -17,6 +17,9 @@ from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from persistence.tables import ChangeRow, ExceptionRow
 
+#: What is said anew where the same is asked again: both sides of a difference may have moved.
+_SAID = ("message", "at_risk_minor", "at_risk_currency", "owner", "failure_class")
+
 
 def _view(row: ExceptionRow) -> ExceptionView:
     at_risk = (
@@ -37,7 +40,7 @@ def fingerprint(tenant: str, code: str, subject: str | None) -> str:
 
 async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> ExceptionView:
     """The exception that is open now of this track of the change, made if there is none. One of
-    the same step and cause keeps its id and its clock."""
+    the same step and cause keeps its id and its clock, and says what is so now."""
     belongs_to, subscription_id, customer_id = await _whose(session, raised)
     at_risk = raised.amount_at_risk
     cause = fingerprint(raised.tenant, raised.code, raised.subject)
@@ -54,9 +57,9 @@ async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> Exc
         by="trueup",
         note=f"the saga went on to: {raised.step}",
     )
+    asked = insert(ExceptionRow)
     await session.exec(
-        insert(ExceptionRow)
-        .values(
+        asked.values(
             id=f"exc_{secrets.token_hex(8)}",
             track=raised.track.value,
             belongs_to=belongs_to,
@@ -68,8 +71,11 @@ async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> Exc
             at_risk_currency=at_risk.currency if at_risk else None,
             due_at=datetime.now(UTC) + due,
             **raised.model_dump(exclude={"amount_at_risk", "epoch", "process", "track"}),
+        ).on_conflict_do_update(
+            index_elements=[ExceptionRow.change_id, ExceptionRow.track],
+            index_where=col(ExceptionRow.state) == "open",
+            set_={name: asked.excluded[name] for name in _SAID},
         )
-        .on_conflict_do_nothing()
     )
     query = select(ExceptionRow).where(
         ExceptionRow.change_id == raised.change_id,

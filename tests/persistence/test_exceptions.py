@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.exceptions import Action, Raised, Resolution, Track
+from canonical_models.money import Money
 from canonical_models.process import Process, ProcessKind
 from canonical_models.views import ExceptionView
 from persistence import change_queue, exceptions
@@ -83,10 +84,18 @@ async def test_the_database_lets_no_second_one_of_a_track_be_open(database: Data
         )
 
 
-async def test_the_same_cause_keeps_its_id_and_its_clock(database: Database) -> None:
+async def test_the_same_cause_keeps_its_id_and_its_clock_and_says_what_is_so_now(
+    database: Database,
+) -> None:
     of = await change(database)
     first = await ask(database, raised(of))
-    assert await ask(database, raised(of, message="in other words")) == first
+    risk = Money(minor=4200, currency="EUR")
+    again = raised(of, message="42.00 EUR, and not 40.00").model_copy(
+        update={"amount_at_risk": risk}
+    )
+    assert await ask(database, again) == first.model_copy(
+        update={"message": "42.00 EUR, and not 40.00", "at_risk": risk}
+    )
 
 
 @pytest.mark.parametrize(
