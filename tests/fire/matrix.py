@@ -37,8 +37,8 @@ from tests.harness.buyers import Shop
 from tests.harness.e2e_stack import Front
 from workflows.names import change_workflow_id
 
-#: Seconds until what is seen must be right, once no change is under way; and where somebody may have
-#: ended a process, each of which is looked for every ten minutes.
+#: Seconds until what is seen must be right, once no change is under way; and where somebody may
+#: have ended a process, each of which is looked for every ten minutes.
 _RIGHT_WITHIN = 90.0
 _BEGINS_AGAIN_WITHIN = 690.0
 _LOOK_AGAIN = 3.0
