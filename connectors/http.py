@@ -73,7 +73,11 @@ class VendorHttp(Closing):
             auth=auth,
             # The time of a whole request is bounded below; that of a connection shows who is away.
             timeout=httpx.Timeout(None, connect=5),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
+            # Many servers close what is idle for five seconds: a write that meets that moment would
+            # be one whose answer was lost.
+            limits=httpx.Limits(
+                max_connections=64, max_keepalive_connections=32, keepalive_expiry=3
+            ),
             transport=transport,
             trust_env=False,
             follow_redirects=False,

@@ -22,7 +22,11 @@ class System:
     """One system over HTTP. Raises httpx.HTTPStatusError with the answer's text."""
 
     def __init__(self, base_url: str, **options: Any) -> None:
-        self.http = httpx.AsyncClient(base_url=base_url, timeout=60, trust_env=False, **options)
+        # Servers close what is idle for five seconds, and may do so when it is used again.
+        limits = httpx.Limits(keepalive_expiry=2)
+        self.http = httpx.AsyncClient(
+            base_url=base_url, timeout=60, trust_env=False, limits=limits, **options
+        )
 
     async def ask(self, method: str, path: str, **options: Any) -> Any:
         answer = await self.http.request(method, path, **options)
