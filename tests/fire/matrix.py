@@ -294,7 +294,7 @@ async def run(cells: Sequence[Cell], at_once: int, patience: float) -> list[str]
     times = {name: (call * patience, lands * patience) for name, (call, lands) in TIMES.items()}
     looking.PATIENCE *= patience
     # Many look at once here, and the cores are needed by what they look at.
-    looking.EVERY = 0.5
+    looking.EVERY = 1.5
     async with on_fire(times=times, heartbeat=patience) as fire:
         shop = await Shop.open(Front(fire.world, fire.proxies["tryton"]))
         shop.crowded = True
