@@ -46,7 +46,8 @@ class Effect(Generic[Result]):
     local: bool = False
     #: Another request under the same key replaces what was written before.
     replaces: bool = False
-    #: The vendor has one request for it and no key of its own, so that only time tells an absence.
+    #: The vendor has one request for it and no key of its own, so that only time tells an absence;
+    #: of a set, that the same once more makes another.
     once: bool = False
     #: The legal entity in whose books it is.
     place: str | None = None
@@ -86,6 +87,7 @@ class Effect(Generic[Result]):
             "place": self.place,
             "writes_set": self.writes_set,
             "window": self.lands_within,
+            "once": self.once,
         }
 
 

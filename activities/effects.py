@@ -112,6 +112,8 @@ def unbilled_effect(
         owner=owner,
         confirmed=shown,
         replaces=True,
+        # The ERP makes another draft of each request.
+        once=True,
         writes_set=f"unbilled:{tenant.name}/{draft.legal_entity}/{draft.external_id}",
         lands_within=tenant.lands("erp", lines=len(draft.lines)),
     )

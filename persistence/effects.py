@@ -30,7 +30,7 @@ with made as ({_ATTEMPTED}), other as (
   select extract(epoch from lands_until - clock_timestamp())::float8 as lands_in,
     state in ('attempting', 'compensating') as at_work
   from effects where writes_set = %(writes_set)s and lands_until > clock_timestamp()
-    and request_hash <> %(request_hash)s
+    and (request_hash <> %(request_hash)s or %(once)s and key <> %(key)s)
   order by lands_until desc limit 1
 )
 select (select count(*) from made), (select lands_in from other), (select at_work from other)

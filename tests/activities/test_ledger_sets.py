@@ -65,6 +65,24 @@ async def test_a_later_write_of_a_set_waits_until_an_unanswered_one_can_land_no_
     assert (await second).number == 2
 
 
+async def test_what_the_vendor_would_make_twice_waits_though_it_says_the_same(
+    ledger: Ledger,
+) -> None:
+    """By the same change, and by another that sees the same."""
+    first = ledger.begin(as_set(ledger, "rev/1", 1, once=True))
+    await ledger.lose("set")
+    with pytest.raises(UncertainWrite):
+        await first
+    for key in ("rev/1", "rev/2"):
+        with pytest.raises(MayStillLand):
+            await ledger.begin(as_set(ledger, key, 1, once=True))
+
+    await ledger.time_passes()
+    again = ledger.begin(as_set(ledger, "rev/1", 1, once=True))
+    await ledger.answer("set")
+    assert (await again).number == 1
+
+
 async def test_one_write_of_a_set_is_under_way_at_a_time(ledger: Ledger) -> None:
     first = ledger.begin(as_set(ledger, "rev/1", 1))
     request = await ledger.sent("set")
