@@ -162,6 +162,14 @@ class Trueup(System):
         found = await self.ask("GET", "/v1/changes", params={"limit": 200})
         return [change for change in found["items"] if change["customer_id"] == customer_id]
 
+    async def changes_of(self, *subjects: str) -> list[Row]:
+        """Of each of these, newest first, as far as its last 50 go."""
+        found: list[Row] = []
+        for subject in subjects:
+            page = await self.ask("GET", "/v1/changes", params={"subject": subject, "limit": 50})
+            found += page["items"]
+        return found
+
     async def differences(self) -> list[Row]:
         found = await self.ask("GET", "/v1/differences")
         return list(found["items"])

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from stdnum.fr import tva
 
+from canonical_models.amendment import account_subject
 from demo.looking import NotSeen, until
 from demo.systems import Row
 from demo.world import World
@@ -323,6 +324,17 @@ class Buyer:
 
         seen: list[object] = []
         begun = await self._on_its_way() if self.shop.crowded else None
+        trueup, subjects = self.world.trueup, [account_subject(self.customer)]
+        if self.shop.crowded:
+            sold = await self.world.billing.all(
+                "subscriptions", customer=self.customer, status="all"
+            )
+            subjects += [one["id"] for one in sold]
+
+        async def changes() -> list[Row]:
+            if self.shop.crowded:
+                return await trueup.changes_of(*subjects)
+            return await trueup.changes_of_customer(self.customer)
 
         async def on_its_way() -> dict[str, Row]:
             found = await self._on_its_way()
@@ -332,7 +344,7 @@ class Buyer:
             seen[:] = (await on_its_way()).values()
             if seen:
                 return None
-            found = await self.world.trueup.changes_of_customer(self.customer)
+            found = await changes()
             rest = {one["subject"] for one in found if one["state"] == "waiting"}
             seen[:] = [one for one in found if not _at_rest(one, rest)]
             return found if found and not seen and not await on_its_way() else None
