@@ -19,12 +19,11 @@ from operations.systems import Systems
 from runtime.settings import Settings
 
 Result = TypeVar("Result")
+Known = TypeVar("Known", bound=StrEnum)
 
 TenantOption = Annotated[
     str | None, typer.Option("--tenant", help="Which tenant (default: the only one configured).")
 ]
-Known = TypeVar("Known", bound=StrEnum)
-
 Limit = Annotated[int, typer.Option(min=1, max=200, help="Rows to show.")]
 Cursor = Annotated[
     str | None, typer.Option(help="Go on behind this; it is shown when there is more.")

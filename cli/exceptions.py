@@ -7,7 +7,7 @@ import typer
 
 from canonical_models.exceptions import Action
 from canonical_models.mapping import AccountMapping, ItemMapping
-from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
+from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView
 from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, one_of, state, tell_of_more
 from cli.mapping_options import (
@@ -30,8 +30,6 @@ app = typer.Typer(
 )
 
 ExceptionId = Annotated[str, typer.Argument(help="As `trueup exceptions list` shows it.")]
-
-_GOOD = tuple(ChangeOutcome)
 
 
 @app.command("list")
@@ -225,7 +223,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         show_json({**resolved.model_dump(mode="json"), "change": change})
     else:
         _tell(resolved, change)
-    if wait and change is not None and change.outcome not in _GOOD:
+    if wait and change is not None and change.outcome is None:
         raise Problem(
             f"the decision was taken, but change {change.change_id} is {change.state} "
             f"({change.stage or 'at work'})",

@@ -73,7 +73,7 @@ async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> Exc
             **raised.model_dump(exclude={"amount_at_risk", "epoch", "process", "track"}),
         ).on_conflict_do_update(
             index_elements=[ExceptionRow.change_id, ExceptionRow.track],
-            index_where=col(ExceptionRow.state) == "open",
+            index_where=col(ExceptionRow.state) == ExceptionState.OPEN,
             set_={name: asked.excluded[name] for name in _SAID},
         )
     )

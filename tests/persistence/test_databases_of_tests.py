@@ -13,11 +13,12 @@ _EVENT = (
 
 def test_it_is_empty_and_counts_from_the_beginning(postgres: PostgresServer) -> None:
     for _ in range(3):
-        with (
-            postgres.database() as dsn,
-            psycopg.connect(dsn, autocommit=True) as left_open,
-        ):
+        with postgres.database() as dsn:
+            left_open = psycopg.connect(dsn, autocommit=True)
             assert left_open.execute(_EVENT.encode()).fetchone() == (1,)
+        with pytest.raises(psycopg.OperationalError):
+            left_open.execute("select 1")
+        left_open.close()
 
 
 @pytest.mark.parametrize(
