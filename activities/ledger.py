@@ -8,8 +8,8 @@ adopts what it finds; only an absence that can be believed is written again:
 - a vendor that tells repetitions apart, or has draft and final, is asked again at once: of drafts
   only the one that the row names is made final (connectors/attempts.py);
 - a vendor with one request and no key of its own (`once`) only when nothing can land any more;
-- of a set, one write is under way: one that says something else waits until it cannot be
-  overwritten by what was never answered.
+- of a set, one write is under way: one that says something else, or that would make another
+  (`once`), waits until nothing that was never answered can land on it.
 
 Every attempt, and every undo, counts the row's `attempt` up, and every update is a compare-and-set
 on it: who was overtaken writes nothing more, and takes back what it has made. The key is a business
