@@ -7,7 +7,7 @@ one file for each point that somebody waits for:
     {"point": "post invoice.answered", "about": ["cus_7"], "action": "kill"}
 
 The first attempt that comes there, in whichever process, and whose effect speaks of one of `about`
-(of anything, where it is empty), takes the file by moving it to `taken`, and does what it says.
+(of anything, where it is empty), takes one file by moving it to `taken`, and does what it says.
 """
 
 import asyncio
@@ -57,6 +57,8 @@ async def _reached(folder: Path, point: str, about: Callable[[], str]) -> None:
         except FileNotFoundError:
             continue
         await _do(said["action"], taken, said.get("mark", taken.stem))
+        # The next one is for whoever comes next.
+        return
 
 
 def _speaks(words: str, about: list[str]) -> bool:

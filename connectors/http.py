@@ -92,19 +92,19 @@ class VendorHttp(Closing):
         headers: Mapping[str, str] | None = None,
         params: Any = None,
         content: bytes | None = None,
-        timeout_seconds: float | None = None,
+        more_seconds: float = 0,
     ) -> httpx.Response:
         """The vendor's answer, whatever its status.
 
-        `timeout_seconds` is for a request that is known to take long; it never shortens the
-        connection's own. It is the time for all of the request, from when it has its place (of a
-        write `governor.LONGEST_WAIT` later at most): afterwards nothing more of it leaves us.
+        `more_seconds` come on top of the connection's own time, for a request that is known to
+        take long. Together they are for all of the request, from when it has its place (of a write
+        `governor.LONGEST_WAIT` later at most): afterwards nothing more of it leaves us.
 
         Raises NotNow without having asked the vendor, TransientFailure when it cannot have acted
         (or `writes` is false), UncertainWrite when it may have, ContractDrift when the answer is
         far too large.
         """
-        patience = max(timeout_seconds or 0, self._timeout_seconds)
+        patience = self._timeout_seconds + more_seconds
         governor = self._governor
         async with governor.call(self.system, writes=writes, patience=patience) as call:
             if writes and too_late():

@@ -21,7 +21,7 @@ class TrytonClient:
     """`company` is the id whose context a request runs in: accounts and rules are kept by it.
 
     `refused` is the rejection that a write raises where the ERP's own rules say no.
-    `timeout_seconds` is for what is known to take long; it never shortens the connection's own.
+    `more_seconds` of patience are for what is known to take long.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class TrytonClient:
         what: str,
         company: int | None = None,
         refused: RejectionCode = _REFUSED,
-        timeout_seconds: float | None = None,
+        more_seconds: float = 0,
     ) -> Row:
         return _row(
             await self._call(
@@ -90,7 +90,7 @@ class TrytonClient:
                 params=[("f", field) for field in fields],
                 body=values,
                 refused=refused,
-                timeout_seconds=timeout_seconds,
+                more_seconds=more_seconds,
             ),
             what,
         )
@@ -105,7 +105,7 @@ class TrytonClient:
         what: str,
         company: int,
         refused: RejectionCode = _REFUSED,
-        timeout_seconds: float | None = None,
+        more_seconds: float = 0,
     ) -> Row:
         """Set `values`; the record as it is afterwards."""
         return _row(
@@ -117,7 +117,7 @@ class TrytonClient:
                 params=[("f", field) for field in fields],
                 body=values,
                 refused=refused,
-                timeout_seconds=timeout_seconds,
+                more_seconds=more_seconds,
             ),
             what,
         )
@@ -165,7 +165,7 @@ class TrytonClient:
         writes: bool = False,
         refused: RejectionCode = _REFUSED,
         answered: Collection[str] = (),
-        timeout_seconds: float | None = None,
+        more_seconds: float = 0,
     ) -> Any:
         """A JSON-RPC call, in `context` besides the company's.
 
@@ -180,7 +180,7 @@ class TrytonClient:
             refused=refused,
             writes=writes,
             answered=answered,
-            timeout_seconds=timeout_seconds,
+            more_seconds=more_seconds,
         )
 
     async def wizard(
@@ -231,7 +231,7 @@ class TrytonClient:
         params: list[tuple[str, str]],
         body: Row | None = None,
         refused: RejectionCode = _REFUSED,
-        timeout_seconds: float | None = None,
+        more_seconds: float = 0,
     ) -> Any:
         answer = await self._request(
             method,
@@ -239,7 +239,7 @@ class TrytonClient:
             company=company,
             params=params,
             body=body,
-            timeout_seconds=timeout_seconds,
+            more_seconds=more_seconds,
         )
         if is_gone(answer) and "/" not in path:
             # Not a record that is gone: there is no such interface, model or database.
@@ -261,7 +261,7 @@ class TrytonClient:
         company: int | None,
         params: Sequence[tuple[str, str]] = (),
         body: Row | None = None,
-        timeout_seconds: float | None = None,
+        more_seconds: float = 0,
     ) -> httpx.Response:
         headers = dict(self._bearer)
         if company is not None:
@@ -273,7 +273,7 @@ class TrytonClient:
             headers=headers,
             params=list(params),
             content=None if body is None else orjson.dumps(body),
-            timeout_seconds=timeout_seconds,
+            more_seconds=more_seconds,
         )
 
 

@@ -199,7 +199,7 @@ class Deferrals:
                 what=f"deferred revenue of document {held.number or held.id}",
                 company=company.id,
                 writes=True,
-                timeout_seconds=20.0 + _SCHEDULE_SECONDS * len(some),
+                more_seconds=_SCHEDULE_SECONDS * len(some),
             )
 
 

@@ -23,7 +23,7 @@ from connectors.tryton.held import INVOICE, Held
 from connectors.tryton.mapping import Company
 from connectors.tryton.numbering import Numbering
 from connectors.tryton.references import by_external_id
-from connectors.tryton.wanted import Key, Wanted, patience
+from connectors.tryton.wanted import Key, Wanted, line_seconds
 
 #: How often it is looked again when somebody else works on the same document.
 _ROUNDS = 6
@@ -147,7 +147,7 @@ class Poster:
                 await self.documents.fields(),
                 what=key.what,
                 company=key.company.id,
-                timeout_seconds=patience(len(wanted.lines)),
+                more_seconds=line_seconds(len(wanted.lines)),
             )
         except Rejection:
             # With the optional module the ERP itself refuses a twin.
@@ -260,7 +260,7 @@ class Poster:
             company=held.company,
             writes=True,
             answered=answered,
-            timeout_seconds=patience(len(held.lines)),
+            more_seconds=line_seconds(len(held.lines)),
         )
 
 

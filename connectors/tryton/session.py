@@ -36,7 +36,7 @@ class RpcSession:
         refused: RejectionCode,
         writes: bool = False,
         answered: Collection[str] = (),
-        timeout_seconds: float | None = None,
+        more_seconds: float = 0,
     ) -> Any:
         """The result of a method; its errors come with status 200.
 
@@ -44,22 +44,22 @@ class RpcSession:
         """
         open_ones = set(answered)
         while True:
-            answer = await self._answer(method, params, writes, timeout_seconds)
+            answer = await self._answer(method, params, writes, more_seconds)
             try:
                 return self._result(answer, what, writes=writes, refused=refused)
             except Warned as warned:
                 if warned.name not in open_ones:
                     raise
                 open_ones.remove(warned.name)
-                said = await self._answer(_SKIP, [warned.key, False, {}], True, None)
+                said = await self._answer(_SKIP, [warned.key, False, {}], True, 0)
                 self._result(said, what, writes=True, refused=refused)
 
     async def _answer(
-        self, method: str, params: list[Any], writes: bool, timeout_seconds: float | None
+        self, method: str, params: list[Any], writes: bool, more_seconds: float
     ) -> httpx.Response:
         for last in (False, True):
             header = await self._opened()
-            answer = await self._send(method, params, header, writes, timeout_seconds)
+            answer = await self._send(method, params, header, writes, more_seconds)
             if answer.status_code != _UNAUTHORIZED or last:
                 break
             self._header = None
@@ -69,7 +69,7 @@ class RpcSession:
         async with self._opening:
             if self._header is None:
                 secret = [self.login, {"password": self._password}, "en"]
-                answer = await self._send("common.db.login", secret, {}, False, None)
+                answer = await self._send("common.db.login", secret, {}, False, 0)
                 user, token, *_ = self._result(
                     answer,
                     "the session of our user",
@@ -86,13 +86,13 @@ class RpcSession:
         params: list[Any],
         header: dict[str, str],
         writes: bool,
-        timeout_seconds: float | None,
+        more_seconds: float,
     ) -> httpx.Response:
         return await self._http.send(
             "POST",
             self._path,
             writes=writes,
-            timeout_seconds=timeout_seconds,
+            more_seconds=more_seconds,
             headers={"Content-Type": "application/json", **header},
             content=orjson.dumps({"id": next(self._ids), "method": method, "params": params}),
         )

@@ -24,7 +24,7 @@ from connectors.tryton.masterdata import MasterData
 from connectors.tryton.references import unbilled_reference
 from connectors.tryton.reversals import Reversals
 from connectors.tryton.terms import Determination, Determiner
-from connectors.tryton.wanted import patience
+from connectors.tryton.wanted import line_seconds
 
 _NEVER = date(2099, 12, 31)
 _TITLE = "NOT BILLED YET"
@@ -117,7 +117,7 @@ class UnbilledView:
             await self.documents.fields(),
             what=f"what {draft.external_id} has not billed",
             company=terms.company.id,
-            timeout_seconds=patience(len(draft.lines)),
+            more_seconds=line_seconds(len(draft.lines)),
         )
         made = self.documents.held(row)
         twins = [held for held in await self._found(draft, terms.company) if not held.booked]
@@ -153,7 +153,7 @@ class UnbilledView:
             await self.documents.fields(),
             what=f"what {draft.external_id} has not billed",
             company=terms.company.id,
-            timeout_seconds=patience(len(lines) + len(old)),
+            more_seconds=line_seconds(len(lines) + len(old)),
         )
         return self.documents.held(row)
 

@@ -125,6 +125,7 @@ class Key:
         return f"document {self.external_id}"
 
 
-def patience(lines: int) -> float:
-    """Seconds that Tryton may take for a document of so many lines."""
-    return 20.0 + 0.3 * lines
+def line_seconds(lines: int) -> float:
+    """Seconds that Tryton may take for the lines of a document, beyond those of any request. Far
+    fewer than `SECONDS_A_LINE`, by which the time lengthens until a write can no longer land."""
+    return 0.3 * lines

@@ -11,6 +11,7 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 
 from connectors.failpoints import HEADER, Phase
+from connectors.tryton.wanted import line_seconds
 from tests.fire.matrix_steps import Step
 from tests.fire.matrix_stories import Case
 from tests.fire.points import Point, arm
@@ -176,11 +177,11 @@ def _lands(case: Case, step: Step) -> float:
 
 
 def _filled(value: object, case: Case, step: Step) -> object:
-    """The delay of a slow answer is known by the step alone."""
+    """A slow answer is one that comes when nobody waits for it any more."""
     if value != "slow":
         return value
-    seconds = max(step.seconds or 0, case.fire.times[step.system or ""][0])
-    return int((seconds + 0.3) * 1000)
+    patience = case.fire.times[step.system or ""][0] + line_seconds(step.lines)
+    return int((patience + 0.3) * 1000)
 
 
 def _wire(step: Step) -> str | None:

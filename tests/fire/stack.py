@@ -44,7 +44,7 @@ PARTS = (*SERVICES, "postgres", "temporal", "tryton", "stripe", "zendesk", "targ
 #: that others use as well needs longer than the simulators.
 TIMES: Mapping[str, tuple[float, float]] = {
     "stripe": (1.0, 1.5),
-    "tryton": (3.0, 4.0),
+    "tryton": (3.0, 6.0),
     "zendesk": (1.0, 1.5),
     TARGET: (1.0, 1.5),
 }

@@ -51,6 +51,14 @@ async def test_one_of_several_processes_takes_a_point(folder: Path) -> None:
     assert await point.taken(seconds=1) is not None
 
 
+async def test_whoever_comes_takes_one_of_several(folder: Path) -> None:
+    """An attempt that is given up before it sends anything leaves the others to the next."""
+    for _ in range(2):
+        arm(folder, "post invoice", "before", "mark", ["cus_1"], mark="late")
+    mark = str({failpoints.HEADER: "late"})
+    assert [(await comes(folder))[1] for _ in range(3)] == [mark, mark, "None"]
+
+
 async def test_a_process_dies_at_it_once(folder: Path) -> None:
     arm(folder, "post invoice", "before", "kill")
     assert await comes(folder) == (-signal.SIGKILL, "")

@@ -6,10 +6,12 @@ import httpx
 import pytest
 
 from canonical_models.failures import TransientFailure, UncertainWrite
-from connectors.attempts import begins_within
+from canonical_models.ledgering import SECONDS_A_LINE
+from connectors.attempts import LANDS_WITHIN, begins_within
 from connectors.breaker import FAULTS, State
 from connectors.governor import Governor, NotNow
 from connectors.http import VendorHttp
+from connectors.tryton.wanted import line_seconds
 
 
 class Vendor(httpx.AsyncBaseTransport):
@@ -59,6 +61,22 @@ async def test_a_whole_request_has_one_end() -> None:
         with pytest.raises(TransientFailure, match="no answer"):
             await http.send("GET", "/")
     assert governor.limiter.limit == 1
+
+
+async def test_a_long_request_has_more_time_than_the_connection_gives_any_other() -> None:
+    """Not a time of its own: what counts on the connection's would take a write for landed."""
+    vendor, governor = Vendor(), Governor("erp-de", patience=0.05)
+    vendor.answer = None
+    async with speaking(vendor, governor, 0.05) as http:
+        async with asyncio.timeout(LANDS_WITHIN / 4):
+            with pytest.raises(UncertainWrite):
+                await http.send("POST", "/", writes=True, more_seconds=line_seconds(1))
+
+
+@pytest.mark.parametrize("lines", [1, 40, 1000])
+def test_a_document_cannot_land_once_it_is_believed_that_it_cannot(lines: int) -> None:
+    """Three quarters of the time have to cover the call, as the settings ask for without lines."""
+    assert line_seconds(lines) <= 0.75 * SECONDS_A_LINE * lines
 
 
 async def test_a_refusal_for_too_many_takes_one() -> None:
