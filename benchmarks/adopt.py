@@ -45,10 +45,10 @@ from canonical_models.policy import AccountPolicy, TenantPolicy
 from connectors.ports import BillingPort, ErpPort, TicketingPort
 from persistence import adoptions, mappings
 from persistence.database import Database, migrate
-from runtime.embedded.ports import Ports
-from runtime.embedded.temporal_server import TemporalServer
 from runtime.processes import Folders
 from runtime.temporal import connect
+from sandbox.embedded.ports import Ports
+from sandbox.embedded.temporal_server import TemporalServer
 from tests.harness.postgres import durable_server
 from tests.harness.subscriptions import ITEMS, START, invoice, item, line, snapshot, subscription
 from worker import make_worker

@@ -30,9 +30,9 @@ from connectors.config import ConnectionConfig
 from connectors.tryton.adapter import TrytonErp
 from planning.books import BooksInput, plan_books, questions
 from planning.verification import document_differences
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpc, date, decimal
-from runtime.erp.server import TrytonServer
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpc, date, decimal
+from sandbox.erp.server import TrytonServer
 from tests.harness.subscriptions import invoice, line, vat
 
 ENTITY, PARTY, ITEM, TAX = "LE-DE", "C-1001", "PRO", "DE-VAT-19"

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from benchmarks.limits import Limit, told
 from connectors.config import ConnectionConfig
 from connectors.stripe.adapter import StripeBilling
-from simulators.child import running_child
+from sandbox.simulators.child import running_child
 
 _KEY = "sk_test_trueup"
 _FEW = 10
@@ -125,7 +125,7 @@ async def measure(charges: int) -> int:
     with tempfile.TemporaryDirectory(prefix="trueup-bench-") as folder:
         state = Path(folder) / "state.sqlite"
         async with (
-            running_child("simulators.stripe", "--state", str(state)) as child,
+            running_child("sandbox.simulators.stripe", "--state", str(state)) as child,
             httpx.AsyncClient(
                 base_url=child.url, headers={"authorization": f"Bearer {_KEY}"}, trust_env=False
             ) as http,

@@ -22,10 +22,10 @@ from canonical_models.amendment import ChangeKind
 from dispatch.starting import TASK_TIMEOUT
 from persistence import mappings
 from persistence.database import Database, migrate
-from runtime.embedded.ports import Ports
-from runtime.embedded.temporal_server import TemporalServer
 from runtime.processes import Child, Folders, Program
 from runtime.temporal import connect
+from sandbox.embedded.ports import Ports
+from sandbox.embedded.temporal_server import TemporalServer
 from tests.harness.postgres import durable_server
 from tests.harness.subscriptions import ITEMS
 from workflows.names import (

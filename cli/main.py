@@ -12,15 +12,15 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cli.choices import Choices
-from cli.output import EXIT_CODES, ExitCode, problem_of, show_problem
+from cli.output import EXIT_CODES, ExitCode, Problem, problem_of, show_problem
 
 #: Command to the module whose function of that name it is, and the first line of its help.
 COMMANDS = {
-    "up": ("cli.up", "Start everything on this machine, and stop it with Ctrl-C."),
-    "down": ("cli.stack", "Stop the stack and wait until nothing of it runs."),
-    "status": ("cli.stack", "Show what runs and where."),
+    "up": ("sandbox.commands.up", "Start everything on this machine, and stop it with Ctrl-C."),
+    "down": ("sandbox.commands.stack", "Stop the stack and wait until nothing of it runs."),
+    "status": ("sandbox.commands.stack", "Show what runs and where."),
     "demo": (
-        "cli.demo",
+        "sandbox.commands.demo",
         "Seven stories through the front door, each verified in Stripe, Tryton and Zendesk.",
     ),
     "adopt": (
@@ -39,8 +39,7 @@ COMMANDS = {
     ),
     "migrate": ("cli.migrate", "Bring the database to this version's schema."),
 }
-#: Group to its module, whose `app` is a `typer.Typer`, and the first line of its help. A group
-#: is there as soon as its module is.
+#: Group to its module, whose `app` is a `typer.Typer`, and the first line of its help.
 GROUPS = {
     "accounts": ("cli.accounts", "See customers' accounts; have one looked at now."),
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
@@ -67,6 +66,9 @@ GROUPS = {
     "targets": ("cli.targets", "Compare what entitlement targets hold; tell them again."),
 }
 
+#: What an installation may have been made without.
+SANDBOX = "sandbox"
+
 _EPILOG = (
     "Examples: [bold]trueup up[/] starts everything on this machine · "
     "[bold]trueup status -o json[/] · [bold]trueup changes list[/] · "
@@ -81,16 +83,24 @@ class _LazyGroup(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         del ctx
-        return [*COMMANDS, *(name for name, (module, _) in GROUPS.items() if find_spec(module))]
+        left_out = () if find_spec(SANDBOX) else (f"{SANDBOX}.",)
+        known = {**COMMANDS, **GROUPS}
+        return [name for name, (module, _) in known.items() if not module.startswith(left_out)]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self._listing = True
         super().format_help(ctx, formatter)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in self.list_commands(ctx):
+        module, text = {**COMMANDS, **GROUPS}.get(cmd_name, ("", ""))
+        if not module:
             return None
-        module, text = {**COMMANDS, **GROUPS}[cmd_name]
+        if cmd_name not in self.list_commands(ctx):
+            raise Problem(
+                f"`trueup {cmd_name}` is of the sandbox, which this installation was made without",
+                code=ExitCode.USAGE,
+                remedy="run it in a checkout of Trueup",
+            )
         if self._listing:
             return TyperCommand(cmd_name, help=text)
         loaded = importlib.import_module(module)

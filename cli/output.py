@@ -64,8 +64,8 @@ _WIDTH_OF_FILES = 250
 _KNOWN: dict[str, tuple[ExitCode, str | None]] = {
     "runtime.settings.SettingsError": (ExitCode.USAGE, None),
     "connectors.registry.UnknownVendor": (ExitCode.USAGE, None),
-    "runtime.embedded.files.StackBusy": (ExitCode.CONFLICT, None),
-    "runtime.embedded.missing.ProgramMissing": (ExitCode.UNAVAILABLE, None),
+    "sandbox.embedded.files.StackBusy": (ExitCode.CONFLICT, None),
+    "sandbox.embedded.missing.ProgramMissing": (ExitCode.UNAVAILABLE, None),
     "runtime.processes.ChildFailed": (ExitCode.FAILED, None),
     "runtime.temporal.TemporalNotReady": (ExitCode.UNAVAILABLE, None),
     "sqlalchemy.exc.OperationalError": (

@@ -11,7 +11,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from persistence.database import Database
-from simulators.child import Child, running_child
+from sandbox.simulators.child import Child, running_child
 from tests.harness.postgres import PostgresServer, postgres_server
 from tests.harness.temporal import temporal_server
 
@@ -82,7 +82,7 @@ async def temporal() -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture
 async def start_child() -> AsyncIterator[Callable[..., Awaitable[Child]]]:
-    """`await start_child("simulators.stripe", "--state", path)`; ended after the test."""
+    """`await start_child("sandbox.simulators.stripe", "--state", path)`; ended after the test."""
     async with AsyncExitStack() as stack:
 
         async def start(module: str, *arguments: str) -> Child:

@@ -92,7 +92,7 @@ def test_every_package_is_under_the_rules_and_installed() -> None:
         ("dispatch/gate.py", "import workflows.saga", "workflow-names"),
         ("operations/errors.py", "import activities.ledger", "steps"),
         ("planning/classify.py", "import persistence.database", "floors"),
-        ("simulators/child.py", "import connectors.http", "simulators"),
+        ("sandbox/simulators/child.py", "import connectors.http", "simulators"),
         ("workflows/desk.py", "import activities.ledger", "workflows"),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.instance import ErpInstance
 from tests.harness.buyers import Shop
 from tests.harness.e2e_stack import BOTH_ENTITIES, Front, whole_stack
 from tests.harness.erp import erp_cache, erp_with_module

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import agree, sides_of
 from tests.harness.buyers import Shop
 from tests.harness.e2e_stack import Front

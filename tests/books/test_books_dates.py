@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from runtime.erp.bookkeeping import bookkeeper
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.bookkeeping import bookkeeper
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import ZERO, agree, sides_of
 from tests.harness.buyers import TEXAS, Shop
 

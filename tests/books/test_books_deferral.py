@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import ZERO, Sides, agree
 from tests.harness.buyers import Shop
 from tests.harness.erp import books_of

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from demo.looking import until
-from runtime.erp.instance import ErpInstance
+from sandbox.demo.looking import until
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import agree, sides_of
 from tests.harness.buyers import TEXAS, Buyer, Shop, days_ago
 from tests.harness.erp import books_of

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from runtime.erp.bookkeeping import bookkeeper
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.bookkeeping import bookkeeper
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import agree, sides_of
 from tests.harness.buyers import FRANCE, TEXAS, Buyer, Shop, reverse_charge
 from tests.harness.erp_people import people_of

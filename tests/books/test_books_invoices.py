@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import agree
 from tests.harness.buyers import Shop
 

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import agree
 from tests.harness.buyers import Shop
 from tests.harness.random_lives import Life

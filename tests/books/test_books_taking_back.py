@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from demo.looking import until
-from runtime.erp.instance import ErpInstance
+from sandbox.demo.looking import until
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import ZERO, Sides, agree, sides_of
 from tests.harness.buyers import Buyer, Shop
 from tests.harness.erp_people import people_of

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import ZERO, agree, sides_of
 from tests.harness.buyers import FRANCE, Shop, reverse_charge
 from tests.harness.erp_people import people_of

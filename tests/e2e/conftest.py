@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.instance import ErpInstance
 from tests.harness.buyers import Shop
 from tests.harness.e2e_stack import Front, whole_stack
 from tests.harness.erp import erp, erp_cache

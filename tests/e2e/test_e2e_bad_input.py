@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from demo.looking import until
-from demo.systems import Row
+from sandbox.demo.looking import until
+from sandbox.demo.systems import Row
 from tests.harness.e2e_stack import Front
 from tests.harness.webhooks import signed, subscription_event
 

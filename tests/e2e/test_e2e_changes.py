@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from demo.systems import Row
-from runtime.erp.instance import ErpInstance
+from sandbox.demo.systems import Row
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import ZERO, agree
 from tests.harness.buyers import DAY, Buyer, Shop, days_ago
 

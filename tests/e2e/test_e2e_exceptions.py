@@ -2,9 +2,9 @@
 
 import pytest
 
-from demo.looking import until
-from demo.systems import Row
-from runtime.erp.instance import ErpInstance
+from sandbox.demo.looking import until
+from sandbox.demo.systems import Row
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import agree, sides_of
 from tests.harness.buyers import Buyer, Shop
 from tests.harness.erp_people import people_of

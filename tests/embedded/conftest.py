@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.embedded.config import StackConfig
 from runtime.processes import Folders, Program
 from runtime.settings import ConnectionSettings
+from sandbox.embedded.config import StackConfig
 
 MakeProgram = Callable[[str], Program]
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.embedded.config import StackConfig
-from runtime.embedded.files import StackBusy, holder, only_one, random_text, secret
-from runtime.embedded.ports import Ports, is_free
-from runtime.embedded.settings_file import toml
 from runtime.processes import ChildFailed
 from runtime.settings import SettingsError
+from sandbox.embedded.config import StackConfig
+from sandbox.embedded.files import StackBusy, holder, only_one, random_text, secret
+from sandbox.embedded.ports import Ports, is_free
+from sandbox.embedded.settings_file import toml
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SCALARS = st.one_of(TEXT, st.booleans(), st.integers(-(2**63), 2**63 - 1))
@@ -34,7 +34,7 @@ def test_toml_is_read_back_as_it_was(document: dict[str, Any]) -> None:
 def test_one_process_holds_the_lock(tmp_path: Path) -> None:
     lock = tmp_path / "stack.lock"
     assert holder(lock) is None
-    text = "import sys; from pathlib import Path; from runtime.embedded.files import only_one\n"
+    text = "import sys; from pathlib import Path; from sandbox.embedded.files import only_one\n"
     text += "with only_one(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()\n"
     with subprocess.Popen(
         [sys.executable, "-c", text, str(lock)],

@@ -16,15 +16,15 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from persistence import api_keys
 from persistence.database import Database
-from runtime.embedded.config import StackConfig
-from runtime.embedded.facts import Ended, StackFacts
-from runtime.embedded.files import StackBusy
-from runtime.embedded.progress import Step
-from runtime.embedded.stack import EmbeddedStack
-from runtime.embedded.temporal_server import TemporalServer
 from runtime.processes import ChildFailed
 from runtime.settings import load
 from runtime.temporal import RETENTION, connect
+from sandbox.embedded.config import StackConfig
+from sandbox.embedded.facts import Ended, StackFacts
+from sandbox.embedded.files import StackBusy
+from sandbox.embedded.progress import Step
+from sandbox.embedded.stack import EmbeddedStack
+from sandbox.embedded.temporal_server import TemporalServer
 from workflows.names import SEARCH_ATTRIBUTES, TENANT
 
 

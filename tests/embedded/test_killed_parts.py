@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from demo.looking import known_changes, next_change, until
-from demo.systems import Row
-from demo.world import Account, World, account, catalogue, change_plan
-from runtime.embedded.facts import StackFacts
-from runtime.embedded.stack import EmbeddedStack
+from sandbox.demo.looking import known_changes, next_change, until
+from sandbox.demo.systems import Row
+from sandbox.demo.world import Account, World, account, catalogue, change_plan
+from sandbox.embedded.facts import StackFacts
+from sandbox.embedded.stack import EmbeddedStack
 
 pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(900)]
 

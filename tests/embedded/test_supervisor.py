@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runtime.embedded.detached import put_aside, turn_over
-from runtime.embedded.facts import Ended
-from runtime.embedded.progress import Step
-from runtime.embedded.supervisor import Patience, Supervisor
 from runtime.processes import Child, Folders, Program
+from sandbox.embedded.detached import put_aside, turn_over
+from sandbox.embedded.facts import Ended
+from sandbox.embedded.progress import Step
+from sandbox.embedded.supervisor import Patience, Supervisor
 
 WAITS = "import sys, time\nprint('{\"ready\": true}', flush=True)\ntime.sleep(600)\n"
 #: Well at its first start, and never again: it says why.

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import Json, TrytonRpc, TrytonRpcError, date, decimal
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import Json, TrytonRpc, TrytonRpcError, date, decimal
 
 
 class Clerk:

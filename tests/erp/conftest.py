@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.instance import ErpInstance
 from tests.erp.clerk import Clerk
 from tests.erp.rest import Rest
 from tests.harness.erp import Books, books_of, erp, erp_cache, erp_with_module

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from runtime.erp.instance import CompanyFacts, ErpInstance
-from runtime.erp.rpc import Json, decimal
+from sandbox.erp.instance import CompanyFacts, ErpInstance
+from sandbox.erp.rpc import Json, decimal
 
 FIELDS = [
     "id",

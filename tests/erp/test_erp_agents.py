@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from runtime.erp.rpc import TrytonRpcError
+from sandbox.erp.rpc import TrytonRpcError
 from tests.erp.clerk import Clerk
 from tests.erp.conftest import MakeRest
 from tests.harness.erp import Books

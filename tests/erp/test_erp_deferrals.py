@@ -6,11 +6,11 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from runtime.erp import seed_books
-from runtime.erp.bookkeeping import bookkeeper
-from runtime.erp.catalogue import COMPANIES
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpc, date
+from sandbox.erp import seed_books
+from sandbox.erp.bookkeeping import bookkeeper
+from sandbox.erp.catalogue import COMPANIES
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpc, date
 from tests.erp.clerk import Clerk
 from tests.erp.conftest import MakeRest
 from tests.erp.rest import Rest

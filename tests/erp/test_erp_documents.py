@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from runtime.erp.bookkeeping import bookkeeper
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpc, TrytonRpcError
+from sandbox.erp.bookkeeping import bookkeeper
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpc, TrytonRpcError
 from tests.erp.conftest import MakeRest
 
 pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]

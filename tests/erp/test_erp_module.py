@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from runtime.erp.bookkeeping import bookkeeper
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import Json, date
-from runtime.erp.server import DEFAULT_VENV
+from sandbox.erp.bookkeeping import bookkeeper
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import Json, date
+from sandbox.erp.server import DEFAULT_VENV
 from tests.architecture.repository import ROOT
 from tests.erp.clerk import Clerk
 from tests.erp.conftest import MakeRest

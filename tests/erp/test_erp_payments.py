@@ -2,9 +2,9 @@
 
 import pytest
 
-from runtime.erp.bookkeeping import bookkeeper
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpc, TrytonRpcError
+from sandbox.erp.bookkeeping import bookkeeper
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpc, TrytonRpcError
 from tests.erp.clerk import Clerk
 from tests.erp.conftest import MakeRest
 

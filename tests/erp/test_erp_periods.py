@@ -6,9 +6,9 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from runtime.erp.bookkeeping import bookkeeper
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpcError, date
+from sandbox.erp.bookkeeping import bookkeeper
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpcError, date
 from tests.erp.clerk import Clerk
 from tests.erp.conftest import MakeRest
 from tests.erp.rest import Rest

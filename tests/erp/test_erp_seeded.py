@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from runtime.erp import seed, seeded
-from runtime.erp.installation import ErpInstallation, ErpStartError
-from runtime.erp.instance import ErpInstance, SeededDatabase
-from runtime.erp.server import DEFAULT_VENV, TrytonServer
+from sandbox.erp import seed, seeded
+from sandbox.erp.installation import ErpInstallation, ErpStartError
+from sandbox.erp.instance import ErpInstance, SeededDatabase
+from sandbox.erp.server import DEFAULT_VENV, TrytonServer
 from tests.erp.clerk import Clerk
 from tests.erp.conftest import MakeRest
 
@@ -185,13 +185,13 @@ def _names(folder: Path) -> set[str]:
 
 
 def _imported(path: Path) -> set[str]:
-    """The modules of `runtime.erp` that a file of it imports."""
+    """The modules of `sandbox.erp` that a file of it imports."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "runtime.erp":
+        if isinstance(node, ast.ImportFrom) and node.module == "sandbox.erp":
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("runtime.erp."):
-            found.add(str(node.module).removeprefix("runtime.erp."))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sandbox.erp."):
+            found.add(str(node.module).removeprefix("sandbox.erp."))
     return found
 
 

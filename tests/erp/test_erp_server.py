@@ -12,9 +12,9 @@ import httpx
 import psutil
 import pytest
 
-from runtime.erp.installation import ErpInstallation, ErpStartError
-from runtime.erp.instance import ErpInstance, SeededDatabase
-from runtime.erp.server import DEFAULT_VENV, TrytonServer
+from sandbox.erp.installation import ErpInstallation, ErpStartError
+from sandbox.erp.instance import ErpInstance, SeededDatabase
+from sandbox.erp.server import DEFAULT_VENV, TrytonServer
 
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 async def _child(state: Path, cache: Path) -> tuple[asyncio.subprocess.Process, dict[str, str]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "runtime.erp", "--state", str(state), "--cache", str(cache), "--exit-with-stdin"),
+        *("-m", "sandbox.erp", "--state", str(state), "--cache", str(cache), "--exit-with-stdin"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

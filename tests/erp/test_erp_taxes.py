@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from runtime.erp.rpc import Json, decimal
+from sandbox.erp.rpc import Json, decimal
 from tests.erp.clerk import Clerk
 from tests.erp.conftest import MakeRest
 from tests.erp.rest import Rest, amount

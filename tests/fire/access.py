@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from demo.systems import Row
+from sandbox.demo.systems import Row
 from tests.fire.people import People
 from tests.fire.seen import Seen
 from tests.harness.buyers import SOLD, Buyer

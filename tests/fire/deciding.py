@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from canonical_models.amendment import account_subject
-from demo.systems import Row
+from sandbox.demo.systems import Row
 from tests.fire.patient import AnswerLost
 from tests.fire.people import People
 from tests.fire.playing import LATE, Cast

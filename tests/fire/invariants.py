@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from canonical_models.amendment import account_subject
-from demo.systems import Row
-from demo.world import World
-from runtime.erp.instance import ErpInstance
+from sandbox.demo.systems import Row
+from sandbox.demo.world import World
+from sandbox.erp.instance import ErpInstance
 from tests.fire.access import billed, expected
 from tests.fire.ledgered import ledger_keeps_its_word
 from tests.fire.people import NOBODY, People

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from demo.systems import Row
+from sandbox.demo.systems import Row
 from tests.fire.seen import Seen
 from tests.fire.violation import Violation
 from tests.harness.erp_documents import Document

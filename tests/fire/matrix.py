@@ -21,10 +21,10 @@ import httpx
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from demo import looking
-from demo.looking import NotSeen
 from runtime.settings import DatabaseSettings
 from runtime.temporal import connect
+from sandbox.demo import looking
+from sandbox.demo.looking import NotSeen
 from tests.fire.covered import require_every_write
 from tests.fire.invariants import inspect
 from tests.fire.matrix_faults import FAULTS, Fault, NotReached

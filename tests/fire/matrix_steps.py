@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from runtime.embedded.facts import TARGET
+from sandbox.embedded.facts import TARGET
 from tests.fire import matrix_stories as do
 from tests.fire.matrix_stories import Case
 

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 
 from canonical_models.amendment import account_subject
-from demo.looking import until
-from demo.systems import Row
-from runtime.embedded.facts import TARGET
+from sandbox.demo.looking import until
+from sandbox.demo.systems import Row
+from sandbox.embedded.facts import TARGET
 from tests.fire.people import People
 from tests.fire.stack import Fire
 from tests.harness.both_sides import sides_of

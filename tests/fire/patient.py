@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from demo.systems import Billing, Desk, Product, System, Trueup
-from demo.world import World
-from runtime.embedded.facts import StackFacts
+from sandbox.demo.systems import Billing, Desk, Product, System, Trueup
+from sandbox.demo.world import World
+from sandbox.embedded.facts import StackFacts
 
 #: Seconds for which somebody asks again before giving up.
 _PATIENCE = 90.0

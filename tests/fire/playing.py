@@ -10,7 +10,7 @@ from random import Random
 
 import httpx
 
-from demo.systems import Row
+from sandbox.demo.systems import Row
 from tests.fire.figures import Figures
 from tests.fire.patient import AnswerLost
 from tests.fire.story import LifePlan

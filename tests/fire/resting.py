@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 import psycopg
 
-from demo.world import World
+from sandbox.demo.world import World
 
 _UNDER_WAY = """
 select (select count(*) from inbox where status = 'received') as unread,

@@ -13,10 +13,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from demo.systems import Row
-from demo.world import World
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpc
+from sandbox.demo.systems import Row
+from sandbox.demo.world import World
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpc
 from tests.harness.erp_documents import Document, money, read_documents
 
 #: Parties or documents that are asked for at a time.

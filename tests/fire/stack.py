@@ -22,17 +22,17 @@ import psutil
 
 from canonical_models.policy import TenantPolicy
 from connectors import failpoints
-from demo.systems import Row, System
-from demo.world import World
-from runtime.embedded.config import StackConfig
-from runtime.embedded.facts import TARGET, ApiFacts, StackFacts
-from runtime.embedded.ports import LOOPBACK
-from runtime.embedded.stack import EmbeddedStack
-from runtime.embedded.supervisor import Patience
-from runtime.erp.instance import DATABASE, ErpInstance, SeededDatabase
-from runtime.erp.seeded import CREDENTIALS_FILE
 from runtime.settings import ConnectionSettings
-from simulators.child import running_child
+from sandbox.demo.systems import Row, System
+from sandbox.demo.world import World
+from sandbox.embedded.config import StackConfig
+from sandbox.embedded.facts import TARGET, ApiFacts, StackFacts
+from sandbox.embedded.ports import LOOPBACK
+from sandbox.embedded.stack import EmbeddedStack
+from sandbox.embedded.supervisor import Patience
+from sandbox.erp.instance import DATABASE, ErpInstance, SeededDatabase
+from sandbox.erp.seeded import CREDENTIALS_FILE
+from sandbox.simulators.child import running_child
 from tests.harness.e2e_stack import BOTH_ENTITIES
 from tests.harness.waiting import until
 
@@ -155,7 +155,9 @@ async def _up(
         proxies: dict[str, System] = {}
 
         async def reached(name: str, connection: ConnectionSettings) -> ConnectionSettings:
-            running = running_child("simulators.faultproxy", "--upstream", connection.base_url)
+            running = running_child(
+                "sandbox.simulators.faultproxy", "--upstream", connection.base_url
+            )
             child = await closing.enter_async_context(running)
             proxies[name] = System(child.url)
             closing.push_async_callback(proxies[name].http.aclose)

@@ -12,8 +12,8 @@ import httpx
 import psycopg
 from temporalio.client import Client
 
-from runtime.embedded.facts import TARGET
 from runtime.temporal import connect
+from sandbox.embedded.facts import TARGET
 from tests.fire.deciding import Desk
 from tests.fire.evidence import evidence
 from tests.fire.figures import Figures

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from demo.systems import Row
-from runtime.erp.instance import ErpInstance
+from sandbox.demo.systems import Row
+from sandbox.erp.instance import ErpInstance
 from tests.harness.buyers import Buyer, major
 from tests.harness.erp import books_of
 from tests.harness.erp_documents import Document

@@ -18,9 +18,9 @@ import httpx
 from stdnum.fr import tva
 
 from canonical_models.amendment import account_subject
-from demo.looking import NotSeen, until
-from demo.systems import Row
-from demo.world import World
+from sandbox.demo.looking import NotSeen, until
+from sandbox.demo.systems import Row
+from sandbox.demo.world import World
 from tests.harness.e2e_stack import Front
 
 DAY = timedelta(days=1)

@@ -35,7 +35,7 @@ from dispatch.dispatcher import Dispatcher
 from persistence import changes, grants, mappings
 from persistence.database import Database
 from runtime.settings import DispatchSettings
-from simulators.child import running_child
+from sandbox.simulators.child import running_child
 from starter_api.app import create_app
 from starter_api.intake import IntakeConnection
 from tests.harness.e2e_seller import Shelf, Stripe
@@ -160,7 +160,7 @@ async def flow(
     connections = {(TENANT, CONNECTION): IntakeConnection(StripeWebhooks(), (SECRET,))}
     async with AsyncExitStack() as stack:
         state = ("--state", str(folder / "stripe.sqlite"))
-        child = await stack.enter_async_context(running_child("simulators.stripe", *state))
+        child = await stack.enter_async_context(running_child("sandbox.simulators.stripe", *state))
         http = await stack.enter_async_context(
             httpx.AsyncClient(
                 base_url=child.url, headers={"Authorization": f"Bearer {KEY}"}, trust_env=False

@@ -14,14 +14,14 @@ from canonical_models.policy import (
     PartyTaxRules,
     TenantPolicy,
 )
-from demo.systems import Row, System
-from demo.world import World
-from runtime.embedded.config import StackConfig
-from runtime.embedded.facts import StackFacts
-from runtime.embedded.stack import EmbeddedStack
-from runtime.erp.instance import SETTLEMENT_OPTIONS, ErpInstance
 from runtime.settings import ConnectionSettings
-from simulators.child import running_child
+from sandbox.demo.systems import Row, System
+from sandbox.demo.world import World
+from sandbox.embedded.config import StackConfig
+from sandbox.embedded.facts import StackFacts
+from sandbox.embedded.stack import EmbeddedStack
+from sandbox.erp.instance import SETTLEMENT_OPTIONS, ErpInstance
+from sandbox.simulators.child import running_child
 
 #: Accounts of customers with an address in Germany are opened by themselves; others are asked for.
 POLICY = TenantPolicy(
@@ -92,7 +92,7 @@ async def whole_stack(
     policy: TenantPolicy = POLICY,
 ) -> AsyncIterator[Front]:
     """PostgreSQL, Temporal, simulators, worker and API on `folder`, watched while it is up."""
-    async with running_child("simulators.faultproxy", "--upstream", erp.url) as proxy:
+    async with running_child("sandbox.simulators.faultproxy", "--upstream", erp.url) as proxy:
         stack = EmbeddedStack(folder / "state", _with_erp(erp, proxy.url, folder, policy))
         async with stack.running() as facts, _supervised(stack):
             seen_directly = facts.tryton.model_copy(update={"url": erp.url})

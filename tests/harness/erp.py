@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cli.choices import cache
-from runtime.erp.instance import ErpInstance
-from runtime.erp.server import DEFAULT_VENV, TrytonServer
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.server import DEFAULT_VENV, TrytonServer
 from tests.harness.erp_books import Books, books_of
 
 __all__ = ["Books", "books_of", "erp", "erp_cache", "erp_with_module"]

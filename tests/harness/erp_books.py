@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from runtime.erp.instance import CompanyFacts, ErpInstance
-from runtime.erp.rpc import Json, TrytonRpc, date
+from sandbox.erp.instance import CompanyFacts, ErpInstance
+from sandbox.erp.rpc import Json, TrytonRpc, date
 from tests.harness.erp_documents import Document, day, money, read_documents
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import Json, TrytonRpc
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import Json, TrytonRpc
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpc, TrytonRpcError, date, decimal
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpc, TrytonRpcError, date, decimal
 from tests.harness.erp_documents import day as erp_day
 
 

@@ -23,7 +23,7 @@ import psycopg
 
 from persistence.database import migrate_now
 from runtime import leash
-from runtime.embedded.postgres import programs
+from sandbox.embedded.postgres import programs
 
 TEMPLATE = "trueup_template"
 

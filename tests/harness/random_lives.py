@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from demo.systems import Row
+from sandbox.demo.systems import Row
 from tests.harness.buyers import FRANCE, GERMANY, TEXAS, Buyer, Shop, days_ago, reverse_charge
 
 #: Currency, its smallest price, whose books it is in, its tax, and where the customer is.

@@ -12,7 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from connectors.config import ConnectionConfig
 from connectors.registry import target as registered
 from persistence.database import Database
-from simulators.child import running_child
+from sandbox.simulators.child import running_child
 from tests.harness.lives import Life, living
 from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.systems import Script, Systems
@@ -29,7 +29,7 @@ async def control(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """Of a target that runs."""
     arguments = ("--state", str(tmp_path / "target.sqlite"), "--secret", SECRET)
     async with (
-        running_child("simulators.target", *arguments) as child,
+        running_child("sandbox.simulators.target", *arguments) as child,
         httpx.AsyncClient(base_url=f"{child.url}/_sim/", trust_env=False) as client,
     ):
         yield client

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import agree
 from tests.harness.buyers import Shop
 from tests.harness.e2e_stack import BOTH_ENTITIES, Front, whole_stack

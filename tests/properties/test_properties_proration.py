@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from canonical_models.documents import BillingDocument
 from connectors.config import ConnectionConfig
 from connectors.stripe.adapter import StripeBilling
-from simulators.stripe.app import create_app
+from sandbox.simulators.stripe.app import create_app
 from tests.harness.e2e_seller import Final, Sale, Shelf, Step, Stripe, billed
 
 # Shrinking a failure takes its time.

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from connectors.config import ConnectionConfig
 from connectors.signed_http.adapter import SignedHttpTarget
-from simulators.child import running_child
+from sandbox.simulators.child import running_child
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
@@ -26,7 +26,7 @@ def secret() -> str:
 async def target_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     state = tmp_path_factory.mktemp("target") / "state.sqlite"
     arguments = ("--state", str(state), "--secret", SECRET)
-    async with running_child("simulators.target", *arguments) as child:
+    async with running_child("sandbox.simulators.target", *arguments) as child:
         yield child.url
 
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from connectors.config import ConnectionConfig
 from connectors.ports import BillingPort
 from connectors.stripe.adapter import StripeBilling
-from simulators.child import running_child
+from sandbox.simulators.child import running_child
 
 KEY = "sk_test_trueup"
 APRIL = 1775001600
@@ -21,7 +21,7 @@ APRIL = 1775001600
 @pytest.fixture(scope="session")
 async def stripe_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     state = tmp_path_factory.mktemp("stripe") / "state.sqlite"
-    async with running_child("simulators.stripe", "--state", str(state)) as child:
+    async with running_child("sandbox.simulators.stripe", "--state", str(state)) as child:
         yield child.url
 
 

@@ -22,9 +22,9 @@ from connectors.tryton.mapping import Company, day, decimal
 from connectors.tryton.masterdata import MasterData
 from connectors.tryton.parties import Parties
 from connectors.tryton.settlements import SettlementAccounts, Settlements
-from runtime.erp.bookkeeping import Bookkeeper, bookkeeper
-from runtime.erp.instance import ErpInstance
-from simulators.child import running_child
+from sandbox.erp.bookkeeping import Bookkeeper, bookkeeper
+from sandbox.erp.instance import ErpInstance
+from sandbox.simulators.child import running_child
 from tests.harness.erp import Books, books_of
 
 ACCOUNTS = SettlementAccounts(
@@ -188,7 +188,7 @@ async def desk_of(erp: ErpInstance, *faults: dict[str, Any]) -> AsyncIterator[De
             yield Desk(erp, client, books)
             await client.close()
             return
-        async with running_child("simulators.faultproxy", "--upstream", erp.url) as proxy:
+        async with running_child("sandbox.simulators.faultproxy", "--upstream", erp.url) as proxy:
             async with httpx.AsyncClient(base_url=proxy.url) as control:
                 (await control.post("/_proxy/faults", json=list(faults))).raise_for_status()
             client = client_of(erp, proxy.url)

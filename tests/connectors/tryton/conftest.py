@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from connectors.config import ConnectionConfig
 from connectors.tryton.adapter import TrytonErp
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpc
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpc
 from tests.connectors.tryton.drafts import People
 from tests.harness.erp import Books, books_of, erp, erp_cache, erp_with_module
 

@@ -8,8 +8,8 @@ from typing import Any
 from canonical_models.documents import DocumentKind
 from canonical_models.ledgering import DocumentDraft, DraftLine, ErpDocument, TaxTotal
 from canonical_models.money import Money
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpc, TrytonRpcError
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpc, TrytonRpcError
 
 DE_19 = ("VAT 19 %", "0.19")
 DE_7 = ("VAT 7 %", "0.07")

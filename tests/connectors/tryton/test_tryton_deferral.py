@@ -8,8 +8,8 @@ import pytest
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import DocumentDraft
 from connectors.tryton.adapter import TrytonErp
-from runtime.erp.bookkeeping import bookkeeper
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.bookkeeping import bookkeeper
+from sandbox.erp.instance import ErpInstance
 from tests.connectors.tryton.drafts import (
     DE_19,
     US_SALES,

@@ -10,8 +10,8 @@ from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import DocumentState, LedgerQuestion
 from canonical_models.money import Money
 from connectors.tryton.adapter import TrytonErp
-from runtime.erp.bookkeeping import bookkeeper
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.bookkeeping import bookkeeper
+from sandbox.erp.instance import ErpInstance
 from tests.connectors.tryton.drafts import (
     DE_7,
     DE_19,

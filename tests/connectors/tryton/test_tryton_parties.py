@@ -10,8 +10,8 @@ from canonical_models.commerce import AccountProfile
 from canonical_models.documents import BilledParty, PostalAddress, TaxId
 from canonical_models.failures import Rejection, RejectionCode, UncertainWrite
 from canonical_models.ledgering import PartyMatch
-from runtime.erp.bookkeeping import Bookkeeper
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.bookkeeping import Bookkeeper
+from sandbox.erp.instance import ErpInstance
 from tests.connectors.tryton.accounts import Desk, desk, desk_of, keeper
 
 __all__ = ["desk", "keeper"]

@@ -20,9 +20,9 @@ from canonical_models.ledgering import DocumentState, ErpDocument
 from connectors.tryton.adapter import TrytonErp
 from connectors.tryton.mapping import Company
 from connectors.tryton.numbering import Numbering
-from runtime.erp.bookkeeping import bookkeeper
-from runtime.erp.instance import ErpInstance
-from simulators.child import running_child
+from sandbox.erp.bookkeeping import bookkeeper
+from sandbox.erp.instance import ErpInstance
+from sandbox.simulators.child import running_child
 from tests.connectors.tryton.conftest import Connect, config
 from tests.connectors.tryton.drafts import (
     DE_7,
@@ -50,7 +50,7 @@ CALLED = [
 @asynccontextmanager
 async def losing(erp: ErpInstance, which: dict[str, str] = CREATED) -> AsyncIterator[str]:
     """An address of the ERP behind which the answer to one POST is lost."""
-    async with running_child("simulators.faultproxy", "--upstream", erp.url) as proxy:
+    async with running_child("sandbox.simulators.faultproxy", "--upstream", erp.url) as proxy:
         lost = {"method": "POST", "action": "drop_after", "times": 1, **which}
         async with httpx.AsyncClient(base_url=proxy.url) as control:
             (await control.post("/_proxy/faults", json=[lost])).raise_for_status()

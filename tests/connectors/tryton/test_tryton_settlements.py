@@ -9,7 +9,7 @@ from canonical_models.documents import SettlementKind as Kind
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import SettlementDraft
 from canonical_models.money import Money
-from runtime.erp.bookkeeping import Bookkeeper
+from sandbox.erp.bookkeeping import Bookkeeper
 from tests.connectors.tryton.accounts import Desk, Posted, desk, keeper, movement, today
 
 __all__ = ["desk", "keeper"]

@@ -10,9 +10,9 @@ from canonical_models.documents import SettlementKind as Kind
 from canonical_models.failures import Rejection, RejectionCode, UncertainWrite
 from canonical_models.ledgering import SettlementDraft
 from connectors.tryton.settlements import SettlementAccounts, Settlements
-from runtime.erp.bookkeeping import Bookkeeper
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpc
+from sandbox.erp.bookkeeping import Bookkeeper
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpc
 from tests.connectors.tryton.accounts import (
     Desk,
     Posted,

@@ -8,7 +8,7 @@ import pytest
 from canonical_models.ledgering import LedgerQuestion
 from canonical_models.money import Money
 from connectors.tryton.adapter import TrytonErp
-from runtime.erp.instance import ErpInstance
+from sandbox.erp.instance import ErpInstance
 from tests.connectors.tryton.conftest import config
 from tests.connectors.tryton.drafts import DE_19, draft, line, tax, today
 

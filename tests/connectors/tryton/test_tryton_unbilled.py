@@ -8,7 +8,7 @@ from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import DraftLine, UnbilledDraft, UnbilledShown
 from canonical_models.money import Money
 from connectors.tryton.adapter import TrytonErp
-from runtime.erp.rpc import TrytonRpcError
+from sandbox.erp.rpc import TrytonRpcError
 from tests.connectors.tryton.drafts import People, line
 from tests.harness.erp import Books
 

@@ -7,8 +7,8 @@ import pytest
 
 from canonical_models.ledgering import DocumentState
 from connectors.tryton.adapter import TrytonErp
-from runtime.erp.instance import ErpInstance
-from runtime.erp.rpc import TrytonRpc
+from sandbox.erp.instance import ErpInstance
+from sandbox.erp.rpc import TrytonRpc
 from tests.connectors.tryton.conftest import config
 from tests.connectors.tryton.drafts import People, number_of, seats, today
 from tests.harness.erp import books_of

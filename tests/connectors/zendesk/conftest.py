@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from connectors.config import ConnectionConfig
 from connectors.zendesk.adapter import ZendeskTicketing
-from simulators.child import running_child
+from sandbox.simulators.child import running_child
 
 TOKEN = "t0ken"
 
@@ -20,7 +20,7 @@ TOKEN = "t0ken"
 async def zendesk_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     state = tmp_path_factory.mktemp("zendesk") / "state.sqlite"
     arguments = ("--state", str(state), "--token", TOKEN)
-    async with running_child("simulators.zendesk", *arguments) as child:
+    async with running_child("sandbox.simulators.zendesk", *arguments) as child:
         yield child.url
 
 
@@ -29,7 +29,7 @@ async def strict_zendesk_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncI
     """An account that drops fields which nobody defined, as Zendesk does."""
     state = tmp_path_factory.mktemp("strict") / "state.sqlite"
     arguments = ("--state", str(state), "--token", TOKEN, "--strict-fields")
-    async with running_child("simulators.zendesk", *arguments) as child:
+    async with running_child("sandbox.simulators.zendesk", *arguments) as child:
         yield child.url
 
 

@@ -17,7 +17,7 @@ from canonical_models.failures import (
     UncertainWrite,
 )
 from connectors.zendesk.adapter import ZendeskTicketing
-from simulators.child import running_child
+from sandbox.simulators.child import running_child
 
 Agent = Callable[..., Awaitable[Any]]
 Make = Callable[..., Awaitable[dict[str, Any]]]
@@ -34,7 +34,7 @@ def silver(external_id: str) -> SupportEntitlement:
 
 @pytest.fixture(scope="module")
 async def proxy_url(zendesk_url: str) -> AsyncIterator[str]:
-    async with running_child("simulators.faultproxy", "--upstream", zendesk_url) as child:
+    async with running_child("sandbox.simulators.faultproxy", "--upstream", zendesk_url) as child:
         yield child.url
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from simulators.child import running_child
+from sandbox.simulators.child import running_child
 from tests.harness.lost_replies import LOST_REPLY
 
 
@@ -51,7 +51,7 @@ async def upstream() -> AsyncGenerator[Upstream]:
 
 @pytest_asyncio.fixture(scope="module")
 async def proxy_url(upstream: Upstream) -> AsyncGenerator[str]:
-    async with running_child("simulators.faultproxy", "--upstream", upstream.url) as child:
+    async with running_child("sandbox.simulators.faultproxy", "--upstream", upstream.url) as child:
         yield child.url
 
 
@@ -290,18 +290,18 @@ async def test_an_absent_upstream_is_a_bad_gateway() -> None:
     server.close()
     await server.wait_closed()
     async with (
-        running_child("simulators.faultproxy", "--upstream", absent) as child,
+        running_child("sandbox.simulators.faultproxy", "--upstream", absent) as child,
         httpx.AsyncClient(base_url=child.url, trust_env=False) as client,
     ):
         assert (await client.get("/x")).status_code == 502
 
 
 async def test_stops_cleanly_on_a_signal_and_at_the_end_of_stdin(upstream: Upstream) -> None:
-    async with running_child("simulators.faultproxy", "--upstream", upstream.url) as child:
+    async with running_child("sandbox.simulators.faultproxy", "--upstream", upstream.url) as child:
         child.process.terminate()
         assert await asyncio.wait_for(child.process.wait(), 10) == 0
 
-    async with running_child("simulators.faultproxy", "--upstream", upstream.url) as child:
+    async with running_child("sandbox.simulators.faultproxy", "--upstream", upstream.url) as child:
         assert child.process.stdin is not None
         child.process.stdin.close()
         assert await asyncio.wait_for(child.process.wait(), 10) == 0

@@ -58,7 +58,7 @@ class Child:
 def start(state: Path, *extra: str) -> Child:
     arguments = ["--port", "0", "--state", str(state), "--exit-with-stdin", *extra]
     process = subprocess.Popen(
-        [sys.executable, "-m", "simulators.stripe", *arguments],
+        [sys.executable, "-m", "sandbox.simulators.stripe", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -13,8 +13,8 @@ import stripe
 from stripe import params as sdk_params
 from stripe.params import test_helpers as clock_params
 
-from simulators.stripe.app import ROUTES
-from simulators.stripe.forms import nest, parse_pairs
+from sandbox.simulators.stripe.app import ROUTES
+from sandbox.simulators.stripe.forms import nest, parse_pairs
 from tests.simulators.stripe.stripe_book_stories import discounting, ending, standing_alone
 from tests.simulators.stripe.stripe_sdk_schemas import Schemas, coerce
 from tests.simulators.stripe.stripe_sim import Child, Json

@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.stripe.discounting import Off, Part, cuts, taken
+from sandbox.simulators.stripe.discounting import Off, Part, cuts, taken
 
 rests = st.lists(st.integers(0, 10**9), min_size=1, max_size=30)
 

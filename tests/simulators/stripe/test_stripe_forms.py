@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.stripe.errors import StripeError
-from simulators.stripe.forms import Params, nest, parse_pairs
+from sandbox.simulators.stripe.errors import StripeError
+from sandbox.simulators.stripe.forms import Params, nest, parse_pairs
 
 
 def test_brackets_nest() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.stripe.money import money_text
-from simulators.stripe.periods import boundary, containing, day_text
-from simulators.stripe.proration import (
+from sandbox.simulators.stripe.money import money_text
+from sandbox.simulators.stripe.periods import boundary, containing, day_text
+from sandbox.simulators.stripe.proration import (
     Debit,
     Span,
     credit_classic,
@@ -20,7 +20,7 @@ from simulators.stripe.proration import (
     round_half_up,
     share,
 )
-from simulators.stripe.taxes import line_taxes, totals
+from sandbox.simulators.stripe.taxes import line_taxes, totals
 from tests.simulators.stripe.stripe_sim import at
 
 NOVEMBER = Span(at(2026, 11, 1), at(2026, 12, 1))

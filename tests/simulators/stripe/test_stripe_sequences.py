@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulators.stripe import catalog, clock, customers, invoice_items, subscriptions
-from simulators.stripe.context import Context
-from simulators.stripe.fields import Handler
-from simulators.stripe.forms import Params, nest
-from simulators.stripe.store import Store
+from sandbox.simulators.stripe import catalog, clock, customers, invoice_items, subscriptions
+from sandbox.simulators.stripe.context import Context
+from sandbox.simulators.stripe.fields import Handler
+from sandbox.simulators.stripe.forms import Params, nest
+from sandbox.simulators.stripe.store import Store
 from tests.simulators.stripe.stripe_sim import Json, at
 
 START, END = at(2026, 11, 1), at(2026, 12, 1)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from simulators.child import running_child
+from sandbox.simulators.child import running_child
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()
@@ -44,7 +44,9 @@ def entitlements(customer_id: str, revision: int, **changes: Any) -> dict[str, A
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
     state = tmp_path_factory.mktemp("target") / "state.sqlite"
     async with (
-        running_child("simulators.target", "--state", str(state), "--secret", SECRET) as child,
+        running_child(
+            "sandbox.simulators.target", "--state", str(state), "--secret", SECRET
+        ) as child,
         httpx.AsyncClient(base_url=child.url, trust_env=False) as client,
     ):
         yield client
@@ -226,12 +228,12 @@ async def test_faults(client: httpx.AsyncClient) -> None:
 async def test_state_outlives_the_process_and_can_be_lost(tmp_path: Path) -> None:
     arguments = ("--state", str(tmp_path / "state.sqlite"), "--secret", SECRET)
     async with (
-        running_child("simulators.target", *arguments) as child,
+        running_child("sandbox.simulators.target", *arguments) as child,
         httpx.AsyncClient(base_url=child.url, trust_env=False) as first,
     ):
         await put(first, entitlements("g", 4))
     async with (
-        running_child("simulators.target", *arguments) as child,
+        running_child("sandbox.simulators.target", *arguments) as child,
         httpx.AsyncClient(base_url=child.url, trust_env=False) as second,
     ):
         assert (await look(second, "g")).json()["revision"] == 4

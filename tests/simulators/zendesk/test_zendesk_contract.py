@@ -15,7 +15,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from simulators.zendesk.app import create_app
+from sandbox.simulators.zendesk.app import create_app
 
 ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS = ROOT / os.environ.get("TRUEUP_CONTRACTS", "../shared/contracts")

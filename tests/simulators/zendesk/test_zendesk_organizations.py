@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from simulators.zendesk.app import create_app
+from sandbox.simulators.zendesk.app import create_app
 
 ORGANIZATIONS = "/api/v2/organizations"
 

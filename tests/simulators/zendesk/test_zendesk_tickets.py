@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from simulators.zendesk.app import create_app
+from sandbox.simulators.zendesk.app import create_app
 
 TICKETS = "/api/v2/tickets"
 POLICIES = "/api/v2/slas/policies"

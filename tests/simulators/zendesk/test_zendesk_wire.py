@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from simulators.child import running_child
+from sandbox.simulators.child import running_child
 from tests.harness.lost_replies import LOST_REPLY
 
 TICKETS = "/api/v2/tickets"
@@ -21,7 +21,7 @@ AUTH = ("agent@example.com/token", "secret")
 async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
     state = tmp_path_factory.mktemp("zendesk") / "state.sqlite"
     async with running_child(
-        "simulators.zendesk", "--state", str(state), "--token", "secret"
+        "sandbox.simulators.zendesk", "--state", str(state), "--token", "secret"
     ) as child:
         yield child.url
 
@@ -156,7 +156,7 @@ async def test_state_survives_a_kill(tmp_path: Path) -> None:
     arguments = ("--state", str(tmp_path / "state.sqlite"), "--token", "secret")
     headers = {"Idempotency-Key": "k"}
     async with (
-        running_child("simulators.zendesk", *arguments) as child,
+        running_child("sandbox.simulators.zendesk", *arguments) as child,
         httpx.AsyncClient(base_url=child.url, auth=AUTH, trust_env=False) as client,
     ):
         await client.post("/_sim/clock", json={"advance_seconds": 86_400})
@@ -165,7 +165,7 @@ async def test_state_survives_a_kill(tmp_path: Path) -> None:
         await child.process.wait()
 
     async with (
-        running_child("simulators.zendesk", *arguments) as child,
+        running_child("sandbox.simulators.zendesk", *arguments) as child,
         httpx.AsyncClient(base_url=child.url, auth=AUTH, trust_env=False) as client,
     ):
         again = await client.post(TICKETS, json=BODY, headers=headers)
@@ -179,7 +179,7 @@ async def test_state_survives_a_kill(tmp_path: Path) -> None:
 async def test_a_reply_lost_by_the_proxy_leaves_the_effect(client: httpx.AsyncClient) -> None:
     before = await ticket_count(client)
     async with (
-        running_child("simulators.faultproxy", "--upstream", str(client.base_url)) as proxy,
+        running_child("sandbox.simulators.faultproxy", "--upstream", str(client.base_url)) as proxy,
         httpx.AsyncClient(base_url=proxy.url, auth=AUTH, trust_env=False) as proxied,
     ):
         rule = {"method": "POST", "path_regex": "tickets", "action": "drop_after"}
@@ -197,10 +197,10 @@ async def test_a_reply_lost_by_the_proxy_leaves_the_effect(client: httpx.AsyncCl
 
 async def test_stops_cleanly(tmp_path: Path) -> None:
     arguments = ("--state", str(tmp_path / "state.sqlite"))
-    async with running_child("simulators.zendesk", *arguments) as child:
+    async with running_child("sandbox.simulators.zendesk", *arguments) as child:
         child.process.terminate()
         assert await asyncio.wait_for(child.process.wait(), 10) == 0
-    async with running_child("simulators.zendesk", *arguments) as child:
+    async with running_child("sandbox.simulators.zendesk", *arguments) as child:
         assert child.process.stdin is not None
         child.process.stdin.close()
         assert await asyncio.wait_for(child.process.wait(), 10) == 0

@@ -1,0 +1,25 @@
+"""The demonstration tenant's API key."""
+
+from pathlib import Path
+
+from persistence import api_keys
+from persistence.database import Database
+from sandbox.embedded.facts import TENANT
+from sandbox.embedded.files import secret
+
+_SCOPES = ("admin",)
+
+
+def demo_key(state: Path) -> str:
+    """The key in `<state>/secrets`; made at the first start."""
+    return secret(state / "secrets" / "api-key", api_keys.new_key)
+
+
+async def admit(dsn: str, raw: str) -> None:
+    """Make the key valid for everything the demonstration tenant may do."""
+    database = Database(dsn, pool_size=2)
+    try:
+        async with database.transaction() as session:
+            await api_keys.adopt(session, raw, tenant=TENANT, name="demo", scopes=_SCOPES)
+    finally:
+        await database.close()
