@@ -70,7 +70,7 @@ _PASSED_THROUGH = (
     "activities.contracts",
     "workflows.asking",
     "workflows.books",
-    "workflows.desk",
+    "workflows.human_tasks",
     "workflows.moving",
     "workflows.names",
     "workflows.policies",

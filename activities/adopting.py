@@ -10,10 +10,10 @@ from activities.accounts import BY, open_account
 from activities.adoption_accounts import refusal
 from activities.adoption_looking import Seen, look, of_subject
 from activities.adoption_planning import Given, TakeOver, planned
-from activities.agreeing import agree
+from activities.agreed_state import commit_agreed_state
 from activities.effects import SUPPORT
 from activities.ledger import EffectLedger
-from activities.supporting import share_effect
+from activities.support import share_effect
 from activities.tenants import Tenant
 from canonical_models.adoption import (
     AccountStep,
@@ -37,10 +37,10 @@ from persistence import (
     grants,
     processes,
     settlements,
-    shares,
+    support_contributions,
 )
+from persistence.connection import Connection
 from persistence.database import Database
-from persistence.raw import Raw
 from planning.term import contract_of, serves
 
 #: Looks at a customer of which changes begin meanwhile.
@@ -96,8 +96,8 @@ class Adopting:
                 await self._publish(tenant, plan, plan.publish)
         except (Rejection, ContractDrift) as refused:
             plan = plan.but(refusal(refused, plan.seen.customer_id))
-        async with self._database.work() as raw:
-            return await self._write(raw, tenant, plan)
+        async with self._database.work() as conn:
+            return await self._write(conn, tenant, plan)
 
     async def _open_account(self, tenant: Tenant, plan: TakeOver) -> None:
         """What is made by policy waits for all else that a person has to say of the customer."""
@@ -110,10 +110,10 @@ class Adopting:
         before it is told."""
         *first, last = plan.given
         organization, change = wanted.organization, _change_id(plan.seen.customer_id)
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             for each in first:
-                await shares.put(
-                    raw,
+                await support_contributions.put(
+                    conn,
                     tenant.name,
                     each.of,
                     organization,
@@ -133,44 +133,44 @@ class Adopting:
             )
         )
 
-    async def _write(self, raw: Raw, tenant: Tenant, plan: TakeOver) -> TakeOver:
+    async def _write(self, conn: Connection, tenant: Tenant, plan: TakeOver) -> TakeOver:
         """All of it or nothing. Raises _Overtaken."""
         seen, name = plan.seen, tenant.name
         ids = [] if plan.blocked else [each.of for each in plan.given]
-        async with raw.pipeline():
-            await _see(raw, tenant, seen)
-            agreed, changing = await adoptable.begun(raw, name, ids)
+        async with conn.pipeline():
+            await _see(conn, tenant, seen)
+            agreed, changing = await adoptable.begun(conn, name, ids)
         if agreed or changing:
             raise _Overtaken
         missed = [
             missed
             for document_id, erp in plan.links.items()
-            if (missed := await _missed(raw, tenant, plan, document_id, erp)) is not None
+            if (missed := await _missed(conn, tenant, plan, document_id, erp)) is not None
         ]
         mapping = seen.proposal.mapping
-        async with raw.pipeline():
+        async with conn.pipeline():
             if mapping is not None and seen.proposal.step is AccountStep.FOUND:
-                await adoptable.map_account(raw, name, mapping, by=BY)
+                await adoptable.map_account(conn, name, mapping, by=BY)
             if not plan.blocked:
-                await _agree(raw, tenant, plan)
+                await _agree(conn, tenant, plan)
                 # Once more at the end: what has begun since the first look waits for our rows.
-                _, changing = await adoptable.begun(raw, name, ids)
+                _, changing = await adoptable.begun(conn, name, ids)
                 if changing:
                     raise _Overtaken
-                await _ask(raw, tenant, plan)
+                await _ask(conn, tenant, plan)
         return plan.but(*missed)
 
 
-async def _see(raw: Raw, tenant: Tenant, seen: Seen) -> None:
+async def _see(conn: Connection, tenant: Tenant, seen: Seen) -> None:
     await documents.seen(
-        raw, tenant.name, tenant.connection, seen.documents, books_from=tenant.books_from
+        conn, tenant.name, tenant.connection, seen.documents, books_from=tenant.books_from
     )
     for document in seen.documents:
         await settlements.seen(
-            raw, tenant.name, seen.customer_id, subject_of(document), document.settlements
+            conn, tenant.name, seen.customer_id, subject_of(document), document.settlements
         )
     await settlements.seen(
-        raw,
+        conn,
         tenant.name,
         seen.customer_id,
         account_subject(seen.customer_id),
@@ -178,16 +178,16 @@ async def _see(raw: Raw, tenant: Tenant, seen: Seen) -> None:
     )
 
 
-async def _agree(raw: Raw, tenant: Tenant, plan: TakeOver) -> None:
+async def _agree(conn: Connection, tenant: Tenant, plan: TakeOver) -> None:
     seen = plan.seen
     for each in plan.given:
-        await _give(raw, tenant, plan, each)
+        await _give(conn, tenant, plan, each)
     if any(each.access.changes_grants for each in plan.given):
         told = entitlement_processes(tenant.name, seen.customer_id, tenant.targets)
-        await processes.news(raw, told)
+        await processes.news(conn, told)
     if seen.proposal.mapping is not None:
         await accounts.put(
-            raw,
+            conn,
             tenant.name,
             seen.customer_id,
             profile_digest=seen.proposal.digest,
@@ -196,10 +196,10 @@ async def _agree(raw: Raw, tenant: Tenant, plan: TakeOver) -> None:
         )
 
 
-async def _ask(raw: Raw, tenant: Tenant, plan: TakeOver) -> None:
+async def _ask(conn: Connection, tenant: Tenant, plan: TakeOver) -> None:
     for asked in plan.asked:
         await change_queue.follow(
-            raw,
+            conn,
             tenant.name,
             asked.subject,
             why=asked.why,
@@ -212,15 +212,15 @@ async def _ask(raw: Raw, tenant: Tenant, plan: TakeOver) -> None:
 
 
 async def _missed(
-    raw: Raw, tenant: Tenant, plan: TakeOver, document_id: str, erp: ErpDocument
+    conn: Connection, tenant: Tenant, plan: TakeOver, document_id: str, erp: ErpDocument
 ) -> Finding | None:
     """Links the document; None where it is."""
     linked = await documents.link(
-        raw, tenant.name, document_id, erp, party=erp.party, by=BY, change_id=None
+        conn, tenant.name, document_id, erp, party=erp.party, by=BY, change_id=None
     )
     if linked:
         return None
-    record = await documents.get(raw, tenant.name, document_id)
+    record = await documents.get(conn, tenant.name, document_id)
     if record is not None and record.in_books:
         return None
     return Finding(
@@ -233,7 +233,7 @@ async def _missed(
     )
 
 
-async def _give(raw: Raw, tenant: Tenant, plan: TakeOver, each: Given) -> None:
+async def _give(conn: Connection, tenant: Tenant, plan: TakeOver, each: Given) -> None:
     """As the first change of a subscription agrees on it, without its documents."""
     subscription, change = each.snapshot.subscription, _change_id(plan.seen.customer_id)
     zone = tenant.zone(plan.seen.proposal.mapping)
@@ -252,9 +252,11 @@ async def _give(raw: Raw, tenant: Tenant, plan: TakeOver, each: Given) -> None:
         contract=None if over else contract_of(subscription, zone),
     )
     if each.access.changes_grants:
-        await grants.replace(raw, tenant.name, each.of, each.access.grants, change_id=change)
+        await grants.replace(conn, tenant.name, each.of, each.access.grants, change_id=change)
     issued = of_subject(plan.seen.documents, each.of)
-    await agree(raw, tenant.name, agreed, each.snapshot.model_copy(update={"documents": issued}))
+    await commit_agreed_state(
+        conn, tenant.name, agreed, each.snapshot.model_copy(update={"documents": issued})
+    )
 
 
 def _change_id(customer_id: str) -> str:

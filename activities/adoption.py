@@ -12,7 +12,7 @@ from activities.contracts.adoption import (
     AdoptionStopped,
     PageAdopted,
 )
-from activities.failing import failures_told
+from activities.error_mapping import mapped_failures
 from activities.tenants import Tenant, Tenants
 from canonical_models.adoption import AdoptedCustomer, Adoption, AdoptionCause, Finding
 from canonical_models.base import isoformat
@@ -43,32 +43,32 @@ class Adoptions(AdoptionActivities):
 
     @activity.defn(name="adoption.adopt_page")
     async def adopt_page(self, part: AdoptionPart) -> PageAdopted:
-        with failures_told():
+        with mapped_failures():
             tenant, name = self._tenants[part.tenant], part.adoption_id
-            async with self._database.statement() as raw:
-                adoption = await adoptions.get(raw, tenant.name, name)
-                cursor, runs = await adoptions.cursor(raw, tenant.name, name)
+            async with self._database.statement() as conn:
+                adoption = await adoptions.get(conn, tenant.name, name)
+                cursor, runs = await adoptions.cursor(conn, tenant.name, name)
             if adoption is None or not runs:
                 return PageAdopted(customers=0, over=True)
             _require_same_cutover(tenant, adoption)
             page = await tenant.billing.customer_page(
                 after=cursor, limit=PAGE, only=adoption.customer
             )
-            async with self._database.statement() as raw:
+            async with self._database.statement() as conn:
                 named = [customer.customer_id for customer in page.customers]
-                done = await adoptions.done(raw, tenant.name, name, named)
+                done = await adoptions.done(conn, tenant.name, name, named)
             left = [customer for customer in page.customers if customer.customer_id not in done]
             await self._adopt(tenant, adoption, left, some_are_done=bool(done))
-            async with self._database.statement() as raw:
-                await adoptions.advance(raw, tenant.name, name, cursor=cursor, following=page.next)
+            async with self._database.statement() as conn:
+                await adoptions.advance(conn, tenant.name, name, cursor=cursor, following=page.next)
             return PageAdopted(customers=len(page.customers), over=page.next is None)
 
     @activity.defn(name="adoption.stop")
     async def stop(self, stopped: AdoptionStopped) -> None:
-        with failures_told():
+        with mapped_failures():
             part = stopped.part
-            async with self._database.statement() as raw:
-                await adoptions.stop(raw, part.tenant, part.adoption_id, error=stopped.error)
+            async with self._database.statement() as conn:
+                await adoptions.stop(conn, part.tenant, part.adoption_id, error=stopped.error)
 
     async def _adopt(
         self,
@@ -109,8 +109,8 @@ class Adoptions(AdoptionActivities):
             await self._record(tenant, adoption, _unreachable(customer_id, failure))
 
     async def _record(self, tenant: Tenant, adoption: Adoption, found: AdoptedCustomer) -> None:
-        async with self._database.statement() as raw:
-            await adoptions.record(raw, tenant.name, adoption.adoption_id, found)
+        async with self._database.statement() as conn:
+            await adoptions.record(conn, tenant.name, adoption.adoption_id, found)
 
 
 def _require_same_cutover(tenant: Tenant, adoption: Adoption) -> None:

@@ -4,8 +4,8 @@ or proposed to a person. Reads alone."""
 from dataclasses import dataclass
 
 from activities.accounts import certain_party, check_tax_ids, legal_entity_of, listed
+from activities.gather import gather
 from activities.tenants import Tenant
-from activities.together import both
 from canonical_models.adoption import AccountStep, AdoptionCause, Finding
 from canonical_models.commerce import AccountProfile
 from canonical_models.entitlement import SupportOrganization
@@ -36,7 +36,7 @@ async def proposed(tenant: Tenant, customer: str) -> Proposal:
     """For a customer that is not mapped."""
     try:
         profile = await tenant.billing.account(customer)
-        parties, organization = await both(
+        parties, organization = await gather(
             tenant.erp.parties(profile), tenant.support.organization(customer)
         )
         return _of(tenant, profile, parties, organization)

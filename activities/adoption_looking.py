@@ -13,7 +13,7 @@ from canonical_models.documents import BillingDocument, Settlement
 from canonical_models.failures import ContractDrift, Rejection
 from canonical_models.mapping import ItemMapping, keys_of
 from canonical_models.records import DocumentRecord, subject_of
-from persistence import adoptable, briefing, documents
+from persistence import adoptable, documents, planning_context
 from persistence.adoptable import Known
 from persistence.database import Database
 from planning.adoption import to_be_found
@@ -53,11 +53,11 @@ class Seen:
 async def look(database: Database, tenant: Tenant, customer: BilledCustomer) -> Seen | Finding:
     """A Finding where the customer itself cannot be read."""
     key = customer.customer_id
-    async with database.statement() as raw:
-        found = await briefing.master_data(
-            raw, tenant.name, customer_id=key, keys=(), subscription_id=None
+    async with database.statement() as conn:
+        found = await planning_context.master_data(
+            conn, tenant.name, customer_id=key, keys=(), subscription_id=None
         )
-        before = await adoptable.unlinked(raw, tenant.name, key, cutover=tenant.books_from)
+        before = await adoptable.unlinked(conn, tenant.name, key, cutover=tenant.books_from)
     named = {*customer.open_documents, *(record.document.document_id for record in before)}
     try:
         account = await tenant.billing.account_snapshot(
@@ -81,13 +81,13 @@ async def look(database: Database, tenant: Tenant, customer: BilledCustomer) -> 
     ids = [each.subscription.subscription_id for each in snapshots]
     movements = {each.settlement_id for document in issued for each in document.settlements}
     movements |= {each.settlement_id for each in account.movements}
-    async with database.statement() as raw:
-        items = await briefing.master_data(
-            raw, tenant.name, customer_id=key, keys=_keys(snapshots, issued), subscription_id=None
+    async with database.statement() as conn:
+        items = await planning_context.master_data(
+            conn, tenant.name, customer_id=key, keys=_keys(snapshots, issued), subscription_id=None
         )
-        records = await documents.named(raw, tenant.name, shown)
+        records = await documents.named(conn, tenant.name, shown)
         known = await adoptable.known(
-            raw, tenant.name, ids, movements=movements, organization=organization
+            conn, tenant.name, ids, movements=movements, organization=organization
         )
     return Seen(
         customer_id=key,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from activities.adoption_accounts import NEW_PARTY, refusal
 from activities.adoption_asking import Asked, changes_asked, posted_as
 from activities.adoption_looking import Seen, each_of
+from activities.gather import gather
 from activities.tenants import Tenant
-from activities.together import both
 from canonical_models.adoption import (
     AccountStep,
     AdoptedCustomer,
@@ -157,9 +157,9 @@ async def _elsewhere(
     mapping = seen.proposal.mapping
     if mapping is None:
         return (None, ()), ({}, ()), ((), ())
-    support, (documents, items) = await both(
+    support, (documents, items) = await gather(
         _support(tenant, seen, given, mapping),
-        both(_documents(tenant, seen, mapping), _open_items(tenant, mapping)),
+        gather(_documents(tenant, seen, mapping), _open_items(tenant, mapping)),
     )
     return support, documents, items
 

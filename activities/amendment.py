@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities import effects
-from activities.agreeing import agree
+from activities.agreed_state import commit_agreed_state
 from activities.contracts.amendment import (
     AmendmentActivities,
     Prepared,
@@ -11,27 +11,27 @@ from activities.contracts.amendment import (
     StepInput,
     UndoneInput,
 )
-from activities.failing import failures_told
+from activities.error_mapping import mapped_failures
+from activities.events import completed
+from activities.gather import gather
 from activities.kept_plans import owner_of, owner_of_plan, plan_of
 from activities.ledger import EffectLedger
 from activities.preparing import Preparation
-from activities.proving import done_of, prove, require_agreement
-from activities.supporting import SupportEffect
-from activities.telling import completed
+from activities.support import SupportEffect
 from activities.tenants import Tenant, Tenants
-from activities.together import both
 from activities.undoing import settle_undone
+from activities.verification import done_of, prove, require_agreement
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import BillingSnapshot, SyncMark
 from canonical_models.entitlement import NO_SUPPORT
 from canonical_models.records import AccessHold, sold_of
 from canonical_models.states import ChangeOutcome
 from connectors.attempts import Attempt
-from persistence import access_holds, briefing, change_runs, changes, outbox
+from persistence import access_holds, change_runs, changes, outbox, planning_context
 from persistence.change_runs import Done
+from persistence.connection import Connection
 from persistence.database import Database
 from persistence.ownership import Owner, require
-from persistence.raw import Raw
 from planning.term import serves
 
 
@@ -44,21 +44,21 @@ class Amendment(AmendmentActivities):
 
     @activity.defn(name="amendment.prepare")
     async def prepare(self, step: StepInput) -> Prepared:
-        with failures_told():
+        with mapped_failures():
             run = activity.info().workflow_run_id or ""
             return await self._preparation.of_subscription(self._tenants[step.tenant], step, run)
 
     @activity.defn(name="amendment.entitle")
     async def entitle(self, step: StepInput) -> None:
-        with failures_told():
+        with mapped_failures():
             tenant, plan = self._tenants[step.tenant], await plan_of(self._database, step)
             owner = owner_of_plan(step)
-            await both(self._give(tenant, plan, owner), self._publish(tenant, plan, owner))
+            await gather(self._give(tenant, plan, owner), self._publish(tenant, plan, owner))
 
     @activity.defn(name="amendment.restore_access")
     async def restore_access(self, step: StepInput) -> None:
         """What billing has ended stays ended."""
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[step.tenant]
             done = await done_of(self._database, step)
             plan = done.plan
@@ -79,7 +79,7 @@ class Amendment(AmendmentActivities):
 
     @activity.defn(name="amendment.settle")
     async def settle(self, step: StepInput) -> Settled:
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[step.tenant]
             done = await done_of(self._database, step)
             plan = done.plan
@@ -95,20 +95,22 @@ class Amendment(AmendmentActivities):
                 erp_document=done.newest_number or (shown.erp_document if shown else None),
             )
 
-            async def settled(raw: Raw, _: SyncMark) -> None:
+            async def settled(conn: Connection, _: SyncMark) -> None:
                 name = tenant.name
                 await changes.settle(
-                    raw,
+                    conn,
                     name,
                     plan.change_id,
                     outcome=ChangeOutcome.COMPLETED,
                     proof=proof.model_dump_json(),
                     owner=owner_of(step),
                 )
-                async with raw.pipeline():
+                async with conn.pipeline():
                     shared = plan.access.support is not None
-                    await agree(raw, name, plan, done.snapshot, shared=shared, dunned=done.dunned)
-                    await outbox.publish(raw, name, completed(name, done))
+                    await commit_agreed_state(
+                        conn, name, plan, done.snapshot, shared=shared, dunned=done.dunned
+                    )
+                    await outbox.publish(conn, name, completed(name, done))
 
             await self._ledger.perform(
                 effects.mark_effect(
@@ -119,10 +121,10 @@ class Amendment(AmendmentActivities):
 
     @activity.defn(name="amendment.settle_undone")
     async def settle_undone(self, undone: UndoneInput) -> None:
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[undone.tenant]
-            async with self._database.statement() as raw:
-                kept = await changes.plan(raw, undone.tenant, undone.change_id)
+            async with self._database.statement() as conn:
+                kept = await changes.plan(conn, undone.tenant, undone.change_id)
             if kept is not None and undone.outcome is ChangeOutcome.COMPENSATED:
                 mark = SyncMark(change_id=undone.change_id, state=undone.outcome)
                 await self._ledger.perform(
@@ -136,10 +138,10 @@ class Amendment(AmendmentActivities):
 
     async def _hold_access(self, undone: UndoneInput) -> None:
         """Billing sells on what was taken back: without this the next change would give it."""
-        async with self._database.work() as raw:
-            await require(raw, owner_of(undone))
-            known = await briefing.of_change(raw, undone.tenant, undone.change_id)
-            done = await change_runs.done(raw, undone.tenant, undone.change_id)
+        async with self._database.work() as conn:
+            await require(conn, owner_of(undone))
+            known = await planning_context.of_change(conn, undone.tenant, undone.change_id)
+            done = await change_runs.done(conn, undone.tenant, undone.change_id)
             if known is None or done is None or not isinstance(done.snapshot, BillingSnapshot):
                 return
             hold = AccessHold(
@@ -147,7 +149,7 @@ class Amendment(AmendmentActivities):
                 items=known.agreed.items if known.agreed else (),
                 reason=undone.reason,
             )
-            await access_holds.put(raw, undone.tenant, known.subject, hold)
+            await access_holds.put(conn, undone.tenant, known.subject, hold)
 
     async def _give(self, tenant: Tenant, plan: AmendmentPlan, owner: Owner) -> None:
         if plan.access.changes_grants:

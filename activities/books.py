@@ -14,18 +14,18 @@ from activities.contracts.amendment import (
     StepInput,
     UndoDocumentInput,
 )
-from activities.failing import failures_told
+from activities.error_mapping import mapped_failures
 from activities.kept_plans import owner_of, owner_of_plan, plan_of, told_of
 from activities.ledger import EffectLedger
 from activities.master_data import before_posting
-from activities.proving import naming_what_it_corrects
 from activities.tenants import Tenant, Tenants
+from activities.verification import naming_what_it_corrects
 from canonical_models.amendment import AmendmentPlan, DocumentStep, SettlementStep, document_of
 from canonical_models.documents import BilledParty, SettlementKind
 from canonical_models.failures import Rejection, RejectionCode, TransientFailure
 from canonical_models.ledgering import DocumentDraft, ErpDocument, SettlementDraft, UnbilledDraft
 from canonical_models.records import DocumentRecord
-from persistence import briefing, change_runs, documents, ownership, unbilled
+from persistence import change_runs, documents, ownership, planning_context, unbilled
 from persistence.database import Database
 from persistence.ownership import Owner
 from planning.verification import (
@@ -46,7 +46,7 @@ class Books(BooksActivities):
 
     @activity.defn(name="books.post_document")
     async def post_document(self, given: DocumentInput) -> Posted:
-        with failures_told():
+        with mapped_failures():
             tenant, plan = await self._writing(given.step)
             step = _step(plan, given.document_id)
             if step.void:
@@ -57,7 +57,7 @@ class Books(BooksActivities):
 
     @activity.defn(name="books.settle")
     async def settle_documents(self, step: StepInput) -> None:
-        with failures_told():
+        with mapped_failures():
             tenant, plan = await self._writing(step)
             known = await self._records(tenant, plan)
             for movement in plan.books.settlements:
@@ -65,7 +65,7 @@ class Books(BooksActivities):
 
     @activity.defn(name="books.show_unbilled")
     async def show_unbilled(self, step: StepInput) -> None:
-        with failures_told():
+        with mapped_failures():
             tenant, plan = await self._writing(step)
             for draft in (plan.books.unbilled_gone, plan.books.unbilled):
                 if draft is not None:
@@ -73,9 +73,9 @@ class Books(BooksActivities):
 
     @activity.defn(name="books.begun")
     async def begun(self, step: StepInput) -> Begun:
-        with failures_told():
-            async with self._database.statement() as raw:
-                steps = await change_runs.begun(raw, step.tenant, step.change_id)
+        with mapped_failures():
+            async with self._database.statement() as conn:
+                steps = await change_runs.begun(conn, step.tenant, step.change_id)
             named = (name.partition("/") for name in steps)
             documents = (
                 document_of(ref) for what, _, ref in named if what == document_effects.DOCUMENT
@@ -87,7 +87,7 @@ class Books(BooksActivities):
 
     @activity.defn(name="books.reverse_document")
     async def reverse_document(self, given: UndoDocumentInput) -> None:
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[given.tenant]
             taken = await self._taken(tenant, given)
             if taken is not None:
@@ -95,7 +95,7 @@ class Books(BooksActivities):
 
     @activity.defn(name="books.closed_by_hand")
     async def closed_by_hand(self, given: UndoDocumentInput) -> None:
-        with failures_told():
+        with mapped_failures():
             taken = await self._taken(self._tenants[given.tenant], given)
             if taken is not None:
                 await self._ledger.close_by_hand(
@@ -104,7 +104,7 @@ class Books(BooksActivities):
 
     @activity.defn(name="books.drop_draft")
     async def drop_draft(self, given: UndoDocumentInput) -> None:
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[given.tenant]
             taken = await self._taken(tenant, given)
             if taken is not None:
@@ -112,7 +112,7 @@ class Books(BooksActivities):
 
     @activity.defn(name="books.open_account")
     async def open_account(self, given: AccountInput) -> None:
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[given.tenant]
             await open_account(
                 self._database,
@@ -132,17 +132,17 @@ class Books(BooksActivities):
         self, tenant: Tenant, given: UndoDocumentInput
     ) -> document_effects.TakenBack | None:
         """In the legal entity where it was posted, or was to be."""
-        async with self._database.statement() as raw:
-            record = await documents.get(raw, given.tenant, given.document_id)
+        async with self._database.statement() as conn:
+            record = await documents.get(conn, given.tenant, given.document_id)
         if record is None:
             return None
         entity = record.legal_entity
         if entity is None:
             step = StepInput(tenant=given.tenant, change_id=given.change_id, epoch=given.epoch)
             entity = _step(await plan_of(self._database, step), given.document_id).legal_entity
-        async with self._database.statement() as raw:
-            known = await briefing.master_data(
-                raw,
+        async with self._database.statement() as conn:
+            known = await planning_context.master_data(
+                conn,
                 tenant.name,
                 customer_id=record.document.customer_id,
                 keys=(),
@@ -165,8 +165,8 @@ class Books(BooksActivities):
         if draft is None:
             return await self._take_over(tenant, owner, step)
         if step.corrects is not None:
-            async with self._database.statement() as raw:
-                corrected = await documents.get(raw, tenant.name, step.corrects)
+            async with self._database.statement() as conn:
+                corrected = await documents.get(conn, tenant.name, step.corrects)
             draft = naming_what_it_corrects(draft, corrected)
         if step.posted is not None:
             made = await _by_name(tenant, step, step.posted)
@@ -187,8 +187,8 @@ class Books(BooksActivities):
         if step.posted is None or step.party is None:
             raise AssertionError(f"document {step.document_id} is to be linked with nothing")
         made = await _by_name(tenant, step, step.posted)
-        async with self._database.statement() as raw:
-            record = await documents.get(raw, tenant.name, step.document_id)
+        async with self._database.statement() as conn:
+            record = await documents.get(conn, tenant.name, step.document_id)
         if record is None:
             raise AssertionError(f"document {step.document_id} was planned and is not known")
         found = taken_over_differences(
@@ -206,12 +206,12 @@ class Books(BooksActivities):
         party: str,
     ) -> ErpDocument:
         """A document that people made for it, and that says the same, is adopted."""
-        async with self._database.work() as raw:
-            await ownership.require(raw, owner)
-            record = await documents.get(raw, tenant.name, step.document_id)
+        async with self._database.work() as conn:
+            await ownership.require(conn, owner)
+            record = await documents.get(conn, tenant.name, step.document_id)
             said = record.correction.by if record and record.correction else None
             adopted = await documents.link(
-                raw,
+                conn,
                 tenant.name,
                 step.document_id,
                 made,
@@ -244,8 +244,8 @@ class Books(BooksActivities):
     async def _void(self, tenant: Tenant, owner: Owner, step: DocumentStep) -> ErpDocument:
         if step.posted is None or step.on is None:
             raise AssertionError(f"void document {step.document_id} has nothing to reverse")
-        async with self._database.statement() as raw:
-            record = await documents.get(raw, tenant.name, step.document_id)
+        async with self._database.statement() as conn:
+            record = await documents.get(conn, tenant.name, step.document_id)
         known = record.posted if record else None
         posted = known or await self._take_over(tenant, owner, step)
         return await self._ledger.perform(
@@ -314,8 +314,8 @@ class Books(BooksActivities):
                     f"{'; '.join(map(str, found))}: look for what changes drafts there"
                 )
         if problem is not None:
-            async with self._database.statement() as raw:
-                await unbilled.problem(raw, tenant.name, plan.subject, problem)
+            async with self._database.statement() as conn:
+                await unbilled.problem(conn, tenant.name, plan.subject, problem)
 
     async def _records(self, tenant: Tenant, plan: AmendmentPlan) -> dict[str, DocumentRecord]:
         named = {
@@ -328,8 +328,8 @@ class Books(BooksActivities):
             )
             if key is not None
         }
-        async with self._database.statement() as raw:
-            return await documents.named(raw, tenant.name, named)
+        async with self._database.statement() as conn:
+            return await documents.named(conn, tenant.name, named)
 
 
 def _step(plan: AmendmentPlan, document_id: str) -> DocumentStep:

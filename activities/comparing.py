@@ -14,12 +14,12 @@ from activities.contracts.targets import (
     TargetsNamed,
     TargetsPart,
 )
-from activities.failing import failures_told
+from activities.error_mapping import mapped_failures
 from activities.tenants import Tenant, Tenants
 from canonical_models.entitlement import SupportEntitlement
 from canonical_models.failures import Failure, Rejection, TransientFailure
 from canonical_models.process import SUPPORT_TARGET, entitlement_process
-from persistence import grants, mappings, processes, shares, targets
+from persistence import grants, mappings, processes, support_contributions, targets
 from persistence.database import Database
 from planning.entitlements import target_differences, told
 from planning.support import merged_support, support_differences
@@ -41,11 +41,11 @@ class Comparing(TargetActivities):
 
     @activity.defn(name="targets.compare")
     async def compare(self, part: TargetsPart) -> TargetsCompared:
-        with failures_told():
+        with mapped_failures():
             given, tenant, name = part.given, self._tenants[part.given.tenant], part.target
-            async with self._database.statement() as raw:
+            async with self._database.statement() as conn:
                 customers = await targets.customers(
-                    raw, tenant.name, name, after=part.after, only=given.customer_id, limit=_PART
+                    conn, tenant.name, name, after=part.after, only=given.customer_id, limit=_PART
                 )
             differing, problems, away = await self._compare_all(tenant, name, customers, given)
             more = len(customers) == _PART and not away
@@ -92,22 +92,22 @@ class Comparing(TargetActivities):
     ) -> TargetDifference | None:
         """None where it holds what it should, and where it is just being told."""
         process = entitlement_process(tenant.name, customer, name)
-        async with self._database.statement() as raw:
-            revision = await processes.revision(raw, process.workflow_id)
+        async with self._database.statement() as conn:
+            revision = await processes.revision(conn, process.workflow_id)
         if name == SUPPORT_TARGET:
             held, found = 0, await self._support(tenant, customer)
         else:
             held, found = await self._target(tenant, name, customer)
         if not found:
             return None
-        async with self._database.work() as raw:
-            if await processes.revision(raw, process.workflow_id) != revision:
+        async with self._database.work() as conn:
+            if await processes.revision(conn, process.workflow_id) != revision:
                 return None
-            view = await targets.get(raw, tenant.name, name, customer)
+            view = await targets.get(conn, tenant.name, name, customer)
             given_up = view is not None and view.state == "refused"
             again = given.set_right and not given_up
             if again:
-                await processes.news(raw, [process], above=held)
+                await processes.news(conn, [process], above=held)
         return TargetDifference(
             target=name,
             customer_id=customer,
@@ -121,21 +121,21 @@ class Comparing(TargetActivities):
         self, tenant: Tenant, name: str, customer: str
     ) -> tuple[int, tuple[str, ...]]:
         there = await tenant.targets[name].held(customer)
-        async with self._database.statement() as raw:
-            given = await grants.of_customer(raw, tenant.name, customer)
+        async with self._database.statement() as conn:
+            given = await grants.of_customer(conn, tenant.name, customer)
         now = datetime.now(UTC)
         return there.revision, target_differences(told(given, now), there.features, now)
 
     async def _support(self, tenant: Tenant, customer: str) -> tuple[str, ...]:
-        async with self._database.statement() as raw:
-            mapped = await mappings.accounts_now(raw, tenant.name, [customer])
-            left = await shares.left(raw, tenant.name, customer)
+        async with self._database.statement() as conn:
+            mapped = await mappings.accounts_now(conn, tenant.name, [customer])
+            left = await support_contributions.left(conn, tenant.name, customer)
         if (account := mapped.get(customer)) is None:
             return ()
         organization = account.support_organization
         shown = await tenant.support.organization(organization)
-        async with self._database.work() as raw:
-            asked = await shares.asked_for(raw, tenant.name, organization)
+        async with self._database.work() as conn:
+            asked = await support_contributions.asked_for(conn, tenant.name, organization)
         wanted: SupportEntitlement = merged_support(organization, asked, tenant.policy.tiers)
         found = support_differences(wanted, shown.entitlement if shown else None)
         return (*found, *(f"{one} still shows what has moved away" for one in left))

@@ -12,8 +12,8 @@ from canonical_models.records import DocumentRecord, Hold, HoldKind
 from connectors.attempts import Attempt
 from connectors.failpoints import reached
 from persistence import documents, settlements
+from persistence.connection import Connection
 from persistence.ownership import Owner
-from persistence.raw import Raw
 from planning.term import local_day
 
 DOCUMENT = "erp.document"
@@ -39,9 +39,9 @@ def document_effect(
     async def stray(made: ErpDocument) -> None:
         await take_back_twin(tenant, made)
 
-    async def posted(raw: Raw, made: ErpDocument) -> None:
+    async def posted(conn: Connection, made: ErpDocument) -> None:
         await documents.posted(
-            raw,
+            conn,
             tenant.name,
             step.document_id,
             generation=step.generation,
@@ -100,13 +100,13 @@ class TakenBack:
             at=datetime.now(UTC),
         )
 
-        async def reversed_(raw: Raw, reversal: ErpDocument | None) -> None:
+        async def reversed_(conn: Connection, reversal: ErpDocument | None) -> None:
             undone = self._record.document.document_id
-            await settlements.freed(raw, self._tenant.name, undone)
-            await documents.reversed_(raw, self._tenant.name, undone, erp=reversal, hold=hold)
+            await settlements.freed(conn, self._tenant.name, undone)
+            await documents.reversed_(conn, self._tenant.name, undone, erp=reversal, hold=hold)
 
-        async def never(raw: Raw) -> None:
-            await reversed_(raw, None)
+        async def never(conn: Connection) -> None:
+            await reversed_(conn, None)
 
         async def written(_: Attempt) -> ErpDocument:
             raise AssertionError("an undo writes nothing anew")
@@ -179,8 +179,8 @@ def void_effect(
 ) -> Effect[ErpDocument]:
     """What billing has made void: the reversal is a document of its own."""
 
-    async def reversed_(raw: Raw, reversal: ErpDocument) -> None:
-        await documents.reversed_(raw, tenant.name, step.document_id, erp=reversal, hold=None)
+    async def reversed_(conn: Connection, reversal: ErpDocument) -> None:
+        await documents.reversed_(conn, tenant.name, step.document_id, erp=reversal, hold=None)
 
     return Effect(
         key=document_key(tenant.name, step.external_id),

@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities.contracts.life import Act, DunningActivities, DunningDecision, DunningLook
 from activities.effect import Effect, effect_key, not_looked_up
-from activities.failing import failures_told
+from activities.error_mapping import mapped_failures
 from activities.ledger import EffectLedger
 from activities.tenants import Tenant, Tenants
 from canonical_models.amendment import ChangeKind
@@ -19,7 +19,7 @@ from canonical_models.mapping import keys_of
 from canonical_models.process import Process
 from canonical_models.term import DunningCase, DunningStage
 from connectors.attempts import Attempt
-from persistence import briefing, change_queue, dunning, outbox
+from persistence import change_queue, dunning, outbox, planning_context
 from persistence.database import Database
 from planning.dunning import Advance, advance, carried_out, grace_days, over
 
@@ -38,7 +38,7 @@ class Dunning(DunningActivities):
 
     @activity.defn(name="dunning.look")
     async def look(self, process: Process) -> DunningLook:
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[process.tenant]
             case = await self._case(process)
             if case is None or case.stage is DunningStage.CLOSED:
@@ -53,7 +53,7 @@ class Dunning(DunningActivities):
 
     @activity.defn(name="dunning.conclude")
     async def conclude(self, decided: DunningDecision) -> None:
-        with failures_told():
+        with mapped_failures():
             process, resolution = decided.process, decided.resolution
             tenant, case = self._tenants[process.tenant], await self._case(process)
             if case is None or case.stage is DunningStage.CLOSED:
@@ -77,12 +77,12 @@ class Dunning(DunningActivities):
                     ended = case.model_copy(update={"outcome": Action.WRITE_OFF.value})
                 case _:
                     return
-            async with self._database.work() as raw:
-                await dunning.put(raw, tenant.name, ended)
+            async with self._database.work() as conn:
+                await dunning.put(conn, tenant.name, ended)
                 if ended.outcome is not None:
                     # The books follow what billing says now, whether its events arrive or not.
                     await change_queue.follow(
-                        raw,
+                        conn,
                         tenant.name,
                         case.subscription_id,
                         why=f"dunning/{case.invoice_id}/{ended.outcome}",
@@ -107,18 +107,18 @@ class Dunning(DunningActivities):
             kind = ChangeKind.SUSPENSION
         if now.stage not in held and before.stage in held:
             kind = ChangeKind.RESTORATION
-        async with self._database.work() as raw:
-            await dunning.put(raw, tenant.name, now)
+        async with self._database.work() as conn:
+            await dunning.put(conn, tenant.name, now)
             if invoice is not None:
                 await outbox.publish(
-                    raw, tenant.name, _reminders(tenant.name, now, moved, invoice, grace)
+                    conn, tenant.name, _reminders(tenant.name, now, moved, invoice, grace)
                 )
             if kind is not None:
                 # A case that opens again may come here a second time with the same dates; a look
                 # that is repeated does not, because the case has moved by then.
                 occasion = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
                 await change_queue.follow(
-                    raw,
+                    conn,
                     tenant.name,
                     now.subscription_id,
                     why=f"dunning/{now.invoice_id}/{kind.value}/{occasion}",
@@ -167,8 +167,8 @@ class Dunning(DunningActivities):
             )
 
     async def _case(self, process: Process) -> DunningCase | None:
-        async with self._database.statement() as raw:
-            return await dunning.get(raw, process.tenant, process.key)
+        async with self._database.statement() as conn:
+            return await dunning.get(conn, process.tenant, process.key)
 
     async def _grace(
         self, tenant: Tenant, case: DunningCase, invoice: BillingDocument | None
@@ -176,9 +176,9 @@ class Dunning(DunningActivities):
         if invoice is None:
             return tenant.policy.dunning.grace_days
         charged = {key for line in invoice.lines for key in keys_of(line)}
-        async with self._database.statement() as raw:
-            found = await briefing.master_data(
-                raw,
+        async with self._database.statement() as conn:
+            found = await planning_context.master_data(
+                conn,
                 tenant.name,
                 customer_id=case.customer_id,
                 keys=charged,

@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 from canonical_models.base import Canonical
 from canonical_models.failures import MayStillLand
 from connectors.attempts import LANDS_WITHIN, Attempt
+from persistence.connection import Connection
 from persistence.ownership import Owner
-from persistence.raw import Raw
 
 Result = TypeVar("Result", bound=Canonical)
 
@@ -36,10 +36,10 @@ class Effect(Generic[Result]):
     named: Callable[[Result], tuple[str | None, str | None]]
     #: The run of a change that this is done for; None where no change is.
     owner: Owner | None = None
-    claimed: Callable[[Raw], Awaitable[None]] | None = None
-    refused: Callable[[Raw], Awaitable[None]] | None = None
-    confirmed: Callable[[Raw, Result], Awaitable[None]] | None = None
-    reversed: Callable[[Raw, Any], Awaitable[None]] | None = None
+    claimed: Callable[[Connection], Awaitable[None]] | None = None
+    refused: Callable[[Connection], Awaitable[None]] | None = None
+    confirmed: Callable[[Connection, Result], Awaitable[None]] | None = None
+    reversed: Callable[[Connection, Any], Awaitable[None]] | None = None
     #: Takes back what an attempt has made that was overtaken; without, a person is asked.
     stray: Callable[[Result], Awaitable[object]] | None = None
     #: Ours to write: all of it happens in the one transaction that confirms it.
@@ -54,7 +54,7 @@ class Effect(Generic[Result]):
     #: The set that it writes as a whole: one write of it is under way at a time.
     writes_set: str | None = None
     #: What the set says, where it has to be read in the transaction that begins the write.
-    asked: Callable[[Raw], Awaitable[Canonical]] | None = None
+    asked: Callable[[Connection], Awaitable[Canonical]] | None = None
     #: Seconds after which a request can no longer be carried out: the connection's setting.
     lands_within: float = LANDS_WITHIN
 

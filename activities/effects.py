@@ -18,8 +18,8 @@ from canonical_models.ledgering import (
 from canonical_models.process import entitlement_processes
 from connectors.attempts import Attempt
 from persistence import grants, processes, settlements, unbilled
+from persistence.connection import Connection
 from persistence.ownership import Owner
-from persistence.raw import Raw
 from planning.unbilled import digest_of
 
 SETTLEMENT = "erp.settlement"
@@ -53,12 +53,12 @@ def settlement_effect(
         whole = f"{whole}/{document_reference(document_id, generation)}"
     key = f"settlement:{tenant.name}/{whole}"
 
-    async def claimed(raw: Raw) -> None:
-        await settlements.claim(raw, tenant.name, draft.external_id, effect_key=key)
+    async def claimed(conn: Connection) -> None:
+        await settlements.claim(conn, tenant.name, draft.external_id, effect_key=key)
 
-    async def entered(raw: Raw, entry: SettlementEntry) -> None:
+    async def entered(conn: Connection, entry: SettlementEntry) -> None:
         await settlements.entered(
-            raw, tenant.name, draft.external_id, entry=entry, document_id=document_id
+            conn, tenant.name, draft.external_id, entry=entry, document_id=document_id
         )
 
     return Effect(
@@ -87,9 +87,9 @@ def unbilled_effect(
 ) -> Effect[UnbilledShown]:
     """What the ERP shows as not billed yet: the next plan replaces it."""
 
-    async def shown(raw: Raw, made: UnbilledShown) -> None:
+    async def shown(conn: Connection, made: UnbilledShown) -> None:
         await unbilled.put(
-            raw,
+            conn,
             tenant.name,
             subscription_id,
             draft,
@@ -133,10 +133,10 @@ def grants_effect(
     async def intended(_: Attempt) -> GrantsHeld:
         return GrantsHeld(grants=plan.access.grants)
 
-    async def give(raw: Raw, held: tuple[Grant, ...]) -> None:
-        await grants.replace(raw, tenant.name, plan.subject, held, change_id=plan.change_id)
+    async def give(conn: Connection, held: tuple[Grant, ...]) -> None:
+        await grants.replace(conn, tenant.name, plan.subject, held, change_id=plan.change_id)
         customer = plan.amendment.customer_id
-        await processes.news(raw, entitlement_processes(tenant.name, customer, tenant.targets))
+        await processes.news(conn, entitlement_processes(tenant.name, customer, tenant.targets))
 
     return Effect(
         key=effect_key(plan.change_id, GRANTS),
@@ -153,8 +153,8 @@ def grants_effect(
         owner=owner,
         local=True,
         replaces=True,
-        confirmed=lambda raw, held: give(raw, held.grants),
-        reversed=lambda raw, _: give(raw, back),
+        confirmed=lambda conn, held: give(conn, held.grants),
+        reversed=lambda conn, _: give(conn, back),
     )
 
 
@@ -164,7 +164,7 @@ def mark_effect(
     step: str,
     mark: SyncMark,
     *,
-    confirmed: Callable[[Raw, SyncMark], Awaitable[None]] | None = None,
+    confirmed: Callable[[Connection, SyncMark], Awaitable[None]] | None = None,
     owner: Owner | None = None,
 ) -> Effect[SyncMark]:
     """What people see on the subscription in billing; the last write of a change.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.contracts.life import EntitlementActivities, EntitlementLook
-from activities.failing import failures_told
+from activities.error_mapping import mapped_failures
 from activities.support_target import SupportTarget
 from activities.tenants import Tenant, Tenants
 from canonical_models.entitlement import CustomerEntitlements, Grant
@@ -18,9 +18,9 @@ from canonical_models.failures import Failure, Rejection, RejectionCode, Transie
 from canonical_models.process import SUPPORT_TARGET, Process
 from connectors.failpoints import reached
 from persistence import grants, outbox, processes, targets
+from persistence.connection import Connection
 from persistence.database import Database
 from persistence.mappings import account_begins
-from persistence.raw import Raw
 from planning.entitlements import boundary, entitlements, passed, told
 
 #: How often a target may say that it holds something higher than what it is being told.
@@ -35,20 +35,20 @@ class Entitling(EntitlementActivities):
 
     @activity.defn(name="entitlement.look")
     async def look(self, process: Process) -> EntitlementLook:
-        with failures_told():
+        with mapped_failures():
             tenant, now = self._tenants[process.tenant], datetime.now(UTC)
             target = target_of(process)
             if target != SUPPORT_TARGET and target not in tenant.targets:
                 return EntitlementLook(words=f"{target} is not configured any more", behind=False)
-            async with self._database.work() as raw:
-                held = await grants.of_customer(raw, tenant.name, process.key)
-                begins = await _others(raw, tenant, process)
-                since = await processes.changed(raw, process.workflow_id)
-                await self._news_of_time(raw, process, held, begins, since, now)
-                revision = await processes.revision(raw, process.workflow_id)
-                view = await targets.get(raw, tenant.name, target, process.key)
+            async with self._database.work() as conn:
+                held = await grants.of_customer(conn, tenant.name, process.key)
+                begins = await _others(conn, tenant, process)
+                since = await processes.changed(conn, process.workflow_id)
+                await self._news_of_time(conn, process, held, begins, since, now)
+                revision = await processes.revision(conn, process.workflow_id)
+                view = await targets.get(conn, tenant.name, target, process.key)
                 if view is None or view.wanted < revision:
-                    await targets.put(raw, tenant.name, target, process.key, wanted=revision)
+                    await targets.put(conn, tenant.name, target, process.key, wanted=revision)
                     behind = True
                 else:
                     behind = view.state == "behind"
@@ -64,7 +64,7 @@ class Entitling(EntitlementActivities):
 
     @activity.defn(name="entitlement.publish")
     async def publish(self, process: Process) -> int:
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[process.tenant]
             try:
                 if target_of(process) == SUPPORT_TARGET:
@@ -77,7 +77,7 @@ class Entitling(EntitlementActivities):
 
     @activity.defn(name="entitlement.refused")
     async def refused(self, process: Process) -> None:
-        with failures_told():
+        with mapped_failures():
             await self._note(process, "given up by a person until the next change", given_up=True)
 
     async def _tell(self, tenant: Tenant, process: Process) -> int:
@@ -93,9 +93,9 @@ class Entitling(EntitlementActivities):
             )
         for _ in range(_HIGHER):
             now = datetime.now(UTC)
-            async with self._database.statement() as raw:
-                revision = await processes.revision(raw, process.workflow_id)
-                held = await grants.of_customer(raw, tenant.name, process.key)
+            async with self._database.statement() as conn:
+                revision = await processes.revision(conn, process.workflow_id)
+                held = await grants.of_customer(conn, tenant.name, process.key)
             await reached("tell target", "before", customer)
             receipt = await target.publish(
                 CustomerEntitlements(
@@ -106,10 +106,10 @@ class Entitling(EntitlementActivities):
                 )
             )
             await reached("tell target", "answered", customer)
-            async with self._database.work() as raw:
+            async with self._database.work() as conn:
                 if receipt.revision == revision:
                     await targets.put(
-                        raw,
+                        conn,
                         tenant.name,
                         name,
                         process.key,
@@ -119,7 +119,7 @@ class Entitling(EntitlementActivities):
                 else:
                     # It has not taken ours: what it holds was told by somebody else, or by us
                     # before our own database was restored. What is told next is above that.
-                    await processes.above(raw, process.workflow_id, receipt.revision)
+                    await processes.above(conn, process.workflow_id, receipt.revision)
             await reached("tell target", "committed", customer)
             if receipt.revision == revision:
                 return revision
@@ -131,7 +131,7 @@ class Entitling(EntitlementActivities):
 
     async def _news_of_time(
         self,
-        raw: Raw,
+        conn: Connection,
         process: Process,
         held: tuple[Grant, ...],
         begins: tuple[datetime, ...],
@@ -143,18 +143,18 @@ class Entitling(EntitlementActivities):
             return
         moment = passed(held, since, now)
         if moment is not None:
-            await outbox.publish(raw, process.tenant, [_timed(process, held, moment, now)])
+            await outbox.publish(conn, process.tenant, [_timed(process, held, moment, now)])
         if moment is not None or any(since < begun <= now for begun in begins):
-            await processes.advance(raw, process.workflow_id, at=now)
+            await processes.advance(conn, process.workflow_id, at=now)
 
     async def _note(self, process: Process, error: str, *, given_up: bool = False) -> None:
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             await targets.put(
-                raw,
+                conn,
                 process.tenant,
                 target_of(process),
                 process.key,
-                wanted=await processes.revision(raw, process.workflow_id),
+                wanted=await processes.revision(conn, process.workflow_id),
                 error=error[:2000],
                 given_up=given_up,
             )
@@ -166,11 +166,11 @@ def target_of(process: Process) -> str:
     return process.target
 
 
-async def _others(raw: Raw, tenant: Tenant, process: Process) -> tuple[datetime, ...]:
+async def _others(conn: Connection, tenant: Tenant, process: Process) -> tuple[datetime, ...]:
     """When something else than a grant begins: for support, where the customer is mapped to."""
     if process.target != SUPPORT_TARGET:
         return ()
-    return await account_begins(raw, tenant.name, process.key)
+    return await account_begins(conn, tenant.name, process.key)
 
 
 def _timed(process: Process, held: tuple[Grant, ...], moment: datetime, now: datetime) -> Event:

@@ -6,7 +6,7 @@ import structlog
 from temporalio import activity
 
 from activities.contracts.exceptions import ExceptionActivities, Opened, Resumed, Withdrawn
-from activities.failing import failures_told
+from activities.error_mapping import mapped_failures
 from activities.master_data import content_of
 from activities.tenants import Tenants
 from canonical_models.amendment import account_subject
@@ -14,9 +14,9 @@ from canonical_models.events import ExceptionOpened, ExceptionResolved, event
 from canonical_models.exceptions import Action, DocumentCorrection, Raised
 from canonical_models.failures import Rejection, RejectionCode
 from persistence import approvals, changes, documents, exceptions, mappings, outbox
+from persistence.connection import Transaction, connection_of
 from persistence.database import Database
 from persistence.ownership import Owner, require
-from persistence.raw import Transaction, driver
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ class ExceptionQueue(ExceptionActivities):
     async def open(self, raised: Raised) -> Opened:
         policy = self._tenants[raised.tenant].policy
         hours = policy.exception_hours.get(raised.owner, 8.0)
-        with failures_told():
+        with mapped_failures():
             async with self._database.transaction() as session:
                 await _require(session, raised)
                 known = await _with_amount(session, raised)
@@ -75,7 +75,7 @@ class ExceptionQueue(ExceptionActivities):
     @activity.defn(name="exceptions.resume")
     async def resume(self, resumed: Resumed) -> None:
         decided = resumed.resolution
-        with failures_told():
+        with mapped_failures():
             approved = await self._approved(resumed) if decided.action is Action.APPROVE else None
             async with self._database.transaction() as session:
                 await _require(session, resumed)
@@ -114,7 +114,7 @@ class ExceptionQueue(ExceptionActivities):
 
     @activity.defn(name="exceptions.withdraw")
     async def withdraw(self, withdrawn: Withdrawn) -> None:
-        with failures_told():
+        with mapped_failures():
             async with self._database.transaction() as session:
                 await _require(session, withdrawn)
                 await exceptions.withdraw(
@@ -128,7 +128,7 @@ class ExceptionQueue(ExceptionActivities):
 
     @activity.defn(name="exceptions.escalate")
     async def escalate(self, opened: Opened) -> None:
-        with failures_told():
+        with mapped_failures():
             async with self._database.transaction() as session:
                 late = await exceptions.escalate(session, opened.exception_id)
         if late is not None:
@@ -163,7 +163,7 @@ async def _require(session: Transaction, given: Raised | Resumed | Withdrawn) ->
     """Raises Overtaken where a run of a change asks that is not its newest."""
     if given.epoch is not None:
         owner = Owner(given.tenant, given.change_id, given.epoch)
-        await require(await driver(session), owner, alone=True)
+        await require(await connection_of(session), owner, alone=True)
 
 
 async def _with_amount(session: Transaction, raised: Raised) -> Raised:

@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities.contracts.life import InvoiceActivities, SweepPart, Swept
 from activities.effect import Effect, not_looked_up
-from activities.failing import failures_told
+from activities.error_mapping import mapped_failures
 from activities.ledger import EffectLedger
 from activities.sweeping import clearing, sweep_effects
 from activities.tenants import Tenant, Tenants
@@ -39,11 +39,11 @@ class Invoicing(InvoiceActivities):
 
     @activity.defn(name="invoices.sweep")
     async def sweep(self, part: SweepPart) -> Swept:
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[part.sweep.tenant]
-            async with self._database.statement() as raw:
+            async with self._database.statement() as conn:
                 if part.sweep.invoice_ids:
-                    named = await documents.named(raw, tenant.name, part.sweep.invoice_ids)
+                    named = await documents.named(conn, tenant.name, part.sweep.invoice_ids)
                     found = [
                         record
                         for record in named.values()
@@ -51,15 +51,15 @@ class Invoicing(InvoiceActivities):
                     ]
                 else:
                     found = [
-                        *await documents.moving(raw, tenant.name, before=part.before, limit=PART)
+                        *await documents.moving(conn, tenant.name, before=part.before, limit=PART)
                     ]
             standings, unread, problems = await _standings(tenant, found)
             changed = 0
             for record in found:
                 posted = record.posted.document_id if record.posted else None
                 if posted in unread:
-                    async with self._database.statement() as raw:
-                        await documents.looked_up(raw, tenant.name, record.document.document_id)
+                    async with self._database.statement() as conn:
+                        await documents.looked_up(conn, tenant.name, record.document.document_id)
                     continue
                 said = standings.get(posted) if posted else None
                 changed += await self._stands(tenant, record, said)
@@ -77,9 +77,9 @@ class Invoicing(InvoiceActivities):
         self, tenant: Tenant, record: DocumentRecord, said: DocumentStanding | None
     ) -> bool:
         standing, key = _standing(tenant, record, said), record.document.document_id
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             changed = await documents.stands(
-                raw,
+                conn,
                 tenant.name,
                 key,
                 standing=standing,
@@ -98,7 +98,7 @@ class Invoicing(InvoiceActivities):
                 )
                 occasion = f"{key}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
                 await outbox.publish(
-                    raw,
+                    conn,
                     tenant.name,
                     [
                         event(
@@ -147,8 +147,8 @@ class Invoicing(InvoiceActivities):
                 lands_within=tenant.lands("billing"),
             )
         )
-        async with self._database.statement() as raw:
-            await documents.told(raw, tenant.name, key, standing)
+        async with self._database.statement() as conn:
+            await documents.told(conn, tenant.name, key, standing)
 
 
 def _note(standing: str, said: DocumentStanding | None) -> dict[str, str]:

@@ -43,8 +43,8 @@ async def plan_of(database: Database, step: StepInput) -> AmendmentPlan:
     takes the newest one."""
     if (lately := _LATELY.get((step.tenant, step.change_id, step.digest))) is not None:
         return lately[0]
-    async with database.statement() as raw:
-        kept = await changes.plan(raw, step.tenant, step.change_id)
+    async with database.statement() as conn:
+        kept = await changes.plan(conn, step.tenant, step.change_id)
     if kept is None or (step.digest and kept.digest != step.digest):
         raise planned_again(step.change_id)
     return kept

@@ -37,9 +37,9 @@ from canonical_models.failures import (
 from connectors.attempts import Alone, Attempt, begins_within
 from connectors.failpoints import Phase, reached
 from persistence import effects, ownership
+from persistence.connection import Connection
 from persistence.database import Database
 from persistence.ownership import Owner
-from persistence.raw import Raw
 
 Anything = TypeVar("Anything")
 
@@ -72,8 +72,8 @@ class EffectLedger:
 
     async def unfinished(self, effect: Effect[Result]) -> bool:
         """Whether an attempt of it is at work, or has ended without saying what it came to."""
-        async with self._database.statement() as raw:
-            known = await effects.get(raw, effect.key)
+        async with self._database.statement() as conn:
+            known = await effects.get(conn, effect.key)
         return known is not None and known.state in _UNFINISHED
 
     async def undo(
@@ -97,13 +97,13 @@ class EffectLedger:
     async def close_by_hand(self, effect: Effect[Result], *, by: str, reference: str) -> bool:
         """A person has taken it back over there, as `reference` says: what hangs on the effect is
         free again. False where it is closed already."""
-        async with self._database.work() as raw:
-            known = await effects.locked(raw, effect.values)
+        async with self._database.work() as conn:
+            known = await effects.locked(conn, effect.values)
             if known.state is EffectState.COMPENSATED:
                 return False
-            await effects.close_by_hand(raw, effect.key, known, by=by, reference=reference)
+            await effects.close_by_hand(conn, effect.key, known, by=by, reference=reference)
             if effect.reversed is not None:
-                await effect.reversed(raw, None)
+                await effect.reversed(conn, None)
             return True
 
     async def _begin(self, effect: Effect[Result]) -> "Result | _Fenced":
@@ -112,48 +112,48 @@ class EffectLedger:
         first = effects.Fence(effect.key, 1, EffectState.ATTEMPTING)
         if effect.alone:
             # One statement; if it does not go, the long way tells why.
-            async with self._database.statement() as raw:
-                if await effects.first_attempt(raw, values, owner=effect.owner):
+            async with self._database.statement() as conn:
+                if await effects.first_attempt(conn, values, owner=effect.owner):
                     return _Fenced(self._database, effect, first, granted=granted)
         elif effect.local and effect.owner is not None:
             with contextlib.suppress(_Begun):
                 return await self._done_at_once(effect, effect.owner)
-        async with self._database.work() as raw:
-            await _owned(raw, effect)
-            values["request_hash"] = await _asked(raw, effect)
+        async with self._database.work() as conn:
+            await _owned(conn, effect)
+            values["request_hash"] = await _asked(conn, effect)
             before, other, made = None, None, False
             if effect.writes_set is not None:
-                made, other = await effects.first_of_set(raw, values)
+                made, other = await effects.first_of_set(conn, values)
             elif not effect.local:
-                made = await effects.first_attempt(raw, values)
+                made = await effects.first_attempt(conn, values)
             if not made:
-                before = await effects.locked(raw, values)
+                before = await effects.locked(conn, values)
                 if (done := _standing(effect, before, values["request_hash"])) is not None:
                     return done
                 _wait_for_others(effect, before)
             _wait_for_set(effect, other)
-            fence = first if before is None else await effects.begin(raw, values, before)
+            fence = first if before is None else await effects.begin(conn, values, before)
             attempt = _Fenced(self._database, effect, fence, before, granted=granted)
             if effect.local:
                 result = await effect.write(Alone())
                 await _at(effect, "answered")
-                await _confirm(raw, effect, attempt, result)
+                await _confirm(conn, effect, attempt, result)
                 return result
             if effect.claimed is not None:
-                await effect.claimed(raw)
+                await effect.claimed(conn)
         return attempt
 
     async def _done_at_once(self, effect: Effect[Result], owner: Owner) -> Result:
         """Ours to write, for the first time: what is done and what the row says are one statement
         after the other. Raises _Begun where there is a row, or the change is another's, and nothing
         is written then: the long way tells which."""
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             await _at(effect, "before")
             result = await effect.write(Alone())
             await _at(effect, "answered")
             document, url = effect.named(result)
             if not await effects.first_confirmed(
-                raw,
+                conn,
                 effect.values,
                 owner=owner,
                 result=result.model_dump_json(),
@@ -162,7 +162,7 @@ class EffectLedger:
             ):
                 raise _Begun
             if effect.confirmed is not None:
-                await effect.confirmed(raw, result)
+                await effect.confirmed(conn, result)
             return result
 
     async def _write(self, effect: Effect[Result], attempt: "_Fenced") -> Result:
@@ -197,8 +197,8 @@ class EffectLedger:
             raise
         await _at(effect, "answered")
         alone = effect.confirmed is None
-        async with self._database.statement() if alone else self._database.work() as raw:
-            confirmed = await _confirm(raw, effect, attempt, result)
+        async with self._database.statement() if alone else self._database.work() as conn:
+            confirmed = await _confirm(conn, effect, attempt, result)
         await _at(effect, "committed")
         return result if confirmed else await self._late(effect, result)
 
@@ -211,9 +211,9 @@ class EffectLedger:
         *,
         sent: bool,
     ) -> None:
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             moved = await effects.failed(
-                raw,
+                conn,
                 attempt.fence,
                 after,
                 error=failure.message[:_MOST_WORDS],
@@ -221,17 +221,17 @@ class EffectLedger:
                 answered=not (sent and isinstance(failure, _UNANSWERED)),
             )
             if moved and after is EffectState.REJECTED and effect.refused is not None:
-                await effect.refused(raw)
+                await effect.refused(conn)
 
     async def _late(self, effect: Effect[Result], result: Result) -> Result:
         """The answer came after another attempt, or an undo, had begun. Never a silent overwrite:
         it confirms what nobody has confirmed yet, is what was confirmed, or is taken back."""
-        async with self._database.work() as raw:
-            known = await effects.locked(raw, effect.values)
+        async with self._database.work() as conn:
+            known = await effects.locked(conn, effect.values)
             if known.state not in (*UNDONE, EffectState.CONFIRMED):
-                fence = await effects.begin(raw, effect.values, known)
+                fence = await effects.begin(conn, effect.values, known)
                 anew = _Fenced(self._database, effect, fence, known, granted=time.monotonic())
-                await _confirm(raw, effect, anew, result)
+                await _confirm(conn, effect, anew, result)
                 return result
             if effect.writes_set is not None:
                 # What is written next has waited for this one, and replaces it.
@@ -244,7 +244,7 @@ class EffectLedger:
                 f"{effect.operation} was answered late: {document} stands in the {effect.system}, "
                 f"and the ledger says {known.state}"
             )
-            await effects.evidence(raw, effect.key, f"{words}: it is taken back")
+            await effects.evidence(conn, effect.key, f"{words}: it is taken back")
         if effect.stray is not None:
             await effect.stray(result)
             if stands is not None:
@@ -260,23 +260,23 @@ class EffectLedger:
     async def _withdraw(self, effect: Effect[Result]) -> "tuple[_Fenced, effects.Known] | None":
         """The undo's fence and the row as it was; None where there is nothing to take back."""
         granted = time.monotonic()
-        async with self._database.work() as raw:
-            await _owned(raw, effect)
-            known = await effects.locked(raw, effect.values)
+        async with self._database.work() as conn:
+            await _owned(conn, effect)
+            known = await effects.locked(conn, effect.values)
             if known.state is EffectState.COMPENSATED:
                 return None
             request_hash = known.request_hash
             if effect.writes_set is not None and not _nothing_of(known):
-                request_hash = await _asked(raw, effect)
-                other = await effects.other_of_set(raw, effect.writes_set, request_hash)
+                request_hash = await _asked(conn, effect)
+                other = await effects.other_of_set(conn, effect.writes_set, request_hash)
                 _wait_for_set(effect, other)
-            fence = await effects.undo(raw, effect.key, known, request_hash=request_hash)
+            fence = await effects.undo(conn, effect.key, known, request_hash=request_hash)
             attempt = _Fenced(self._database, effect, fence, known, granted=granted)
             if not _nothing_of(known):
                 return attempt, known
             if effect.refused is not None:
-                await effect.refused(raw)
-            await effects.compensate(raw, fence, lands_until=None)
+                await effect.refused(conn)
+            await effects.compensate(conn, fence, lands_until=None)
             return None
 
     async def _take_back(
@@ -303,9 +303,9 @@ class EffectLedger:
         except Failure as failure:
             await self._failed(effect, attempt, EffectState.COMPENSATING, failure, sent=True)
             raise
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             done = await effects.compensate(
-                raw,
+                conn,
                 attempt.fence,
                 result=reversal.model_dump_json() if reversal else None,
                 reference=_reference(effect, reversal),
@@ -315,9 +315,9 @@ class EffectLedger:
                 # Another undo has begun since, and says what it came to.
                 raise later(effect, "is being undone by another run", 1)
             if not happened and effect.refused is not None:
-                await effect.refused(raw)
+                await effect.refused(conn)
             elif happened and effect.reversed is not None:
-                await effect.reversed(raw, reversal)
+                await effect.reversed(conn, reversal)
         await _at(effect, "committed", undo=True)
 
 
@@ -358,14 +358,14 @@ class _Fenced:
 
     async def held(self) -> None:
         granted = time.monotonic()
-        async with self._database.statement() as raw:
-            held = await effects.hold(raw, self.fence, window=self._effect.lands_within)
+        async with self._database.statement() as conn:
+            held = await effects.hold(conn, self.fence, window=self._effect.lands_within)
         self._require(held)
         self.granted = granted
 
     async def making(self, made: str) -> None:
-        async with self._database.statement() as raw:
-            held = await effects.add_made(raw, self.fence, made)
+        async with self._database.statement() as conn:
+            held = await effects.add_made(conn, self.fence, made)
         self._require(held)
         self._made = (*(known for known in self._made if known != made), made)
 
@@ -397,17 +397,17 @@ def _wait_for_others(effect: Effect[Result], known: effects.Known) -> None:
         raise later(effect, f"is under way for change {known.change_id}", min(2, known.lands_in))
 
 
-async def _owned(raw: Raw, effect: Effect[Any]) -> None:
+async def _owned(conn: Connection, effect: Effect[Any]) -> None:
     """The run owns its change, and the set is ours, until the commit."""
     if effect.owner is not None:
-        await ownership.require(raw, effect.owner, locks=effects.set_lock(effect.writes_set))
+        await ownership.require(conn, effect.owner, locks=effects.set_lock(effect.writes_set))
     elif effect.writes_set is not None:
-        await effects.lock_set(raw, effect.writes_set)
+        await effects.lock_set(conn, effect.writes_set)
 
 
-async def _asked(raw: Raw, effect: Effect[Any]) -> str:
+async def _asked(conn: Connection, effect: Effect[Any]) -> str:
     """What is to be written, as a digest."""
-    return digest(effect.request if effect.asked is None else await effect.asked(raw))
+    return digest(effect.request if effect.asked is None else await effect.asked(conn))
 
 
 def _wait_for_set(effect: Effect[Result], other: tuple[float, bool] | None) -> None:
@@ -443,11 +443,13 @@ def _in_time(effect: Effect[Any], attempt: _Fenced) -> contextlib.AbstractContex
     return contextlib.nullcontext()
 
 
-async def _confirm(raw: Raw, effect: Effect[Result], attempt: _Fenced, result: Result) -> bool:
+async def _confirm(
+    conn: Connection, effect: Effect[Result], attempt: _Fenced, result: Result
+) -> bool:
     """False where the attempt was overtaken: nothing is written then."""
     document, url = effect.named(result)
     confirmed = await effects.confirm(
-        raw,
+        conn,
         attempt.fence,
         result=result.model_dump_json(),
         vendor_reference=document,
@@ -455,7 +457,7 @@ async def _confirm(raw: Raw, effect: Effect[Result], attempt: _Fenced, result: R
         lands_until=attempt.lands_before,
     )
     if confirmed and effect.confirmed is not None:
-        await effect.confirmed(raw, result)
+        await effect.confirmed(conn, result)
     return confirmed
 
 

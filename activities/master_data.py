@@ -10,7 +10,7 @@ from canonical_models.documents import BilledParty
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.policy import PartyTaxRules
 from connectors.failpoints import reached
-from persistence import accounts, approvals, briefing
+from persistence import accounts, approvals, planning_context
 from persistence.database import Database
 
 
@@ -28,16 +28,16 @@ async def before_posting(
     """
     if bill_to.name is None:
         return
-    async with database.statement() as raw:
-        known = await accounts.get(raw, tenant.name, customer_id)
+    async with database.statement() as conn:
+        known = await accounts.get(conn, tenant.name, customer_id)
     told = known.profile_digest if known else ""
     if told == bill_to.digest:
         return
     profile = await tenant.billing.account(customer_id)
     if not told:
         # Mapped by hand: what the ERP has is finance's; changes count from now on.
-        async with database.statement() as raw:
-            await accounts.put(raw, tenant.name, customer_id, profile_digest=profile.billed.digest)
+        async with database.statement() as conn:
+            await accounts.put(conn, tenant.name, customer_id, profile_digest=profile.billed.digest)
         return
     if told != profile.billed.digest:
         await carry_on(database, tenant, profile)
@@ -46,16 +46,16 @@ async def before_posting(
 async def carry_on(database: Database, tenant: Tenant, profile: AccountProfile) -> None:
     """To the ERP's party and the support organisation. May be repeated. Raises Rejection."""
     customer = profile.customer_id
-    async with database.statement() as raw:
-        found = await briefing.master_data(
-            raw, tenant.name, customer_id=customer, keys=(), subscription_id=None
+    async with database.statement() as conn:
+        found = await planning_context.master_data(
+            conn, tenant.name, customer_id=customer, keys=(), subscription_id=None
         )
     account = found.account
     if account is None:
         return
     subject, content = account_subject(customer), content_of(profile)
-    async with database.statement() as raw:
-        approved = (subject, content) in await approvals.of(raw, tenant.name, [subject])
+    async with database.statement() as conn:
+        approved = (subject, content) in await approvals.of(conn, tenant.name, [subject])
     if tenant.policy.books.of(account.legal_entity).master_data == "ask" and not approved:
         raise Rejection(
             RejectionCode.MASTER_DATA_CHANGED,
@@ -71,9 +71,9 @@ async def carry_on(database: Database, tenant: Tenant, profile: AccountProfile) 
     )
     await tenant.support.rename_organization(account.support_organization, profile)
     await reached("carry on master data", "answered", lambda: customer)
-    async with database.work() as raw:
-        await accounts.put(raw, tenant.name, customer, profile_digest=profile.billed.digest)
-        await approvals.used(raw, tenant.name, subject, content)
+    async with database.work() as conn:
+        await accounts.put(conn, tenant.name, customer, profile_digest=profile.billed.digest)
+        await approvals.used(conn, tenant.name, subject, content)
     await reached("carry on master data", "committed", lambda: customer)
 
 

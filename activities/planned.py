@@ -10,7 +10,7 @@ from canonical_models.documents import Untold
 from canonical_models.failures import RejectionCode
 from canonical_models.mapping import AccountMapping
 from canonical_models.policy import TenantPolicy
-from persistence.briefing import Briefing
+from persistence.planning_context import PlanningContext
 
 _UNMAPPED = RejectionCode.ACCOUNT_UNMAPPED
 
@@ -49,7 +49,7 @@ def with_master_data(plan: AmendmentPlan) -> AmendmentPlan:
     return plan.model_copy(update={"master_data": True, "amendment": told})
 
 
-def since_it_began(plan: AmendmentPlan, known: Briefing) -> AmendmentPlan:
+def since_it_began(plan: AmendmentPlan, known: PlanningContext) -> AmendmentPlan:
     """A change that is planned again is still called what it was, where that part of it is done,
     and goes back to what was before it began."""
     first = known.plan

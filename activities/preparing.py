@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from activities.agreeing import agree
+from activities.agreed_state import commit_agreed_state
 from activities.contracts.amendment import Prepared, StepInput
+from activities.gather import gather
 from activities.kept_plans import owner_of, remember
 from activities.planned import (
     brief,
@@ -16,7 +17,6 @@ from activities.planned import (
     without_refused,
 )
 from activities.tenants import Tenant
-from activities.together import both
 from canonical_models.amendment import AmendmentPlan, ChangeKind, Refusal, customer_of
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot, Subscription
 from canonical_models.documents import BillingDocument
@@ -29,17 +29,17 @@ from canonical_models.states import ChangeOutcome
 from persistence import (
     access_holds,
     accounts,
-    briefing,
     change_queue,
     changes,
     documents,
     lanes,
     ownership,
+    planning_context,
     settlements,
 )
-from persistence.briefing import Briefing
+from persistence.connection import Connection
 from persistence.database import Database
-from persistence.raw import Raw
+from persistence.planning_context import PlanningContext
 from planning.access import AccessInput
 from planning.amendment import plan_account, plan_amendment
 from planning.books import BooksInput, questions
@@ -67,17 +67,17 @@ class Preparation:
         customer = subscription.customer.customer_id
         entitled = await self._held_back(step, known, subscription)
         corrected = await self._with_corrected(tenant, snapshot.documents)
-        async with self._database.work() as raw:
-            await self._keep(raw, tenant, step, known, customer, corrected)
+        async with self._database.work() as conn:
+            await self._keep(conn, tenant, step, known, customer, corrected)
             found, books, covering = await self._books(
-                raw,
+                conn,
                 tenant,
                 known,
                 customer,
                 item_keys(snapshot, entitled, known.agreed),
                 snapshot,
             )
-        answers, shown = await both(_answers(tenant, books), _shown(tenant, found.account))
+        answers, shown = await gather(_answers(tenant, books), _shown(tenant, found.account))
         plan = plan_amendment(
             step.change_id,
             previous=known.agreed,
@@ -116,10 +116,10 @@ class Preparation:
         keys = {
             key for found in snapshot.documents for line in found.lines for key in keys_of(line)
         }
-        async with self._database.work() as raw:
-            await self._keep(raw, tenant, step, known, customer, corrected)
-            await settlements.seen(raw, tenant.name, customer, known.subject, snapshot.movements)
-            found, books, _ = await self._books(raw, tenant, known, customer, keys, snapshot)
+        async with self._database.work() as conn:
+            await self._keep(conn, tenant, step, known, customer, corrected)
+            await settlements.seen(conn, tenant.name, customer, known.subject, snapshot.movements)
+            found, books, _ = await self._books(conn, tenant, known, customer, keys, snapshot)
         changed = await self._master_data_changed(tenant, snapshot, found.account)
         plan = plan_account(
             step.change_id,
@@ -131,17 +131,17 @@ class Preparation:
         read = _Read(snapshot, begun, found.account, found.told)
         return await self._decided(tenant, step, known, plan, read)
 
-    async def _known(self, step: StepInput, run_id: str) -> Briefing | None:
+    async def _known(self, step: StepInput, run_id: str) -> PlanningContext | None:
         """What is pending of the subject is taken in first: what is read then tells of it."""
-        async with self._database.statement() as raw:
-            return await briefing.begin(raw, owner_of(step), run_id=run_id)
+        async with self._database.statement() as conn:
+            return await planning_context.begin(conn, owner_of(step), run_id=run_id)
 
     async def _keep(
         self,
-        raw: Raw,
+        conn: Connection,
         tenant: Tenant,
         step: StepInput,
-        known: Briefing,
+        known: PlanningContext,
         customer: str,
         found: tuple[BillingDocument, ...],
     ) -> None:
@@ -150,7 +150,7 @@ class Preparation:
         if not found:
             return
         await documents.seen(
-            raw,
+            conn,
             tenant.name,
             tenant.connection,
             found,
@@ -160,11 +160,11 @@ class Preparation:
         for document in found:
             subject = subject_of(document)
             await settlements.seen(
-                raw, tenant.name, document.customer_id, subject, document.settlements
+                conn, tenant.name, document.customer_id, subject, document.settlements
             )
             if subject != known.subject:
                 await change_queue.follow(
-                    raw,
+                    conn,
                     tenant.name,
                     subject,
                     why=f"{document.document_id}/{document.content}/{document.remaining.minor}",
@@ -181,7 +181,7 @@ class Preparation:
         return (*found, *await tenant.billing.documents(sorted(unread))) if unread else found
 
     async def _held_back(
-        self, step: StepInput, known: Briefing, subscription: Subscription
+        self, step: StepInput, known: PlanningContext, subscription: Subscription
     ) -> Subscription:
         """As far as access goes: what a person took back is not given again while billing sells the
         same; what billing has ended since is ended."""
@@ -189,26 +189,26 @@ class Preparation:
         if hold is None:
             return subscription
         if hold.sold != sold_of(subscription):
-            async with self._database.work() as raw:
-                await ownership.require(raw, owner_of(step))
-                await access_holds.lift(raw, step.tenant, subscription.subscription_id)
+            async with self._database.work() as conn:
+                await ownership.require(conn, owner_of(step))
+                await access_holds.lift(conn, step.tenant, subscription.subscription_id)
             return subscription
         return subscription.model_copy(update={"items": hold.items})
 
     async def _books(
         self,
-        raw: Raw,
+        conn: Connection,
         tenant: Tenant,
-        known: Briefing,
+        known: PlanningContext,
         customer: str,
         keys: set[str],
         snapshot: BillingSnapshot | AccountSnapshot,
-    ) -> tuple[briefing.MasterData, BooksInput, tuple[DocumentRecord, ...]]:
+    ) -> tuple[planning_context.MasterData, BooksInput, tuple[DocumentRecord, ...]]:
         """And the documents that pay for the subscription. `keys` are of items that the plan needs
         beside those of the documents."""
         subscription = None if isinstance(snapshot, AccountSnapshot) else snapshot.subscription
-        kept = await briefing.books(
-            raw,
+        kept = await planning_context.books(
+            conn,
             tenant.name,
             subject=known.subject,
             customer_id=customer,
@@ -221,8 +221,8 @@ class Preparation:
             for line in record.document.lines
             for key in keys_of(line)
         }
-        found = await briefing.master_data(
-            raw,
+        found = await planning_context.master_data(
+            conn,
             tenant.name,
             customer_id=customer,
             keys=keys | of_lines,
@@ -265,8 +265,8 @@ class Preparation:
         """Whether billing's name, address or tax ids are other than what was told."""
         if account is None or snapshot.deleted:
             return False
-        async with self._database.statement() as raw:
-            account_told = await accounts.get(raw, tenant.name, snapshot.customer_id)
+        async with self._database.statement() as conn:
+            account_told = await accounts.get(conn, tenant.name, snapshot.customer_id)
         if account_told is None or not account_told.profile_digest:
             return False
         profile = await tenant.billing.account(snapshot.customer_id)
@@ -276,15 +276,15 @@ class Preparation:
         self,
         tenant: Tenant,
         step: StepInput,
-        known: Briefing,
+        known: PlanningContext,
         plan: AmendmentPlan,
         read: "_Read",
     ) -> Prepared:
         """A change that has done something already goes on to its proof, whatever is left to do.
         Where the run has a plan already that this one should not replace, that one holds."""
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             saved = await changes.save_plan(
-                raw,
+                conn,
                 owner_of(step),
                 plan,
                 read.snapshot,
@@ -293,14 +293,14 @@ class Preparation:
             )
             settled = saved and plan.empty and known.plan is None
             if settled:
-                async with raw.pipeline():
-                    await agree(raw, tenant.name, plan, read.snapshot)
+                async with conn.pipeline():
+                    await commit_agreed_state(conn, tenant.name, plan, read.snapshot)
                     await changes.settle(
-                        raw, tenant.name, plan.change_id, outcome=ChangeOutcome.NO_CHANGE
+                        conn, tenant.name, plan.change_id, outcome=ChangeOutcome.NO_CHANGE
                     )
             if not saved:
-                await ownership.require(raw, owner_of(step))
-                plan = await changes.plan(raw, tenant.name, plan.change_id) or plan
+                await ownership.require(conn, owner_of(step))
+                plan = await changes.plan(conn, tenant.name, plan.change_id) or plan
         lane = await self._lane(tenant, plan, read.account)
         told = brief(plan, account=read.account, policy=tenant.policy, lane=lane)
         remember(tenant.name, plan, told.digest, told=read.told)
@@ -315,8 +315,8 @@ class Preparation:
         lane = tenant.lane(account.legal_entity)
         key = (tenant.name, account.legal_entity)
         if lane is not None and key not in self._lanes:
-            async with self._database.statement() as raw:
-                await lanes.needed(raw, *key)
+            async with self._database.statement() as conn:
+                await lanes.needed(conn, *key)
             self._lanes.add(key)
         return lane
 
@@ -332,7 +332,7 @@ class _Read:
     told: str
 
 
-def _since(tenant: Tenant, known: Briefing) -> datetime | None:
+def _since(tenant: Tenant, known: PlanningContext) -> datetime | None:
     """Everything since the cutover is read the first time, and when it is asked for; else the
     documents that events name."""
     return tenant.books_from if known.whole or known.first_time else None
@@ -352,11 +352,11 @@ def item_keys(
     return keys
 
 
-def _is_to_be_planned(known: Briefing) -> bool:
+def _is_to_be_planned(known: PlanningContext) -> bool:
     return known.outcome is None and known.aborted is None and not known.undoing
 
 
-def _without_plan(known: Briefing | None) -> Prepared:
+def _without_plan(known: PlanningContext | None) -> Prepared:
     """It is settled, also where the engine has lost that this very saga settled it; or it is to be
     undone, and nothing more is planned."""
     if known is not None and known.outcome is None:
@@ -364,7 +364,7 @@ def _without_plan(known: Briefing | None) -> Prepared:
     return Prepared(settled=True, outcome=(known and known.outcome) or ChangeOutcome.NO_CHANGE)
 
 
-def _named(known: Briefing, found: tuple[BillingDocument, ...]) -> set[str]:
+def _named(known: PlanningContext, found: tuple[BillingDocument, ...]) -> set[str]:
     return {*known.documents, *(document.document_id for document in found), *_corrected(found)}
 
 

@@ -13,7 +13,7 @@ from activities.contracts.life import (
     RenewalActivities,
     RenewalLook,
 )
-from activities.failing import failures_told
+from activities.error_mapping import mapped_failures
 from activities.tenants import Tenant, Tenants
 from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import Subscription, SubscriptionItem
@@ -23,7 +23,7 @@ from canonical_models.ledgering import LedgerQuestion
 from canonical_models.mapping import ItemMapping
 from canonical_models.money import Money
 from canonical_models.process import Process
-from persistence import briefing, change_queue, contracts, outbox, subscriptions
+from persistence import change_queue, contracts, outbox, planning_context, subscriptions
 from persistence.database import Database
 from planning.mapping import keys_of_item, mapped_item
 from planning.refusals import unmapped_item
@@ -37,11 +37,11 @@ class Renewals(RenewalActivities):
 
     @activity.defn(name="renewal.look")
     async def look(self, process: Process) -> RenewalLook:
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[process.tenant]
-            async with self._database.statement() as raw:
-                contract = await contracts.get(raw, process.tenant, process.key)
-                agreed = await subscriptions.seen_at(raw, process.tenant, process.key)
+            async with self._database.statement() as conn:
+                contract = await contracts.get(conn, process.tenant, process.key)
+                agreed = await subscriptions.seen_at(conn, process.tenant, process.key)
             if contract is None or (contract.renews_at is None and contract.ends_at is None):
                 return RenewalLook(act=Act.OVER, words="there is no renewal to come")
             # Only the time is read: a customer in a sandbox lives by billing's test clock.
@@ -53,7 +53,7 @@ class Renewals(RenewalActivities):
 
     @activity.defn(name="renewal.forecast")
     async def forecast(self, given: ForecastInput) -> Foreseen:
-        with failures_told():
+        with mapped_failures():
             process = given.process
             tenant, subscription = self._tenants[process.tenant], await self._agreed(process)
             await self._prove(tenant, subscription, given.renewal)
@@ -63,7 +63,7 @@ class Renewals(RenewalActivities):
 
     @activity.defn(name="renewal.blocked")
     async def blocked(self, given: ForecastProblem) -> Money:
-        with failures_told():
+        with mapped_failures():
             amount = expected(await self._agreed(given.process))
             foreseen = ForecastInput(process=given.process, renewal=given.renewal)
             await self._foresee(foreseen, amount, given.problem)
@@ -71,10 +71,10 @@ class Renewals(RenewalActivities):
 
     @activity.defn(name="renewal.call")
     async def call(self, given: ForecastInput) -> None:
-        with failures_told():
-            async with self._database.work() as raw:
+        with mapped_failures():
+            async with self._database.work() as conn:
                 await change_queue.follow(
-                    raw,
+                    conn,
                     given.process.tenant,
                     given.process.key,
                     why=f"renewal/{given.process.key}/{given.renewal:%Y%m%dT%H%M%S}/"
@@ -90,9 +90,9 @@ class Renewals(RenewalActivities):
         """Everything that posting the renewal will need, asked of those that will be asked then."""
         customer = subscription.customer.customer_id
         sold = [item for item in subscription.items if item.quantity]
-        async with self._database.statement() as raw:
-            found = await briefing.master_data(
-                raw,
+        async with self._database.statement() as conn:
+            found = await planning_context.master_data(
+                conn,
                 tenant.name,
                 customer_id=customer,
                 keys={key for item in sold for key in keys_of_item(item)},
@@ -153,9 +153,9 @@ class Renewals(RenewalActivities):
             problem=problem,
         )
         occasion = f"{process.key}/{given.renewal:%Y%m%dT%H%M%S}/{'ready' if ready else 'blocked'}"
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             await contracts.foresee(
-                raw,
+                conn,
                 process.tenant,
                 process.key,
                 renewal=given.renewal,
@@ -164,7 +164,7 @@ class Renewals(RenewalActivities):
                 problem=problem,
             )
             await outbox.publish(
-                raw,
+                conn,
                 process.tenant,
                 [
                     event(

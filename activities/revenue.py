@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.contracts.life import Extended, RevenueActivities, RevenueInput
-from activities.failing import failures_told
+from activities.error_mapping import mapped_failures
 from activities.tenants import Tenants
 from canonical_models.failures import ContractDrift, Rejection
 from persistence import documents
@@ -17,10 +17,10 @@ class Revenue(RevenueActivities):
 
     @activity.defn(name="revenue.extend")
     async def extend(self, given: RevenueInput) -> Extended:
-        with failures_told():
+        with mapped_failures():
             tenant = self._tenants[given.tenant]
-            async with self._database.statement() as raw:
-                entities = await documents.legal_entities(raw, tenant.name)
+            async with self._database.statement() as conn:
+                entities = await documents.legal_entities(conn, tenant.name)
             problems = []
             for entity in entities:
                 try:

@@ -4,12 +4,12 @@ organisation as it should be when that is not what a subscription's own change h
 from datetime import UTC, datetime
 
 from activities.ledger import EffectLedger
-from activities.supporting import organization_effect
+from activities.support import organization_effect
 from activities.tenants import Tenant
 from canonical_models.entitlement import Grant, SubscriptionSupport
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.process import SUPPORT_TARGET, Process
-from persistence import grants, mappings, processes, shares, targets
+from persistence import grants, mappings, processes, support_contributions, targets
 from persistence.database import Database
 from planning.entitlements import entitlements
 
@@ -23,18 +23,18 @@ class SupportTarget:
         """The organisation that the customer is mapped to shows all that is asked for it, and one
         that it was mapped to before no longer does. The revision that is confirmed."""
         customer = process.key
-        async with self._database.work() as raw:
-            revision = await processes.revision(raw, process.workflow_id)
-            held = await grants.of_customer(raw, tenant.name, customer)
-            mapped = await mappings.accounts_now(raw, tenant.name, [customer])
+        async with self._database.work() as conn:
+            revision = await processes.revision(conn, process.workflow_id)
+            held = await grants.of_customer(conn, tenant.name, customer)
+            mapped = await mappings.accounts_now(conn, tenant.name, [customer])
             if (account := mapped.get(customer)) is not None:
                 here = account.support_organization
-                await shares.move(raw, tenant.name, customer, to=here)
+                await support_contributions.move(conn, tenant.name, customer, to=here)
                 share, of = _share(held), f"given:{customer}"
-                await shares.put(
-                    raw, tenant.name, of, here, share, customer_id=customer, tell=False
+                await support_contributions.put(
+                    conn, tenant.name, of, here, share, customer_id=customer, tell=False
                 )
-                left = await shares.left(raw, tenant.name, customer)
+                left = await support_contributions.left(conn, tenant.name, customer)
         if account is None:
             raise Rejection(
                 RejectionCode.ACCOUNT_UNMAPPED,
@@ -47,11 +47,11 @@ class SupportTarget:
             await self._show(
                 tenant, process, revision, organization, needed=organization not in left
             )
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             for organization in left:
-                await shares.taken_back(raw, tenant.name, customer, organization)
+                await support_contributions.taken_back(conn, tenant.name, customer, organization)
             await targets.put(
-                raw,
+                conn,
                 tenant.name,
                 SUPPORT_TARGET,
                 customer,
@@ -72,7 +72,7 @@ class SupportTarget:
                     process.workflow_id,
                     f"target.{SUPPORT_TARGET}/{organization}/{revision}",
                     organization,
-                    lambda raw: shares.asked_for(raw, tenant.name, organization),
+                    lambda conn: support_contributions.asked_for(conn, tenant.name, organization),
                 )
             )
         except Rejection as refused:

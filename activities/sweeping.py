@@ -29,8 +29,8 @@ async def sweep_effects(
 ) -> tuple[str, ...]:
     """Looks once more after at most so many effects, the oldest first; what could not be taken
     back. One whose system is away is looked after by the next sweep."""
-    async with database.statement() as raw:
-        found = await effects.to_sweep(raw, tenant, systems=("erp",), limit=most)
+    async with database.statement() as conn:
+        found = await effects.to_sweep(conn, tenant, systems=("erp",), limit=most)
     problems = []
     for stray in found:
         try:
@@ -40,8 +40,8 @@ async def sweep_effects(
         except Failure as away:
             problems.append(away.message[:300])
             break
-        async with database.statement() as raw:
-            await effects.swept(raw, stray.key, error=problem)
+        async with database.statement() as conn:
+            await effects.swept(conn, stray.key, error=problem)
         if problem is not None:
             problems.append(problem[:300])
     return tuple(problems)

@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from activities.contracts.amendment import UndoneInput
+from activities.events import undone
 from activities.kept_plans import owner_of
-from activities.telling import undone
 from canonical_models.exceptions import Action
 from canonical_models.records import Hold, HoldKind
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView
 from persistence import changes, documents, exceptions, outbox
+from persistence.connection import connection_of
 from persistence.database import Database
 from persistence.ownership import require
-from persistence.raw import driver
 
 
 async def settle_undone(database: Database, given: UndoneInput) -> None:
@@ -23,7 +23,7 @@ async def settle_undone(database: Database, given: UndoneInput) -> None:
         change = await changes.get(session, given.tenant, given.change_id)
         if change is None or change.state is ChangeState.SETTLED:
             return
-        await require(await driver(session), owner_of(given), alone=True)
+        await require(await connection_of(session), owner_of(given), alone=True)
         if given.aborted:
             await _leave_what_was_refused(session, given, change)
         await exceptions.cancel_of_change(session, given.tenant, given.change_id)

@@ -191,9 +191,9 @@ async def at_work(customers: int) -> AsyncIterator[tuple[Client, Database, str]]
 
 
 async def adopt(client: Client, database: Database, queue: str) -> None:
-    async with database.work() as raw:
+    async with database.work() as conn:
         await adoptions.begin(
-            raw, TENANT, ADOPTION_ID, rehearsal=False, cutover=START, customer=None, by="bench"
+            conn, TENANT, ADOPTION_ID, rehearsal=False, cutover=START, customer=None, by="bench"
         )
     await client.execute_workflow(
         ADOPTION,
@@ -210,15 +210,15 @@ async def measure(customers: int) -> int:
         running = asyncio.create_task(adopt(client, database, queue))
         while not running.done():
             await asyncio.wait([running], timeout=0.5)
-            async with database.statement() as raw:
-                done = await adoptions.counted(raw, TENANT, ADOPTION_ID)
+            async with database.statement() as conn:
+                done = await adoptions.counted(conn, TENANT, ADOPTION_ID)
             if not early and sum(done.values()) >= customers // 10:
                 early.append(peak())
         running.result()
         took, worked = time.perf_counter() - began, time.process_time() - worked_before
-        async with database.statement() as raw:
-            found = await adoptions.counted(raw, TENANT, ADOPTION_ID)
-            given: Any = await (await raw.execute("select count(*) from grants")).fetchone()
+        async with database.statement() as conn:
+            found = await adoptions.counted(conn, TENANT, ADOPTION_ID)
+            given: Any = await (await conn.execute("select count(*) from grants")).fetchone()
     if found != {AdoptionResult.AGREED: customers} or given[0] != customers * 3:
         raise RuntimeError(f"not adopted as they are: {found}, {given[0]} grants")
     at_a_tenth = early[0] if early else peak()

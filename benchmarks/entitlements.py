@@ -35,9 +35,9 @@ async def seeded(dsn: str) -> str:
     """The key to ask with."""
     database = Database(dsn)
     try:
-        async with database.work() as raw:
-            await raw.execute(_SEED, (CUSTOMERS, GRANTS))
-            await raw.execute("analyze grants")
+        async with database.work() as conn:
+            await conn.execute(_SEED, (CUSTOMERS, GRANTS))
+            await conn.execute("analyze grants")
         async with database.transaction() as session:
             return await api_keys.create(session, "acme", "bench", ("entitlements:read",))
     finally:

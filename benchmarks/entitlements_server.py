@@ -5,8 +5,8 @@ import sys
 from temporalio.client import Client
 
 from benchmarks.serving import serve
+from operations.context import AppContext
 from operations.engine import Engine
-from operations.systems import Systems
 from persistence.database import Database
 from starter_api.app import create_app
 
@@ -17,8 +17,8 @@ async def _no_engine() -> Client:
 
 def main() -> None:
     (dsn,) = sys.argv[1:]
-    systems = Systems(Database(dsn), Engine(_no_engine, namespace="default"))
-    serve(create_app(dsn=dsn, connections={}, systems=systems))
+    context = AppContext(Database(dsn), Engine(_no_engine, namespace="default"))
+    serve(create_app(dsn=dsn, connections={}, context=context))
 
 
 if __name__ == "__main__":

@@ -11,24 +11,24 @@ from temporalio import activity
 
 from activities import effects as amend
 from activities import preparing
-from activities.agreeing import agree
+from activities.agreed_state import commit_agreed_state
 from activities.amendment import Amendment
 from activities.contracts.amendment import DocumentInput, Settled, StepInput
+from activities.events import completed
+from activities.gather import gather
 from activities.kept_plans import owner_of, plan_of
 from activities.planned import since_it_began
 from activities.preparing import Preparation
-from activities.proving import Proof, done_of, prove
-from activities.telling import completed
 from activities.tenants import Tenant, Tenants
-from activities.together import both
+from activities.verification import Proof, done_of, prove
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import BillingSnapshot, SyncMark
 from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
 from canonical_models.records import DocumentRecord
 from canonical_models.states import ChangeOutcome
 from persistence import changes, outbox
-from persistence.briefing import Briefing, MasterData
 from persistence.database import Database
+from persistence.planning_context import MasterData, PlanningContext
 from planning.access import AccessInput
 from planning.amendment import plan_amendment
 from planning.books import BooksInput
@@ -39,7 +39,7 @@ class Loaded:
     """What is known of the subscription: in billing, and by ourselves."""
 
     step: StepInput
-    known: Briefing
+    known: PlanningContext
     snapshot: BillingSnapshot
 
 
@@ -62,8 +62,8 @@ class Preparing(Preparation):
             raise RuntimeError(f"change {step.change_id} is unknown")
         snapshot = await tenant.billing.snapshot(known.subject, documents=known.documents)
         customer = snapshot.subscription.customer.customer_id
-        async with self._database.work() as raw:
-            await self._keep(raw, tenant, step, known, customer, snapshot.documents)
+        async with self._database.work() as conn:
+            await self._keep(conn, tenant, step, known, customer, snapshot.documents)
         return Loaded(step=step, known=known, snapshot=snapshot)
 
     async def check(self, tenant: Tenant, given: Loaded) -> Checked:
@@ -71,9 +71,11 @@ class Preparing(Preparation):
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
         keys = preparing.item_keys(snapshot, subscription, known.agreed)
-        async with self._database.work() as raw:
-            found, books, covering = await self._books(raw, tenant, known, customer, keys, snapshot)
-        answers, shown = await both(
+        async with self._database.work() as conn:
+            found, books, covering = await self._books(
+                conn, tenant, known, customer, keys, snapshot
+            )
+        answers, shown = await gather(
             preparing._answers(tenant, books), preparing._shown(tenant, found.account)
         )
         return Checked(
@@ -123,9 +125,9 @@ class InARowSteps(Amendment):
         plan = self._preparing.decide(self._tenants[step.tenant], given, checked)
         if plan.refused or len(plan.books.documents) != 1:
             raise RuntimeError(f"not planned as meant: {plan.books.refused} {plan.access.refused}")
-        async with self._database.statement() as raw:
+        async with self._database.statement() as conn:
             await changes.save_plan(
-                raw,
+                conn,
                 owner_of(step),
                 plan,
                 given.snapshot,
@@ -160,11 +162,11 @@ class InARowSteps(Amendment):
             change_id=plan.change_id, state="synchronised", erp_document=done.newest_number
         )
         await self._ledger.perform(amend.mark_effect(tenant, plan, amend.MARK, mark))
-        async with self._database.work() as raw, raw.pipeline():
-            await agree(raw, tenant.name, plan, done.snapshot)
-            await outbox.publish(raw, tenant.name, completed(tenant.name, done))
+        async with self._database.work() as conn, conn.pipeline():
+            await commit_agreed_state(conn, tenant.name, plan, done.snapshot)
+            await outbox.publish(conn, tenant.name, completed(tenant.name, done))
             await changes.settle(
-                raw,
+                conn,
                 tenant.name,
                 plan.change_id,
                 outcome=ChangeOutcome.COMPLETED,

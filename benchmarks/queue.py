@@ -32,8 +32,8 @@ from persistence import (
     change_queue,
     change_watch,
     changes,
-    gauges,
     inbox,
+    metrics,
     processes,
     worklist,
 )
@@ -69,13 +69,13 @@ class Queue:
         self.turns = Turns("bench")
 
     async def claim(self, most: int = _IN_FLIGHT) -> tuple[Claim, ...]:
-        async with self._database.work() as raw:
-            return await change_queue.claim(raw, in_flight=_IN_FLIGHT, most=most, turns=self.turns)
+        async with self._database.work() as conn:
+            return await change_queue.claim(conn, in_flight=_IN_FLIGHT, most=most, turns=self.turns)
 
     async def settle(self, change: Claim) -> None:
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             await changes.settle(
-                raw, change.tenant, change.change_id, outcome=ChangeOutcome.COMPLETED
+                conn, change.tenant, change.change_id, outcome=ChangeOutcome.COMPLETED
             )
 
     async def claimed(self, most: int = _IN_FLIGHT) -> float:
@@ -91,12 +91,12 @@ class Queue:
         return min(taken) * 1000
 
     async def reclaim(self) -> None:
-        async with self._database.work() as raw:
-            await change_queue.reclaim(raw, lease=_LEASE, mine=[])
+        async with self._database.work() as conn:
+            await change_queue.reclaim(conn, lease=_LEASE, mine=[])
 
     async def look(self) -> None:
-        async with self._database.statement() as raw:
-            await worklist.read(raw, lease=_LEASE)
+        async with self._database.statement() as conn:
+            await worklist.read(conn, lease=_LEASE)
 
     async def at_work(self) -> None:
         async with self._database.transaction() as session:
@@ -138,13 +138,13 @@ class Queue:
         async with self._database.transaction() as session:
             await changes.page(session, "t1", state=state)
 
-    async def whole(self) -> gauges.Whole:
+    async def whole(self) -> metrics.Whole:
         async with self._database.transaction() as session:
-            return await gauges.whole(session)
+            return await metrics.whole(session)
 
-    async def scrape(self, whole: gauges.Whole) -> None:
+    async def scrape(self, whole: metrics.Whole) -> None:
         async with self._database.transaction() as session:
-            await gauges.read(session, of_whole=whole)
+            await metrics.read(session, of_whole=whole)
 
 
 async def statements(queue: Queue) -> list[Limit]:

@@ -58,15 +58,15 @@ def _begins(event: HistoryEvent, pid: int) -> bool:
 
 async def under_way(bench: Scene) -> list[str]:
     """Of either worker, by their keys in the effect ledger."""
-    async with bench.database.statement() as raw:
-        found = await raw.execute("select key from effects where state = 'attempting'")
+    async with bench.database.statement() as conn:
+        found = await conn.execute("select key from effects where state = 'attempting'")
         return [row[0] for row in await found.fetchall()]
 
 
 async def confirmed(bench: Scene, keys: list[str]) -> float:
     """When the last of them was, in seconds since the epoch."""
-    async with bench.database.statement() as raw:
-        found = await raw.execute(
+    async with bench.database.statement() as conn:
+        found = await conn.execute(
             "select max(extract(epoch from confirmed_at))::float8 from effects where key = any(%s)",
             (keys,),
         )

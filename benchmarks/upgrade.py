@@ -113,8 +113,8 @@ async def cost(
 async def measure(upgrades: int) -> int:
     logging = ("log_statement=all", "log_line_prefix=%p ")
     async with scene(*logging) as bench, whole(bench, settling={"acme": _SETTLING_S}) as working:
-        async with bench.database.statement() as raw:
-            asked = await raw.execute("show data_directory")
+        async with bench.database.statement() as conn:
+            asked = await conn.execute("show data_directory")
             counts = Counts(Path((await asked.fetchall())[0][0]).parent / "log")
 
         async def three(subscription: str) -> None:

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cli.desk import TenantOption, at_desk
+from cli.command import TenantOption, run_command
 from cli.following import Bound, Wait, look
 from cli.life_rows import show_changes, show_invoices, show_settlements
 from cli.output import Format, Output, show_json, show_rows
@@ -34,7 +34,9 @@ def show(
 
     Example: [bold]trueup accounts show cus_x[/]
     """
-    detail = at_desk(ctx, tenant, lambda desk: accounts.show(desk.systems, desk.tenant, customer))
+    detail = run_command(
+        ctx, tenant, lambda command: accounts.show(command.context, command.tenant, customer)
+    )
     if output is Format.JSON:
         show_json(detail)
     else:
@@ -57,7 +59,7 @@ def sync(
     look(
         ctx,
         tenant,
-        lambda desk: accounts.sync(desk.systems, desk.tenant, customer),
+        lambda command: accounts.sync(command.context, command.tenant, customer),
         wait=wait,
         bound=bound,
         output=output,

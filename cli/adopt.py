@@ -8,7 +8,7 @@ import typer
 from canonical_models.adoption import Adoption, AdoptionState
 from cli.adoption_following import followed
 from cli.adoption_rows import show_left, show_report, stream_json
-from cli.desk import Desk, Limit, TenantOption, at_desk
+from cli.command import Command, Limit, TenantOption, run_command
 from cli.output import ExitCode, Format, Output, Problem
 from operations import adoption as adoptions
 from operations.adoption import AdoptionReport
@@ -54,32 +54,32 @@ def adopt(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     """
     _one_of(apply=apply, customer=customer, resume=resume, report=report)
 
-    async def work(desk: Desk) -> tuple[Adoption, AdoptionReport]:
+    async def work(command: Command) -> tuple[Adoption, AdoptionReport]:
         named = None if report == "last" else report
         if report is None:
             begun = (
-                await adoptions.resume(desk.systems, desk.tenant)
+                await adoptions.resume(command.context, command.tenant)
                 if resume
                 else await adoptions.begin(
-                    desk.systems,
-                    desk.tenant,
-                    by=desk.by,
+                    command.context,
+                    command.tenant,
+                    by=command.by,
                     rehearsal=not apply,
                     customer=customer,
                     confirmed=yes,
                 )
             )
-            ended = await followed(desk, begun)
+            ended = await followed(command, begun)
             named = ended.adoption_id
-        told = await adoptions.report(desk.systems, desk.tenant, named)
+        told = await adoptions.report(command.context, command.tenant, named)
         if output is Format.JSON:
-            await stream_json(desk, told, sys.stdout)
+            await stream_json(command, told, sys.stdout)
         else:
             show_report(told)
-            await show_left(desk, told, limit)
+            await show_left(command, told, limit)
         return told.adoption, told
 
-    found, told = at_desk(ctx, tenant, work)
+    found, told = run_command(ctx, tenant, work)
     if found.state is AdoptionState.STOPPED:
         raise Problem(
             f"adoption {found.adoption_id} was stopped: {found.error}",

@@ -15,7 +15,7 @@ from rich.progress import (
 )
 
 from canonical_models.adoption import Adoption, AdoptionState
-from cli.desk import Desk
+from cli.command import Command
 from cli.output import note
 from operations import adoption as adoptions
 
@@ -24,22 +24,22 @@ _LOOK_SECONDS = 0.5
 _STILL_SECONDS = 20.0
 
 
-async def followed(desk: Desk, begun: Adoption) -> Adoption:
+async def followed(command: Command, begun: Adoption) -> Adoption:
     """Until it has ended or was stopped."""
     console = Console(stderr=True, highlight=False)
-    total = await adoptions.expected(desk.systems, desk.tenant, begun)
+    total = await adoptions.expected(command.context, command.tenant, begun)
     with _bar(console) as bar:
         task = bar.add_task(
             "Rehearsing" if begun.rehearsal else "Adopting", total=total, left=0, rate="-"
         )
         pulse = _Pulse()
         while True:
-            now = await adoptions.progress(desk.systems, desk.tenant, begun.adoption_id)
+            now = await adoptions.progress(command.context, command.tenant, begun.adoption_id)
             _show(bar, task, now, pulse)
             if now.state is not AdoptionState.RUNNING:
                 return now
             if pulse.still(now.customers):
-                await adoptions.keep_going(desk.systems, desk.tenant, begun.adoption_id)
+                await adoptions.keep_going(command.context, command.tenant, begun.adoption_id)
                 note(
                     f"adoption {begun.adoption_id} does not move: see with `trueup status` that a "
                     "worker runs; it goes on by itself"

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from canonical_models.adoption import AdoptedCustomer, AdoptionResult
-from cli.desk import Desk
+from cli.command import Command
 from cli.output import note, show_rows
 from operations import adoption as adoptions
 from operations.adoption import AdoptionReport
@@ -56,11 +56,11 @@ def show_report(told: AdoptionReport) -> None:
         )
 
 
-async def show_left(desk: Desk, told: AdoptionReport, limit: int) -> None:
+async def show_left(command: Command, told: AdoptionReport, limit: int) -> None:
     """Each customer that is left for people, with both sides."""
     adoption = told.adoption
     left = await adoptions.customers(
-        desk.systems, desk.tenant, adoption.adoption_id, left_only=True, limit=limit
+        command.context, command.tenant, adoption.adoption_id, left_only=True, limit=limit
     )
     if not left:
         return
@@ -80,7 +80,7 @@ async def show_left(desk: Desk, told: AdoptionReport, limit: int) -> None:
         )
 
 
-async def stream_json(desk: Desk, told: AdoptionReport, out: TextIO) -> None:
+async def stream_json(command: Command, told: AdoptionReport, out: TextIO) -> None:
     """One document of the members of the report and `customers`, which are written page by page:
     there may be more of them than should be held at once."""
     head = told.model_dump(mode="json")
@@ -90,7 +90,7 @@ async def stream_json(desk: Desk, told: AdoptionReport, out: TextIO) -> None:
     after, first = "", True
     while True:
         page = await adoptions.customers(
-            desk.systems, desk.tenant, told.adoption.adoption_id, after=after, limit=_PAGE
+            command.context, command.tenant, told.adoption.adoption_id, after=after, limit=_PAGE
         )
         for customer in page:
             out.write(("\n    " if first else ",\n    ") + json.dumps(_row(customer)))

@@ -11,7 +11,7 @@ import uvicorn
 from cli.choices import chosen
 from cli.output import ExitCode, Problem
 from cli.process import ExitWithStdin, say_ready, until_told
-from operations.opening import opened
+from operations.context import open_context
 from runtime import logging
 from runtime.settings import ApiSettings
 from starter_api.app import create_app, intake_connections
@@ -46,7 +46,7 @@ def api(
                     dsn=settings.dsn,
                     connections=intake_connections(settings),
                     # One connection of the process keeps webhooks.
-                    systems=opened(settings, pool_size=settings.database.pool_size - 1),
+                    context=open_context(settings, pool_size=settings.database.pool_size - 1),
                 ),
                 loop="uvloop",
                 http=Http,

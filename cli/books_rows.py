@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from canonical_models.money import Money
-from cli.desk import state
+from cli.command import state
 from cli.life_rows import show_cases, show_settlements, standing_words
 from cli.output import show_rows
 from cli.timeline import show_exception

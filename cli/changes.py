@@ -7,7 +7,16 @@ import typer
 
 from canonical_models.amendment import account_subject
 from canonical_models.states import ChangeState, ExceptionState
-from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, one_of, state, tell_of_more
+from cli.command import (
+    Command,
+    Cursor,
+    Limit,
+    TenantOption,
+    one_of,
+    run_command,
+    state,
+    tell_of_more,
+)
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.timeline import show_change
 from operations import changes, holding
@@ -52,12 +61,12 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             code=ExitCode.USAGE,
             remedy="use one of them",
         )
-    page = at_desk(
+    page = run_command(
         ctx,
         tenant,
-        lambda desk: changes.list_(
-            desk.systems,
-            desk.tenant,
+        lambda command: changes.list_(
+            command.context,
+            command.tenant,
             state=state_only,
             subject=next(iter(of), None),
             after=cursor,
@@ -96,7 +105,9 @@ def show(
 
     Example: [bold]trueup changes show chg_0123456789abcdef0123[/]
     """
-    detail = at_desk(ctx, tenant, lambda desk: changes.show(desk.systems, desk.tenant, change_id))
+    detail = run_command(
+        ctx, tenant, lambda command: changes.show(command.context, command.tenant, change_id)
+    )
     if output is Format.JSON:
         show_json(detail)
     else:
@@ -121,23 +132,23 @@ def cancel(
     [bold]trueup changes cancel chg_0123456789abcdef0123 --wait 60[/]
     """
 
-    async def work(desk: Desk) -> tuple[changes.Cancelled, changes.ChangeDetail]:
-        before = await changes.show(desk.systems, desk.tenant, change_id)
+    async def work(command: Command) -> tuple[changes.Cancelled, changes.ChangeDetail]:
+        before = await changes.show(command.context, command.tenant, change_id)
         waiting = [
             found.exception_id for found in before.exceptions if found.state is ExceptionState.OPEN
         ]
-        cancelled = await changes.cancel(desk.systems, desk.tenant, change_id, by=desk.by)
+        cancelled = await changes.cancel(command.context, command.tenant, change_id, by=command.by)
         if wait:
             await changes.followed(
-                desk.systems,
-                desk.tenant,
+                command.context,
+                command.tenant,
                 change_id,
                 apart_from=waiting,
                 bound=wait,
             )
-        return cancelled, await changes.show(desk.systems, desk.tenant, change_id)
+        return cancelled, await changes.show(command.context, command.tenant, change_id)
 
-    cancelled, detail = at_desk(ctx, tenant, work)
+    cancelled, detail = run_command(ctx, tenant, work)
     if output is Format.JSON:
         show_json({"cancelled": cancelled, "change": detail.change})
     else:
@@ -163,10 +174,12 @@ def hold(
 
     Example: [bold]trueup changes hold chg_0123456789abcdef0123 --reason 'books are moved'[/]
     """
-    held = at_desk(
+    held = run_command(
         ctx,
         tenant,
-        lambda desk: holding.hold(desk.systems, desk.tenant, change_id, by=desk.by, reason=reason),
+        lambda command: holding.hold(
+            command.context, command.tenant, change_id, by=command.by, reason=reason
+        ),
     )
     if output is Format.JSON:
         show_json(held)
@@ -185,10 +198,10 @@ def release(
 
     Example: [bold]trueup changes release chg_0123456789abcdef0123[/]
     """
-    released = at_desk(
+    released = run_command(
         ctx,
         tenant,
-        lambda desk: holding.release(desk.systems, desk.tenant, change_id, by=desk.by),
+        lambda command: holding.release(command.context, command.tenant, change_id, by=command.by),
     )
     if output is Format.JSON:
         show_json(released)
@@ -211,10 +224,12 @@ def signal(
     """
     document = _json(payload)
 
-    async def work(desk: Desk) -> None:
-        await changes.signal(desk.systems, desk.tenant, change_id, name, document, by=desk.by)
+    async def work(command: Command) -> None:
+        await changes.signal(
+            command.context, command.tenant, change_id, name, document, by=command.by
+        )
 
-    at_desk(ctx, tenant, work)
+    run_command(ctx, tenant, work)
     if output is Format.JSON:
         show_json({"change_id": change_id, "name": name})
     else:

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.desk import TenantOption, at_desk, state
+from cli.command import TenantOption, run_command, state
 from cli.output import Format, Output, show_json, show_rows
 from operations import connections
 
@@ -23,7 +23,9 @@ def list_(ctx: typer.Context, tenant: TenantOption = None, output: Output = Form
 
     Examples: [bold]trueup connections list[/] · [bold]trueup connections list -o json[/]
     """
-    found = at_desk(ctx, tenant, lambda desk: connections.list_(desk.systems, desk.tenant))
+    found = run_command(
+        ctx, tenant, lambda command: connections.list_(command.context, command.tenant)
+    )
     if output is Format.JSON:
         show_json(found)
         return

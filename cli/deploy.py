@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from cli.choices import chosen
-from cli.desk import state
+from cli.command import state
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from runtime.temporal import connect
 from runtime.versions import Deployment, NotDeployed, Version

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from canonical_models.failures import Team
-from cli.desk import Cursor, Limit, TenantOption, at_desk, state, tell_of_more
+from cli.command import Cursor, Limit, TenantOption, run_command, state, tell_of_more
 from cli.output import ExitCode, Format, Output, note, show_json, show_rows
 from operations import differences as found_by
 from operations.differences import Wanted
@@ -33,10 +33,12 @@ def differences(
     Examples: [bold]trueup differences[/] · [bold]trueup differences --owner finance -o json[/]
     """
     wanted = Wanted(customer_id=customer, legal_entity=entity, owner=owner.value if owner else None)
-    page = at_desk(
+    page = run_command(
         ctx,
         tenant,
-        lambda desk: found_by.list_(desk.systems, desk.tenant, wanted, after=cursor, limit=limit),
+        lambda command: found_by.list_(
+            command.context, command.tenant, wanted, after=cursor, limit=limit
+        ),
     )
     if output is Format.JSON:
         show_json(page)

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.desk import Cursor, Limit, TenantOption, at_desk, state, tell_of_more
+from cli.command import Cursor, Limit, TenantOption, run_command, state, tell_of_more
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import dunning
 
@@ -28,10 +28,10 @@ def list_(
 
     Examples: [bold]trueup dunning list[/] · [bold]trueup dunning list -o json[/]
     """
-    page = at_desk(
+    page = run_command(
         ctx,
         tenant,
-        lambda desk: dunning.list_(desk.systems, desk.tenant, after=cursor, limit=limit),
+        lambda command: dunning.list_(command.context, command.tenant, after=cursor, limit=limit),
     )
     if output is Format.JSON:
         show_json(page)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from canonical_models.entitlement import Entitlement
-from cli.desk import TenantOption, at_desk
+from cli.command import TenantOption, run_command
 from cli.life_rows import show_held_back
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from operations import entitlements, grants
@@ -37,8 +37,8 @@ def list_(
 
     Example: [bold]trueup entitlements list cus_x[/]
     """
-    found = at_desk(
-        ctx, tenant, lambda desk: entitlements.list_(desk.systems, desk.tenant, customer)
+    found = run_command(
+        ctx, tenant, lambda command: entitlements.list_(command.context, command.tenant, customer)
     )
     if output is Format.JSON:
         show_json(found)
@@ -61,11 +61,11 @@ def check(
     Examples: [bold]trueup entitlements check cus_x sso[/] ·
     [bold]trueup entitlements check cus_x seats --at 2027-01-01[/]
     """
-    checked = at_desk(
+    checked = run_command(
         ctx,
         tenant,
-        lambda desk: entitlements.check(
-            desk.systems, desk.tenant, customer, feature, at=_instant(at)
+        lambda command: entitlements.check(
+            command.context, command.tenant, customer, feature, at=_instant(at)
         ),
     )
     if output is Format.JSON:
@@ -117,10 +117,12 @@ def grant(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             remedy="see `trueup entitlements grant --help`",
         ) from None
     _changed(
-        at_desk(
+        run_command(
             ctx,
             tenant,
-            lambda desk: grants.give(desk.systems, desk.tenant, wanted, by=desk.by, key=key),
+            lambda command: grants.give(
+                command.context, command.tenant, wanted, by=command.by, key=key
+            ),
         ),
         output,
     )
@@ -143,11 +145,11 @@ def revoke(
     [bold]trueup entitlements revoke grt_0d9c8b7a6f5e4d3c2b1a --grace-days 14[/]
     """
     _changed(
-        at_desk(
+        run_command(
             ctx,
             tenant,
-            lambda desk: grants.revoke(
-                desk.systems, desk.tenant, grant_id, by=desk.by, grace_days=grace_days
+            lambda command: grants.revoke(
+                command.context, command.tenant, grant_id, by=command.by, grace_days=grace_days
             ),
         ),
         output,
@@ -171,10 +173,12 @@ def suspend(
             "a suspension needs a reason", code=ExitCode.USAGE, remedy="say it with --reason"
         )
     _changed(
-        at_desk(
+        run_command(
             ctx,
             tenant,
-            lambda desk: grants.suspend(desk.systems, desk.tenant, grant_id, reason, by=desk.by),
+            lambda command: grants.suspend(
+                command.context, command.tenant, grant_id, reason, by=command.by
+            ),
         ),
         output,
     )
@@ -192,10 +196,12 @@ def restore(
     Example: [bold]trueup entitlements restore grt_0d9c8b7a6f5e4d3c2b1a[/]
     """
     _changed(
-        at_desk(
+        run_command(
             ctx,
             tenant,
-            lambda desk: grants.restore(desk.systems, desk.tenant, grant_id, by=desk.by),
+            lambda command: grants.restore(
+                command.context, command.tenant, grant_id, by=command.by
+            ),
         ),
         output,
     )

@@ -9,7 +9,16 @@ from canonical_models.exceptions import Action
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView
-from cli.desk import Cursor, Desk, Limit, TenantOption, at_desk, one_of, state, tell_of_more
+from cli.command import (
+    Command,
+    Cursor,
+    Limit,
+    TenantOption,
+    one_of,
+    run_command,
+    state,
+    tell_of_more,
+)
 from cli.mapping_options import (
     Entity,
     Included,
@@ -51,12 +60,12 @@ def list_(
     [bold]trueup exceptions list --state all -o json[/]
     """
     state_only = one_of(ExceptionState, None if state_ == "all" else state_, "exception", "all")
-    page = at_desk(
+    page = run_command(
         ctx,
         tenant,
-        lambda desk: exceptions.list_(
-            desk.systems,
-            desk.tenant,
+        lambda command: exceptions.list_(
+            command.context,
+            command.tenant,
             state=state_only,
             owner=owner,
             change_id=change,
@@ -109,8 +118,8 @@ def show(
 
     Example: [bold]trueup exceptions show exc_5f1d2c3b4a596877[/]
     """
-    detail = at_desk(
-        ctx, tenant, lambda desk: exceptions.show(desk.systems, desk.tenant, exception_id)
+    detail = run_command(
+        ctx, tenant, lambda command: exceptions.show(command.context, command.tenant, exception_id)
     )
     if output is Format.JSON:
         show_json(detail)
@@ -194,10 +203,10 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     )
     corrects = document or tax_code or day or link
 
-    async def work(desk: Desk) -> tuple[exceptions.Resolved, ChangeView | None]:
+    async def work(command: Command) -> tuple[exceptions.Resolved, ChangeView | None]:
         of = document
         if corrects and of is None:
-            of = await exceptions.document_of(desk.systems, desk.tenant, exception_id)
+            of = await exceptions.document_of(command.context, command.tenant, exception_id)
         decision = exceptions.Decision(
             action=action,
             note=text,
@@ -206,19 +215,19 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             document=correction(of, tax_code, day, link) if of is not None else None,
         )
         resolved = await exceptions.resolve(
-            desk.systems, desk.tenant, exception_id, decision, by=desk.by
+            command.context, command.tenant, exception_id, decision, by=command.by
         )
         if not wait or resolved.change is None:
             return resolved, resolved.change
         return resolved, await changes.followed(
-            desk.systems,
-            desk.tenant,
+            command.context,
+            command.tenant,
             resolved.change.change_id,
             apart_from=(exception_id,),
             bound=bound,
         )
 
-    resolved, change = at_desk(ctx, tenant, work)
+    resolved, change = run_command(ctx, tenant, work)
     if output is Format.JSON:
         show_json({**resolved.model_dump(mode="json"), "change": change})
     else:

@@ -7,7 +7,7 @@ import typer
 
 from canonical_models.states import ChangeState
 from canonical_models.views import ChangeView
-from cli.desk import Desk, at_desk
+from cli.command import Command, run_command
 from cli.output import Format, Problem, note, show_json
 from operations import changes
 from operations.looking import LookAsked
@@ -21,7 +21,7 @@ Bound = Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait at 
 def look(
     ctx: typer.Context,
     tenant: str | None,
-    ask: Callable[[Desk], Awaitable[LookAsked]],
+    ask: Callable[[Command], Awaitable[LookAsked]],
     *,
     wait: bool,
     bound: float,
@@ -29,14 +29,16 @@ def look(
 ) -> None:
     """Raises Problem where it was waited for and has not settled within `bound` seconds."""
 
-    async def work(desk: Desk) -> tuple[LookAsked, ChangeView | None]:
-        asked = await ask(desk)
+    async def work(command: Command) -> tuple[LookAsked, ChangeView | None]:
+        asked = await ask(command)
         if not wait:
             return asked, None
-        change = await changes.followed(desk.systems, desk.tenant, asked.change_id, bound=bound)
+        change = await changes.followed(
+            command.context, command.tenant, asked.change_id, bound=bound
+        )
         return asked, change
 
-    asked, change = at_desk(ctx, tenant, work)
+    asked, change = run_command(ctx, tenant, work)
     _tell(asked, change, bound=bound, output=output)
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from canonical_models.states import InboxStatus
-from cli.desk import Cursor, Limit, TenantOption, at_desk, one_of, state, tell_of_more
+from cli.command import Cursor, Limit, TenantOption, one_of, run_command, state, tell_of_more
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import inbox
 
@@ -33,12 +33,12 @@ def list_(
     Examples: [bold]trueup inbox list --status dead_lettered[/] · [bold]trueup inbox list -o json[/]
     """
     status_only = one_of(InboxStatus, status, "webhook")
-    page = at_desk(
+    page = run_command(
         ctx,
         tenant,
-        lambda desk: inbox.list_(
-            desk.systems,
-            desk.tenant,
+        lambda command: inbox.list_(
+            command.context,
+            command.tenant,
             status=status_only,
             event_type=type_,
             after=cursor,
@@ -79,8 +79,8 @@ def show(
 
     Example: [bold]trueup inbox show rcp_0d9c8b7a6f5e4d3c2b1a09f8 --raw[/]
     """
-    detail = at_desk(
-        ctx, tenant, lambda desk: inbox.show(desk.systems, desk.tenant, receipt, raw=raw)
+    detail = run_command(
+        ctx, tenant, lambda command: inbox.show(command.context, command.tenant, receipt, raw=raw)
     )
     if output is Format.JSON:
         show_json(detail)
@@ -117,8 +117,10 @@ def replay(
     Examples: [bold]trueup inbox replay rcp_0d9c8b7a6f5e4d3c2b1a09f8 --dry-run[/] ·
     [bold]trueup inbox replay rcp_0d9c8b7a6f5e4d3c2b1a09f8[/]
     """
-    replayed = at_desk(
-        ctx, tenant, lambda desk: inbox.replay(desk.systems, desk.tenant, receipt, dry_run=dry_run)
+    replayed = run_command(
+        ctx,
+        tenant,
+        lambda command: inbox.replay(command.context, command.tenant, receipt, dry_run=dry_run),
     )
     if output is Format.JSON:
         show_json(replayed)

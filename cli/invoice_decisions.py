@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import BaseModel, ValidationError
 
-from cli.desk import Desk, TenantOption, at_desk
+from cli.command import Command, TenantOption, run_command
 from cli.life_rows import show_invoices
 from cli.output import ExitCode, Format, Output, Problem, note, show_json
 from operations import deciding, decisions
@@ -73,7 +73,7 @@ def hold(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     _decide(
         ctx,
         tenant,
-        lambda desk: decisions.hold(given, by=desk.by),
+        lambda command: decisions.hold(given, by=command.by),
         _Which(invoice, customer, _day(before), dry_run, key),
         output,
     )
@@ -99,7 +99,7 @@ def skip(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     _decide(
         ctx,
         tenant,
-        lambda desk: decisions.skip(given, by=desk.by),
+        lambda command: decisions.skip(given, by=command.by),
         _Which(invoice, customer, _day(before), dry_run, key),
         output,
     )
@@ -123,7 +123,7 @@ def release(
     _decide(
         ctx,
         tenant,
-        lambda desk: decisions.release(by=desk.by),
+        lambda command: decisions.release(by=command.by),
         _Which(invoice, customer, _day(before), dry_run, key),
         output,
     )
@@ -147,7 +147,7 @@ def link(
     _decide(
         ctx,
         tenant,
-        lambda desk: decisions.link(given, by=desk.by),
+        lambda command: decisions.link(given, by=command.by),
         _Which(invoice, key=key),
         output,
     )
@@ -180,7 +180,7 @@ def correct(
     _decide(
         ctx,
         tenant,
-        lambda desk: decisions.correct(given, by=desk.by),
+        lambda command: decisions.correct(given, by=command.by),
         _Which(invoice, key=key),
         output,
     )
@@ -193,21 +193,21 @@ COMMANDS: tuple[Callable[..., None], ...] = (hold, skip, release, link, correct)
 def _decide(
     ctx: typer.Context,
     tenant: str | None,
-    made: Callable[[Desk], Decision],
+    made: Callable[[Command], Decision],
     which: _Which,
     output: Format,
 ) -> None:
     of = _selection(which)
 
-    async def work(desk: Desk) -> Decided | DecidedMany:
-        decision = made(desk)
+    async def work(command: Command) -> Decided | DecidedMany:
+        decision = made(command)
         if isinstance(of, Selection):
             return await deciding.decide_many(
-                desk.systems, desk.tenant, of, decision, dry_run=which.dry_run
+                command.context, command.tenant, of, decision, dry_run=which.dry_run
             )
-        return await deciding.decide(desk.systems, desk.tenant, of, decision, key=which.key)
+        return await deciding.decide(command.context, command.tenant, of, decision, key=which.key)
 
-    decided = at_desk(ctx, tenant, work)
+    decided = run_command(ctx, tenant, work)
     if output is Format.JSON:
         show_json(decided)
     elif isinstance(decided, DecidedMany):

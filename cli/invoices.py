@@ -6,7 +6,7 @@ import typer
 
 from cli import invoice_decisions
 from cli.books_rows import show_invoice
-from cli.desk import Cursor, Limit, TenantOption, at_desk, tell_of_more
+from cli.command import Cursor, Limit, TenantOption, run_command, tell_of_more
 from cli.life_rows import show_invoices
 from cli.output import ExitCode, Format, Output, Problem, note, show_json
 from operations import invoices
@@ -46,12 +46,12 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             code=ExitCode.USAGE,
             remedy=f"use one of {', '.join(invoices.STANDINGS)}",
         )
-    page = at_desk(
+    page = run_command(
         ctx,
         tenant,
-        lambda desk: invoices.list_(
-            desk.systems,
-            desk.tenant,
+        lambda command: invoices.list_(
+            command.context,
+            command.tenant,
             customer_id=customer,
             subscription_id=subscription,
             standing=standing,
@@ -81,7 +81,9 @@ def show(
 
     Examples: [bold]trueup invoices show in_1QfTrueup[/] · [bold]trueup invoices show A-0042[/]
     """
-    detail = at_desk(ctx, tenant, lambda desk: invoices.show(desk.systems, desk.tenant, invoice))
+    detail = run_command(
+        ctx, tenant, lambda command: invoices.show(command.context, command.tenant, invoice)
+    )
     if output is Format.JSON:
         show_json(detail)
     else:
@@ -101,8 +103,8 @@ def sync(
 
     Examples: [bold]trueup invoices sync in_1QfTrueup[/] · [bold]trueup invoices sync[/]
     """
-    refreshed = at_desk(
-        ctx, tenant, lambda desk: invoices.refresh(desk.systems, desk.tenant, invoice)
+    refreshed = run_command(
+        ctx, tenant, lambda command: invoices.refresh(command.context, command.tenant, invoice)
     )
     if output is Format.JSON:
         show_json(refreshed)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.desk import TenantOption, at_desk
+from cli.command import TenantOption, run_command
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import keys
 
@@ -27,8 +27,10 @@ def create(
 
     Example: [bold]trueup keys create portal --scope entitlements:read[/]
     """
-    made = at_desk(
-        ctx, tenant, lambda desk: keys.create(desk.systems, desk.tenant, name, tuple(scope))
+    made = run_command(
+        ctx,
+        tenant,
+        lambda command: keys.create(command.context, command.tenant, name, tuple(scope)),
     )
     if output is Format.JSON:
         show_json(made)
@@ -43,7 +45,7 @@ def list_(ctx: typer.Context, tenant: TenantOption = None, output: Output = Form
 
     Example: [bold]trueup keys list[/]
     """
-    found = at_desk(ctx, tenant, lambda desk: keys.list_(desk.systems, desk.tenant))
+    found = run_command(ctx, tenant, lambda command: keys.list_(command.context, command.tenant))
     if output is Format.JSON:
         show_json([key.model_dump(mode="json") for key in found])
         return
@@ -68,7 +70,9 @@ def revoke(
 
     Example: [bold]trueup keys revoke 0f3a9c5d1b2e4a68[/]
     """
-    revoked = at_desk(ctx, tenant, lambda desk: keys.revoke(desk.systems, desk.tenant, key))
+    revoked = run_command(
+        ctx, tenant, lambda command: keys.revoke(command.context, command.tenant, key)
+    )
     if output is Format.JSON:
         show_json(revoked)
         return

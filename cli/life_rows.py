@@ -4,7 +4,7 @@ held back."""
 from collections.abc import Iterable
 
 from canonical_models.views import ChangeView
-from cli.desk import state
+from cli.command import state
 from cli.output import show_rows
 from operations.dunning import CaseView
 from operations.entitlements import HeldBack

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from canonical_models.mapping import AccountMapping, ItemMapping
-from cli.desk import Cursor, Limit, TenantOption, at_desk, tell_of_more
+from cli.command import Cursor, Limit, TenantOption, run_command, tell_of_more
 from cli.mapping_options import (
     Entity,
     Included,
@@ -61,11 +61,11 @@ def list_(
             code=ExitCode.USAGE,
             remedy=f"use {' or '.join(mappings.KINDS)}",
         )
-    page = at_desk(
+    page = run_command(
         ctx,
         tenant,
-        lambda desk: mappings.list_(
-            desk.systems, desk.tenant, kind=kind, after=cursor, limit=limit
+        lambda command: mappings.list_(
+            command.context, command.tenant, kind=kind, after=cursor, limit=limit
         ),
     )
     if output is Format.JSON:
@@ -144,11 +144,11 @@ def _set(
     output: Format,
 ) -> None:
     begins = day.date() if day else None
-    mapped = at_desk(
+    mapped = run_command(
         ctx,
         tenant,
-        lambda desk: mappings.put(
-            desk.systems, desk.tenant, mapping, by=desk.by, valid_from=begins
+        lambda command: mappings.put(
+            command.context, command.tenant, mapping, by=command.by, valid_from=begins
         ),
     )
     if output is Format.JSON:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.desk import Cursor, Limit, TenantOption, at_desk, state, tell_of_more
+from cli.command import Cursor, Limit, TenantOption, run_command, state, tell_of_more
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import renewals
 
@@ -31,11 +31,11 @@ def list_(
 
     Examples: [bold]trueup renewals list --within 30[/] · [bold]trueup renewals list -o json[/]
     """
-    page = at_desk(
+    page = run_command(
         ctx,
         tenant,
-        lambda desk: renewals.list_(
-            desk.systems, desk.tenant, within_days=within, after=cursor, limit=limit
+        lambda command: renewals.list_(
+            command.context, command.tenant, within_days=within, after=cursor, limit=limit
         ),
     )
     if output is Format.JSON:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.books_rows import show_unbilled
-from cli.desk import Cursor, Limit, TenantOption, at_desk, state, tell_of_more
+from cli.command import Cursor, Limit, TenantOption, run_command, state, tell_of_more
 from cli.entitlements import show_entitlements
 from cli.following import Bound, Wait, look
 from cli.life_rows import show_cases, show_changes, show_held_back, show_invoices, show_settlements
@@ -35,11 +35,11 @@ def list_(
 
     Example: [bold]trueup subscriptions list --customer cus_x[/]
     """
-    page = at_desk(
+    page = run_command(
         ctx,
         tenant,
-        lambda desk: subscriptions.list_(
-            desk.systems, desk.tenant, customer_id=customer, after=cursor, limit=limit
+        lambda command: subscriptions.list_(
+            command.context, command.tenant, customer_id=customer, after=cursor, limit=limit
         ),
     )
     if output is Format.JSON:
@@ -78,8 +78,10 @@ def show(
 
     Example: [bold]trueup subscriptions show sub_x[/]
     """
-    detail = at_desk(
-        ctx, tenant, lambda desk: subscriptions.show(desk.systems, desk.tenant, subscription_id)
+    detail = run_command(
+        ctx,
+        tenant,
+        lambda command: subscriptions.show(command.context, command.tenant, subscription_id),
     )
     if output is Format.JSON:
         show_json(detail)
@@ -104,7 +106,7 @@ def sync(
     look(
         ctx,
         tenant,
-        lambda desk: subscriptions.sync(desk.systems, desk.tenant, subscription_id),
+        lambda command: subscriptions.sync(command.context, command.tenant, subscription_id),
         wait=wait,
         bound=bound,
         output=output,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.desk import TenantOption, at_desk
+from cli.command import TenantOption, run_command
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from operations import targets
 
@@ -33,10 +33,12 @@ def check(
     Examples: [bold]trueup targets check[/] · [bold]trueup targets check --target app \
 --customer cus_x[/]
     """
-    found = at_desk(
+    found = run_command(
         ctx,
         tenant,
-        lambda desk: targets.check(desk.systems, desk.tenant, target=target, customer_id=customer),
+        lambda command: targets.check(
+            command.context, command.tenant, target=target, customer_id=customer
+        ),
     )
     if output is Format.JSON:
         show_json(found)
@@ -82,11 +84,11 @@ def publish(
     Examples: [bold]trueup targets publish --target app[/] · \
 [bold]trueup targets publish --customer cus_x[/]
     """
-    told = at_desk(
+    told = run_command(
         ctx,
         tenant,
-        lambda desk: targets.publish(
-            desk.systems, desk.tenant, target=target, customer_id=customer
+        lambda command: targets.publish(
+            command.context, command.tenant, target=target, customer_id=customer
         ),
     )
     if output is Format.JSON:

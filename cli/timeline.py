@@ -6,7 +6,7 @@ from rich.text import Text
 from canonical_models.exceptions import Track
 from canonical_models.states import ExceptionState
 from canonical_models.views import ChangeView, ExceptionView
-from cli.desk import state
+from cli.command import state
 from cli.output import show_rows
 from operations.changes import ChangeDetail
 from operations.timeline import Step

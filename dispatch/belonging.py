@@ -23,10 +23,10 @@ async def require_same_namespace(database: Database, client: Client, *, moved: b
         DescribeNamespaceRequest(namespace=client.namespace), timeout=_ANSWER
     )
     ours = (client.namespace, found.namespace_info.id)
-    async with database.work() as raw:
+    async with database.work() as conn:
         if moved:
-            await namespace.moved(raw, *ours)
-        name, known = await namespace.kept(raw, *ours)
+            await namespace.moved(conn, *ours)
+        name, known = await namespace.kept(conn, *ours)
     if known == ours[1]:
         return
     raise SettingsError(
@@ -41,6 +41,6 @@ async def require_same_namespace(database: Database, client: Client, *, moved: b
 async def other_name(database: Database, client: Client) -> str | None:
     """None where this namespace has the name of the one that the changes are carried out in, or
     there is none yet; else that name."""
-    async with database.statement() as raw:
-        name = await namespace.known(raw)
+    async with database.statement() as conn:
+        name = await namespace.known(conn)
     return None if name in (None, client.namespace) else name

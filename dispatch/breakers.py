@@ -55,15 +55,15 @@ class SharedBreakers:
     async def forget_others(self) -> bool:
         """A connection that has been taken out of the settings is nobody's to ask for any more. One
         that a worker with other settings still has comes back with its next fault."""
-        async with self._database.work() as raw:
-            for gone in await breakers.forget_others(raw, self._governors):
+        async with self._database.work() as conn:
+            for gone in await breakers.forget_others(conn, self._governors):
                 log.info("connection is in the settings no more", connection=gone)
         return True
 
     async def look(self) -> bool:
         """Tell what this worker has found, and hear what others have. Whether anything is away."""
-        async with self._database.statement() as raw:
-            away = await breakers.away(raw)
+        async with self._database.statement() as conn:
+            away = await breakers.away(conn)
         for key, governor in self._governors.items():
             await self._one(key, governor, away.get(key))
         return bool(away) or any(
@@ -76,9 +76,9 @@ class SharedBreakers:
             # This worker has found it away, or has asked in vain.
             self._looks[key] = breaker.looks
             breaker.may_ask = False
-            async with self._database.statement() as raw:
+            async with self._database.statement() as conn:
                 probe_in = max(breaker.probe_at - now, 0.0)
-                await breakers.opened(raw, *key, reason=breaker.reason, probe_in=probe_in)
+                await breakers.opened(conn, *key, reason=breaker.reason, probe_in=probe_in)
         elif away is None:
             if breaker.state is not State.CLOSED:
                 governor.back()
@@ -87,26 +87,26 @@ class SharedBreakers:
         elif breaker.state is not State.PROBING:
             breaker.away(since=now - away.for_, probe_at=now + away.probe_in, reason=away.reason)
             if away.probe_in <= 0:
-                async with self._database.statement() as raw:
-                    asks = await breakers.claim_probe(raw, *key, within=_ASKS_WITHIN)
+                async with self._database.statement() as conn:
+                    asks = await breakers.claim_probe(conn, *key, within=_ASKS_WITHIN)
                 breaker.may_ask = asks
         if away is not None and away.for_ >= self._away_seconds:
             await self._ask(key, away)
         if governor.limiter.limit != self._limits.get(key):
             self._limits[key] = governor.limiter.limit
-            async with self._database.statement() as raw:
-                await breakers.seen(raw, *key, governor.limiter.limit)
+            async with self._database.statement() as conn:
+                await breakers.seen(conn, *key, governor.limiter.limit)
 
     async def _back(self, key: tuple[str, str]) -> None:
-        async with self._database.work() as raw:
-            if await breakers.closed(raw, *key):
+        async with self._database.work() as conn:
+            if await breakers.closed(conn, *key):
                 log.info("vendor is back", tenant=key[0], connection=key[1])
 
     async def _ask(self, key: tuple[str, str], away: Away) -> None:
         tenant, connection = key
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             asked = await breakers.ask(
-                raw,
+                conn,
                 tenant,
                 connection,
                 message=f"The connection {connection!r} of {tenant} is away: {away.reason}. What "
@@ -124,7 +124,7 @@ class SharedBreakers:
                 at_risk=None,
             )
             await outbox.publish(
-                raw,
+                conn,
                 tenant,
                 [
                     event(

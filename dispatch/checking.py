@@ -69,14 +69,14 @@ class ProcessWatch:
 
     async def _batch(self, *, before: datetime) -> tuple[int, int]:
         """(how many were looked at, how many of them were lost)."""
-        async with self._database.work() as raw:
-            told = await processes.unchecked(raw, before=before, limit=_LIMIT)
+        async with self._database.work() as conn:
+            told = await processes.unchecked(conn, before=before, limit=_LIMIT)
         gate = asyncio.Semaphore(_AT_ONCE)
         try:
             states = await asyncio.gather(*(self._state(process, gate) for process in told))
         except (RPCError, RuntimeError):
-            async with self._database.work() as raw:
-                await processes.not_checked(raw, told, at=before - _EVERY)
+            async with self._database.work() as conn:
+                await processes.not_checked(conn, told, at=before - _EVERY)
             raise
         gone = [
             process
@@ -88,9 +88,9 @@ class ProcessWatch:
             for process, state in zip(told, states, strict=True)
             if state is WorkflowExecutionStatus.COMPLETED
         ]
-        async with self._database.work() as raw:
-            await processes.ended(raw, ended)
-            await processes.forgotten(raw, gone)
+        async with self._database.work() as conn:
+            await processes.ended(conn, ended)
+            await processes.forgotten(conn, gone)
         for process in gone:
             log.warning("process lost, and started again", process=process.workflow_id)
         return len(told), len(gone)

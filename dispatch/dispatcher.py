@@ -25,8 +25,8 @@ from dispatch.gate import Gate
 from dispatch.gathering import Gathering
 from dispatch.listening import listen
 from dispatch.reading import Translators, read_inbox
+from dispatch.signalling import Signaller
 from dispatch.starting import Starter, StartRefused, TemporalAway
-from dispatch.telling import Teller
 from dispatch.watching import SagaWatch
 from persistence import change_queue, changes, inbox, worklist
 from persistence.change_queue import Claim, Turns
@@ -76,7 +76,7 @@ class Dispatcher:
         self._translators = translators
         self._starter = Starter(client, task_queue)
         self._gathering = Gathering(database, settling or {})
-        self._teller = Teller(database, client, task_queue)
+        self._teller = Signaller(database, client, task_queue)
         self._watch = SagaWatch(
             database, client, settled_within=timedelta(seconds=_SETTLED_WITHIN_S)
         )
@@ -152,9 +152,9 @@ class Dispatcher:
         most = self._gate.most(self._settings.in_flight)
         if most == 0:
             return
-        async with self._database.work() as raw:
+        async with self._database.work() as conn:
             claims = await change_queue.claim(
-                raw, in_flight=self._settings.in_flight, most=most, turns=self._turns
+                conn, in_flight=self._settings.in_flight, most=most, turns=self._turns
             )
         self._launch(claims, group)
 
@@ -197,27 +197,27 @@ class Dispatcher:
         return "started"
 
     async def _put_back(self, claim: Claim, *, blameless: bool) -> None:
-        async with self._database.work() as raw:
-            await change_queue.put_back(raw, [claim.change_id], blameless=blameless)
+        async with self._database.work() as conn:
+            await change_queue.put_back(conn, [claim.change_id], blameless=blameless)
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         """Behind the notifications: renew what is in hand, write down runs that have not begun yet,
         take over what a dead one had."""
         mine, started = list(self._in_hand), dict(self._started)
         if mine:
-            async with self._database.work() as raw:
-                await change_queue.renew(raw, mine)
-        async with self._database.statement() as raw:
-            found = await worklist.read(raw, lease=self._lease, started=started)
+            async with self._database.work() as conn:
+                await change_queue.renew(conn, mine)
+        async with self._database.statement() as conn:
+            found = await worklist.read(conn, lease=self._lease, started=started)
             if found.not_begun:
-                await change_queue.open_as(raw, {of: started[of] for of in found.not_begun})
+                await change_queue.open_as(conn, {of: started[of] for of in found.not_begun})
         for change_id, run_id in started.items():
             if self._started.get(change_id) == run_id:
                 del self._started[change_id]
         if found.abandoned:
-            async with self._database.work() as raw:
+            async with self._database.work() as conn:
                 abandoned = await change_queue.reclaim(
-                    raw, lease=self._lease, mine=mine, by=self._turns.dispatcher
+                    conn, lease=self._lease, mine=mine, by=self._turns.dispatcher
                 )
             self._launch(abandoned, group)
         if found.unread or found.ready:
@@ -251,9 +251,9 @@ class Dispatcher:
         """A start that was under way may have happened; whoever claims it next finds out."""
         if self._in_hand or self._started:
             with contextlib.suppress(*_AWAY):
-                async with asyncio.timeout(_STOP_S), self._database.work() as raw:
-                    await change_queue.open_as(raw, self._started)
-                    await change_queue.put_back(raw, list(self._in_hand), blameless=True)
+                async with asyncio.timeout(_STOP_S), self._database.work() as conn:
+                    await change_queue.open_as(conn, self._started)
+                    await change_queue.put_back(conn, list(self._in_hand), blameless=True)
 
 
 def _name(fault: BaseException) -> str:

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from persistence import told_already
+from persistence import acknowledged
 from persistence.change_queue import OURS, Claim
 from persistence.database import Database
 
@@ -29,5 +29,5 @@ class Gathering:
             await asyncio.sleep(wait)
         if not claim.told:
             return True
-        async with self._database.statement() as raw:
-            return not await told_already.settle(raw, claim.tenant, claim.change_id, claim.epoch)
+        async with self._database.statement() as conn:
+            return not await acknowledged.settle(conn, claim.tenant, claim.change_id, claim.epoch)

@@ -62,15 +62,15 @@ class Lanes:
         self._poll(())
         await asyncio.gather(*self._ending, return_exceptions=True)
         try:
-            async with self._database.statement() as raw:
-                await lanes.give_up(raw, holder=self._holder)
+            async with self._database.statement() as conn:
+                await lanes.give_up(conn, holder=self._holder)
         except (psycopg.Error, OSError) as fault:
             log.warning("lanes not given up", error=type(fault).__name__)
 
     async def look(self) -> None:
-        async with self._database.statement() as raw:
+        async with self._database.statement() as conn:
             held = await lanes.hold(
-                raw, build=self._build, holder=self._holder, tenants=self._tenants
+                conn, build=self._build, holder=self._holder, tenants=self._tenants
             )
         self._poll(held)
 

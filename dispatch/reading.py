@@ -8,9 +8,9 @@ from canonical_models.amendment import ChangeHint, customer_of
 from canonical_models.states import InboxStatus
 from connectors.ports import UnreadableEvent, WebhookTranslator
 from persistence import change_queue, inbox, settlements
+from persistence.connection import Transaction
 from persistence.database import Database
 from persistence.inbox import Arrival, Reading
-from persistence.raw import Transaction
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from temporalio.client import Client
 from canonical_models.base import Canonical
 from dispatch.belonging import require_same_namespace
 from dispatch.checking import ProcessWatch
-from dispatch.telling import Teller
+from dispatch.signalling import Signaller
 from dispatch.watching import SagaWatch
 from persistence.database import Database
 from runtime.schedules import put_schedules
@@ -44,7 +44,7 @@ async def recover(database: Database, client: Client, settings: Settings) -> Rec
     nothing was lost it changes nothing. Raises RPCError, RuntimeError."""
     schedules = await refill(database, client, settings)
     processes = await ProcessWatch(database, client).look_at_all()
-    await Teller(database, client, settings.temporal.task_queue).tell()
+    await Signaller(database, client, settings.temporal.task_queue).tell()
     watch = SagaWatch(database, client, settled_within=_SETTLED_WITHIN)
     return Recovered(
         processes=processes, changes=await watch.requeue_all_lost(), schedules=schedules

@@ -7,11 +7,11 @@ from canonical_models.mapping import AccountMapping
 from canonical_models.money import Money
 from canonical_models.records import AccountRecord
 from canonical_models.views import ChangeView, ExceptionView
+from operations.context import AppContext
 from operations.errors import NotFound
 from operations.looking import LookAsked, look
 from operations.movements import SettlementView, settlement_views
 from operations.sides import InvoiceSummary, summaries
-from operations.systems import Systems
 from persistence import (
     accounts,
     changes,
@@ -22,8 +22,8 @@ from persistence import (
     settlements,
     subscriptions,
 )
+from persistence.connection import Transaction
 from persistence.differing import BalanceApart
-from persistence.raw import Transaction
 
 _MOST = 100
 
@@ -66,10 +66,10 @@ class AccountDetail(Canonical):
     recent_changes: tuple[ChangeView, ...]
 
 
-async def show(systems: Systems, tenant: str, customer_id: str) -> AccountDetail:
+async def show(context: AppContext, tenant: str, customer_id: str) -> AccountDetail:
     """Raises NotFound for a customer that nothing is known of."""
     subject = account_subject(customer_id)
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         mapped = (await mappings.accounts_now(session, tenant, [customer_id])).get(customer_id)
         kept = await accounts.get(session, tenant, customer_id)
         recent = await changes.page(session, tenant, subject=subject, limit=20)
@@ -79,7 +79,7 @@ async def show(systems: Systems, tenant: str, customer_id: str) -> AccountDetail
         if not (mapped or kept or recent or issued or standing or held):
             raise _unknown(customer_id)
         asked = await exceptions.open_of(session, tenant, [subject])
-        missing = await _missing(systems, session, tenant, customer_id)
+        missing = await _missing(context, session, tenant, customer_id)
         return AccountDetail(
             customer_id=customer_id,
             subject=subject,
@@ -87,7 +87,7 @@ async def show(systems: Systems, tenant: str, customer_id: str) -> AccountDetail
             master_data=_master_data(kept, asked),
             balances=_balances(kept, missing),
             open_items=settlement_views(standing),
-            documents=await summaries(systems, session, tenant, issued),
+            documents=await summaries(context, session, tenant, issued),
             subscriptions=tuple(state.subscription.subscription_id for state in held),
             exceptions=asked,
             open_changes=await changes.unsettled(session, tenant, subject),
@@ -95,12 +95,12 @@ async def show(systems: Systems, tenant: str, customer_id: str) -> AccountDetail
         )
 
 
-async def sync(systems: Systems, tenant: str, customer_id: str) -> LookAsked:
+async def sync(context: AppContext, tenant: str, customer_id: str) -> LookAsked:
     """Have all read anew that billing has issued to the customer beside subscriptions, balance and
     master data, and every system brought to that. Raises NotFound for a customer that nothing is
     known of."""
-    await show(systems, tenant, customer_id)
-    async with systems.database.transaction() as session:
+    await show(context, tenant, customer_id)
+    async with context.database.transaction() as session:
         return await look(
             session,
             tenant,
@@ -111,9 +111,9 @@ async def sync(systems: Systems, tenant: str, customer_id: str) -> LookAsked:
 
 
 async def _missing(
-    systems: Systems, session: Transaction, tenant: str, customer_id: str
+    context: AppContext, session: Transaction, tenant: str, customer_id: str
 ) -> tuple[BalanceApart, ...]:
-    since = systems.cutover(tenant)
+    since = context.cutover(tenant)
     return await differing.balances(session, tenant, since=since, customer_id=customer_id)
 
 

@@ -12,8 +12,8 @@ from canonical_models.adoption import (
     ItemCount,
 )
 from canonical_models.base import Canonical
+from operations.context import AppContext
 from operations.errors import Conflict, NotDone, NotFound
-from operations.systems import Systems
 from persistence import adoption_reports, adoptions
 from persistence.adoptions import AlreadyRuns
 from persistence.change_queue import BULK
@@ -30,7 +30,7 @@ class AdoptionReport(Canonical):
 
 
 async def begin(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     *,
     by: str,
@@ -40,16 +40,16 @@ async def begin(
 ) -> Adoption:
     """Of all customers, or of one. `confirmed` is needed for what was not rehearsed. Raises
     Conflict, Unavailable."""
-    cutover = systems.cutover(tenant)
+    cutover = context.cutover(tenant)
     made = f"ado_{secrets.token_hex(6)}"
-    async with systems.database.work() as raw:
+    async with context.database.work() as conn:
         if not (rehearsal or confirmed):
-            known = await adoptions.rehearsed(raw, tenant, cutover=cutover, customer=customer)
+            known = await adoptions.rehearsed(conn, tenant, cutover=cutover, customer=customer)
             if known is None:
                 raise _not_rehearsed(cutover.isoformat(), customer)
         try:
             await adoptions.begin(
-                raw,
+                conn,
                 tenant,
                 made,
                 rehearsal=rehearsal,
@@ -59,17 +59,17 @@ async def begin(
             )
         except AlreadyRuns as fault:
             raise _already_runs(tenant) from fault
-    return await _started(systems, tenant, made)
+    return await _started(context, tenant, made)
 
 
-async def resume(systems: Systems, tenant: str, named: str | None = None) -> Adoption:
+async def resume(context: AppContext, tenant: str, named: str | None = None) -> Adoption:
     """The one named, or the newest that has not come to its end, goes on from where it was; one
     that runs is left running. Raises NotFound, Conflict, Unavailable."""
-    async with systems.database.work() as raw:
+    async with context.database.work() as conn:
         if named is not None:
-            found = await adoptions.get(raw, tenant, named)
+            found = await adoptions.get(conn, tenant, named)
         else:
-            found = await adoptions.newest(raw, tenant, unfinished=True)
+            found = await adoptions.newest(conn, tenant, unfinished=True)
         if found is None:
             raise _unknown(named) if named else _nothing_to_resume()
         if found.state is AdoptionState.ENDED:
@@ -77,22 +77,22 @@ async def resume(systems: Systems, tenant: str, named: str | None = None) -> Ado
                 f"adoption {found.adoption_id} has come to its end",
                 remedy=f"see it with `trueup adopt --report {found.adoption_id}`",
             )
-        if found.cutover != systems.cutover(tenant):
+        if found.cutover != context.cutover(tenant):
             raise Conflict(
                 f"adoption {found.adoption_id} is of the cutover {found.cutover.isoformat()}, and "
-                f"the configuration now says {systems.cutover(tenant).isoformat()}",
+                f"the configuration now says {context.cutover(tenant).isoformat()}",
                 remedy="begin anew with `trueup adopt --rehearse`",
             )
         try:
-            await adoptions.resume(raw, tenant, found.adoption_id)
+            await adoptions.resume(conn, tenant, found.adoption_id)
         except AlreadyRuns as fault:
             raise _already_runs(tenant) from fault
-    return await _started(systems, tenant, found.adoption_id)
+    return await _started(context, tenant, found.adoption_id)
 
 
-async def keep_going(systems: Systems, tenant: str, adoption_id: str) -> None:
+async def keep_going(context: AppContext, tenant: str, adoption_id: str) -> None:
     """Nothing where it runs; one whose run was lost goes on. Raises Unavailable."""
-    await systems.engine.start(
+    await context.engine.start(
         ADOPTION,
         {"tenant": tenant, "adoption_id": adoption_id},
         workflow_id=adoption_workflow_id(tenant),
@@ -102,50 +102,50 @@ async def keep_going(systems: Systems, tenant: str, adoption_id: str) -> None:
     )
 
 
-async def progress(systems: Systems, tenant: str, adoption_id: str) -> Adoption:
+async def progress(context: AppContext, tenant: str, adoption_id: str) -> Adoption:
     """As far as the last customer that is done. Raises NotFound."""
-    async with systems.database.statement() as raw:
-        found = await adoptions.get(raw, tenant, adoption_id)
+    async with context.database.statement() as conn:
+        found = await adoptions.get(conn, tenant, adoption_id)
         if found is None:
             raise _unknown(adoption_id)
         if found.state is not AdoptionState.RUNNING:
             return found
-        counts = await adoptions.counted(raw, tenant, adoption_id)
+        counts = await adoptions.counted(conn, tenant, adoption_id)
     return found.model_copy(update={"counts": counts})
 
 
-async def expected(systems: Systems, tenant: str, adoption: Adoption) -> int | None:
+async def expected(context: AppContext, tenant: str, adoption: Adoption) -> int | None:
     """How many customers there will be: as many as were rehearsed; None where nobody knows."""
     if adoption.customer is not None:
         return 1
     if adoption.rehearsal:
         return None
-    async with systems.database.statement() as raw:
-        known = await adoptions.rehearsed(raw, tenant, cutover=adoption.cutover, customer=None)
+    async with context.database.statement() as conn:
+        known = await adoptions.rehearsed(conn, tenant, cutover=adoption.cutover, customer=None)
     return known.customers if known else None
 
 
-async def report(systems: Systems, tenant: str, named: str | None = None) -> AdoptionReport:
+async def report(context: AppContext, tenant: str, named: str | None = None) -> AdoptionReport:
     """Of the newest where none is named. Raises NotFound."""
-    async with systems.database.statement() as raw:
+    async with context.database.statement() as conn:
         if named is not None:
-            found = await adoptions.get(raw, tenant, named)
+            found = await adoptions.get(conn, tenant, named)
         else:
-            found = await adoptions.newest(raw, tenant)
+            found = await adoptions.newest(conn, tenant)
         if found is None:
             raise _unknown(named)
         key = found.adoption_id
-        counts = await adoptions.counted(raw, tenant, key)
+        counts = await adoptions.counted(conn, tenant, key)
         return AdoptionReport(
             adoption=found.model_copy(update={"counts": counts}),
-            totals=await adoption_reports.totals(raw, tenant, key),
-            causes=await adoption_reports.causes(raw, tenant, key),
-            items=await adoption_reports.items(raw, tenant, key),
+            totals=await adoption_reports.totals(conn, tenant, key),
+            causes=await adoption_reports.causes(conn, tenant, key),
+            items=await adoption_reports.items(conn, tenant, key),
         )
 
 
 async def customers(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     adoption_id: str,
     *,
@@ -154,9 +154,9 @@ async def customers(
     limit: int = 200,
 ) -> tuple[AdoptedCustomer, ...]:
     """By customer; `after` is the last one seen."""
-    async with systems.database.statement() as raw:
+    async with context.database.statement() as conn:
         return await adoption_reports.customers(
-            raw,
+            conn,
             tenant,
             adoption_id,
             result=AdoptionResult.LEFT if left_only else None,
@@ -165,14 +165,14 @@ async def customers(
         )
 
 
-async def _started(systems: Systems, tenant: str, adoption_id: str) -> Adoption:
+async def _started(context: AppContext, tenant: str, adoption_id: str) -> Adoption:
     try:
-        await keep_going(systems, tenant, adoption_id)
+        await keep_going(context, tenant, adoption_id)
     except NotDone as fault:
-        async with systems.database.statement() as raw:
-            await adoptions.stop(raw, tenant, adoption_id, error=f"not started: {fault.detail}")
+        async with context.database.statement() as conn:
+            await adoptions.stop(conn, tenant, adoption_id, error=f"not started: {fault.detail}")
         raise
-    return await progress(systems, tenant, adoption_id)
+    return await progress(context, tenant, adoption_id)
 
 
 def _not_rehearsed(cutover: str, customer: str | None) -> Conflict:

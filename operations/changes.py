@@ -11,14 +11,14 @@ from canonical_models.events import SyncCompensated, event
 from canonical_models.exceptions import Resolution
 from canonical_models.states import ChangeOutcome, ChangeState
 from canonical_models.views import ChangeView, EffectView, ExceptionView
+from operations.context import AppContext
 from operations.corrections import signed
 from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
 from operations.looking import command
 from operations.paging import Page, cursor, cut, number
-from operations.systems import Systems
 from operations.timeline import Step, in_words, timeline
-from persistence import changes, effects, exceptions, outbox, oversight
+from persistence import changes, effects, exceptions, inbox, outbox
 from workflows.names import DECIDE, NEWER_CHANGE
 
 
@@ -44,7 +44,7 @@ class Cancelled(Canonical):
 
 
 async def list_(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     *,
     state: ChangeState | None = None,
@@ -53,7 +53,7 @@ async def list_(
     limit: int = 50,
 ) -> Page[ChangeView]:
     """Newest first; `subject` is a subscription, or `account:` and a customer."""
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         found = await changes.page(
             session,
             tenant,
@@ -66,17 +66,17 @@ async def list_(
     return Page[ChangeView](items=items, next=cursor(items[-1].seq) if more else None)
 
 
-async def show(systems: Systems, tenant: str, change_id: str) -> ChangeDetail:
+async def show(context: AppContext, tenant: str, change_id: str) -> ChangeDetail:
     """Raises NotFound."""
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         change = await changes.get(session, tenant, change_id)
         if change is None:
             raise _unknown(change_id)
         done = await effects.of_change(session, tenant, change_id)
         raised = await exceptions.page(session, tenant, state=None, change_id=change_id, limit=200)
-        proof = await oversight.proof(session, tenant, change_id)
-        receipt = await oversight.receipt_of(session, tenant, change_id)
-    run = systems.engine.link_of(change)
+        proof = await changes.proof(session, tenant, change_id)
+        receipt = await inbox.receipt_of(session, tenant, change_id)
+    run = context.engine.link_of(change)
     oldest_first = tuple(reversed(raised))
     return ChangeDetail(
         change=change,
@@ -89,14 +89,14 @@ async def show(systems: Systems, tenant: str, change_id: str) -> ChangeDetail:
     )
 
 
-async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> Cancelled:
+async def cancel(context: AppContext, tenant: str, change_id: str, *, by: str) -> Cancelled:
     """Take back what the change has done and end it; before it has begun, just end it. Documents
     that are posted stay: billing has issued them, and only an `abort` of finance reverses them.
 
     Safe to repeat. Raises NotFound, Conflict when it has completed, Unavailable.
     """
-    change = await _get(systems, tenant, change_id)
-    if change.state is ChangeState.PENDING and await _cancel_pending(systems, change, by):
+    change = await _get(context, tenant, change_id)
+    if change.state is ChangeState.PENDING and await _cancel_pending(context, change, by):
         return Cancelled(
             change_id=change_id,
             how="settled",
@@ -104,7 +104,7 @@ async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> C
             f"read again when its subject is looked at: {command(change.subject)}.",
         )
     # The dispatcher may have begun it since it was read.
-    change = await _get(systems, tenant, change_id)
+    change = await _get(context, tenant, change_id)
     if change.state is ChangeState.SETTLED:
         if change.outcome in (ChangeOutcome.CANCELLED, ChangeOutcome.COMPENSATED):
             return Cancelled(change_id=change_id, how="already", words=in_words(change, ()))
@@ -112,7 +112,7 @@ async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> C
             f"change {change_id} has settled as {change.outcome} and cannot be cancelled",
             remedy="change it in billing: the next change puts it right everywhere",
         )
-    await systems.engine.cancel(saga_of(change), await _run(systems, change))
+    await context.engine.cancel(saga_of(change), await _run(context, change))
     return Cancelled(
         change_id=change_id,
         how="requested",
@@ -122,7 +122,7 @@ async def cancel(systems: Systems, tenant: str, change_id: str, *, by: str) -> C
 
 
 async def signal(
-    systems: Systems, tenant: str, change_id: str, name: str, payload: Any, *, by: str
+    context: AppContext, tenant: str, change_id: str, name: str, payload: Any, *, by: str
 ) -> None:
     """Send a Temporal signal to the saga of this change.
 
@@ -130,17 +130,17 @@ async def signal(
     Unavailable.
     """
     arguments = _arguments(name, payload, by)
-    change = await _get(systems, tenant, change_id)
+    change = await _get(context, tenant, change_id)
     if change.state in (ChangeState.PENDING, ChangeState.SETTLED):
         raise Conflict(
             f"change {change_id} is {change.state}: no saga runs that could hear a signal",
             remedy="signal a change that is running or waiting",
         )
-    await systems.engine.signal(saga_of(change), await _run(systems, change), name, arguments)
+    await context.engine.signal(saga_of(change), await _run(context, change), name, arguments)
 
 
 async def followed(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     change_id: str,
     *,
@@ -154,7 +154,7 @@ async def followed(
     try:
         async with asyncio.timeout(bound):
             while True:
-                async with systems.database.transaction() as session:
+                async with context.database.transaction() as session:
                     change = await changes.get(session, tenant, change_id)
                     waiting = await exceptions.page(session, tenant, change_id=change_id)
                 if change is None:
@@ -162,7 +162,7 @@ async def followed(
                 if change.state is ChangeState.PENDING and change.taken_in_by is not None:
                     # What is asked of the saga that carries it out is asked of it.
                     return await followed(
-                        systems,
+                        context,
                         tenant,
                         change.taken_in_by,
                         apart_from=apart_from,
@@ -176,18 +176,18 @@ async def followed(
                     return change
                 await asyncio.sleep(0.2)
     except TimeoutError:
-        return await _get(systems, tenant, change_id)
+        return await _get(context, tenant, change_id)
 
 
-async def _get(systems: Systems, tenant: str, change_id: str) -> ChangeView:
-    async with systems.database.transaction() as session:
+async def _get(context: AppContext, tenant: str, change_id: str) -> ChangeView:
+    async with context.database.transaction() as session:
         change = await changes.get(session, tenant, change_id)
     if change is None:
         raise _unknown(change_id)
     return change
 
 
-async def _cancel_pending(systems: Systems, change: ChangeView, by: str) -> bool:
+async def _cancel_pending(context: AppContext, change: ChangeView, by: str) -> bool:
     reason = f"cancelled by {by} before it began"
     told = SyncCompensated(
         change_id=change.change_id,
@@ -195,8 +195,8 @@ async def _cancel_pending(systems: Systems, change: ChangeView, by: str) -> bool
         outcome=ChangeOutcome.CANCELLED,
         reason=reason,
     )
-    async with systems.database.transaction() as session:
-        if not await oversight.cancel_pending(session, change.tenant, change.change_id, reason):
+    async with context.database.transaction() as session:
+        if not await changes.cancel_pending(session, change.tenant, change.change_id, reason):
             return False
         await outbox.publish(
             session,
@@ -214,9 +214,9 @@ async def _cancel_pending(systems: Systems, change: ChangeView, by: str) -> bool
     return True
 
 
-async def _run(systems: Systems, change: ChangeView) -> str:
+async def _run(context: AppContext, change: ChangeView) -> str:
     """Without its run the message could reach another change of the same subject."""
-    run_id = change.run_id or await systems.engine.run_of(change)
+    run_id = change.run_id or await context.engine.run_of(change)
     if run_id is None:
         raise Conflict(
             f"no saga of change {change.change_id} is open at the moment",

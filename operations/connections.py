@@ -4,7 +4,7 @@ for a legal entity."""
 import psycopg
 
 from canonical_models.base import Canonical
-from operations.systems import Systems
+from operations.context import AppContext
 from persistence import breakers, lanes
 from persistence.breakers import ConnectionView
 from persistence.database import Database
@@ -19,10 +19,10 @@ class Connections(Canonical):
     lanes: tuple[LaneView, ...]
 
 
-async def list_(systems: Systems, tenant: str) -> Connections:
-    async with systems.database.statement() as raw:
+async def list_(context: AppContext, tenant: str) -> Connections:
+    async with context.database.statement() as conn:
         return Connections(
-            items=await breakers.of_tenant(raw, tenant), lanes=await lanes.of_tenant(raw, tenant)
+            items=await breakers.of_tenant(conn, tenant), lanes=await lanes.of_tenant(conn, tenant)
         )
 
 
@@ -30,8 +30,8 @@ async def away(dsn: str) -> list[ConnectionView]:
     """Those of all tenants whose vendor is away; empty where the database does not say."""
     database = Database(dsn, pool_size=2, statement_timeout=3)
     try:
-        async with database.statement() as raw:
-            return [one for one in await breakers.all_of(raw) if one.state == "open"]
+        async with database.statement() as conn:
+            return [one for one in await breakers.all_of(conn) if one.state == "open"]
     except (psycopg.Error, OSError):
         return []
     finally:

@@ -6,8 +6,8 @@ from canonical_models.failures import RejectionCode
 from canonical_models.mapping import DEFAULT_ITEM, AccountMapping, ItemMapping, keys_of
 from canonical_models.views import ExceptionView
 from operations import mappings
+from operations.context import AppContext
 from operations.errors import Invalid
-from operations.systems import Systems
 from persistence import change_runs, documents
 
 _OF_TAX = (RejectionCode.TAX_MISMATCH, RejectionCode.TAX_UNDETERMINED)
@@ -28,7 +28,7 @@ def signed(resolution: Resolution) -> Resolution:
 
 
 async def checked(
-    systems: Systems, tenant: str, exception: ExceptionView, resolution: Resolution
+    context: AppContext, tenant: str, exception: ExceptionView, resolution: Resolution
 ) -> None:
     """Raises Invalid when the decision could not mend the exception."""
     allowed = decisions_of(exception.code)
@@ -50,9 +50,9 @@ async def checked(
     if resolution.account is not None:
         _check_account(exception, resolution.account)
     if resolution.item is not None:
-        await _check_item(systems, tenant, exception, resolution.item)
+        await _check_item(context, tenant, exception, resolution.item)
     if resolution.document is not None:
-        await _check_document(systems, tenant, exception, resolution.document)
+        await _check_document(context, tenant, exception, resolution.document)
 
 
 def _check_account(exception: ExceptionView, account: AccountMapping) -> None:
@@ -61,22 +61,22 @@ def _check_account(exception: ExceptionView, account: AccountMapping) -> None:
 
 
 async def _check_item(
-    systems: Systems, tenant: str, exception: ExceptionView, item: ItemMapping
+    context: AppContext, tenant: str, exception: ExceptionView, item: ItemMapping
 ) -> None:
-    mappings.check_tier(systems, tenant, item)
+    mappings.check_tier(context, tenant, item)
     if exception.code == RejectionCode.ITEM_UNMAPPED.value and exception.subject:
-        _require(exception, item.item in await _keys(systems, tenant, exception))
+        _require(exception, item.item in await _keys(context, tenant, exception))
 
 
-async def _keys(systems: Systems, tenant: str, exception: ExceptionView) -> set[str]:
+async def _keys(context: AppContext, tenant: str, exception: ExceptionView) -> set[str]:
     """Of item mappings that would mend it: those of every line, and of what is subscribed, that
     the unmapped one is among."""
     subject = exception.subject or DEFAULT_ITEM
     keys = {subject, DEFAULT_ITEM}
-    async with systems.database.statement() as raw:
-        planned = await change_runs.done(raw, tenant, exception.change_id)
+    async with context.database.statement() as conn:
+        planned = await change_runs.done(conn, tenant, exception.change_id)
         # What was refused whole has no plan yet; its documents are known all the same.
-        issued = await documents.page(raw, tenant, subject=exception.belongs_to, limit=100)
+        issued = await documents.page(conn, tenant, subject=exception.belongs_to, limit=100)
     known = [record.document for record in issued]
     if planned is not None:
         known += planned.snapshot.documents
@@ -89,12 +89,12 @@ async def _keys(systems: Systems, tenant: str, exception: ExceptionView) -> set[
 
 
 async def _check_document(
-    systems: Systems, tenant: str, exception: ExceptionView, correction: DocumentCorrection
+    context: AppContext, tenant: str, exception: ExceptionView, correction: DocumentCorrection
 ) -> None:
     if not correction.says:
         raise Invalid("the correction of the document says nothing", remedy=_missing(exception))
-    async with systems.database.statement() as raw:
-        record = await documents.get(raw, tenant, correction.document_id)
+    async with context.database.statement() as conn:
+        record = await documents.get(conn, tenant, correction.document_id)
     if record is None or record.subject != exception.belongs_to:
         raise Invalid(
             f"exception {exception.exception_id} waits for documents of {exception.belongs_to}, "

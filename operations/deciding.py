@@ -11,13 +11,13 @@ from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical
 from canonical_models.events import Event, InvoiceDecided, event
 from canonical_models.records import DocumentRecord
+from operations.context import AppContext
 from operations.decisions import Decision, Found, Wanted
 from operations.errors import Conflict
 from operations.invoices import find
 from operations.sides import InvoiceSummary, summaries, zone_of
-from operations.systems import Systems
 from persistence import access_holds, change_queue, differing, documents, mappings, outbox
-from persistence.raw import Raw
+from persistence.connection import Connection
 from planning.term import local_day
 
 _PAGE = 200
@@ -52,7 +52,7 @@ class Selection:
 
 
 async def decide(
-    systems: Systems, tenant: str, named: str, decision: Decision, *, key: str | None = None
+    context: AppContext, tenant: str, named: str, decision: Decision, *, key: str | None = None
 ) -> Decided:
     """By billing's id or a number. The same `key` decides once: again, it answers with the document
     as it has become.
@@ -60,53 +60,53 @@ async def decide(
     Raises NotFound, Invalid, and Conflict where the document does not take the decision, or where
     the key has decided something else.
     """
-    async with systems.database.work() as raw:
-        record = await find(raw, tenant, named)
+    async with context.database.work() as conn:
+        record = await find(conn, tenant, named)
         occasion = _occasion(record, decision, key)
-        made = await _made_before(raw, tenant, record, occasion) if key is not None else None
+        made = await _made_before(conn, tenant, record, occasion) if key is not None else None
         changed = False
         if made is None:
-            (found,) = await _found(systems, raw, tenant, [record])
-            changed = await _write(raw, tenant, found, decision)
+            (found,) = await _found(context, conn, tenant, [record])
+            changed = await _write(conn, tenant, found, decision)
         if changed:
-            made = await _follow(raw, tenant, [record], decision, occasion)
-        (shown,) = await _as_they_are(systems, raw, tenant, [record])
+            made = await _follow(conn, tenant, [record], decision, occasion)
+        (shown,) = await _as_they_are(context, conn, tenant, [record])
     return Decided(invoice=shown, changed=changed, change_id=made)
 
 
 async def decide_many(
-    systems: Systems, tenant: str, of: Selection, decision: Decision, *, dry_run: bool
+    context: AppContext, tenant: str, of: Selection, decision: Decision, *, dry_run: bool
 ) -> DecidedMany:
     """All documents of the selection that take the decision and are not so already, the newest
     first, in one transaction. Raises Invalid."""
-    async with systems.database.work() as raw:
-        records = await _issued_before(systems, raw, tenant, of)
-        known = await _found(systems, raw, tenant, records)
+    async with context.database.work() as conn:
+        records = await _issued_before(context, conn, tenant, of)
+        known = await _found(context, conn, tenant, records)
         chosen = [found for found in known if _takes(found, decision)]
         change_ids = []
         if not dry_run:
             for found in chosen:
-                await _write(raw, tenant, found, decision)
+                await _write(conn, tenant, found, decision)
             for together in _by_subject(found.record for found in chosen):
                 occasion = _occasion(together[0], decision, None)
-                change_ids.append(await _follow(raw, tenant, together, decision, occasion))
-        shown = await _as_they_are(systems, raw, tenant, [found.record for found in chosen])
+                change_ids.append(await _follow(conn, tenant, together, decision, occasion))
+        shown = await _as_they_are(context, conn, tenant, [found.record for found in chosen])
     return DecidedMany(dry_run=dry_run, items=shown, change_ids=tuple(change_ids))
 
 
 async def _issued_before(
-    systems: Systems, raw: Raw, tenant: str, of: Selection
+    context: AppContext, conn: Connection, tenant: str, of: Selection
 ) -> list[DocumentRecord]:
     """Newest first."""
-    accounts = await mappings.accounts_now(raw, tenant, [of.customer_id])
+    accounts = await mappings.accounts_now(conn, tenant, [of.customer_id])
     records: list[DocumentRecord] = []
     before: tuple[datetime, str] | None = None
     while True:
         page = await documents.page(
-            raw, tenant, customer_id=of.customer_id, before=before, limit=_PAGE
+            conn, tenant, customer_id=of.customer_id, before=before, limit=_PAGE
         )
         for record in page:
-            zone = zone_of(systems, tenant, record, accounts)
+            zone = zone_of(context, tenant, record, accounts)
             if local_day(record.document.issued_at, zone) < of.before:
                 records.append(record)
         if len(page) < _PAGE:
@@ -116,17 +116,17 @@ async def _issued_before(
 
 
 async def _found(
-    systems: Systems, raw: Raw, tenant: str, records: list[DocumentRecord]
+    context: AppContext, conn: Connection, tenant: str, records: list[DocumentRecord]
 ) -> list[Found]:
     """In the same order, each on its day and with what the policy says of it."""
     customers = {record.document.customer_id for record in records}
-    accounts = await mappings.accounts_now(raw, tenant, customers)
-    said = await differing.left_out(raw, tenant, {record.subject for record in records})
+    accounts = await mappings.accounts_now(conn, tenant, customers)
+    said = await differing.left_out(conn, tenant, {record.subject for record in records})
     now = datetime.now(UTC)
     return [
         Found(
             record=record,
-            today=local_day(now, zone_of(systems, tenant, record, accounts)),
+            today=local_day(now, zone_of(context, tenant, record, accounts)),
             ruled=_BY_RULE in said.get(record.document.document_id, ""),
         )
         for record in records
@@ -141,12 +141,12 @@ def _takes(found: Found, decision: Decision) -> bool:
     return wanted != Wanted(found.record.hold, found.record.correction)
 
 
-async def _write(raw: Raw, tenant: str, found: Found, decision: Decision) -> bool:
+async def _write(conn: Connection, tenant: str, found: Found, decision: Decision) -> bool:
     """Whether that changes anything."""
     record = found.record
     wanted, document_id = decision.of(found), record.document.document_id
     if wanted.hold != record.hold and not await documents.hold(
-        raw, tenant, document_id, wanted.hold
+        conn, tenant, document_id, wanted.hold
     ):
         raise Conflict(
             f"{document_id} has been posted in the meantime",
@@ -154,9 +154,9 @@ async def _write(raw: Raw, tenant: str, found: Found, decision: Decision) -> boo
         )
     if record.hold is not None and wanted.hold is None:
         # What was taken back with it is given again as well.
-        await access_holds.lift(raw, tenant, record.subject)
+        await access_holds.lift(conn, tenant, record.subject)
     if wanted.correction is not None and wanted.correction != record.correction:
-        await documents.correct(raw, tenant, wanted.correction)
+        await documents.correct(conn, tenant, wanted.correction)
     return wanted != Wanted(record.hold, record.correction)
 
 
@@ -167,10 +167,12 @@ def _occasion(record: DocumentRecord, decision: Decision, key: str | None) -> st
     return f"decision/{name}/{decision.name}/{decision.digest}/{document_id}"
 
 
-async def _made_before(raw: Raw, tenant: str, record: DocumentRecord, occasion: str) -> str | None:
+async def _made_before(
+    conn: Connection, tenant: str, record: DocumentRecord, occasion: str
+) -> str | None:
     """The change that the same key has asked for. Raises Conflict where it decided otherwise."""
     of_key = "/".join(occasion.split("/")[:2])
-    known = await differing.decided(raw, tenant, record.subject, f"{of_key}/")
+    known = await differing.decided(conn, tenant, record.subject, f"{of_key}/")
     if known is None:
         return None
     change_id, before = known
@@ -183,12 +185,12 @@ async def _made_before(raw: Raw, tenant: str, record: DocumentRecord, occasion: 
 
 
 async def _follow(
-    raw: Raw, tenant: str, records: list[DocumentRecord], decision: Decision, occasion: str
+    conn: Connection, tenant: str, records: list[DocumentRecord], decision: Decision, occasion: str
 ) -> str:
     """The change that acts on it, of the one subject of these documents; told to who subscribes."""
     first = records[0]
     change_id = await change_queue.follow(
-        raw,
+        conn,
         tenant,
         first.subject,
         why=occasion,
@@ -197,7 +199,7 @@ async def _follow(
         documents=[record.document.document_id for record in records],
     )
     await outbox.publish(
-        raw, tenant, [_told(tenant, record, decision, change_id) for record in records]
+        conn, tenant, [_told(tenant, record, decision, change_id) for record in records]
     )
     return change_id
 
@@ -234,8 +236,8 @@ def _by_subject(records: Iterable[DocumentRecord]) -> list[list[DocumentRecord]]
 
 
 async def _as_they_are(
-    systems: Systems, raw: Raw, tenant: str, records: list[DocumentRecord]
+    context: AppContext, conn: Connection, tenant: str, records: list[DocumentRecord]
 ) -> tuple[InvoiceSummary, ...]:
     ids = [record.document.document_id for record in records]
-    now = await documents.named(raw, tenant, ids)
-    return await summaries(systems, raw, tenant, [now[document_id] for document_id in ids])
+    now = await documents.named(conn, tenant, ids)
+    return await summaries(context, conn, tenant, [now[document_id] for document_id in ids])

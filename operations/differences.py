@@ -13,9 +13,9 @@ from canonical_models.money import Money
 from canonical_models.records import DocumentRecord
 from operations import causes
 from operations.causes import Cause
+from operations.context import AppContext
 from operations.paging import Page, cursor, unreadable, words
 from operations.sides import InvoiceSummary, summaries
-from operations.systems import Systems
 from persistence import differing, documents, mappings
 from persistence.differing import BalanceApart, Debt
 
@@ -70,7 +70,7 @@ class Wanted:
 
 
 async def list_(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     wanted: Wanted,
     *,
@@ -79,8 +79,8 @@ async def list_(
 ) -> Page[DifferenceView]:
     """Documents by their date, then debts by theirs, then balances by customer."""
     found: list[DifferenceView] = []
-    async with systems.database.transaction() as session:
-        async for each in _all(systems, session, tenant, wanted, _position(after)):
+    async with context.database.transaction() as session:
+        async for each in _all(context, session, tenant, wanted, _position(after)):
             if wanted.takes(each):
                 found.append(each)
             if len(found) > limit:
@@ -95,7 +95,7 @@ _Position = tuple[str, datetime, str]
 
 
 async def _all(
-    systems: Systems,
+    context: AppContext,
     session: AsyncSession,
     tenant: str,
     wanted: Wanted,
@@ -104,9 +104,9 @@ async def _all(
     start = ABOUT.index(after[0]) if after else 0
     if start == 0:
         place = (after[1], after[2]) if after else None
-        async for each in _documents(systems, session, tenant, place):
+        async for each in _documents(context, session, tenant, place):
             yield each
-    since, customer = systems.cutover(tenant), wanted.customer_id
+    since, customer = context.cutover(tenant), wanted.customer_id
     if start <= 1:
         owed = await differing.debts(session, tenant, since=since, customer_id=customer)
         for each in sorted(await _debts(session, tenant, owed), key=_in_time):
@@ -119,13 +119,13 @@ async def _all(
 
 
 async def _documents(
-    systems: Systems, session: AsyncSession, tenant: str, after: tuple[datetime, str] | None
+    context: AppContext, session: AsyncSession, tenant: str, after: tuple[datetime, str] | None
 ) -> AsyncIterator[DifferenceView]:
     while True:
         found = await documents.differences(session, tenant, after=after, limit=_PAGE)
         subjects = {record.subject for record in found}
         given = await causes.around(session, tenant, subjects)
-        shown = await summaries(systems, session, tenant, found)
+        shown = await summaries(context, session, tenant, found)
         for record, each in zip(found, shown, strict=True):
             yield _document(record, each, causes.cause_of(record, each, given))
         if len(found) < _PAGE:

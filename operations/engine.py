@@ -235,7 +235,7 @@ def _said(workflow_id: str) -> Iterator[None]:
 
 
 def _refusal(cause: BaseException) -> NotDone:
-    """The saga's own no, by the type that its validator gave it (workflows/desk.py)."""
+    """The saga's own no, by the type that its validator gave it (workflows/human_tasks.py)."""
     said = cause.message if isinstance(cause, ApplicationError) else str(cause)
     match cause:
         case ApplicationError(type="NothingCorrected"):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from canonical_models.base import Canonical, Instant, isoformat
 from canonical_models.entitlement import Entitlement, Grant, GrantState
-from operations.systems import Systems
+from operations.context import AppContext
 from persistence import grants
 from planning.entitlements import entitlements
 
@@ -40,10 +40,10 @@ class Check(Canonical):
     as_of: Instant
 
 
-async def list_(systems: Systems, tenant: str, customer_id: str) -> EntitlementList:
+async def list_(context: AppContext, tenant: str, customer_id: str) -> EntitlementList:
     """Empty for a customer who holds nothing, known or not."""
-    async with systems.database.statement() as raw:
-        held = await grants.of_customer(raw, tenant, customer_id)
+    async with context.database.statement() as conn:
+        held = await grants.of_customer(conn, tenant, customer_id)
     now = datetime.now(UTC)
     return EntitlementList(
         customer_id=customer_id,
@@ -54,12 +54,12 @@ async def list_(systems: Systems, tenant: str, customer_id: str) -> EntitlementL
 
 
 async def check(
-    systems: Systems, tenant: str, customer_id: str, feature: str, *, at: datetime | None = None
+    context: AppContext, tenant: str, customer_id: str, feature: str, *, at: datetime | None = None
 ) -> Check:
     """By the grants as they are held now, for the instant `at`; it is not a look into the past."""
     # Asked before every use of a feature: one statement, without a transaction around it.
-    async with systems.database.statement() as raw:
-        held = await grants.of_customer(raw, tenant, customer_id, feature)
+    async with context.database.statement() as conn:
+        held = await grants.of_customer(conn, tenant, customer_id, feature)
     instant = at or datetime.now(UTC)
     found = entitlements(held, instant)
     given = found[0] if found else None

@@ -2,9 +2,9 @@
 
 from canonical_models.base import Canonical
 from canonical_models.events import Event
+from operations.context import AppContext
 from operations.paging import cursor, number
-from operations.systems import Systems
-from persistence import oversight
+from persistence import outbox
 
 
 class Feed(Canonical):
@@ -15,12 +15,12 @@ class Feed(Canonical):
 
 
 async def list_(
-    systems: Systems, tenant: str, *, after: str | None = None, limit: int = 50
+    context: AppContext, tenant: str, *, after: str | None = None, limit: int = 50
 ) -> Feed:
     """Oldest first. An empty page gives back the position that it was asked for."""
     position = number(after) or 0
-    async with systems.database.transaction() as session:
-        found = await oversight.feed(session, tenant, after=position, limit=limit)
+    async with context.database.transaction() as session:
+        found = await outbox.feed(session, tenant, after=position, limit=limit)
     return Feed(
         items=tuple(event for _, event in found),
         next=cursor(found[-1][0] if found else position),

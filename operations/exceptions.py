@@ -18,11 +18,11 @@ from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.states import ExceptionState
 from canonical_models.views import ChangeView, ExceptionView
 from operations import mappings
+from operations.context import AppContext
 from operations.corrections import checked, signed
 from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
 from operations.paging import Page, cursor, cut, moment
-from operations.systems import Systems
 from persistence import change_watch, changes, documents, exceptions, outbox
 from workflows.names import RESOLVE
 
@@ -61,7 +61,7 @@ class ExceptionDetail(Canonical):
 
 
 async def list_(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     *,
     state: ExceptionState | None = ExceptionState.OPEN,
@@ -71,7 +71,7 @@ async def list_(
     limit: int = 50,
 ) -> Page[ExceptionView]:
     """Newest first; `state` None for open and resolved ones alike."""
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         found = await exceptions.page(
             session,
             tenant,
@@ -86,56 +86,56 @@ async def list_(
     return Page[ExceptionView](items=items, next=following)
 
 
-async def show(systems: Systems, tenant: str, exception_id: str) -> ExceptionDetail:
+async def show(context: AppContext, tenant: str, exception_id: str) -> ExceptionDetail:
     """Raises NotFound."""
-    exception, change = await _read(systems, tenant, exception_id)
+    exception, change = await _read(context, tenant, exception_id)
     return ExceptionDetail(
         exception=exception,
         change=change,
         decisions=decisions_of(exception.code),
-        workflow_url=_link(systems, exception, change),
+        workflow_url=_link(context, exception, change),
     )
 
 
 async def resolve(
-    systems: Systems, tenant: str, exception_id: str, decision: Decision, *, by: str
+    context: AppContext, tenant: str, exception_id: str, decision: Decision, *, by: str
 ) -> Resolved:
     """Hand the decision to the saga and wait until it has acted on it.
 
     The same decision again answers as the first time. Raises NotFound, Invalid for a correction
     that does not mend this exception, Conflict when it is not open or no saga waits, Unavailable.
     """
-    exception, change = await _read(systems, tenant, exception_id)
+    exception, change = await _read(context, tenant, exception_id)
     resolution = signed(Resolution(exception_id=exception_id, by=by, **dict(decision)))
     if exception.state is not ExceptionState.OPEN:
-        if not await _same(systems, tenant, exception, resolution):
+        if not await _same(context, tenant, exception, resolution):
             raise Conflict(
                 f"exception {exception_id} is not open: {exception.resolution} by "
                 f"{exception.resolved_by}",
                 remedy=f"see how it went on with `{_seen_with(exception)}`",
             )
-        return await _answer(systems, tenant, exception_id, already=True)
+        return await _answer(context, tenant, exception_id, already=True)
     if exception.code == VENDOR_AWAY:
         raise Conflict(
             f"exception {exception_id} is about a vendor that is away, and takes no decision",
             remedy="it closes by itself when the vendor is back: see `trueup connections list`",
         )
-    await checked(systems, tenant, exception, resolution)
+    await checked(context, tenant, exception, resolution)
     if exception.code == SAGA_LOST:
-        await _begin_anew(systems, tenant, exception, resolution)
-        return await _answer(systems, tenant, exception_id, already=False)
-    workflow_id, run_id = await _who_asks(systems, exception, change)
-    await systems.engine.update(workflow_id, run_id, RESOLVE, resolution, key=_key(resolution))
-    return await _answer(systems, tenant, exception_id, already=False)
+        await _begin_anew(context, tenant, exception, resolution)
+        return await _answer(context, tenant, exception_id, already=False)
+    workflow_id, run_id = await _who_asks(context, exception, change)
+    await context.engine.update(workflow_id, run_id, RESOLVE, resolution, key=_key(resolution))
+    return await _answer(context, tenant, exception_id, already=False)
 
 
-async def document_of(systems: Systems, tenant: str, exception_id: str) -> str:
+async def document_of(context: AppContext, tenant: str, exception_id: str) -> str:
     """Billing's id of the document that the exception is about. Raises NotFound, Invalid where it
     is about none, or about several."""
-    exception, _ = await _read(systems, tenant, exception_id)
+    exception, _ = await _read(context, tenant, exception_id)
     subject = exception.subject
-    async with systems.database.statement() as raw:
-        known = await documents.get(raw, tenant, subject) if subject else None
+    async with context.database.statement() as conn:
+        known = await documents.get(conn, tenant, subject) if subject else None
     if known is None:
         raise Invalid(
             f"exception {exception_id} is about {subject or 'no single object'}, which is no "
@@ -146,7 +146,7 @@ async def document_of(systems: Systems, tenant: str, exception_id: str) -> str:
 
 
 async def _who_asks(
-    systems: Systems, exception: ExceptionView, change: ChangeView | None
+    context: AppContext, exception: ExceptionView, change: ChangeView | None
 ) -> tuple[str, str | None]:
     """(workflow, run) that waits for the decision. Raises Conflict where none can, Unavailable."""
     if exception.workflow_id is not None:
@@ -154,7 +154,7 @@ async def _who_asks(
         return exception.workflow_id, None
     run_id = None if change is None else change.run_id
     if change is not None and run_id is None:
-        run_id = await systems.engine.run_of(change)
+        run_id = await context.engine.run_of(change)
     if change is None or run_id is None:
         held = change is not None and change.held
         raise Conflict(
@@ -169,7 +169,7 @@ async def _who_asks(
 
 
 async def _begin_anew(
-    systems: Systems, tenant: str, exception: ExceptionView, resolution: Resolution
+    context: AppContext, tenant: str, exception: ExceptionView, resolution: Resolution
 ) -> None:
     """No saga is open that could take the decision: the next one does, which an abort lets do
     nothing but undo. Raises Conflict."""
@@ -180,7 +180,7 @@ async def _begin_anew(
         resolution=resolution.action.value,
         by=resolution.by,
     )
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         why = f"{resolution.action.value} by {resolution.by}: its saga is begun anew"
         if not await change_watch.go_on(session, change_id, why=why):
             raise Conflict(
@@ -203,10 +203,10 @@ async def _begin_anew(
         )
 
 
-def _link(systems: Systems, exception: ExceptionView, change: ChangeView | None) -> str | None:
+def _link(context: AppContext, exception: ExceptionView, change: ChangeView | None) -> str | None:
     if exception.workflow_id is not None:
-        return systems.engine.link(exception.workflow_id)
-    return None if change is None else systems.engine.link_of(change)
+        return context.engine.link(exception.workflow_id)
+    return None if change is None else context.engine.link_of(change)
 
 
 def _seen_with(exception: ExceptionView) -> str:
@@ -222,38 +222,40 @@ def _key(resolution: Resolution) -> str:
 
 
 async def _same(
-    systems: Systems, tenant: str, exception: ExceptionView, resolution: Resolution
+    context: AppContext, tenant: str, exception: ExceptionView, resolution: Resolution
 ) -> bool:
     """Whether this is what was decided, so that a lost answer may be asked for again."""
     told = (exception.resolution, exception.resolved_by, exception.note or "")
     if told != (resolution.action.value, resolution.by, resolution.note):
         return False
     for mapping in (resolution.account, resolution.item):
-        if mapping is not None and not await mappings.holds(systems, tenant, mapping):
+        if mapping is not None and not await mappings.holds(context, tenant, mapping):
             return False
-    return resolution.document is None or await _kept(systems, tenant, resolution.document)
+    return resolution.document is None or await _kept(context, tenant, resolution.document)
 
 
-async def _kept(systems: Systems, tenant: str, correction: DocumentCorrection) -> bool:
-    async with systems.database.statement() as raw:
-        record = await documents.get(raw, tenant, correction.document_id)
+async def _kept(context: AppContext, tenant: str, correction: DocumentCorrection) -> bool:
+    async with context.database.statement() as conn:
+        record = await documents.get(conn, tenant, correction.document_id)
     return record is not None and record.correction == correction
 
 
-async def _answer(systems: Systems, tenant: str, exception_id: str, *, already: bool) -> Resolved:
-    exception, change = await _read(systems, tenant, exception_id)
+async def _answer(
+    context: AppContext, tenant: str, exception_id: str, *, already: bool
+) -> Resolved:
+    exception, change = await _read(context, tenant, exception_id)
     return Resolved(
         exception=exception,
         already=already,
         change=change,
-        workflow_url=_link(systems, exception, change),
+        workflow_url=_link(context, exception, change),
     )
 
 
 async def _read(
-    systems: Systems, tenant: str, exception_id: str
+    context: AppContext, tenant: str, exception_id: str
 ) -> tuple[ExceptionView, ChangeView | None]:
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         exception = await exceptions.get(session, tenant, exception_id)
         change = await changes.get(session, tenant, exception.change_id) if exception else None
     if exception is None:

@@ -12,12 +12,12 @@ from canonical_models.base import Canonical, Identifier, Instant
 from canonical_models.entitlement import Grant, GrantSource, GrantState
 from canonical_models.events import EntitlementTimed, event
 from canonical_models.process import SUPPORT_TARGET, entitlement_processes
+from operations.context import AppContext
 from operations.errors import Conflict, Invalid, NotFound
 from operations.paging import Page, cursor, cut, words
-from operations.systems import Systems
 from persistence import grants, outbox, processes
+from persistence.connection import Connection
 from persistence.grants import KeptGrant
-from persistence.raw import Raw
 from planning.entitlements import entitlements
 
 SOURCES = ("manual", "contract", "trial")
@@ -65,13 +65,13 @@ class GrantChanged(Canonical):
 
 
 async def list_(
-    systems: Systems, tenant: str, customer_id: str, *, after: str | None = None, limit: int = 50
+    context: AppContext, tenant: str, customer_id: str, *, after: str | None = None, limit: int = 50
 ) -> Page[GrantView]:
     """All that the customer holds by any source, by feature; subscriptions' grants included."""
     position = words(after, 3)
-    async with systems.database.statement() as raw:
+    async with context.database.statement() as conn:
         found = await grants.page(
-            raw,
+            conn,
             tenant,
             customer_id,
             after=(position[0], position[1], position[2]) if position else ("", "", ""),
@@ -85,7 +85,7 @@ async def list_(
 
 
 async def give(
-    systems: Systems, tenant: str, wanted: NewGrant, *, by: str, key: str | None = None
+    context: AppContext, tenant: str, wanted: NewGrant, *, by: str, key: str | None = None
 ) -> GrantChanged:
     """The same `key` gives once: again, it answers with the grant as it has become.
 
@@ -94,8 +94,8 @@ async def give(
     """
     now = datetime.now(UTC)
     grant = _grant(wanted, _grant_id(tenant, key), now)
-    async with systems.database.work() as raw:
-        known = await grants.history(raw, tenant, grant.source_id)
+    async with context.database.work() as conn:
+        known = await grants.history(conn, tenant, grant.source_id)
         if known:
             if not _same(wanted, known[0].grant):
                 raise Conflict(
@@ -108,59 +108,59 @@ async def give(
                 f"the grant of {wanted.feature} would have ended already",
                 remedy="give an end that is still to come, or none",
             )
-        before = await grants.of_customer(raw, tenant, grant.customer_id)
-        await grants.give(raw, tenant, grant, by=by)
-        await _tell(systems, raw, tenant, grant, before, now=now)
-        return await _as_kept(raw, tenant, grant, now)
+        before = await grants.of_customer(conn, tenant, grant.customer_id)
+        await grants.give(conn, tenant, grant, by=by)
+        await _tell(context, conn, tenant, grant, before, now=now)
+        return await _as_kept(conn, tenant, grant, now)
 
 
 async def revoke(
-    systems: Systems, tenant: str, grant_id: str, *, by: str, grace_days: int = 0
+    context: AppContext, tenant: str, grant_id: str, *, by: str, grace_days: int = 0
 ) -> GrantChanged:
     """It ends now, or after the grace; never later than it would have. Raises NotFound, Conflict
     for a grant of a subscription."""
     now = datetime.now(UTC)
-    async with systems.database.work() as raw:
-        held = (await _editable(raw, tenant, grant_id))[-1]
+    async with context.database.work() as conn:
+        held = (await _editable(conn, tenant, grant_id))[-1]
         # One that has not begun ends where it begins, and so never gives anything.
         end = max(now + timedelta(days=grace_days), held.grant.starts_at)
         if held.grant.ends_at is not None and held.grant.ends_at <= end:
             return GrantChanged(grant=_view(held, now), changed=False)
-        return await _exchange(systems, raw, tenant, held, {"ends_at": end}, by=by, now=now)
+        return await _exchange(context, conn, tenant, held, {"ends_at": end}, by=by, now=now)
 
 
 async def suspend(
-    systems: Systems, tenant: str, grant_id: str, reason: str, *, by: str
+    context: AppContext, tenant: str, grant_id: str, reason: str, *, by: str
 ) -> GrantChanged:
     """It is kept and gives nothing until it is restored. Raises NotFound, Conflict for one that
     has ended or is a subscription's."""
     now = datetime.now(UTC)
-    async with systems.database.work() as raw:
-        held = (await _editable(raw, tenant, grant_id))[-1]
+    async with context.database.work() as conn:
+        held = (await _editable(conn, tenant, grant_id))[-1]
         _still_there(held, now)
         if held.grant.state is GrantState.SUSPENDED:
             return GrantChanged(grant=_view(held, now), changed=False)
         change = {"state": GrantState.SUSPENDED, "reason": reason}
-        return await _exchange(systems, raw, tenant, held, change, by=by, now=now)
+        return await _exchange(context, conn, tenant, held, change, by=by, now=now)
 
 
-async def restore(systems: Systems, tenant: str, grant_id: str, *, by: str) -> GrantChanged:
+async def restore(context: AppContext, tenant: str, grant_id: str, *, by: str) -> GrantChanged:
     """It gives again what it gave. Raises NotFound, Conflict for one that has ended or is a
     subscription's."""
     now = datetime.now(UTC)
-    async with systems.database.work() as raw:
-        known = await _editable(raw, tenant, grant_id)
+    async with context.database.work() as conn:
+        known = await _editable(conn, tenant, grant_id)
         held = known[-1]
         _still_there(held, now)
         if held.grant.state is GrantState.ACTIVE:
             return GrantChanged(grant=_view(held, now), changed=False)
         # While it was suspended its reason said why; now it says again why it was given.
         change = {"state": GrantState.ACTIVE, "reason": known[0].grant.reason}
-        return await _exchange(systems, raw, tenant, held, change, by=by, now=now)
+        return await _exchange(context, conn, tenant, held, change, by=by, now=now)
 
 
-async def _editable(raw: Raw, tenant: str, grant_id: str) -> tuple[KeptGrant, ...]:
-    known = await grants.history(raw, tenant, grant_id)
+async def _editable(conn: Connection, tenant: str, grant_id: str) -> tuple[KeptGrant, ...]:
+    known = await grants.history(conn, tenant, grant_id)
     if not known:
         raise NotFound(
             f"there is no grant {grant_id}",
@@ -184,8 +184,8 @@ def _still_there(held: KeptGrant, now: datetime) -> None:
 
 
 async def _exchange(
-    systems: Systems,
-    raw: Raw,
+    context: AppContext,
+    conn: Connection,
     tenant: str,
     held: KeptGrant,
     change: Mapping[str, object],
@@ -193,22 +193,22 @@ async def _exchange(
     by: str,
     now: datetime,
 ) -> GrantChanged:
-    before = await grants.of_customer(raw, tenant, held.grant.customer_id)
+    before = await grants.of_customer(conn, tenant, held.grant.customer_id)
     wanted = held.grant.model_copy(update=change)
-    await grants.exchange(raw, tenant, held.grant, wanted, by=by)
-    await _tell(systems, raw, tenant, wanted, before, now=now)
-    return await _as_kept(raw, tenant, wanted, now)
+    await grants.exchange(conn, tenant, held.grant, wanted, by=by)
+    await _tell(context, conn, tenant, wanted, before, now=now)
+    return await _as_kept(conn, tenant, wanted, now)
 
 
-async def _as_kept(raw: Raw, tenant: str, grant: Grant, now: datetime) -> GrantChanged:
+async def _as_kept(conn: Connection, tenant: str, grant: Grant, now: datetime) -> GrantChanged:
     """As it can be read from now on, to the microsecond."""
-    kept = (await grants.history(raw, tenant, grant.source_id))[-1]
+    kept = (await grants.history(conn, tenant, grant.source_id))[-1]
     return GrantChanged(grant=_view(kept, now), changed=True)
 
 
 async def _tell(
-    systems: Systems,
-    raw: Raw,
+    context: AppContext,
+    conn: Connection,
     tenant: str,
     grant: Grant,
     before: tuple[Grant, ...],
@@ -217,10 +217,10 @@ async def _tell(
 ) -> None:
     """Every target hears of it, and support; what holds now is an event."""
     customer = grant.customer_id
-    settings = systems.tenants.get(tenant)
+    settings = context.tenants.get(tenant)
     targets = (*(settings.targets if settings else ()), SUPPORT_TARGET)
-    await processes.news(raw, entitlement_processes(tenant, customer, targets))
-    held = await grants.of_customer(raw, tenant, customer)
+    await processes.news(conn, entitlement_processes(tenant, customer, targets))
+    held = await grants.of_customer(conn, tenant, customer)
     if _told(held, now) == _told(before, now):
         return
     told = EntitlementTimed(
@@ -229,7 +229,7 @@ async def _tell(
     )
     key = f"{grant.source_id}/{now:%Y%m%dT%H%M%S%f}"
     await outbox.publish(
-        raw, tenant, [event(tenant, "entitlement.timed.v1", key=key, subject=customer, data=told)]
+        conn, tenant, [event(tenant, "entitlement.timed.v1", key=key, subject=customer, data=told)]
     )
 
 

@@ -13,9 +13,9 @@ from canonical_models.base import Canonical
 from canonical_models.events import Event, SyncHeld, event
 from canonical_models.states import ChangeState
 from canonical_models.views import ChangeView
+from operations.context import AppContext
 from operations.engine import saga_of
 from operations.errors import Conflict, NotFound
-from operations.systems import Systems
 from persistence import change_queue, changes, outbox
 
 _OPEN = (ChangeState.STARTING, ChangeState.RUNNING, ChangeState.WAITING)
@@ -37,12 +37,12 @@ class ChangeHeld(Canonical):
 
 
 async def hold(
-    systems: Systems, tenant: str, change_id: str, *, by: str, reason: str
+    context: AppContext, tenant: str, change_id: str, *, by: str, reason: str
 ) -> ChangeHeld:
     """Stop it: a saga that is open has no effect any more and is ended. Raises NotFound, Conflict
     where it has settled; Unavailable where the saga could not be ended, which then ends by itself
     at its next step."""
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         change = await _get(session, tenant, change_id)
         held = await change_queue.hold(session, tenant, change_id, held=True)
         if held:
@@ -51,9 +51,9 @@ async def hold(
             await changes.note(session, change_id, "held", f"by {by}: {reason}")
             await outbox.publish(session, tenant, [_event(change, "sync.held.v1", by, reason)])
     if held and change.state in _OPEN:
-        run_id = change.run_id or await systems.engine.run_of(change)
+        run_id = change.run_id or await context.engine.run_of(change)
         if run_id is not None:
-            await systems.engine.terminate(saga_of(change), run_id, why=f"held by {by}: {reason}")
+            await context.engine.terminate(saga_of(change), run_id, why=f"held by {by}: {reason}")
     return ChangeHeld(
         change_id=change_id,
         held=True,
@@ -63,9 +63,9 @@ async def hold(
     )
 
 
-async def release(systems: Systems, tenant: str, change_id: str, *, by: str) -> ChangeHeld:
+async def release(context: AppContext, tenant: str, change_id: str, *, by: str) -> ChangeHeld:
     """Raises NotFound, Conflict where it has settled."""
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         change = await _get(session, tenant, change_id)
         released = await change_queue.hold(session, tenant, change_id, held=False)
         if released:

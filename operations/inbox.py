@@ -5,12 +5,12 @@ from canonical_models.base import Canonical
 from canonical_models.states import ChangeState, InboxStatus
 from canonical_models.views import ChangeView
 from connectors.ports import UnreadableEvent
+from operations.context import AppContext
 from operations.errors import Conflict, NotFound
 from operations.paging import Page, cursor, cut, number
-from operations.systems import Systems
 from persistence import changes, inbox, settlements
+from persistence.connection import Transaction
 from persistence.inbox import InboxView
-from persistence.raw import Transaction
 
 
 class InboxDetail(Canonical):
@@ -34,7 +34,7 @@ class Replay(Canonical):
 
 
 async def list_(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     *,
     status: InboxStatus | None = None,
@@ -43,7 +43,7 @@ async def list_(
     limit: int = 50,
 ) -> Page[InboxView]:
     """Newest first."""
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         found = await inbox.page(
             session,
             tenant,
@@ -56,9 +56,9 @@ async def list_(
     return Page[InboxView](items=items, next=cursor(items[-1].inbox_id) if more else None)
 
 
-async def show(systems: Systems, tenant: str, receipt: str, *, raw: bool = False) -> InboxDetail:
+async def show(context: AppContext, tenant: str, receipt: str, *, raw: bool = False) -> InboxDetail:
     """Raises NotFound. A body that is not UTF-8 is shown with replacement characters."""
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         item = await inbox.find(session, tenant, receipt)
         if item is None:
             raise _unknown(receipt)
@@ -69,14 +69,16 @@ async def show(systems: Systems, tenant: str, receipt: str, *, raw: bool = False
     )
 
 
-async def replay(systems: Systems, tenant: str, receipt: str, *, dry_run: bool = False) -> Replay:
+async def replay(
+    context: AppContext, tenant: str, receipt: str, *, dry_run: bool = False
+) -> Replay:
     """Let the event be read again, as if it had just come.
 
     Nothing is posted twice: the change that comes of it plans from billing's present state, and
     every document is posted once, ever. Raises NotFound, and Conflict while the event's change is
     still being made.
     """
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         item = await inbox.find(session, tenant, receipt)
         if item is None:
             raise _unknown(receipt)
@@ -87,7 +89,7 @@ async def replay(systems: Systems, tenant: str, receipt: str, *, dry_run: bool =
                 f"the change {change.change_id} of receipt {receipt} is {change.state}",
                 remedy="let it settle first, or cancel it: a replay makes a new change",
             )
-        hint, outlook = await _outlook(session, systems, item, body or b"")
+        hint, outlook = await _outlook(session, context, item, body or b"")
         if hint is not None and (subject := _subject(hint)) is not None:
             ahead = await changes.unsettled(session, tenant, subject)
             outlook += f", behind {len(ahead)} that wait or run" if ahead else ""
@@ -105,10 +107,10 @@ async def replay(systems: Systems, tenant: str, receipt: str, *, dry_run: bool =
 
 
 async def _outlook(
-    session: Transaction, systems: Systems, item: InboxView, body: bytes
+    session: Transaction, context: AppContext, item: InboxView, body: bytes
 ) -> tuple[ChangeHint | None, str]:
     """What the dispatcher will make of it, by the same pure function that it uses."""
-    translator = systems.translators.get((item.tenant, item.connection))
+    translator = context.translators.get((item.tenant, item.connection))
     if translator is None:
         return None, f"no connection {item.connection} is configured here to tell what it says"
     try:

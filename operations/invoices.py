@@ -8,14 +8,14 @@ from canonical_models.exceptions import Track
 from canonical_models.ledgering import ErpDocument
 from canonical_models.records import DocumentRecord
 from canonical_models.views import ExceptionView
+from operations.context import AppContext
 from operations.dunning import CaseView, case_views
 from operations.errors import Conflict, NotFound
 from operations.movements import SettlementView, settlement_views
 from operations.paging import Page, cursor, cut, moment
 from operations.sides import InvoiceSummary, TaxRow, summaries, tax_rows
-from operations.systems import Systems
 from persistence import documents, dunning, exceptions, settlements
-from persistence.raw import Transaction
+from persistence.connection import Transaction
 from workflows.names import INVOICES, invoices_id
 
 STANDINGS = ("unposted", "posted", "part_paid", "paid", "overdue", "credited")
@@ -52,7 +52,7 @@ class Refreshed(Canonical):
 
 
 async def list_(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     *,
     customer_id: str | None = None,
@@ -63,9 +63,9 @@ async def list_(
     limit: int = 50,
 ) -> Page[InvoiceSummary]:
     """Newest first. `number` is billing's or the ERP's."""
-    async with systems.database.work() as raw:
+    async with context.database.work() as conn:
         found = await documents.page(
-            raw,
+            conn,
             tenant,
             customer_id=customer_id,
             subject=subscription_id,
@@ -75,23 +75,23 @@ async def list_(
             limit=limit + 1,
         )
         items, more = cut(found, limit)
-        shown = await summaries(systems, raw, tenant, items)
+        shown = await summaries(context, conn, tenant, items)
     last = items[-1].document if more else None
     following = cursor(last.issued_at.isoformat(), last.document_id) if last else None
     return Page[InvoiceSummary](items=shown, next=following)
 
 
-async def show(systems: Systems, tenant: str, named: str) -> InvoiceDetail:
+async def show(context: AppContext, tenant: str, named: str) -> InvoiceDetail:
     """By billing's id, or by a number of either system. Raises NotFound, Conflict for a number of
     several."""
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         record = await find(session, tenant, named)
         document, posted = record.document, record.posted
         case = await dunning.get(session, tenant, document.document_id)
-        cases = await case_views(systems, session, tenant, (case,) if case else ())
+        cases = await case_views(context, session, tenant, (case,) if case else ())
         asked = await exceptions.open_of(session, tenant, [record.subject])
         moved = await settlements.of_documents(session, tenant, [document.document_id])
-        (shown,) = await summaries(systems, session, tenant, [record])
+        (shown,) = await summaries(context, session, tenant, [record])
     at = record.standing_at
     comparable = posted if posted is not None and posted.currency == document.currency else None
     return InvoiceDetail(
@@ -106,15 +106,15 @@ async def show(systems: Systems, tenant: str, named: str) -> InvoiceDetail:
     )
 
 
-async def refresh(systems: Systems, tenant: str, named: str | None = None) -> Refreshed:
+async def refresh(context: AppContext, tenant: str, named: str | None = None) -> Refreshed:
     """Have the ERP asked now where the invoice stands, or all that may have moved, and billing
     told. Safe to repeat: who asks while it is being done gets the same answer.
 
     Raises NotFound, Conflict for a number of several, Unavailable.
     """
-    before = None if named is None else await show(systems, tenant, named)
+    before = None if named is None else await show(context, tenant, named)
     invoice_id = before.summary.invoice_id if before else None
-    swept = await systems.engine.result(
+    swept = await context.engine.result(
         INVOICES,
         {"tenant": tenant, "invoice_ids": [] if invoice_id is None else [invoice_id]},
         workflow_id=f"{invoices_id(tenant)}/{invoice_id or 'all'}",
@@ -128,7 +128,7 @@ async def refresh(systems: Systems, tenant: str, named: str | None = None) -> Re
         changed=int(found.get("changed", 0)),
         problems=tuple(map(str, found.get("problems", ()))),
         was=before.summary.standing if before else None,
-        invoice=None if invoice_id is None else await show(systems, tenant, invoice_id),
+        invoice=None if invoice_id is None else await show(context, tenant, invoice_id),
     )
 
 

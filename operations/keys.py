@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from canonical_models.base import Canonical
+from operations.context import AppContext
 from operations.errors import Invalid, NotFound
-from operations.systems import Systems
 from persistence import api_keys
 from persistence.api_keys import ApiKey
 
@@ -47,23 +47,23 @@ class KeyRevoked(Canonical):
     revoked_at: datetime
 
 
-async def create(systems: Systems, tenant: str, name: str, scopes: tuple[str, ...]) -> KeyMade:
+async def create(context: AppContext, tenant: str, name: str, scopes: tuple[str, ...]) -> KeyMade:
     """Raises Invalid for a scope that does not exist."""
     if unknown := sorted(set(scopes) - SCOPES.keys()):
         raise Invalid(f"there is no scope {', '.join(unknown)}", remedy=f"use {', '.join(SCOPES)}")
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         raw = await api_keys.create(session, tenant, name, scopes)
     return KeyMade(key=raw, name=name, scopes=scopes)
 
 
-async def list_(systems: Systems, tenant: str) -> tuple[ApiKey, ...]:
-    async with systems.database.transaction() as session:
+async def list_(context: AppContext, tenant: str) -> tuple[ApiKey, ...]:
+    async with context.database.transaction() as session:
         return await api_keys.listed(session, tenant)
 
 
-async def revoke(systems: Systems, tenant: str, key_id: str) -> KeyRevoked:
+async def revoke(context: AppContext, tenant: str, key_id: str) -> KeyRevoked:
     """From now on the key opens nothing. Raises NotFound."""
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         revoked_at = await api_keys.revoke(session, tenant, key_id)
     if revoked_at is None:
         raise NotFound(f"no API key is called {key_id}", remedy="see `trueup keys list`")

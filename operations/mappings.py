@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 from canonical_models.base import Canonical
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.views import MappingView
+from operations.context import AppContext
 from operations.errors import Invalid
 from operations.paging import Page, cursor, cut, unreadable, words
-from operations.systems import Systems
 from persistence import mappings
 
 KINDS = ("account", "item")
@@ -25,7 +25,7 @@ class Mapped(Canonical):
 
 
 async def list_(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     *,
     kind: str | None = None,
@@ -33,7 +33,7 @@ async def list_(
     limit: int = 50,
 ) -> Page[MappingView]:
     """Those that hold now and those that are set for later, by kind, source and day."""
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         found = await mappings.page(
             session, tenant, kind=kind, after=_position(after), limit=limit + 1
         )
@@ -44,7 +44,7 @@ async def list_(
 
 
 async def put(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     mapping: AccountMapping | ItemMapping,
     *,
@@ -57,10 +57,10 @@ async def put(
     Raises Invalid for a support tier that the tenant does not have, and for a day that has begun.
     """
     if isinstance(mapping, ItemMapping):
-        check_tier(systems, tenant, mapping)
+        check_tier(context, tenant, mapping)
     kind, source = _named(mapping)
-    begins = None if valid_from is None else _beginning(systems, tenant, source, valid_from)
-    async with systems.database.transaction() as session:
+    begins = None if valid_from is None else _beginning(context, tenant, source, valid_from)
+    async with context.database.transaction() as session:
         before = await mappings.history(session, tenant, kind, source)
         await mappings.put(session, tenant, mapping, by=by, valid_from=begins)
         after = await mappings.history(session, tenant, kind, source)
@@ -77,16 +77,16 @@ async def put(
     )
 
 
-async def holds(systems: Systems, tenant: str, mapping: AccountMapping | ItemMapping) -> bool:
+async def holds(context: AppContext, tenant: str, mapping: AccountMapping | ItemMapping) -> bool:
     kind, source = _named(mapping)
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         now = await mappings.get(session, tenant, kind, source)
     return now is not None and now.target == mapping.model_dump(mode="json")
 
 
-def check_tier(systems: Systems, tenant: str, item: ItemMapping) -> None:
+def check_tier(context: AppContext, tenant: str, item: ItemMapping) -> None:
     """A tier that the policy does not know would stop every change that uses the item."""
-    settings = systems.tenants.get(tenant)
+    settings = context.tenants.get(tenant)
     if settings is None or item.support_tier is None:
         return
     tiers = settings.policy.tiers
@@ -97,8 +97,8 @@ def check_tier(systems: Systems, tenant: str, item: ItemMapping) -> None:
         )
 
 
-def _beginning(systems: Systems, tenant: str, source: str, day: date) -> datetime:
-    settings = systems.tenants.get(tenant)
+def _beginning(context: AppContext, tenant: str, source: str, day: date) -> datetime:
+    settings = context.tenants.get(tenant)
     zone = settings.policy.time_zone if settings else None
     if day.year > _LAST_YEAR:
         raise Invalid(

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from canonical_models.base import Canonical
+from operations.context import AppContext
 from operations.paging import Page, cursor, cut, moment
-from operations.systems import Systems
-from persistence import contracts, oversight
+from persistence import contracts, exceptions
 from persistence.contracts import ContractView
 
 LONGEST_DAYS = 3660
@@ -20,7 +20,7 @@ class RenewalView(Canonical):
 
 
 async def list_(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     *,
     within_days: int = 30,
@@ -28,9 +28,9 @@ async def list_(
     limit: int = 50,
 ) -> Page[RenewalView]:
     """The earliest first; those that are late come before all."""
-    async with systems.database.work() as raw:
+    async with context.database.work() as conn:
         found = await contracts.page(
-            raw,
+            conn,
             tenant,
             before=datetime.now(UTC) + timedelta(days=within_days),
             after=moment(after),
@@ -38,7 +38,7 @@ async def list_(
         )
         items, more = cut(found, limit)
         named = [_workflow_id(tenant, contract) for contract in items]
-        asked = await oversight.asked_by(raw, tenant, named)
+        asked = await exceptions.asked_by(conn, tenant, named)
     last = items[-1] if more else None
     following = (
         cursor(last.renews_at.isoformat(), last.subscription_id)
@@ -50,7 +50,7 @@ async def list_(
             RenewalView(
                 contract=foreseen(contract),
                 exception_id=asked.get(workflow_id),
-                workflow_url=systems.engine.link(workflow_id),
+                workflow_url=context.engine.link(workflow_id),
             )
             for contract, workflow_id in zip(items, named, strict=True)
         ),

@@ -12,9 +12,9 @@ from canonical_models.ledgering import ErpDocument
 from canonical_models.mapping import AccountMapping
 from canonical_models.money import Money
 from canonical_models.records import DocumentRecord, Hold, RecordState
-from operations.systems import Systems
+from operations.context import AppContext
 from persistence import mappings
-from persistence.raw import Transaction
+from persistence.connection import Transaction
 from planning.term import local_day
 
 
@@ -90,7 +90,7 @@ class InvoiceSummary(Canonical):
 
 
 async def summaries(
-    systems: Systems, session: Transaction, tenant: str, records: Collection[DocumentRecord]
+    context: AppContext, session: Transaction, tenant: str, records: Collection[DocumentRecord]
 ) -> tuple[InvoiceSummary, ...]:
     """In the same order."""
     if not records:
@@ -98,16 +98,16 @@ async def summaries(
     customers = {record.document.customer_id for record in records}
     accounts = await mappings.accounts_now(session, tenant, customers)
     return tuple(
-        summary(record, zone_of(systems, tenant, record, accounts), accounts) for record in records
+        summary(record, zone_of(context, tenant, record, accounts), accounts) for record in records
     )
 
 
 def zone_of(
-    systems: Systems, tenant: str, record: DocumentRecord, accounts: Mapping[str, AccountMapping]
+    context: AppContext, tenant: str, record: DocumentRecord, accounts: Mapping[str, AccountMapping]
 ) -> str | None:
     """Where the days of the document begin; None for UTC."""
     account = accounts.get(record.document.customer_id)
-    settings = systems.tenants.get(tenant)
+    settings = context.tenants.get(tenant)
     if settings is None:
         return account.time_zone if account else None
     policy, entity = settings.policy, entity_of(record, accounts)

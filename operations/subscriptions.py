@@ -8,6 +8,7 @@ from canonical_models.commerce import Subscription
 from canonical_models.entitlement import Entitlement
 from canonical_models.records import AccessHold
 from canonical_models.views import ChangeView
+from operations.context import AppContext
 from operations.dunning import CaseView, case_views
 from operations.entitlements import HeldBack, held_back
 from operations.errors import NotFound
@@ -16,7 +17,6 @@ from operations.movements import SettlementView, settlement_views
 from operations.paging import Page, cursor, cut, words
 from operations.renewals import foreseen
 from operations.sides import InvoiceSummary, summaries
-from operations.systems import Systems
 from operations.unbilled import UnbilledView, unbilled_of
 from persistence import (
     access_holds,
@@ -65,7 +65,7 @@ class SubscriptionDetail(Canonical):
 
 
 async def list_(
-    systems: Systems,
+    context: AppContext,
     tenant: str,
     *,
     customer_id: str | None = None,
@@ -74,7 +74,7 @@ async def list_(
 ) -> Page[SubscriptionSummary]:
     """By subscription id."""
     position = words(after, 1)
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         found = await subscriptions.page(
             session,
             tenant,
@@ -87,10 +87,10 @@ async def list_(
     return Page[SubscriptionSummary](items=tuple(map(_summary, items)), next=following)
 
 
-async def show(systems: Systems, tenant: str, subscription_id: str) -> SubscriptionDetail:
+async def show(context: AppContext, tenant: str, subscription_id: str) -> SubscriptionDetail:
     """Raises NotFound for a subscription that no change was ever about."""
     now = datetime.now(UTC)
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         agreed = await subscriptions.get(session, tenant, subscription_id)
         recent = await changes.page(session, tenant, subject=subscription_id, limit=20)
         if agreed is None and not recent:
@@ -108,24 +108,24 @@ async def show(systems: Systems, tenant: str, subscription_id: str) -> Subscript
             entitlements=entitlements(held, now),
             held_back=held_back(held, now),
             access_hold=await access_holds.get(session, tenant, subscription_id),
-            invoices=await summaries(systems, session, tenant, issued),
+            invoices=await summaries(context, session, tenant, issued),
             settlements=settlement_views(moved),
             unbilled=await unbilled_of(session, tenant, subscription_id),
-            dunning=await case_views(systems, session, tenant, live),
+            dunning=await case_views(context, session, tenant, live),
             targets=await targets.of_customer(session, tenant, customer) if customer else (),
             open_changes=await changes.unsettled(session, tenant, subscription_id),
             recent_changes=recent,
         )
 
 
-async def sync(systems: Systems, tenant: str, subscription_id: str) -> LookAsked:
+async def sync(context: AppContext, tenant: str, subscription_id: str) -> LookAsked:
     """Have all read anew that billing has issued since the cutover, and every system brought to
     what it says, by a change of its own.
 
     One that waits and has not begun, and does as much, does it as well. Raises NotFound for a
     subscription that no change was ever about.
     """
-    async with systems.database.transaction() as session:
+    async with context.database.transaction() as session:
         known = await changes.page(session, tenant, subject=subscription_id, limit=1)
         if not known:
             raise _unknown(subscription_id)

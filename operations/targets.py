@@ -2,8 +2,8 @@
 
 from canonical_models.base import Canonical
 from canonical_models.process import SUPPORT_TARGET, entitlement_processes
+from operations.context import AppContext
 from operations.errors import NotFound
-from operations.systems import Systems
 from persistence import processes, targets
 from workflows.names import TARGETS, targets_id
 
@@ -40,14 +40,14 @@ class TargetsPublished(Canonical):
 
 
 async def check(
-    systems: Systems, tenant: str, *, target: str | None = None, customer_id: str | None = None
+    context: AppContext, tenant: str, *, target: str | None = None, customer_id: str | None = None
 ) -> TargetsCheck:
     """Read what each target holds and list where it is not what it should be; changes nothing.
 
     Raises NotFound for a target that is not configured, Unavailable.
     """
-    _names(systems, tenant, target)
-    found = await systems.engine.result(
+    _names(context, tenant, target)
+    found = await context.engine.result(
         TARGETS,
         {"tenant": tenant, "target": target, "customer_id": customer_id},
         workflow_id=f"{targets_id(tenant)}/{target or 'all'}/{customer_id or 'all'}",
@@ -67,25 +67,25 @@ async def check(
 
 
 async def publish(
-    systems: Systems, tenant: str, *, target: str | None = None, customer_id: str | None = None
+    context: AppContext, tenant: str, *, target: str | None = None, customer_id: str | None = None
 ) -> TargetsPublished:
     """Have targets told again, with the next revision, whatever they hold; one that a person has
     given up as well. May be repeated. Raises NotFound for a target that is not configured, and for
     a customer of whom there is nothing to tell."""
     told: dict[str, int] = {}
-    for name in _names(systems, tenant, target):
+    for name in _names(context, tenant, target):
         told[name], after = 0, ""
         while True:
-            async with systems.database.work() as raw:
+            async with context.database.work() as conn:
                 customers = await targets.customers(
-                    raw, tenant, name, after=after, only=customer_id, limit=_PAGE
+                    conn, tenant, name, after=after, only=customer_id, limit=_PAGE
                 )
                 wanted = [
                     process
                     for customer in customers
                     for process in entitlement_processes(tenant, customer, [name])
                 ]
-                await processes.news(raw, wanted)
+                await processes.news(conn, wanted)
             told[name] += len(customers)
             if len(customers) < _PAGE:
                 break
@@ -98,8 +98,8 @@ async def publish(
     return TargetsPublished(customers=told)
 
 
-def _names(systems: Systems, tenant: str, target: str | None) -> tuple[str, ...]:
-    settings = systems.tenants.get(tenant)
+def _names(context: AppContext, tenant: str, target: str | None) -> tuple[str, ...]:
+    settings = context.tenants.get(tenant)
     known = (*(settings.targets if settings else ()), SUPPORT_TARGET)
     if target is None:
         return known

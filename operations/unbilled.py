@@ -5,8 +5,8 @@ from canonical_models.documents import Unbilled
 from canonical_models.money import Money
 from canonical_models.records import UnbilledRecord
 from persistence import differing, unbilled
+from persistence.connection import Transaction
 from persistence.differing import Pending
-from persistence.raw import Transaction
 
 
 class UnbilledView(Canonical):

@@ -1,7 +1,7 @@
 """Access that a person took back with a change: it stays as it was agreed before."""
 
 from canonical_models.records import AccessHold
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 _PUT = """
 insert into access_holds (tenant, subscription_id, hold) values (%s, %s, %s::jsonb)
@@ -10,7 +10,7 @@ on conflict (tenant, subscription_id) do update set hold = excluded.hold, held_a
 
 
 async def get(session: Transaction, tenant: str, subscription_id: str) -> AccessHold | None:
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "select hold::text from access_holds where tenant = %s and subscription_id = %s",
         (tenant, subscription_id),
     )
@@ -20,12 +20,14 @@ async def get(session: Transaction, tenant: str, subscription_id: str) -> Access
 
 async def put(session: Transaction, tenant: str, subscription_id: str, hold: AccessHold) -> None:
     """A later abort replaces it."""
-    await (await driver(session)).execute(_PUT, (tenant, subscription_id, hold.model_dump_json()))
+    await (await connection_of(session)).execute(
+        _PUT, (tenant, subscription_id, hold.model_dump_json())
+    )
 
 
 async def lift(session: Transaction, tenant: str, subscription_id: str) -> bool:
     """Whether there was one."""
-    done = await (await driver(session)).execute(
+    done = await (await connection_of(session)).execute(
         "delete from access_holds where tenant = %s and subscription_id = %s",
         (tenant, subscription_id),
     )

@@ -11,8 +11,8 @@ from canonical_models.entitlement import Grant, SubscriptionSupport
 from canonical_models.mapping import AccountMapping
 from canonical_models.records import DocumentRecord
 from persistence import records
+from persistence.connection import Transaction, connection_of
 from persistence.grants import AS_JSON, GRANTS
-from persistence.raw import Transaction, driver
 
 _SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
 
@@ -84,7 +84,7 @@ async def known(
     movements: Collection[str],
     organization: str | None,
 ) -> Known:
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _KNOWN,
         {
             "tenant": tenant,
@@ -107,7 +107,7 @@ async def begun(
     session: Transaction, tenant: str, subscriptions: Collection[str]
 ) -> tuple[set[str], set[str]]:
     """(those that something was agreed of, those that are left to changes)."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _CHANGING, {"tenant": tenant, "ids": list(subscriptions)}
     )
     agreed, changing = await found.fetchone() or ((), ())
@@ -118,14 +118,14 @@ async def map_account(
     session: Transaction, tenant: str, mapping: AccountMapping, *, by: str
 ) -> None:
     """From now on; nothing where somebody has mapped the customer meanwhile, or for later."""
-    raw = await driver(session)
+    conn = await connection_of(session)
     customer = mapping.billing_customer
     # As whoever else sets it: two that set the same see each other.
-    await raw.execute(
+    await conn.execute(
         "select pg_advisory_xact_lock(hashtextextended(%s, 0))",
         (f"mapping/{tenant}/account/{customer}",),
     )
-    await raw.execute(
+    await conn.execute(
         _MAP,
         {
             "tenant": tenant,

@@ -9,7 +9,7 @@ from canonical_models.adoption import (
     CauseCount,
     ItemCount,
 )
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 _CUSTOMERS = TypeAdapter(tuple[AdoptedCustomer, ...])
 _CAUSES = TypeAdapter(tuple[CauseCount, ...])
@@ -80,7 +80,7 @@ async def customers(
     limit: int = 200,
 ) -> tuple[AdoptedCustomer, ...]:
     """By customer; `after` is the last one seen."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _CUSTOMERS_AFTER.encode(),
         {
             "tenant": tenant,
@@ -96,7 +96,9 @@ async def customers(
 
 async def causes(session: Transaction, tenant: str, adoption_id: str) -> tuple[CauseCount, ...]:
     """What is left for people, the most frequent first."""
-    found = await (await driver(session)).execute(_CAUSES_OF, {"tenant": tenant, "id": adoption_id})
+    found = await (await connection_of(session)).execute(
+        _CAUSES_OF, {"tenant": tenant, "id": adoption_id}
+    )
     row = await found.fetchone()
     return _CAUSES.validate_json(row[0] if row else "[]")
 
@@ -105,13 +107,15 @@ async def items(
     session: Transaction, tenant: str, adoption_id: str, *, limit: int = 1000
 ) -> tuple[ItemCount, ...]:
     """Keys that nobody has mapped, each once, the most frequent first."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _ITEMS_OF, {"tenant": tenant, "id": adoption_id, "limit": limit}
     )
     return tuple(ItemCount(item=key, customers=count) for key, count in await found.fetchall())
 
 
 async def totals(session: Transaction, tenant: str, adoption_id: str) -> AdoptionTotals:
-    found = await (await driver(session)).execute(_TOTALS, {"tenant": tenant, "id": adoption_id})
+    found = await (await connection_of(session)).execute(
+        _TOTALS, {"tenant": tenant, "id": adoption_id}
+    )
     row = await found.fetchone()
     return AdoptionTotals.model_validate_json(row[0]) if row else AdoptionTotals()

@@ -13,7 +13,7 @@ from canonical_models.adoption import (
     AdoptionResult,
     Finding,
 )
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
 
@@ -60,7 +60,7 @@ async def begin(
 ) -> None:
     """Raises AlreadyRuns."""
     try:
-        await (await driver(session)).execute(
+        await (await connection_of(session)).execute(
             "insert into adoptions (tenant, id, rehearsal, customer_id, cutover, started_by, "
             "started_at) values (%s, %s, %s, %s, %s, %s, clock_timestamp())",
             (tenant, adoption_id, rehearsal, customer, cutover, by),
@@ -72,7 +72,7 @@ async def begin(
 async def resume(session: Transaction, tenant: str, adoption_id: str) -> None:
     """It runs again from where it was. Raises AlreadyRuns where another does."""
     try:
-        await (await driver(session)).execute(
+        await (await connection_of(session)).execute(
             "update adoptions set state = 'running', error = null, ended_at = null "
             "where tenant = %s and id = %s and state = 'stopped'",
             (tenant, adoption_id),
@@ -108,7 +108,7 @@ async def rehearsed(
 
 async def cursor(session: Transaction, tenant: str, adoption_id: str) -> tuple[str | None, bool]:
     """(where the next page begins, whether it still runs)."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "select cursor, state = 'running' from adoptions where tenant = %s and id = %s",
         (tenant, adoption_id),
     )
@@ -125,21 +125,23 @@ async def advance(
 ) -> None:
     """The page at `cursor` is done; without a following one the adoption has ended. Nothing where
     another attempt of the page was first."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _ADVANCE.encode(),
         {"tenant": tenant, "id": adoption_id, "cursor": cursor, "next": following},
     )
 
 
 async def stop(session: Transaction, tenant: str, adoption_id: str, *, error: str) -> None:
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _STOP.encode(), {"tenant": tenant, "id": adoption_id, "error": error[:2000]}
     )
 
 
 async def counted(session: Transaction, tenant: str, adoption_id: str) -> dict[AdoptionResult, int]:
     """Customers by result, up to the last one that is done."""
-    found = await (await driver(session)).execute(_COUNTED, {"tenant": tenant, "id": adoption_id})
+    found = await (await connection_of(session)).execute(
+        _COUNTED, {"tenant": tenant, "id": adoption_id}
+    )
     row = await found.fetchone()
     return {AdoptionResult(result): count for result, count in (row[0] if row else {}).items()}
 
@@ -148,7 +150,7 @@ async def done(
     session: Transaction, tenant: str, adoption_id: str, customers: Collection[str]
 ) -> set[str]:
     """Which of them this adoption has behind it."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "select customer_id from adoption_customers "
         "where tenant = %s and adoption_id = %s and customer_id = any(%s)",
         (tenant, adoption_id, list(customers)),
@@ -159,7 +161,7 @@ async def done(
 async def record(
     session: Transaction, tenant: str, adoption_id: str, found: AdoptedCustomer
 ) -> None:
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "insert into adoption_customers (tenant, adoption_id, customer_id, result, causes, "
         "figures, at) values (%s, %s, %s, %s, %s::jsonb, %s::jsonb, clock_timestamp()) "
         "on conflict (tenant, adoption_id, customer_id) do update set result = excluded.result, "
@@ -177,7 +179,7 @@ async def record(
 
 async def _one(session: Transaction, condition: str, values: dict[str, Any]) -> Adoption | None:
     query = f"select {_JSON} from adoptions a where a.tenant = %(tenant)s and {condition} "  # noqa: S608 - put together from constants
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         (query + "order by a.started_at desc limit 1").encode(), values
     )
     row = await found.fetchone()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from canonical_models.base import Canonical, Instant
 from canonical_models.exceptions import VENDOR_AWAY, Track
 from canonical_models.failures import FailureClass, Team
+from persistence.connection import Connection, Transaction, connection_of
 from persistence.exceptions import fingerprint
-from persistence.raw import Raw, Transaction, driver
 
 
 class ConnectionView(Canonical):
@@ -63,9 +63,9 @@ where b.tenant = coalesce(%s, b.tenant) order by b.tenant, b.connection
 """
 
 
-async def away(raw: Raw) -> dict[tuple[str, str], Away]:
+async def away(conn: Connection) -> dict[tuple[str, str], Away]:
     """By tenant and connection."""
-    found = await raw.execute(
+    found = await conn.execute(
         "select tenant, connection, extract(epoch from now() - since)::float, "
         "extract(epoch from probe_at - now())::float, coalesce(reason, '') "
         "from breakers where state = 'open'"
@@ -76,15 +76,17 @@ async def away(raw: Raw) -> dict[tuple[str, str], Away]:
     }
 
 
-async def opened(raw: Raw, tenant: str, connection: str, *, reason: str, probe_in: float) -> None:
+async def opened(
+    conn: Connection, tenant: str, connection: str, *, reason: str, probe_in: float
+) -> None:
     """Found to be away; also that it still is, so that the next look is put off."""
     given = {"tenant": tenant, "connection": connection, "reason": reason, "probe_in": probe_in}
-    await raw.execute(_OPEN, given)
+    await conn.execute(_OPEN, given)
 
 
-async def claim_probe(raw: Raw, tenant: str, connection: str, *, within: float) -> bool:
+async def claim_probe(conn: Connection, tenant: str, connection: str, *, within: float) -> bool:
     """Whether this worker is the one that asks; it has so many seconds, then another does."""
-    claimed = await raw.execute(
+    claimed = await conn.execute(
         "update breakers set probe_at = now() + %s * interval '1 second', updated_at = now() "
         "where tenant = %s and connection = %s and state = 'open' and probe_at <= now()",
         (within, tenant, connection),
@@ -92,34 +94,34 @@ async def claim_probe(raw: Raw, tenant: str, connection: str, *, within: float) 
     return claimed.rowcount > 0
 
 
-async def closed(raw: Raw, tenant: str, connection: str) -> bool:
+async def closed(conn: Connection, tenant: str, connection: str) -> bool:
     """It is back, and its question closes. Whether it was away until now."""
-    done = await raw.execute(
+    done = await conn.execute(
         "update breakers set state = 'closed', since = now(), probe_at = null, reason = null, "
         "updated_at = now() where tenant = %s and connection = %s and state = 'open'",
         (tenant, connection),
     )
     if done.rowcount:
-        await _close_question(raw, tenant, connection, "it is back")
+        await _close_question(conn, tenant, connection, "it is back")
     return done.rowcount > 0
 
 
-async def forget_others(raw: Raw, known: Collection[tuple[str, str]]) -> tuple[str, ...]:
+async def forget_others(conn: Connection, known: Collection[tuple[str, str]]) -> tuple[str, ...]:
     """What is said of connections that are in the settings no more, which nobody asks whether they
     are back; as tenant/connection."""
-    gone = await raw.execute(
+    gone = await conn.execute(
         "delete from breakers where (tenant, connection) not in "
         "(select * from unnest(%s::text[], %s::text[])) returning tenant, connection",
         ([tenant for tenant, _ in known], [connection for _, connection in known]),
     )
     found = await gone.fetchall()
     for tenant, connection in found:
-        await _close_question(raw, tenant, connection, "it is in the settings no more")
+        await _close_question(conn, tenant, connection, "it is in the settings no more")
     return tuple(f"{tenant}/{connection}" for tenant, connection in found)
 
 
-async def _close_question(raw: Raw, tenant: str, connection: str, note: str) -> None:
-    await raw.execute(
+async def _close_question(conn: Connection, tenant: str, connection: str, note: str) -> None:
+    await conn.execute(
         "update exceptions set state = 'resolved', resolution = 'cancelled', "
         "resolved_by = 'trueup', note = %s, resolved_at = now() "
         "where tenant = %s and change_id = %s and state = 'open'",
@@ -127,8 +129,8 @@ async def _close_question(raw: Raw, tenant: str, connection: str, note: str) -> 
     )
 
 
-async def seen(raw: Raw, tenant: str, connection: str, limit: int) -> None:
-    await raw.execute(
+async def seen(conn: Connection, tenant: str, connection: str, limit: int) -> None:
+    await conn.execute(
         "insert into breakers (tenant, connection, limit_seen) values (%s, %s, %s) "
         "on conflict (tenant, connection) do update set limit_seen = excluded.limit_seen, "
         "updated_at = now()",
@@ -136,10 +138,10 @@ async def seen(raw: Raw, tenant: str, connection: str, limit: int) -> None:
     )
 
 
-async def ask(raw: Raw, tenant: str, connection: str, *, message: str) -> str | None:
+async def ask(conn: Connection, tenant: str, connection: str, *, message: str) -> str | None:
     """The id of the connection's question, where there was none and it is still away."""
     made = f"exc_{secrets.token_hex(8)}"
-    asked = await raw.execute(
+    asked = await conn.execute(
         _ASK,
         {
             "id": made,
@@ -168,7 +170,7 @@ async def all_of(session: Transaction) -> tuple[ConnectionView, ...]:
 
 
 async def _shown(session: Transaction, tenant: str | None) -> tuple[ConnectionView, ...]:
-    found = await (await driver(session)).execute(_SHOW, (tenant,))
+    found = await (await connection_of(session)).execute(_SHOW, (tenant,))
     return tuple(
         ConnectionView(
             tenant=of,

@@ -14,8 +14,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from canonical_models.amendment import ChangeHint, ChangeKind, account_subject, customer_of
 from persistence.changes import CHANNEL
 from persistence.claims import LOCK, Claim, claim, open_as, put_back, reclaim, renew, started
+from persistence.connection import Transaction, connection_of
 from persistence.inbox import Arrival
-from persistence.raw import Transaction, driver
 from persistence.tables import ChangeRow
 from persistence.turns import BULK, LIVE, RECONCILIATION, RENEWAL, Turns
 
@@ -94,8 +94,8 @@ async def add(
     if made:
         if len(made) > 1:
             # In the order that the schema names; of a single one its trigger does.
-            raw = await driver(session)
-            await raw.execute(
+            conn = await connection_of(session)
+            await conn.execute(
                 _LOCK_NEW, ([each["tenant"] for each in made], [each["subject"] for each in made])
             )
         await session.exec(insert(ChangeRow).values(made).on_conflict_do_nothing())
@@ -119,8 +119,8 @@ async def follow(  # noqa: PLR0913 - each is a word on the one change, most left
     that billing has issued since the cutover. Its id."""
     made = change_id(tenant, OURS, why)
     account_of = customer_of(subject)
-    raw = await driver(session)
-    await raw.execute(
+    conn = await connection_of(session)
+    await conn.execute(
         "insert into changes (id, tenant, connection, subject, subscription_id, customer_id, "
         "documents, whole, event_id, kind, lane) "
         "values (%s, %s, %s, %s, %s, %s, %s::text[], %s, %s, %s, %s) on conflict do nothing",
@@ -138,7 +138,7 @@ async def follow(  # noqa: PLR0913 - each is a word on the one change, most left
             lane,
         ),
     )
-    await raw.execute(f"notify {CHANNEL}".encode())
+    await conn.execute(f"notify {CHANNEL}".encode())
     return made
 
 
@@ -182,18 +182,18 @@ async def requeue(
     """The change's saga is gone without having settled it: it is carried out anew, and so is what
     that saga had taken in. It was `lost`, or a person has stopped it. `why` is shown as its summary
     until then. How often it was lost by now; None where the change is not open (any more)."""
-    raw = await driver(session)
-    found = await raw.execute(_REQUEUE, {"id": change_id, "why": why, "lost": lost})
+    conn = await connection_of(session)
+    found = await conn.execute(_REQUEUE, {"id": change_id, "why": why, "lost": lost})
     row = await found.fetchone()
     if row is None:
         return None
-    await raw.execute(
+    await conn.execute(
         "update changes set taken_in_by = null from changes as lost "
         "where lost.id = %s and changes.tenant = lost.tenant and changes.subject = lost.subject "
         "and changes.state = 'pending' and changes.taken_in_by = lost.id",
         (change_id,),
     )
-    await raw.execute(f"notify {CHANNEL}".encode())
+    await conn.execute(f"notify {CHANNEL}".encode())
     return int(row[0])
 
 
@@ -201,12 +201,12 @@ async def hold(session: Transaction, tenant: str, change_id: str, *, held: bool)
     """Keep the change, and what comes after it of its subject, from being claimed; or let it go.
     False where there is none, it has settled, or it is so already. One whose saga is open goes on,
     and is held once it comes back to the queue."""
-    raw = await driver(session)
-    await raw.execute(LOCK, ([change_id], "pending"))
-    changed = await raw.execute(
+    conn = await connection_of(session)
+    await conn.execute(LOCK, ([change_id], "pending"))
+    changed = await conn.execute(
         "update changes set held = %s "
         "where tenant = %s and id = %s and state <> 'settled' and held <> %s",
         (held, tenant, change_id, held),
     )
-    await raw.execute(f"notify {CHANNEL}".encode())
+    await conn.execute(f"notify {CHANNEL}".encode())
     return changed.rowcount > 0

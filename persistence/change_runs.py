@@ -9,9 +9,9 @@ from canonical_models.commerce import AccountSnapshot, BillingSnapshot
 from canonical_models.entitlement import Grant, SubscriptionSupport
 from canonical_models.records import DocumentRecord, SettlementRecord
 from canonical_models.states import ChangeOutcome
-from persistence.briefing import HELD
+from persistence.connection import Connection
 from persistence.grants import GRANTS
-from persistence.raw import Raw
+from persistence.planning_context import HELD
 from persistence.records import (
     DOCUMENT_JSON,
     DOCUMENTS,
@@ -19,12 +19,12 @@ from persistence.records import (
     SETTLEMENT_ROWS,
     SETTLEMENTS,
 )
-from persistence.shares import AT_REST, SHARES
+from persistence.support_contributions import AT_REST, SHARES
 
 
-async def begun(raw: Raw, tenant: str, change_id: str) -> tuple[str, ...]:
+async def begun(conn: Connection, tenant: str, change_id: str) -> tuple[str, ...]:
     """Steps of the effect ledger that the change has done, or may have, the oldest first."""
-    found = await raw.execute(
+    found = await conn.execute(
         "select step from effects where tenant = %s and change_id = %s "
         "and state not in ('planned', 'compensated') order by created_at, key",
         (tenant, change_id),
@@ -111,11 +111,11 @@ from c
 )
 
 
-async def done(raw: Raw, tenant: str, change_id: str, *, sets: str = "") -> Done | None:
+async def done(conn: Connection, tenant: str, change_id: str, *, sets: str = "") -> Done | None:
     """None before there is a plan. Documents of the snapshot name nobody. `sets` is what the names
     of organisations' sets begin with, in the ledger."""
     values = {"tenant": tenant, "change": change_id, "sets": sets}
-    found = await raw.execute(_DONE, values)
+    found = await conn.execute(_DONE, values)
     row = await found.fetchone()
     if row is None:
         return None

@@ -4,16 +4,17 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
+from sqlalchemy import func, text
 from sqlalchemy.orm import defer
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.amendment import AmendmentPlan, ChangeKind
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot
 from canonical_models.states import ChangeOutcome, ChangeState
 from canonical_models.views import ChangeView, Happening
+from persistence.connection import Connection, Transaction, connection_of
 from persistence.ownership import Owner, require
-from persistence.raw import Raw, Transaction, driver
 from persistence.tables import ChangeRow
 
 #: Wakes the dispatcher: a place in flight is free, or the subject's next change may start.
@@ -28,6 +29,12 @@ _HAPPENINGS = TypeAdapter(tuple[Happening, ...])
 
 #: What a view of a change does not show, and would take most of the time of a list.
 _LIGHT = [defer(getattr(ChangeRow, name), raiseload=True) for name in ("plan", "snapshot", "proof")]
+
+
+_LOCK = text("""
+select lock_subject(tenant, subject) from changes
+where tenant = :tenant and id = :change and state = 'pending'
+""")
 
 
 def _view(row: ChangeRow) -> ChangeView:
@@ -85,7 +92,7 @@ async def unsettled(session: AsyncSession, tenant: str, subject: str) -> tuple[C
 
 
 async def save_plan(
-    raw: Raw,
+    conn: Connection,
     owner: Owner,
     plan: AmendmentPlan,
     snapshot: BillingSnapshot | AccountSnapshot,
@@ -99,7 +106,7 @@ async def save_plan(
     this is `instead_of` (empty: none), or the change is not its any more. `read_at` is when the
     reading began that it was made from."""
     kept = tuple(document.kept() for document in snapshot.documents)
-    saved = await raw.execute(
+    saved = await conn.execute(
         "update changes set kind = %(kind)s, customer_id = %(customer)s, summary = %(summary)s, "
         "plan = %(plan)s::jsonb, plan_digest = %(digest)s, plan_epoch = epoch, "
         "snapshot = %(snapshot)s::jsonb, read_at = %(read_at)s "
@@ -123,9 +130,9 @@ async def save_plan(
     return saved.rowcount > 0
 
 
-async def plan(raw: Raw, tenant: str, change_id: str) -> AmendmentPlan | None:
+async def plan(conn: Connection, tenant: str, change_id: str) -> AmendmentPlan | None:
     """The plan that was kept; None before there is one."""
-    found = await raw.execute(
+    found = await conn.execute(
         "select plan::text from changes where tenant = %s and id = %s and plan is not null",
         (tenant, change_id),
     )
@@ -135,7 +142,7 @@ async def plan(raw: Raw, tenant: str, change_id: str) -> AmendmentPlan | None:
 
 async def note(session: Transaction, change_id: str, what: str, words: str) -> None:
     """Write down what was done to it beside its sagas, for its timeline."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update changes set happened = happened || jsonb_build_object('at', "
         "to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), "
         "'what', %s::text, 'note', %s::text) where id = %s",
@@ -148,20 +155,20 @@ async def waits(
 ) -> None:
     """The saga waits for a person and gives its place in flight to another. `run_id` is its own:
     whoever started it may have died before it wrote that down."""
-    raw = await driver(session)
-    await raw.execute(
+    conn = await connection_of(session)
+    await conn.execute(
         "update changes set state = 'waiting', stage = %s, run_id = coalesce(%s, run_id), "
         "started_at = coalesce(started_at, now()) "
         "where tenant = %s and id = %s and state <> 'settled'",
         (stage, run_id, tenant, change_id),
     )
-    await _wake(raw)
+    await _wake(conn)
 
 
 async def runs(session: Transaction, tenant: str, change_id: str, *, anyway: bool = False) -> None:
     """The saga goes on, unless something else is still asked of it: then it waits as before. It
     goes on `anyway` after a decision, which has all of it tried again."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update changes set state = 'running', stage = null "
         "where tenant = %s and id = %s and state <> 'settled' and (%s or not exists ("
         "select from exceptions e where e.tenant = changes.tenant and e.change_id = changes.id "
@@ -214,8 +221,8 @@ async def settle(
     """The end of a change, of those that its saga has taken in, and of what was asked of it.
     Settling again changes nothing. `proof` is JSON. Raises Overtaken where the run that settles it
     is given, and is not its `owner`."""
-    raw = await driver(session)
-    done = await raw.execute(
+    conn = await connection_of(session)
+    done = await conn.execute(
         _SETTLE,
         {
             "outcome": outcome,
@@ -228,12 +235,47 @@ async def settle(
     )
     (settled, _) = await done.fetchone() or (0, 0)
     if owner is not None and not settled:
-        await require(raw, owner)
+        await require(conn, owner)
 
 
 def _one(tenant: str, change_id: str) -> Any:
     return select(ChangeRow).where(ChangeRow.tenant == tenant, ChangeRow.id == change_id)
 
 
-async def _wake(raw: Raw) -> None:
-    await raw.execute(f"notify {CHANNEL}")
+async def _wake(conn: Connection) -> None:
+    await conn.execute(f"notify {CHANNEL}")
+
+
+async def proof(session: AsyncSession, tenant: str, change_id: str) -> dict[str, Any] | None:
+    """What every system said when the change was settled."""
+    rows = await session.exec(
+        select(ChangeRow.proof).where(ChangeRow.tenant == tenant, ChangeRow.id == change_id)
+    )
+    found = rows.one_or_none()
+    return None if found is None else dict(found)
+
+
+async def cancel_pending(session: AsyncSession, tenant: str, change_id: str, summary: str) -> bool:
+    """Settle a change that nobody has begun; False when it has been begun or settled."""
+    # Before the row: see the order of locks in the schema.
+    await (await session.connection()).execute(_LOCK, {"tenant": tenant, "change": change_id})
+    cancelled = await session.exec(
+        update(ChangeRow)
+        .where(
+            col(ChangeRow.tenant) == tenant,
+            col(ChangeRow.id) == change_id,
+            col(ChangeRow.state) == "pending",
+        )
+        .values(
+            state="settled",
+            outcome="cancelled",
+            stage="cancelled",
+            summary=summary,
+            settled_at=func.now(),
+        )
+    )
+    if not cancelled.rowcount:
+        return False
+    # The next change of the subject need not wait for a poll.
+    await (await session.connection()).execute(text(f"notify {CHANNEL}"))
+    return True

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from persistence.raw import Raw, Transaction, driver
+from persistence.connection import Connection, Transaction, connection_of
 from persistence.turns import SHARES, Turns
 
 #: What one claim does again when some tenants have less ready than others have places for.
@@ -40,7 +40,7 @@ class Claim:
     received_at: datetime
     #: Counts the claims: the saga that is started for this one is the owner until the next.
     epoch: int
-    #: Whether what its event tells may have been read and agreed since (told_already.py).
+    #: Whether what its event tells may have been read and agreed since (acknowledged.py).
     told: bool
 
 
@@ -131,14 +131,14 @@ async def claim(
     wait for a vendor. Dispatchers do not wait for each other, and no change is claimed twice.
     """
     turns = turns or Turns("")
-    raw = await driver(session)
+    conn = await connection_of(session)
     claims: list[Claim] = []
     for _ in range(_ROUNDS):
         wanted = most - len(claims)
-        found = await _found(raw, turns, in_flight, wanted)
+        found = await _found(conn, turns, in_flight, wanted)
         free = in_flight - found.places.total()
         given = turns.give(free, wanted, found.places, found.ready)
-        fresh = await _claimed(raw, turns, given) if given else []
+        fresh = await _claimed(conn, turns, given) if given else []
         claims += fresh
         if not fresh or len(fresh) >= min(free, wanted) or (found.whole and given == found.ready):
             break
@@ -155,8 +155,8 @@ class _Found:
     whole: bool
 
 
-async def _found(raw: Raw, turns: Turns, in_flight: int, most: int) -> _Found:
-    asked = await raw.execute(
+async def _found(conn: Connection, turns: Turns, in_flight: int, most: int) -> _Found:
+    asked = await conn.execute(
         _FOUND,
         {
             "by": turns.dispatcher,
@@ -178,8 +178,10 @@ async def _found(raw: Raw, turns: Turns, in_flight: int, most: int) -> _Found:
     )
 
 
-async def _claimed(raw: Raw, turns: Turns, given: Mapping[tuple[int, str], int]) -> list[Claim]:
-    found = await raw.execute(
+async def _claimed(
+    conn: Connection, turns: Turns, given: Mapping[tuple[int, str], int]
+) -> list[Claim]:
+    found = await conn.execute(
         _CLAIM,
         {
             "lanes": [lane for lane, _ in given],
@@ -203,7 +205,7 @@ async def reclaim(
 ) -> tuple[Claim, ...]:
     """Claims that nobody has renewed for as long as `lease`: whoever made them has died. The epoch
     stays: the saga may have been started."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _RECLAIM, {"by": by, "lease": lease, "mine": list(mine)}
     )
     return tuple(map(_claim, await found.fetchall()))
@@ -216,7 +218,7 @@ def _claim(row: tuple[Any, ...]) -> Claim:
 
 async def renew(session: Transaction, change_ids: Collection[str]) -> None:
     """They are still being started."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update changes set claimed_at = now() where id = any(%s) and state = 'starting'",
         (list(change_ids),),
     )
@@ -233,10 +235,10 @@ where id = %(id)s and (select count(*) from pending) >= 0 and not (held and stat
 """
 
 
-async def open_as(raw: Raw, runs: Mapping[str, str]) -> None:
+async def open_as(conn: Connection, runs: Mapping[str, str]) -> None:
     """These sagas, by their changes, were started, and may not have begun: each says so itself
     when it does (briefing.begin)."""
-    await raw.execute(
+    await conn.execute(
         "update changes set run_id = runs.id, started_at = coalesce(started_at, now()), "
         "state = 'running' from unnest(%s::text[], %s::text[]) as runs (of, id) "
         "where changes.id = runs.of and changes.state = 'starting'",
@@ -246,7 +248,7 @@ async def open_as(raw: Raw, runs: Mapping[str, str]) -> None:
 
 async def started(session: Transaction, change_id: str, run_id: str) -> None:
     """The saga is open as `run_id`. It may have gone on, or ended, before we heard of it."""
-    await (await driver(session)).execute(_STARTED, {"id": change_id, "run_id": run_id})
+    await (await connection_of(session)).execute(_STARTED, {"id": change_id, "run_id": run_id})
 
 
 #: Ids and state: their subjects are locked in the order that the schema names.
@@ -263,9 +265,9 @@ async def put_back(session: Transaction, change_ids: Collection[str], *, blamele
 
     The epoch is as before the claim: what was asked of the engine may have happened nevertheless,
     and that saga is then found by the next claim, whose owner it must still be."""
-    raw = await driver(session)
-    await raw.execute(LOCK, (list(change_ids), "starting"))
-    await raw.execute(
+    conn = await connection_of(session)
+    await conn.execute(LOCK, (list(change_ids), "starting"))
+    await conn.execute(
         "update changes set state = 'pending', claimed_at = now(), epoch = epoch - 1, "
         "attempts = case when %s then 0 else attempts end "
         "where id = any(%s) and state = 'starting'",

@@ -9,7 +9,7 @@ from canonical_models.money import Money
 from canonical_models.process import Process, ProcessKind
 from canonical_models.term import Contract
 from persistence import processes
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 _AGREED = """
 with was as (
@@ -82,7 +82,7 @@ async def put(
     change_id: str,
 ) -> None:
     """The term as it was agreed; its process hears when its dates have changed."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _PUT.encode(),
         {
             "tenant": tenant,
@@ -99,7 +99,7 @@ async def put(
 
 async def over(session: Transaction, tenant: str, subscription_id: str, *, change_id: str) -> None:
     """It ended as it began: there is no term, and nothing that was foreseen of it will be."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _OVER.encode(), {"tenant": tenant, "of": subscription_id, "change": change_id}
     )
 
@@ -149,7 +149,7 @@ async def foresee(
     amount: Money | None = None,
     problem: str | None = None,
 ) -> None:
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update contracts set forecast = %s, forecast_for = %s, forecast_amount = %s, "
         "forecast_problem = %s, updated_at = now() where tenant = %s and subscription_id = %s",
         (
@@ -176,7 +176,7 @@ def process(tenant: str, subscription_id: str, customer_id: str) -> Process:
 async def _select(
     session: Transaction, condition: str, values: tuple[object, ...]
 ) -> tuple[ContractView, ...]:
-    found = await (await driver(session)).execute((_COLUMNS + condition).encode(), values)
+    found = await (await connection_of(session)).execute((_COLUMNS + condition).encode(), values)
     return tuple(
         ContractView(
             subscription_id=of,

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from persistence.connection import Connection
 from persistence.pool import Pool, Pooled
-from persistence.raw import Raw
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -69,7 +70,7 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def statement(self) -> AsyncIterator[Raw]:
+    async def statement(self) -> AsyncIterator[Connection]:
         """A connection on which every statement is a transaction of its own."""
         connection = await self._pool.take(autocommit=True)
         try:
@@ -78,7 +79,7 @@ class Database:
             await connection.close()
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[Raw]:
+    async def work(self) -> AsyncIterator[Connection]:
         """A transaction for statements written out; as `transaction()` otherwise."""
         async with self.statement() as connection, connection.transaction():
             yield connection
@@ -91,7 +92,7 @@ class Database:
         return await self._pool.take(autocommit=False)
 
 
-def _config(connection: Connection) -> Config:
+def _config(connection: SyncConnection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
@@ -114,3 +115,14 @@ def migrate_now(dsn: str) -> None:
 
 async def migrate(dsn: str) -> None:
     await asyncio.to_thread(migrate_now, dsn)
+
+
+async def schema_version(session: AsyncSession) -> str | None:
+    """The migration that the database is at; None before the first."""
+    connection = await session.connection()
+    known = await connection.execute(text("select to_regclass('alembic_version')"))
+    if known.scalar_one() is None:
+        return None
+    found = await connection.execute(text("select version_num from alembic_version"))
+    version: str | None = found.scalar_one_or_none()
+    return version

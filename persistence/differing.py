@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from canonical_models.documents import Unbilled
 from canonical_models.money import Money
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 _WORDS = TypeAdapter(dict[str, str])
 
@@ -121,7 +121,7 @@ where apart.missing <> 0 order by apart.customer_id, apart.currency
 
 async def at_work(session: Transaction, tenant: str, subjects: Collection[str]) -> dict[str, str]:
     """The first change of each that is still to be made; subjects without one are left out."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _AT_WORK, {"tenant": tenant, "subjects": list(subjects)}
     )
     return dict(await found.fetchall())
@@ -129,7 +129,7 @@ async def at_work(session: Transaction, tenant: str, subjects: Collection[str]) 
 
 async def left_out(session: Transaction, tenant: str, subjects: Collection[str]) -> dict[str, str]:
     """Why documents stay out of the ERP, by document, as the newest plan of their subject says."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _LEFT_OUT, {"tenant": tenant, "subjects": list(subjects)}
     )
     said: dict[str, str] = {}
@@ -140,7 +140,7 @@ async def left_out(session: Transaction, tenant: str, subjects: Collection[str])
 
 async def pending(session: Transaction, tenant: str, subscription_id: str) -> Pending | None:
     """None before any change of the subscription was planned."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _PENDING, {"tenant": tenant, "subject": subscription_id}
     )
     row = await found.fetchone()
@@ -153,7 +153,7 @@ async def decided(
     session: Transaction, tenant: str, subject: str, occasion: str
 ) -> tuple[str, str] | None:
     """(change, occasion) of the subject's first change whose occasion begins so."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _DECIDED, {"tenant": tenant, "subject": subject, "occasion": occasion}
     )
     return await found.fetchone()
@@ -163,7 +163,7 @@ async def debts(
     session: Transaction, tenant: str, *, since: datetime, customer_id: str | None = None
 ) -> tuple[Debt, ...]:
     """The oldest first; of movements from `since` on, the cutover."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _DEBTS, {"tenant": tenant, "since": since, "customer": customer_id}
     )
     return tuple(
@@ -187,7 +187,7 @@ async def balances(
     session: Transaction, tenant: str, *, since: datetime, customer_id: str | None = None
 ) -> tuple[BalanceApart, ...]:
     """By customer and currency; of movements from `since` on, the cutover."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _BALANCES, {"tenant": tenant, "since": since, "customer": customer_id}
     )
     return tuple(

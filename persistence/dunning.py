@@ -6,7 +6,7 @@ from canonical_models.documents import BillingDocument
 from canonical_models.process import Process, ProcessKind
 from canonical_models.term import DunningCase, DunningStage
 from persistence import processes
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 _OPEN = """
 insert into dunning_cases (tenant, invoice_id, subscription_id, customer_id, overdue_since)
@@ -49,13 +49,13 @@ async def open_(
     A closed case opens again; it goes on with its reminders and its extension where the invoice is
     still overdue since the same time, such as after a direct debit that came to nothing."""
     due = [(i.document_id, i.overdue_since) for i in invoices if i.owed and i.overdue_since]
-    raw = await driver(session)
+    conn = await connection_of(session)
     if due:
-        await raw.execute(
+        await conn.execute(
             _OPEN, (tenant, subscription_id, customer_id, *map(list, zip(*due, strict=True)))
         )
     if due or known:
-        await raw.execute(_NEWS, (tenant, subscription_id))
+        await conn.execute(_NEWS, (tenant, subscription_id))
 
 
 async def live(session: Transaction, tenant: str, subscription_id: str) -> tuple[DunningCase, ...]:
@@ -85,7 +85,7 @@ async def page(
 
 async def put(session: Transaction, tenant: str, case: DunningCase) -> None:
     """The case as it has become."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update dunning_cases set stage = %s, reminders = %s, extended_days = %s, "
         "suspended_at = %s, outcome = %s, updated_at = now(), "
         "closed_at = case when %s then coalesce(closed_at, now()) end "
@@ -116,7 +116,7 @@ def process(tenant: str, case: DunningCase) -> Process:
 async def _select(
     session: Transaction, condition: str, values: tuple[object, ...]
 ) -> tuple[DunningCase, ...]:
-    found = await (await driver(session)).execute((_COLUMNS + condition).encode(), values)
+    found = await (await connection_of(session)).execute((_COLUMNS + condition).encode(), values)
     return tuple(
         DunningCase(
             invoice_id=invoice_id,

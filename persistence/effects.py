@@ -11,8 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.effects import EffectState, Mover, may_move
 from canonical_models.views import EffectView
+from persistence.connection import Connection
 from persistence.ownership import OWNED, Owner
-from persistence.raw import Raw
 from persistence.tables import EffectRow
 
 _INTENDED = """
@@ -107,29 +107,31 @@ class Stray:
     result_id: str | None
 
 
-async def first_attempt(raw: Raw, values: Mapping[str, Any], *, owner: Owner | None = None) -> bool:
+async def first_attempt(
+    conn: Connection, values: Mapping[str, Any], *, owner: Owner | None = None
+) -> bool:
     """Make the row as `attempting`. False when there is one already: see `locked`; or where the
     `owner` is not the change's any more."""
     if owner is None:
-        made = await raw.execute(_ATTEMPTED, values)
+        made = await conn.execute(_ATTEMPTED, values)
     else:
-        made = await raw.execute(_ATTEMPTED_OWNED.encode(), {**values, **owner.proof})
+        made = await conn.execute(_ATTEMPTED_OWNED.encode(), {**values, **owner.proof})
     return await made.fetchone() is not None
 
 
 async def first_of_set(
-    raw: Raw, values: Mapping[str, Any]
+    conn: Connection, values: Mapping[str, Any]
 ) -> tuple[bool, tuple[float, bool] | None]:
     """As `first_attempt`, of a write of a set that is locked; and whether another is in its way:
     for how many seconds it may still be carried out and say something else, and whether it is under
     way now. Then nothing may be committed."""
-    row = await (await raw.execute(_ATTEMPTED_OF_SET.encode(), values)).fetchone()
+    row = await (await conn.execute(_ATTEMPTED_OF_SET.encode(), values)).fetchone()
     made, lands_in, at_work = row or (0, None, None)
     return made > 0, None if lands_in is None else (lands_in, at_work)
 
 
 async def first_confirmed(
-    raw: Raw,
+    conn: Connection,
     values: Mapping[str, Any],
     *,
     owner: Owner,
@@ -140,23 +142,23 @@ async def first_confirmed(
     """Make the row as `confirmed`, of what is done in this very transaction. False when there is
     one already: see `locked`; or where the `owner` is not the change's any more."""
     told = {"result": result, "reference": vendor_reference, "url": url, **owner.proof}
-    made = await raw.execute(_DONE_OWNED.encode(), {**values, **told})
+    made = await conn.execute(_DONE_OWNED.encode(), {**values, **told})
     return await made.fetchone() is not None
 
 
-async def locked(raw: Raw, values: Mapping[str, Any]) -> Known:
+async def locked(conn: Connection, values: Mapping[str, Any]) -> Known:
     """The row of this key, made as `planned` from `values` if there is none, locked until the
     commit."""
-    await raw.execute(_PLANNED, values)
-    found = await get(raw, values["key"], lock=True)
+    await conn.execute(_PLANNED, values)
+    found = await get(conn, values["key"], lock=True)
     if found is None:
         raise RuntimeError(f"effect {values['key']} was made and is gone: who deleted it?")
     return found
 
 
-async def get(raw: Raw, key: str, *, lock: bool = False) -> Known | None:
+async def get(conn: Connection, key: str, *, lock: bool = False) -> Known | None:
     asked = _KNOWN + (" for update" if lock else "")
-    row = await (await raw.execute(asked.encode(), (key,))).fetchone()
+    row = await (await conn.execute(asked.encode(), (key,))).fetchone()
     if row is None:
         return None
     state, attempt, result, request, change_id, made, until, lands_in = row
@@ -165,10 +167,10 @@ async def get(raw: Raw, key: str, *, lock: bool = False) -> Known | None:
     )
 
 
-async def begin(raw: Raw, values: Mapping[str, Any], known: Known) -> Fence:
+async def begin(conn: Connection, values: Mapping[str, Any], known: Known) -> Fence:
     """One more attempt, by the newest from now on. The row has to be locked."""
     _require(Mover.BEGIN, known.state, EffectState.ATTEMPTING)
-    await raw.execute(
+    await conn.execute(
         "update effects set state = 'attempting', attempt = attempt + 1, "
         "request_hash = %(request_hash)s, change_id = %(change_id)s, step = %(step)s, "
         "attempted_at = now() where key = %(key)s",
@@ -177,10 +179,12 @@ async def begin(raw: Raw, values: Mapping[str, Any], known: Known) -> Fence:
     return Fence(values["key"], known.attempt + 1, EffectState.ATTEMPTING)
 
 
-async def undo(raw: Raw, key: str, known: Known, *, request_hash: str | None = None) -> Fence:
+async def undo(
+    conn: Connection, key: str, known: Known, *, request_hash: str | None = None
+) -> Fence:
     """As `begin`, of an undo; one of a set writes something else."""
     _require(Mover.UNDO, known.state, EffectState.COMPENSATING)
-    await raw.execute(
+    await conn.execute(
         "update effects set state = 'compensating', attempt = attempt + 1, "
         "request_hash = coalesce(%s, request_hash) where key = %s",
         (request_hash, key),
@@ -192,17 +196,19 @@ def set_lock(writes_set: str | None) -> str | None:
     return None if writes_set is None else f"set/{writes_set}"
 
 
-async def lock_set(raw: Raw, writes_set: str) -> None:
+async def lock_set(conn: Connection, writes_set: str) -> None:
     """Until the commit nobody else begins a write of the set."""
-    await raw.execute(
+    await conn.execute(
         "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (set_lock(writes_set),)
     )
 
 
-async def other_of_set(raw: Raw, writes_set: str, request_hash: str) -> tuple[float, bool] | None:
+async def other_of_set(
+    conn: Connection, writes_set: str, request_hash: str
+) -> tuple[float, bool] | None:
     """(for how many seconds another write of the set may still be carried out and say something
     else; whether it is under way now). The set has to be locked."""
-    found = await raw.execute(
+    found = await conn.execute(
         "select extract(epoch from lands_until - clock_timestamp())::float8, "
         "state in ('attempting', 'compensating') from effects "
         "where writes_set = %s and lands_until > clock_timestamp() "
@@ -214,27 +220,27 @@ async def other_of_set(raw: Raw, writes_set: str, request_hash: str) -> tuple[fl
     return None if row is None else (row[0], row[1])
 
 
-async def hold(raw: Raw, fence: Fence, *, window: float) -> bool:
+async def hold(conn: Connection, fence: Fence, *, window: float) -> bool:
     """A request goes out now, which may be carried out for so many seconds."""
     return await _moved(
-        raw,
+        conn,
         "update effects set swept_at = null, lands_until = greatest(lands_until, "
         "clock_timestamp() + %(window)s * interval '1 second')",
         fence.values() | {"window": window},
     )
 
 
-async def add_made(raw: Raw, fence: Fence, made: str) -> bool:
+async def add_made(conn: Connection, fence: Fence, made: str) -> bool:
     """The attempt works on this one from now on; what was made before is kept before it."""
     return await _moved(
-        raw,
+        conn,
         "update effects set made = array_append(array_remove(made, %(made)s), %(made)s)",
         fence.values() | {"made": made},
     )
 
 
 async def confirm(
-    raw: Raw,
+    conn: Connection,
     fence: Fence,
     *,
     result: str,
@@ -246,7 +252,7 @@ async def confirm(
     attempts."""
     _require(Mover.NEWEST, fence.state, EffectState.CONFIRMED)
     return await _moved(
-        raw,
+        conn,
         "update effects set state = 'confirmed', result = %(result)s::jsonb, "
         "vendor_reference = %(reference)s, url = %(url)s, error = null, confirmed_at = now(), "
         "lands_until = %(until)s",
@@ -256,7 +262,7 @@ async def confirm(
 
 
 async def failed(
-    raw: Raw,
+    conn: Connection,
     fence: Fence,
     after: EffectState,
     *,
@@ -270,7 +276,7 @@ async def failed(
     if after is not fence.state:
         _require(Mover.NEWEST, fence.state, after)
     return await _moved(
-        raw,
+        conn,
         "update effects set state = %(after)s, error = %(error)s, lands_until = "
         "case when %(answered)s then %(until)s else lands_until end",
         fence.values()
@@ -284,7 +290,7 @@ async def failed(
 
 
 async def compensate(
-    raw: Raw,
+    conn: Connection,
     fence: Fence,
     *,
     result: str | None = None,
@@ -294,7 +300,7 @@ async def compensate(
     """It was taken back, or never happened and cannot happen any more. `result` is JSON."""
     _require(Mover.NEWEST, fence.state, EffectState.COMPENSATED)
     return await _moved(
-        raw,
+        conn,
         "update effects set state = 'compensated', undo_reference = %(reference)s, "
         "undo_result = %(result)s::jsonb, error = null, compensated_at = now(), "
         "lands_until = %(until)s",
@@ -302,30 +308,34 @@ async def compensate(
     )
 
 
-async def close_by_hand(raw: Raw, key: str, known: Known, *, by: str, reference: str) -> None:
+async def close_by_hand(
+    conn: Connection, key: str, known: Known, *, by: str, reference: str
+) -> None:
     """A person has taken it back over there, in a way of theirs that nobody mends afterwards. The
     row has to be locked."""
     _require(Mover.PERSON, known.state, EffectState.COMPENSATED)
-    await raw.execute(
+    await conn.execute(
         "update effects set state = 'compensated', attempt = attempt + 1, undo_reference = %s, "
         "closed_by = %s, error = null, compensated_at = now(), swept_at = now() where key = %s",
         (reference, by, key),
     )
 
 
-async def evidence(raw: Raw, key: str, words: str) -> None:
+async def evidence(conn: Connection, key: str, words: str) -> None:
     """What came of an attempt that had been overtaken, for people; it is looked for once more."""
-    await raw.execute(
+    await conn.execute(
         "update effects set error = %s, swept_at = null, "
         "lands_until = coalesce(lands_until, clock_timestamp()) where key = %s",
         (words, key),
     )
 
 
-async def to_sweep(raw: Raw, tenant: str, *, systems: tuple[str, ...], limit: int) -> list[Stray]:
+async def to_sweep(
+    conn: Connection, tenant: str, *, systems: tuple[str, ...], limit: int
+) -> list[Stray]:
     """Effects at rest of which an unanswered request can no longer land, by time; and those that
     nobody has made certain since, a good while later."""
-    found = await raw.execute(
+    found = await conn.execute(
         "select key, step, place, state, coalesce(result ->> 'document_id', "
         "result ->> 'entry_id') from effects where tenant = %s "
         "and lands_until < clock_timestamp() and swept_at is null "
@@ -340,9 +350,9 @@ async def to_sweep(raw: Raw, tenant: str, *, systems: tuple[str, ...], limit: in
     ]
 
 
-async def swept(raw: Raw, key: str, *, error: str | None = None) -> None:
+async def swept(conn: Connection, key: str, *, error: str | None = None) -> None:
     """It was looked once more; `error` says what was found and could not be taken back."""
-    await raw.execute(
+    await conn.execute(
         "update effects set swept_at = clock_timestamp(), error = coalesce(%s, error) "
         "where key = %s and lands_until < clock_timestamp() "
         "and state in ('confirmed', 'compensated', 'uncertain')",
@@ -374,5 +384,5 @@ def _require(mover: Mover, before: EffectState, after: EffectState) -> None:
         raise RuntimeError(f"an effect is never moved from {before} to {after} by {mover}")
 
 
-async def _moved(raw: Raw, statement: str, values: Mapping[str, Any]) -> bool:
-    return (await raw.execute((statement + _STILL).encode(), values)).rowcount > 0
+async def _moved(conn: Connection, statement: str, values: Mapping[str, Any]) -> bool:
+    return (await conn.execute((statement + _STILL).encode(), values)).rowcount > 0

@@ -15,6 +15,7 @@ from canonical_models.exceptions import Raised, Resolution, Track
 from canonical_models.money import Money
 from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
+from persistence.connection import Transaction, connection_of
 from persistence.tables import ChangeRow, ExceptionRow
 
 #: What is said anew where the same is asked again: both sides of a difference may have moved.
@@ -225,3 +226,15 @@ async def _close(
         )
     )
     return closed.rowcount > 0
+
+
+async def asked_by(
+    session: Transaction, tenant: str, workflow_ids: Collection[str]
+) -> dict[str, str]:
+    """The open exception of each of these processes that asks a person."""
+    found = await (await connection_of(session)).execute(
+        "select workflow_id, id from exceptions "
+        "where tenant = %s and state = 'open' and change_id = any(%s) and workflow_id = change_id",
+        (tenant, list(workflow_ids)),
+    )
+    return {row[0]: row[1] for row in await found.fetchall()}

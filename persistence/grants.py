@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from canonical_models.base import Canonical, Instant
 from canonical_models.entitlement import Grant, GrantSource, GrantState
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 GRANTS = TypeAdapter(tuple[Grant, ...])
 
@@ -77,7 +77,9 @@ async def of_subscription(
     session: Transaction, tenant: str, subscription_id: str
 ) -> tuple[Grant, ...]:
     """What the subscription gives and has not withdrawn, by source and feature."""
-    found = await (await driver(session)).execute(_OF_SUBSCRIPTION, (tenant, subscription_id))
+    found = await (await connection_of(session)).execute(
+        _OF_SUBSCRIPTION, (tenant, subscription_id)
+    )
     row = await found.fetchone()
     return GRANTS.validate_json(row[0] if row else "[]")
 
@@ -86,7 +88,7 @@ async def of_customer(
     session: Transaction, tenant: str, customer_id: str, feature: str | None = None
 ) -> tuple[Grant, ...]:
     """What the customer holds by any source, suspended and future grants included."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _OF_CUSTOMER, {"tenant": tenant, "customer": customer_id, "feature": feature}
     )
     row = await found.fetchone()
@@ -104,11 +106,11 @@ async def replace(
     """Make `grants` all that the subscription gives. Those that stay are not touched."""
     held = await of_subscription(session, tenant, subscription_id)
     wanted = tuple(grants)
-    raw = await driver(session)
+    conn = await connection_of(session)
     gone = [grant for grant in held if grant not in wanted]
     given = [grant for grant in wanted if grant not in held]
     if gone:
-        await raw.execute(
+        await conn.execute(
             _WITHDRAW,
             (
                 change_id,
@@ -121,7 +123,7 @@ async def replace(
             ),
         )
     if given:
-        cursor = raw.cursor()
+        cursor = conn.cursor()
         await cursor.executemany(
             _GIVE,
             [
@@ -140,7 +142,7 @@ async def replace(
 async def history(session: Transaction, tenant: str, source_id: str) -> tuple[KeptGrant, ...]:
     """All that this source has given, the oldest first; the last one holds. Until the commit
     nobody else changes what a person has given under it."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"grant/{tenant}/{source_id}",)
     )
     return await _kept(session, "source_id = %s order by id", (tenant, source_id))
@@ -166,7 +168,7 @@ async def page(
 
 async def give(session: Transaction, tenant: str, grant: Grant, *, by: str) -> None:
     """One grant beside those of subscriptions."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _GIVE,
         {
             "tenant": tenant,
@@ -182,7 +184,7 @@ async def exchange(
     session: Transaction, tenant: str, held: Grant, wanted: Grant, *, by: str
 ) -> None:
     """`wanted` instead of `held`, which is of the same customer, feature and source."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _WITHDRAW_ONE,
         (by, tenant, held.customer_id, held.feature, held.source.value, held.source_id),
     )
@@ -192,7 +194,7 @@ async def exchange(
 async def _kept(
     session: Transaction, condition: str, values: tuple[object, ...]
 ) -> tuple[KeptGrant, ...]:
-    found = await (await driver(session)).execute((_KEPT + condition).encode(), values)
+    found = await (await connection_of(session)).execute((_KEPT + condition).encode(), values)
     return tuple(
         KeptGrant(
             grant=Grant(

@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from canonical_models.base import Canonical, Instant
 from canonical_models.states import InboxStatus
 from persistence.inbox_writer import storable
-from persistence.tables import InboxRow
+from persistence.tables import ChangeRow, InboxRow
 
 #: Wakes the dispatcher: something has been received.
 CHANNEL = "trueup_inbox"
@@ -204,3 +204,18 @@ async def settle(session: AsyncSession, readings: Iterable[Reading]) -> None:
             "changes": [read.change_id for read in known],
         },
     )
+
+
+async def receipt_of(session: AsyncSession, tenant: str, change_id: str) -> str | None:
+    """The webhook that gave rise to the change; a replay's change has the first one's."""
+    rows = await session.exec(
+        select(InboxRow.receipt)
+        .join(
+            ChangeRow,
+            (col(ChangeRow.tenant) == col(InboxRow.tenant))
+            & (col(ChangeRow.connection) == col(InboxRow.connection))
+            & (func.regexp_replace(ChangeRow.event_id, "#r[0-9]+$", "") == InboxRow.event_id),
+        )
+        .where(ChangeRow.tenant == tenant, ChangeRow.id == change_id)
+    )
+    return rows.first()

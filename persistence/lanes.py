@@ -8,7 +8,7 @@ when two hold one for a moment.
 from collections.abc import Collection
 
 from canonical_models.base import Canonical, Instant
-from persistence.raw import Raw
+from persistence.connection import Connection
 
 #: Each worker looks at least this often, in seconds, and may miss two looks.
 EVERY = 2.0
@@ -49,34 +49,34 @@ select tenant, entity from held where tenant = any(%(tenants)s) union all select
 """
 
 
-async def needed(raw: Raw, tenant: str, entity: str) -> None:
+async def needed(conn: Connection, tenant: str, entity: str) -> None:
     """There are postings for this legal entity."""
-    await raw.execute(
+    await conn.execute(
         "insert into lanes (tenant, entity, build) values (%s, %s, '') on conflict do nothing",
         (tenant, entity),
     )
 
 
 async def hold(
-    raw: Raw, *, build: str, holder: str, tenants: Collection[str]
+    conn: Connection, *, build: str, holder: str, tenants: Collection[str]
 ) -> set[tuple[str, str]]:
     """The lanes that this worker holds from now on, by tenant and legal entity: those that it held,
     and those that nobody does."""
-    found = await raw.execute(
+    found = await conn.execute(
         _HOLD,
         {"build": build, "holder": holder, "tenants": list(tenants), "seconds": _HELD_FOR},
     )
     return set(await found.fetchall())
 
 
-async def give_up(raw: Raw, *, holder: str) -> None:
+async def give_up(conn: Connection, *, holder: str) -> None:
     """Others may take what this worker held."""
-    await raw.execute("update lanes set holder = null, until = now() where holder = %s", (holder,))
+    await conn.execute("update lanes set holder = null, until = now() where holder = %s", (holder,))
 
 
-async def of_tenant(raw: Raw, tenant: str) -> tuple[LaneView, ...]:
+async def of_tenant(conn: Connection, tenant: str) -> tuple[LaneView, ...]:
     """Those that somebody holds."""
-    found = await raw.execute(
+    found = await conn.execute(
         "select entity, build, holder, until from lanes "
         "where tenant = %s and holder is not null and until > now() order by entity, build",
         (tenant,),

@@ -14,7 +14,7 @@ from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.process import SUPPORT_TARGET, entitlement_process
 from canonical_models.views import MappingView
 from persistence import processes
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 from persistence.tables import MappingRow
 
 _ITEMS = TypeAdapter(tuple[ItemMapping, ...])
@@ -113,7 +113,7 @@ async def items_at(
     session: Transaction, tenant: str, keys: Collection[str], *, at: datetime
 ) -> dict[str, ItemMapping]:
     """By key, those that hold at the moment."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _ITEMS_AT, {"tenant": tenant, "keys": list(keys), "at": at}
     )
     row = await found.fetchone()
@@ -124,7 +124,7 @@ async def accounts_now(
     session: Transaction, tenant: str, customers: Collection[str]
 ) -> dict[str, AccountMapping]:
     """By customer, those that hold now."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _ACCOUNTS_NOW, {"tenant": tenant, "customers": list(customers)}
     )
     row = await found.fetchone()
@@ -136,7 +136,7 @@ async def account_begins(
     session: Transaction, tenant: str, customer_id: str
 ) -> tuple[datetime, ...]:
     """When each account mapping of the customer begins to hold, or began."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "select valid_from from mappings where tenant = %s and kind = 'account' and source = %s",
         (tenant, customer_id),
     )

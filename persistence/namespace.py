@@ -1,17 +1,17 @@
 """Which namespace of Temporal carries out the changes of this database."""
 
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 
 async def kept(session: Transaction, name: str, namespace_id: str) -> tuple[str, str]:
     """(name, id) of the one that is kept: this one, if it is the first."""
-    raw = await driver(session)
-    await raw.execute(
+    conn = await connection_of(session)
+    await conn.execute(
         "insert into temporal_namespace (name, namespace_id) values (%s, %s) "
         "on conflict do nothing",
         (name, namespace_id),
     )
-    found = await raw.execute("select name, namespace_id from temporal_namespace")
+    found = await conn.execute("select name, namespace_id from temporal_namespace")
     row = await found.fetchone()
     if row is None:
         raise RuntimeError("the namespace was kept and is gone: who deleted it?")
@@ -20,14 +20,14 @@ async def kept(session: Transaction, name: str, namespace_id: str) -> tuple[str,
 
 async def known(session: Transaction) -> str | None:
     """The name of the one that is kept."""
-    found = await (await driver(session)).execute("select name from temporal_namespace")
+    found = await (await connection_of(session)).execute("select name from temporal_namespace")
     row = await found.fetchone()
     return row[0] if row else None
 
 
 async def moved(session: Transaction, name: str, namespace_id: str) -> None:
     """From now on it is this one."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "insert into temporal_namespace (name, namespace_id) values (%s, %s) "
         "on conflict (one) do update set name = excluded.name, "
         "namespace_id = excluded.namespace_id, since = now()",

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
+from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.events import Event
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 from persistence.tables import OutboxRow
 
 _PUBLISH = """
@@ -22,7 +23,7 @@ async def publish(session: Transaction, tenant: str, events: Iterable[Event]) ->
     """An event that was published before is left as it is."""
     told = tuple(events)
     if told:
-        await (await driver(session)).execute(
+        await (await connection_of(session)).execute(
             _PUBLISH,
             (
                 tenant,
@@ -49,3 +50,25 @@ async def page(
         .limit(limit)
     )
     return tuple((row.seq, Event.model_validate(row.event, strict=False)) for row in rows)
+
+
+_FEED = text("""
+select seq, event from outbox
+where tenant = :tenant and seq > :after and event is not null
+  and age(xmin) > age(cast(pg_snapshot_xmin(pg_current_snapshot()) as xid))
+order by seq
+limit :limit
+""")
+
+
+async def feed(
+    session: AsyncSession, tenant: str, *, after: int, limit: int
+) -> tuple[tuple[int, Event], ...]:
+    """Published events in order, each with its position; none that a later call could precede.
+
+    Positions are drawn before the commit, so a transaction that is still open may yet publish at a
+    lower one: what is as young as the oldest of those waits for it.
+    """
+    connection = await session.connection()
+    rows = await connection.execute(_FEED, {"tenant": tenant, "after": after, "limit": limit})
+    return tuple((seq, Event.model_validate(event, strict=False)) for seq, event in rows)

@@ -8,7 +8,7 @@ carries an older one, and so has no effect any more.
 from dataclasses import dataclass
 
 from canonical_models.failures import Overtaken, Rejection, RejectionCode
-from persistence.raw import Raw
+from persistence.connection import Connection
 
 #: To begin a statement with: has a row where the change is open, its newest claim is this one, and
 #: its plan is the one that is carried out, as `require` says it. Until the commit it stays so.
@@ -47,12 +47,14 @@ class Owner:
         }
 
 
-async def require(raw: Raw, owner: Owner, *, alone: bool = False, locks: str | None = None) -> None:
+async def require(
+    conn: Connection, owner: Owner, *, alone: bool = False, locks: str | None = None
+) -> None:
     """Raises Overtaken unless the change is open and this is its newest claim, and Rejection where
     it has been planned again since the plan that the owner carries out. Until the commit
     nobody settles the change or claims it anew; `alone`, for who writes the change itself, nobody
     else of this run gets past here either. `locks` is the name of a lock that is taken with it."""
-    found = await raw.execute(
+    found = await conn.execute(
         (_FOUND + ("for no key update" if alone else "for share")).encode(),
         (locks, locks, owner.tenant, owner.change_id),
     )

@@ -1,5 +1,5 @@
-"""Processes and the news they are to hear. Telling the engine is `dispatch/telling.py`, and looking
-whether it still has them `dispatch/checking.py`."""
+"""Processes and the news they are to hear. Telling the engine is `dispatch/signalling.py`, and
+looking whether it still has them `dispatch/checking.py`."""
 
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
@@ -8,8 +8,8 @@ from datetime import datetime
 
 from canonical_models.process import Process
 from persistence.changes import CHANNEL
+from persistence.connection import Transaction, connection_of
 from persistence.database import Database
-from persistence.raw import Transaction, driver
 
 _NEWS = """
 insert into processes (workflow_id, tenant, kind, input, wanted)
@@ -62,8 +62,8 @@ async def news(session: Transaction, processes: Iterable[Process], *, above: int
     told = tuple(processes)
     if not told:
         return
-    raw = await driver(session)
-    await raw.execute(
+    conn = await connection_of(session)
+    await conn.execute(
         _NEWS,
         {
             "ids": [process.workflow_id for process in told],
@@ -73,21 +73,21 @@ async def news(session: Transaction, processes: Iterable[Process], *, above: int
             "above": above,
         },
     )
-    await raw.execute(f"notify {CHANNEL}".encode())
+    await conn.execute(f"notify {CHANNEL}".encode())
 
 
 @asynccontextmanager
 async def untold(database: Database, *, but: Collection[str] = ()) -> AsyncIterator[Process | None]:
     """A process that the engine has still to be told of, held until the end of the block; None
     when there is none. It counts as told unless the block raises."""
-    async with database.work() as raw:
-        row = await (await raw.execute(_UNTOLD, (list(but),))).fetchone()
+    async with database.work() as conn:
+        row = await (await conn.execute(_UNTOLD, (list(but),))).fetchone()
         if row is None:
             yield None
             return
         process = Process.model_validate_json(row[0])
         yield process
-        await raw.execute(
+        await conn.execute(
             "update processes set told = %s, checked_at = now() where workflow_id = %s",
             (row[1], process.workflow_id),
         )
@@ -104,13 +104,15 @@ class Told:
 async def unchecked(session: Transaction, *, before: datetime, limit: int) -> tuple[Told, ...]:
     """Some of those that the engine was not asked for since then, the longest first. They count as
     asked for; nobody else gets them meanwhile."""
-    found = await (await driver(session)).execute(_UNCHECKED, {"before": before, "limit": limit})
+    found = await (await connection_of(session)).execute(
+        _UNCHECKED, {"before": before, "limit": limit}
+    )
     return tuple(Told(*row) for row in await found.fetchall())
 
 
 async def not_checked(session: Transaction, told: Collection[Told], *, at: datetime) -> None:
     """The engine did not answer: these count as asked for at `at`."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update processes set checked_at = %s where workflow_id = any(%s)",
         (at, [process.workflow_id for process in told]),
     )
@@ -120,7 +122,7 @@ async def forgotten(session: Transaction, told: Collection[Told]) -> None:
     """The engine does not have these: it is told again of each, unless it was since."""
     await _where_nothing_is_new(session, told, _FORGOTTEN)
     if told:
-        await (await driver(session)).execute(f"notify {CHANNEL}".encode())
+        await (await connection_of(session)).execute(f"notify {CHANNEL}".encode())
 
 
 async def ended(session: Transaction, told: Collection[Told]) -> None:
@@ -133,12 +135,12 @@ async def _where_nothing_is_new(
 ) -> None:
     if told:
         ids, counts = [one.workflow_id for one in told], [one.wanted for one in told]
-        await (await driver(session)).execute(statement.encode(), (ids, counts))
+        await (await connection_of(session)).execute(statement.encode(), (ids, counts))
 
 
 async def advance(session: Transaction, workflow_id: str, *, at: datetime) -> None:
     """News that the process itself has found at `at`, and so need not be told."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update processes set wanted = wanted + 1, told = case when told = wanted then told + 1 "
         "else told end, changed_at = %s where workflow_id = %s",
         (at, workflow_id),
@@ -147,7 +149,7 @@ async def advance(session: Transaction, workflow_id: str, *, at: datetime) -> No
 
 async def above(session: Transaction, workflow_id: str, held: int) -> int:
     """The count of news, raised above `held` unless it is; the process itself asks for it."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "update processes set wanted = greatest(wanted, %(held)s + 1), told = case when told = "
         "wanted then greatest(wanted, %(held)s + 1) else told end "
         "where workflow_id = %(process)s returning wanted",
@@ -159,7 +161,7 @@ async def above(session: Transaction, workflow_id: str, held: int) -> int:
 
 async def changed(session: Transaction, workflow_id: str) -> datetime | None:
     """When there was news last; None before the first."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "select changed_at from processes where workflow_id = %s", (workflow_id,)
     )
     row = await found.fetchone()
@@ -168,7 +170,7 @@ async def changed(session: Transaction, workflow_id: str) -> datetime | None:
 
 async def revision(session: Transaction, workflow_id: str) -> int:
     """How often there has been news; 0 before the first."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "select wanted from processes where workflow_id = %s", (workflow_id,)
     )
     row = await found.fetchone()

@@ -74,28 +74,28 @@ async def drop(database: Database, days: Mapping[str, int]) -> dict[str, int]:
 
 
 async def _evidence(database: Database, _name: str, age: timedelta) -> tuple[int, int]:
-    async with database.statement() as raw:
-        gone = (await raw.execute(_EVIDENCE, {"age": age, "rows": ROWS})).rowcount
+    async with database.statement() as conn:
+        gone = (await conn.execute(_EVIDENCE, {"age": age, "rows": ROWS})).rowcount
     return gone, gone
 
 
 async def _step(database: Database, name: str, age: timedelta) -> tuple[int, int]:
     table, order, made, drop_ = _PARTS[name]
     statement = _STEP.format(table=table, order=order, made=made, drop=drop_)
-    async with database.work() as raw:
-        await raw.execute(
+    async with database.work() as conn:
+        await conn.execute(
             "insert into retention (part) values (%s) on conflict do nothing", (name,)
         )
-        found = await raw.execute(
+        found = await conn.execute(
             "select up_to from retention where part = %s for update skip locked", (name,)
         )
         row = await found.fetchone()
         if row is None:
             return 0, 0
-        found = await raw.execute(statement.encode(), {"up_to": row[0], "rows": ROWS, "age": age})
+        found = await conn.execute(statement.encode(), {"up_to": row[0], "rows": ROWS, "age": age})
         seen, place, gone = await found.fetchone() or (0, None, 0)
         if seen:
-            await raw.execute(
+            await conn.execute(
                 "update retention set up_to = %s, at = now() where part = %s", (place, name)
             )
     return seen, gone

@@ -6,7 +6,7 @@ from canonical_models.documents import Settlement
 from canonical_models.ledgering import SettlementEntry
 from canonical_models.records import SettlementRecord
 from persistence import records
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 # By id, so that two who see the same movements wait for each other and never in a circle.
 _SEEN = """
@@ -48,7 +48,7 @@ async def seen(
     given = {settlement.settlement_id: settlement for settlement in settlements}
     if not given:
         return
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _SEEN,
         {
             "tenant": tenant,
@@ -62,7 +62,7 @@ async def seen(
 async def claim(session: Transaction, tenant: str, settlement_id: str, *, effect_key: str) -> bool:
     """Whether this effect is the one to enter it, or to settle its document with what stands on the
     account: not where one has, nor what was never seen."""
-    done = await (await driver(session)).execute(
+    done = await (await connection_of(session)).execute(
         "update settlements set effect_key = %s "
         "where tenant = %s and settlement_id = %s "
         "and (entry_id is null or settles is null and document_id is not null)",
@@ -81,7 +81,7 @@ async def entered(
 ) -> None:
     """The ERP holds it. `document_id` is billing's document that the entry settles there, None
     while it stands on the account."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update settlements set entry_id = %s, entry_number = %s, url = %s, legal_entity = %s, "
         "settles = %s, entered_at = coalesce(entered_at, clock_timestamp()) "
         "where tenant = %s and settlement_id = %s",
@@ -99,7 +99,7 @@ async def entered(
 
 async def freed(session: Transaction, tenant: str, document_id: str) -> None:
     """What was posted has been undone: what settled it stands on the account again."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update settlements set settles = null where tenant = %s and settles = %s",
         (tenant, document_id),
     )
@@ -155,7 +155,7 @@ async def subject_of(
 ) -> tuple[str, str, str] | None:
     """(subject, customer, document) of the document that the movement is about, else of the
     document itself, whichever is known."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _SUBJECT_OF, {"tenant": tenant, "id": payment_id, "document": document_id}
     )
     return await found.fetchone()

@@ -7,7 +7,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.commerce import Subscription
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 from persistence.tables import SubscriptionStateRow
 
 
@@ -52,7 +52,7 @@ async def page(
 
 async def seen_at(session: Transaction, tenant: str, subscription_id: str) -> datetime | None:
     """When billing was read for the state that is agreed, by billing's clock."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "select (snapshot ->> 'as_of')::timestamptz from subscription_states "
         "where tenant = %s and subscription_id = %s",
         (tenant, subscription_id),
@@ -67,7 +67,7 @@ async def save(
     subscription: Subscription,
     change_id: str,
 ) -> None:
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "insert into subscription_states "
         "(tenant, subscription_id, customer_id, change_id, snapshot, synced_at) "
         "values (%s, %s, %s, %s, %s::jsonb, now()) "

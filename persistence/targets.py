@@ -2,7 +2,7 @@
 
 from canonical_models.base import Canonical, Instant
 from canonical_models.process import SUPPORT_TARGET
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 _PUT = """
 insert into target_states (tenant, target, customer_id, wanted, confirmed, state, error)
@@ -71,7 +71,7 @@ async def put(
 ) -> None:
     """`confirmed` is the revision of ours that the target says it holds."""
     state = "current" if confirmed >= wanted else "refused" if given_up else "behind"
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _PUT,
         {
             "tenant": tenant,
@@ -88,7 +88,7 @@ async def put(
 async def of_customer(
     session: Transaction, tenant: str, customer_id: str
 ) -> tuple[TargetView, ...]:
-    found = await (await driver(session)).execute(_OF_CUSTOMER, (tenant, customer_id))
+    found = await (await connection_of(session)).execute(_OF_CUSTOMER, (tenant, customer_id))
     return tuple(
         TargetView(
             target=target,
@@ -114,7 +114,7 @@ async def customers(
 ) -> tuple[str, ...]:
     """Of whom the target should hold something, or was told that it should not; by id."""
     query = _CUSTOMERS_OF_SUPPORT if target == SUPPORT_TARGET else _CUSTOMERS
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         query, {"tenant": tenant, "target": target, "after": after, "only": only, "limit": limit}
     )
     return tuple(row[0] for row in await found.fetchall())

@@ -3,7 +3,7 @@
 from canonical_models.ledgering import UnbilledDraft
 from canonical_models.records import UnbilledRecord
 from persistence import records
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 
 _PUT = """
 insert into unbilled (tenant, subscription_id, external_id, legal_entity, party, document_id,
@@ -46,7 +46,7 @@ async def put(
 ) -> None:
     """The ERP shows this now as its document, and nothing is in the way. `digest` is of the
     draft."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _PUT,
         {
             "tenant": tenant,
@@ -68,7 +68,7 @@ async def problem(
 ) -> bool:
     """What keeps the ERP from showing what billing has now; None once nothing does. False where
     the ERP was never made to show anything of the subscription."""
-    done = await (await driver(session)).execute(
+    done = await (await connection_of(session)).execute(
         "update unbilled set problem = %s where tenant = %s and subscription_id = %s",
         (words, tenant, subscription_id),
     )
@@ -77,7 +77,7 @@ async def problem(
 
 async def remove(session: Transaction, tenant: str, subscription_id: str) -> None:
     """The ERP shows nothing of it any more."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "delete from unbilled where tenant = %s and subscription_id = %s",
         (tenant, subscription_id),
     )

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from persistence.raw import Raw
+from persistence.connection import Connection
 
 # Each is the first of a partial index. Without an order the planner may begin at the wrong end of
 # the table, where what it looks for is not.
@@ -34,10 +34,10 @@ class Worklist:
     not_begun: list[str]
 
 
-async def read(raw: Raw, *, lease: timedelta, started: Collection[str] = ()) -> Worklist:
+async def read(conn: Connection, *, lease: timedelta, started: Collection[str] = ()) -> Worklist:
     """A claim is abandoned when nobody has renewed it for as long as `lease`. `started` are ids of
     changes whose sagas were."""
-    found = await raw.execute(_READ, {"lease": lease, "started": list(started)})
+    found = await conn.execute(_READ, {"lease": lease, "started": list(started)})
     row = await found.fetchone()
     if row is None:
         raise RuntimeError("PostgreSQL answers a select without a table with no row")

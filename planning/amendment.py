@@ -17,7 +17,7 @@ from planning.books import BooksInput, plan_books
 from planning.choosing import Choice, choices
 from planning.classify import classify, describe
 from planning.mapping import mapped_item
-from planning.telling import told_of
+from planning.summaries import summary_of
 from planning.term import contract_of
 
 #: Movements that are no money.
@@ -79,7 +79,7 @@ def plan_account(change_id: str, *, books: BooksInput, at: datetime) -> Amendmen
 def _told(made: tuple[Choice, ...], booked: BooksPlan, access: AccessPlan) -> str:
     """Empty where nothing is to do and nothing to ask."""
     held_up = booked.refused or access.refused
-    return told_of(made, booked) or (f"held up: {held_up.code}" if held_up else "")
+    return summary_of(made, booked) or (f"held up: {held_up.code}" if held_up else "")
 
 
 def _of_books(made: tuple[Choice, ...], booked: BooksPlan, *, rest: ChangeKind) -> ChangeKind:

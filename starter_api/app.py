@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from connectors import registry
-from operations.systems import Systems
+from operations.context import AppContext
 from persistence.inbox_writer import InboxUnavailable, InboxWriter, WriterLimits
 from runtime.settings import Settings
 from starter_api.intake import PREFIX, Intake, IntakeConnection
@@ -50,9 +50,9 @@ def create_app(
     dsn: str,
     connections: Mapping[tuple[str, str], IntakeConnection],
     limits: WriterLimits | None = None,
-    systems: Systems | None = None,
+    context: AppContext | None = None,
 ) -> FastAPI:
-    """`dsn` as libpq takes it; the schema must be there. Without `systems` there is no `/v1`."""
+    """`dsn` as libpq takes it; the schema must be there. Without `context` there is no `/v1`."""
     writer = InboxWriter(dsn, limits)
 
     @asynccontextmanager
@@ -62,8 +62,8 @@ def create_app(
             yield
         finally:
             await writer.close()
-            if systems is not None:
-                await systems.database.close()
+            if context is not None:
+                await context.database.close()
 
     async def ready(_request: Request) -> Response:
         try:
@@ -76,9 +76,9 @@ def create_app(
     app = Application(title="Trueup", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.take_webhooks(Intake(connections, writer))
     speak_problems(app)
-    probes = None if systems is None else Probes(systems)
-    if systems is not None:
-        install(app, systems)
+    probes = None if context is None else Probes(context)
+    if context is not None:
+        install(app, context)
     app.router.routes[:0] = [
         Route("/healthz", _alive),
         Route("/readyz", probes.ready if probes else ready),

@@ -10,8 +10,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from operations.context import AppContext
 from operations.keys import ADMIN, SCOPES
-from operations.systems import Systems
 from persistence import api_keys
 
 
@@ -44,9 +44,9 @@ _BEARER = HTTPBearer(
 )
 
 
-def systems_of(request: Request) -> Systems:
-    systems: Systems = request.app.state.systems
-    return systems
+def context_of(request: Request) -> AppContext:
+    context: AppContext = request.app.state.context
+    return context
 
 
 def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
@@ -55,14 +55,14 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
         raise ValueError(f"{scope} is not a scope")
 
     async def principal(
-        systems: Annotated[Systems, Depends(systems_of)],
+        context: Annotated[AppContext, Depends(context_of)],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> Principal:
         if credentials is None:
             raise Refused(
                 "no API key was sent", remedy="send the header `Authorization: Bearer tu_…`"
             )
-        async with systems.database.transaction() as session:
+        async with context.database.transaction() as session:
             key = await api_keys.find(session, credentials.credentials)
         if key is None:
             raise Refused(

@@ -22,10 +22,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from operations.systems import Systems
-from persistence import gauges, oversight
-from persistence.database import MIGRATIONS
-from persistence.gauges import POSTING_BUCKETS, Gauges
+from operations.context import AppContext
+from persistence import metrics
+from persistence.database import MIGRATIONS, schema_version
+from persistence.metrics import POSTING_BUCKETS, Metrics
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ _WHOLE_EVERY_S = 60.0
 class Numbers(Collector):
     """The tables' numbers as Prometheus families; made anew for each scrape."""
 
-    def __init__(self, read: Gauges | None) -> None:
+    def __init__(self, read: Metrics | None) -> None:
         self._read = read
 
     def collect(self) -> Iterator[Metric]:
@@ -102,9 +102,9 @@ def _posting(seconds: tuple[float, ...]) -> Metric:
 class Probes:
     """The endpoints, over the systems of this process."""
 
-    def __init__(self, systems: Systems) -> None:
-        self._systems = systems
-        self._whole: gauges.Whole | None = None
+    def __init__(self, context: AppContext) -> None:
+        self._systems = context
+        self._whole: metrics.Whole | None = None
         self._again_at = 0.0
         self._head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
@@ -134,7 +134,7 @@ class Probes:
     async def _database(self) -> tuple[str, str]:
         try:
             async with self._systems.database.transaction() as session:
-                version = await oversight.schema_version(session)
+                version = await schema_version(session)
         except SQLAlchemyError as fault:
             log.warning("not ready", error=type(fault).__name__)
             return "not reachable", "unknown"
@@ -142,13 +142,13 @@ class Probes:
             return "ok", "none: run `trueup migrate`"
         return "ok", "ok" if version == self._head else f"at {version}: run `trueup migrate`"
 
-    async def _numbers(self) -> Gauges | None:
+    async def _numbers(self) -> Metrics | None:
         try:
             async with self._systems.database.transaction() as session:
                 if time.monotonic() >= self._again_at:
-                    self._whole = await gauges.whole(session)
+                    self._whole = await metrics.whole(session)
                     self._again_at = time.monotonic() + _WHOLE_EVERY_S
-                return await gauges.read(session, of_whole=self._whole)
+                return await metrics.read(session, of_whole=self._whole)
         except SQLAlchemyError as fault:
             log.warning("metrics without the database", error=type(fault).__name__)
             return None

@@ -16,7 +16,7 @@ from activities.contracts.adoption import (
     AdoptionStopped,
     PageAdopted,
 )
-from workflows.desk import cause_of
+from workflows.human_tasks import cause_of
 from workflows.names import ADOPTION, STAGE
 from workflows.policies import KEEPING, WRITE
 from workflows.saga import drained, heed_cancellation

@@ -7,8 +7,8 @@ Books and access go side by side, so that neither waits for what only the other 
 a local activity while all is well, so that a saga is one task of the engine; what a vendor has no
 place for, or is slow at, or what has failed goes on as an activity of that vendor's queue, with
 patience (saga.py, promptly). Each write has its undo registered before it. What a machine cannot
-decide waits for a person (desk.py) and goes on from there, from a plan made anew. Order is the
-workflow id: one saga of a subscription is open at a time.
+decide waits for a person (human_tasks.py) and goes on from there, from a plan made anew. Order is
+the workflow id: one saga of a subscription is open at a time.
 """
 
 from temporalio import workflow

@@ -8,7 +8,7 @@ from temporalio.exceptions import FailureError
 
 from canonical_models.exceptions import Resolution
 from canonical_models.process import Process
-from workflows.desk import ExceptionDesk
+from workflows.human_tasks import HumanTasks
 from workflows.moving import wait_long
 from workflows.names import DECIDE, MOVE_ON, RESOLVE
 
@@ -24,7 +24,7 @@ class Asking:
         *,
         epoch: int | None = None,
     ) -> None:
-        self.desk = ExceptionDesk(tenant, change_id, process, epoch=epoch, wait=self.wait_long)
+        self.tasks = HumanTasks(tenant, change_id, process, epoch=epoch, wait=self.wait_long)
 
     @property
     def idle(self) -> bool:
@@ -42,19 +42,19 @@ class Asking:
     @workflow.update(name=RESOLVE)
     async def resolve(self, resolution: Resolution) -> str:
         """A person's decision. Answers once the workflow has acted on it."""
-        self.desk.decide(resolution)
-        await self.desk.taken(resolution)
+        self.tasks.decide(resolution)
+        await self.tasks.taken(resolution)
         return f"{resolution.action.value} taken"
 
     @resolve.validator
     def _may_resolve(self, resolution: Resolution) -> None:
-        self.desk.refuse(resolution)
+        self.tasks.refuse(resolution)
 
     @workflow.signal(name=DECIDE)
     def decide(self, resolution: Resolution) -> None:
         """As `resolve`; a decision nobody asked for is ignored."""
         try:
-            self.desk.decide(resolution)
+            self.tasks.decide(resolution)
         except FailureError as refused:
             workflow.logger.warning("signal ignored: %s", refused)
 

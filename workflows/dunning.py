@@ -14,7 +14,7 @@ from canonical_models.exceptions import Resolution
 from canonical_models.failures import FailureClass, RejectionCode
 from canonical_models.money import Money
 from canonical_models.process import Process, ProcessKind
-from workflows.desk import Aborted
+from workflows.human_tasks import Aborted
 from workflows.policies import LOCAL, at
 from workflows.process import WaitingProcess
 
@@ -30,7 +30,7 @@ class DunningProcess(WaitingProcess):
         while True:
             await self.turn()
             try:
-                look = await self.desk.until_done("look at the invoice", self._look)
+                look = await self.tasks.until_done("look at the invoice", self._look)
             except Aborted as aborted:
                 if await self.over():
                     return f"given up: {aborted.reason}"
@@ -57,14 +57,14 @@ class DunningProcess(WaitingProcess):
     async def _ask(self, look: DunningLook) -> Resolution | None:
         """None where news comes first: it stays asked until it has answered itself."""
         asked = _unpaid(self.process, look)
-        return await self.desk.ask_unless(
+        return await self.tasks.ask_unless(
             lambda: self.has_news, "end of dunning", asked, look.unpaid
         )
 
     async def _conclude(self, resolution: Resolution, unpaid: Money | None) -> None:
         decided = DunningDecision(process=self.process, resolution=resolution)
         try:
-            await self.desk.until_done(
+            await self.tasks.until_done(
                 "what was decided",
                 lambda: workflow.execute_activity_method(
                     DunningActivities.conclude,

@@ -16,7 +16,7 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 from activities.contracts.life import EntitlementActivities, EntitlementLook
 from canonical_models.exceptions import Action, Track
 from canonical_models.process import Process, ProcessKind
-from workflows.desk import question_of
+from workflows.human_tasks import question_of
 from workflows.policies import KEEPING, UNTIL_BACK, on
 from workflows.process import WaitingProcess
 
@@ -56,13 +56,13 @@ class EntitlementProcess(WaitingProcess):
                     return
                 raise asyncio.CancelledError from fault
             step, question = f"entitlements at {self.process.target}", question_of(fault)
-            decision = await self.desk.ask_unless(lambda: self.has_news, step, question, None)
+            decision = await self.tasks.ask_unless(lambda: self.has_news, step, question, None)
             if decision is not None and decision.action is Action.ABORT:
                 await workflow.execute_local_activity_method(
                     EntitlementActivities.refused, self.process, **KEEPING
                 )
             return
-        await self.desk.withdraw(Track.PROCESS)
+        await self.tasks.withdraw(Track.PROCESS)
 
     async def _publish(self) -> None:
         telling = workflow.start_activity_method(

@@ -32,8 +32,8 @@ LATE_AGAIN = timedelta(hours=6)
 
 #: A write to another system: heartbeats carry a cancellation to it, and it is waited for, because
 #: an undo must know what the write came to. It has no last try: an outage ends by itself, and a
-#: fault that is the object's own ends with a question (activities/failing.py). The same holds for a
-#: part of a long run over many objects, for which nobody waits.
+#: fault that is the object's own ends with a question (activities/error_mapping.py). The same holds
+#: for a part of a long run over many objects, for which nobody waits.
 WRITE: dict[str, Any] = {
     "start_to_close_timeout": LONG_TRY,
     "heartbeat_timeout": HEARTBEAT,

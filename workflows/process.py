@@ -39,13 +39,13 @@ class WaitingProcess(Asking):
 
     async def over(self) -> bool:
         """Whether it may end: nothing is asked, nobody is being answered, and nothing is new."""
-        await self.desk.withdraw(Track.PROCESS)
+        await self.tasks.withdraw(Track.PROCESS)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return not self.has_news
 
     async def rest(self, seconds: float | None) -> None:
         """Until there is news, or for so long; what was asked is not asked any more."""
-        await self.desk.withdraw(Track.PROCESS)
+        await self.tasks.withdraw(Track.PROCESS)
         limit = None if seconds is None else timedelta(seconds=seconds)
         await wait_long(lambda: self.has_news, self.go_on, limit=limit)
 
@@ -63,7 +63,7 @@ class WaitingProcess(Asking):
     @workflow.query(name=STANDING)
     def standing(self) -> Standing:
         return Standing(
-            stage="waiting" if self.desk.exception_id else "running",
+            stage="waiting" if self.tasks.exception_id else "running",
             words=self._words,
-            exception_id=self.desk.exception_id,
+            exception_id=self.tasks.exception_id,
         )

@@ -25,7 +25,7 @@ from canonical_models.base import Instant
 from canonical_models.exceptions import Action, Track
 from canonical_models.money import Money
 from canonical_models.process import Process, ProcessKind
-from workflows.desk import Aborted, cause_of, question_of
+from workflows.human_tasks import Aborted, cause_of, question_of
 from workflows.moving import continue_on_newest
 from workflows.policies import LATE_AGAIN, LOCAL
 from workflows.process import WaitingProcess
@@ -46,7 +46,7 @@ class RenewalProcess(WaitingProcess):
         while True:
             await self.turn()
             try:
-                look = await self.desk.until_done("look at the term", self._look)
+                look = await self.tasks.until_done("look at the term", self._look)
             except Aborted as aborted:
                 if await self.over():
                     return f"given up: {aborted.reason}"
@@ -85,13 +85,13 @@ class RenewalProcess(WaitingProcess):
                 raise asyncio.CancelledError from fault
             heed_cancellation()
             step = f"forecast of the renewal of {renewal:%Y-%m-%d}"
-            decision = await self.desk.ask_unless(
+            decision = await self.tasks.ask_unless(
                 lambda: self.has_news, step, question_of(fault), self._at_risk
             )
             if decision is not None and decision.action is Action.ABORT:
                 self._left = renewal
             return
-        await self.desk.withdraw(Track.PROCESS)
+        await self.tasks.withdraw(Track.PROCESS)
 
     async def _try_out(self, renewal: Instant) -> None:
         given = ForecastInput(process=self.process, renewal=renewal)

@@ -22,7 +22,7 @@ from activities.contracts.failure import Question
 from canonical_models.exceptions import UNDO_OF, Action, Track
 from canonical_models.states import ChangeOutcome
 from workflows.asking import Asking
-from workflows.desk import Aborted, cause_of, question_of
+from workflows.human_tasks import Aborted, cause_of, question_of
 from workflows.moving import continue_on_newest
 from workflows.names import (
     CHANGE_KIND,
@@ -102,7 +102,7 @@ class ChangeSaga(Asking):
         except FailureError as fault:
             if not is_overtaken(fault):
                 raise
-            self.desk.close()
+            self.tasks.close()
             workflow.upsert_search_attributes([STAGE.value_set(OVERTAKEN), EXCEPTION.value_unset()])
             settled = Settled(outcome=OVERTAKEN, summary=cause_of(fault).message)
         self.tell(f"{settled.outcome}: {settled.summary}")
@@ -132,7 +132,7 @@ class ChangeSaga(Asking):
     async def planned(self) -> None:
         """A plan from what is so now. That none can be made is a question of its own."""
         self._heard = self._news
-        self.plan = await self.desk.until_done("plan", self.prepare, lambda: self.plan.amount)
+        self.plan = await self.tasks.until_done("plan", self.prepare, lambda: self.plan.amount)
         if self.plan.aborted is not None:
             raise Aborted(self.plan.aborted)
         if self.plan.undoing:
@@ -173,18 +173,18 @@ class ChangeSaga(Asking):
                 continue
             question = question or _refusal(track, plan)
             if question is None:
-                await self.desk.withdraw(track)
+                await self.tasks.withdraw(track)
                 self._done[track] = plan
                 await self._until(lambda: self.plan is not plan or self._quiet)  # noqa: B023 - waited for in this turn
                 if self._quiet:
                     return
                 continue
-            await self.desk.keep(track, _STEPS[track], question, plan.amount)
+            await self.tasks.keep(track, _STEPS[track], question, plan.amount)
             await self._until(
-                lambda: self.desk.decided(track) or self.has_news or self.plan is not plan,  # noqa: B023 - waited for in this turn
+                lambda: self.tasks.decided(track) or self.has_news or self.plan is not plan,  # noqa: B023 - waited for in this turn
                 self.wait_long,
             )
-            decision = await self.desk.take(track)
+            decision = await self.tasks.take(track)
             if decision is not None and decision.action is Action.ABORT:
                 raise Aborted(decision)
             # What a decision has brought may be unknown to a plan that was made meanwhile.
@@ -257,14 +257,14 @@ class ChangeSaga(Asking):
             if is_overtaken(fault):
                 raise
             heed_cancellation()
-            decision = await self.desk.ask_unless(
+            decision = await self.tasks.ask_unless(
                 lambda: self.has_news, "prove and write back", question_of(fault), self.plan.amount
             )
             if decision is not None and decision.action is Action.ABORT:
                 raise Aborted(decision) from fault
             return None
         # Its question was closed with the change.
-        self.desk.forget(Track.PROCESS)
+        self.tasks.forget(Track.PROCESS)
         return settled
 
     @property
@@ -286,7 +286,7 @@ class ChangeSaga(Asking):
         """Free of charge: details are not in the history. While a person is asked, the question
         stays to be seen. What the change is the plan has found."""
         self._words = words
-        if self.desk.exception_id is None:
+        if self.tasks.exception_id is None:
             found = f"**{self.plan.summary}**\n\n" if self.plan.summary else ""
             workflow.set_current_details(found + words)
 
@@ -327,7 +327,7 @@ class ChangeSaga(Asking):
             except FailureError as fault:
                 if is_overtaken(fault):
                     raise
-                decision = await self.desk.ask(
+                decision = await self.tasks.ask(
                     f"{UNDO_OF}{name}", question_of(fault), self.plan.amount
                 )
                 if decision.action is not Action.ABORT:
@@ -356,9 +356,9 @@ class ChangeSaga(Asking):
     @workflow.query(name=STANDING)
     def standing(self) -> Standing:
         return Standing(
-            stage="waiting" if self.desk.exception_id else "running",
+            stage="waiting" if self.tasks.exception_id else "running",
             words=self._words,
-            exception_id=self.desk.exception_id,
+            exception_id=self.tasks.exception_id,
             newer_changes=self._news,
         )
 

@@ -8,6 +8,7 @@ from canonical_models.documents import BillingDocument
 from canonical_models.exceptions import DocumentCorrection
 from canonical_models.ledgering import ErpDocument
 from canonical_models.records import Hold, subject_of
+from persistence.connection import Transaction, connection_of
 from persistence.documents.statements import (
     CORRECT,
     HOLD,
@@ -22,7 +23,6 @@ from persistence.documents.statements import (
     SEEN_BY_OWNER,
 )
 from persistence.ownership import Owner, require
-from persistence.raw import Transaction, driver
 
 
 async def seen(
@@ -40,8 +40,8 @@ async def seen(
     given = {document.document_id: document.kept() for document in documents}
     if not given:
         return
-    raw = await driver(session)
-    written = await raw.execute(
+    conn = await connection_of(session)
+    written = await conn.execute(
         SEEN if owner is None else SEEN_BY_OWNER,
         {
             "tenant": tenant,
@@ -57,7 +57,7 @@ async def seen(
         },
     )
     if owner is not None and await written.fetchone() != (True,):
-        await require(raw, owner)
+        await require(conn, owner)
 
 
 async def posted(  # noqa: PLR0913 - what is true of it only all at once
@@ -74,7 +74,7 @@ async def posted(  # noqa: PLR0913 - what is true of it only all at once
 ) -> None:
     """The ERP holds it as `erp`, made from billing's document of this `content`. Raises
     RuntimeError where it is unknown or was released since: what is older overwrites nothing."""
-    done = await (await driver(session)).execute(
+    done = await (await connection_of(session)).execute(
         POSTED,
         {
             **_erp(erp),
@@ -103,7 +103,7 @@ async def reversed_(
 ) -> None:
     """What was posted has been taken back. `erp` is the document that did so, or what was posted as
     the ERP shows it now, None where nothing was ever there; a `hold` keeps it out from now on."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         REVERSED,
         {
             "tenant": tenant,
@@ -118,7 +118,7 @@ async def reversed_(
 
 async def read_back(session: Transaction, tenant: str, document_id: str, erp: ErpDocument) -> None:
     """What the ERP says of it now. Nothing where another document of the ERP is the one."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         READ_BACK, {**_erp(erp), "tenant": tenant, "document": document_id}
     )
 
@@ -128,12 +128,12 @@ async def hold(session: Transaction, tenant: str, document_id: str, hold: Hold |
     under the next generation of its key. False where it is unknown, to be held and in the books, or
     to be released and not held."""
     values = {"tenant": tenant, "document": document_id}
-    raw = await driver(session)
+    conn = await connection_of(session)
     if hold is not None:
-        done = await raw.execute(HOLD, {**values, "hold": hold.model_dump_json()})
+        done = await conn.execute(HOLD, {**values, "hold": hold.model_dump_json()})
         return done.rowcount > 0
-    again = await raw.execute(RELEASE, values)
-    return again.rowcount > 0 or (await raw.execute(RELEASE_AS_IT_IS, values)).rowcount > 0
+    again = await conn.execute(RELEASE, values)
+    return again.rowcount > 0 or (await conn.execute(RELEASE_AS_IT_IS, values)).rowcount > 0
 
 
 async def leave(
@@ -142,7 +142,7 @@ async def leave(
     """A person has said no to what was asked of this document of the subject: it stays out of the
     books, or there as it was posted although billing has changed it, until it is released. False
     where it is none, agrees with the ERP, or is held already."""
-    done = await (await driver(session)).execute(
+    done = await (await connection_of(session)).execute(
         LEAVE,
         {
             "tenant": tenant,
@@ -157,7 +157,7 @@ async def leave(
 async def correct(session: Transaction, tenant: str, correction: DocumentCorrection) -> bool:
     """A person's word on how it is posted, in place of the one before. False where the document is
     unknown."""
-    done = await (await driver(session)).execute(
+    done = await (await connection_of(session)).execute(
         CORRECT,
         {
             "tenant": tenant,
@@ -181,7 +181,7 @@ async def link(
     """The ERP document that people made is this one, as a change has found, None where it was none
     of a change; a document of before the cutover stays one. False where it is unknown or in the
     books already, or another has that ERP document."""
-    done = await (await driver(session)).execute(
+    done = await (await connection_of(session)).execute(
         LINK,
         {
             **_erp(erp),

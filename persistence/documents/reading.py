@@ -7,7 +7,7 @@ from typing import Any
 from canonical_models.money import Money
 from canonical_models.records import DocumentRecord
 from persistence import records
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 from persistence.tables.documents import DIFFERS, UNSETTLED
 
 _OLDEST_FIRST = "order by issued_at, document_id"
@@ -95,7 +95,7 @@ async def subject_of_document(
     session: Transaction, tenant: str, document_id: str
 ) -> tuple[str, str] | None:
     """(subject, customer) that it belongs to; None where it is unknown."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "select subject, customer_id from documents where tenant = %s and document_id = %s",
         (tenant, document_id),
     )
@@ -104,7 +104,7 @@ async def subject_of_document(
 
 async def unpaid(session: Transaction, tenant: str, ids: Collection[str]) -> dict[str, Money]:
     """What billing still waits for, by document; those that are unknown are left out."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "select document_id, remaining_minor, currency from documents "
         "where tenant = %s and document_id = any(%s)",
         (tenant, list(ids)),
@@ -117,7 +117,7 @@ async def unpaid(session: Transaction, tenant: str, ids: Collection[str]) -> dic
 
 async def legal_entities(session: Transaction, tenant: str) -> tuple[str, ...]:
     """Those in whose books documents stand, by name."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         "select distinct legal_entity from documents "
         "where tenant = %s and legal_entity is not null order by 1",
         (tenant,),

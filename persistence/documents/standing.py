@@ -5,7 +5,7 @@ from datetime import datetime
 from canonical_models.ledgering import DocumentStanding
 from canonical_models.records import DocumentRecord
 from persistence import records
-from persistence.raw import Transaction, driver
+from persistence.connection import Transaction, connection_of
 from persistence.tables.documents import MOVING
 
 # A standing is part of what a document says, by the same names.
@@ -48,7 +48,7 @@ async def stands(
     """What the ERP says; `said` is None where it has no such document. Whether that is another
     standing than before. With `tell_again` billing has still to hear of it, whatever it has been
     told."""
-    found = await (await driver(session)).execute(
+    found = await (await connection_of(session)).execute(
         _STANDS,
         {
             "tenant": tenant,
@@ -69,7 +69,7 @@ async def stands(
 
 async def looked_up(session: Transaction, tenant: str, document_id: str) -> None:
     """In vain: it stands as it did, and the next look comes back to it."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update documents set standing_at = clock_timestamp() "
         "where tenant = %s and document_id = %s",
         (tenant, document_id),
@@ -78,7 +78,7 @@ async def looked_up(session: Transaction, tenant: str, document_id: str) -> None
 
 async def told(session: Transaction, tenant: str, document_id: str, standing: str) -> None:
     """Billing carries it now."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         "update documents set told = %s where tenant = %s and document_id = %s",
         (standing, tenant, document_id),
     )

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from operations.systems import Systems
+from operations.context import AppContext
 from starter_api.v1 import (
     accounts,
     changes,
@@ -21,15 +21,15 @@ from starter_api.v1 import (
     subscriptions,
     targets,
 )
-from starter_api.v1.failing import speak_of_failures
+from starter_api.v1.error_mapping import map_errors
 from starter_api.v1.openapi import describe
 from starter_api.v1.parameters import only_known_parameters
 
 
-def install(app: FastAPI, systems: Systems) -> None:
+def install(app: FastAPI, context: AppContext) -> None:
     """Add `/v1` to the application. Nothing is connected before the first request."""
-    app.state.systems = systems
-    speak_of_failures(app)
+    app.state.context = context
+    map_errors(app)
     routes = APIRouter(prefix="/v1", dependencies=[Depends(only_known_parameters)])
     for area in (
         changes,

@@ -11,7 +11,7 @@ from operations.looking import LookAsked
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples_life, examples_whole
 from starter_api.v1.answers import fresh, single
-from starter_api.v1.asking import CustomerId, Working
+from starter_api.v1.asking import Context, CustomerId
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
@@ -29,9 +29,9 @@ Writer = Annotated[Principal, Depends(scoped("accounts:write"))]
     responses=answers(AccountDetail, examples_whole.ACCOUNT_DETAIL, 404, kept=True),
 )
 async def show_account(
-    request: Request, systems: Working, caller: Reader, customer_id: CustomerId
+    request: Request, context: Context, caller: Reader, customer_id: CustomerId
 ) -> Response:
-    return single(request, await accounts.show(systems, caller.tenant, customer_id))
+    return single(request, await accounts.show(context, caller.tenant, customer_id))
 
 
 @router.post(
@@ -43,5 +43,5 @@ async def show_account(
     "repeating it is harmless.",
     responses=answers(LookAsked, examples_life.LOOK_ASKED, 404),
 )
-async def sync_account(systems: Working, caller: Writer, customer_id: CustomerId) -> Response:
-    return fresh(await accounts.sync(systems, caller.tenant, customer_id))
+async def sync_account(context: Context, caller: Writer, customer_id: CustomerId) -> Response:
+    return fresh(await accounts.sync(context, caller.tenant, customer_id))

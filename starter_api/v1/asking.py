@@ -4,14 +4,14 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query
 
+from operations.context import AppContext
 from operations.paging import LARGEST_PAGE
-from operations.systems import Systems
-from starter_api.auth import systems_of
+from starter_api.auth import context_of
 
 #: An identifier as its system issued it: printable, without spaces.
 _ID = r"^[!-~]+$"
 
-Working = Annotated[Systems, Depends(systems_of)]
+Context = Annotated[AppContext, Depends(context_of)]
 
 Cursor = Annotated[
     str | None,

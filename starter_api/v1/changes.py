@@ -17,7 +17,7 @@ from operations.paging import Page
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
-from starter_api.v1.asking import ChangeId, Cursor, Limit, Working, only
+from starter_api.v1.asking import ChangeId, Context, Cursor, Limit, only
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
 
@@ -48,7 +48,7 @@ class Signalled(Canonical):
 )
 async def list_changes(
     request: Request,
-    systems: Working,
+    context: Context,
     caller: Reader,
     state: Annotated[ChangeState | None, Query(description="Only changes in this state.")] = None,
     subscription: Annotated[str | None, only("Only of this subscription.")] = None,
@@ -64,7 +64,7 @@ async def list_changes(
             remedy="send one of them: the changes of a subscription have it as their subject",
         )
     page = await changes.list_(
-        systems,
+        context,
         caller.tenant,
         state=state,
         subject=subject or subscription,
@@ -82,9 +82,9 @@ async def list_changes(
     responses=answers(ChangeDetail, examples.CHANGE_DETAIL, 404, kept=True),
 )
 async def show_change(
-    request: Request, systems: Working, caller: Reader, change_id: ChangeId
+    request: Request, context: Context, caller: Reader, change_id: ChangeId
 ) -> Response:
-    return single(request, await changes.show(systems, caller.tenant, change_id))
+    return single(request, await changes.show(context, caller.tenant, change_id))
 
 
 @router.post(
@@ -95,8 +95,8 @@ async def show_change(
     "begun is settled at once. Repeating it is harmless, so no Idempotency-Key is needed.",
     responses=answers(Cancelled, examples.CANCELLED, 404, 409),
 )
-async def cancel_change(systems: Working, caller: Writer, change_id: ChangeId) -> Response:
-    return fresh(await changes.cancel(systems, caller.tenant, change_id, by=caller.name))
+async def cancel_change(context: Context, caller: Writer, change_id: ChangeId) -> Response:
+    return fresh(await changes.cancel(context, caller.tenant, change_id, by=caller.name))
 
 
 @router.post(
@@ -108,13 +108,13 @@ async def cancel_change(systems: Working, caller: Writer, change_id: ChangeId) -
     openapi_extra=takes(HoldChangeRequest, hold=examples.HOLD_CHANGE),
 )
 async def hold_change(
-    systems: Working,
+    context: Context,
     caller: Writer,
     change_id: ChangeId,
     given: Annotated[HoldChangeRequest, Depends(body(HoldChangeRequest))],
 ) -> Response:
     return fresh(
-        await holding.hold(systems, caller.tenant, change_id, by=caller.name, reason=given.reason)
+        await holding.hold(context, caller.tenant, change_id, by=caller.name, reason=given.reason)
     )
 
 
@@ -125,8 +125,8 @@ async def hold_change(
     "harmless, so no Idempotency-Key is needed.",
     responses=answers(ChangeHeld, examples.CHANGE_RELEASED, 404, 409),
 )
-async def release_change(systems: Working, caller: Writer, change_id: ChangeId) -> Response:
-    return fresh(await holding.release(systems, caller.tenant, change_id, by=caller.name))
+async def release_change(context: Context, caller: Writer, change_id: ChangeId) -> Response:
+    return fresh(await holding.release(context, caller.tenant, change_id, by=caller.name))
 
 
 @router.post(
@@ -139,12 +139,12 @@ async def release_change(systems: Working, caller: Writer, change_id: ChangeId) 
     openapi_extra=takes(SignalRequest, decide=examples.SIGNAL),
 )
 async def signal_change(
-    systems: Working,
+    context: Context,
     caller: Writer,
     change_id: ChangeId,
     given: Annotated[SignalRequest, Depends(body(SignalRequest))],
 ) -> Response:
     await changes.signal(
-        systems, caller.tenant, change_id, given.name, given.payload, by=caller.name
+        context, caller.tenant, change_id, given.name, given.payload, by=caller.name
     )
     return fresh(Signalled(change_id=change_id, name=given.name))

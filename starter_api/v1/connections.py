@@ -9,7 +9,7 @@ from operations import connections
 from operations.connections import Connections
 from starter_api.auth import Principal, scoped
 from starter_api.v1.answers import fresh
-from starter_api.v1.asking import Working
+from starter_api.v1.asking import Context
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/connections", tags=["connections"])
@@ -49,5 +49,5 @@ _EXAMPLE: dict[str, Any] = {
     "one worker at a time posts, the `holder`.",
     responses=answers(Connections, _EXAMPLE),
 )
-async def list_connections(systems: Working, caller: Reader) -> Response:
-    return fresh(await connections.list_(systems, caller.tenant))
+async def list_connections(context: Context, caller: Reader) -> Response:
+    return fresh(await connections.list_(context, caller.tenant))

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from operations import decisions
+from operations.context import AppContext
 from operations.deciding import Decided, decide
 from operations.decisions import CorrectRequest, Decision, HoldRequest, LinkRequest, SkipRequest
-from operations.systems import Systems
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples_books
 from starter_api.v1.answers import fresh
-from starter_api.v1.asking import IdempotencyKey, InvoiceId, Working
+from starter_api.v1.asking import Context, IdempotencyKey, InvoiceId
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
 
@@ -29,7 +29,7 @@ _REPEATED = (
 class _Decider:
     """Who decides of which document. The same `key` decides once."""
 
-    systems: Systems
+    context: AppContext
     caller: Principal
     invoice_id: str
     key: str | None
@@ -40,18 +40,18 @@ class _Decider:
 
     async def decide(self, decision: Decision) -> Response:
         done = await decide(
-            self.systems, self.caller.tenant, self.invoice_id, decision, key=self.key
+            self.context, self.caller.tenant, self.invoice_id, decision, key=self.key
         )
         return fresh(done)
 
 
 async def _decider(
-    systems: Working,
+    context: Context,
     caller: Annotated[Principal, Depends(scoped("invoices:decide"))],
     invoice_id: InvoiceId,
     idempotency_key: IdempotencyKey = None,
 ) -> _Decider:
-    return _Decider(systems, caller, invoice_id, idempotency_key)
+    return _Decider(context, caller, invoice_id, idempotency_key)
 
 
 Decider = Annotated[_Decider, Depends(_decider)]

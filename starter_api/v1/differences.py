@@ -11,7 +11,7 @@ from operations.paging import Page
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_books
 from starter_api.v1.answers import listed
-from starter_api.v1.asking import Cursor, Limit, Working, only
+from starter_api.v1.asking import Context, Cursor, Limit, only
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/differences", tags=["invoices"])
@@ -30,7 +30,7 @@ Reader = Annotated[Principal, Depends(scoped("invoices:read"))]
 )
 async def list_differences(
     request: Request,
-    systems: Working,
+    context: Context,
     caller: Reader,
     customer: Annotated[str | None, only("Only of this billing customer.")] = None,
     entity: Annotated[str | None, only("Only in the books of this legal entity.")] = None,
@@ -42,5 +42,5 @@ async def list_differences(
     limit: Limit = 50,
 ) -> Response:
     wanted = Wanted(customer_id=customer, legal_entity=entity, owner=owner)
-    page = await differences.list_(systems, caller.tenant, wanted, after=cursor, limit=limit)
+    page = await differences.list_(context, caller.tenant, wanted, after=cursor, limit=limit)
     return listed(request, page, page.next)

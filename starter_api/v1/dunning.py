@@ -11,7 +11,7 @@ from operations.paging import Page
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_life
 from starter_api.v1.answers import listed
-from starter_api.v1.asking import Cursor, Limit, Working
+from starter_api.v1.asking import Context, Cursor, Limit
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/dunning", tags=["dunning"])
@@ -27,7 +27,7 @@ Reader = Annotated[Principal, Depends(scoped("subscriptions:read"))]
     responses=answers(Page[CaseView], examples.page(examples_life.CASE)),
 )
 async def list_dunning(
-    request: Request, systems: Working, caller: Reader, cursor: Cursor = None, limit: Limit = 50
+    request: Request, context: Context, caller: Reader, cursor: Cursor = None, limit: Limit = 50
 ) -> Response:
-    page = await dunning.list_(systems, caller.tenant, after=cursor, limit=limit)
+    page = await dunning.list_(context, caller.tenant, after=cursor, limit=limit)
     return listed(request, page, page.next)

@@ -11,7 +11,7 @@ from operations.entitlements import Check, EntitlementList
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh
-from starter_api.v1.asking import Working, wanted
+from starter_api.v1.asking import Context, wanted
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/entitlements", tags=["entitlements"])
@@ -27,8 +27,8 @@ Customer = Annotated[str, wanted("The billing customer.", "cus_QfTrueup")]
     "grants that give nothing now, each with why.",
     responses=answers(EntitlementList, examples.ENTITLEMENTS),
 )
-async def list_entitlements(systems: Working, caller: Reader, customer: Customer) -> Response:
-    return fresh(await entitlements.list_(systems, caller.tenant, customer))
+async def list_entitlements(context: Context, caller: Reader, customer: Customer) -> Response:
+    return fresh(await entitlements.list_(context, caller.tenant, customer))
 
 
 @router.get(
@@ -39,7 +39,7 @@ async def list_entitlements(systems: Working, caller: Reader, customer: Customer
     responses=answers(Check, examples.CHECK),
 )
 async def check_entitlement(
-    systems: Working,
+    context: Context,
     caller: Reader,
     customer: Customer,
     feature: Annotated[str, wanted("The feature.", "seats")],
@@ -48,4 +48,4 @@ async def check_entitlement(
         Query(description="By the grants as they are held now, for this instant; default now."),
     ] = None,
 ) -> Response:
-    return fresh(await entitlements.check(systems, caller.tenant, customer, feature, at=at))
+    return fresh(await entitlements.check(context, caller.tenant, customer, feature, at=at))

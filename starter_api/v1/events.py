@@ -10,7 +10,7 @@ from operations.events import Feed
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import listed
-from starter_api.v1.asking import Cursor, Limit, Working
+from starter_api.v1.asking import Context, Cursor, Limit
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/events", tags=["events"])
@@ -26,7 +26,7 @@ Reader = Annotated[Principal, Depends(scoped("events:read"))]
     responses=answers(Feed, examples.FEED),
 )
 async def read_events(
-    request: Request, systems: Working, caller: Reader, cursor: Cursor = None, limit: Limit = 50
+    request: Request, context: Context, caller: Reader, cursor: Cursor = None, limit: Limit = 50
 ) -> Response:
-    feed = await events.list_(systems, caller.tenant, after=cursor, limit=limit)
+    feed = await events.list_(context, caller.tenant, after=cursor, limit=limit)
     return listed(request, feed, feed.next)

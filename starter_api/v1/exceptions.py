@@ -13,7 +13,7 @@ from operations.paging import Page
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
-from starter_api.v1.asking import Cursor, ExceptionId, Limit, Working
+from starter_api.v1.asking import Context, Cursor, ExceptionId, Limit
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
 
@@ -32,7 +32,7 @@ Writer = Annotated[Principal, Depends(scoped("exceptions:write"))]
 )
 async def list_exceptions(
     request: Request,
-    systems: Working,
+    context: Context,
     caller: Reader,
     state: Annotated[
         Literal["open", "resolved", "all"], Query(description="Open ones unless told otherwise.")
@@ -48,7 +48,7 @@ async def list_exceptions(
     limit: Limit = 50,
 ) -> Response:
     page = await exceptions.list_(
-        systems,
+        context,
         caller.tenant,
         state=None if state == "all" else ExceptionState(state),
         owner=owner,
@@ -67,9 +67,9 @@ async def list_exceptions(
     responses=answers(ExceptionDetail, examples.EXCEPTION_DETAIL, 404, kept=True),
 )
 async def show_exception(
-    request: Request, systems: Working, caller: Reader, exception_id: ExceptionId
+    request: Request, context: Context, caller: Reader, exception_id: ExceptionId
 ) -> Response:
-    return single(request, await exceptions.show(systems, caller.tenant, exception_id))
+    return single(request, await exceptions.show(context, caller.tenant, exception_id))
 
 
 @router.post(
@@ -95,12 +95,12 @@ async def show_exception(
     ),
 )
 async def resolve_exception(
-    systems: Working,
+    context: Context,
     caller: Writer,
     exception_id: ExceptionId,
     decision: Annotated[Decision, Depends(body(Decision))],
 ) -> Response:
     resolved = await exceptions.resolve(
-        systems, caller.tenant, exception_id, decision, by=caller.name
+        context, caller.tenant, exception_id, decision, by=caller.name
     )
     return fresh(resolved)

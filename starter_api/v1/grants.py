@@ -13,7 +13,7 @@ from operations.paging import Page
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_life
 from starter_api.v1.answers import fresh, listed
-from starter_api.v1.asking import Cursor, GrantId, IdempotencyKey, Limit, Working, wanted
+from starter_api.v1.asking import Context, Cursor, GrantId, IdempotencyKey, Limit, wanted
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
 
@@ -38,13 +38,13 @@ class SuspendRequest(Canonical):
 )
 async def list_grants(
     request: Request,
-    systems: Working,
+    context: Context,
     caller: Reader,
     customer_id: Annotated[str, wanted("The billing customer.", "cus_QfTrueup")],
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    page = await grants.list_(systems, caller.tenant, customer_id, after=cursor, limit=limit)
+    page = await grants.list_(context, caller.tenant, customer_id, after=cursor, limit=limit)
     return listed(request, page, page.next)
 
 
@@ -58,13 +58,13 @@ async def list_grants(
     openapi_extra=takes(NewGrant, pilot=examples_life.NEW_GRANT),
 )
 async def give_grant(
-    systems: Working,
+    context: Context,
     caller: Writer,
     given: Annotated[NewGrant, Depends(body(NewGrant))],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     return fresh(
-        await grants.give(systems, caller.tenant, given, by=caller.name, key=idempotency_key)
+        await grants.give(context, caller.tenant, given, by=caller.name, key=idempotency_key)
     )
 
 
@@ -76,7 +76,7 @@ async def give_grant(
     responses=answers(GrantChanged, examples_life.GRANT_CHANGED, 404, 409),
 )
 async def revoke_grant(
-    systems: Working,
+    context: Context,
     caller: Writer,
     grant_id: GrantId,
     grace_days: Annotated[
@@ -84,7 +84,7 @@ async def revoke_grant(
     ] = 0,
 ) -> Response:
     return fresh(
-        await grants.revoke(systems, caller.tenant, grant_id, by=caller.name, grace_days=grace_days)
+        await grants.revoke(context, caller.tenant, grant_id, by=caller.name, grace_days=grace_days)
     )
 
 
@@ -96,13 +96,13 @@ async def revoke_grant(
     openapi_extra=takes(SuspendRequest, unpaid={"reason": "the pilot has not been agreed on"}),
 )
 async def suspend_grant(
-    systems: Working,
+    context: Context,
     caller: Writer,
     grant_id: GrantId,
     given: Annotated[SuspendRequest, Depends(body(SuspendRequest))],
 ) -> Response:
     return fresh(
-        await grants.suspend(systems, caller.tenant, grant_id, given.reason, by=caller.name)
+        await grants.suspend(context, caller.tenant, grant_id, given.reason, by=caller.name)
     )
 
 
@@ -112,5 +112,5 @@ async def suspend_grant(
     description="It gives again what it gave until it was suspended. Repeating it changes nothing.",
     responses=answers(GrantChanged, examples_life.GRANT_CHANGED, 404, 409),
 )
-async def restore_grant(systems: Working, caller: Writer, grant_id: GrantId) -> Response:
-    return fresh(await grants.restore(systems, caller.tenant, grant_id, by=caller.name))
+async def restore_grant(context: Context, caller: Writer, grant_id: GrantId) -> Response:
+    return fresh(await grants.restore(context, caller.tenant, grant_id, by=caller.name))

@@ -13,7 +13,7 @@ from persistence.inbox import InboxView
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
-from starter_api.v1.asking import Cursor, Limit, Receipt, Working
+from starter_api.v1.asking import Context, Cursor, Limit, Receipt
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/inbox", tags=["inbox"])
@@ -30,7 +30,7 @@ Writer = Annotated[Principal, Depends(scoped("inbox:write"))]
 )
 async def list_inbox(
     request: Request,
-    systems: Working,
+    context: Context,
     caller: Reader,
     status: Annotated[InboxStatus | None, Query(description="Only those with this status.")] = None,
     event_type: Annotated[
@@ -41,7 +41,7 @@ async def list_inbox(
     limit: Limit = 50,
 ) -> Response:
     page = await inbox.list_(
-        systems,
+        context,
         caller.tenant,
         status=status,
         event_type=event_type,
@@ -60,12 +60,12 @@ async def list_inbox(
 )
 async def show_received(
     request: Request,
-    systems: Working,
+    context: Context,
     caller: Reader,
     receipt: Receipt,
     raw: Annotated[bool, Query(description="Whether to show the body.")] = False,
 ) -> Response:
-    return single(request, await inbox.show(systems, caller.tenant, receipt, raw=raw))
+    return single(request, await inbox.show(context, caller.tenant, receipt, raw=raw))
 
 
 @router.post(
@@ -77,9 +77,9 @@ async def show_received(
     responses=answers(Replay, examples.REPLAY, 404, 409),
 )
 async def replay_received(
-    systems: Working,
+    context: Context,
     caller: Writer,
     receipt: Receipt,
     dry_run: Annotated[bool, Query(description="Only say what would happen.")] = False,
 ) -> Response:
-    return fresh(await inbox.replay(systems, caller.tenant, receipt, dry_run=dry_run))
+    return fresh(await inbox.replay(context, caller.tenant, receipt, dry_run=dry_run))

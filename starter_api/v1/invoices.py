@@ -12,7 +12,7 @@ from operations.sides import InvoiceSummary
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_books
 from starter_api.v1.answers import fresh, listed
-from starter_api.v1.asking import Cursor, InvoiceId, Limit, Working, only
+from starter_api.v1.asking import Context, Cursor, InvoiceId, Limit, only
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/invoices", tags=["invoices"])
@@ -31,7 +31,7 @@ Writer = Annotated[Principal, Depends(scoped("invoices:write"))]
 )
 async def list_invoices(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter a filter
     request: Request,
-    systems: Working,
+    context: Context,
     caller: Reader,
     customer: Annotated[str | None, only("Only of this billing customer.")] = None,
     subscription: Annotated[str | None, only("Only of this subscription.")] = None,
@@ -51,7 +51,7 @@ async def list_invoices(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter
     limit: Limit = 50,
 ) -> Response:
     page = await invoices.list_(
-        systems,
+        context,
         caller.tenant,
         customer_id=customer,
         subscription_id=subscription,
@@ -71,8 +71,8 @@ async def list_invoices(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter
     "it is harmless.",
     responses=answers(Refreshed, {**examples_books.REFRESHED, "was": None, "invoice": None}),
 )
-async def refresh_invoices(systems: Working, caller: Writer) -> Response:
-    return fresh(await invoices.refresh(systems, caller.tenant))
+async def refresh_invoices(context: Context, caller: Writer) -> Response:
+    return fresh(await invoices.refresh(context, caller.tenant))
 
 
 @router.get(
@@ -83,9 +83,9 @@ async def refresh_invoices(systems: Working, caller: Writer) -> Response:
     "what its books wait for, and its dunning case.",
     responses=answers(InvoiceDetail, examples_books.INVOICE_DETAIL, 404, 409),
 )
-async def show_invoice(systems: Working, caller: Reader, invoice_id: InvoiceId) -> Response:
+async def show_invoice(context: Context, caller: Reader, invoice_id: InvoiceId) -> Response:
     # Its age is a part of it, so that no two answers are the same.
-    return fresh(await invoices.show(systems, caller.tenant, invoice_id))
+    return fresh(await invoices.show(context, caller.tenant, invoice_id))
 
 
 @router.post(
@@ -95,5 +95,5 @@ async def show_invoice(systems: Working, caller: Reader, invoice_id: InvoiceId) 
     "`was` is the standing before. Repeating it is harmless.",
     responses=answers(Refreshed, examples_books.REFRESHED, 404, 409),
 )
-async def refresh_invoice(systems: Working, caller: Writer, invoice_id: InvoiceId) -> Response:
-    return fresh(await invoices.refresh(systems, caller.tenant, invoice_id))
+async def refresh_invoice(context: Context, caller: Writer, invoice_id: InvoiceId) -> Response:
+    return fresh(await invoices.refresh(context, caller.tenant, invoice_id))

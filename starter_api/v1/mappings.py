@@ -16,7 +16,7 @@ from operations.paging import Page
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed
-from starter_api.v1.asking import Cursor, Limit, Working
+from starter_api.v1.asking import Context, Cursor, Limit
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
 
@@ -58,7 +58,7 @@ class MappingRequest(Canonical):
 )
 async def list_mappings(
     request: Request,
-    systems: Working,
+    context: Context,
     caller: Reader,
     kind: Annotated[
         Literal["account", "item"] | None, Query(description="Only mappings of this kind.")
@@ -66,7 +66,7 @@ async def list_mappings(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    page = await mappings.list_(systems, caller.tenant, kind=kind, after=cursor, limit=limit)
+    page = await mappings.list_(context, caller.tenant, kind=kind, after=cursor, limit=limit)
     return listed(request, page, page.next)
 
 
@@ -85,12 +85,12 @@ async def list_mappings(
     ),
 )
 async def set_mapping(
-    systems: Working,
+    context: Context,
     caller: Writer,
     given: Annotated[MappingRequest, Depends(body(MappingRequest))],
 ) -> Response:
     return fresh(
         await mappings.put(
-            systems, caller.tenant, given.mapping, by=caller.name, valid_from=given.valid_from
+            context, caller.tenant, given.mapping, by=caller.name, valid_from=given.valid_from
         )
     )

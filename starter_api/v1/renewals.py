@@ -11,7 +11,7 @@ from operations.renewals import LONGEST_DAYS, RenewalView
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_life
 from starter_api.v1.answers import listed
-from starter_api.v1.asking import Cursor, Limit, Working
+from starter_api.v1.asking import Context, Cursor, Limit
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/renewals", tags=["renewals"])
@@ -28,7 +28,7 @@ Reader = Annotated[Principal, Depends(scoped("subscriptions:read"))]
 )
 async def list_renewals(
     request: Request,
-    systems: Working,
+    context: Context,
     caller: Reader,
     within_days: Annotated[
         int, Query(ge=0, le=LONGEST_DAYS, description="How far to look ahead.")
@@ -37,6 +37,6 @@ async def list_renewals(
     limit: Limit = 50,
 ) -> Response:
     page = await renewals.list_(
-        systems, caller.tenant, within_days=within_days, after=cursor, limit=limit
+        context, caller.tenant, within_days=within_days, after=cursor, limit=limit
     )
     return listed(request, page, page.next)

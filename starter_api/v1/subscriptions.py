@@ -12,7 +12,7 @@ from operations.subscriptions import SubscriptionDetail, SubscriptionSummary
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_life, examples_whole
 from starter_api.v1.answers import fresh, listed, single
-from starter_api.v1.asking import Cursor, Limit, SubscriptionId, Working
+from starter_api.v1.asking import Context, Cursor, Limit, SubscriptionId
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/subscriptions", tags=["subscriptions"])
@@ -29,7 +29,7 @@ Writer = Annotated[Principal, Depends(scoped("subscriptions:write"))]
 )
 async def list_subscriptions(
     request: Request,
-    systems: Working,
+    context: Context,
     caller: Reader,
     customer: Annotated[
         str | None,
@@ -39,7 +39,7 @@ async def list_subscriptions(
     limit: Limit = 50,
 ) -> Response:
     page = await subscriptions.list_(
-        systems, caller.tenant, customer_id=customer, after=cursor, limit=limit
+        context, caller.tenant, customer_id=customer, after=cursor, limit=limit
     )
     return listed(request, page, page.next)
 
@@ -54,9 +54,9 @@ async def list_subscriptions(
     responses=answers(SubscriptionDetail, examples_whole.SUBSCRIPTION_DETAIL, 404, kept=True),
 )
 async def show_subscription(
-    request: Request, systems: Working, caller: Reader, subscription_id: SubscriptionId
+    request: Request, context: Context, caller: Reader, subscription_id: SubscriptionId
 ) -> Response:
-    return single(request, await subscriptions.show(systems, caller.tenant, subscription_id))
+    return single(request, await subscriptions.show(context, caller.tenant, subscription_id))
 
 
 @router.post(
@@ -68,6 +68,6 @@ async def show_subscription(
     responses=answers(LookAsked, examples_life.LOOK_ASKED, 404),
 )
 async def sync_subscription(
-    systems: Working, caller: Writer, subscription_id: SubscriptionId
+    context: Context, caller: Writer, subscription_id: SubscriptionId
 ) -> Response:
-    return fresh(await subscriptions.sync(systems, caller.tenant, subscription_id))
+    return fresh(await subscriptions.sync(context, caller.tenant, subscription_id))

@@ -10,7 +10,7 @@ from operations.targets import TargetsCheck, TargetsPublished
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples_life
 from starter_api.v1.answers import fresh
-from starter_api.v1.asking import Working, only
+from starter_api.v1.asking import Context, only
 from starter_api.v1.described import answers
 
 router = APIRouter(prefix="/targets", tags=["entitlements"])
@@ -31,9 +31,9 @@ Customer = Annotated[str | None, only("Only of this billing customer.")]
     responses=answers(TargetsCheck, examples_life.TARGETS_CHECK, 404),
 )
 async def check_targets(
-    systems: Working, caller: Reader, target: Target = None, customer: Customer = None
+    context: Context, caller: Reader, target: Target = None, customer: Customer = None
 ) -> Response:
-    return fresh(await targets.check(systems, caller.tenant, target=target, customer_id=customer))
+    return fresh(await targets.check(context, caller.tenant, target=target, customer_id=customer))
 
 
 @router.post(
@@ -44,6 +44,6 @@ async def check_targets(
     responses=answers(TargetsPublished, examples_life.TARGETS_PUBLISHED, 404),
 )
 async def publish_targets(
-    systems: Working, caller: Writer, target: Target = None, customer: Customer = None
+    context: Context, caller: Writer, target: Target = None, customer: Customer = None
 ) -> Response:
-    return fresh(await targets.publish(systems, caller.tenant, target=target, customer_id=customer))
+    return fresh(await targets.publish(context, caller.tenant, target=target, customer_id=customer))

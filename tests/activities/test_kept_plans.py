@@ -30,8 +30,8 @@ def plan(summary: str) -> AmendmentPlan:
 
 
 async def one(database: Database, query: bytes) -> object:
-    async with database.statement() as raw:
-        row = await (await raw.execute(query)).fetchone()
+    async with database.statement() as conn:
+        row = await (await conn.execute(query)).fetchone()
     return row and row[0]
 
 
@@ -45,9 +45,9 @@ def step(of: AmendmentPlan) -> StepInput:
 async def keep(database: Database, made: AmendmentPlan, *, instead_of: str = "") -> None:
     """As preparing does, in this process."""
     snapshot = BillingSnapshot(subscription=subscription(item("pro", 5)))
-    async with database.work() as raw:
+    async with database.work() as conn:
         assert await changes.save_plan(
-            raw,
+            conn,
             Owner("acme", "chg_1", 1),
             made,
             snapshot,
@@ -60,8 +60,8 @@ async def keep(database: Database, made: AmendmentPlan, *, instead_of: str = "")
 @pytest.fixture
 async def planned(database: Database) -> Database:
     """A change of this run, with its first plan."""
-    async with database.statement() as raw:
-        await raw.execute(
+    async with database.statement() as conn:
+        await conn.execute(
             "insert into changes (id, tenant, connection, subject, event_id, kind, state, epoch) "
             "values ('chg_1', 'acme', 'stripe', 'sub_1', 'chg_1', 'other', 'running', 1)"
         )
@@ -70,8 +70,8 @@ async def planned(database: Database) -> Database:
 
 
 async def test_a_plan_of_this_process_is_not_read_again(planned: Database) -> None:
-    async with planned.statement() as raw:
-        await raw.execute("update changes set plan = null")
+    async with planned.statement() as conn:
+        await conn.execute("update changes set plan = null")
     assert await plan_of(planned, step(OLD)) == OLD
     assert told_of(owner_of_plan(step(OLD))) == "told before old"
 
@@ -79,8 +79,8 @@ async def test_a_plan_of_this_process_is_not_read_again(planned: Database) -> No
 async def test_a_plan_of_another_process_is_read_and_is_the_newest(planned: Database) -> None:
     """Another has made the plan anew: what this one remembers of it is nothing."""
     other = plan("of another process")
-    async with planned.work() as raw:
-        await raw.execute(
+    async with planned.work() as conn:
+        await conn.execute(
             "update changes set plan = %s::jsonb, plan_digest = %s",
             (other.model_dump_json(), other.digest),
         )

@@ -16,10 +16,10 @@ from canonical_models.failures import (
     UncertainWrite,
 )
 from connectors.attempts import Attempt, begins_within, too_late
+from persistence.connection import Connection
 from persistence.database import Database
 from persistence.effects import Stray
 from persistence.ownership import Owner
-from persistence.raw import Raw
 from tests.harness.slow_ledger import KEY, Ledger
 from tests.harness.slow_vendor import Made
 
@@ -227,8 +227,8 @@ async def test_an_effect_that_was_answered_at_once_is_not_looked_after(ledger: L
 
 
 async def test_s8_a_run_that_no_longer_owns_its_change_has_no_effect(ledger: Ledger) -> None:
-    async with ledger.database.statement() as raw:
-        await raw.execute(
+    async with ledger.database.statement() as conn:
+        await conn.execute(
             "insert into changes (id, tenant, connection, subject, event_id, kind, state, epoch) "
             "values ('chg_1', 'acme', 'stripe', 'sub_1', 'chg_1', 'other', 'running', 2)"
         )
@@ -321,8 +321,8 @@ async def test_a_process_that_stood_still_between_its_row_and_its_request_is_too
 ) -> None:
     seen = []
 
-    async def stands_still(raw: Raw) -> None:
-        await raw.execute("select pg_sleep(0.1)")
+    async def stands_still(conn: Connection) -> None:
+        await conn.execute("select pg_sleep(0.1)")
 
     async def write(_: Attempt) -> Made:
         seen.append(too_late())

@@ -133,8 +133,8 @@ async def test_no_connection_is_held_while_the_vendor_is_asked(ledger: Ledger) -
     try:
         attempt = ledger.begin(as_set(ledger, "rev/1", 1))
         await ledger.sent("set")
-        async with small.statement() as raw:
-            await raw.execute("select 1")
+        async with small.statement() as conn:
+            await conn.execute("select 1")
         await ledger.answer("set")
         await attempt
     finally:

@@ -8,7 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.failing import OWN_FAULT, failures_told
+from activities.error_mapping import OWN_FAULT, mapped_failures
 from canonical_models.failures import Failure, MayStillLand, TransientFailure, UncertainWrite
 from connectors.breaker import FAULTS
 from connectors.governor import Governor, NotNow, calling
@@ -25,7 +25,7 @@ class Erp:
         self.seconds = well_for.total_seconds()
 
     async def fails(self, failure: Failure) -> None:
-        with failures_told():
+        with mapped_failures():
             async with self.governor.call("erp") as call:
                 call.answered(500)
             raise failure
@@ -91,6 +91,6 @@ async def test_waiting_is_no_fault(failure: Failure) -> None:
 
 
 def test_one_of_two_transactions_that_waited_for_each_other_is_tried_again() -> None:
-    with pytest.raises(ApplicationError) as told, failures_told():
+    with pytest.raises(ApplicationError) as told, mapped_failures():
         raise psycopg.errors.DeadlockDetected("deadlock detected")
     assert (told.value.type, told.value.non_retryable) == ("transient", False)

@@ -34,22 +34,22 @@ async def unanswered(sagas: Sagas, reference: str, document_id: str | None) -> s
         "writes_set": None,
         "window": 60,
     }
-    async with sagas.database.work() as raw:
-        assert await effects.first_attempt(raw, values)
-        known = await effects.locked(raw, values)
+    async with sagas.database.work() as conn:
+        assert await effects.first_attempt(conn, values)
+        known = await effects.locked(conn, values)
         if document_id is None:
-            fence = await effects.undo(raw, key, known)
-            await effects.compensate(raw, fence, lands_until=known.lands_until)
+            fence = await effects.undo(conn, key, known)
+            await effects.compensate(conn, fence, lands_until=known.lands_until)
         else:
             await effects.confirm(
-                raw,
+                conn,
                 Fence(key, 1, known.state),
                 result=f'{{"document_id": "{document_id}"}}',
                 vendor_reference=document_id,
                 url=None,
                 lands_until=known.lands_until,
             )
-        await raw.execute("update effects set lands_until = now() - interval '1 second'")
+        await conn.execute("update effects set lands_until = now() - interval '1 second'")
     return key
 
 

@@ -129,16 +129,16 @@ class GoLive:
             )
             for number in numbers
         ]
-        async with self.database.work() as raw, raw.pipeline():
+        async with self.database.work() as conn, conn.pipeline():
             for mapping in made:
-                await adoptable.map_account(raw, "acme", mapping, by="tester")
+                await adoptable.map_account(conn, "acme", mapping, by="tester")
 
     async def begin(
         self, adoption_id: str, *, rehearsal: bool, customer: str | None = None
     ) -> None:
-        async with self.database.work() as raw:
+        async with self.database.work() as conn:
             await adoptions.begin(
-                raw,
+                conn,
                 "acme",
                 adoption_id,
                 rehearsal=rehearsal,
@@ -171,13 +171,13 @@ class GoLive:
         return found
 
     async def found(self, adoption_id: str) -> dict[str, AdoptedCustomer]:
-        async with self.database.statement() as raw:
-            rows = await adoption_reports.customers(raw, "acme", adoption_id, limit=5000)
+        async with self.database.statement() as conn:
+            rows = await adoption_reports.customers(conn, "acme", adoption_id, limit=5000)
         return {each.customer_id: each for each in rows}
 
     async def adoption(self, adoption_id: str) -> Adoption:
-        async with self.database.statement() as raw:
-            found = await adoptions.get(raw, "acme", adoption_id)
+        async with self.database.statement() as conn:
+            found = await adoptions.get(conn, "acme", adoption_id)
         assert found is not None
         return found
 
@@ -187,8 +187,8 @@ class GoLive:
 
     async def asked(self) -> list[tuple[str, list[str], bool, int]]:
         """Changes that were asked for: (subject, documents, whole, lane)."""
-        async with self.database.statement() as raw:
-            found = await raw.execute(
+        async with self.database.statement() as conn:
+            found = await conn.execute(
                 "select subject, documents, whole, lane from changes "
                 "where connection = 'trueup' order by subject"
             )
@@ -196,8 +196,8 @@ class GoLive:
 
     async def runs(self, subject: str) -> Settled:
         """The change that was asked for, claimed and started as the dispatcher does."""
-        async with self.database.statement() as raw:
-            found = await raw.execute(
+        async with self.database.statement() as conn:
+            found = await conn.execute(
                 "update changes set state = 'running' where connection = 'trueup' "
                 "and subject = %s and state = 'pending' returning id",
                 (subject,),
@@ -220,14 +220,14 @@ class GoLive:
 
     async def tables(self) -> dict[str, list[str]]:
         """Every row of every table but the adoption's own."""
-        async with self.database.statement() as raw:
-            names = await raw.execute(
+        async with self.database.statement() as conn:
+            names = await conn.execute(
                 "select tablename from pg_tables where schemaname = 'public' order by 1"
             )
             held = {}
             for (name,) in await names.fetchall():
                 if name not in OWN:
-                    rows = await raw.execute(f"select t::text from {name} t order by 1".encode())
+                    rows = await conn.execute(f"select t::text from {name} t order by 1".encode())
                     held[name] = [row[0] for row in await rows.fetchall()]
             return held
 

@@ -35,8 +35,8 @@ def arrives(golive: GoLive, *parties: PartyMatch, organization: bool = True) -> 
 
 
 async def mapped(golive: GoLive) -> AccountMapping | None:
-    async with golive.database.statement() as raw:
-        return (await mappings.accounts_now(raw, "acme", ["cus_2"])).get("cus_2")
+    async with golive.database.statement() as conn:
+        return (await mappings.accounts_now(conn, "acme", ["cus_2"])).get("cus_2")
 
 
 @pytest.fixture

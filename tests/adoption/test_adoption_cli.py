@@ -184,8 +184,8 @@ async def test_one_customer(trueup: Trueup, golive: GoLive) -> None:
 async def test_what_was_stopped_is_resumed(trueup: Trueup, golive: GoLive) -> None:
     sells(golive)
     await golive.begin("ado_1", rehearsal=True)
-    async with golive.database.statement() as raw:
-        await adoptions.stop(raw, "acme", "ado_1", error="the ERP takes no password")
+    async with golive.database.statement() as conn:
+        await adoptions.stop(conn, "acme", "ado_1", error="the ERP takes no password")
     stopped = await trueup("adopt", "--report", "ado_1")
     assert stopped.code == ExitCode.FAILED
     assert "adoption ado_1 was stopped: the ERP takes no password" in stopped.err

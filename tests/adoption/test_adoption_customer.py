@@ -40,8 +40,8 @@ async def test_access_is_agreed_on_and_nothing_is_posted(golive: GoLive) -> None
     grants = await golive.sagas.grants()
     assert {(grant.feature, grant.quantity) for grant in grants} == {("seats", 5), ("sso", 1)}
     assert golive.systems.support.shown["cus_1"].tier == "premium"
-    async with golive.database.statement() as raw:
-        assert await contracts.get(raw, "acme", "sub_1") is not None
+    async with golive.database.statement() as conn:
+        assert await contracts.get(conn, "acme", "sub_1") is not None
     assert golive.written == ["support.publish"]
     assert golive.systems.erp.documents == []
     assert await golive.asked() == []
@@ -179,8 +179,8 @@ async def test_targets_are_told_by_the_entitlement_process(
         golive = GoLive(working)
         golive.sells(sold())
         assert (await golive.only()).findings == ()
-    async with database.statement() as raw:
-        found = await raw.execute("select input from processes where kind = 'entitlement'")
+    async with database.statement() as conn:
+        found = await conn.execute("select input from processes where kind = 'entitlement'")
         ((told,),) = await found.fetchall()
     assert (told["key"], told["tenant"]) == ("cus_1", "acme")
 
@@ -190,8 +190,8 @@ async def test_an_overdue_invoice_has_its_dunning(golive: GoLive) -> None:
     golive.sells(sold(late))
     golive.systems.erp.documents.append(in_erp(late))
     assert (await golive.only()).findings == ()
-    async with golive.database.statement() as raw:
-        (case,) = await dunning.live(raw, "acme", "sub_1")
+    async with golive.database.statement() as conn:
+        (case,) = await dunning.live(conn, "acme", "sub_1")
     assert (case.invoice_id, case.overdue_since) == ("in_old", BEFORE)
 
 
@@ -218,8 +218,8 @@ async def test_two_subscriptions_share_an_organisation(golive: GoLive) -> None:
 
 async def test_a_subscription_that_a_change_is_at_work_on_is_left_to_it(golive: GoLive) -> None:
     golive.sells(sold())
-    async with golive.database.statement() as raw:
-        await raw.execute(
+    async with golive.database.statement() as conn:
+        await conn.execute(
             "insert into changes (id, tenant, connection, subject, subscription_id, event_id, kind)"
             " values ('chg_0', 'acme', 'stripe', 'sub_1', 'sub_1', 'evt_0', 'other')"
         )
@@ -231,8 +231,8 @@ async def test_a_subscription_that_a_change_is_at_work_on_is_left_to_it(golive: 
 
 async def test_access_that_a_person_holds_back_stays_so(golive: GoLive) -> None:
     golive.sells(sold())
-    async with golive.database.statement() as raw:
-        await raw.execute(
+    async with golive.database.statement() as conn:
+        await conn.execute(
             "insert into access_holds (tenant, subscription_id, hold) "
             "values ('acme', 'sub_1', '{}')"
         )

@@ -153,14 +153,14 @@ async def test_a_customer_that_never_rests_is_tried_again(golive: GoLive) -> Non
 
 async def test_what_somebody_mapped_meanwhile_is_kept(golive: GoLive) -> None:
     """Mapped for later by a person: nothing certain replaces it."""
-    async with golive.database.statement() as raw:
-        await raw.execute(
+    async with golive.database.statement() as conn:
+        await conn.execute(
             "insert into mappings (tenant, kind, source, target, valid_from, set_by) values "
             "('acme', 'account', 'cus_7', '{}', now() + interval '1 day', 'anna')"
         )
     await golive.maps(7)
-    async with golive.database.statement() as raw:
-        found = await raw.execute("select set_by from mappings where source = 'cus_7'")
+    async with golive.database.statement() as conn:
+        found = await conn.execute("select set_by from mappings where source = 'cus_7'")
         assert await found.fetchall() == [("anna",)]
 
 

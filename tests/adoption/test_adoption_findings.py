@@ -25,9 +25,9 @@ async def test_items_are_told_once_each_with_their_customers(golive: GoLive) -> 
         ["item_unmapped"],
         ["item_unmapped"],
     ]
-    async with golive.database.statement() as raw:
-        (counted,) = await adoption_reports.items(raw, "acme", "ado_1")
-        (cause,) = await adoption_reports.causes(raw, "acme", "ado_1")
+    async with golive.database.statement() as conn:
+        (counted,) = await adoption_reports.items(conn, "acme", "ado_1")
+        (cause,) = await adoption_reports.causes(conn, "acme", "ado_1")
     assert (counted.item, counted.customers) == ("price_unheard_of_4000", 3)
     assert (cause.cause, cause.findings, cause.customers) == ("item_unmapped", 3, 3)
     assert await golive.agreed("sub_2")

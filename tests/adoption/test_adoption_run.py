@@ -81,8 +81,8 @@ async def test_a_worker_that_is_killed_leaves_nothing_undone_or_done_twice(
     adoption = await golive.adoption("ado_1")
     assert adoption.state is AdoptionState.ENDED
     assert adoption.counts == {AdoptionResult.AGREED: 54, AdoptionResult.LEFT: 6}
-    async with golive.database.statement() as raw:
-        rows = await raw.execute(
+    async with golive.database.statement() as conn:
+        rows = await conn.execute(
             "select count(*), count(distinct (customer_id, feature)) from grants"
         )
         assert await rows.fetchone() == (120, 120)
@@ -138,8 +138,8 @@ async def test_what_stops_it_waits_until_it_is_resumed(golive: GoLive) -> None:
     assert stopped.error is not None
     assert "the ERP takes no password" in stopped.error
 
-    async with golive.database.statement() as raw:
-        await adoptions.resume(raw, "acme", "ado_1")
+    async with golive.database.statement() as conn:
+        await adoptions.resume(conn, "acme", "ado_1")
     assert await (await golive.start("ado_1")).result() == "completed"
     resumed = await golive.adoption("ado_1")
     assert (resumed.state, resumed.error) == (AdoptionState.ENDED, None)
@@ -148,9 +148,9 @@ async def test_what_stops_it_waits_until_it_is_resumed(golive: GoLive) -> None:
 
 async def test_a_worker_of_another_cutover_takes_nobody_over(golive: GoLive) -> None:
     await many(golive, 3)
-    async with golive.database.work() as raw:
+    async with golive.database.work() as conn:
         await adoptions.begin(
-            raw,
+            conn,
             "acme",
             "ado_1",
             rehearsal=False,
@@ -213,10 +213,10 @@ async def test_only_one_runs_at_a_time(golive: GoLive) -> None:
 
 async def test_a_page_counts_once_whoever_finishes_it(golive: GoLive) -> None:
     await golive.begin("ado_1", rehearsal=True)
-    async with golive.database.statement() as raw:
-        await adoptions.advance(raw, "acme", "ado_1", cursor=None, following="100")
+    async with golive.database.statement() as conn:
+        await adoptions.advance(conn, "acme", "ado_1", cursor=None, following="100")
         # An attempt that was believed to be dead comes late.
-        await adoptions.advance(raw, "acme", "ado_1", cursor=None, following="50")
-        assert await adoptions.cursor(raw, "acme", "ado_1") == ("100", True)
-        await adoptions.advance(raw, "acme", "ado_1", cursor="100", following=None)
-        assert await adoptions.cursor(raw, "acme", "ado_1") == (None, False)
+        await adoptions.advance(conn, "acme", "ado_1", cursor=None, following="50")
+        assert await adoptions.cursor(conn, "acme", "ado_1") == ("100", True)
+        await adoptions.advance(conn, "acme", "ado_1", cursor="100", following=None)
+        assert await adoptions.cursor(conn, "acme", "ado_1") == (None, False)

@@ -49,8 +49,8 @@ async def mapped(database: Database, customer: str, product: str) -> None:
         support_organization=customer,
         legal_entity="LE-DE",
     )
-    async with database.work() as raw:
-        await adoptable.map_account(raw, "acme", account, by="tester")
+    async with database.work() as conn:
+        await adoptable.map_account(conn, "acme", account, by="tester")
     async with database.transaction() as session:
         item = ITEMS["pro"].model_copy(update={"item": product})
         await mappings.put(session, "acme", item, by="tester")
@@ -82,8 +82,8 @@ async def test_two_open_months_are_linked_and_what_came_since_is_asked_for(
     assert found.findings == ()
     assert (found.figures.given, found.figures.documents, found.figures.linked) == (1, 2, 2)
     assert found.figures.asked == 1
-    async with database.statement() as raw:
-        known = await documents.named(raw, "acme", whose.open_documents)
+    async with database.statement() as conn:
+        known = await documents.named(conn, "acme", whose.open_documents)
     assert sorted(record.state.value for record in known.values()) == [
         "before_cutover",
         "before_cutover",

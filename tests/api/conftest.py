@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 from temporalio.client import Client
 
+from operations.context import AppContext
 from operations.engine import Engine
-from operations.systems import Systems
 from persistence.database import Database
 from runtime.settings import ConnectionSettings, TenantSettings
 from starter_api.problems import speak_problems
@@ -36,9 +36,9 @@ def tenant_settings() -> TenantSettings:
 
 
 @pytest.fixture
-def systems(database: Database, tenant_settings: TenantSettings) -> Systems:
+def context(database: Database, tenant_settings: TenantSettings) -> AppContext:
     engine = Engine(no_temporal, namespace="default", ui="http://127.0.0.1:8233/")
-    return Systems(database, engine, {"acme": tenant_settings, "globex": tenant_settings})
+    return AppContext(database, engine, {"acme": tenant_settings, "globex": tenant_settings})
 
 
 @pytest.fixture(scope="session")
@@ -47,13 +47,13 @@ def routes() -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None)
     speak_problems(app)
     engine = Engine(no_temporal, namespace="default", ui="http://127.0.0.1:8233/")
-    install(app, Systems(Database("postgresql://nobody"), engine, {}))
+    install(app, AppContext(Database("postgresql://nobody"), engine, {}))
     return app
 
 
 @pytest.fixture
-def app(routes: FastAPI, systems: Systems) -> FastAPI:
-    routes.state.systems = systems
+def app(routes: FastAPI, context: AppContext) -> FastAPI:
+    routes.state.context = context
     return routes
 
 

@@ -44,10 +44,10 @@ async def overdue(sagas: Sagas) -> Overdue:
     )
     of = subscription(item("pro", 5), subscription_id=sub)
     sagas.systems.billing.snapshots[sub] = snapshot(of, asked)
-    async with sagas.database.work() as raw:
-        await documents.seen(raw, "acme", "stripe", [asked], books_from=BOOKS_FROM)
-        await dunning.open_(raw, "acme", sub, "cus_1", [asked])
-        case = await dunning.get(raw, "acme", key)
+    async with sagas.database.work() as conn:
+        await documents.seen(conn, "acme", "stripe", [asked], books_from=BOOKS_FROM)
+        await dunning.open_(conn, "acme", sub, "cus_1", [asked])
+        case = await dunning.get(conn, "acme", key)
     assert case is not None
     process = dunning.process("acme", case)
     handle = await sagas.client.start_workflow(

@@ -16,7 +16,7 @@ from canonical_models.ledgering import (
 from canonical_models.money import Money
 from canonical_models.records import subject_of
 from persistence import accounts, documents, settlements, unbilled
-from persistence.raw import Transaction
+from persistence.connection import Transaction
 from tests.harness.subscriptions import invoice, line, vat
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

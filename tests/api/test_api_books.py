@@ -77,9 +77,9 @@ async def test_a_document_is_found_by_the_number_of_either_system(
         assert (await detail(call, name))["summary"]["invoice_id"] == acme.invoice
         listed = (await call("GET", f"/v1/invoices?number={name}")).json()["items"]
         assert [row["invoice_id"] for row in listed] == [acme.invoice]
-    async with database.work() as raw:
+    async with database.work() as conn:
         twin = asked("in_twin", acme.customer, None).model_copy(update={"number": acme.mark})
-        await show(raw, "acme", twin)
+        await show(conn, "acme", twin)
     several = await call("GET", f"/v1/invoices/{acme.mark}")
     assert several.status_code == 409
     assert "in_twin" in several.json()["detail"]
@@ -111,9 +111,9 @@ async def test_taxes_are_compared_rate_by_rate(call: Call, acme: Ids, database: 
         )
         if tax.rate is not None
     )
-    async with database.work() as raw:
-        await show(raw, "acme", mixed)
-        await post(raw, "acme", mixed, erp_of(mixed, "INV-9", taxes=swapped), change="chg_9")
+    async with database.work() as conn:
+        await show(conn, "acme", mixed)
+        await post(conn, "acme", mixed, erp_of(mixed, "INV-9", taxes=swapped), change="chg_9")
     found = await detail(call, "in_mixed")
     assert found["summary"]["difference"] == AGREES
     assert [(row["rate"], row["codes"], row["difference"]["minor"]) for row in found["taxes"]] == [
@@ -126,15 +126,15 @@ async def test_a_void_document_counts_for_nothing(
     call: Call, acme: Ids, database: Database
 ) -> None:
     document = asked("in_void", acme.customer, None)
-    async with database.work() as raw:
-        await show(raw, "acme", document)
-        await post(raw, "acme", document, erp_of(document, "INV-8"), change="chg_8")
-        await show(raw, "acme", void(document))
+    async with database.work() as conn:
+        await show(conn, "acme", document)
+        await post(conn, "acme", document, erp_of(document, "INV-8"), change="chg_8")
+        await show(conn, "acme", void(document))
     summary = (await detail(call, "in_void"))["summary"]
     assert summary["status"] == DocumentStatus.VOID.value
     assert summary["difference"]["gross"]["minor"] == -14280
-    async with database.work() as raw:
-        await documents.reversed_(raw, "acme", "in_void", erp=None, hold=None)
+    async with database.work() as conn:
+        await documents.reversed_(conn, "acme", "in_void", erp=None, hold=None)
     summary = (await detail(call, "in_void"))["summary"]
     assert (summary["state"], summary["difference"]) == ("reversed", AGREES)
     assert summary["erp"]["number"] == "INV-8"
@@ -155,9 +155,9 @@ async def test_a_set_off_is_entered_once_for_both_documents(
         customer=acme.customer,
         settlements=(mirror,),
     )
-    async with database.work() as raw:
-        await show(raw, "acme", asked("in_off", acme.customer, None, settlements=(applied,)), note)
-        await enter(raw, "acme", applied, "2026/9", settles="in_off")
+    async with database.work() as conn:
+        await show(conn, "acme", asked("in_off", acme.customer, None, settlements=(applied,)), note)
+        await enter(conn, "acme", applied, "2026/9", settles="in_off")
     (one,) = (await detail(call, "in_off"))["settlements"]
     (other,) = (await detail(call, "cn_1"))["settlements"]
     assert (one["where"], one["entry_number"]) == ("settled", "2026/9")
@@ -180,12 +180,12 @@ async def test_an_invoice_says_what_its_books_wait_for(
 
 
 async def test_invoices_are_filtered_and_paged(call: Call, acme: Ids, database: Database) -> None:
-    async with database.work() as raw:
+    async with database.work() as conn:
         for place in range(5):
             # All at one instant: the cursor must tell equals apart.
             made = asked(f"in_{place}", f"cus_{place % 2}", f"sub_{place}")
-            await show(raw, "acme", made)
-            await post(raw, "acme", made, erp_of(made, f"INV-{place}"), change="chg_1")
+            await show(conn, "acme", made)
+            await post(conn, "acme", made, erp_of(made, f"INV-{place}"), change="chg_1")
     await write(
         database,
         "update documents set standing = case document_id when 'in_4' then 'paid' "
@@ -237,9 +237,9 @@ async def test_an_account_shows_what_belongs_to_no_subscription(
 ) -> None:
     goodwill = movement("gift", 5000, None, kind=SettlementKind.GOODWILL)
     early = movement("early", 700, None)
-    async with database.work() as raw:
-        await move(raw, "acme", acme.customer, goodwill, early)
-        await enter(raw, "acme", early, "2026/7", settles=None)
+    async with database.work() as conn:
+        await move(conn, "acme", acme.customer, goodwill, early)
+        await enter(conn, "acme", early, "2026/7", settles=None)
     path = f"/v1/accounts/{acme.customer}"
     answer = await call("GET", path, "accounts:read")
     assert answer.status_code == 200, answer.text
@@ -270,8 +270,8 @@ async def test_an_account_shows_what_belongs_to_no_subscription(
         )
     asking = (await call("GET", path)).json()["master_data"]
     assert (asking["state"], asking["exception_id"]) == ("asked", "exc_account")
-    async with database.work() as raw:
-        await accounts.put(raw, "acme", acme.customer, deleted=True)
+    async with database.work() as conn:
+        await accounts.put(conn, "acme", acme.customer, deleted=True)
     assert (await call("GET", path)).json()["master_data"]["state"] == "deleted"
 
 

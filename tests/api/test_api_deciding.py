@@ -8,8 +8,8 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
 from operations import engine
+from operations.context import AppContext
 from operations.engine import Engine
-from operations.systems import Systems
 from persistence.database import Database
 from runtime.settings import TenantSettings
 from tests.api.conftest import Call
@@ -21,13 +21,13 @@ from tests.harness.waiting import until
 
 
 @pytest.fixture
-def systems(
+def context(
     database: Database, temporal: WorkflowEnvironment, tenant_settings: TenantSettings
-) -> Systems:
+) -> AppContext:
     async def connected() -> Client:
         return temporal.client
 
-    return Systems(database, Engine(connected, namespace="default"), {"acme": tenant_settings})
+    return AppContext(database, Engine(connected, namespace="default"), {"acme": tenant_settings})
 
 
 @pytest.fixture

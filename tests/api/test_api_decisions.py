@@ -145,8 +145,8 @@ async def test_what_the_process_before_us_has_is_linked_or_left(
 ) -> None:
     old = asked("in_old", acme.customer, None, issued_at=BOOKS_FROM.replace(year=2025))
     gone = void(asked("in_gone", acme.customer, None))
-    async with database.work() as raw:
-        await show(raw, "acme", old, gone)
+    async with database.work() as conn:
+        await show(conn, "acme", old, gone)
     path = "/v1/invoices/in_old"
     refused = await decide(call, "hold", HOLD, path=path)
     assert refused.status_code == 409
@@ -162,10 +162,10 @@ async def test_what_was_taken_back_is_posted_again_under_another_key(
 ) -> None:
     document = asked("in_back", acme.customer, None)
     kept = Hold(kind=HoldKind.ABORTED, reason="sold by mistake", by="anna", at=NOON)
-    async with database.work() as raw:
-        await show(raw, "acme", document)
-        await post(raw, "acme", document, erp_of(document, "INV-3"), change="chg_3")
-        await documents.reversed_(raw, "acme", "in_back", erp=None, hold=kept)
+    async with database.work() as conn:
+        await show(conn, "acme", document)
+        await post(conn, "acme", document, erp_of(document, "INV-3"), change="chg_3")
+        await documents.reversed_(conn, "acme", "in_back", erp=None, hold=kept)
     path = "/v1/invoices/in_back"
     dated = await decide(call, "hold", HOLD, path=path)
     assert dated.status_code == 409

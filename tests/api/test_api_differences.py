@@ -108,8 +108,8 @@ async def test_what_somebody_keeps_out_says_who_and_why(
     kind: HoldKind, words: str, call: Call, quiet: Ids, database: Database
 ) -> None:
     hold = Hold(kind=kind, reason="disputed", by="anna", at=NOON)
-    async with database.work() as raw:
-        await documents.hold(raw, "acme", "in_acme_alone", hold)
+    async with database.work() as conn:
+        await documents.hold(conn, "acme", "in_acme_alone", hold)
     row = await one(call)
     assert (row["cause"], row["by"], row["owner"]) == (kind.value, "anna", "finance")
     assert row["sentence"] == words
@@ -121,8 +121,8 @@ async def test_a_hold_that_has_ended_keeps_nothing_out(
     hold = Hold(
         kind=HoldKind.HELD, reason="x", by="anna", at=NOON, until=NOON.date() - timedelta(days=9)
     )
-    async with database.work() as raw:
-        await documents.hold(raw, "acme", "in_acme_alone", hold)
+    async with database.work() as conn:
+        await documents.hold(conn, "acme", "in_acme_alone", hold)
     row = await one(call)
     assert row["cause"] == "not_posted"
     assert row["sentence"].startswith("its hold has ended, but no change is under way")
@@ -163,9 +163,9 @@ async def test_other_amounts_in_the_erp_are_shown_with_both_sides(
     database: Database,
 ) -> None:
     document = asked("in_other", "cus_other", "sub_other")
-    async with database.work() as raw:
-        await show(raw, "acme", document)
-        await post(raw, "acme", document, erp_of(document, "INV-5", **erp), change="chg_5")
+    async with database.work() as conn:
+        await show(conn, "acme", document)
+        await post(conn, "acme", document, erp_of(document, "INV-5", **erp), change="chg_5")
     row = await one(call, "?customer=cus_other")
     assert (row["what"], row["cause"], row["owner"]) == (what, cause, "finance")
     minors = tuple(row[side]["minor"] for side in ("billing", "erp", "difference"))
@@ -177,14 +177,14 @@ async def test_what_is_void_and_still_stands_is_a_difference(
     call: Call, quiet: Ids, database: Database
 ) -> None:
     document = asked("in_void", "cus_void", "sub_void")
-    async with database.work() as raw:
-        await show(raw, "acme", document)
-        await post(raw, "acme", document, erp_of(document, "INV-6"), change="chg_6")
-        await show(raw, "acme", void(document))
+    async with database.work() as conn:
+        await show(conn, "acme", document)
+        await post(conn, "acme", document, erp_of(document, "INV-6"), change="chg_6")
+        await show(conn, "acme", void(document))
     row = await one(call, "?customer=cus_void")
     assert (row["cause"], row["difference"]["minor"]) == ("void", -14280)
-    async with database.work() as raw:
-        await documents.reversed_(raw, "acme", "in_void", erp=None, hold=None)
+    async with database.work() as conn:
+        await documents.reversed_(conn, "acme", "in_void", erp=None, hold=None)
     assert await found(call, "?customer=cus_void") == []
 
 
@@ -192,8 +192,8 @@ async def test_what_the_process_before_us_has_is_no_difference(
     call: Call, quiet: Ids, database: Database
 ) -> None:
     old = asked("in_old", "cus_old", None, issued_at=BOOKS_FROM.replace(year=2025))
-    async with database.work() as raw:
-        await show(raw, "acme", old)
+    async with database.work() as conn:
+        await show(conn, "acme", old)
     assert await found(call, "?customer=cus_old") == []
 
 
@@ -201,9 +201,9 @@ async def test_money_that_went_back_without_a_credit_note_is_a_debt(
     call: Call, quiet: Ids, database: Database
 ) -> None:
     lost = movement("dp_1", -4280, None, kind=SettlementKind.DISPUTE, about="in_acme")
-    async with database.work() as raw:
-        await move(raw, "acme", quiet.customer, lost, subject=quiet.subscription)
-        await enter(raw, "acme", lost, "2026/8", settles=None)
+    async with database.work() as conn:
+        await move(conn, "acme", quiet.customer, lost, subject=quiet.subscription)
+        await enter(conn, "acme", lost, "2026/8", settles=None)
     row = (await found(call))[-1]
     assert (row["about"], row["key"], row["number"]) == ("debt", "in_acme", quiet.mark)
     assert (row["billing"]["minor"], row["erp"]["minor"], row["difference"]["minor"]) == (
@@ -217,8 +217,8 @@ async def test_money_that_went_back_without_a_credit_note_is_a_debt(
     assert (await found(call))[-1]["exception_id"] == "exc_debt"
 
     won = movement("dp_1/won", 4280, None, kind=SettlementKind.DISPUTE_WON, about="in_acme")
-    async with database.work() as raw:
-        await move(raw, "acme", quiet.customer, won, subject=quiet.subscription)
+    async with database.work() as conn:
+        await move(conn, "acme", quiet.customer, won, subject=quiet.subscription)
     assert [row["about"] for row in await found(call)] == ["document"]
 
 
@@ -229,10 +229,10 @@ async def test_money_for_what_was_written_off_pays_no_debt(
     late = movement("pi_late", 14280, None, about="in_off")
     back = movement("re_1", -1000, None, kind=SettlementKind.REFUND, about="in_off")
     document = asked("in_off", "cus_off", None, settlements=(off,))
-    async with database.work() as raw:
-        await show(raw, "acme", document)
-        await post(raw, "acme", document, erp_of(document, "INV-7"), change="chg_7")
-        await move(raw, "acme", "cus_off", late, back)
+    async with database.work() as conn:
+        await show(conn, "acme", document)
+        await post(conn, "acme", document, erp_of(document, "INV-7"), change="chg_7")
+        await move(conn, "acme", "cus_off", late, back)
     row = await one(call, "?customer=cus_off")
     assert (row["about"], row["difference"]["minor"]) == ("debt", -1000)
 
@@ -244,8 +244,8 @@ async def test_balance_that_the_erp_was_not_told_of_is_a_difference(
     early = movement(
         "old", 900, None, kind=SettlementKind.GOODWILL, at=BOOKS_FROM - timedelta(days=1)
     )
-    async with database.work() as raw:
-        await move(raw, "acme", quiet.customer, gift, early)
+    async with database.work() as conn:
+        await move(conn, "acme", quiet.customer, gift, early)
     row = (await found(call))[-1]
     assert (row["about"], row["key"], row["cause"]) == ("balance", quiet.customer, "not_entered")
     assert (row["billing"]["minor"], row["erp"]["minor"], row["difference"]["minor"]) == (
@@ -254,21 +254,21 @@ async def test_balance_that_the_erp_was_not_told_of_is_a_difference(
         5000,
     )
     assert "gift" in row["sentence"]
-    async with database.work() as raw:
-        await enter(raw, "acme", gift, "2026/5", settles=None)
+    async with database.work() as conn:
+        await enter(conn, "acme", gift, "2026/5", settles=None)
     assert [row["about"] for row in await found(call)] == ["document"]
 
 
 async def test_differences_are_filtered_and_paged(
     call: Call, quiet: Ids, database: Database
 ) -> None:
-    async with database.work() as raw:
+    async with database.work() as conn:
         for place in range(3):
             # All at one instant: the cursor must tell equals apart.
-            await show(raw, "acme", asked(f"in_{place}", f"cus_{place}", f"sub_{place}"))
+            await show(conn, "acme", asked(f"in_{place}", f"cus_{place}", f"sub_{place}"))
             owed = movement(f"re_{place}", -100, None, kind=SettlementKind.REFUND)
             gift = movement(f"gift_{place}", 100, None, kind=SettlementKind.GOODWILL)
-            await move(raw, "acme", f"cus_{place}", owed, gift)
+            await move(conn, "acme", f"cus_{place}", owed, gift)
     every = [
         *("in_acme_alone", "in_0", "in_1", "in_2"),
         *("re_0", "re_1", "re_2", "cus_0", "cus_1", "cus_2"),

@@ -7,7 +7,7 @@ import pytest
 
 from canonical_models.base import isoformat
 from canonical_models.entitlement import SubscriptionSupport
-from persistence import shares
+from persistence import support_contributions
 from persistence.database import Database
 from tests.api.conftest import Call
 from tests.api.seeding import Ids
@@ -36,8 +36,8 @@ async def check(call: Call, feature: str = "sso", at: datetime | None = None) ->
 
 async def revision(database: Database, customer: str = "cus_acme") -> int:
     """How often the process of support has been told of news; 0 before the first."""
-    async with database.statement() as raw:
-        found = await raw.execute(
+    async with database.statement() as conn:
+        found = await conn.execute(
             "select wanted, input ->> 'key' from processes where workflow_id = %s",
             (f"entitlement/acme/{customer}/support",),
         )
@@ -241,9 +241,11 @@ async def test_pages_of_grants_cover_each_once(call: Call, acme: Ids) -> None:
 async def test_targets_are_told_again_on_request(call: Call, acme: Ids, database: Database) -> None:
     await give(call)
     before = await revision(database)
-    async with database.work() as raw:
+    async with database.work() as conn:
         share = SubscriptionSupport(tier=None, contract_end=None, features=("sso",))
-        await shares.put(raw, "acme", "given:cus_acme", "org", share, customer_id="cus_acme")
+        await support_contributions.put(
+            conn, "acme", "given:cus_acme", "org", share, customer_id="cus_acme"
+        )
     told = await call("POST", "/v1/targets/publish?customer=cus_acme", "entitlements:write")
     assert (told.status_code, told.json()) == (200, {"customers": {"support": 1}})
     assert await revision(database) == before + 1

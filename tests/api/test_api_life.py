@@ -6,7 +6,7 @@ import pytest
 
 from canonical_models.amendment import ChangeHint, ChangeKind
 from operations import inbox
-from operations.systems import Systems
+from operations.context import AppContext
 from persistence.database import Database
 from persistence.tables import ChangeRow, InboxRow
 from tests.api.conftest import Call
@@ -190,7 +190,7 @@ class Hints:
     ],
 )
 async def test_a_replay_finds_whose_payment_or_document_it_is(
-    body: str, words: str, systems: Systems, database: Database, acme: Ids, globex: Ids
+    body: str, words: str, context: AppContext, database: Database, acme: Ids, globex: Ids
 ) -> None:
     async with database.transaction() as session:
         session.add(
@@ -204,7 +204,7 @@ async def test_a_replay_finds_whose_payment_or_document_it_is(
                 body=body.encode(),
             )
         )
-    reading = Systems(database, systems.engine, systems.tenants, {("acme", "billing"): Hints()})
+    reading = AppContext(database, context.engine, context.tenants, {("acme", "billing"): Hints()})
     told = await inbox.replay(reading, "acme", "rcp_1", dry_run=True)
     assert words in told.words
     assert (told.reads_as is not None) == (body != "pi_globex")

@@ -10,12 +10,12 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from operations.context import AppContext
 from operations.engine import Engine
-from operations.systems import Systems
 from persistence.database import Database
 from starter_api.problems import speak_problems
 from starter_api.v1 import install
-from starter_api.v1.failing import speak_of_failures
+from starter_api.v1.error_mapping import map_errors
 from tests.api.conftest import Call, no_temporal
 from tests.api.seeding import Ids
 
@@ -215,7 +215,7 @@ async def test_without_a_database_nothing_is_pretended() -> None:
     database = Database("postgresql://nobody@127.0.0.1:9/none")
     app = FastAPI()
     speak_problems(app)
-    install(app, Systems(database, Engine(no_temporal, namespace="default")))
+    install(app, AppContext(database, Engine(no_temporal, namespace="default")))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         answer = await client.get("/v1/changes", headers={"authorization": "Bearer tu_x"})
@@ -232,7 +232,7 @@ async def test_a_statement_that_postgres_does_not_answer_is_to_be_asked_again(
 
     app = FastAPI()
     speak_problems(app)
-    speak_of_failures(app)
+    map_errors(app)
     app.add_api_route("/v1/away", away)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:

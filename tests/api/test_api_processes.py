@@ -9,8 +9,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from canonical_models.failures import RejectionCode
 from operations import engine
+from operations.context import AppContext
 from operations.engine import Engine
-from operations.systems import Systems
 from persistence import dunning
 from persistence.database import Database
 from runtime.settings import TenantSettings
@@ -32,18 +32,18 @@ async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncItera
 
 
 @pytest.fixture
-def systems(
+def context(
     database: Database,
     temporal: WorkflowEnvironment,
     tenant_settings: TenantSettings,
     sagas: Sagas,
-) -> Systems:
+) -> AppContext:
     async def connected() -> Client:
         return temporal.client
 
     ui = "http://127.0.0.1:8233"
     working = Engine(connected, namespace="default", ui=ui, task_queue=sagas.task_queue)
-    return Systems(database, working, {"acme": tenant_settings})
+    return AppContext(database, working, {"acme": tenant_settings})
 
 
 async def posted(sagas: Sagas, late: Overdue) -> None:
@@ -51,8 +51,8 @@ async def posted(sagas: Sagas, late: Overdue) -> None:
     invoice = late.invoice
     made = erp_of(invoice, "INV-1", legal_entity="LE-DE")
     sagas.systems.erp.documents.append(made)
-    async with sagas.database.work() as raw:
-        await post(raw, "acme", invoice, made, change="chg_1")
+    async with sagas.database.work() as conn:
+        await post(conn, "acme", invoice, made, change="chg_1")
 
 
 async def test_an_unpaid_invoice_is_decided_by_finance(call: Call, sagas: Sagas) -> None:
@@ -85,8 +85,8 @@ async def test_an_unpaid_invoice_is_decided_by_finance(call: Call, sagas: Sagas)
     assert late.process.workflow_id in other.json()["remedy"]
 
     async def extended() -> bool:
-        async with sagas.database.statement() as raw:
-            case = await dunning.get(raw, "acme", late.invoice.document_id)
+        async with sagas.database.statement() as conn:
+            case = await dunning.get(conn, "acme", late.invoice.document_id)
         return case is not None and case.extended_days > 0 and case.stage.value == "grace"
 
     await until(extended, "the case has another grace")
@@ -155,12 +155,12 @@ async def test_what_keeps_the_erp_from_answering_is_said(call: Call, sagas: Saga
 async def test_a_look_that_takes_long_goes_on_by_itself(
     call: Call,
     temporal: WorkflowEnvironment,
-    systems: Systems,
+    context: AppContext,
     acme: Ids,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(engine, "TAKEN", timedelta(milliseconds=400))
-    monkeypatch.setattr(systems.engine, "_task_queue", "nobody-works-here")
+    monkeypatch.setattr(context.engine, "_task_queue", "nobody-works-here")
     found = (await call("POST", f"/v1/invoices/{acme.invoice}/refresh")).json()
     assert not found["finished"]
     assert found["invoice"]["summary"]["standing"] == found["was"] == "part_paid"

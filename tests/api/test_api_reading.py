@@ -9,7 +9,7 @@ import pytest
 from canonical_models.mapping import ItemMapping
 from canonical_models.policy import TenantPolicy
 from operations import mappings
-from operations.systems import Systems
+from operations.context import AppContext
 from persistence.database import Database
 from tests.api.conftest import Call
 from tests.api.seeding import Ids, change_row, exception_row
@@ -170,7 +170,7 @@ async def test_a_mapping_is_set_and_says_what_it_replaced(call: Call, acme: Ids)
     assert [row["target"]["erp_item"] for row in listed] == ["PRO-2"]
 
 
-async def test_a_mapping_is_set_for_later(call: Call, acme: Ids, systems: Systems) -> None:
+async def test_a_mapping_is_set_for_later(call: Call, acme: Ids, context: AppContext) -> None:
     async def put(erp_item: str, day: str | None) -> httpx.Response:
         wanted = {"item": {"item": "pro", "erp_item": erp_item}, "valid_from": day}
         return await call("PUT", "/v1/mappings", "mappings:write", json=wanted)
@@ -199,10 +199,10 @@ async def test_a_mapping_is_set_for_later(call: Call, acme: Ids, systems: System
     for day in ("2026-01-01", "9999-12-31"):
         assert (await put("PRO-9", day)).status_code == 422
 
-    berlin = systems.tenants["acme"].model_copy(
+    berlin = context.tenants["acme"].model_copy(
         update={"policy": TenantPolicy(time_zone="Europe/Berlin")}
     )
-    zoned = Systems(systems.database, systems.engine, {"acme": berlin})
+    zoned = AppContext(context.database, context.engine, {"acme": berlin})
     made = await mappings.put(
         zoned,
         "acme",

@@ -30,8 +30,8 @@ from operations import (
     sides,
     subscriptions,
 )
+from operations.context import AppContext
 from operations.paging import Page
-from operations.systems import Systems
 from persistence.inbox import InboxView
 from starter_api.app import create_app
 from starter_api.v1 import examples, examples_books, examples_life, examples_whole
@@ -129,8 +129,8 @@ async def test_the_service_is_ready_without_temporal(service: httpx.AsyncClient)
     }
 
 
-async def test_an_old_schema_is_not_ready(service: httpx.AsyncClient, systems: Systems) -> None:
-    async with systems.database.transaction() as session:
+async def test_an_old_schema_is_not_ready(service: httpx.AsyncClient, context: AppContext) -> None:
+    async with context.database.transaction() as session:
         connection = await session.connection()
         await connection.exec_driver_sql("update alembic_version set version_num = '0000'")
     answer = await service.get("/readyz")
@@ -165,9 +165,9 @@ async def test_metrics_count_what_is_there(
 
 
 @pytest.fixture
-async def service(dsn: str, systems: Systems) -> httpx.AsyncClient:
+async def service(dsn: str, context: AppContext) -> httpx.AsyncClient:
     """The application as it is deployed, its lifespan aside."""
-    app = create_app(dsn=dsn, connections={}, systems=systems)
+    app = create_app(dsn=dsn, connections={}, context=context)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api")
 
 

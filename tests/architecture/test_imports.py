@@ -93,7 +93,7 @@ def test_every_package_is_under_the_rules_and_installed() -> None:
         ("operations/errors.py", "import activities.ledger", "steps"),
         ("planning/classify.py", "import persistence.database", "floors"),
         ("sandbox/simulators/child.py", "import connectors.http", "simulators"),
-        ("workflows/desk.py", "import activities.ledger", "workflows"),
+        ("workflows/human_tasks.py", "import activities.ledger", "workflows"),
     ],
 )
 def test_the_rules_are_kept_and_would_be_broken(

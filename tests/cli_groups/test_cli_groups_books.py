@@ -75,8 +75,8 @@ async def test_one_document_is_held_corrected_linked_and_released(
     assert (
         "Corrected by anna: tax code DE-RC, booked on 2026-12-01, is ERP document INV-77." in drawn
     )
-    async with database.work() as raw:
-        record = await documents.get(raw, "acme", "in_acme_alone")
+    async with database.work() as conn:
+        record = await documents.get(conn, "acme", "in_acme_alone")
     assert record is not None
     assert record.correction is not None
     assert record.correction.by == "anna"
@@ -87,14 +87,14 @@ async def test_many_documents_are_decided_after_a_look(
 ) -> None:
     """What is posted, what is younger and what is another customer's stays as it is."""
     posted = asked("in_posted", acme.customer, None, issued_at=NOON - timedelta(days=9))
-    async with database.work() as raw:
+    async with database.work() as conn:
         for place in range(3):
             made = asked(
                 f"in_{place}", acme.customer, "sub_9", issued_at=NOON - timedelta(days=place)
             )
-            await show(raw, "acme", made)
-        await show(raw, "acme", posted, asked("in_theirs", "cus_9", None))
-        await post(raw, "acme", posted, erp_of(posted, "INV-1"), change="chg_1")
+            await show(conn, "acme", made)
+        await show(conn, "acme", posted, asked("in_theirs", "cus_9", None))
+        await post(conn, "acme", posted, erp_of(posted, "INV-1"), change="chg_1")
     words = (
         *("invoices", "skip", "--customer", acme.customer, "--before", "2026-11-20"),
         *("--reason", "booked by hand"),
@@ -103,8 +103,8 @@ async def test_many_documents_are_decided_after_a_look(
     chosen = [row["invoice_id"] for row in dry.json["items"]]
     assert chosen == ["in_acme_alone", "in_1", "in_2"]
     assert (dry.json["dry_run"], dry.json["change_ids"]) == (True, [])
-    async with database.work() as raw:
-        untouched = await documents.named(raw, "acme", chosen)
+    async with database.work() as conn:
+        untouched = await documents.named(conn, "acme", chosen)
     assert [record.hold for record in untouched.values()] == [None] * 3
     told = await trueup(*words, "--dry-run")
     assert "3 documents would be decided; nothing has changed." in told.err

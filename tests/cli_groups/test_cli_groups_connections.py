@@ -11,12 +11,12 @@ async def test_connections_are_listed_and_their_question_takes_no_decision(
     trueup: Trueup, acme: Ids, database: Database
 ) -> None:
     del acme
-    async with database.work() as raw:
-        await breakers.seen(raw, "acme", "zendesk", 7)
-        await breakers.opened(raw, "acme", "tryton", reason="it gives no answer", probe_in=5)
-        asked = await breakers.ask(raw, "acme", "tryton", message="tryton is away")
-        await lanes.needed(raw, "acme", "LE-DE")
-        await lanes.hold(raw, build="1.0", holder="a worker", tenants=["acme"])
+    async with database.work() as conn:
+        await breakers.seen(conn, "acme", "zendesk", 7)
+        await breakers.opened(conn, "acme", "tryton", reason="it gives no answer", probe_in=5)
+        asked = await breakers.ask(conn, "acme", "tryton", message="tryton is away")
+        await lanes.needed(conn, "acme", "LE-DE")
+        await lanes.hold(conn, build="1.0", holder="a worker", tenants=["acme"])
     assert asked is not None
 
     shown = await trueup("connections", "list")

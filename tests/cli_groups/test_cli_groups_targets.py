@@ -11,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from canonical_models.entitlement import CustomerEntitlements, EntitledFeature
 from cli.output import ExitCode
-from dispatch.telling import Teller
+from dispatch.signalling import Signaller
 from persistence import namespace
 from persistence.database import Database
 from tests.cli_groups.conftest import Trueup, trueup_with
@@ -72,7 +72,7 @@ def app(sagas: Sagas) -> Target:
 
 
 async def news(sagas: Sagas) -> None:
-    await Teller(sagas.database, sagas.client, sagas.task_queue).tell()
+    await Signaller(sagas.database, sagas.client, sagas.task_queue).tell()
 
 
 async def told(sagas: Sagas, features: dict[str, int]) -> None:
@@ -176,8 +176,8 @@ async def test_processes_that_temporal_has_lost_are_started_again(
 async def test_another_namespace_is_not_filled_by_mistake(
     trueup: Trueup, database: Database
 ) -> None:
-    async with database.work() as raw:
-        await namespace.moved(raw, "elsewhere", "id")
+    async with database.work() as conn:
+        await namespace.moved(conn, "elsewhere", "id")
     refused = await trueup("recover")
     assert refused.code == ExitCode.CONFLICT
     assert "carried out in the namespace elsewhere" in refused.err
@@ -186,6 +186,6 @@ async def test_another_namespace_is_not_filled_by_mistake(
 
 async def waiting(database: Database) -> list[str]:
     """Processes that have not ended."""
-    async with database.statement() as raw:
-        found = await raw.execute("select workflow_id from processes where kind = 'renewal'")
+    async with database.statement() as conn:
+        found = await conn.execute("select workflow_id from processes where kind = 'renewal'")
         return [row[0] for row in await found.fetchall()]

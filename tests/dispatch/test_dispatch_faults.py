@@ -13,8 +13,8 @@ from connectors.stripe.webhooks import StripeWebhooks
 from dispatch.reading import read_inbox
 from dispatch.starting import Starter
 from persistence import change_queue, changes
+from persistence.connection import Connection
 from persistence.database import Database
-from persistence.raw import Raw
 from tests.dispatch.conftest import NEVER, Scene
 from tests.harness.flow import states, statuses, write
 from tests.harness.postgres import PostgresServer
@@ -161,10 +161,10 @@ class CountingDatabase(Database):
     statements = 0
 
     @asynccontextmanager
-    async def statement(self) -> AsyncIterator[Raw]:
+    async def statement(self) -> AsyncIterator[Connection]:
         self.statements += 1
-        async with super().statement() as raw:
-            yield raw
+        async with super().statement() as conn:
+            yield conn
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

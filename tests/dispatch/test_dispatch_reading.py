@@ -174,9 +174,11 @@ def event(event_id: str, kind: str, about: Mapping[str, object]) -> tuple[str, b
 
 async def shown(database: Database, found: BillingDocument) -> None:
     """A change has read this document."""
-    async with database.work() as raw:
-        await documents.seen(raw, TENANT, CONNECTION, [found], books_from=CUTOVER)
-        await settlements.seen(raw, TENANT, found.customer_id, subject_of(found), found.settlements)
+    async with database.work() as conn:
+        await documents.seen(conn, TENANT, CONNECTION, [found], books_from=CUTOVER)
+        await settlements.seen(
+            conn, TENANT, found.customer_id, subject_of(found), found.settlements
+        )
 
 
 async def made(database: Database) -> dict[str, tuple[str, str | None, tuple[str, ...]]]:
@@ -252,9 +254,9 @@ async def test_what_is_not_known_yet_is_the_accounts_until_it_is(database: Datab
 
 
 async def test_another_tenants_documents_say_nothing(database: Database) -> None:
-    async with database.work() as raw:
+    async with database.work() as conn:
         await documents.seen(
-            raw, "other", CONNECTION, [invoice(line("il_1", 100))], books_from=CUTOVER
+            conn, "other", CONNECTION, [invoice(line("il_1", 100))], books_from=CUTOVER
         )
     await receive(database.dsn, [event("evt_part", "invoice_payment.paid", SHARE)])
     await read_inbox(database, TRANSLATORS)

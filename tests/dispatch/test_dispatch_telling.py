@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from canonical_models.process import Process, ProcessKind
-from dispatch.telling import Teller
+from dispatch.signalling import Signaller
 from persistence import processes
 from tests.dispatch.conftest import Scene
 from tests.dispatch.test_dispatch_faults import away
@@ -25,12 +25,12 @@ def process(scene: Scene, key: str = "in_1", kind: ProcessKind = ProcessKind.DUN
 
 
 async def news(scene: Scene, *told: Process) -> None:
-    async with scene.database.work() as raw:
-        await processes.news(raw, told or (process(scene),))
+    async with scene.database.work() as conn:
+        await processes.news(conn, told or (process(scene),))
 
 
-def teller(scene: Scene, client: Client | None = None) -> Teller:
-    return Teller(scene.database, client or scene.client, scene.tenant)
+def teller(scene: Scene, client: Client | None = None) -> Signaller:
+    return Signaller(scene.database, client or scene.client, scene.tenant)
 
 
 def handle(
@@ -48,8 +48,8 @@ async def heard(scene: Scene, key: str = "in_1", client: Client | None = None) -
 
 
 async def untold(scene: Scene) -> int:
-    async with scene.database.statement() as raw:
-        found = await raw.execute("select count(*) from processes where wanted > told")
+    async with scene.database.statement() as conn:
+        found = await conn.execute("select count(*) from processes where wanted > told")
         row = await found.fetchone()
     assert row is not None
     return int(row[0])
@@ -193,7 +193,7 @@ async def test_a_notification_is_enough(scene: Scene) -> None:
     assert await heard(scene) == 2
 
 
-class Picky(Teller):
+class Picky(Signaller):
     """As where Temporal refuses one process for good."""
 
     async def _signal(self, process: Process) -> None:

@@ -12,7 +12,7 @@ from canonical_models.states import ExceptionState
 from canonical_models.views import ChangeView
 from dispatch.gate import Gate
 from dispatch.watching import MOST_TIMES, SagaWatch
-from persistence import changes, exceptions, oversight
+from persistence import changes, exceptions, outbox
 from persistence.change_queue import change_id
 from tests.dispatch.conftest import Scene
 from tests.harness.flow import states, write
@@ -37,7 +37,7 @@ async def row(scene: Scene, event_id: str) -> ChangeView:
 
 async def told(scene: Scene, kind: str) -> list[dict[str, Any]]:
     async with scene.database.transaction() as session:
-        feed = await oversight.feed(session, scene.tenant, after=0, limit=100)
+        feed = await outbox.feed(session, scene.tenant, after=0, limit=100)
     return [event.data for _, event in feed if event.type == f"io.trueup.{kind}"]
 
 

@@ -65,8 +65,8 @@ async def test_what_one_has_found_all_know(
     assert other.erp.places == 0
     with pytest.raises(NotNow, match="cannot be reached"):
         await other.answer()
-    async with database.statement() as raw:
-        (seen,) = await breakers.of_tenant(raw, "acme")
+    async with database.statement() as conn:
+        (seen,) = await breakers.of_tenant(conn, "acme")
     assert (seen.connection, seen.state, seen.limit_seen) == ("erp-de", "open", 2)
 
 
@@ -110,8 +110,8 @@ async def test_who_asks_in_vain_puts_the_next_look_off_for_all(
     await one.look()
     await other.look()
     assert (one.erp.places, other.erp.places) == (0, 0)
-    async with database.statement() as raw:
-        away = (await breakers.away(raw))[KEY]
+    async with database.statement() as conn:
+        away = (await breakers.away(conn))[KEY]
     assert away.probe_in > 0
 
 
@@ -130,8 +130,8 @@ async def test_people_are_asked_once_for_the_connection_and_it_closes_by_itself(
         "operations",
     )
     assert decisions_of(question.code) == ()
-    async with database.statement() as raw:
-        (seen,) = await breakers.of_tenant(raw, "acme")
+    async with database.statement() as conn:
+        (seen,) = await breakers.of_tenant(conn, "acme")
     assert seen.exception_id == question.exception_id
 
     await due(database)
@@ -173,8 +173,8 @@ async def test_a_connection_that_is_in_the_settings_no_more_is_forgotten(
     assert question.code == VENDOR_AWAY
 
     async def of_acme() -> tuple[breakers.ConnectionView, ...]:
-        async with database.statement() as raw:
-            return await breakers.of_tenant(raw, "acme")
+        async with database.statement() as conn:
+            return await breakers.of_tenant(conn, "acme")
 
     assert await one.forget_others()
     assert len(await of_acme()) == len(await asked(database)) == 1

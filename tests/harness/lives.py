@@ -137,9 +137,9 @@ class Life:
         is settled or waits for a person."""
         self._looks += 1
         named, self._named = self._named, set()
-        async with self.database.work() as raw:
+        async with self.database.work() as conn:
             made = await change_queue.follow(
-                raw,
+                conn,
                 TENANT,
                 SUB,
                 why=f"look/{self._looks}",
@@ -163,8 +163,8 @@ class Life:
         """Until no change is under way and every process has heard its news."""
 
         async def done() -> bool:
-            async with self.database.statement() as raw:
-                found = await raw.execute(
+            async with self.database.statement() as conn:
+                found = await conn.execute(
                     "select (select count(*) from changes where state not in "
                     "('settled', 'waiting')) + (select count(*) from processes where wanted > told)"
                 )
@@ -186,8 +186,8 @@ class Life:
         return self.client.get_workflow_handle(process.workflow_id)
 
     async def case(self, invoice: str) -> DunningCase:
-        async with self.database.statement() as raw:
-            found = await dunning.get(raw, TENANT, invoice)
+        async with self.database.statement() as conn:
+            found = await dunning.get(conn, TENANT, invoice)
         assert found is not None
         return found
 
@@ -227,8 +227,8 @@ class Life:
         await self.handle(kind, key).execute_update(RESOLVE, decision)
 
     async def grants(self) -> tuple[Grant, ...]:
-        async with self.database.statement() as raw:
-            return await grants.of_customer(raw, TENANT, "cus_1")
+        async with self.database.statement() as conn:
+            return await grants.of_customer(conn, TENANT, "cus_1")
 
     async def events(self, kind: str) -> list[dict[str, Any]]:
         """The data of the events of this type, in their order."""

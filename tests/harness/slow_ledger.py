@@ -9,9 +9,9 @@ from activities.effect import Effect
 from activities.ledger import EffectLedger
 from connectors.attempts import Alone
 from persistence import effects
+from persistence.connection import Connection
 from persistence.database import Database
 from persistence.effects import Known
-from persistence.raw import Raw
 from tests.harness.slow_vendor import DraftAndFinal, Made, OneRequest, Request, Vendor, unanswered
 from tests.harness.waiting import until
 
@@ -32,7 +32,7 @@ class Ledger:
         async def stray(made: Made) -> None:
             await self.vendor.credit(made, Alone())
 
-        async def freed(_: Raw, reversal: object) -> None:
+        async def freed(_: Connection, reversal: object) -> None:
             self.freed.append(reversal)
 
         effect = Effect(
@@ -83,14 +83,14 @@ class Ledger:
         return request
 
     async def row(self) -> Known:
-        async with self.database.statement() as raw:
-            found = await effects.get(raw, KEY)
+        async with self.database.statement() as conn:
+            found = await effects.get(conn, KEY)
         assert found is not None
         return found
 
     async def time_passes(self) -> None:
-        async with self.database.statement() as raw:
-            await raw.execute("update effects set lands_until = now() - interval '1 second'")
+        async with self.database.statement() as conn:
+            await conn.execute("update effects set lands_until = now() - interval '1 second'")
 
 
 def begun(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

@@ -23,17 +23,17 @@ def invoice(invoice_id: str, status: DocumentStatus = DocumentStatus.OPEN) -> Bi
 
 async def ask(database: Database, *asked: BillingDocument) -> None:
     """Billing shows these invoices."""
-    async with database.work() as raw:
-        await documents.seen(raw, "acme", "stripe", asked, books_from=CUTOVER)
+    async with database.work() as conn:
+        await documents.seen(conn, "acme", "stripe", asked, books_from=CUTOVER)
 
 
 async def post(
     database: Database, erp: Erp, invoice_ids: Sequence[str], legal_entity: str = "LE-DE"
 ) -> None:
     """The ERP's document of each of them, for the first time or after a release."""
-    async with database.work() as raw:
+    async with database.work() as conn:
         for invoice_id in invoice_ids:
-            record = await documents.get(raw, "acme", invoice_id)
+            record = await documents.get(conn, "acme", invoice_id)
             assert record is not None
             number, issued = str(len(erp.documents) + 1), record.document
             made = ErpDocument(
@@ -52,7 +52,7 @@ async def post(
             )
             erp.documents.append(made)
             await documents.posted(
-                raw,
+                conn,
                 "acme",
                 invoice_id,
                 generation=record.generation,
@@ -74,18 +74,18 @@ async def reverse(database: Database, erp: Erp, invoice_id: str) -> None:
         reference=f"{posted.external_id}/undo",
         on=subscriptions.AS_OF.date(),
     )
-    async with database.work() as raw:
-        await documents.reversed_(raw, "acme", invoice_id, erp=reversal, hold=subscriptions.HOLD)
+    async with database.work() as conn:
+        await documents.reversed_(conn, "acme", invoice_id, erp=reversal, hold=subscriptions.HOLD)
 
 
 async def release(database: Database, invoice_id: str) -> None:
     """What was taken back may be posted again."""
-    async with database.work() as raw:
-        assert await documents.hold(raw, "acme", invoice_id, None)
+    async with database.work() as conn:
+        assert await documents.hold(conn, "acme", invoice_id, None)
 
 
 async def view(database: Database, invoice_id: str) -> DocumentRecord:
-    async with database.statement() as raw:
-        found = await documents.get(raw, "acme", invoice_id)
+    async with database.statement() as conn:
+        found = await documents.get(conn, "acme", invoice_id)
     assert found is not None
     return found

@@ -63,8 +63,8 @@ async def test_a_subscription_that_ends_as_it_began_has_no_renewal(life: Life) -
     life.change(status=SubscriptionStatus.CANCELLED, ended_at=begun)
     assert (await life.look()).kind is ChangeKind.CANCELLATION
 
-    async with life.database.statement() as raw:
-        contract = await contracts.get(raw, "acme", "sub_1")
+    async with life.database.statement() as conn:
+        contract = await contracts.get(conn, "acme", "sub_1")
     assert contract is not None
     assert contract.renews_at is None
     assert await life.handle(ProcessKind.RENEWAL, "sub_1").result() == "there is no renewal to come"
@@ -74,10 +74,10 @@ async def test_a_change_of_a_subscription_is_not_told_as_one_of_time(life: Life)
     """Though the customer's process waits for a grant that ends in a year."""
     await subscribed(life)
     now = datetime.now(UTC)
-    async with life.database.work() as raw:
+    async with life.database.work() as conn:
         grant = by_hand("beta", now - timedelta(days=1), now + timedelta(days=365))
-        await grants.give(raw, "acme", grant, by="grt_1")
-        await processes.news(raw, TOLD)
+        await grants.give(conn, "acme", grant, by="grt_1")
+        await processes.news(conn, TOLD)
     await told(life, {"beta": 1, "seats": 5, "sso": 1})
 
     life.change(items=(item("pro", 7),))

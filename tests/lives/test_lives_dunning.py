@@ -302,8 +302,8 @@ async def test_money_that_goes_back_is_entered_too(life: Life, kind: SettlementK
     ]
     assert life.systems.erp.received == 0
     assert life.systems.billing.marks["sub_1"].erp_document == "INV-1"
-    async with life.database.statement() as raw:
-        assert await dunning.get(raw, "acme", "in_1") is None
+    async with life.database.statement() as conn:
+        assert await dunning.get(conn, "acme", "in_1") is None
 
 
 async def test_a_case_opens_again_for_the_same_invoice(life: Life) -> None:

@@ -28,8 +28,8 @@ async def told(life: Life, features: dict[str, int]) -> None:
 
 
 async def standing(life: Life, target: str = "app") -> TargetView:
-    async with life.database.statement() as raw:
-        found = await targets.of_customer(raw, "acme", "cus_1")
+    async with life.database.statement() as conn:
+        found = await targets.of_customer(conn, "acme", "cus_1")
     return next(view for view in found if view.target == target)
 
 
@@ -41,9 +41,9 @@ async def subscribed(life: Life) -> None:
 
 async def given(life: Life, grant: Grant) -> None:
     """What a person grants, as the API writes it."""
-    async with life.database.work() as raw:
-        await grants.give(raw, "acme", grant, by="grt_1")
-        await processes.news(raw, TOLD)
+    async with life.database.work() as conn:
+        await grants.give(conn, "acme", grant, by="grt_1")
+        await processes.news(conn, TOLD)
 
 
 def by_hand(feature: str, starts: datetime, ends: datetime | None = None) -> Grant:

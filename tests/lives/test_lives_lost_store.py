@@ -182,8 +182,8 @@ async def test_what_has_ended_is_not_started_again(database: Database, store: St
                 return False
 
         await until(lost, "the renewal is missed", seconds=30)
-        async with database.statement() as raw:
-            found = await raw.execute("select kind from processes where wanted > over")
+        async with database.statement() as conn:
+            found = await conn.execute("select kind from processes where wanted > over")
             assert await found.fetchall() == [("renewal",)]
 
 

@@ -67,8 +67,8 @@ async def forecast(life: Life, state: str) -> contracts.ContractView:
     found: list[contracts.ContractView] = []
 
     async def reached() -> bool:
-        async with life.database.statement() as raw:
-            contract = await contracts.get(raw, "acme", "sub_1")
+        async with life.database.statement() as conn:
+            contract = await contracts.get(conn, "acme", "sub_1")
         assert contract is not None
         found[:] = [contract]
         return contract.forecast == state and contract.forecast_for == contract.renews_at

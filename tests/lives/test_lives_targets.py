@@ -12,7 +12,7 @@ from canonical_models.entitlement import CustomerEntitlements, EntitledFeature, 
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode, TransientFailure
 from canonical_models.process import SUPPORT_TARGET, ProcessKind, entitlement_process
-from persistence import mappings, processes, shares
+from persistence import mappings, processes, support_contributions
 from persistence.database import Database
 from runtime.schedules import put_schedules
 from tests.harness.lives import TENANT, Life, living
@@ -112,8 +112,8 @@ async def test_an_outage_of_a_target_is_no_question_and_ends_by_itself(life: Lif
     await until(noticed, "people can see why the target is behind")
     handle = life.handle(ProcessKind.ENTITLEMENT, "cus_1/app")
     await life.environment.fast_forward(handle, DAY)
-    async with life.database.statement() as raw:
-        found = await raw.execute("select count(*) from exceptions")
+    async with life.database.statement() as conn:
+        found = await conn.execute("select count(*) from exceptions")
         assert await found.fetchone() == (0,)
     assert (await standing(life)).state == "behind"
 
@@ -228,8 +228,8 @@ async def test_what_a_person_has_given_up_stays_until_the_next_change(life: Life
 async def test_a_target_that_is_not_configured_any_more_is_nobodys_question(life: Life) -> None:
     await subscribed(life)
     del life.systems.targets["app"]
-    async with life.database.work() as raw:
-        await processes.news(raw, [entitlement_process(TENANT, "cus_1", "app")])
+    async with life.database.work() as conn:
+        await processes.news(conn, [entitlement_process(TENANT, "cus_1", "app")])
     await life.quiet()
     result = await life.handle(ProcessKind.ENTITLEMENT, "cus_1/app").result()
     assert result == "app is not configured any more"
@@ -273,8 +273,8 @@ async def test_a_customer_mapped_elsewhere_is_taken_back_where_it_was(life: Life
     await until(taken_back, "the organisation before shows nothing, the other one all")
 
     async def nothing_left() -> bool:
-        async with life.database.statement() as raw:
-            return await shares.left(raw, TENANT, "cus_1") == ()
+        async with life.database.statement() as conn:
+            return await support_contributions.left(conn, TENANT, "cus_1") == ()
 
     await until(nothing_left, "what was moved is forgotten where it was")
     # The next change goes to the other one alone.

@@ -139,8 +139,8 @@ def in_erp(
 async def see(
     database: Database, *shown: BillingDocument, books_from: datetime = BOOKS_FROM
 ) -> None:
-    async with database.work() as raw:
-        await documents.seen(raw, TENANT, "billing", shown, books_from=books_from)
+    async with database.work() as conn:
+        await documents.seen(conn, TENANT, "billing", shown, books_from=books_from)
 
 
 async def post(
@@ -151,9 +151,9 @@ async def post(
     generation: int = 1,
     content: str | None = None,
 ) -> None:
-    async with database.work() as raw:
+    async with database.work() as conn:
         await documents.posted(
-            raw,
+            conn,
             TENANT,
             of.document_id,
             generation=generation,
@@ -166,8 +166,8 @@ async def post(
 
 
 async def record(database: Database, document_id: str = "in_1") -> DocumentRecord:
-    async with database.statement() as raw:
-        found = await documents.get(raw, TENANT, document_id)
+    async with database.statement() as conn:
+        found = await documents.get(conn, TENANT, document_id)
     assert found is not None
     return found
 
@@ -197,8 +197,8 @@ async def planned(database: Database, change_id: str, *document_ids: str) -> Non
         as_of=ISSUED,
     )
     snapshot = BillingSnapshot(subscription=sold)
-    async with database.work() as raw:
-        await raw.execute(
+    async with database.work() as conn:
+        await conn.execute(
             "insert into changes (id, tenant, connection, subject, subscription_id, event_id, kind,"
             " state, outcome, plan, snapshot) values (%s, %s, 'billing', 'sub_1', 'sub_1', %s,"
             " 'billed', 'settled', 'completed', %s::jsonb, %s::jsonb)",
@@ -207,5 +207,5 @@ async def planned(database: Database, change_id: str, *document_ids: str) -> Non
 
 
 async def outcome(database: Database, change_id: str, tenant: str = TENANT) -> Done | None:
-    async with database.statement() as raw:
-        return await change_runs.done(raw, tenant, change_id)
+    async with database.statement() as conn:
+        return await change_runs.done(conn, tenant, change_id)

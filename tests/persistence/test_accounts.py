@@ -20,17 +20,17 @@ DRAFT = UnbilledDraft(
 async def show(
     database: Database, draft: UnbilledDraft, digest: str, subscription_id: str = "sub_1"
 ) -> None:
-    async with database.work() as raw:
-        await unbilled.put(raw, TENANT, subscription_id, draft, digest=digest, document_id="301")
+    async with database.work() as conn:
+        await unbilled.put(conn, TENANT, subscription_id, draft, digest=digest, document_id="301")
 
 
 async def test_what_is_not_billed_is_replaced_as_a_whole(database: Database) -> None:
     await show(database, DRAFT, "d1")
     later = DRAFT.model_copy(update={"lines": DRAFT.lines[:1], "legal_entity": "LE-US"})
     await show(database, later, "d2")
-    async with database.statement() as raw:
-        found = await unbilled.get(raw, TENANT, "sub_1")
-        assert await unbilled.get(raw, "globex", "sub_1") is None
+    async with database.statement() as conn:
+        found = await unbilled.get(conn, TENANT, "sub_1")
+        assert await unbilled.get(conn, "globex", "sub_1") is None
     assert found is not None
     assert (found.lines, found.net) == (later.lines, eur(700))
     assert (found.external_id, found.legal_entity, found.party) == (
@@ -43,18 +43,18 @@ async def test_what_is_not_billed_is_replaced_as_a_whole(database: Database) -> 
 
 
 async def test_what_is_in_its_way_is_told_until_it_is_shown(database: Database) -> None:
-    async with database.work() as raw:
-        assert not await unbilled.problem(raw, TENANT, "sub_1", "item pro is not mapped")
+    async with database.work() as conn:
+        assert not await unbilled.problem(conn, TENANT, "sub_1", "item pro is not mapped")
     await show(database, DRAFT, "d1")
     for words in ("item pro is not mapped", None, "the period is closed"):
-        async with database.work() as raw:
-            assert await unbilled.problem(raw, TENANT, "sub_1", words)
-            found = await unbilled.get(raw, TENANT, "sub_1")
+        async with database.work() as conn:
+            assert await unbilled.problem(conn, TENANT, "sub_1", words)
+            found = await unbilled.get(conn, TENANT, "sub_1")
         assert found is not None
         assert (found.problem, found.digest) == (words, "d1")
     await show(database, DRAFT, "d1")
-    async with database.statement() as raw:
-        found = await unbilled.get(raw, TENANT, "sub_1")
+    async with database.statement() as conn:
+        found = await unbilled.get(conn, TENANT, "sub_1")
     assert found is not None
     assert found.problem is None
 
@@ -62,25 +62,25 @@ async def test_what_is_in_its_way_is_told_until_it_is_shown(database: Database) 
 async def test_all_that_is_not_billed_goes_by_pages(database: Database) -> None:
     for number in range(3):
         await show(database, DRAFT, "d", f"sub_{number}")
-    async with database.work() as raw:
-        await unbilled.remove(raw, TENANT, "sub_1")
-        first = await unbilled.page(raw, TENANT, limit=1)
-        rest = await unbilled.page(raw, TENANT, after=first[0].subscription_id)
-        assert await unbilled.get(raw, TENANT, "sub_1") is None
+    async with database.work() as conn:
+        await unbilled.remove(conn, TENANT, "sub_1")
+        first = await unbilled.page(conn, TENANT, limit=1)
+        rest = await unbilled.page(conn, TENANT, after=first[0].subscription_id)
+        assert await unbilled.get(conn, TENANT, "sub_1") is None
     assert [each.subscription_id for each in (*first, *rest)] == ["sub_0", "sub_2"]
 
 
 async def test_what_is_not_said_of_an_account_stays(database: Database) -> None:
     balance = (eur(500), eur(0).model_copy(update={"currency": "USD", "minor": -3}))
-    async with database.work() as raw:
-        assert await accounts.get(raw, TENANT, "cus_1") is None
-        await accounts.put(raw, TENANT, "cus_1", balance=balance)
-        first = await accounts.get(raw, TENANT, "cus_1")
-        await accounts.put(raw, TENANT, "cus_1", profile_digest="p1")
-        second = await accounts.get(raw, TENANT, "cus_1")
-        await accounts.put(raw, TENANT, "cus_1", deleted=True, balance=())
-        third = await accounts.get(raw, TENANT, "cus_1")
-        assert await accounts.get(raw, "globex", "cus_1") is None
+    async with database.work() as conn:
+        assert await accounts.get(conn, TENANT, "cus_1") is None
+        await accounts.put(conn, TENANT, "cus_1", balance=balance)
+        first = await accounts.get(conn, TENANT, "cus_1")
+        await accounts.put(conn, TENANT, "cus_1", profile_digest="p1")
+        second = await accounts.get(conn, TENANT, "cus_1")
+        await accounts.put(conn, TENANT, "cus_1", deleted=True, balance=())
+        third = await accounts.get(conn, TENANT, "cus_1")
+        assert await accounts.get(conn, "globex", "cus_1") is None
     assert first is not None
     assert second is not None
     assert third is not None
@@ -91,11 +91,11 @@ async def test_what_is_not_said_of_an_account_stays(database: Database) -> None:
 
 
 async def test_a_yes_is_to_a_document_as_it_is(database: Database) -> None:
-    async with database.work() as raw:
+    async with database.work() as conn:
         for document_id, content in (("cn_1", "a"), ("cn_1", "b"), ("cn_1", "a"), ("cn_2", "a")):
-            await approvals.put(raw, TENANT, document_id, content, by="Jane", note="fine")
-        await approvals.put(raw, "globex", "cn_1", "c", by="Joe", note="")
-        assert await approvals.of(raw, TENANT, ["cn_1", "cn_9"]) == {("cn_1", "a"), ("cn_1", "b")}
-        assert await approvals.of(raw, TENANT, []) == frozenset()
-        await approvals.used(raw, TENANT, "cn_1", "a")
-        assert await approvals.of(raw, TENANT, ["cn_1"]) == {("cn_1", "b")}
+            await approvals.put(conn, TENANT, document_id, content, by="Jane", note="fine")
+        await approvals.put(conn, "globex", "cn_1", "c", by="Joe", note="")
+        assert await approvals.of(conn, TENANT, ["cn_1", "cn_9"]) == {("cn_1", "a"), ("cn_1", "b")}
+        assert await approvals.of(conn, TENANT, []) == frozenset()
+        await approvals.used(conn, TENANT, "cn_1", "a")
+        assert await approvals.of(conn, TENANT, ["cn_1"]) == {("cn_1", "b")}

@@ -22,19 +22,19 @@ from canonical_models.ledgering import DocumentDraft, DraftLine
 from canonical_models.states import ChangeOutcome
 from persistence import (
     accounts,
-    briefing,
     change_queue,
     change_runs,
     changes,
     dunning,
     grants,
-    shares,
+    planning_context,
     subscriptions,
+    support_contributions,
 )
-from persistence.briefing import Briefing
+from persistence.connection import Connection
 from persistence.database import Database
 from persistence.ownership import Owner
-from persistence.raw import Raw
+from persistence.planning_context import PlanningContext
 from tests.harness.flow import write
 from tests.persistence.issued import (
     ISSUED,
@@ -69,7 +69,7 @@ PERSONAL = ("Jane", "doe.example", "Hauptstr", "DE123456789")
 
 
 async def saved(
-    raw: Raw,
+    conn: Connection,
     given: AmendmentPlan,
     snapshot: BillingSnapshot | AccountSnapshot,
     *,
@@ -77,17 +77,19 @@ async def saved(
     epoch: int = 0,
 ) -> bool:
     """Whether the run for this claim of the change could keep the plan."""
-    await raw.execute("update changes set state = 'running', ready = false where state = 'pending'")
+    await conn.execute(
+        "update changes set state = 'running', ready = false where state = 'pending'"
+    )
     owner = Owner(TENANT, given.change_id, epoch)
     return await changes.save_plan(
-        raw, owner, given, snapshot, instead_of=instead_of, read_at=ISSUED
+        conn, owner, given, snapshot, instead_of=instead_of, read_at=ISSUED
     )
 
 
 async def change(database: Database, subject: str = "sub_1", *, whole: bool = False) -> str:
-    async with database.work() as raw:
+    async with database.work() as conn:
         return await change_queue.follow(
-            raw,
+            conn,
             TENANT,
             subject,
             why=f"sync/{subject}",
@@ -97,10 +99,10 @@ async def change(database: Database, subject: str = "sub_1", *, whole: bool = Fa
         )
 
 
-async def brief(database: Database, change_id: str) -> Briefing:
-    async with database.statement() as raw:
-        found = await briefing.of_change(raw, TENANT, change_id)
-        assert await briefing.of_change(raw, "globex", change_id) is None
+async def brief(database: Database, change_id: str) -> PlanningContext:
+    async with database.statement() as conn:
+        found = await planning_context.of_change(conn, TENANT, change_id)
+        assert await planning_context.of_change(conn, "globex", change_id) is None
     assert found is not None
     return found
 
@@ -129,7 +131,7 @@ def plan(change_id: str, subject: str = "sub_1") -> AmendmentPlan:
 
 async def test_the_first_change_of_a_subscription_knows_nothing(database: Database) -> None:
     found = await brief(database, await change(database, whole=True))
-    assert found == Briefing(
+    assert found == PlanningContext(
         subject="sub_1",
         subscription_id="sub_1",
         customer_id=None,
@@ -155,28 +157,28 @@ async def test_what_was_agreed_is_known_to_the_next_change(database: Database) -
     of = await change(database)
     planned = plan(of)
     overdue = document("in_0", overdue_since=ISSUED)
-    async with database.work() as raw:
-        await subscriptions.save(raw, TENANT, SUBSCRIPTION, "chg_0")
-        await grants.replace(raw, TENANT, "sub_1", [GRANT], change_id="chg_0")
-        await shares.put(raw, TENANT, "sub_1", "org_1", SHARE, customer_id="cus_1")
-        await dunning.open_(raw, TENANT, "sub_1", "cus_1", [overdue, document("in_1")])
-        assert await saved(raw, planned, BillingSnapshot(subscription=SUBSCRIPTION))
+    async with database.work() as conn:
+        await subscriptions.save(conn, TENANT, SUBSCRIPTION, "chg_0")
+        await grants.replace(conn, TENANT, "sub_1", [GRANT], change_id="chg_0")
+        await support_contributions.put(conn, TENANT, "sub_1", "org_1", SHARE, customer_id="cus_1")
+        await dunning.open_(conn, TENANT, "sub_1", "cus_1", [overdue, document("in_1")])
+        assert await saved(conn, planned, BillingSnapshot(subscription=SUBSCRIPTION))
     assert (await brief(database, of)).unpaid == frozenset()
     await write(database, "update dunning_cases set stage = 'suspended'")
     found = await brief(database, of)
     assert (found.agreed, found.first_time, found.customer_id) == (SUBSCRIPTION, False, "cus_1")
     assert (found.held, found.share, sorted(found.unpaid)) == ((GRANT,), SHARE, ["in_0"])
     assert (found.plan, found.digest, found.outcome) == (planned, planned.digest, None)
-    async with database.work() as raw:
-        await changes.settle(raw, TENANT, of, outcome=ChangeOutcome.COMPLETED)
+    async with database.work() as conn:
+        await changes.settle(conn, TENANT, of, outcome=ChangeOutcome.COMPLETED)
     assert (await brief(database, of)).outcome == "completed"
 
 
 async def test_a_change_of_an_account_knows_nothing_of_subscriptions(database: Database) -> None:
     of = await change(database, "account:cus_1")
-    async with database.work() as raw:
-        await subscriptions.save(raw, TENANT, SUBSCRIPTION, "chg_0")
-        await grants.replace(raw, TENANT, "sub_1", [GRANT], change_id="chg_0")
+    async with database.work() as conn:
+        await subscriptions.save(conn, TENANT, SUBSCRIPTION, "chg_0")
+        await grants.replace(conn, TENANT, "sub_1", [GRANT], change_id="chg_0")
     found = await brief(database, of)
     assert (found.subject, found.subscription_id, found.customer_id) == (
         "account:cus_1",
@@ -184,8 +186,8 @@ async def test_a_change_of_an_account_knows_nothing_of_subscriptions(database: D
         "cus_1",
     )
     assert (found.first_time, found.agreed, found.held, found.share) == (True, None, (), None)
-    async with database.work() as raw:
-        await accounts.put(raw, TENANT, "cus_1", balance=())
+    async with database.work() as conn:
+        await accounts.put(conn, TENANT, "cus_1", balance=())
     assert not (await brief(database, of)).first_time
 
 
@@ -194,8 +196,8 @@ async def test_an_agreement_of_the_account_is_none_of_its_subscriptions(
 ) -> None:
     of = await change(database)
     await write(database, "update changes set customer_id = 'cus_1'")
-    async with database.work() as raw:
-        await accounts.put(raw, TENANT, "cus_1", balance=())
+    async with database.work() as conn:
+        await accounts.put(conn, TENANT, "cus_1", balance=())
     assert (await brief(database, of)).first_time
 
 
@@ -214,12 +216,12 @@ async def test_what_a_change_keeps_names_nobody(database: Database, subject: str
         snapshot = AccountSnapshot(
             customer_id="cus_1", as_of=ISSUED, documents=(document(),), movements=(GOODWILL,)
         )
-    async with database.work() as raw:
-        assert await change_runs.done(raw, TENANT, of) is None
-        assert await saved(raw, given, snapshot)
-        done = await change_runs.done(raw, TENANT, of)
-        text = await (await raw.execute("select c::text from changes c")).fetchone()
-        assert await changes.plan(raw, TENANT, of) == planned
+    async with database.work() as conn:
+        assert await change_runs.done(conn, TENANT, of) is None
+        assert await saved(conn, given, snapshot)
+        done = await change_runs.done(conn, TENANT, of)
+        text = await (await conn.execute("select c::text from changes c")).fetchone()
+        assert await changes.plan(conn, TENANT, of) == planned
     assert done is not None
     assert done.plan == planned
     assert done.snapshot == snapshot.model_copy(update={"documents": (document().kept(),)})
@@ -232,12 +234,12 @@ async def test_what_a_change_keeps_names_nobody(database: Database, subject: str
 async def test_a_settled_change_keeps_its_plan(database: Database) -> None:
     of = await change(database)
     snapshot = BillingSnapshot(subscription=SUBSCRIPTION)
-    async with database.work() as raw:
-        assert await saved(raw, plan(of), snapshot)
-        await changes.settle(raw, TENANT, of, outcome=ChangeOutcome.COMPLETED)
+    async with database.work() as conn:
+        assert await saved(conn, plan(of), snapshot)
+        await changes.settle(conn, TENANT, of, outcome=ChangeOutcome.COMPLETED)
         other = plan(of).model_copy(update={"books": BooksPlan()})
-        assert not await saved(raw, other, snapshot, instead_of=plan(of).digest)
-        assert await changes.plan(raw, TENANT, of) == plan(of)
+        assert not await saved(conn, other, snapshot, instead_of=plan(of).digest)
+        assert await changes.plan(conn, TENANT, of) == plan(of)
 
 
 async def test_a_plan_that_comes_late_replaces_none(database: Database) -> None:
@@ -245,26 +247,26 @@ async def test_a_plan_that_comes_late_replaces_none(database: Database) -> None:
     of = await change(database)
     snapshot = BillingSnapshot(subscription=SUBSCRIPTION)
     other = plan(of).model_copy(update={"books": BooksPlan()})
-    async with database.work() as raw:
-        assert await saved(raw, plan(of), snapshot)
-        assert not await saved(raw, other, snapshot)
-        assert await changes.plan(raw, TENANT, of) == plan(of)
-        assert await saved(raw, other, snapshot, instead_of=plan(of).digest)
-        await raw.execute("update changes set epoch = 1")
-        assert not await saved(raw, plan(of), snapshot, instead_of=other.digest)
+    async with database.work() as conn:
+        assert await saved(conn, plan(of), snapshot)
+        assert not await saved(conn, other, snapshot)
+        assert await changes.plan(conn, TENANT, of) == plan(of)
+        assert await saved(conn, other, snapshot, instead_of=plan(of).digest)
+        await conn.execute("update changes set epoch = 1")
+        assert not await saved(conn, plan(of), snapshot, instead_of=other.digest)
         # The next run begins with none, whatever the one before has planned.
-        assert await saved(raw, plan(of), snapshot, epoch=1)
+        assert await saved(conn, plan(of), snapshot, epoch=1)
 
 
 async def test_what_a_change_that_was_stopped_has_not_read_the_next_one_reads(
     database: Database,
 ) -> None:
     stopped = await change(database)
-    async with database.work() as raw:
-        await raw.execute("update changes set state = 'running', ready = false")
-        await changes.settle(raw, TENANT, stopped, outcome=ChangeOutcome.CANCELLED)
+    async with database.work() as conn:
+        await conn.execute("update changes set state = 'running', ready = false")
+        await changes.settle(conn, TENANT, stopped, outcome=ChangeOutcome.CANCELLED)
         following = await change_queue.follow(
-            raw, TENANT, "sub_1", why="news", kind=ChangeKind.BILLED, documents=["in_2"]
+            conn, TENANT, "sub_1", why="news", kind=ChangeKind.BILLED, documents=["in_2"]
         )
     assert set((await brief(database, following)).documents) == {"in_1", "in_2"}
     await see(database, document("in_1"))

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from canonical_models.documents import BillingDocument, DocumentKind, DocumentStatus, Settlement
 from canonical_models.ledgering import SettlementEntry, UnbilledDraft
-from persistence import approvals, briefing, documents, settlements, unbilled
-from persistence.briefing import BooksKnown
+from persistence import approvals, documents, planning_context, settlements, unbilled
 from persistence.database import Database
+from persistence.planning_context import BooksKnown
 from tests.persistence.issued import (
     TENANT,
     document,
@@ -25,15 +25,17 @@ from tests.persistence.test_settlements import GOODWILL, REFUND
 async def books(
     database: Database, *named: str, subject: str = "sub_1", customer: str = "cus_1"
 ) -> BooksKnown:
-    async with database.statement() as raw:
-        return await briefing.books(raw, TENANT, subject=subject, customer_id=customer, named=named)
+    async with database.statement() as conn:
+        return await planning_context.books(
+            conn, TENANT, subject=subject, customer_id=customer, named=named
+        )
 
 
 async def see_all(
     database: Database, *shown: Settlement, subject: str = "sub_1", entered: Iterable[str] = ()
 ) -> None:
-    async with database.work() as raw:
-        await settlements.seen(raw, TENANT, "cus_1", subject, shown)
+    async with database.work() as conn:
+        await settlements.seen(conn, TENANT, "cus_1", subject, shown)
         for settlement_id in entered:
             entry = SettlementEntry(
                 entry_id=f"m_{settlement_id}",
@@ -41,7 +43,7 @@ async def see_all(
                 external_id=settlement_id,
                 amount=eur(1),
             )
-            await settlements.entered(raw, TENANT, settlement_id, entry=entry, document_id=None)
+            await settlements.entered(conn, TENANT, settlement_id, entry=entry, document_id=None)
 
 
 def settled(document_id: str) -> BillingDocument:
@@ -124,11 +126,11 @@ async def test_what_is_shown_as_not_billed_and_what_was_approved(database: Datab
     draft = UnbilledDraft(
         external_id="sub_1/unbilled", legal_entity="LE-DE", party="C-1001", currency="EUR"
     )
-    async with database.work() as raw:
-        await unbilled.put(raw, TENANT, "sub_1", draft, digest="d", document_id=None)
+    async with database.work() as conn:
+        await unbilled.put(conn, TENANT, "sub_1", draft, digest="d", document_id=None)
         for document_id, content in (("in_1", "a"), ("in_1", "b"), ("in_2", "c")):
-            await approvals.put(raw, TENANT, document_id, content, by="Jane", note="")
-        shown = await unbilled.get(raw, TENANT, "sub_1")
+            await approvals.put(conn, TENANT, document_id, content, by="Jane", note="")
+        shown = await unbilled.get(conn, TENANT, "sub_1")
     known = await books(database)
     assert shown is not None
     assert (known.unbilled, sorted(known.approved)) == (shown, ["a", "b"])
@@ -141,9 +143,9 @@ async def test_what_is_known_is_what_the_stores_say(database: Database) -> None:
     await see(database, shown)
     await post(database, shown)
     await see_all(database, *shown.settlements, entered=["pi_1"])
-    async with database.statement() as raw:
-        record = await documents.get(raw, TENANT, "in_1")
-        entry = await settlements.by_id(raw, TENANT, "pi_1")
+    async with database.statement() as conn:
+        record = await documents.get(conn, TENANT, "in_1")
+        entry = await settlements.by_id(conn, TENANT, "pi_1")
     known = await books(database)
     assert known.records == (record,)
     assert known.entered == {"pi_1": entry}

@@ -107,9 +107,9 @@ async def test_an_event_of_nobody_makes_no_change(database: Database) -> None:
 
 
 async def follow(database: Database, subject: str, why: str, **words: Any) -> str:
-    async with database.work() as raw:
+    async with database.work() as conn:
         return await change_queue.follow(
-            raw, "acme", subject, why=why, kind=ChangeKind.OTHER, **words
+            conn, "acme", subject, why=why, kind=ChangeKind.OTHER, **words
         )
 
 

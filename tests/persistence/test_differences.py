@@ -38,13 +38,13 @@ LEFT = Hold(kind=HoldKind.HELD, reason="aborted by Jane", by="Jane", at=ISSUED)
 
 
 async def differing(database: Database) -> bool:
-    async with database.statement() as raw:
-        return ids(await documents.differences(raw, TENANT, after=None, limit=9)) == ["in_1"]
+    async with database.statement() as conn:
+        return ids(await documents.differences(conn, TENANT, after=None, limit=9)) == ["in_1"]
 
 
 async def unsettled(database: Database) -> bool:
-    async with database.statement() as raw:
-        found = await documents.of_subject(raw, TENANT, "sub_1", unsettled_only=True)
+    async with database.statement() as conn:
+        found = await documents.of_subject(conn, TENANT, "sub_1", unsettled_only=True)
     return ids(found) == ["in_1"]
 
 
@@ -108,23 +108,23 @@ async def test_what_billing_has_edited_is_to_be_looked_at(database: Database) ->
 async def test_what_a_person_has_left_as_it_was_posted_differs(database: Database) -> None:
     await see(database, PAID)
     await post(database, PAID, content="of another content")
-    async with database.work() as raw:
-        assert not await documents.leave(raw, TENANT, "sub_2", "in_1", LEFT)
-        assert await documents.leave(raw, TENANT, "sub_1", "in_1", LEFT)
+    async with database.work() as conn:
+        assert not await documents.leave(conn, TENANT, "sub_2", "in_1", LEFT)
+        assert await documents.leave(conn, TENANT, "sub_1", "in_1", LEFT)
         # The first word counts.
-        assert not await documents.leave(raw, TENANT, "sub_1", "in_1", ABORTED)
+        assert not await documents.leave(conn, TENANT, "sub_1", "in_1", ABORTED)
     assert await differing(database)
-    async with database.work() as raw:
-        assert await documents.hold(raw, TENANT, "in_1", None)
+    async with database.work() as conn:
+        assert await documents.hold(conn, TENANT, "in_1", None)
     assert not await differing(database)
 
 
 async def test_what_agrees_is_not_left_as_it_was_posted(database: Database) -> None:
     await see(database, PAID)
     await post(database, PAID)
-    async with database.work() as raw:
-        assert not await documents.leave(raw, TENANT, "sub_1", "in_1", LEFT)
-        assert not await documents.leave(raw, TENANT, "sub_1", "in_9", LEFT)
+    async with database.work() as conn:
+        assert not await documents.leave(conn, TENANT, "sub_1", "in_1", LEFT)
+        assert not await documents.leave(conn, TENANT, "sub_1", "in_9", LEFT)
 
 
 async def test_what_was_left_ends_where_billing_says_the_same_again(database: Database) -> None:
@@ -132,13 +132,13 @@ async def test_what_was_left_ends_where_billing_says_the_same_again(database: Da
     await see(database, PAID)
     await post(database, PAID)
     await see(database, changed)
-    async with database.work() as raw:
-        assert await documents.leave(raw, TENANT, "sub_1", "in_1", LEFT)
+    async with database.work() as conn:
+        assert await documents.leave(conn, TENANT, "sub_1", "in_1", LEFT)
     await see(database, changed.model_copy(update={"metadata": {"seen": "again"}}))
     assert await differing(database)
     await see(database, PAID)
-    async with database.statement() as raw:
-        found = await documents.get(raw, TENANT, "in_1")
+    async with database.statement() as conn:
+        found = await documents.get(conn, TENANT, "in_1")
     assert found is not None
     assert found.hold is None
     assert not await differing(database)
@@ -149,9 +149,9 @@ async def test_what_the_process_before_us_made(
     database: Database, shown: BillingDocument, differs: bool
 ) -> None:
     await see(database, shown)
-    async with database.work() as raw:
+    async with database.work() as conn:
         assert await documents.link(
-            raw, TENANT, "in_1", in_erp(shown), party="C-1", by="Jane", change_id=None
+            conn, TENANT, "in_1", in_erp(shown), party="C-1", by="Jane", change_id=None
         )
     assert await differing(database) is differs
     # It is paid in billing, and the ERP has not heard.
@@ -168,17 +168,17 @@ async def test_what_was_taken_back(
 ) -> None:
     await see(database, shown)
     await post(database, shown)
-    async with database.work() as raw:
-        await documents.reversed_(raw, TENANT, "in_1", erp=in_erp(shown, open_=0), hold=hold)
+    async with database.work() as conn:
+        await documents.reversed_(conn, TENANT, "in_1", erp=in_erp(shown, open_=0), hold=hold)
     assert await differing(database) is remains
     assert await unsettled(database) is remains
 
 
 async def test_a_difference_that_was_accepted_is_one(database: Database) -> None:
     await see(database, PAID)
-    async with database.work() as raw:
+    async with database.work() as conn:
         skipped = ABORTED.model_copy(update={"kind": HoldKind.SKIPPED})
-        assert await documents.hold(raw, TENANT, "in_1", skipped)
+        assert await documents.hold(conn, TENANT, "in_1", skipped)
     assert await differing(database)
 
 
@@ -186,9 +186,9 @@ async def test_differences_go_by_pages_oldest_first(database: Database) -> None:
     await see(database, *(document(f"in_{n}", issued_at=ISSUED - n // 2 * DAY) for n in range(5)))
     seen: list[str] = []
     after: tuple[datetime, str] | None = None
-    async with database.statement() as raw:
-        assert await documents.differences(raw, "globex", after=None, limit=9) == ()
-        while page := await documents.differences(raw, TENANT, after=after, limit=2):
+    async with database.statement() as conn:
+        assert await documents.differences(conn, "globex", after=None, limit=9) == ()
+        while page := await documents.differences(conn, TENANT, after=after, limit=2):
             seen += ids(page)
             after = (page[-1].document.issued_at, page[-1].document.document_id)
     assert seen == ["in_4", "in_2", "in_3", "in_0", "in_1"]
@@ -199,20 +199,20 @@ async def test_ten_thousand_that_agree_are_not_read_to_find_one_that_does_not(
 ) -> None:
     await see(database, PAID)
     await post(database, PAID)
-    async with database.work() as raw:
-        await raw.execute(
+    async with database.work() as conn:
+        await conn.execute(
             "insert into documents select (jsonb_populate_record(d, jsonb_build_object("
             "'document_id', 'in_x' || n, 'erp_document_id', 'x' || n, "
             "'subject', 'sub_' || n % 100))).* "
             "from documents d, generate_series(1, 10000) n"
         )
-        await raw.execute("analyze documents")
+        await conn.execute("analyze documents")
     await see(database, document("in_2"))
-    async with database.work() as raw:
-        assert ids(await documents.differences(raw, TENANT, after=None, limit=9)) == ["in_2"]
-        found = await documents.of_subject(raw, TENANT, "sub_1", unsettled_only=True)
+    async with database.work() as conn:
+        assert ids(await documents.differences(conn, TENANT, after=None, limit=9)) == ["in_2"]
+        found = await documents.of_subject(conn, TENANT, "sub_1", unsettled_only=True)
         assert ids(found) == ["in_2"]
-        scans = await raw.execute(
+        scans = await conn.execute(
             "select pg_stat_get_xact_numscans('documents_differing'::regclass), "
             "pg_stat_get_xact_numscans('documents_unsettled'::regclass)"
         )

@@ -31,15 +31,15 @@ def held(kind: HoldKind = HoldKind.HELD) -> Hold:
 
 
 async def decide(database: Database, hold: Hold | None, document_id: str = "in_1") -> bool:
-    async with database.work() as raw:
-        return await documents.hold(raw, TENANT, document_id, hold)
+    async with database.work() as conn:
+        return await documents.hold(conn, TENANT, document_id, hold)
 
 
 async def take_back(
     database: Database, erp: ErpDocument | None = None, hold: Hold | None = None
 ) -> None:
-    async with database.work() as raw:
-        await documents.reversed_(raw, TENANT, "in_1", erp=erp, hold=hold)
+    async with database.work() as conn:
+        await documents.reversed_(conn, TENANT, "in_1", erp=erp, hold=hold)
 
 
 async def link(
@@ -49,9 +49,9 @@ async def link(
     by: str = "Jane",
     change_id: str | None = "chg_9",
 ) -> bool:
-    async with database.work() as raw:
+    async with database.work() as conn:
         return await documents.link(
-            raw, TENANT, document_id, erp, party="C-7", by=by, change_id=change_id
+            conn, TENANT, document_id, erp, party="C-7", by=by, change_id=change_id
         )
 
 
@@ -96,10 +96,10 @@ async def test_what_the_erp_says_later_is_read_back(
     database: Database, posted: DocumentRecord
 ) -> None:
     settled = in_erp(document(), open_=0, state=DocumentState.PAID)
-    async with database.work() as raw:
-        await documents.read_back(raw, TENANT, "in_1", settled)
+    async with database.work() as conn:
+        await documents.read_back(conn, TENANT, "in_1", settled)
         # Of another document nothing is taken over.
-        await documents.read_back(raw, TENANT, "in_1", in_erp(document(), "999"))
+        await documents.read_back(conn, TENANT, "in_1", in_erp(document(), "999"))
     assert await record(database) == posted.model_copy(update={"posted": settled})
 
 
@@ -152,8 +152,8 @@ async def test_the_document_that_took_it_back_is_named_and_nothing_stays_open(
         after = await record(database)
         assert after.state is RecordState.REVERSED
         assert after.posted == in_erp(document(), open_=0, credits=("102",))
-    async with database.statement() as raw:
-        found = await raw.execute("select erp_document_id, erp_open_minor from documents")
+    async with database.statement() as conn:
+        found = await conn.execute("select erp_document_id, erp_open_minor from documents")
         assert await found.fetchone() == ("101", 0)
 
 
@@ -214,12 +214,12 @@ async def test_a_correction_replaces_the_one_before(database: Database) -> None:
         DocumentCorrection(document_id="in_1", posting_date=date(2026, 12, 1)),
         DocumentCorrection(document_id="in_1", tax_code="19 % USt"),
     ):
-        async with database.work() as raw:
-            assert await documents.correct(raw, TENANT, correction)
+        async with database.work() as conn:
+            assert await documents.correct(conn, TENANT, correction)
         assert (await record(database)).correction == correction
-    async with database.work() as raw:
+    async with database.work() as conn:
         unknown = DocumentCorrection(document_id="in_9", tax_code="19 % USt")
-        assert not await documents.correct(raw, TENANT, unknown)
+        assert not await documents.correct(conn, TENANT, unknown)
 
 
 async def test_a_document_made_by_hand_is_taken_for_it(database: Database) -> None:
@@ -266,15 +266,15 @@ async def test_amounts_of_the_erp_are_those_of_its_document(database: Database) 
     of = document()
     await see(database, of)
     await post(database, of, in_erp(of, net=eur(10001), tax=eur(1899), open_=11000))
-    async with database.statement() as raw:
-        found = await raw.execute(
+    async with database.statement() as conn:
+        found = await conn.execute(
             "select erp_gross_minor, erp_tax_minor, erp_open_minor, erp_number from documents"
         )
         assert await found.fetchone() == (11900, 1899, 11000, "ERP-101")
 
 
 async def test_decisions_are_of_one_tenant(database: Database, posted: DocumentRecord) -> None:
-    async with database.work() as raw:
-        await documents.reversed_(raw, "globex", "in_1", erp=None, hold=held())
-        assert not await documents.hold(raw, "globex", "in_1", held())
+    async with database.work() as conn:
+        await documents.reversed_(conn, "globex", "in_1", erp=None, hold=held())
+        assert not await documents.hold(conn, "globex", "in_1", held())
     assert await record(database) == posted

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from canonical_models.documents import BillingDocument, DocumentKind, DocumentStatus
 from canonical_models.money import Money
 from canonical_models.records import DocumentRecord, RecordState
-from persistence import briefing, documents
+from persistence import documents, planning_context
 from persistence.database import Database
 from tests.persistence.issued import (
     BOOKS_FROM,
@@ -37,8 +37,8 @@ async def test_a_document_is_kept_whole_without_whom_it_names(database: Database
     assert kept.document.content == shown.content
     assert (kept.state, kept.generation, kept.subject) == (RecordState.SEEN, 1, "sub_1")
     assert (kept.in_books, kept.standing, kept.told) == (False, "unposted", "")
-    async with database.statement() as raw:
-        row = await (await raw.execute("select d::text from documents d")).fetchone()
+    async with database.statement() as conn:
+        row = await (await conn.execute("select d::text from documents d")).fetchone()
     assert row is not None
     for personal in ("Jane", "doe.example", "Hauptstr", "DE123456789"):
         assert personal not in row[0]
@@ -46,9 +46,9 @@ async def test_a_document_is_kept_whole_without_whom_it_names(database: Database
 
 async def test_the_table_refuses_whom_a_document_names(database: Database) -> None:
     await see(database, document())
-    async with database.statement() as raw:
+    async with database.statement() as conn:
         with pytest.raises(psycopg.errors.CheckViolation, match="personal_data"):
-            await raw.execute(
+            await conn.execute(
                 "update documents set document = document || %s",
                 (Jsonb({"bill_to": {"name": "Jane Doe GmbH"}}),),
             )
@@ -59,19 +59,19 @@ async def test_the_newest_truth_replaces_the_one_before(database: Database) -> N
     now = document(status=DocumentStatus.PAID, settlements=[paid("pi_1", 11900)])
     await see(database, now)
     assert (await record(database)).document == now.kept()
-    async with database.statement() as raw:
-        found = await raw.execute("select status, remaining_minor from documents")
+    async with database.statement() as conn:
+        found = await conn.execute("select status, remaining_minor from documents")
         assert await found.fetchall() == [("paid", 0)]
-        assert await documents.unpaid(raw, TENANT, ["in_1", "in_9"]) == {"in_1": Money.zero("EUR")}
-        assert await documents.get(raw, "globex", "in_1") is None
+        assert await documents.unpaid(conn, TENANT, ["in_1", "in_9"]) == {"in_1": Money.zero("EUR")}
+        assert await documents.get(conn, "globex", "in_1") is None
 
 
 async def test_what_is_as_it_was_is_not_written(database: Database) -> None:
     await see(database, document("in_1"), document("in_2"))
 
     async def versions() -> dict[str, object]:
-        async with database.statement() as raw:
-            found = await raw.execute("select document_id, (ctid, seen_at)::text from documents")
+        async with database.statement() as conn:
+            found = await conn.execute("select document_id, (ctid, seen_at)::text from documents")
             return dict(await found.fetchall())
 
     before = await versions()
@@ -114,8 +114,8 @@ async def test_two_who_see_the_same_in_another_order_do_not_block_each_other(
     for status in (DocumentStatus.PAID, DocumentStatus.VOID, DocumentStatus.OPEN):
         now = [each.model_copy(update={"status": status}) for each in shown]
         await asyncio.gather(see(database, *now), see(database, *reversed(now)))
-    async with database.statement() as raw:
-        assert len(await documents.of_subject(raw, TENANT, "sub_1")) == 30
+    async with database.statement() as conn:
+        assert len(await documents.of_subject(conn, TENANT, "sub_1")) == 30
 
 
 async def test_whose_a_document_is(database: Database) -> None:
@@ -125,12 +125,12 @@ async def test_whose_a_document_is(database: Database) -> None:
         document("in_alone", line(of=None)),
         document("in_both", line("il_1"), line("il_2", of=None), made_for="sub_1"),
     )
-    async with database.statement() as raw:
-        assert ids(await documents.of_subject(raw, TENANT, "sub_1")) == ["in_sub"]
-        account = await documents.of_subject(raw, TENANT, "account:cus_1")
+    async with database.statement() as conn:
+        assert ids(await documents.of_subject(conn, TENANT, "sub_1")) == ["in_sub"]
+        account = await documents.of_subject(conn, TENANT, "account:cus_1")
         assert ids(account) == ["in_alone", "in_both"]
         known = {
-            key: await documents.subject_of_document(raw, TENANT, key)
+            key: await documents.subject_of_document(conn, TENANT, key)
             for key in ("in_sub", "in_alone", "in_9")
         }
     assert known == {
@@ -142,10 +142,13 @@ async def test_whose_a_document_is(database: Database) -> None:
 
 async def test_documents_of_a_subject_are_oldest_first_and_found_by_id(database: Database) -> None:
     await see(database, *(document(f"in_{n}", issued_at=ISSUED - n * DAY) for n in range(3)))
-    async with database.statement() as raw:
-        assert ids(await documents.of_subject(raw, TENANT, "sub_1")) == ["in_2", "in_1", "in_0"]
-        assert set(await documents.named(raw, TENANT, ["in_0", "in_2", "in_9"])) == {"in_0", "in_2"}
-        assert await documents.named(raw, TENANT, []) == {}
+    async with database.statement() as conn:
+        assert ids(await documents.of_subject(conn, TENANT, "sub_1")) == ["in_2", "in_1", "in_0"]
+        assert set(await documents.named(conn, TENANT, ["in_0", "in_2", "in_9"])) == {
+            "in_0",
+            "in_2",
+        }
+        assert await documents.named(conn, TENANT, []) == {}
 
 
 @pytest.mark.parametrize(
@@ -189,9 +192,9 @@ async def test_what_pays_for_a_moment(
 
 
 async def covering(database: Database, at: datetime) -> tuple[DocumentRecord, ...]:
-    async with database.statement() as raw:
-        known = await briefing.books(
-            raw, TENANT, subject="sub_1", customer_id="cus_1", named=(), covering=at
+    async with database.statement() as conn:
+        known = await planning_context.books(
+            conn, TENANT, subject="sub_1", customer_id="cus_1", named=(), covering=at
         )
     return known.covering
 
@@ -223,8 +226,8 @@ async def test_pages_go_through_all_once_newest_first(database: Database) -> Non
     await see(database, *(document(f"in_{n}", issued_at=ISSUED + n // 2 * DAY) for n in range(7)))
     seen: list[str] = []
     before: tuple[datetime, str] | None = None
-    async with database.statement() as raw:
-        while page := await documents.page(raw, TENANT, before=before, limit=3):
+    async with database.statement() as conn:
+        while page := await documents.page(conn, TENANT, before=before, limit=3):
             seen += ids(page)
             before = (page[-1].document.issued_at, page[-1].document.document_id)
     assert seen == [f"in_{n}" for n in range(6, -1, -1)]
@@ -235,11 +238,11 @@ async def test_pages_by_whom_where_and_number(database: Database) -> None:
     note = document("cn_1", kind=DocumentKind.CREDIT_NOTE, status=DocumentStatus.ISSUED)
     await see(database, document("in_1"), theirs, note)
     await post(database, theirs, in_erp(theirs, "77"))
-    async with database.statement() as raw:
-        assert ids(await documents.page(raw, TENANT, customer_id="cus_2")) == ["in_2"]
-        assert ids(await documents.page(raw, TENANT, subject="sub_1")) == ["in_1", "cn_1"]
-        assert ids(await documents.page(raw, TENANT, number="N-cn_1")) == ["cn_1"]
-        assert ids(await documents.page(raw, TENANT, number="ERP-77")) == ["in_2"]
-        assert ids(await documents.page(raw, TENANT, number="ERP-77", customer_id="cus_1")) == []
-        assert ids(await documents.page(raw, TENANT, standing="paid")) == []
-        assert ids(await documents.page(raw, "globex")) == []
+    async with database.statement() as conn:
+        assert ids(await documents.page(conn, TENANT, customer_id="cus_2")) == ["in_2"]
+        assert ids(await documents.page(conn, TENANT, subject="sub_1")) == ["in_1", "cn_1"]
+        assert ids(await documents.page(conn, TENANT, number="N-cn_1")) == ["cn_1"]
+        assert ids(await documents.page(conn, TENANT, number="ERP-77")) == ["in_2"]
+        assert ids(await documents.page(conn, TENANT, number="ERP-77", customer_id="cus_1")) == []
+        assert ids(await documents.page(conn, TENANT, standing="paid")) == []
+        assert ids(await documents.page(conn, "globex")) == []

@@ -19,9 +19,9 @@ HOURS = timedelta(hours=8)
 
 
 async def change(database: Database, subject: str = "sub_1") -> str:
-    async with database.work() as raw:
+    async with database.work() as conn:
         return await change_queue.follow(
-            raw, TENANT, subject, why=f"sync/{subject}", kind=ChangeKind.OTHER
+            conn, TENANT, subject, why=f"sync/{subject}", kind=ChangeKind.OTHER
         )
 
 

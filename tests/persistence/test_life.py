@@ -24,18 +24,18 @@ CONTRACT = Contract(
 
 
 async def news(database: Database) -> dict[str, int]:
-    async with database.statement() as raw:
-        found = await raw.execute("select workflow_id, wanted from processes")
+    async with database.statement() as conn:
+        found = await conn.execute("select workflow_id, wanted from processes")
         return {row[0]: row[1] for row in await found.fetchall()}
 
 
 async def agreed(
     database: Database, contract: Contract, renews_at: datetime | None, change: str = "chg_1"
 ) -> contracts.ContractView:
-    async with database.work() as raw:
-        await contracts.put(raw, "acme", contract, renews_at=renews_at, change_id=change)
-    async with database.statement() as raw:
-        found = await contracts.get(raw, "acme", "sub_1")
+    async with database.work() as conn:
+        await contracts.put(conn, "acme", contract, renews_at=renews_at, change_id=change)
+    async with database.statement() as conn:
+        found = await contracts.get(conn, "acme", "sub_1")
     assert found is not None
     return found
 
@@ -59,9 +59,9 @@ async def test_a_term_is_told_when_its_dates_change_and_only_then(database: Data
 async def test_a_term_keeps_what_was_foreseen_of_it(database: Database) -> None:
     await agreed(database, CONTRACT, NOW + 30 * DAY)
     amount = Money(minor=20000, currency="EUR")
-    async with database.work() as raw:
+    async with database.work() as conn:
         await contracts.foresee(
-            raw, "acme", "sub_1", renewal=NOW + 30 * DAY, forecast="ready", amount=amount
+            conn, "acme", "sub_1", renewal=NOW + 30 * DAY, forecast="ready", amount=amount
         )
     view = await agreed(database, CONTRACT, NOW + 60 * DAY, "chg_2")
     assert (view.forecast, view.forecast_for, view.forecast_amount) == (
@@ -76,12 +76,12 @@ async def test_a_term_keeps_what_was_foreseen_of_it(database: Database) -> None:
 async def test_what_ended_as_it_began_has_no_renewal(database: Database) -> None:
     await agreed(database, CONTRACT, NOW + 30 * DAY)
     for _ in range(2):
-        async with database.work() as raw:
-            await contracts.over(raw, "acme", "sub_1", change_id="chg_2")
-            await contracts.over(raw, "acme", "sub_other", change_id="chg_2")
-    async with database.statement() as raw:
-        view = await contracts.get(raw, "acme", "sub_1")
-        assert await contracts.due(raw, "acme", before=NOW + 99 * DAY) == ()
+        async with database.work() as conn:
+            await contracts.over(conn, "acme", "sub_1", change_id="chg_2")
+            await contracts.over(conn, "acme", "sub_other", change_id="chg_2")
+    async with database.statement() as conn:
+        view = await contracts.get(conn, "acme", "sub_1")
+        assert await contracts.due(conn, "acme", before=NOW + 99 * DAY) == ()
     assert view is not None
     assert (view.renews_at, view.ends_at, view.change_id) == (None, NOW, "chg_2")
     assert await news(database) == {"renewal/acme/sub_1": 2}
@@ -97,18 +97,18 @@ def invoice(
 
 
 async def opened(database: Database, *invoices: BillingDocument) -> DunningCase | None:
-    async with database.work() as raw:
-        await dunning.open_(raw, "acme", "sub_1", "cus_1", invoices)
-    async with database.statement() as raw:
-        return await dunning.get(raw, "acme", "in_1")
+    async with database.work() as conn:
+        await dunning.open_(conn, "acme", "sub_1", "cus_1", invoices)
+    async with database.statement() as conn:
+        return await dunning.get(conn, "acme", "in_1")
 
 
 async def put(database: Database, **members: object) -> None:
     """The case becomes this."""
-    async with database.work() as raw:
-        case = await dunning.get(raw, "acme", "in_1")
+    async with database.work() as conn:
+        case = await dunning.get(conn, "acme", "in_1")
         assert case is not None
-        await dunning.put(raw, "acme", case.model_copy(update=members))
+        await dunning.put(conn, "acme", case.model_copy(update=members))
 
 
 FRESH = DunningCase(
@@ -180,12 +180,12 @@ def grant(state: GrantState, reason: str | None = None) -> Grant:
 async def test_grants_keep_their_state_and_reason(database: Database) -> None:
     held = grant(GrantState.SUSPENDED, "suspended until it is paid")
     for wanted in (grant(GrantState.ACTIVE), held, held, grant(GrantState.ACTIVE)):
-        async with database.work() as raw:
-            await grants.replace(raw, "acme", "sub_1", [wanted], change_id="chg_1")
-        async with database.statement() as raw:
-            assert await grants.of_subscription(raw, "acme", "sub_1") == (wanted,)
-            assert await grants.of_customer(raw, "acme", "cus_1") == (wanted,)
-    async with database.work() as raw:
-        kept = await grants.history(raw, "acme", "si_1")
+        async with database.work() as conn:
+            await grants.replace(conn, "acme", "sub_1", [wanted], change_id="chg_1")
+        async with database.statement() as conn:
+            assert await grants.of_subscription(conn, "acme", "sub_1") == (wanted,)
+            assert await grants.of_customer(conn, "acme", "cus_1") == (wanted,)
+    async with database.work() as conn:
+        kept = await grants.history(conn, "acme", "si_1")
     # One that stays is not written again.
     assert [entry.grant.state.value for entry in kept] == ["active", "suspended", "active"]

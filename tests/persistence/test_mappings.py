@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from canonical_models.mapping import DEFAULT_ITEM, AccountMapping, ItemMapping
-from persistence import briefing, mappings
+from persistence import mappings, planning_context
 from persistence.database import Database
 from tests.persistence.issued import TENANT
 
@@ -33,8 +33,8 @@ async def put(
 
 
 async def erp_item(database: Database, at: datetime) -> str | None:
-    async with database.statement() as raw:
-        found = await mappings.items_at(raw, TENANT, ["price_pro", "price_x"], at=at)
+    async with database.statement() as conn:
+        found = await mappings.items_at(conn, TENANT, ["price_pro", "price_x"], at=at)
     return found["price_pro"].erp_item if found else None
 
 
@@ -96,8 +96,8 @@ async def test_pages_show_what_holds_and_what_will(database: Database) -> None:
         ("price_pro", "PRO-27"),
     ]
     assert [each.source for each in items] == [DEFAULT_ITEM, "price_pro", "price_pro"]
-    async with database.statement() as raw:
-        assert await mappings.accounts_now(raw, TENANT, ["cus_1", "cus_2"]) == {"cus_1": ACCOUNT}
+    async with database.statement() as conn:
+        assert await mappings.accounts_now(conn, TENANT, ["cus_1", "cus_2"]) == {"cus_1": ACCOUNT}
 
 
 async def test_setting_the_same_again_changes_nothing(database: Database) -> None:
@@ -138,9 +138,9 @@ async def test_master_data_is_what_holds_at_the_moment(
     for mapping in (item("PRO"), item("MISC", DEFAULT_ITEM), item("GOLD", "tier=gold")):
         await put(database, mapping)
     await put(database, item("PRO-27"), NOW + YEAR)
-    async with database.statement() as raw:
-        known = await briefing.master_data(
-            raw,
+    async with database.statement() as conn:
+        known = await planning_context.master_data(
+            conn,
             TENANT,
             customer_id="cus_1",
             keys={"price_pro", DEFAULT_ITEM, "tier=gold", "prod_pro"},
@@ -161,8 +161,8 @@ async def test_another_support_organisation_is_news(
     """Of the customer's process of support, which takes back what the one before shows."""
     await put(database, ACCOUNT)
     await put(database, ACCOUNT.model_copy(update=changed))
-    async with database.statement() as raw:
-        found = await raw.execute(
+    async with database.statement() as conn:
+        found = await conn.execute(
             "select count(*) from processes where workflow_id = %s",
             (f"entitlement/{TENANT}/cus_1/support",),
         )

@@ -25,8 +25,8 @@ async def of_orm(database: Database) -> None:
 
 
 async def written_out(database: Database) -> None:
-    async with database.work() as raw:
-        await raw.execute("select pg_sleep(0.01)")
+    async with database.work() as conn:
+        await conn.execute("select pg_sleep(0.01)")
 
 
 async def test_all_kinds_of_work_share_the_connections_of_one_pool(dsn: str) -> None:
@@ -59,19 +59,19 @@ async def test_who_finds_no_connection_free_is_told(
 async def test_what_is_left_open_or_broken_harms_nobody_else(dsn: str) -> None:
     database = Database(dsn, pool_size=1)
     with pytest.raises(psycopg.errors.DivisionByZero):
-        async with database.work() as raw:
-            await raw.execute("select 1 / 0")
+        async with database.work() as conn:
+            await conn.execute("select 1 / 0")
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05), database.work() as raw:
-            await raw.execute("select pg_sleep(60)")
-    async with database.statement() as raw:
-        await raw.execute("begin")
-        await raw.execute("create table left_open (x integer)")
+        async with asyncio.timeout(0.05), database.work() as conn:
+            await conn.execute("select pg_sleep(60)")
+    async with database.statement() as conn:
+        await conn.execute("begin")
+        await conn.execute("create table left_open (x integer)")
     await of_orm(database)
-    async with database.statement() as raw:
-        found = await (await raw.execute("select to_regclass('left_open')")).fetchone()
+    async with database.statement() as conn:
+        found = await (await conn.execute("select to_regclass('left_open')")).fetchone()
         assert found == (None,)
-        (mine,) = await (await raw.execute("select pg_backend_pid()")).fetchone() or (0,)
+        (mine,) = await (await conn.execute("select pg_backend_pid()")).fetchone() or (0,)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("select pg_terminate_backend(%s)", (mine,))
     # It is found to be dead before it is given.

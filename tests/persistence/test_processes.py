@@ -15,14 +15,14 @@ def process(key: str = "cus_1", kind: ProcessKind = ProcessKind.ENTITLEMENT) -> 
 
 
 async def brings(database: Database, *told: Process) -> None:
-    async with database.work() as raw:
-        await processes.news(raw, told)
+    async with database.work() as conn:
+        await processes.news(conn, told)
 
 
 async def counts(database: Database) -> dict[str, tuple[int, int]]:
     """(wanted, told) of each process."""
-    async with database.statement() as raw:
-        found = await raw.execute("select workflow_id, wanted, told from processes order by 1")
+    async with database.statement() as conn:
+        found = await conn.execute("select workflow_id, wanted, told from processes order by 1")
         return {row[0]: (row[1], row[2]) for row in await found.fetchall()}
 
 
@@ -42,9 +42,9 @@ async def test_news_is_counted_and_told_up_to_what_was_seen(database: Database) 
     assert await tell(database) is None
     await brings(database, process())
     assert await tell(database) == process()
-    async with database.statement() as raw:
-        assert await processes.revision(raw, "entitlement/acme/cus_1") == 3
-        assert await processes.revision(raw, "entitlement/acme/cus_2") == 0
+    async with database.statement() as conn:
+        assert await processes.revision(conn, "entitlement/acme/cus_1") == 3
+        assert await processes.revision(conn, "entitlement/acme/cus_2") == 0
 
 
 async def test_no_news_is_nothing(database: Database) -> None:
@@ -83,8 +83,8 @@ async def test_a_telling_that_fails_leaves_it_untold(database: Database) -> None
 
 async def test_a_transaction_that_fails_brings_no_news(database: Database) -> None:
     async def rolled_back() -> None:
-        async with database.work() as raw:
-            await processes.news(raw, [process()])
+        async with database.work() as conn:
+            await processes.news(conn, [process()])
             raise RuntimeError("refused")
 
     with pytest.raises(RuntimeError, match="refused"):
@@ -134,11 +134,11 @@ async def test_what_a_process_finds_itself_need_not_be_told(
     await brings(database, process())
     if told:
         await tell(database)
-    async with database.work() as raw:
+    async with database.work() as conn:
         at = datetime(2026, 11, 16, tzinfo=UTC)
-        await processes.advance(raw, process().workflow_id, at=at)
-        assert await processes.changed(raw, process().workflow_id) == at
-        assert await processes.changed(raw, "entitlement/acme/cus_2") is None
+        await processes.advance(conn, process().workflow_id, at=at)
+        assert await processes.changed(conn, process().workflow_id) == at
+        assert await processes.changed(conn, "entitlement/acme/cus_2") is None
     assert await counts(database) == {"entitlement/acme/cus_1": after}
     assert (await tell(database) is None) is told
 
@@ -159,14 +159,14 @@ async def test_news_may_have_to_be_above_what_somebody_holds(
 ) -> None:
     for _ in range(known):
         await brings(database, process())
-    async with database.work() as raw:
-        await processes.news(raw, [process()], above=held)
+    async with database.work() as conn:
+        await processes.news(conn, [process()], above=held)
     assert await counts(database) == {"entitlement/acme/cus_1": (after, 0)}
 
 
 async def test_the_first_news_is_above_it_too(database: Database) -> None:
-    async with database.work() as raw:
-        await processes.news(raw, [process()], above=70)
+    async with database.work() as conn:
+        await processes.news(conn, [process()], above=70)
     assert await counts(database) == {"entitlement/acme/cus_1": (71, 0)}
 
 
@@ -176,15 +176,15 @@ async def test_a_process_that_is_being_told_counts_above_what_it_finds(
 ) -> None:
     await brings(database, process())
     await tell(database)
-    async with database.work() as raw:
-        assert await processes.above(raw, process().workflow_id, held) == after[0]
+    async with database.work() as conn:
+        assert await processes.above(conn, process().workflow_id, held) == after[0]
     assert await counts(database) == {"entitlement/acme/cus_1": after}
 
 
 async def unchecked(database: Database, limit: int = 10) -> list[str]:
-    async with database.work() as raw:
+    async with database.work() as conn:
         later = datetime.now(UTC) + timedelta(minutes=1)
-        found = await processes.unchecked(raw, before=later, limit=limit)
+        found = await processes.unchecked(conn, before=later, limit=limit)
     return sorted(one.workflow_id for one in found)
 
 
@@ -195,9 +195,9 @@ async def test_what_was_told_is_looked_for(database: Database) -> None:
     assert await unchecked(database) == ["entitlement/acme/cus_1"]
     await tell(database)
     assert await unchecked(database) == ["entitlement/acme/cus_1", "entitlement/acme/cus_2"]
-    async with database.work() as raw:
+    async with database.work() as conn:
         assert (
-            await processes.unchecked(raw, before=datetime(2020, 1, 1, tzinfo=UTC), limit=9) == ()
+            await processes.unchecked(conn, before=datetime(2020, 1, 1, tzinfo=UTC), limit=9) == ()
         )
 
 
@@ -219,13 +219,13 @@ async def test_one_that_is_gone_is_told_of_again_unless_it_was(database: Databas
     await brings(database, process("cus_1"), process("cus_2"))
     while await tell(database):
         pass
-    async with database.work() as raw:
+    async with database.work() as conn:
         later = datetime.now(UTC) + timedelta(minutes=1)
-        gone = await processes.unchecked(raw, before=later, limit=9)
+        gone = await processes.unchecked(conn, before=later, limit=9)
     await brings(database, process("cus_2"))
     await tell(database)
-    async with database.work() as raw:
-        await processes.forgotten(raw, gone)
+    async with database.work() as conn:
+        await processes.forgotten(conn, gone)
     assert await counts(database) == {
         "entitlement/acme/cus_1": (1, 0),
         "entitlement/acme/cus_2": (2, 2),
@@ -236,9 +236,9 @@ async def test_one_that_is_gone_is_told_of_again_unless_it_was(database: Databas
 async def test_one_that_has_ended_is_looked_for_after_the_next_news(database: Database) -> None:
     await brings(database, process())
     await tell(database)
-    async with database.work() as raw:
+    async with database.work() as conn:
         later = datetime.now(UTC) + timedelta(minutes=1)
-        await processes.ended(raw, await processes.unchecked(raw, before=later, limit=9))
+        await processes.ended(conn, await processes.unchecked(conn, before=later, limit=9))
     assert await unchecked(database) == []
     await brings(database, process())
     await tell(database)
@@ -249,9 +249,9 @@ async def test_those_that_could_not_be_asked_for_come_first_again(database: Data
     await brings(database, process())
     await tell(database)
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
-    async with database.work() as raw:
+    async with database.work() as conn:
         later = datetime.now(UTC) + timedelta(minutes=1)
-        found = await processes.unchecked(raw, before=later, limit=9)
-        await processes.not_checked(raw, found, at=long_ago)
-        again = await processes.unchecked(raw, before=long_ago + timedelta(days=1), limit=9)
+        found = await processes.unchecked(conn, before=later, limit=9)
+        await processes.not_checked(conn, found, at=long_ago)
+        again = await processes.unchecked(conn, before=long_ago + timedelta(days=1), limit=9)
     assert found == again

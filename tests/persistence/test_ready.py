@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.states import ChangeOutcome
-from persistence import change_queue, change_watch, changes, oversight
+from persistence import change_queue, change_watch, changes
 from persistence.change_queue import Turns
 from persistence.database import Database
 from tests.harness.flow import states, write
@@ -100,7 +100,7 @@ async def moved(database: Database, move: str, number: int) -> None:  # noqa: C9
             case "settle":
                 await changes.settle(session, this.tenant, this.id, outcome=ChangeOutcome.COMPLETED)
             case "cancel":
-                await oversight.cancel_pending(session, this.tenant, this.id, "by hand")
+                await changes.cancel_pending(session, this.tenant, this.id, "by hand")
             case "wait":
                 await changes.waits(session, this.tenant, this.id, "asking")
             case "run":

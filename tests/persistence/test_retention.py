@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 
 from canonical_models.events import Event
-from persistence import inbox, outbox, oversight, retention
+from persistence import inbox, outbox, retention
 from persistence.database import Database
 from tests.harness.flow import receive, statuses, write
 
@@ -69,15 +69,15 @@ async def test_events_whose_keys_stay(database: Database) -> None:
         )
         for n in range(3)
     ]
-    async with database.work() as raw:
-        await outbox.publish(raw, "acme", told)
+    async with database.work() as conn:
+        await outbox.publish(conn, "acme", told)
     await write(database, "update outbox set created_at = now() - interval '91 d' where seq < 3")
     assert (await retention.drop(database, DAYS))["outbox"] == 2
-    async with database.work() as raw:
-        await outbox.publish(raw, "acme", told)
+    async with database.work() as conn:
+        await outbox.publish(conn, "acme", told)
     async with database.transaction() as session:
         assert [event for _, event in await outbox.page(session, "acme")] == told[2:]
-        found = await oversight.feed(session, "acme", after=0, limit=9)
+        found = await outbox.feed(session, "acme", after=0, limit=9)
         assert [event for _, event in found] == told[2:]
 
 

@@ -48,23 +48,23 @@ KEY = "settlement:acme/pi_1"
 
 
 async def see_all(database: Database, *shown: Settlement, subject: str = "sub_1") -> None:
-    async with database.work() as raw:
-        await settlements.seen(raw, TENANT, "cus_1", subject, shown)
+    async with database.work() as conn:
+        await settlements.seen(conn, TENANT, "cus_1", subject, shown)
 
 
 async def claim(database: Database, settlement_id: str = "pi_1", key: str = KEY) -> bool:
-    async with database.work() as raw:
-        return await settlements.claim(raw, TENANT, settlement_id, effect_key=key)
+    async with database.work() as conn:
+        return await settlements.claim(conn, TENANT, settlement_id, effect_key=key)
 
 
 async def enter(database: Database, document_id: str | None = "in_1") -> None:
-    async with database.work() as raw:
-        await settlements.entered(raw, TENANT, "pi_1", entry=ENTRY, document_id=document_id)
+    async with database.work() as conn:
+        await settlements.entered(conn, TENANT, "pi_1", entry=ENTRY, document_id=document_id)
 
 
 async def record(database: Database, settlement_id: str = "pi_1") -> SettlementRecord:
-    async with database.statement() as raw:
-        found = await settlements.by_id(raw, TENANT, settlement_id)
+    async with database.statement() as conn:
+        found = await settlements.by_id(conn, TENANT, settlement_id)
     assert found is not None
     return found
 
@@ -98,8 +98,8 @@ async def test_what_is_entered_stays_when_billing_shows_it_again(database: Datab
 
 async def test_what_is_as_it_was_is_not_written(database: Database) -> None:
     async def version() -> object:
-        async with database.statement() as raw:
-            return await (await raw.execute("select ctid::text from settlements")).fetchone()
+        async with database.statement() as conn:
+            return await (await conn.execute("select ctid::text from settlements")).fetchone()
 
     await see_all(database, paid("pi_1", 1900))
     before = await version()
@@ -121,20 +121,20 @@ async def test_a_movement_is_entered_by_one_effect(database: Database) -> None:
 
 async def test_who_claims_while_it_is_being_entered_comes_too_late(database: Database) -> None:
     await see_all(database, paid("pi_1", 1900))
-    async with database.work() as raw:
-        await settlements.claim(raw, TENANT, "pi_1", effect_key=KEY)
+    async with database.work() as conn:
+        await settlements.claim(conn, TENANT, "pi_1", effect_key=KEY)
         late = asyncio.create_task(claim(database, key="settlement:acme/other"))
         await until(lambda: waits_for_a_lock(database), "the other one waits")
-        await settlements.entered(raw, TENANT, "pi_1", entry=ENTRY, document_id="in_1")
+        await settlements.entered(conn, TENANT, "pi_1", entry=ENTRY, document_id="in_1")
     assert not await late
-    async with database.statement() as raw:
-        found = await raw.execute("select effect_key from settlements")
+    async with database.statement() as conn:
+        found = await conn.execute("select effect_key from settlements")
         assert await found.fetchone() == (KEY,)
 
 
 async def waits_for_a_lock(database: Database) -> bool:
-    async with database.statement() as raw:
-        found = await raw.execute(
+    async with database.statement() as conn:
+        found = await conn.execute(
             "select count(*) from pg_stat_activity "
             "where wait_event_type = 'Lock' and datname = current_database()"
         )
@@ -145,8 +145,8 @@ async def test_the_effect_that_enters_it_is_told_with_it(database: Database) -> 
     await see_all(database, paid("pi_1", 1900))
     await claim(database)
     assert (await record(database)).effect is None
-    async with database.work() as raw:
-        await raw.execute(
+    async with database.work() as conn:
+        await conn.execute(
             "insert into effects (key, tenant, change_id, step, system, operation, request_hash, "
             "state) values (%s, 'acme', 'chg_1', 'erp.settle', 'erp', 'settle', '', 'uncertain')",
             (KEY,),
@@ -178,9 +178,9 @@ async def test_what_a_change_has_entered(database: Database) -> None:
     await see_all(database, paid("pi_1", 1900), paid("pi_2", 100))
     for settlement_id in ("pi_1", "pi_2"):
         assert await claim(database, settlement_id, f"settlement:acme/{settlement_id}")
-    async with database.work() as raw:
+    async with database.work() as conn:
         for settlement_id in ("pi_1", "pi_2"):
-            await raw.execute(
+            await conn.execute(
                 "insert into effects (key, tenant, change_id, step, system, operation, "
                 "request_hash) values (%s, 'acme', 'chg_1', 's', 'erp', 'settle', '')",
                 (f"settlement:acme/{settlement_id}",),
@@ -203,15 +203,15 @@ async def test_movements_are_found_by_whom_they_concern(database: Database) -> N
     def names(found: tuple[SettlementRecord, ...]) -> list[str]:
         return [each.settlement.settlement_id for each in found]
 
-    async with database.statement() as raw:
-        assert names(await settlements.of_documents(raw, TENANT, ["in_1"])) == ["pi_1", "re_1"]
-        assert names(await settlements.of_documents(raw, TENANT, [])) == []
-        of_subject = await settlements.of_subject(raw, TENANT, "sub_1")
+    async with database.statement() as conn:
+        assert names(await settlements.of_documents(conn, TENANT, ["in_1"])) == ["pi_1", "re_1"]
+        assert names(await settlements.of_documents(conn, TENANT, [])) == []
+        of_subject = await settlements.of_subject(conn, TENANT, "sub_1")
         assert names(of_subject) == ["pi_1", "pi_2", "re_1"]
-        of_customer = await settlements.of_customer(raw, TENANT, "cus_1")
+        of_customer = await settlements.of_customer(conn, TENANT, "cus_1")
         assert names(of_customer) == ["cbtxn_1", "pi_1", "pi_2", "re_1"]
-        assert await settlements.of_customer(raw, "globex", "cus_1") == ()
-        assert await settlements.by_id(raw, "globex", "pi_1") is None
+        assert await settlements.of_customer(conn, "globex", "cus_1") == ()
+        assert await settlements.by_id(conn, "globex", "pi_1") is None
 
 
 SUB, ALONE = ("sub_1", "cus_1", "in_1"), ("account:cus_1", "cus_1", "in_2")
@@ -241,19 +241,19 @@ async def test_whose_a_payment_is(
 ) -> None:
     await see(database, document("in_1"), document("in_2", line(of=None)))
     await see_all(database, paid("pi_1", 1900), REFUND, GOODWILL, subject="account:cus_1")
-    async with database.statement() as raw:
-        assert await settlements.subject_of(raw, TENANT, payment_id, document_id) == found
+    async with database.statement() as conn:
+        assert await settlements.subject_of(conn, TENANT, payment_id, document_id) == found
 
 
 async def test_what_settled_a_document_that_was_undone_finds_it_anew(database: Database) -> None:
     await see_all(database, paid("pi_1", 1900))
     assert await claim(database)
     await enter(database)
-    async with database.work() as raw:
-        await settlements.freed(raw, TENANT, "in_2")
+    async with database.work() as conn:
+        await settlements.freed(conn, TENANT, "in_2")
     assert not await claim(database, key="settlement:acme/pi_1/in_1/2")
-    async with database.work() as raw:
-        await settlements.freed(raw, TENANT, "in_1")
+    async with database.work() as conn:
+        await settlements.freed(conn, TENANT, "in_1")
     found = await record(database)
     assert (found.entry_id, found.settles) == (ENTRY.entry_id, None)
     assert await claim(database, key="settlement:acme/pi_1/in_1/2")

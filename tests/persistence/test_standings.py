@@ -46,21 +46,21 @@ async def stands(
     tell_again: bool = False,
     told: str | None = None,
 ) -> bool:
-    async with database.work() as raw:
+    async with database.work() as conn:
         changed = await documents.stands(
-            raw, TENANT, document_id, standing=standing, said=said, tell_again=tell_again
+            conn, TENANT, document_id, standing=standing, said=said, tell_again=tell_again
         )
         if told is not None:
-            await documents.told(raw, TENANT, document_id, told)
+            await documents.told(conn, TENANT, document_id, told)
     return changed
 
 
 async def moving(
     database: Database, *, before: datetime | None = None, limit: int = 50
 ) -> list[str]:
-    async with database.statement() as raw:
+    async with database.statement() as conn:
         found = await documents.moving(
-            raw, TENANT, before=before or datetime.now(UTC) + timedelta(hours=1), limit=limit
+            conn, TENANT, before=before or datetime.now(UTC) + timedelta(hours=1), limit=limit
         )
     return ids(found)
 
@@ -84,9 +84,9 @@ async def test_what_the_erp_says_is_read_into_its_document(database: Database) -
     assert await stands(database, "in_1", "paid", said=SAID)
     settled = in_erp(document(), open_=0, state=DocumentState.PAID)
     assert (await record(database)).posted == settled
-    async with database.statement() as raw:
+    async with database.statement() as conn:
         # Billing still waits for the money.
-        assert ids(await documents.differences(raw, TENANT, after=None, limit=9)) == ["in_1"]
+        assert ids(await documents.differences(conn, TENANT, after=None, limit=9)) == ["in_1"]
 
 
 async def test_what_is_said_of_another_document_changes_none(database: Database) -> None:
@@ -134,10 +134,10 @@ async def test_what_the_erp_does_not_have_is_not_asked_for(database: Database) -
     assert await moving(database) == ["in_1"]
     # Billing shows what is no more, and hears of it.
     await stands(database, "in_1", "paid", told="paid")
-    async with database.work() as raw:
+    async with database.work() as conn:
         aborted = Hold(kind=HoldKind.ABORTED, reason="twice", by="Jane", at=ISSUED)
-        await documents.reversed_(raw, TENANT, "in_1", erp=None, hold=aborted)
-        await documents.hold(raw, TENANT, "in_1", None)
+        await documents.reversed_(conn, TENANT, "in_1", erp=None, hold=aborted)
+        await documents.hold(conn, TENANT, "in_1", None)
     assert await moving(database) == ["in_1"]
     await stands(database, "in_1", "unposted", told="unposted")
     assert await moving(database) == []
@@ -147,8 +147,8 @@ async def test_the_longest_not_looked_up_go_first_and_each_once(database: Databa
     await in_books(database, *(document(f"in_{n}") for n in range(4)))
     began = datetime.now(UTC)
     await stands(database, "in_2", "posted")
-    async with database.work() as raw:
-        await documents.looked_up(raw, TENANT, "in_0")
+    async with database.work() as conn:
+        await documents.looked_up(conn, TENANT, "in_0")
     assert await moving(database, before=began) == ["in_1", "in_3"]
     assert await moving(database, before=began, limit=1) == ["in_1"]
     assert await moving(database) == ["in_1", "in_3", "in_2", "in_0"]
@@ -158,17 +158,17 @@ async def test_the_sweep_reads_only_what_may_move(database: Database) -> None:
     """Ten thousand that are settled are not read to find three that are not."""
     await in_books(database, document("in_0", status=DocumentStatus.PAID))
     await stands(database, "in_0", "paid", told="paid")
-    async with database.work() as raw:
-        await raw.execute(
+    async with database.work() as conn:
+        await conn.execute(
             "insert into documents select (jsonb_populate_record(d, jsonb_build_object("
             "'document_id', 'in_x' || n, 'erp_document_id', 'x' || n))).* "
             "from documents d, generate_series(1, 10000) n"
         )
     await in_books(database, *(document(f"iy_{n}") for n in range(3)))
-    async with database.statement() as raw:
-        await raw.execute("analyze documents")
-    async with database.work() as raw:
-        found = await documents.moving(raw, TENANT, before=datetime.now(UTC), limit=50)
-        scans = await raw.execute("select pg_stat_get_xact_numscans('documents_moving'::regclass)")
+    async with database.statement() as conn:
+        await conn.execute("analyze documents")
+    async with database.work() as conn:
+        found = await documents.moving(conn, TENANT, before=datetime.now(UTC), limit=50)
+        scans = await conn.execute("select pg_stat_get_xact_numscans('documents_moving'::regclass)")
         assert await scans.fetchone() == (1,)
     assert ids(found) == ["iy_0", "iy_1", "iy_2"]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from canonical_models.events import Event
-from persistence import gauges, outbox, oversight
+from persistence import metrics, outbox
 from persistence.database import Database
 from tests.harness.flow import write
 from tests.persistence.issued import document, post, see
@@ -22,12 +22,12 @@ def told(tenant: str, event_id: str = "in_1/paid") -> Event:
 
 async def test_tenants_may_have_events_of_the_same_id(database: Database) -> None:
     for tenant in ("acme", "globex", "acme"):
-        async with database.work() as raw:
-            await outbox.publish(raw, tenant, [told(tenant)])
+        async with database.work() as conn:
+            await outbox.publish(conn, tenant, [told(tenant)])
     async with database.transaction() as session:
         for tenant in ("acme", "globex"):
             assert [event for _, event in await outbox.page(session, tenant)] == [told(tenant)]
-            found = await oversight.feed(session, tenant, after=0, limit=9)
+            found = await outbox.feed(session, tenant, after=0, limit=9)
             assert [event for _, event in found] == [told(tenant)]
 
 
@@ -46,7 +46,7 @@ async def test_posting_takes_from_the_event_to_the_document(database: Database) 
         "'', 'confirmed', now() from documents where effect_key is not null",
     )
     async with database.transaction() as session:
-        found = await gauges.read(session)
+        found = await metrics.read(session)
     assert found.counts["documents"] == {"posted": 1, "seen": 1}
     assert found.counts["invoices"] == {"unposted": 2}
     assert found.counts["changes"] == {"pending": 1}

@@ -31,9 +31,9 @@ from canonical_models.failures import (
     TransientFailure,
 )
 from connectors.attempts import Alone
+from persistence.connection import Connection
 from persistence.database import Database
 from persistence.effects import Stray
-from persistence.raw import Raw
 from tests.harness.slow_vendor import (
     REFERENCE,
     DraftAndFinal,
@@ -78,17 +78,17 @@ class StandingStill(Database):
             self.still = False
 
     @asynccontextmanager
-    async def statement(self) -> AsyncIterator[Raw]:
+    async def statement(self) -> AsyncIterator[Connection]:
         await self._point()
-        async with self._real.statement() as raw:
-            yield raw
+        async with self._real.statement() as conn:
+            yield conn
         await self._point()
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[Raw]:
+    async def work(self) -> AsyncIterator[Connection]:
         await self._point()
-        async with self._real.work() as raw:
-            yield raw
+        async with self._real.work() as conn:
+            yield conn
         await self._point()
 
 

@@ -23,9 +23,9 @@ async def adoption_stopped(sagas: Sagas) -> Handle:
 
 
 async def _adopting(sagas: Sagas, *, later: timedelta = timedelta()) -> Handle:
-    async with sagas.database.work() as raw:
+    async with sagas.database.work() as conn:
         await adoptions.begin(
-            raw,
+            conn,
             "acme",
             "ado_1",
             rehearsal=True,

@@ -8,7 +8,7 @@ from canonical_models.commerce import AccountProfile, BillingSnapshot, Subscript
 from canonical_models.exceptions import Action, Resolution
 from canonical_models.failures import RejectionCode
 from canonical_models.policy import AccountPolicy, TenantPolicy
-from dispatch.telling import Teller
+from dispatch.signalling import Signaller
 from persistence import dunning, exceptions
 from tests.harness import subscriptions
 from tests.harness.sagas import Handle, Sagas
@@ -54,7 +54,7 @@ def invoiced(*, paid: bool) -> BillingSnapshot:
 
 
 async def told(sagas: Sagas) -> None:
-    await Teller(sagas.database, sagas.client, sagas.task_queue).tell()
+    await Signaller(sagas.database, sagas.client, sagas.task_queue).tell()
 
 
 async def account_opened(sagas: Sagas) -> Handle:
@@ -161,8 +161,8 @@ async def _dunned(sagas: Sagas) -> Handle:
     await told(sagas)
 
     async def looked_at() -> bool:
-        async with sagas.database.statement() as raw:
-            case = await dunning.get(raw, "acme", "in_1")
+        async with sagas.database.statement() as conn:
+            case = await dunning.get(conn, "acme", "in_1")
         return case is not None and case.reminders == 1
 
     await until(looked_at, "the case has been looked at")

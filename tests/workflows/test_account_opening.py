@@ -129,12 +129,12 @@ async def test_personal_data_is_in_no_history_and_no_table(sagas: Sagas) -> None
 
     events = (await handle.fetch_history()).events
     known = {"history": str([event.SerializeToString() for event in events])}
-    async with sagas.database.statement() as raw:
-        tables = await raw.execute(
+    async with sagas.database.statement() as conn:
+        tables = await conn.execute(
             "select table_name from information_schema.tables where table_schema = 'public'"
         )
         for (table,) in await tables.fetchall():
-            found = await raw.execute(f'select t::text from "{table}" t'.encode())
+            found = await conn.execute(f'select t::text from "{table}" t'.encode())
             known[table] = str(await found.fetchall())
     # All of them know of the document, the change with its snapshot and its plan.
     tells = {name for name, told in known.items() if "in_9" in told}

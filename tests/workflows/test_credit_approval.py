@@ -58,8 +58,8 @@ def posted(sagas: Sagas) -> list[int]:
 
 
 async def approvals(sagas: Sagas) -> list[tuple[str, str]]:
-    async with sagas.database.statement() as raw:
-        found = await raw.execute("select document_id, approved_by from approvals")
+    async with sagas.database.statement() as conn:
+        found = await conn.execute("select document_id, approved_by from approvals")
         return [(row[0], row[1]) for row in await found.fetchall()]
 
 

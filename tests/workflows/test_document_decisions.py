@@ -232,8 +232,8 @@ async def test_what_is_kept_out_is_left_out_until_it_is_released(
     assert posted(sagas) == [("in_2", 700)]
     assert entries(sagas) == [("pi_1", None)]
     await sagas.given(("seats", 5), ("sso", 1))
-    async with sagas.database.statement() as raw:
-        differing = await documents.differences(raw, "acme")
+    async with sagas.database.statement() as conn:
+        differing = await documents.differences(conn, "acme")
     assert [record.document.document_id for record in differing] == ["in_1"]
     assert (await sagas.finish("chg_2", documents=("in_1",))).outcome == "no_change"
 
@@ -242,8 +242,8 @@ async def test_what_is_kept_out_is_left_out_until_it_is_released(
 
     assert posted(sagas) == [("in_2", 700), ("in_1", 20000)]
     assert entries(sagas) == [("pi_1", "2")]
-    async with sagas.database.statement() as raw:
-        assert await documents.differences(raw, "acme") == ()
+    async with sagas.database.statement() as conn:
+        assert await documents.differences(conn, "acme") == ()
 
 
 async def test_a_credit_note_stays_out_with_what_it_corrects(sagas: Sagas) -> None:
@@ -284,8 +284,8 @@ async def test_a_final_document_that_has_changed_is_asked_about_with_both_sides(
 
 
 async def differing(sagas: Sagas) -> list[str]:
-    async with sagas.database.statement() as raw:
-        return [each.document.document_id for each in await documents.differences(raw, "acme")]
+    async with sagas.database.statement() as conn:
+        return [each.document.document_id for each in await documents.differences(conn, "acme")]
 
 
 async def left_as_posted(sagas: Sagas, edited: BillingDocument) -> None:

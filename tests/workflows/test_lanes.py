@@ -90,9 +90,9 @@ def holding(client: Client, database: Database, name: str, build: str = "1") -> 
 
 
 async def need(database: Database, *keys: tuple[str, str]) -> None:
-    async with database.statement() as raw:
+    async with database.statement() as conn:
         for key in keys:
-            await lanes.needed(raw, *key)
+            await lanes.needed(conn, *key)
 
 
 async def holds(one: Lanes, *keys: tuple[str, str]) -> None:
@@ -112,15 +112,15 @@ async def test_a_lane_has_one_holder_and_passes_on_when_it_stops(
         async with second:
             await second.look()
             assert second.held == frozenset()
-            async with database.statement() as raw:
-                shown = await lanes.of_tenant(raw, "acme")
+            async with database.statement() as conn:
+                shown = await lanes.of_tenant(conn, "acme")
             assert [(lane.entity, lane.holder.partition("/")[0]) for lane in shown] == [
                 ("LE-DE", "first"),
                 ("LE-US", "first"),
             ]
             # It has died, or stands still: it says no more that it holds them.
-            async with database.statement() as raw:
-                await raw.execute("update lanes set until = now() - interval '1 second'")
+            async with database.statement() as conn:
+                await conn.execute("update lanes set until = now() - interval '1 second'")
             await second.look()
             assert second.held == {DE, US}
             await holds(first)

@@ -15,9 +15,9 @@ from canonical_models.failures import RejectionCode
 from canonical_models.views import ChangeView
 from dispatch.dispatcher import Dispatcher
 from operations import exceptions, holding
+from operations.context import AppContext
 from operations.engine import Engine
 from operations.exceptions import Decision
-from operations.systems import Systems
 from persistence import change_queue, change_watch
 from persistence import exceptions as queue
 from persistence.change_queue import change_id
@@ -103,11 +103,11 @@ async def settled(sagas: Sagas, *ids: str) -> list[ChangeView]:
     return [await sagas.change(each) for each in ids]
 
 
-def working(sagas: Sagas) -> Systems:
+def working(sagas: Sagas) -> AppContext:
     async def connected() -> object:
         return sagas.client
 
-    return Systems(sagas.database, Engine(connected, namespace="default"))  # type: ignore[arg-type] # the one client
+    return AppContext(sagas.database, Engine(connected, namespace="default"))  # type: ignore[arg-type] # the one client
 
 
 async def test_three_events_of_one_act_are_one_run(sagas: Sagas) -> None:
@@ -149,15 +149,15 @@ async def test_an_event_that_tells_what_is_agreed_needs_no_run(sagas: Sagas) -> 
 async def test_a_change_that_is_held_is_not_begun_and_goes_on_once_released(sagas: Sagas) -> None:
     bought(sagas)
     sagas.systems.script.faults["erp.check"] = [refused(RejectionCode.PERIOD_CLOSED)]
-    systems = working(sagas)
+    context = working(sagas)
     async with dispatching(sagas, settling=0):
         waiting = await told(sagas, "evt_1")
         asked = await sagas.exception(waiting)
         run_id = (await sagas.change(waiting)).run_id
 
-        held = await holding.hold(systems, "acme", waiting, by="ops", reason="books are moved")
+        held = await holding.hold(context, "acme", waiting, by="ops", reason="books are moved")
         assert (held.held, held.already) == (True, False)
-        again = await holding.hold(systems, "acme", waiting, by="ops", reason="once more")
+        again = await holding.hold(context, "acme", waiting, by="ops", reason="once more")
         assert again.already
         behind = await told(sagas, "evt_2")
 
@@ -166,7 +166,7 @@ async def test_a_change_that_is_held_is_not_begun_and_goes_on_once_released(saga
         assert change.happened[-1].note == "by ops: books are moved"
         assert (await sagas.change(behind)).state == "pending"
 
-        await holding.release(systems, "acme", waiting, by="ops")
+        await holding.release(context, "acme", waiting, by="ops")
         done, newer = await settled(sagas, waiting, behind)
 
     assert done.outcome == "completed"
@@ -178,7 +178,7 @@ async def test_a_change_that_is_held_is_not_begun_and_goes_on_once_released(saga
 async def test_what_was_lost_too_often_is_decided_without_a_run(sagas: Sagas) -> None:
     """Both ways out: carried out anew, or undone."""
     bought(sagas)
-    systems = working(sagas)
+    context = working(sagas)
     for action, outcome in ((Action.RETRY, "completed"), (Action.ABORT, "cancelled")):
         change = f"chg_{action.value}"
         subject = f"sub_{action.value}"
@@ -205,7 +205,7 @@ async def test_what_was_lost_too_often_is_decided_without_a_run(sagas: Sagas) ->
             await change_watch.stop(session, change)
         async with dispatching(sagas):
             decided = await exceptions.resolve(
-                systems, "acme", asked.exception_id, Decision(action=action), by="ops"
+                context, "acme", asked.exception_id, Decision(action=action), by="ops"
             )
             assert decided.exception.state == "resolved"
             (done,) = await settled(sagas, change)

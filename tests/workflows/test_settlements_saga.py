@@ -252,8 +252,8 @@ async def test_what_a_subscription_sees_of_the_account_is_left_to_the_account(
     assert (await sagas.finish("chg_1")).outcome == "completed"
 
     assert sagas.systems.erp.documents == []
-    async with sagas.database.statement() as raw:
-        found = await raw.execute(
+    async with sagas.database.statement() as conn:
+        found = await conn.execute(
             "select subject, documents from changes where connection = 'trueup'"
         )
         assert await found.fetchall() == [(account_subject("cus_1"), ["in_7"])]

@@ -134,8 +134,8 @@ async def test_the_events_of_an_account(
     alone = bill(sdk, customer, 700)
     sdk.v1.customers.delete(customer)
     key = {"Authorization": f"Bearer {stripe_config.secret('api_key')}"}
-    async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as raw:
-        listed = (await raw.get("/v1/events?limit=100", headers=key)).json()["data"]
+    async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as conn:
+        listed = (await conn.get("/v1/events?limit=100", headers=key)).json()["data"]
     own = [
         event
         for event in reversed(listed)

@@ -201,8 +201,8 @@ async def test_the_events_of_a_note_name_it_and_its_invoice(
     await billing.record_standing(note.id, {"document": "7"}, key=f"{note.id}/1")
     sdk.v1.credit_notes.void_credit_note(note.id)
     key = {"Authorization": f"Bearer {stripe_config.secret('api_key')}"}
-    async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as raw:
-        listed = (await raw.get("/v1/events?limit=100", headers=key)).json()["data"]
+    async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as conn:
+        listed = (await conn.get("/v1/events?limit=100", headers=key)).json()["data"]
     own = [event for event in reversed(listed) if event["data"]["object"]["id"] == note.id]
     read = [(event["type"], StripeWebhooks().hint(orjson.dumps(event))) for event in own]
     # Made, noted on by us, and taken back.

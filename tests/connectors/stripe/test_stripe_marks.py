@@ -205,8 +205,8 @@ async def test_the_events_of_a_life_and_our_own_echo(
     sdk.v1.subscriptions.cancel(sold.id)
 
     key = {"Authorization": f"Bearer {stripe_config.secret('api_key')}"}
-    async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as raw:
-        listed = await raw.get("/v1/events?limit=100", headers=key)
+    async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as conn:
+        listed = await conn.get("/v1/events?limit=100", headers=key)
     events = [orjson.dumps(event) for event in reversed(listed.json()["data"])]
     hints = [StripeWebhooks().hint(event) for event in events if sold.id.encode() in event]
     changes = [hint for hint in hints if hint and hint.subscription_id == sold.id]

@@ -242,8 +242,8 @@ async def test_the_events_of_money_name_what_they_are_about(
     await billing.record_standing(str(sold.latest_invoice), {"document": "7"}, key=f"{sold.id}/1")
 
     key = {"Authorization": f"Bearer {stripe_config.secret('api_key')}"}
-    async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as raw:
-        listed = (await raw.get("/v1/events?limit=100", headers=key)).json()["data"]
+    async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as conn:
+        listed = (await conn.get("/v1/events?limit=100", headers=key)).json()["data"]
     names = (sold.id, str(sold.latest_invoice), charge.id, str(charge.payment_intent))
     own = [
         event

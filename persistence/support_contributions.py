@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from canonical_models.entitlement import SubscriptionSupport
 from canonical_models.process import SUPPORT_TARGET, entitlement_process
 from persistence import processes
-from persistence.raw import Raw, Transaction, driver
+from persistence.connection import Connection, Transaction, connection_of
 
 SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
 
@@ -81,18 +81,18 @@ async def asked_for(
     session: Transaction, tenant: str, organization: str
 ) -> tuple[SubscriptionSupport, ...]:
     """What all of its subscriptions ask."""
-    found = await (await driver(session)).execute(_ASKED, (tenant, organization))
+    found = await (await connection_of(session)).execute(_ASKED, (tenant, organization))
     row = await found.fetchone()
     return SHARES.validate_json(row[0] if row else "[]")
 
 
 async def at_rest(
-    raw: Raw, tenant: str, organization: str, writes_set: str
+    conn: Connection, tenant: str, organization: str, writes_set: str
 ) -> tuple[tuple[SubscriptionSupport, ...], float | None]:
     """The same, and for how many seconds a write of the organisation, by this name of a set, that
     is under way may still be carried out."""
     values = {"tenant": tenant, "organization": organization, "set": writes_set}
-    row = await (await raw.execute(_AT_REST, values)).fetchone()
+    row = await (await conn.execute(_AT_REST, values)).fetchone()
     asked, lands_in = row or ("[]", None)
     return SHARES.validate_json(asked), lands_in
 
@@ -107,12 +107,12 @@ async def asked_with(
     customer_id: str,
 ) -> tuple[SubscriptionSupport, ...]:
     """What all ask, with this subscription's share put in."""
-    raw = await driver(session)
+    conn = await connection_of(session)
     values = _values(tenant, subscription_id, organization, share, customer_id)
-    row = await (await raw.execute(_ASKED_WITH.encode(), values)).fetchone()
+    row = await (await conn.execute(_ASKED_WITH.encode(), values)).fetchone()
     asked, left = row or ("[]", False)
     if left:
-        await _tell_of_left(raw, tenant, customer_id)
+        await _tell_of_left(conn, tenant, customer_id)
     return SHARES.validate_json(asked)
 
 
@@ -127,23 +127,23 @@ async def put(
     tell: bool = True,
 ) -> None:
     """Without `tell` the process of support is not told: it is the one that moves the share."""
-    raw = await driver(session)
+    conn = await connection_of(session)
     values = _values(tenant, subscription_id, organization, share, customer_id)
-    row = await (await raw.execute(_PUT, values)).fetchone()
+    row = await (await conn.execute(_PUT, values)).fetchone()
     if tell and row is not None and row[0]:
-        await _tell_of_left(raw, tenant, customer_id)
+        await _tell_of_left(conn, tenant, customer_id)
 
 
 async def move(session: Transaction, tenant: str, customer_id: str, *, to: str) -> None:
     """All that is asked for the customer is asked of this organisation from now on."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _MOVE, {"tenant": tenant, "customer": customer_id, "to": to}
     )
 
 
 async def left(session: Transaction, tenant: str, customer_id: str) -> tuple[str, ...]:
     """Organisations that still show what has moved away from them."""
-    found = await (await driver(session)).execute(_LEFT, (tenant, customer_id))
+    found = await (await connection_of(session)).execute(_LEFT, (tenant, customer_id))
     return tuple(row[0] for row in await found.fetchall())
 
 
@@ -151,13 +151,13 @@ async def taken_back(
     session: Transaction, tenant: str, customer_id: str, organization: str
 ) -> None:
     """The organisation no longer shows it."""
-    await (await driver(session)).execute(
+    await (await connection_of(session)).execute(
         _TAKEN_BACK, {"tenant": tenant, "customer": customer_id, "from": organization}
     )
 
 
-async def _tell_of_left(raw: Raw, tenant: str, customer_id: str) -> None:
-    await processes.news(raw, [entitlement_process(tenant, customer_id, SUPPORT_TARGET)])
+async def _tell_of_left(conn: Connection, tenant: str, customer_id: str) -> None:
+    await processes.news(conn, [entitlement_process(tenant, customer_id, SUPPORT_TARGET)])
 
 
 def _values(

@@ -32,7 +32,7 @@ _SUMMARIES = {
 }
 
 
-class Teller:
+class Signaller:
     """Safe to run in several dispatchers: each row is told by one of them."""
 
     def __init__(self, database: Database, client: Client, task_queue: str) -> None:

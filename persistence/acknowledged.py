@@ -1,7 +1,7 @@
 """Events that tell what every system agrees on already, because it was read after they happened."""
 
 from persistence.changes import CHANNEL
-from persistence.raw import Raw
+from persistence.connection import Connection
 
 #: Billing tells whole seconds, by a clock that may be off by a little.
 _MARGIN_S = 3
@@ -39,10 +39,10 @@ returning changes.id
 """  # noqa: S608 - put together from constants
 
 
-async def settle(raw: Raw, tenant: str, change_id: str, epoch: int) -> bool:
+async def settle(conn: Connection, tenant: str, change_id: str, epoch: int) -> bool:
     """Settle a claimed change that needs no saga. False where it needs one, or is not claimed."""
-    found = await raw.execute(_TOLD, {"tenant": tenant, "change": change_id, "epoch": epoch})
+    found = await conn.execute(_TOLD, {"tenant": tenant, "change": change_id, "epoch": epoch})
     if await found.fetchone() is None:
         return False
-    await raw.execute(f"notify {CHANNEL}".encode())
+    await conn.execute(f"notify {CHANNEL}".encode())
     return True

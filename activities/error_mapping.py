@@ -32,7 +32,7 @@ _RETRIED = (FailureClass.TRANSIENT, FailureClass.UNCERTAIN, FailureClass.MAY_STI
 
 
 @contextmanager
-def failures_told() -> Iterator[None]:
+def mapped_failures() -> Iterator[None]:
     """Raises every Failure as an ApplicationError of its class, with a FailureDetail.
 
     Anything else is a bug and passes through as it is.

@@ -8,7 +8,7 @@ First = TypeVar("First")
 Second = TypeVar("Second")
 
 
-async def both(
+async def gather(
     first: Coroutine[Any, Any, First], second: Coroutine[Any, Any, Second]
 ) -> tuple[First, Second]:
     """Both results, or the first failure; the other is stopped then, never left running."""

@@ -20,10 +20,10 @@ from canonical_models.records import (
     UnbilledRecord,
 )
 from canonical_models.states import ChangeOutcome
+from persistence.connection import Connection
 from persistence.documents.statements import COVERING
 from persistence.grants import AS_JSON, GRANTS
 from persistence.ownership import Owner, require
-from persistence.raw import Raw
 from persistence.records import (
     DOCUMENT_JSON,
     DOCUMENTS,
@@ -45,7 +45,7 @@ HELD = SQL("""
 
 
 @dataclass(frozen=True, slots=True)
-class Briefing:
+class PlanningContext:
     """Before a change is planned. What is of a subscription is empty where the change is of an
     account."""
 
@@ -109,7 +109,7 @@ with own as (
 ), taken_in as (select documents, whole from fresh union all {_KNOWN})
 """  # noqa: S608 - put together from constants
 
-_BRIEFING = (
+_CONTEXT = (
     SQL("""
 select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.kind,
   c.epoch, c.outcome,
@@ -149,7 +149,7 @@ where c.tenant = %(tenant)s and c.id = %(change)s
 )
 
 
-async def begin(raw: Raw, owner: Owner, *, run_id: str) -> Briefing | None:
+async def begin(conn: Connection, owner: Owner, *, run_id: str) -> PlanningContext | None:
     """The run is about to read billing: what is pending of its subject is part of it from now on.
     None where there is no such change. Raises Overtaken where it is open and another run's, which
     takes nothing in."""
@@ -159,26 +159,26 @@ async def begin(raw: Raw, owner: Owner, *, run_id: str) -> Briefing | None:
         "epoch": owner.epoch,
         "run": run_id,
     }
-    found = await raw.execute((_BEGIN + _BRIEFING).encode(), values)
+    found = await conn.execute((_BEGIN + _CONTEXT).encode(), values)
     row = await found.fetchone()
-    known = None if row is None else _briefing(row)
+    known = None if row is None else _context(row)
     if known is not None and known.outcome is None and known.epoch != owner.epoch:
-        await require(raw, owner)
+        await require(conn, owner)
     return known
 
 
-async def of_change(raw: Raw, tenant: str, change_id: str) -> Briefing | None:
+async def of_change(conn: Connection, tenant: str, change_id: str) -> PlanningContext | None:
     """None where there is no such change."""
     values = {"tenant": tenant, "change": change_id}
-    found = await raw.execute((_TAKEN_IN + _BRIEFING).encode(), values)
+    found = await conn.execute((_TAKEN_IN + _CONTEXT).encode(), values)
     row = await found.fetchone()
-    return None if row is None else _briefing(row)
+    return None if row is None else _context(row)
 
 
-def _briefing(row: tuple[Any, ...]) -> Briefing:
+def _context(row: tuple[Any, ...]) -> PlanningContext:
     subject, of, customer, kind, epoch, outcome, documents, whole, first, *known = row
     agreed, held, share, unpaid, hold, aborted, undoing, plan, digest = known
-    return Briefing(
+    return PlanningContext(
         subject=subject,
         subscription_id=of,
         customer_id=customer,
@@ -234,7 +234,7 @@ select
 
 
 async def master_data(
-    raw: Raw,
+    conn: Connection,
     tenant: str,
     *,
     customer_id: str,
@@ -243,7 +243,7 @@ async def master_data(
     at: datetime | None = None,
 ) -> MasterData:
     """What holds at the moment, or now. `keys` of items are as mapping.keys_of gives them."""
-    found = await raw.execute(
+    found = await conn.execute(
         _MASTER_DATA,
         {
             "tenant": tenant,
@@ -339,7 +339,7 @@ select
 
 
 async def books(
-    raw: Raw,
+    conn: Connection,
     tenant: str,
     *,
     subject: str,
@@ -349,7 +349,7 @@ async def books(
 ) -> BooksKnown:
     """`named` are ids of documents, of whatever subject; those never seen are left out. `covering`
     is the moment for which a subscription is paid; of an account there is none."""
-    found = await raw.execute(
+    found = await conn.execute(
         _BOOKS,
         {
             "tenant": tenant,

@@ -66,7 +66,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Gauges:
+class Metrics:
     """`counts` holds a table's rows by state; ages and posting times are in seconds."""
 
     counts: dict[str, dict[str, int]]
@@ -86,7 +86,7 @@ async def whole(session: AsyncSession) -> Whole:
     )
 
 
-async def read(session: AsyncSession, *, of_whole: Whole | None = None) -> Gauges:
+async def read(session: AsyncSession, *, of_whole: Whole | None = None) -> Metrics:
     """`of_whole` is what `whole` said lately; it is read now where that is None."""
     connection = await session.connection()
 
@@ -97,7 +97,7 @@ async def read(session: AsyncSession, *, of_whole: Whole | None = None) -> Gauge
     counts = seen.counts | await _counts(session, _COUNTS)
     if settled := sum(counts["outcomes"].values()):
         counts["changes"]["settled"] = settled
-    return Gauges(
+    return Metrics(
         counts=counts,
         oldest_pending=await number(_OLDEST),
         oldest_unread=await number(_UNREAD),

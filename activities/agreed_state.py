@@ -3,12 +3,12 @@ term, its unpaid invoices, and news for the processes that wait for them."""
 
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot
-from persistence import accounts, contracts, dunning, shares, subscriptions
-from persistence.raw import Raw
+from persistence import accounts, contracts, dunning, subscriptions, support_contributions
+from persistence.connection import Connection
 
 
-async def agree(
-    raw: Raw,
+async def commit_agreed_state(
+    conn: Connection,
     tenant: str,
     plan: AmendmentPlan,
     snapshot: BillingSnapshot | AccountSnapshot,
@@ -20,7 +20,7 @@ async def agree(
     without `dunned` the subscription is known to have had no case of an unpaid invoice."""
     if isinstance(snapshot, AccountSnapshot):
         await accounts.put(
-            raw,
+            conn,
             tenant,
             snapshot.customer_id,
             deleted=snapshot.deleted,
@@ -31,15 +31,15 @@ async def agree(
     customer = subscription.customer.customer_id
     organization, share = plan.access.organization, plan.access.share
     if organization is not None and not shared:
-        await shares.put(raw, tenant, of, organization, share, customer_id=customer)
-    await subscriptions.save(raw, tenant, subscription, plan.change_id)
-    await dunning.open_(raw, tenant, of, customer, snapshot.documents, known=dunned)
+        await support_contributions.put(conn, tenant, of, organization, share, customer_id=customer)
+    await subscriptions.save(conn, tenant, subscription, plan.change_id)
+    await dunning.open_(conn, tenant, of, customer, snapshot.documents, known=dunned)
     if plan.contract is None:
-        await contracts.over(raw, tenant, of, change_id=plan.change_id)
+        await contracts.over(conn, tenant, of, change_id=plan.change_id)
         return
     runs_on = plan.contract.ends_at is None
     await contracts.put(
-        raw,
+        conn,
         tenant,
         plan.contract,
         renews_at=subscription.period_end if runs_on else None,

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 _LATER = {"retry-after": "5"}
 
 
-def speak_of_failures(app: FastAPI) -> None:
+def map_errors(app: FastAPI) -> None:
     app.add_exception_handler(NotDone, _not_done)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(BadBody, _bad_body)

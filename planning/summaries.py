@@ -11,7 +11,7 @@ from planning.refusals import named
 _MOST = 3
 
 
-def told_of(made: Iterable[Choice], plan: BooksPlan) -> str:
+def summary_of(made: Iterable[Choice], plan: BooksPlan) -> str:
     """Empty where nothing happens. A document that is refused is told with the others: in billing
     it is there."""
     parts = [_document(choice) for choice in made if choice.due]

@@ -9,18 +9,18 @@ from typing import Any, cast
 from psycopg import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-Raw = AsyncConnection[tuple[Any, ...]]
+Connection = AsyncConnection[tuple[Any, ...]]
 #: A transaction that is under way, of either kind.
-Transaction = AsyncSession | Raw
+Transaction = AsyncSession | Connection
 
 _KEPT = "trueup.driver"
 
 
-async def driver(transaction: Transaction) -> Raw:
+async def connection_of(transaction: Transaction) -> Connection:
     """The connection of the transaction: what is done on it is part of it."""
     if isinstance(transaction, AsyncConnection):
         return transaction
     if _KEPT not in transaction.info:
         connection = await (await transaction.connection()).get_raw_connection()
         transaction.info[_KEPT] = connection.driver_connection
-    return cast("Raw", transaction.info[_KEPT])
+    return cast("Connection", transaction.info[_KEPT])

@@ -54,7 +54,7 @@ class _Open:
     clock: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
-class ExceptionDesk:
+class HumanTasks:
     """Of a change, whose run was started for its claim `epoch`, or of a `process` under its own
     name."""
 

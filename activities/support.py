@@ -17,13 +17,13 @@ from canonical_models.entitlement import (
     SupportOrganization,
 )
 from connectors.attempts import Attempt
-from persistence import shares
+from persistence import support_contributions
+from persistence.connection import Connection
 from persistence.ownership import Owner
-from persistence.raw import Raw
 from planning.support import merged_support
 
 #: Reads what is asked of the organisation, and may put something in before.
-Asking = Callable[[Raw], Awaitable[tuple[SubscriptionSupport, ...]]]
+Asking = Callable[[Connection], Awaitable[tuple[SubscriptionSupport, ...]]]
 
 
 def organization_set(tenant: str, organization: str = "") -> str:
@@ -44,8 +44,8 @@ def organization_effect(
     nothing = merged_support(organization, (), tenant.policy.tiers)
     wanted: list[SupportEntitlement] = [nothing]
 
-    async def asked(raw: Raw) -> SupportEntitlement:
-        wanted[0] = merged_support(organization, await asking(raw), tenant.policy.tiers)
+    async def asked(conn: Connection) -> SupportEntitlement:
+        wanted[0] = merged_support(organization, await asking(conn), tenant.policy.tiers)
         return wanted[0]
 
     async def write(_: Attempt) -> SupportOrganization:
@@ -84,9 +84,9 @@ def share_effect(
 ) -> Effect[SupportOrganization]:
     """The organisation with this `share` of `of`, beside the shares of others."""
 
-    async def asking(raw: Raw) -> tuple[SubscriptionSupport, ...]:
-        return await shares.asked_with(
-            raw, tenant.name, of, organization, share, customer_id=customer_id
+    async def asking(conn: Connection) -> tuple[SubscriptionSupport, ...]:
+        return await support_contributions.asked_with(
+            conn, tenant.name, of, organization, share, customer_id=customer_id
         )
 
     return organization_effect(tenant, change_id, step, organization, asking, owner=owner)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from activities.contracts.amendment import StepInput
+from activities.gather import gather
 from activities.kept_plans import owner_of
-from activities.supporting import organization_set
+from activities.support import organization_set
 from activities.tenants import Tenant
-from activities.together import both
 from canonical_models.amendment import AmendmentPlan, DocumentStep
 from canonical_models.base import Canonical, Instant
 from canonical_models.documents import BillingDocument
@@ -20,7 +20,7 @@ from canonical_models.entitlement import (
 from canonical_models.failures import MayStillLand, Rejection, RejectionCode, TransientFailure
 from canonical_models.ledgering import DocumentDraft, ErpDocument
 from canonical_models.records import DocumentRecord
-from persistence import change_runs, documents, ownership, shares
+from persistence import change_runs, documents, ownership, support_contributions
 from persistence.change_runs import Done
 from persistence.database import Database
 from persistence.ownership import planned_again
@@ -62,12 +62,12 @@ def naming_what_it_corrects(
 async def done_of(database: Database, step: StepInput) -> Done:
     """Raises Rejection where the change has been planned again since the step was decided, and
     Overtaken where it is another run's."""
-    async with database.statement() as raw:
+    async with database.statement() as conn:
         found = await change_runs.done(
-            raw, step.tenant, step.change_id, sets=organization_set(step.tenant)
+            conn, step.tenant, step.change_id, sets=organization_set(step.tenant)
         )
         if found is not None and found.epoch != step.epoch:
-            await ownership.require(raw, owner_of(step))
+            await ownership.require(conn, owner_of(step))
     if found is None or (step.digest and found.plan.digest != step.digest):
         raise planned_again(step.change_id)
     return found
@@ -75,16 +75,16 @@ async def done_of(database: Database, step: StepInput) -> Done:
 
 async def prove(tenant: Tenant, database: Database, done: Done) -> Proof:
     """Reads back every document that the change is about, and access."""
-    (read, taken_back), (expected, shown) = await both(
-        both(_read_documents(tenant, done.records), _of_reversals(tenant, done)),
+    (read, taken_back), (expected, shown) = await gather(
+        gather(_read_documents(tenant, done.records), _of_reversals(tenant, done)),
         _read_support(tenant, database, done),
     )
     kept = {record.document.document_id: record.posted for record in done.records}
     changed = {key: found for key, found in read.items() if found != kept.get(key)}
     if changed:
-        async with database.work() as raw:
+        async with database.work() as conn:
             for key, found in changed.items():
-                await documents.read_back(raw, tenant.name, key, found)
+                await documents.read_back(conn, tenant.name, key, found)
     differences = (
         *_of_documents(done, read),
         *taken_back,
@@ -205,8 +205,10 @@ async def _read_support(
         expected = merged_support(organization, before, tenant.policy.tiers)
         if shown is not None and shown.entitlement == expected:
             return expected, shown
-        async with database.statement() as raw:
-            asked, lands_in = await shares.at_rest(raw, tenant.name, organization, writes_set)
+        async with database.statement() as conn:
+            asked, lands_in = await support_contributions.at_rest(
+                conn, tenant.name, organization, writes_set
+            )
         _require_rest(organization, lands_in)
         if before == asked:
             return expected, shown

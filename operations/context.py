@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from connectors import registry
 from connectors.ports import WebhookTranslator
 from operations.engine import Engine
 from persistence.database import Database
-from runtime.settings import TenantSettings
+from runtime.settings import Settings, TenantSettings
+from runtime.temporal import connect
 
 
 @dataclass(frozen=True)
-class Systems:
+class AppContext:
     """`translators` is keyed by (tenant, connection); reads need neither it nor the engine."""
 
     database: Database
@@ -25,3 +27,21 @@ class Systems:
         tenant is not configured here."""
         settings = self.tenants.get(tenant)
         return settings.cutover if settings else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def open_context(settings: Settings, *, pool_size: int | None = None) -> AppContext:
+    """Whoever opens them closes `database` at the end."""
+    translators: dict[tuple[str, str], WebhookTranslator] = {}
+    for tenant, configured in settings.tenants.items():
+        for name in configured.connections:
+            config = settings.connection(tenant, name)
+            if (translator := registry.webhooks(config)) is not None:
+                translators[tenant, name] = translator
+    database = Database(settings.dsn, pool_size=pool_size or settings.database.pool_size)
+    engine = Engine(
+        lambda: connect(settings.temporal, folder=settings.folder),
+        namespace=settings.temporal.namespace,
+        ui=settings.temporal.ui,
+        task_queue=settings.temporal.task_queue,
+    )
+    return AppContext(database, engine, settings.tenants, translators)

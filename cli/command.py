@@ -13,9 +13,8 @@ from rich.text import Text
 
 from cli.choices import chosen
 from cli.output import ExitCode, Problem, note
+from operations.context import AppContext, open_context
 from operations.errors import Conflict, Invalid, NotDone, NotFound, Unavailable
-from operations.opening import opened
-from operations.systems import Systems
 from runtime.settings import Settings
 
 Result = TypeVar("Result")
@@ -69,27 +68,27 @@ _COLOURS = {
 
 
 @dataclass(frozen=True)
-class Desk:
+class Command:
     """`by` is recorded as the author of what is decided here."""
 
-    systems: Systems
+    context: AppContext
     tenant: str
     by: str
 
 
-def at_desk(
-    ctx: typer.Context, tenant: str | None, work: Callable[[Desk], Awaitable[Result]]
+def run_command(
+    ctx: typer.Context, tenant: str | None, work: Callable[[Command], Awaitable[Result]]
 ) -> Result:
     """Do the work for the tenant. Raises Problem with the exit code of what went wrong."""
     settings = chosen(ctx).settings()
     name = _tenant(settings, tenant)
 
     async def working() -> Result:
-        systems = opened(settings, pool_size=2)
+        context = open_context(settings, pool_size=2)
         try:
-            return await work(Desk(systems, name, _user()))
+            return await work(Command(context, name, _user()))
         finally:
-            await systems.database.close()
+            await context.database.close()
 
     try:
         return asyncio.run(working())
