@@ -23,10 +23,10 @@ from activities.amendment import Amendment
 from activities.books import Books
 from activities.comparing import Comparing
 from activities.dunning import Dunning
-from activities.entitling import Entitling
+from activities.entitlement import Entitling
 from activities.exceptions import ExceptionQueue
 from activities.interceptor import Heartbeats
-from activities.invoicing import Invoicing
+from activities.invoices import Invoicing
 from activities.renewal import Renewals
 from activities.revenue import Revenue
 from activities.tenants import Tenant

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.contracts.life import Act, DunningActivities, DunningDecision, DunningLook
+from activities.contracts.dunning import DunningAct, DunningActivities, DunningDecision, DunningLook
 from activities.effect import Effect, effect_key, not_looked_up
 from activities.error_mapping import mapped_failures
 from activities.ledger import EffectLedger
@@ -42,7 +42,7 @@ class Dunning(DunningActivities):
             tenant = self._tenants[process.tenant]
             case = await self._case(process)
             if case is None or case.stage is DunningStage.CLOSED:
-                return DunningLook(act=Act.OVER, words="nothing is owed", stage="closed")
+                return DunningLook(act=DunningAct.OVER, words="nothing is owed", stage="closed")
             snapshot = await _snapshot(tenant, case)
             invoice = _invoice(snapshot, case.invoice_id)
             grace = await self._grace(tenant, case, invoice)
@@ -201,15 +201,18 @@ def _look(moved: Advance, invoice: BillingDocument | None, at: datetime) -> Dunn
     unpaid = invoice.remaining if invoice else None
     match case.stage:
         case DunningStage.CLOSED:
-            act, words = Act.OVER, f"closed: {case.outcome}"
+            act, words = DunningAct.OVER, f"closed: {case.outcome}"
         case DunningStage.FINAL if case.outcome is None:
-            act, words = Act.DECIDE, f"{unpaid} is still not paid: finance decides"
+            act, words = DunningAct.DECIDE, f"{unpaid} is still not paid: finance decides"
         case DunningStage.FINAL:
-            act, words = Act.WAIT, f"decided: {case.outcome}; waits for billing to say so"
+            act, words = DunningAct.WAIT, f"decided: {case.outcome}; waits for billing to say so"
         case DunningStage.SUSPENDED:
-            act, words = Act.WAIT, f"{unpaid} is not paid: what it pays for is suspended"
+            act, words = DunningAct.WAIT, f"{unpaid} is not paid: what it pays for is suspended"
         case DunningStage.GRACE:
-            act, words = Act.WAIT, f"{unpaid} is not paid: grace, {case.reminders} reminders told"
+            act, words = (
+                DunningAct.WAIT,
+                f"{unpaid} is not paid: grace, {case.reminders} reminders told",
+            )
     until = f", until {moved.next_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moved.next_at else ""
     return DunningLook(
         act=act, words=words + until, stage=case.stage.value, seconds=seconds, unpaid=unpaid

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.contracts.life import (
-    Act,
+from activities.contracts.renewal import (
     ForecastInput,
     ForecastProblem,
     Foreseen,
+    RenewalAct,
     RenewalActivities,
     RenewalLook,
 )
@@ -43,7 +43,7 @@ class Renewals(RenewalActivities):
                 contract = await contracts.get(conn, process.tenant, process.key)
                 agreed = await subscriptions.seen_at(conn, process.tenant, process.key)
             if contract is None or (contract.renews_at is None and contract.ends_at is None):
-                return RenewalLook(act=Act.OVER, words="there is no renewal to come")
+                return RenewalLook(act=RenewalAct.OVER, words="there is no renewal to come")
             # Only the time is read: a customer in a sandbox lives by billing's test clock.
             snapshot = await tenant.billing.snapshot(process.key)
             at = snapshot.subscription.as_of
@@ -206,14 +206,14 @@ def _until_the_end(
     read for it."""
     ends = contract.ends_at
     if ends is None or (agreed is not None and agreed >= ends):
-        return RenewalLook(act=Act.OVER, words="there is no renewal to come")
+        return RenewalLook(act=RenewalAct.OVER, words="there is no renewal to come")
     if at < ends:
         return RenewalLook(
-            act=Act.WAIT,
+            act=RenewalAct.WAIT,
             words=f"waits for the contract to end on {ends:%Y-%m-%d %H:%M} UTC",
             seconds=_seconds(ends, at),
         )
-    return RenewalLook(act=Act.CALL, words="the contract has ended", renewal=ends)
+    return RenewalLook(act=RenewalAct.CALL, words="the contract has ended", renewal=ends)
 
 
 def _next(tenant: Tenant, contract: contracts.ContractView, at: datetime) -> RenewalLook:
@@ -224,26 +224,26 @@ def _next(tenant: Tenant, contract: contracts.ContractView, at: datetime) -> Ren
     late = due + timedelta(hours=policy.late_hours)
     if at >= late:
         return RenewalLook(
-            act=Act.CALL,
+            act=RenewalAct.CALL,
             words=f"billing has not told of the renewal of {due:%Y-%m-%d}",
             renewal=due,
         )
     if at < ahead:
         return RenewalLook(
-            act=Act.WAIT,
+            act=RenewalAct.WAIT,
             words=f"tries the renewal of {due:%Y-%m-%d} out on {ahead:%Y-%m-%d}",
             seconds=_seconds(ahead, at),
             renewal=due,
         )
     if contract.forecast_for != due or contract.forecast != "ready":
         return RenewalLook(
-            act=Act.FORECAST,
+            act=RenewalAct.FORECAST,
             words=f"trying the renewal of {due:%Y-%m-%d} out",
             seconds=_seconds(late, at),
             renewal=due,
         )
     return RenewalLook(
-        act=Act.WAIT,
+        act=RenewalAct.WAIT,
         words=f"waits for the renewal of {due:%Y-%m-%d}, which is {contract.forecast}",
         seconds=_seconds(late, at),
         renewal=due,

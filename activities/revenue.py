@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from activities.contracts.life import Extended, RevenueActivities, RevenueInput
+from activities.contracts.revenue import Extended, RevenueActivities, RevenueInput
 from activities.error_mapping import mapped_failures
 from activities.tenants import Tenants
 from canonical_models.failures import ContractDrift, Rejection

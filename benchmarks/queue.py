@@ -22,7 +22,7 @@ from temporalio.client import Client
 
 from benchmarks.limits import Limit, told
 from benchmarks.queue_filling import SMALL, fill, make_ready, queue_of
-from canonical_models.amendment import ChangeHint, ChangeKind
+from canonical_models.amendment import ChangeKind, ChangeTrigger
 from canonical_models.states import ChangeOutcome, ChangeState
 from connectors.governor import Governor
 from dispatch.breakers import SharedBreakers
@@ -121,7 +121,7 @@ class Queue:
         pairs = [
             (
                 Arrival(1, "t1", "billing", "", "any", 0, now, b""),
-                ChangeHint(
+                ChangeTrigger(
                     event_id=f"added_{self._events}_{number}",
                     subscription_id=f"w{200 * number + 1}" if number % 2 else f"new{number}",
                     customer_id=None,

@@ -71,7 +71,7 @@ class Scene:
                 tenant="acme",
                 change_id=f"chg_{next(self._changes)}",
                 subject=of,
-                hint=ChangeKind.OTHER,
+                trigger=ChangeKind.OTHER,
             )
             for of in subscriptions
         ]
@@ -103,7 +103,7 @@ class Scene:
                     SearchAttributePair(SUBSCRIPTION, of),
                     SearchAttributePair(CUSTOMER, of.replace("sub", "cus")),
                     SearchAttributePair(CHANGE, change.change_id),
-                    SearchAttributePair(CHANGE_KIND, change.hint.value),
+                    SearchAttributePair(CHANGE_KIND, change.trigger.value),
                     SearchAttributePair(STAGE, "started"),
                 ]
             ),

@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from benchmarks.scene import Scene
 from benchmarks.vendors import Memory, Wire, tenant
-from canonical_models.amendment import ChangeHint, ChangeKind
+from canonical_models.amendment import ChangeKind, ChangeTrigger
 from connectors.ports import WebhookTranslator
 from dispatch.dispatcher import Dispatcher
 from persistence.database import Database
@@ -32,9 +32,9 @@ _WITHIN_S = 60
 class _Told:
     """Webhooks that say of which subscription they are, and which document."""
 
-    def hint(self, body: bytes) -> ChangeHint:
+    def trigger(self, body: bytes) -> ChangeTrigger:
         said = json.loads(body)
-        return ChangeHint(
+        return ChangeTrigger(
             event_id=said["id"],
             subscription_id=said["subscription"],
             customer_id=said["subscription"].replace("sub", "cus"),

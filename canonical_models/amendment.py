@@ -26,7 +26,7 @@ _ACCOUNT = "account:"
 
 
 class ChangeKind(StrEnum):
-    """What a change is, in the words of the trade. Decided by the plan, hinted by the event."""
+    """What a change is, in the words of the trade. Decided by the plan, triggered by the event."""
 
     ACTIVATION = "activation"
     UPGRADE = "upgrade"
@@ -56,7 +56,7 @@ def customer_of(subject: str) -> str | None:
     return subject.removeprefix(_ACCOUNT) if subject.startswith(_ACCOUNT) else None
 
 
-class ChangeHint(Canonical):
+class ChangeTrigger(Canonical):
     """A vendor's event in our words: whom to look at, and which document it names.
 
     Without a `subscription_id` it is about the customer's account. One that names a payment alone

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from cli.command import TenantOption, run_command
 from cli.following import Bound, Wait, look
-from cli.life_rows import show_changes, show_invoices, show_settlements
 from cli.output import Format, Output, show_json, show_rows
+from cli.shared_rows import show_changes, show_invoices, show_settlements
 from cli.timeline import show_exception
 from operations import accounts
 from operations.accounts import AccountDetail

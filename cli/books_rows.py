@@ -7,8 +7,8 @@ from rich.text import Text
 
 from canonical_models.money import Money
 from cli.command import state
-from cli.life_rows import show_cases, show_settlements, standing_words
 from cli.output import show_rows
+from cli.shared_rows import show_cases, show_settlements, standing_words
 from cli.timeline import show_exception
 from operations.invoices import InvoiceDetail
 from operations.sides import InvoiceSummary

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from canonical_models.entitlement import Entitlement
 from cli.command import TenantOption, run_command
-from cli.life_rows import show_held_back
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
+from cli.shared_rows import show_held_back
 from operations import entitlements, grants
 from operations.entitlements import Check
 from operations.grants import GrantChanged, NewGrant

@@ -9,8 +9,8 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from cli.command import Command, TenantOption, run_command
-from cli.life_rows import show_invoices
 from cli.output import ExitCode, Format, Output, Problem, note, show_json
+from cli.shared_rows import show_invoices
 from operations import deciding, decisions
 from operations.deciding import Decided, DecidedMany, Selection
 from operations.decisions import CorrectRequest, Decision, HoldRequest, LinkRequest, SkipRequest

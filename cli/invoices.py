@@ -7,8 +7,8 @@ import typer
 from cli import invoice_decisions
 from cli.books_rows import show_invoice
 from cli.command import Cursor, Limit, TenantOption, run_command, tell_of_more
-from cli.life_rows import show_invoices
 from cli.output import ExitCode, Format, Output, Problem, note, show_json
+from cli.shared_rows import show_invoices
 from operations import invoices
 from operations.invoices import Refreshed
 

@@ -10,8 +10,14 @@ from cli.books_rows import show_unbilled
 from cli.command import Cursor, Limit, TenantOption, run_command, state, tell_of_more
 from cli.entitlements import show_entitlements
 from cli.following import Bound, Wait, look
-from cli.life_rows import show_cases, show_changes, show_held_back, show_invoices, show_settlements
 from cli.output import Format, Output, show_json, show_rows
+from cli.shared_rows import (
+    show_cases,
+    show_changes,
+    show_held_back,
+    show_invoices,
+    show_settlements,
+)
 from operations import subscriptions
 from operations.subscriptions import SubscriptionDetail
 

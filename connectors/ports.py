@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from canonical_models.amendment import ChangeHint
+from canonical_models.amendment import ChangeTrigger
 from canonical_models.commerce import (
     AccountProfile,
     AccountSnapshot,
@@ -245,7 +245,7 @@ class WebhookTranslator(Protocol):
     def envelope(self, body: bytes) -> tuple[str, str]:
         """(event id, event type) of an authentic body. Raises UnreadableEvent."""
 
-    def hint(self, body: bytes) -> ChangeHint | None:
+    def trigger(self, body: bytes) -> ChangeTrigger | None:
         """The change that an authentic body speaks of, or None where it does not concern us.
 
         Raises UnreadableEvent with the path of the field that does not fit."""

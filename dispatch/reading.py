@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from canonical_models.amendment import ChangeHint, customer_of
+from canonical_models.amendment import ChangeTrigger, customer_of
 from canonical_models.states import InboxStatus
 from connectors.ports import UnreadableEvent, WebhookTranslator
 from persistence import change_queue, inbox, settlements
@@ -28,34 +28,36 @@ async def read_inbox(database: Database, translators: Translators) -> bool:
         if not arrivals:
             return False
         readings: list[Reading] = []
-        hinted: list[tuple[Arrival, ChangeHint]] = []
+        triggered: list[tuple[Arrival, ChangeTrigger]] = []
         for arrival in arrivals:
             found = _read(arrival, translators)
-            if isinstance(found, ChangeHint) and found.subscription_id is None:
+            if isinstance(found, ChangeTrigger) and found.subscription_id is None:
                 found = await _whose(session, arrival, found)
             if isinstance(found, Reading):
                 readings.append(found)
             else:
-                hinted.append((arrival, found))
-        change_ids = await change_queue.add(session, hinted)
+                triggered.append((arrival, found))
+        change_ids = await change_queue.add(session, triggered)
         readings += [
             Reading(arrival.inbox_id, InboxStatus.DISPATCHED, change_id)
-            for (arrival, _), change_id in zip(hinted, change_ids, strict=True)
+            for (arrival, _), change_id in zip(triggered, change_ids, strict=True)
         ]
         await inbox.settle(session, readings)
-    log.info("inbox read", events=len(arrivals), changes=len(hinted))
+    log.info("inbox read", events=len(arrivals), changes=len(triggered))
     return len(arrivals) == ROWS or sum(len(arrival.body) for arrival in arrivals) >= BYTES
 
 
-async def _whose(session: Transaction, arrival: Arrival, hint: ChangeHint) -> ChangeHint | Reading:
+async def _whose(
+    session: Transaction, arrival: Arrival, trigger: ChangeTrigger
+) -> ChangeTrigger | Reading:
     """Whose document or payment it is we know from the document, or from the movement that was
     seen; of one that is not known yet the customer says it, whose account is then looked at."""
     tenant = arrival.tenant
-    found = await settlements.subject_of(session, tenant, hint.payment_id, hint.document_id)
-    if found is None and hint.corrects is not None:
+    found = await settlements.subject_of(session, tenant, trigger.payment_id, trigger.document_id)
+    if found is None and trigger.corrects is not None:
         # A credit note belongs where the document that it corrects does.
-        found = await settlements.subject_of(session, tenant, None, hint.corrects)
-    if found is None and hint.customer_id is None:
+        found = await settlements.subject_of(session, tenant, None, trigger.corrects)
+    if found is None and trigger.customer_id is None:
         return Reading(
             arrival.inbox_id,
             InboxStatus.IGNORED,
@@ -63,19 +65,19 @@ async def _whose(session: Transaction, arrival: Arrival, hint: ChangeHint) -> Ch
             "with all its movements when its own events arrive",
         )
     if found is None:
-        return hint
+        return trigger
     subject, customer_id, document_id = found
     account_of = customer_of(subject)
-    return hint.model_copy(
+    return trigger.model_copy(
         update={
             "subscription_id": None if account_of else subject,
-            "customer_id": account_of or customer_id or hint.customer_id,
-            "document_id": hint.document_id or document_id,
+            "customer_id": account_of or customer_id or trigger.customer_id,
+            "document_id": trigger.document_id or document_id,
         }
     )
 
 
-def _read(arrival: Arrival, translators: Translators) -> ChangeHint | Reading:
+def _read(arrival: Arrival, translators: Translators) -> ChangeTrigger | Reading:
     """Never raises for what an event holds: one that cannot be read must not stop the others."""
     known = log.bind(
         tenant=arrival.tenant, connection=arrival.connection, event_id=arrival.event_id
@@ -89,7 +91,7 @@ def _read(arrival: Arrival, translators: Translators) -> ChangeHint | Reading:
             reason="its connection is not configured any more: restore it and replay the event",
         )
     try:
-        hint = translator.hint(arrival.body)
+        trigger = translator.trigger(arrival.body)
     except UnreadableEvent as unreadable:
         known.warning("dead letter: the event cannot be read")
         return Reading(arrival.inbox_id, InboxStatus.DEAD_LETTERED, reason=str(unreadable))
@@ -101,6 +103,6 @@ def _read(arrival: Arrival, translators: Translators) -> ChangeHint | Reading:
             InboxStatus.DEAD_LETTERED,
             reason="our translator failed at this event; replay it after the next release",
         )
-    if hint is None:
+    if trigger is None:
         return Reading(arrival.inbox_id, InboxStatus.IGNORED)
-    return hint
+    return trigger

@@ -112,7 +112,7 @@ class Starter:
                 tenant=claim.tenant,
                 change_id=claim.change_id,
                 subject=claim.subject,
-                hint=ChangeKind(claim.kind),
+                trigger=ChangeKind(claim.kind),
                 epoch=claim.epoch,
             ),
             id=change_workflow_id(claim.tenant, claim.subject),

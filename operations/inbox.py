@@ -1,6 +1,6 @@
 """The inbox: what was received, what became of it, and reading it again."""
 
-from canonical_models.amendment import ChangeHint, account_subject, customer_of
+from canonical_models.amendment import ChangeTrigger, account_subject, customer_of
 from canonical_models.base import Canonical
 from canonical_models.states import ChangeState, InboxStatus
 from canonical_models.views import ChangeView
@@ -30,7 +30,7 @@ class Replay(Canonical):
     item: InboxView
     done: bool
     words: str
-    reads_as: ChangeHint | None
+    reads_as: ChangeTrigger | None
 
 
 async def list_(
@@ -89,8 +89,8 @@ async def replay(
                 f"the change {change.change_id} of receipt {receipt} is {change.state}",
                 remedy="let it settle first, or cancel it: a replay makes a new change",
             )
-        hint, outlook = await _outlook(session, context, item, body or b"")
-        if hint is not None and (subject := _subject(hint)) is not None:
+        trigger, outlook = await _outlook(session, context, item, body or b"")
+        if trigger is not None and (subject := _subject(trigger)) is not None:
             ahead = await changes.unsettled(session, tenant, subject)
             outlook += f", behind {len(ahead)} that wait or run" if ahead else ""
         if item.status is InboxStatus.RECEIVED:
@@ -98,57 +98,57 @@ async def replay(
                 item=item,
                 done=False,
                 words=f"It waits to be read anyway; {outlook}.",
-                reads_as=hint,
+                reads_as=trigger,
             )
         if not dry_run:
             item = (await inbox.replay(session, tenant, [item.inbox_id]))[0]
     begun = "Would be read again" if dry_run else "Is being read again"
-    return Replay(item=item, done=not dry_run, words=f"{begun}; {outlook}.", reads_as=hint)
+    return Replay(item=item, done=not dry_run, words=f"{begun}; {outlook}.", reads_as=trigger)
 
 
 async def _outlook(
     session: Transaction, context: AppContext, item: InboxView, body: bytes
-) -> tuple[ChangeHint | None, str]:
+) -> tuple[ChangeTrigger | None, str]:
     """What the dispatcher will make of it, by the same pure function that it uses."""
     translator = context.translators.get((item.tenant, item.connection))
     if translator is None:
         return None, f"no connection {item.connection} is configured here to tell what it says"
     try:
-        hint = translator.hint(body)
+        trigger = translator.trigger(body)
     except UnreadableEvent as fault:
         return None, f"it stays a dead letter: {fault}"
-    if hint is None:
+    if trigger is None:
         return None, f"it is ignored: {item.event_type} does not concern any other system"
-    if hint.subscription_id is None:
-        hint = await _whose(session, item.tenant, hint)
-    subject = _subject(hint)
+    if trigger.subscription_id is None:
+        trigger = await _whose(session, item.tenant, trigger)
+    subject = _subject(trigger)
     if subject is None:
         return None, "it is ignored: its payment is of no document that is known here"
     customer = customer_of(subject)
     whose = f"account {customer}" if customer else f"subscription {subject}"
-    return hint, f"it makes a new {hint.kind.value} change of {whose}"
+    return trigger, f"it makes a new {trigger.kind.value} change of {whose}"
 
 
-async def _whose(session: Transaction, tenant: str, hint: ChangeHint) -> ChangeHint:
+async def _whose(session: Transaction, tenant: str, trigger: ChangeTrigger) -> ChangeTrigger:
     """Of a document or payment that we know, we know whose it is."""
-    known = await settlements.subject_of(session, tenant, hint.payment_id, hint.document_id)
+    known = await settlements.subject_of(session, tenant, trigger.payment_id, trigger.document_id)
     if known is None:
-        return hint
+        return trigger
     subject, customer = known[0], known[1]
     account = customer_of(subject)
-    return hint.model_copy(
+    return trigger.model_copy(
         update={
             "subscription_id": None if account else subject,
-            "customer_id": account or customer or hint.customer_id,
+            "customer_id": account or customer or trigger.customer_id,
         }
     )
 
 
-def _subject(hint: ChangeHint) -> str | None:
+def _subject(trigger: ChangeTrigger) -> str | None:
     """Whose change it becomes; None where it says nobody's."""
-    if hint.subscription_id is not None:
-        return hint.subscription_id
-    return None if hint.customer_id is None else account_subject(hint.customer_id)
+    if trigger.subscription_id is not None:
+        return trigger.subscription_id
+    return None if trigger.customer_id is None else account_subject(trigger.customer_id)
 
 
 def _unknown(receipt: str) -> NotFound:

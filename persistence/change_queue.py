@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from canonical_models.amendment import ChangeHint, ChangeKind, account_subject, customer_of
+from canonical_models.amendment import ChangeKind, ChangeTrigger, account_subject, customer_of
 from persistence.changes import CHANNEL
 from persistence.claims import LOCK, Claim, claim, open_as, put_back, reclaim, renew, started
 from persistence.connection import Transaction, connection_of
@@ -58,13 +58,13 @@ select lock_subject(tenant, subject) from (
 
 
 async def add(
-    session: AsyncSession, hinted: Sequence[tuple[Arrival, ChangeHint]]
+    session: AsyncSession, triggered: Sequence[tuple[Arrival, ChangeTrigger]]
 ) -> tuple[str, ...]:
     """The changes of these events, in the same order; made where there is none yet. Raises
-    ValueError for a hint that names neither a subscription nor a customer."""
+    ValueError for a trigger that names neither a subscription nor a customer."""
     made, ids = [], []
-    for arrival, hint in hinted:
-        event_id = hint.event_id
+    for arrival, trigger in triggered:
+        event_id = trigger.event_id
         if arrival.replays:
             found = await _of_event(session, arrival, event_id)
             if (
@@ -80,14 +80,14 @@ async def add(
                 "id": ids[-1],
                 "tenant": arrival.tenant,
                 "connection": arrival.connection,
-                "subject": _subject(hint),
-                "subscription_id": hint.subscription_id,
-                "customer_id": hint.customer_id,
-                "documents": [hint.document_id] if hint.document_id else [],
+                "subject": _subject(trigger),
+                "subscription_id": trigger.subscription_id,
+                "customer_id": trigger.customer_id,
+                "documents": [trigger.document_id] if trigger.document_id else [],
                 "event_id": event_id,
-                "kind": hint.kind.value,
-                "lane": _lane(hint),
-                "occurred_at": hint.occurred_at,
+                "kind": trigger.kind.value,
+                "lane": _lane(trigger),
+                "occurred_at": trigger.occurred_at,
                 "received_at": arrival.received_at,
             }
         )
@@ -155,18 +155,18 @@ async def _of_event(
     return [(id_, state) for id_, state in await session.exec(query)]
 
 
-def _subject(hint: ChangeHint) -> str:
-    if hint.subscription_id is not None:
-        return hint.subscription_id
-    if hint.customer_id is None:
-        raise ValueError(f"event {hint.event_id} names no one whose change it could be")
-    return account_subject(hint.customer_id)
+def _subject(trigger: ChangeTrigger) -> str:
+    if trigger.subscription_id is not None:
+        return trigger.subscription_id
+    if trigger.customer_id is None:
+        raise ValueError(f"event {trigger.event_id} names no one whose change it could be")
+    return account_subject(trigger.customer_id)
 
 
-def _lane(hint: ChangeHint) -> int:
-    if hint.bulk:
+def _lane(trigger: ChangeTrigger) -> int:
+    if trigger.bulk:
         return BULK
-    return RENEWAL if hint.kind is ChangeKind.RENEWAL else LIVE
+    return RENEWAL if trigger.kind is ChangeKind.RENEWAL else LIVE
 
 
 _REQUEUE = """

@@ -8,8 +8,8 @@ for it, and the amendment saga does it in its turn. Times are by billing's clock
 
 from temporalio import workflow
 
+from activities.contracts.dunning import DunningAct, DunningActivities, DunningDecision, DunningLook
 from activities.contracts.failure import FailureDetail, Question
-from activities.contracts.life import Act, DunningActivities, DunningDecision, DunningLook
 from canonical_models.exceptions import Resolution
 from canonical_models.failures import FailureClass, RejectionCode
 from canonical_models.money import Money
@@ -37,17 +37,15 @@ class DunningProcess(WaitingProcess):
                 continue
             self.tell(look.stage, look.words)
             match look.act:
-                case Act.OVER:
+                case DunningAct.OVER:
                     if await self.over():
                         return look.words
-                case Act.DECIDE:
+                case DunningAct.DECIDE:
                     resolution = await self._ask(look)
                     if resolution is not None:
                         await self._conclude(resolution, look.unpaid)
-                case Act.WAIT:
+                case DunningAct.WAIT:
                     await self.rest(look.seconds)
-                case _:
-                    pass
 
     async def _look(self) -> DunningLook:
         return await workflow.execute_local_activity_method(

@@ -13,7 +13,7 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
-from activities.contracts.life import EntitlementActivities, EntitlementLook
+from activities.contracts.entitlement import EntitlementActivities, EntitlementLook
 from canonical_models.exceptions import Action, Track
 from canonical_models.process import Process, ProcessKind
 from workflows.human_tasks import question_of

@@ -5,7 +5,7 @@ Started by a schedule of each tenant, and at once for single invoices when someb
 
 from temporalio import workflow
 
-from activities.contracts.life import InvoiceActivities, SweepInput, SweepPart, Swept
+from activities.contracts.invoices import InvoiceActivities, SweepInput, SweepPart, Swept
 from workflows.names import INVOICES
 from workflows.policies import at
 

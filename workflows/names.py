@@ -59,7 +59,7 @@ class ChangeInput(Canonical):
     tenant: str
     change_id: Identifier
     subject: Identifier
-    hint: ChangeKind
+    trigger: ChangeKind
     epoch: int = 0
 
 

@@ -14,10 +14,10 @@ from typing import NoReturn
 from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
-from activities.contracts.life import (
-    Act,
+from activities.contracts.renewal import (
     ForecastInput,
     ForecastProblem,
+    RenewalAct,
     RenewalActivities,
     RenewalLook,
 )
@@ -53,18 +53,16 @@ class RenewalProcess(WaitingProcess):
                 continue
             self.tell(look.act.value, look.words)
             match look.act:
-                case Act.OVER:
+                case RenewalAct.OVER:
                     if await self.over():
                         return look.words
-                case Act.FORECAST if look.renewal is not None and look.renewal != self._left:
+                case RenewalAct.FORECAST if look.renewal is not None and look.renewal != self._left:
                     await self._forecast(look.renewal)
-                case Act.CALL if look.renewal is not None:
+                case RenewalAct.CALL if look.renewal is not None:
                     await self._call(look.renewal)
                     await self.rest(LATE_AGAIN.total_seconds())
-                case Act.WAIT | Act.FORECAST:
+                case RenewalAct.WAIT | RenewalAct.FORECAST | RenewalAct.CALL:
                     await self.rest(look.seconds)
-                case _:
-                    pass
 
     def go_on(self) -> NoReturn:
         continue_on_newest(self.process.model_copy(update={"left": self._left}))

@@ -2,7 +2,7 @@
 
 from temporalio import workflow
 
-from activities.contracts.life import Extended, RevenueActivities, RevenueInput
+from activities.contracts.revenue import Extended, RevenueActivities, RevenueInput
 from workflows.names import REVENUE
 from workflows.policies import at
 

@@ -1,4 +1,4 @@
-"""Stripe's webhooks: proof of origin, envelope, and the change they hint at. No I/O.
+"""Stripe's webhooks: proof of origin, envelope, and the change they trigger. No I/O.
 
 Source: https://docs.stripe.com/webhooks#verify-manually, https://docs.stripe.com/api/events.
 Nothing that arrives can raise anything but SignatureRefused before it is proven authentic, and
@@ -13,19 +13,19 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from canonical_models.amendment import ChangeHint
+from canonical_models.amendment import ChangeTrigger
 from connectors.ports import SignatureRefused, UnreadableEvent
 from connectors.refusals import fault_of
-from connectors.stripe.hints import subscription_hint
-from connectors.stripe.hints_money import (
-    charge_hint,
-    credit_note_hint,
-    customer_hint,
-    invoice_hint,
-    item_hint,
-    of_charge_hint,
-    share_hint,
-    tax_id_hint,
+from connectors.stripe.triggers import (
+    charge_trigger,
+    credit_note_trigger,
+    customer_trigger,
+    invoice_trigger,
+    item_trigger,
+    of_charge_trigger,
+    share_trigger,
+    subscription_trigger,
+    tax_id_trigger,
 )
 from connectors.stripe.wire_events import (
     ChargeInEvent,
@@ -53,7 +53,7 @@ _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
 M = TypeVar("M", bound=BaseModel)
 
-Reader = Callable[[Any], ChangeHint | None]
+Reader = Callable[[Any], ChangeTrigger | None]
 
 
 def _fit(model: type[M], data: Any) -> M:
@@ -64,22 +64,22 @@ def _fit(model: type[M], data: Any) -> M:
         raise UnreadableEvent(f"{path}: {reason}") from None
 
 
-def _reading(model: type[M], hint: Callable[[M], ChangeHint | None]) -> Reader:
-    def read(data: Any) -> ChangeHint | None:
-        return hint(_fit(model, data))
+def _reading(model: type[M], trigger: Callable[[M], ChangeTrigger | None]) -> Reader:
+    def read(data: Any) -> ChangeTrigger | None:
+        return trigger(_fit(model, data))
 
     return read
 
 
-_SUBSCRIPTION = _reading(Event[SubscriptionInEvent], subscription_hint)
-_INVOICE = _reading(Event[InvoiceInEvent], invoice_hint)
-_ITEM = _reading(Event[InvoiceItemInEvent], item_hint)
-_SHARE = _reading(Event[ShareInEvent], share_hint)
-_CHARGE = _reading(Event[ChargeInEvent], charge_hint)
-_OF_CHARGE = _reading(Event[OfChargeInEvent], of_charge_hint)
-_CREDIT_NOTE = _reading(Event[CreditNoteInEvent], credit_note_hint)
-_CUSTOMER = _reading(Event[CustomerInEvent], customer_hint)
-_TAX_ID = _reading(Event[TaxIdInEvent], tax_id_hint)
+_SUBSCRIPTION = _reading(Event[SubscriptionInEvent], subscription_trigger)
+_INVOICE = _reading(Event[InvoiceInEvent], invoice_trigger)
+_ITEM = _reading(Event[InvoiceItemInEvent], item_trigger)
+_SHARE = _reading(Event[ShareInEvent], share_trigger)
+_CHARGE = _reading(Event[ChargeInEvent], charge_trigger)
+_OF_CHARGE = _reading(Event[OfChargeInEvent], of_charge_trigger)
+_CREDIT_NOTE = _reading(Event[CreditNoteInEvent], credit_note_trigger)
+_CUSTOMER = _reading(Event[CustomerInEvent], customer_trigger)
+_TAX_ID = _reading(Event[TaxIdInEvent], tax_id_trigger)
 
 #: The types of events that are heard, by how they are read. Others say what these say as well, or
 #: what concerns nobody here.
@@ -165,7 +165,7 @@ class StripeWebhooks:
         found = _fit(EventEnvelope, data)
         return found.id, found.type
 
-    def hint(self, body: bytes) -> ChangeHint | None:
+    def trigger(self, body: bytes) -> ChangeTrigger | None:
         """The change an event speaks of; None for types and updates that do not concern us.
 
         A payment of a part of an invoice is `invoice_payment.paid` alone; the last part is

@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 
 from persistence.tables.adoption import AdoptionCustomerRow, AdoptionRow
 from persistence.tables.breakers import BreakerRow, LaneRow
+from persistence.tables.configuration import ApiKeyRow, MappingRow, NamespaceRow
 from persistence.tables.documents import (
     AccountRow,
     ApprovalRow,
@@ -22,9 +23,8 @@ from persistence.tables.effects import (
     SubscriptionStateRow,
     SupportShareRow,
 )
-from persistence.tables.flow import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
-from persistence.tables.keeping import ApiKeyRow, MappingRow, NamespaceRow
-from persistence.tables.life import ContractRow, DunningRow, ProcessRow, TargetRow
+from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
+from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
 
 metadata = SQLModel.metadata
 

@@ -9,7 +9,7 @@ from operations import dunning
 from operations.dunning import CaseView
 from operations.paging import Page
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples, examples_life
+from starter_api.v1 import examples, examples_processes
 from starter_api.v1.answers import listed
 from starter_api.v1.asking import Context, Cursor, Limit
 from starter_api.v1.described import answers
@@ -24,7 +24,7 @@ Reader = Annotated[Principal, Depends(scoped("subscriptions:read"))]
     summary="List dunning cases",
     description="Invoices that are asked for in vain and how far that has gone, by invoice. One "
     "that finance decides has an `exception_id`.",
-    responses=answers(Page[CaseView], examples.page(examples_life.CASE)),
+    responses=answers(Page[CaseView], examples.page(examples_processes.CASE)),
 )
 async def list_dunning(
     request: Request, context: Context, caller: Reader, cursor: Cursor = None, limit: Limit = 50

@@ -3,7 +3,7 @@ decided of them, differences. The same story goes on."""
 
 from typing import Any
 
-from starter_api.v1 import examples_life
+from starter_api.v1 import examples_processes
 
 
 def euros(minor: int) -> dict[str, Any]:
@@ -175,7 +175,7 @@ INVOICE_DETAIL: dict[str, Any] = {
     "posted": _POSTED,
     "settlements": [SETTLEMENT],
     "exceptions": [],
-    "dunning": examples_life.CASE,
+    "dunning": examples_processes.CASE,
 }
 
 REFRESHED: dict[str, Any] = {

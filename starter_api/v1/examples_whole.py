@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from starter_api.v1 import examples, examples_life
+from starter_api.v1 import examples, examples_processes
 from starter_api.v1.examples_books import INVOICE, LINE, MOVEMENT, SETTLEMENT, euros
 
 _UNBILLED: dict[str, Any] = {
@@ -28,14 +28,14 @@ _UNBILLED: dict[str, Any] = {
 SUBSCRIPTION_DETAIL: dict[str, Any] = {
     "subscription_id": "sub_1QfTrueup",
     "agreed": examples.AGREED,
-    "contract": examples_life.CONTRACT,
+    "contract": examples_processes.CONTRACT,
     "entitlements": [examples.ENTITLEMENT],
     "held_back": [examples.HELD_BACK],
     "access_hold": None,
     "invoices": [INVOICE],
     "settlements": [SETTLEMENT],
     "unbilled": _UNBILLED,
-    "dunning": [examples_life.CASE],
+    "dunning": [examples_processes.CASE],
     "targets": [
         {
             "target": "product",

@@ -11,7 +11,7 @@ from operations import grants
 from operations.grants import LONGEST_GRACE_DAYS, GrantChanged, GrantView, NewGrant
 from operations.paging import Page
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples, examples_life
+from starter_api.v1 import examples, examples_processes
 from starter_api.v1.answers import fresh, listed
 from starter_api.v1.asking import Context, Cursor, GrantId, IdempotencyKey, Limit, wanted
 from starter_api.v1.bodies import body
@@ -34,7 +34,7 @@ class SuspendRequest(Canonical):
     summary="List a customer's grants",
     description="All that the customer holds by any source, by feature: subscriptions' grants and "
     "those that people gave, suspended, ended and future ones included.",
-    responses=answers(Page[GrantView], examples.page(examples_life.GRANT)),
+    responses=answers(Page[GrantView], examples.page(examples_processes.GRANT)),
 )
 async def list_grants(
     request: Request,
@@ -54,8 +54,8 @@ async def list_grants(
     description="Gives a customer a feature beside what subscriptions give. The same "
     "Idempotency-Key gives once and answers with that grant again (`changed: false`); without one, "
     "each request gives another. Every target hears of it.",
-    responses=answers(GrantChanged, examples_life.GRANT_CHANGED, 400, 409, 413, 415),
-    openapi_extra=takes(NewGrant, pilot=examples_life.NEW_GRANT),
+    responses=answers(GrantChanged, examples_processes.GRANT_CHANGED, 400, 409, 413, 415),
+    openapi_extra=takes(NewGrant, pilot=examples_processes.NEW_GRANT),
 )
 async def give_grant(
     context: Context,
@@ -73,7 +73,7 @@ async def give_grant(
     summary="End a grant",
     description="It ends now, or after `grace_days`, and never later than it would have. It stays "
     "in the list as ended. Repeating it changes nothing.",
-    responses=answers(GrantChanged, examples_life.GRANT_CHANGED, 404, 409),
+    responses=answers(GrantChanged, examples_processes.GRANT_CHANGED, 404, 409),
 )
 async def revoke_grant(
     context: Context,
@@ -92,7 +92,7 @@ async def revoke_grant(
     "/{grant_id}/suspend",
     summary="Suspend a grant",
     description="It is kept and gives nothing until it is restored. Repeating it changes nothing.",
-    responses=answers(GrantChanged, examples_life.GRANT_CHANGED, 400, 404, 409, 413, 415),
+    responses=answers(GrantChanged, examples_processes.GRANT_CHANGED, 400, 404, 409, 413, 415),
     openapi_extra=takes(SuspendRequest, unpaid={"reason": "the pilot has not been agreed on"}),
 )
 async def suspend_grant(
@@ -110,7 +110,7 @@ async def suspend_grant(
     "/{grant_id}/restore",
     summary="Restore a grant",
     description="It gives again what it gave until it was suspended. Repeating it changes nothing.",
-    responses=answers(GrantChanged, examples_life.GRANT_CHANGED, 404, 409),
+    responses=answers(GrantChanged, examples_processes.GRANT_CHANGED, 404, 409),
 )
 async def restore_grant(context: Context, caller: Writer, grant_id: GrantId) -> Response:
     return fresh(await grants.restore(context, caller.tenant, grant_id, by=caller.name))

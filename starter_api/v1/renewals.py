@@ -9,7 +9,7 @@ from operations import renewals
 from operations.paging import Page
 from operations.renewals import LONGEST_DAYS, RenewalView
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples, examples_life
+from starter_api.v1 import examples, examples_processes
 from starter_api.v1.answers import listed
 from starter_api.v1.asking import Context, Cursor, Limit
 from starter_api.v1.described import answers
@@ -24,7 +24,7 @@ Reader = Annotated[Principal, Depends(scoped("subscriptions:read"))]
     summary="List renewals to come",
     description="The earliest first, each with its forecast: `ready`, or `blocked` with the "
     "problem, or `none` while it has not been tried out.",
-    responses=answers(Page[RenewalView], examples.page(examples_life.RENEWAL)),
+    responses=answers(Page[RenewalView], examples.page(examples_processes.RENEWAL)),
 )
 async def list_renewals(
     request: Request,

@@ -10,7 +10,7 @@ from operations.looking import LookAsked
 from operations.paging import Page
 from operations.subscriptions import SubscriptionDetail, SubscriptionSummary
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples, examples_life, examples_whole
+from starter_api.v1 import examples, examples_processes, examples_whole
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import Context, Cursor, Limit, SubscriptionId
 from starter_api.v1.described import answers
@@ -65,7 +65,7 @@ async def show_subscription(
     description="Queues a change that reads anew all that billing has issued and brings every "
     "system to what it says; follow it under `/v1/changes/{change_id}`. One that waits already is "
     "answered instead (`already`), so repeating it is harmless.",
-    responses=answers(LookAsked, examples_life.LOOK_ASKED, 404),
+    responses=answers(LookAsked, examples_processes.LOOK_ASKED, 404),
 )
 async def sync_subscription(
     context: Context, caller: Writer, subscription_id: SubscriptionId

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from operations import targets
 from operations.targets import TargetsCheck, TargetsPublished
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples_life
+from starter_api.v1 import examples_processes
 from starter_api.v1.answers import fresh
 from starter_api.v1.asking import Context, only
 from starter_api.v1.described import answers
@@ -28,7 +28,7 @@ Customer = Annotated[str | None, only("Only of this billing customer.")]
     summary="Compare what targets hold",
     description="Reads what each target holds and lists where it is not what it should be. Answers "
     "what came of it, or `finished: false` while it goes on by itself. Changes nothing.",
-    responses=answers(TargetsCheck, examples_life.TARGETS_CHECK, 404),
+    responses=answers(TargetsCheck, examples_processes.TARGETS_CHECK, 404),
 )
 async def check_targets(
     context: Context, caller: Reader, target: Target = None, customer: Customer = None
@@ -41,7 +41,7 @@ async def check_targets(
     summary="Tell targets again",
     description="Has targets told again all that customers may use, with the next revision, "
     "whatever they hold. Repeating it is harmless.",
-    responses=answers(TargetsPublished, examples_life.TARGETS_PUBLISHED, 404),
+    responses=answers(TargetsPublished, examples_processes.TARGETS_PUBLISHED, 404),
 )
 async def publish_targets(
     context: Context, caller: Writer, target: Target = None, customer: Customer = None

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from activities.contracts.life import SweepInput, Swept
+from activities.contracts.invoices import SweepInput, Swept
 from activities.sweeping import clearing, sweep_effects
 from canonical_models.failures import TransientFailure
 from persistence import effects

@@ -206,7 +206,9 @@ class GoLive:
         assert row is not None
         settled: Settled = await self.sagas.client.execute_workflow(
             AMENDMENT if customer_of(subject) is None else ACCOUNT,
-            ChangeInput(tenant="acme", change_id=row[0], subject=subject, hint=ChangeKind.BILLED),
+            ChangeInput(
+                tenant="acme", change_id=row[0], subject=subject, trigger=ChangeKind.BILLED
+            ),
             id=change_workflow_id(self.sagas.task_queue, subject),
             task_queue=self.sagas.task_queue,
             result_type=Settled,

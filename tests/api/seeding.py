@@ -18,7 +18,7 @@ from persistence.tables import (
     InboxRow,
 )
 from tests.api.seeding_books import NOON, books_of
-from tests.api.seeding_life import life_rows
+from tests.api.seeding_processes import life_rows
 from tests.harness.subscriptions import item, subscription
 
 

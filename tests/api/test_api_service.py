@@ -34,7 +34,7 @@ from operations.context import AppContext
 from operations.paging import Page
 from persistence.inbox import InboxView
 from starter_api.app import create_app
-from starter_api.v1 import examples, examples_books, examples_life, examples_whole
+from starter_api.v1 import examples, examples_books, examples_processes, examples_whole
 from starter_api.v1.changes import Signalled, SignalRequest
 from starter_api.v1.mappings import MappingRequest
 from tests.api.seeding import Ids
@@ -62,19 +62,19 @@ EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (entitlements.Check, examples.CHECK),
     (Page[subscriptions.SubscriptionSummary], examples.page(examples.AGREED)),
     (subscriptions.SubscriptionDetail, examples_whole.SUBSCRIPTION_DETAIL),
-    (looking.LookAsked, examples_life.LOOK_ASKED),
+    (looking.LookAsked, examples_processes.LOOK_ASKED),
     (accounts.AccountDetail, examples_whole.ACCOUNT_DETAIL),
-    (Page[renewals.RenewalView], examples.page(examples_life.RENEWAL)),
-    (Page[dunning.CaseView], examples.page(examples_life.CASE)),
+    (Page[renewals.RenewalView], examples.page(examples_processes.RENEWAL)),
+    (Page[dunning.CaseView], examples.page(examples_processes.CASE)),
     (Page[sides.InvoiceSummary], examples.page(examples_books.INVOICE)),
     (invoices.InvoiceDetail, examples_books.INVOICE_DETAIL),
     (invoices.Refreshed, examples_books.REFRESHED),
     (deciding.Decided, examples_books.DECIDED),
     (decisions.HoldRequest, examples_books.HOLD),
     (Page[differences.DifferenceView], examples.page(examples_books.DIFFERENCE)),
-    (grants.NewGrant, examples_life.NEW_GRANT),
-    (Page[grants.GrantView], examples.page(examples_life.GRANT)),
-    (grants.GrantChanged, examples_life.GRANT_CHANGED),
+    (grants.NewGrant, examples_processes.NEW_GRANT),
+    (Page[grants.GrantView], examples.page(examples_processes.GRANT)),
+    (grants.GrantChanged, examples_processes.GRANT_CHANGED),
     (events.Feed, examples.FEED),
 ]
 

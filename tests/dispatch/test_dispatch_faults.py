@@ -102,7 +102,7 @@ async def test_a_stopped_dispatcher_gives_back_what_it_had_in_hand(scene: Scene)
     """Something else is open under the subscription's id, so the start waits for its close."""
     workflow_id = change_workflow_id(scene.tenant, "sub_1")
     other = ChangeInput(
-        tenant=scene.tenant, change_id="chg_other", subject="sub_1", hint=ChangeKind.OTHER
+        tenant=scene.tenant, change_id="chg_other", subject="sub_1", trigger=ChangeKind.OTHER
     )
     handle = await scene.client.start_workflow(
         AMENDMENT, other, id=workflow_id, task_queue=scene.tenant

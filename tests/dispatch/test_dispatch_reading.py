@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from canonical_models.amendment import ChangeHint
+from canonical_models.amendment import ChangeTrigger
 from canonical_models.documents import BillingDocument
 from canonical_models.records import subject_of
 from canonical_models.states import InboxStatus
@@ -33,10 +33,10 @@ class Faulty:
     def envelope(self, body: bytes) -> tuple[str, str]:
         raise NotImplementedError
 
-    def hint(self, body: bytes) -> ChangeHint | None:
+    def trigger(self, body: bytes) -> ChangeTrigger | None:
         if self.fault is not None and b"poison" in body:
             raise self.fault
-        return StripeWebhooks().hint(body)
+        return StripeWebhooks().trigger(body)
 
 
 TRANSLATORS = {(TENANT, CONNECTION): StripeWebhooks()}

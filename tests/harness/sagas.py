@@ -65,13 +65,13 @@ class Sagas:
         subject: str = "sub_1",
         *,
         workflow_id: str | None = None,
-        hint: ChangeKind = ChangeKind.OTHER,
+        trigger: ChangeKind = ChangeKind.OTHER,
         documents: tuple[str, ...] = (),
         whole: bool = False,
     ) -> Handle:
         """Of a subscription, or of an account where `subject` is one."""
-        await self.intend(change_id, subject, hint=hint, documents=documents, whole=whole)
-        return await self.begin(change_id, subject, workflow_id=workflow_id, hint=hint)
+        await self.intend(change_id, subject, trigger=trigger, documents=documents, whole=whole)
+        return await self.begin(change_id, subject, workflow_id=workflow_id, trigger=trigger)
 
     async def sell(self, number: int, legal_entity: str = ACCOUNT.legal_entity) -> Handle:
         """A new subscription of a new customer with its first invoice, and its saga."""
@@ -99,14 +99,14 @@ class Sagas:
         subject: str,
         *,
         workflow_id: str | None = None,
-        hint: ChangeKind = ChangeKind.OTHER,
+        trigger: ChangeKind = ChangeKind.OTHER,
         epoch: int = 0,
     ) -> Handle:
         """A run of a change that is there already, for this claim of it."""
         return await self.client.start_workflow(
             AMENDMENT if customer_of(subject) is None else ACCOUNT_SAGA,
             ChangeInput(
-                tenant="acme", change_id=change_id, subject=subject, hint=hint, epoch=epoch
+                tenant="acme", change_id=change_id, subject=subject, trigger=trigger, epoch=epoch
             ),
             id=workflow_id or change_workflow_id(self.task_queue, subject),
             task_queue=self.task_queue,
@@ -242,7 +242,7 @@ class Sagas:
         change_id: str,
         subject: str,
         *,
-        hint: ChangeKind = ChangeKind.OTHER,
+        trigger: ChangeKind = ChangeKind.OTHER,
         documents: tuple[str, ...] = (),
         whole: bool = False,
         state: str = "running",
@@ -253,7 +253,7 @@ class Sagas:
                 text(
                     "insert into changes (id, tenant, connection, subject, subscription_id, "
                     "customer_id, event_id, kind, state, documents, whole) values (:change, "
-                    "'acme', 'stripe', :subject, :sub, :customer, :change, :hint, :state, "
+                    "'acme', 'stripe', :subject, :sub, :customer, :change, :trigger, :state, "
                     ":documents, :whole)"
                 ),
                 {
@@ -261,7 +261,7 @@ class Sagas:
                     "subject": subject,
                     "sub": subject if customer_of(subject) is None else None,
                     "customer": customer_of(subject),
-                    "hint": hint.value,
+                    "trigger": trigger.value,
                     "documents": list(documents),
                     "whole": whole,
                     "state": state,

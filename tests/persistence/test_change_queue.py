@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from canonical_models.amendment import ChangeHint, ChangeKind
+from canonical_models.amendment import ChangeKind, ChangeTrigger
 from canonical_models.states import ChangeOutcome
 from persistence import change_queue, change_watch, changes
 from persistence.change_queue import Claim, Turns
@@ -20,7 +20,7 @@ from tests.harness.flow import states, write
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def hinted(
+def triggered(
     event_id: str,
     subscription: str | None = "sub_1",
     *,
@@ -29,8 +29,8 @@ def hinted(
     document: str | None = None,
     bulk: bool = False,
     replays: int = 0,
-) -> tuple[Arrival, ChangeHint]:
-    hint = ChangeHint(
+) -> tuple[Arrival, ChangeTrigger]:
+    trigger = ChangeTrigger(
         event_id=event_id,
         subscription_id=subscription,
         customer_id=customer,
@@ -39,10 +39,12 @@ def hinted(
         document_id=document,
         bulk=bulk,
     )
-    return Arrival(1, "acme", "billing", event_id, "any", replays, NOW, b""), hint
+    return Arrival(1, "acme", "billing", event_id, "any", replays, NOW, b""), trigger
 
 
-async def add(database: Database, pairs: Sequence[tuple[Arrival, ChangeHint]]) -> tuple[str, ...]:
+async def add(
+    database: Database, pairs: Sequence[tuple[Arrival, ChangeTrigger]]
+) -> tuple[str, ...]:
     async with database.transaction() as session:
         return await change_queue.add(session, pairs)
 
@@ -67,7 +69,7 @@ def events(claims: Sequence[Claim]) -> list[str]:
 
 
 async def test_the_oldest_of_each_subscription_while_none_is_open(database: Database) -> None:
-    await add(database, [hinted("a1", "a"), hinted("a2", "a"), hinted("b1", "b")])
+    await add(database, [triggered("a1", "a"), triggered("a2", "a"), triggered("b1", "b")])
     assert events(await claim(database)) == ["a1", "b1"]
     assert events(await claim(database)) == []
     for state in ("running", "waiting"):
@@ -81,10 +83,10 @@ async def test_an_account_has_an_order_of_its_own(database: Database) -> None:
     await add(
         database,
         [
-            hinted("a1", customer="cus_1", document="in_1"),
-            hinted("c1", None, customer="cus_1", document="cn_1"),
-            hinted("c2", None, customer="cus_1"),
-            hinted("d1", None, customer="cus_2"),
+            triggered("a1", customer="cus_1", document="in_1"),
+            triggered("c1", None, customer="cus_1", document="cn_1"),
+            triggered("c2", None, customer="cus_1"),
+            triggered("d1", None, customer="cus_2"),
         ],
     )
     claims = await claim(database)
@@ -102,7 +104,7 @@ async def test_an_account_has_an_order_of_its_own(database: Database) -> None:
 
 async def test_an_event_of_nobody_makes_no_change(database: Database) -> None:
     with pytest.raises(ValueError, match="event a1 names no one"):
-        await add(database, [hinted("a1", None)])
+        await add(database, [triggered("a1", None)])
     assert await states(database) == {}
 
 
@@ -140,7 +142,7 @@ async def test_an_occasion_of_ours_makes_one_change(database: Database) -> None:
 
 
 async def test_what_waits_while_a_newer_one_of_its_subject_does(database: Database) -> None:
-    await add(database, [hinted("a1", "a"), hinted("a2", "a"), hinted("b1", "b")])
+    await add(database, [triggered("a1", "a"), triggered("a2", "a"), triggered("b1", "b")])
     first, other = await claim(database)
     for state in ("running", "waiting"):
         await write(database, "update changes set state = :s where state <> 'pending'", s=state)
@@ -161,10 +163,10 @@ async def test_live_changes_go_before_renewals_and_bulk(database: Database) -> N
     await add(
         database,
         [
-            hinted("bulk", "a", bulk=True),
-            hinted("renewal", "b", kind=ChangeKind.RENEWAL),
-            hinted("live", "c"),
-            hinted("behind bulk".replace(" ", "_"), "a"),
+            triggered("bulk", "a", bulk=True),
+            triggered("renewal", "b", kind=ChangeKind.RENEWAL),
+            triggered("live", "c"),
+            triggered("behind bulk".replace(" ", "_"), "a"),
         ],
     )
     assert events(await claim(database, most=1)) == ["live"]
@@ -176,7 +178,7 @@ async def test_live_changes_go_before_renewals_and_bulk(database: Database) -> N
 async def test_no_more_than_are_allowed_in_flight_and_waiting_ones_do_not_count(
     database: Database,
 ) -> None:
-    await add(database, [hinted(f"e{number}", f"s{number}") for number in range(6)])
+    await add(database, [triggered(f"e{number}", f"s{number}") for number in range(6)])
     assert events(await claim(database, in_flight=2)) == ["e0", "e1"]
     assert events(await claim(database, in_flight=2)) == []
     await write(database, "update changes set state = 'waiting' where event_id = 'e0'")
@@ -187,7 +189,7 @@ async def test_no_more_than_are_allowed_in_flight_and_waiting_ones_do_not_count(
 async def test_dispatchers_of_one_moment_claim_no_change_twice_and_keep_their_bounds(
     database: Database,
 ) -> None:
-    await add(database, [hinted(f"e{number}", f"s{number % 20}") for number in range(60)])
+    await add(database, [triggered(f"e{number}", f"s{number % 20}") for number in range(60)])
     turns = [Turns(f"d{number}") for number in range(4)]
     claims = await asyncio.gather(
         *(claim(database, in_flight=4, most=4, turns=each) for each in turns)
@@ -199,7 +201,7 @@ async def test_dispatchers_of_one_moment_claim_no_change_twice_and_keep_their_bo
 
 
 async def test_what_was_put_back_waits_its_turn_and_is_not_overtaken(database: Database) -> None:
-    await add(database, [hinted("a1", "a"), hinted("a2", "a")])
+    await add(database, [triggered("a1", "a"), triggered("a2", "a")])
     (first,) = await claim(database)
     async with database.transaction() as session:
         await change_queue.put_back(session, [first.change_id], blameless=False)
@@ -212,7 +214,7 @@ async def test_what_was_put_back_waits_its_turn_and_is_not_overtaken(database: D
 
 
 async def test_a_settled_change_is_neither_put_back_nor_started(database: Database) -> None:
-    (made,) = await add(database, [hinted("a1")])
+    (made,) = await add(database, [triggered("a1")])
     await claim(database)
     await settle(database, "a1")
     async with database.transaction() as session:
@@ -222,7 +224,7 @@ async def test_a_settled_change_is_neither_put_back_nor_started(database: Databa
 
 
 async def test_claims_that_nobody_renews_are_taken_over(database: Database) -> None:
-    await add(database, [hinted("a1", "a"), hinted("b1", "b"), hinted("c1", "c")])
+    await add(database, [triggered("a1", "a"), triggered("b1", "b"), triggered("c1", "c")])
     mine, renewed, dead = await claim(database)
     await write(database, "update changes set claimed_at = now() - interval '10 s'")
     async with database.transaction() as session:
@@ -235,23 +237,23 @@ async def test_claims_that_nobody_renews_are_taken_over(database: Database) -> N
 
 
 async def test_an_event_makes_one_change_whatever_comes_twice(database: Database) -> None:
-    first = await add(database, [hinted("a1"), hinted("a1")])
+    first = await add(database, [triggered("a1"), triggered("a1")])
     assert first[0] == first[1]
-    assert await add(database, [hinted("a1")]) == first[:1]
+    assert await add(database, [triggered("a1")]) == first[:1]
     assert await states(database) == {"a1": "pending"}
 
 
 async def test_a_replay_makes_a_new_change_once_all_others_have_settled(
     database: Database,
 ) -> None:
-    (made,) = await add(database, [hinted("a1")])
-    assert await add(database, [hinted("a1", replays=1)]) == (made,)
+    (made,) = await add(database, [triggered("a1")])
+    assert await add(database, [triggered("a1", replays=1)]) == (made,)
     await settle(database, "a1")
-    (again,) = await add(database, [hinted("a1", replays=2)])
+    (again,) = await add(database, [triggered("a1", replays=2)])
     assert again != made
-    assert await add(database, [hinted("a1", replays=3)]) == (again,)
+    assert await add(database, [triggered("a1", replays=3)]) == (again,)
     await settle(database, "a1#r2")
-    await add(database, [hinted("a1", replays=4)])
+    await add(database, [triggered("a1", replays=4)])
     assert await states(database) == {"a1": "completed", "a1#r2": "completed", "a1#r4": "pending"}
 
 
@@ -274,7 +276,7 @@ async def test_changes_of_a_subscription_settle_in_the_order_of_arrival(
     for move, number in [*moves, *[("claim", 0), ("settle", 0)] * (len(moves) * 2)]:
         if move == "add":
             made += 1
-            await add(database, [hinted(f"e{made:03}", f"s{number}")])
+            await add(database, [triggered(f"e{made:03}", f"s{number}")])
         elif move == "claim":
             open_ += await claim(database, in_flight=3, most=number + 1)
             assert len({each.subject for each in open_}) == len(open_)

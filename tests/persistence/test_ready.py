@@ -16,7 +16,7 @@ from persistence import change_queue, change_watch, changes
 from persistence.change_queue import Turns
 from persistence.database import Database
 from tests.harness.flow import states, write
-from tests.persistence.test_change_queue import add, claim, events, hinted
+from tests.persistence.test_change_queue import add, claim, events, triggered
 
 #: Marked and should not be, or the other way round.
 WRONG = """
@@ -59,7 +59,9 @@ async def moved(database: Database, move: str, number: int) -> None:  # noqa: C9
     """Do it to one of those to which it can be done, which `number` chooses."""
     if move == "add":
         name = f"e{random.getrandbits(60)}"
-        await add(database, [hinted(name, f"s{number % 3}"), hinted(f"{name}b", f"s{number % 2}")])
+        await add(
+            database, [triggered(name, f"s{number % 3}"), triggered(f"{name}b", f"s{number % 2}")]
+        )
         return
     if move == "claim":
         await claim(database, in_flight=4, most=1 + number % 3, turns=Turns("d"))
@@ -154,7 +156,9 @@ async def test_the_marks_are_right_whatever_happens_at_one_time(database: Databa
 
 
 async def test_what_is_held_is_not_claimed_nor_overtaken(database: Database) -> None:
-    first, _, other = await add(database, [hinted("a1", "a"), hinted("a2", "a"), hinted("b1", "b")])
+    first, _, other = await add(
+        database, [triggered("a1", "a"), triggered("a2", "a"), triggered("b1", "b")]
+    )
     async with database.transaction() as session:
         assert await change_queue.hold(session, "acme", first, held=True)
         assert not await change_queue.hold(session, "acme", first, held=True)
@@ -168,7 +172,7 @@ async def test_what_is_held_is_not_claimed_nor_overtaken(database: Database) -> 
 async def test_what_is_held_while_its_saga_is_open_is_kept_when_it_comes_back(
     database: Database,
 ) -> None:
-    (made,) = await add(database, [hinted("a1", "a")])
+    (made,) = await add(database, [triggered("a1", "a")])
     await claim(database)
     async with database.transaction() as session:
         await change_queue.started(session, made, "run")
@@ -184,7 +188,7 @@ async def test_what_lost_its_saga_is_queued_anew_with_what_that_had_taken_in(
     database: Database,
 ) -> None:
     """The run of the first claim is the owner no more once there is a second."""
-    made, behind = await add(database, [hinted("a1", "a"), hinted("a2", "a")])
+    made, behind = await add(database, [triggered("a1", "a"), triggered("a2", "a")])
     (first,) = await claim(database)
     await write(database, "update changes set taken_in_by = :id where event_id = 'a2'", id=made)
     async with database.transaction() as session:
@@ -205,7 +209,7 @@ async def test_what_lost_its_saga_is_queued_anew_with_what_that_had_taken_in(
 async def test_a_claim_that_was_put_back_leaves_the_epoch_to_the_saga_that_may_run(
     database: Database,
 ) -> None:
-    (made,) = await add(database, [hinted("a1", "a")])
+    (made,) = await add(database, [triggered("a1", "a")])
     (first,) = await claim(database)
     async with database.transaction() as session:
         await change_queue.put_back(session, [made], blameless=True)
@@ -216,11 +220,11 @@ async def test_a_claim_that_was_put_back_leaves_the_epoch_to_the_saga_that_may_r
 async def test_a_saga_that_waits_is_told_of_what_came_while_it_worked_once(
     database: Database,
 ) -> None:
-    (made,) = await add(database, [hinted("a1", "a")])
+    (made,) = await add(database, [triggered("a1", "a")])
     await claim(database)
     async with database.transaction() as session:
         await change_queue.started(session, made, "run")
-    await add(database, [hinted("a2", "a"), hinted("a3", "a"), hinted("b1", "b")])
+    await add(database, [triggered("a2", "a"), triggered("a3", "a"), triggered("b1", "b")])
 
     async def to_tell() -> list[str]:
         async with database.transaction() as session:
@@ -238,6 +242,6 @@ async def test_a_saga_that_waits_is_told_of_what_came_while_it_worked_once(
         await changes.runs(session, "acme", made)
         await changes.waits(session, "acme", made, "asking again")
     assert await to_tell() == []
-    await add(database, [hinted("a4", "a")])
+    await add(database, [triggered("a4", "a")])
     assert await to_tell() == [made]
     assert (await states(database))["a4"] == "pending"

@@ -25,7 +25,7 @@ from tests.harness.systems import Script, Systems, Target
 from tests.replay.commands import CommandLog
 from tests.replay.scenarios import SCENARIOS, Scenario
 from tests.replay.scenarios_background import BACKGROUND
-from tests.replay.scenarios_life import LIFE, POLICIES, PROCESSES
+from tests.replay.scenarios_processes import LIFE, POLICIES, PROCESSES
 from tests.replay.scenarios_undone import UNDONE
 from worker import SANDBOX, make_worker
 

@@ -139,7 +139,7 @@ async def no_change(sagas: Sagas) -> Handle:
 async def settled_already(sagas: Sagas) -> Handle:
     """A start was doubled: the change has been dealt with by another run."""
     await agreed_on_starter(sagas)
-    again = ChangeInput(tenant="acme", change_id="chg_0", subject="sub_1", hint=ChangeKind.OTHER)
+    again = ChangeInput(tenant="acme", change_id="chg_0", subject="sub_1", trigger=ChangeKind.OTHER)
     queue = sagas.task_queue
     return await closed(
         await sagas.client.start_workflow(

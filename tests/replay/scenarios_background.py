@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from activities.contracts.adoption import AdoptionPart
-from activities.contracts.life import RevenueInput
+from activities.contracts.revenue import RevenueInput
 from activities.contracts.targets import TargetsInput
 from persistence import adoptions
 from tests.harness.sagas import Handle, Sagas

@@ -101,7 +101,7 @@ async def asked(sagas: Sagas, handle: Handle, change: str) -> str:
 
 async def test_what_has_changed_is_asked_and_carried_on_once_approved(sagas: Sagas) -> None:
     shows(sagas, NOW)
-    handle = await sagas.start("chg_1", WHO, hint=ChangeKind.ACCOUNT)
+    handle = await sagas.start("chg_1", WHO, trigger=ChangeKind.ACCOUNT)
     exception_id = await asked(sagas, handle, "chg_1")
     assert carried_on(sagas) == []
 

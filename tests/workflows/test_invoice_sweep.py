@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from activities.contracts.life import SweepInput, Swept
-from activities.invoicing import PART
+from activities.contracts.invoices import SweepInput, Swept
+from activities.invoices import PART
 from canonical_models.documents import DocumentStatus
 from canonical_models.effects import EffectState
 from canonical_models.failures import RejectionCode, TransientFailure

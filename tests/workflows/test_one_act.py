@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.service import RPCError
 
-from canonical_models.amendment import ChangeHint, ChangeKind
+from canonical_models.amendment import ChangeKind, ChangeTrigger
 from canonical_models.exceptions import SAGA_LOST, Action, Raised, Track
 from canonical_models.failures import RejectionCode
 from canonical_models.views import ChangeView
@@ -70,7 +70,7 @@ async def dispatching(sagas: Sagas, *, settling: float = 0.3) -> AsyncIterator[N
 async def told(sagas: Sagas, event_id: str, *, document: str | None = None, ago: float = 0) -> str:
     """Billing's event of something that happened so many seconds ago."""
     now = datetime.now(UTC)
-    hint = ChangeHint(
+    trigger = ChangeTrigger(
         event_id=event_id,
         subscription_id="sub_1",
         customer_id="cus_1",
@@ -89,7 +89,7 @@ async def told(sagas: Sagas, event_id: str, *, document: str | None = None, ago:
         replays=0,
     )
     async with sagas.database.transaction() as session:
-        (made,) = await change_queue.add(session, [(arrival, hint)])
+        (made,) = await change_queue.add(session, [(arrival, trigger)])
         await (await session.connection()).exec_driver_sql("notify trueup_changes")
     assert made == change_id("acme", "stripe", event_id)
     return made

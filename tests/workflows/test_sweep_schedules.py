@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from temporalio.client import ScheduleActionStartWorkflow, ScheduleDescription
 
-from activities.contracts.life import RevenueInput
+from activities.contracts.revenue import RevenueInput
 from canonical_models.failures import RejectionCode
 from canonical_models.policy import TenantPolicy
 from runtime.schedules import schedule_sweeps

@@ -141,14 +141,14 @@ async def test_the_events_of_an_account(
         for event in reversed(listed)
         if any(name.encode() in orjson.dumps(event) for name in (customer, vat.id))
     ]
-    read = [(event["type"], StripeWebhooks().hint(orjson.dumps(event))) for event in own]
-    heard = [(kind, hint) for kind, hint in read if hint is not None]
-    assert {hint.customer_id for _, hint in heard if hint.customer_id} == {customer}
-    assert {hint.subscription_id for _, hint in heard} == {None}
-    about = [kind for kind, hint in heard if hint.kind is ChangeKind.ACCOUNT]
+    read = [(event["type"], StripeWebhooks().trigger(orjson.dumps(event))) for event in own]
+    heard = [(kind, trigger) for kind, trigger in read if trigger is not None]
+    assert {trigger.customer_id for _, trigger in heard if trigger.customer_id} == {customer}
+    assert {trigger.subscription_id for _, trigger in heard} == {None}
+    about = [kind for kind, trigger in heard if trigger.kind is ChangeKind.ACCOUNT]
     assert {"customer.updated", "customer.tax_id.created", "customer.deleted"} == set(about)
     # The name, the balance that is given, and what the invoice uses of it.
     assert about.count("customer.updated") >= 3
-    billed = {kind: hint for kind, hint in heard if hint.document_id}
+    billed = {kind: trigger for kind, trigger in heard if trigger.document_id}
     assert billed["invoice.finalized"].kind is ChangeKind.BILLED
-    assert {hint.document_id for hint in billed.values()} == {alone}
+    assert {trigger.document_id for trigger in billed.values()} == {alone}

@@ -204,7 +204,7 @@ async def test_the_events_of_a_note_name_it_and_its_invoice(
     async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as conn:
         listed = (await conn.get("/v1/events?limit=100", headers=key)).json()["data"]
     own = [event for event in reversed(listed) if event["data"]["object"]["id"] == note.id]
-    read = [(event["type"], StripeWebhooks().hint(orjson.dumps(event))) for event in own]
+    read = [(event["type"], StripeWebhooks().trigger(orjson.dumps(event))) for event in own]
     # Made, noted on by us, and taken back.
     assert [kind.partition(".")[2] for kind, _ in read] == [
         "created",
@@ -213,9 +213,14 @@ async def test_the_events_of_a_note_name_it_and_its_invoice(
         "voided",
     ]
     assert read[1][1] is None
-    for _, hint in (read[0], *read[2:]):
-        assert hint is not None
-        assert (hint.document_id, hint.corrects, hint.customer_id, hint.subscription_id) == (
+    for _, trigger in (read[0], *read[2:]):
+        assert trigger is not None
+        assert (
+            trigger.document_id,
+            trigger.corrects,
+            trigger.customer_id,
+            trigger.subscription_id,
+        ) == (
             note.id,
             sold.latest_invoice,
             sold.customer,

@@ -208,11 +208,11 @@ async def test_the_events_of_a_life_and_our_own_echo(
     async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as conn:
         listed = await conn.get("/v1/events?limit=100", headers=key)
     events = [orjson.dumps(event) for event in reversed(listed.json()["data"])]
-    hints = [StripeWebhooks().hint(event) for event in events if sold.id.encode() in event]
-    changes = [hint for hint in hints if hint and hint.subscription_id == sold.id]
+    triggers = [StripeWebhooks().trigger(event) for event in events if sold.id.encode() in event]
+    changes = [trigger for trigger in triggers if trigger and trigger.subscription_id == sold.id]
     # What waits for an invoice is heard of as well, beside what made it wait.
     others = (ChangeKind.BILLED, ChangeKind.PAYMENT, ChangeKind.OTHER)
-    assert [hint.kind for hint in changes if hint.kind not in others] == [
+    assert [trigger.kind for trigger in changes if trigger.kind not in others] == [
         ChangeKind.ACTIVATION,
         ChangeKind.QUANTITY,
         ChangeKind.UPGRADE,

@@ -251,17 +251,17 @@ async def test_the_events_of_money_name_what_they_are_about(
         if any(name.encode() in orjson.dumps(event) for name in names)
     ]
     heard = {
-        event["type"]: hint
+        event["type"]: trigger
         for event in own
-        if (hint := StripeWebhooks().hint(orjson.dumps(event))) is not None
+        if (trigger := StripeWebhooks().trigger(orjson.dumps(event))) is not None
     }
     assert heard["invoice.finalized"].kind is ChangeKind.BILLED
     assert {"invoice.paid", "invoice_payment.paid", "refund.failed"} <= heard.keys()
     assert {"charge.dispute.funds_withdrawn", "charge.dispute.closed"} <= heard.keys()
-    for kind, hint in heard.items():
+    for kind, trigger in heard.items():
         if kind.startswith(("refund.", "charge.")):
-            assert hint.payment_id == charge.payment_intent, kind
+            assert trigger.payment_id == charge.payment_intent, kind
         if kind.startswith("invoice"):
-            assert hint.document_id in (None, sold.latest_invoice), kind
+            assert trigger.document_id in (None, sold.latest_invoice), kind
     # What we noted ourselves is not heard.
     assert "invoice.updated" not in heard

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canonical_models.amendment import ChangeHint, ChangeKind
+from canonical_models.amendment import ChangeKind, ChangeTrigger
 from connectors.ports import UnreadableEvent, WebhookTranslator
 from connectors.stripe.webhooks import StripeWebhooks
 
@@ -61,14 +61,14 @@ def subscription(**changes: Any) -> Json:
 
 
 def kind_of(body: bytes) -> ChangeKind | None:
-    found = WEBHOOKS.hint(body)
+    found = WEBHOOKS.trigger(body)
     return found.kind if found else None
 
 
 def test_a_hint_says_what_to_look_at() -> None:
     body = event("customer.subscription.created", subscription())
     assert WEBHOOKS.envelope(body) == ("evt_1", "customer.subscription.created")
-    assert WEBHOOKS.hint(body) == ChangeHint(
+    assert WEBHOOKS.trigger(body) == ChangeTrigger(
         event_id="evt_1",
         subscription_id="sub_1",
         customer_id="cus_1",
@@ -132,7 +132,7 @@ def test_what_an_update_hints_at(now: Json, before: Json, kind: ChangeKind | Non
 def test_types_of_others_are_ignored_whatever_they_hold() -> None:
     body = orjson.dumps({"id": "evt_1", "type": "v2.core.event_destination.ping", "data": 7})
     assert WEBHOOKS.envelope(body) == ("evt_1", "v2.core.event_destination.ping")
-    assert WEBHOOKS.hint(body) is None
+    assert WEBHOOKS.trigger(body) is None
 
 
 NO_ENVELOPE = [
@@ -166,7 +166,7 @@ NO_ENVELOPE = [
 
 @pytest.mark.parametrize(("body", "path"), NO_ENVELOPE)
 def test_a_body_without_an_envelope(body: bytes, path: str) -> None:
-    for read in (WEBHOOKS.envelope, WEBHOOKS.hint):
+    for read in (WEBHOOKS.envelope, WEBHOOKS.trigger):
         with pytest.raises(UnreadableEvent) as caught:
             read(body)
         assert str(caught.value).startswith(f"{path}: ")
@@ -211,7 +211,7 @@ def test_a_member_of_the_wrong_type(path: str, value: Any) -> None:
     body = broken(path, value)
     assert WEBHOOKS.envelope(body)[0] == "evt_1"
     with pytest.raises(UnreadableEvent) as caught:
-        WEBHOOKS.hint(body)
+        WEBHOOKS.trigger(body)
     assert str(caught.value).startswith(f"{path}: ")
 
 
@@ -220,20 +220,20 @@ def test_a_member_of_the_wrong_type(path: str, value: Any) -> None:
 )
 def test_a_missing_member(path: str) -> None:
     with pytest.raises(UnreadableEvent) as caught:
-        WEBHOOKS.hint(broken(path, None, remove=True))
+        WEBHOOKS.trigger(broken(path, None, remove=True))
     assert str(caught.value).startswith(f"{path}: ")
 
 
 def test_a_huge_integer_is_no_time() -> None:
     body = broken("$.created", 1).replace(b'"created":1,', b'"created":' + b"9" * 400 + b",")
     with pytest.raises(UnreadableEvent) as caught:
-        WEBHOOKS.hint(body)
+        WEBHOOKS.trigger(body)
     assert str(caught.value).startswith("$")
 
 
 def test_the_reason_does_not_show_the_value() -> None:
     with pytest.raises(UnreadableEvent) as caught:
-        WEBHOOKS.hint(broken("$.data.object.customer", "jane doe"))
+        WEBHOOKS.trigger(broken("$.data.object.customer", "jane doe"))
     assert "jane" not in str(caught.value)
 
 
@@ -272,9 +272,9 @@ MEMBERS = [
 ]
 
 
-def outcome(body: bytes) -> ChangeHint | str | None:
+def outcome(body: bytes) -> ChangeTrigger | str | None:
     try:
-        return WEBHOOKS.hint(body)
+        return WEBHOOKS.trigger(body)
     except UnreadableEvent as error:
         return str(error)
 

@@ -129,8 +129,8 @@ def test_an_unknown_status_is_drift() -> None:
 
 
 def test_the_statuses_are_those_of_the_sdk() -> None:
-    hint = stripe.Subscription.__annotations__["status"]
-    named = {value for part in get_args(hint) for value in get_args(part)}
+    trigger = stripe.Subscription.__annotations__["status"]
+    named = {value for part in get_args(trigger) for value in get_args(part)}
     assert named == set(STATUSES)
 
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 import stripe
 
-from canonical_models.amendment import ChangeHint, ChangeKind
+from canonical_models.amendment import ChangeKind, ChangeTrigger
 from connectors.ports import UnreadableEvent
 from connectors.stripe.webhooks import StripeWebhooks
 
@@ -18,15 +18,15 @@ CREATED = 1_800_000_000
 KNOWN = get_args(stripe.Event.__annotations__["type"])
 
 
-def hint(kind: str, found: Json, previous: Json | None = None) -> ChangeHint | None:
+def trigger(kind: str, found: Json, previous: Json | None = None) -> ChangeTrigger | None:
     data: Json = {"object": found, "previous_attributes": previous}
     event = {"id": "evt_1", "object": "event", "type": kind, "created": CREATED, "data": data}
-    return WEBHOOKS.hint(orjson.dumps(event))
+    return WEBHOOKS.trigger(orjson.dumps(event))
 
 
-def expected(kind: ChangeKind, **named: str | None) -> ChangeHint:
+def expected(kind: ChangeKind, **named: str | None) -> ChangeTrigger:
     plain: Json = {"subscription_id": None, "customer_id": None}
-    return ChangeHint(
+    return ChangeTrigger(
         event_id="evt_1",
         kind=kind,
         occurred_at=datetime.fromtimestamp(CREATED, UTC),
@@ -66,7 +66,7 @@ def test_an_invoice_names_its_subscription_and_itself(
     end: str, changes: Json, kind: ChangeKind
 ) -> None:
     assert f"invoice.{end}" in KNOWN
-    assert hint(f"invoice.{end}", invoice(**changes)) == expected(
+    assert trigger(f"invoice.{end}", invoice(**changes)) == expected(
         kind, subscription_id="sub_1", customer_id="cus_1", document_id="in_1"
     )
 
@@ -76,7 +76,7 @@ def test_an_invoice_names_its_subscription_and_itself(
 def test_an_invoice_that_stands_alone_is_of_its_customer(
     end: str, changes: Json, kind: ChangeKind, parent: Json | None
 ) -> None:
-    assert hint(f"invoice.{end}", invoice(**changes, parent=parent)) == expected(
+    assert trigger(f"invoice.{end}", invoice(**changes, parent=parent)) == expected(
         kind, customer_id="cus_1", document_id="in_1"
     )
 
@@ -91,9 +91,9 @@ def test_an_invoice_that_stands_alone_is_of_its_customer(
     ],
 )
 def test_a_draft_is_what_its_subscription_has_not_billed(end: str, previous: Json | None) -> None:
-    found = hint(f"invoice.{end}", invoice(status="draft"), previous)
+    found = trigger(f"invoice.{end}", invoice(status="draft"), previous)
     assert found == expected(ChangeKind.OTHER, subscription_id="sub_1", customer_id="cus_1")
-    assert hint(f"invoice.{end}", invoice(status="draft", parent=None), previous) is None
+    assert trigger(f"invoice.{end}", invoice(status="draft", parent=None), previous) is None
 
 
 @pytest.mark.parametrize(
@@ -112,17 +112,17 @@ def test_a_draft_is_what_its_subscription_has_not_billed(end: str, previous: Jso
 def test_an_update_of_a_final_invoice_that_nothing_else_tells(
     previous: Json | None, heard: bool
 ) -> None:
-    assert (hint("invoice.updated", invoice(), previous) is not None) is heard
+    assert (trigger("invoice.updated", invoice(), previous) is not None) is heard
 
 
 @pytest.mark.parametrize("end", ["created", "updated", "deleted"])
 def test_an_item_that_waits_is_of_the_subscription_that_it_names(end: str) -> None:
     item: Json = {"id": "ii_1", "object": "invoiceitem", "customer": "cus_1"}
     named = item | {"parent": {"subscription_details": {"subscription": "sub_1"}}}
-    assert hint(f"invoiceitem.{end}", named) == expected(
+    assert trigger(f"invoiceitem.{end}", named) == expected(
         ChangeKind.OTHER, subscription_id="sub_1", customer_id="cus_1"
     )
-    assert hint(f"invoiceitem.{end}", item | {"parent": None}) is None
+    assert trigger(f"invoiceitem.{end}", item | {"parent": None}) is None
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_an_item_that_waits_is_of_the_subscription_that_it_names(end: str) -> No
 )
 def test_what_other_events_say_already(kind: str) -> None:
     assert kind in KNOWN
-    assert hint(kind, invoice(), {"name": None}) is None
+    assert trigger(kind, invoice(), {"name": None}) is None
 
 
 def share(**payment: Any) -> Json:
@@ -162,7 +162,7 @@ def of_charge(kind: str, **changes: Any) -> Json:
     ],
 )
 def test_a_payment_names_its_document(payment: Json, name: str) -> None:
-    assert hint("invoice_payment.paid", share(**payment)) == expected(
+    assert trigger("invoice_payment.paid", share(**payment)) == expected(
         ChangeKind.PAYMENT, document_id="in_1", payment_id=name
     )
 
@@ -188,18 +188,18 @@ def test_money_names_the_payment(
     kind: str, found: Json, payment: str, customer: str | None
 ) -> None:
     assert kind in KNOWN
-    assert hint(kind, found) == expected(
+    assert trigger(kind, found) == expected(
         ChangeKind.PAYMENT, customer_id=customer, payment_id=payment
     )
 
 
 def test_a_note_on_a_refund_changes_nothing() -> None:
-    assert hint("refund.updated", of_charge("refund"), {"metadata": {}}) is None
-    assert hint("refund.updated", of_charge("refund"), {"status": "pending"}) is not None
+    assert trigger("refund.updated", of_charge("refund"), {"metadata": {}}) is None
+    assert trigger("refund.updated", of_charge("refund"), {"status": "pending"}) is not None
 
 
 def test_a_refund_of_what_was_paid_elsewhere_names_no_payment() -> None:
-    assert hint("refund.failed", of_charge("refund", charge=None, payment_intent=None)) is None
+    assert trigger("refund.failed", of_charge("refund", charge=None, payment_intent=None)) is None
 
 
 NOTE = {"id": "cn_1", "object": "credit_note", "invoice": "in_1", "customer": "cus_1"}
@@ -209,13 +209,13 @@ NOTE = {"id": "cn_1", "object": "credit_note", "invoice": "in_1", "customer": "c
 @pytest.mark.parametrize("customer", ["cus_1", None])
 def test_a_credit_note_names_itself_and_its_invoice(end: str, customer: str | None) -> None:
     assert f"credit_note.{end}" in KNOWN
-    assert hint(f"credit_note.{end}", NOTE | {"customer": customer}) == expected(
+    assert trigger(f"credit_note.{end}", NOTE | {"customer": customer}) == expected(
         ChangeKind.BILLED, customer_id=customer, document_id="cn_1", corrects="in_1"
     )
 
 
 def test_our_own_note_on_a_credit_note_is_no_change() -> None:
-    assert hint("credit_note.updated", NOTE, {"metadata": {"trueup_document": None}}) is None
+    assert trigger("credit_note.updated", NOTE, {"metadata": {"trueup_document": None}}) is None
 
 
 @pytest.mark.parametrize(
@@ -233,12 +233,12 @@ def test_our_own_note_on_a_credit_note_is_no_change() -> None:
     ],
 )
 def test_an_update_of_a_customer_that_concerns_others(previous: Json | None, heard: bool) -> None:
-    found = hint("customer.updated", {"id": "cus_1", "object": "customer"}, previous)
+    found = trigger("customer.updated", {"id": "cus_1", "object": "customer"}, previous)
     assert found == (expected(ChangeKind.ACCOUNT, customer_id="cus_1") if heard else None)
 
 
 def test_the_end_of_a_customer() -> None:
-    assert hint("customer.deleted", {"id": "cus_1", "object": "customer"}) == expected(
+    assert trigger("customer.deleted", {"id": "cus_1", "object": "customer"}) == expected(
         ChangeKind.ACCOUNT, customer_id="cus_1"
     )
 
@@ -247,10 +247,10 @@ def test_the_end_of_a_customer() -> None:
 def test_a_tax_id_is_of_its_customer(end: str) -> None:
     assert f"customer.tax_id.{end}" in KNOWN
     found = {"id": "txi_1", "object": "tax_id", "customer": "cus_1"}
-    assert hint(f"customer.tax_id.{end}", found) == expected(
+    assert trigger(f"customer.tax_id.{end}", found) == expected(
         ChangeKind.ACCOUNT, customer_id="cus_1"
     )
-    assert hint(f"customer.tax_id.{end}", found | {"customer": None}) is None
+    assert trigger(f"customer.tax_id.{end}", found | {"customer": None}) is None
 
 
 BAD = "$.data.object"
@@ -276,5 +276,5 @@ BAD = "$.data.object"
 )
 def test_a_member_of_the_wrong_type(kind: str, found: Json, path: str) -> None:
     with pytest.raises(UnreadableEvent) as caught:
-        hint(kind, found)
+        trigger(kind, found)
     assert str(caught.value).startswith(f"{path}: ")

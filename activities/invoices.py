@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.contracts.life import InvoiceActivities, SweepPart, Swept
+from activities.contracts.invoices import InvoiceActivities, SweepPart, Swept
 from activities.effect import Effect, not_looked_up
 from activities.error_mapping import mapped_failures
 from activities.ledger import EffectLedger

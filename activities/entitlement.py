@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.contracts.life import EntitlementActivities, EntitlementLook
+from activities.contracts.entitlement import EntitlementActivities, EntitlementLook
 from activities.error_mapping import mapped_failures
 from activities.support_target import SupportTarget
 from activities.tenants import Tenant, Tenants

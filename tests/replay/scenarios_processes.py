@@ -2,7 +2,7 @@
 
 import secrets
 
-from activities.contracts.life import SweepInput
+from activities.contracts.invoices import SweepInput
 from canonical_models.amendment import account_subject
 from canonical_models.commerce import AccountProfile, BillingSnapshot, SubscriptionStatus
 from canonical_models.exceptions import Action, Resolution

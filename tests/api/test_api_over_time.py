@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from canonical_models.amendment import ChangeHint, ChangeKind
+from canonical_models.amendment import ChangeKind, ChangeTrigger
 from operations import inbox
 from operations.context import AppContext
 from persistence.database import Database
@@ -159,7 +159,7 @@ async def test_renewals_come_in_their_order(call: Call, acme: Ids, database: Dat
     assert await seen("") == ["sub_acme", "sub_1", "sub_2"]
 
 
-class Hints:
+class Triggers:
     """A translator that reads every body as the event of this payment or document."""
 
     def verify(self, *_: object, **__: object) -> None: ...
@@ -167,9 +167,9 @@ class Hints:
     def envelope(self, body: bytes) -> tuple[str, str]:
         return body.decode(), "charge.refunded"
 
-    def hint(self, body: bytes) -> ChangeHint:
+    def trigger(self, body: bytes) -> ChangeTrigger:
         named, _, customer = body.decode().partition(" ")
-        return ChangeHint(
+        return ChangeTrigger(
             event_id="evt_1",
             subscription_id=None,
             customer_id=customer or None,
@@ -204,7 +204,9 @@ async def test_a_replay_finds_whose_payment_or_document_it_is(
                 body=body.encode(),
             )
         )
-    reading = AppContext(database, context.engine, context.tenants, {("acme", "billing"): Hints()})
+    reading = AppContext(
+        database, context.engine, context.tenants, {("acme", "billing"): Triggers()}
+    )
     told = await inbox.replay(reading, "acme", "rcp_1", dry_run=True)
     assert words in told.words
     assert (told.reads_as is not None) == (body != "pi_globex")
