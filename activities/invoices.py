@@ -13,12 +13,12 @@ from activities.tenants import Tenant, Tenants
 from canonical_models.base import Canonical
 from canonical_models.events import InvoiceStatusChanged, event
 from canonical_models.failures import ContractDrift, Failure, Rejection
-from canonical_models.ledgering import DocumentStanding
+from canonical_models.ledgering import ErpStatus
 from canonical_models.records import DocumentRecord, RecordState
 from connectors.attempts import Attempt
 from persistence import documents, outbox
 from persistence.database import Database
-from planning.invoices import standing_of
+from planning.invoices import erp_status_of
 from planning.term import local_day
 
 #: Invoices of one part: few enough that a part ends within seconds.
@@ -26,7 +26,7 @@ PART = 50
 
 
 class Told(Canonical):
-    """What billing carries of an invoice's standing."""
+    """What billing carries of an invoice's status in the ERP."""
 
     note: dict[str, str]
 
@@ -47,13 +47,13 @@ class Invoicing(InvoiceActivities):
                     found = [
                         record
                         for record in named.values()
-                        if record.standing_at is None or record.standing_at < part.before
+                        if record.erp_status_at is None or record.erp_status_at < part.before
                     ]
                 else:
                     found = [
                         *await documents.moving(conn, tenant.name, before=part.before, limit=PART)
                     ]
-            standings, unread, problems = await _standings(tenant, found)
+            erp_statuses, unread, problems = await _erp_statuses(tenant, found)
             changed = 0
             for record in found:
                 posted = record.posted.document_id if record.posted else None
@@ -61,7 +61,7 @@ class Invoicing(InvoiceActivities):
                     async with self._database.statement() as conn:
                         await documents.looked_up(conn, tenant.name, record.document.document_id)
                     continue
-                said = standings.get(posted) if posted else None
+                said = erp_statuses.get(posted) if posted else None
                 changed += await self._stands(tenant, record, said)
                 try:
                     await self._tell(tenant, record, said)
@@ -73,25 +73,23 @@ class Invoicing(InvoiceActivities):
                 problems += await sweep_effects(self._database, tenant.name, clearing(tenant))
             return Swept(looked_at=len(found), changed=changed, problems=tuple(problems))
 
-    async def _stands(
-        self, tenant: Tenant, record: DocumentRecord, said: DocumentStanding | None
-    ) -> bool:
-        standing, key = _standing(tenant, record, said), record.document.document_id
+    async def _stands(self, tenant: Tenant, record: DocumentRecord, said: ErpStatus | None) -> bool:
+        erp_status, key = _erp_status(tenant, record, said), record.document.document_id
         async with self._database.work() as conn:
             changed = await documents.stands(
                 conn,
                 tenant.name,
                 key,
-                standing=standing,
+                erp_status=erp_status,
                 said=said,
-                tell_again=standing != "unposted" and _anew(record, standing, said),
+                tell_again=erp_status != "unposted" and _anew(record, erp_status, said),
             )
             if changed:
                 told = InvoiceStatusChanged(
                     invoice_id=key,
                     subscription_id=record.document.subscription_id,
                     customer_id=record.document.customer_id,
-                    standing=standing,
+                    erp_status=erp_status,
                     numbers=(said.number,) if said and said.number else (),
                     open=said.open if said else None,
                     due_on=said.due_on.isoformat() if said and said.due_on else None,
@@ -112,25 +110,23 @@ class Invoicing(InvoiceActivities):
                 )
         return changed
 
-    async def _tell(
-        self, tenant: Tenant, record: DocumentRecord, said: DocumentStanding | None
-    ) -> None:
-        standing, key = _standing(tenant, record, said), record.document.document_id
-        if standing == "unposted" and record.told in ("", "unposted"):
+    async def _tell(self, tenant: Tenant, record: DocumentRecord, said: ErpStatus | None) -> None:
+        erp_status, key = _erp_status(tenant, record, said), record.document.document_id
+        if erp_status == "unposted" and record.told in ("", "unposted"):
             return
-        if standing == record.told and not _anew(record, standing, said):
+        if erp_status == record.told and not _anew(record, erp_status, said):
             return
-        note, step = _note(standing, said), "billing.standing"
+        note, step = _note(erp_status, said), "billing.erp_status"
 
         async def write(_: Attempt) -> Told:
             # The same may be noted again later, so that each try is a request of its own.
             tried = f"{key}/{step}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-            await tenant.billing.record_standing(key, note, key=tried)
+            await tenant.billing.record_erp_status(key, note, key=tried)
             return Told(note=note)
 
         await self._ledger.perform(
             Effect(
-                key=f"standing:{tenant.name}/{key}",
+                key=f"erp_status:{tenant.name}/{key}",
                 tenant=tenant.name,
                 change_id=f"invoice/{key}",
                 step=step,
@@ -142,60 +138,60 @@ class Invoicing(InvoiceActivities):
                 probe=not_looked_up,
                 write=write,
                 named=lambda told: (told.note["erp_status"], None),
-                writes_set=f"standing:{tenant.name}/{key}",
+                writes_set=f"erp_status:{tenant.name}/{key}",
                 replaces=True,
                 lands_within=tenant.lands("billing"),
             )
         )
         async with self._database.statement() as conn:
-            await documents.told(conn, tenant.name, key, standing)
+            await documents.told(conn, tenant.name, key, erp_status)
 
 
-def _note(standing: str, said: DocumentStanding | None) -> dict[str, str]:
+def _note(erp_status: str, said: ErpStatus | None) -> dict[str, str]:
     """What billing shows of it."""
     return {
-        "erp_status": standing,
+        "erp_status": erp_status,
         "erp_number": (said.number or "") if said else "",
         "erp_due_on": said.due_on.isoformat() if said and said.due_on else "",
     }
 
 
-def _anew(record: DocumentRecord, standing: str, said: DocumentStanding | None) -> bool:
+def _anew(record: DocumentRecord, erp_status: str, said: ErpStatus | None) -> bool:
     """Whether billing would show something else than what was read before."""
     before = record.posted
-    return standing != record.standing or (
+    return erp_status != record.erp_status or (
         said is not None
         and before is not None
         and (said.number, said.due_on) != (before.number, before.due_on)
     )
 
 
-def _standing(tenant: Tenant, record: DocumentRecord, said: DocumentStanding | None) -> str:
+def _erp_status(tenant: Tenant, record: DocumentRecord, said: ErpStatus | None) -> str:
     """What was taken back is settled by the document that did so: nobody has paid it."""
     zone = tenant.zone_of_books(record.legal_entity) if record.legal_entity else None
-    standing = standing_of(said, local_day(datetime.now(UTC), zone or tenant.policy.time_zone))
-    taken_back = record.state is RecordState.REVERSED and standing == "paid"
-    return "credited" if taken_back else standing
+    erp_status = erp_status_of(said, local_day(datetime.now(UTC), zone or tenant.policy.time_zone))
+    taken_back = record.state is RecordState.REVERSED and erp_status == "paid"
+    return "credited" if taken_back else erp_status
 
 
-async def _standings(
+async def _erp_statuses(
     tenant: Tenant, records: list[DocumentRecord]
-) -> tuple[dict[str, DocumentStanding], set[str], list[str]]:
+) -> tuple[dict[str, ErpStatus], set[str], list[str]]:
     """(what was said by the ERP's id, ids of which nothing could be read, why): one question an
     entity of the ERP, and one that is refused does not keep the others from being read."""
     wanted: dict[str, list[str]] = {}
     for record in records:
         if record.posted is not None:
             wanted.setdefault(record.posted.legal_entity, []).append(record.posted.document_id)
-    found: dict[str, DocumentStanding] = {}
+    found: dict[str, ErpStatus] = {}
     unread: set[str] = set()
     problems: list[str] = []
     for legal_entity, ids in wanted.items():
         try:
-            read = await tenant.erp.standings(list(dict.fromkeys(ids)), legal_entity)
+            read = await tenant.erp.statuses(list(dict.fromkeys(ids)), legal_entity)
         except (Rejection, ContractDrift) as failure:
             unread.update(ids)
             problems.append(failure.message[:300])
             continue
-        found |= {standing.document_id: standing for standing in read}
+        found |= {erp_status.document_id: erp_status for erp_status in read}
     return found, unread, problems

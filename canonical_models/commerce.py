@@ -11,7 +11,7 @@ from canonical_models.documents import (
     PostalAddress,
     Settlement,
     TaxId,
-    TaxStanding,
+    TaxStatus,
     Unbilled,
     Untold,
 )
@@ -87,7 +87,7 @@ class AccountProfile(Canonical):
     currency: Currency | None = None
     address: PostalAddress = PostalAddress()
     tax_ids: tuple[TaxId, ...] = ()
-    standing: TaxStanding = TaxStanding.TAXED
+    tax_status: TaxStatus = TaxStatus.TAXED
     metadata: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -98,7 +98,7 @@ class AccountProfile(Canonical):
             email=self.email,
             address=self.address,
             tax_ids=self.tax_ids,
-            standing=self.standing,
+            tax_status=self.tax_status,
         )
 
 

@@ -36,7 +36,7 @@ class TaxId(Canonical):
     verified: bool | None = None
 
 
-class TaxStanding(StrEnum):
+class TaxStatus(StrEnum):
     """How billing taxes a customer as a whole."""
 
     TAXED = "taxed"
@@ -51,7 +51,7 @@ class BilledParty(Canonical):
     email: str | None = Field(default=None, max_length=320)
     address: PostalAddress = PostalAddress()
     tax_ids: tuple[TaxId, ...] = ()
-    standing: TaxStanding = TaxStanding.TAXED
+    tax_status: TaxStatus = TaxStatus.TAXED
 
     @property
     def digest(self) -> str:
@@ -61,7 +61,7 @@ class BilledParty(Canonical):
             "name": self.name,
             "address": self.address.model_dump(),
             "tax_ids": sorted((tax_id.kind, tax_id.value) for tax_id in self.tax_ids),
-            "standing": self.standing.value,
+            "tax_status": self.tax_status.value,
         }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

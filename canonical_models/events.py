@@ -105,7 +105,7 @@ class InvoiceStatusChanged(Canonical):
     invoice_id: Identifier
     subscription_id: Identifier | None
     customer_id: Identifier
-    standing: str
+    erp_status: str
     numbers: tuple[str, ...]
     open: Money | None
     due_on: str | None

@@ -218,7 +218,7 @@ class ErpDocument(Canonical):
         return self.state in (DocumentState.POSTED, DocumentState.PAID)
 
 
-class DocumentStanding(Canonical):
+class ErpStatus(Canonical):
     """Where a posted document stands with the customer, as the ERP says now.
 
     `open` is what of `gross` is not settled yet, with its sign.

@@ -59,7 +59,7 @@ class DocumentRecord(Canonical):
     """A document of billing as it was last read, and what became of it in the ERP.
 
     `posted` is the ERP's document as it was last read back; `posted_content` is the content of
-    billing's document that it was made from. `standing` is the ERP's word on it in one of ours,
+    billing's document that it was made from. `erp_status` is the ERP's word on it in one of ours,
     `told` what billing shows of that.
     """
 
@@ -75,8 +75,8 @@ class DocumentRecord(Canonical):
     change_id: str | None = None
     #: Who said that a document made by hand is this one.
     linked_by: str | None = None
-    standing: str = "unposted"
-    standing_at: Instant | None = None
+    erp_status: str = "unposted"
+    erp_status_at: Instant | None = None
     told: str = ""
 
     @property

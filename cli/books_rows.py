@@ -8,7 +8,7 @@ from rich.text import Text
 from canonical_models.money import Money
 from cli.command import state
 from cli.output import show_rows
-from cli.shared_rows import show_cases, show_settlements, standing_words
+from cli.shared_rows import erp_status_words, show_cases, show_settlements
 from cli.timeline import show_exception
 from operations.invoices import InvoiceDetail
 from operations.sides import InvoiceSummary
@@ -70,7 +70,7 @@ def _show_head(console: Console, found: InvoiceSummary) -> None:
             (found.invoice_id, "bold"),
             f"  {kind} {found.billing.number or 'without a number'} of customer "
             f"{found.customer_id}, {whose}: {found.status.value} in billing; in the ERP ",
-            state(standing_words(found)),
+            state(erp_status_words(found)),
         )
     )
     if found.change_id is not None:

@@ -247,7 +247,7 @@ def _changed(changed: GrantChanged, output: Format) -> None:
     until = f" until {held.ends_at:%Y-%m-%d %H:%M} UTC" if held.ends_at else ""
     note(
         f"{'' if changed.changed else 'It was so already. '}{found.grant_id}: {held.quantity} x "
-        f"{held.feature} for {held.customer_id}{until}, {found.standing.replace('_', ' ')}."
+        f"{held.feature} for {held.customer_id}{until}, {found.status.replace('_', ' ')}."
     )
 
 

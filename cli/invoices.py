@@ -27,8 +27,8 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     number: Annotated[
         str | None, typer.Option(help="Only of this number, billing's or the ERP's.")
     ] = None,
-    standing: Annotated[
-        str | None, typer.Option(help=f"Only {', '.join(invoices.STANDINGS)}.")
+    erp_status: Annotated[
+        str | None, typer.Option(help=f"Only {', '.join(invoices.ERP_STATUSES)}.")
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
@@ -37,14 +37,14 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
 ) -> None:
     """The newest invoices and credit notes, as billing and the ERP have them.
 
-    Examples: [bold]trueup invoices list --standing overdue[/] ·
+    Examples: [bold]trueup invoices list --erp-status overdue[/] ·
     [bold]trueup invoices list --customer cus_x -o json[/]
     """
-    if standing is not None and standing not in invoices.STANDINGS:
+    if erp_status is not None and erp_status not in invoices.ERP_STATUSES:
         raise Problem(
-            f"no invoice ever stands {standing!r}",
+            f"no invoice ever stands {erp_status!r}",
             code=ExitCode.USAGE,
-            remedy=f"use one of {', '.join(invoices.STANDINGS)}",
+            remedy=f"use one of {', '.join(invoices.ERP_STATUSES)}",
         )
     page = run_command(
         ctx,
@@ -54,7 +54,7 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             command.tenant,
             customer_id=customer,
             subscription_id=subscription,
-            standing=standing,
+            erp_status=erp_status,
             number=number,
             after=cursor,
             limit=limit,
@@ -125,7 +125,7 @@ def _tell(refreshed: Refreshed) -> None:
     if refreshed.invoice is None:
         note(f"{refreshed.looked_at} invoices looked at, {refreshed.changed} changed.")
     else:
-        now, was = refreshed.invoice.summary.standing, refreshed.was
+        now, was = refreshed.invoice.summary.erp_status, refreshed.was
         note(f"It stands {now}" + ("." if now == was else f", {was} before."))
         show_invoices((refreshed.invoice.summary,))
     for problem in refreshed.problems:

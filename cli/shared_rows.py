@@ -25,7 +25,7 @@ def show_invoices(invoices: Iterable[InvoiceSummary], *, empty: str = "no invoic
                 found.erp.gross if found.erp else None,
                 found.erp.open if found.erp else None,
                 found.difference.gross if found.difference else None,
-                standing_words(found),
+                erp_status_words(found),
             )
             for found in invoices
         ),
@@ -44,15 +44,15 @@ def show_invoices(invoices: Iterable[InvoiceSummary], *, empty: str = "no invoic
     )
 
 
-def standing_words(found: InvoiceSummary) -> str:
+def erp_status_words(found: InvoiceSummary) -> str:
     """Where it stands, or why it does not."""
     if found.kept_out and found.hold is not None:
         until = f" until {found.hold.until}" if found.hold.until else ""
         held = f"{found.hold.kind.value}{until}"
-        return f"{found.standing}, {held}" if found.state == "posted" else held
+        return f"{found.erp_status}, {held}" if found.state == "posted" else held
     if found.state in ("reversed", "before_cutover"):
         return found.state.replace("_", " ")
-    return found.standing
+    return found.erp_status
 
 
 def show_changes(changes: Iterable[ChangeView], *, empty: str = "no changes") -> None:

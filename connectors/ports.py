@@ -27,8 +27,8 @@ from canonical_models.entitlement import (
 )
 from canonical_models.ledgering import (
     DocumentDraft,
-    DocumentStanding,
     ErpDocument,
+    ErpStatus,
     LedgerAnswer,
     LedgerQuestion,
     OpenItem,
@@ -91,8 +91,8 @@ class BillingPort(Protocol):
     async def record_sync(self, subscription_id: str, mark: SyncMark, *, key: str) -> None:
         """Write `mark` on the subscription. Repeating it with the same `key` changes nothing."""
 
-    async def record_standing(
-        self, document_id: str, standing: Mapping[str, str], *, key: str
+    async def record_erp_status(
+        self, document_id: str, erp_status: Mapping[str, str], *, key: str
     ) -> None:
         """Note what the ERP says of a document on it: short texts by name, empty to remove."""
 
@@ -154,9 +154,9 @@ class ErpPort(Protocol):
     async def read(self, document_id: str, legal_entity: str) -> ErpDocument:
         """The document whole."""
 
-    async def standings(
+    async def statuses(
         self, document_ids: Sequence[str], legal_entity: str
-    ) -> tuple[DocumentStanding, ...]:
+    ) -> tuple[ErpStatus, ...]:
         """Where documents stand with the customer now; ids that are unknown are left out."""
 
     async def extend_schedules(self, legal_entity: str) -> None:

@@ -47,12 +47,12 @@ class NewGrant(Canonical):
 
 
 class GrantView(Canonical):
-    """`standing` is live, suspended, ended or not_begun. `by` is the person or the change that
+    """`status` is live, suspended, ended or not_begun. `by` is the person or the change that
     made it as it is, at `at`."""
 
     grant_id: str
     grant: Grant
-    standing: str
+    status: str
     by: str
     at: Instant
 
@@ -176,7 +176,7 @@ async def _editable(conn: Connection, tenant: str, grant_id: str) -> tuple[KeptG
 
 
 def _still_there(held: KeptGrant, now: datetime) -> None:
-    if _standing(held.grant, now) == "ended":
+    if _status(held.grant, now) == "ended":
         raise Conflict(
             f"grant {held.grant.source_id} has ended",
             remedy="give a new one with `trueup entitlements grant`",
@@ -263,7 +263,7 @@ def _same(wanted: NewGrant, given: Grant) -> bool:
     return _grant(wanted, given.source_id, start) == given
 
 
-def _standing(grant: Grant, now: datetime) -> str:
+def _status(grant: Grant, now: datetime) -> str:
     if grant.ends_at is not None and grant.ends_at <= max(now, grant.starts_at):
         return "ended"
     if grant.state is GrantState.SUSPENDED:
@@ -275,7 +275,7 @@ def _view(kept: KeptGrant, now: datetime) -> GrantView:
     return GrantView(
         grant_id=kept.grant.source_id,
         grant=kept.grant,
-        standing=_standing(kept.grant, now),
+        status=_status(kept.grant, now),
         by=kept.by,
         at=kept.at,
     )

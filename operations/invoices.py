@@ -18,7 +18,7 @@ from persistence import documents, dunning, exceptions, settlements
 from persistence.connection import Transaction
 from workflows.names import INVOICES, invoices_id
 
-STANDINGS = ("unposted", "posted", "part_paid", "paid", "overdue", "credited")
+ERP_STATUSES = ("unposted", "posted", "part_paid", "paid", "overdue", "credited")
 
 
 class InvoiceDetail(Canonical):
@@ -40,7 +40,7 @@ class Refreshed(Canonical):
     """What a look at the ERP came to. `finished` is False while it still goes on by itself.
 
     `problems` could not be read or told, and are tried again at the next sweep. `was` is the
-    standing before, and `invoice` as it is now, where a single one was asked for.
+    status in the ERP before, and `invoice` as it is now, where a single one was asked for.
     """
 
     finished: bool
@@ -57,7 +57,7 @@ async def list_(
     *,
     customer_id: str | None = None,
     subscription_id: str | None = None,
-    standing: str | None = None,
+    erp_status: str | None = None,
     number: str | None = None,
     after: str | None = None,
     limit: int = 50,
@@ -69,7 +69,7 @@ async def list_(
             tenant,
             customer_id=customer_id,
             subject=subscription_id,
-            standing=standing,
+            erp_status=erp_status,
             number=number,
             before=moment(after),
             limit=limit + 1,
@@ -92,7 +92,7 @@ async def show(context: AppContext, tenant: str, named: str) -> InvoiceDetail:
         asked = await exceptions.open_of(session, tenant, [record.subject])
         moved = await settlements.of_documents(session, tenant, [document.document_id])
         (shown,) = await summaries(context, session, tenant, [record])
-    at = record.standing_at
+    at = record.erp_status_at
     comparable = posted if posted is not None and posted.currency == document.currency else None
     return InvoiceDetail(
         summary=shown,
@@ -127,7 +127,7 @@ async def refresh(context: AppContext, tenant: str, named: str | None = None) ->
         looked_at=int(found.get("looked_at", 0)),
         changed=int(found.get("changed", 0)),
         problems=tuple(map(str, found.get("problems", ()))),
-        was=before.summary.standing if before else None,
+        was=before.summary.erp_status if before else None,
         invoice=None if invoice_id is None else await show(context, tenant, invoice_id),
     )
 

@@ -60,8 +60,8 @@ class InvoiceSummary(Canonical):
 
     `subject` is whose changes it belongs to. `erp` is None until it is posted; `difference` also
     where it belongs to the process before us. `kept_out` is whether `hold` stands today.
-    `change_id` is the change that posted or linked it. `standing` is the ERP's word, read at
-    `standing_at`; `told` what billing shows of that, empty before the first.
+    `change_id` is the change that posted or linked it. `erp_status` is the ERP's word, read at
+    `erp_status_at`; `told` what billing shows of that, empty before the first.
     """
 
     invoice_id: str
@@ -84,8 +84,8 @@ class InvoiceSummary(Canonical):
     linked_by: str | None
     change_id: str | None
     issued_at: Instant
-    standing: str
-    standing_at: Instant | None
+    erp_status: str
+    erp_status_at: Instant | None
     told: str
 
 
@@ -147,8 +147,8 @@ def summary(
         linked_by=record.linked_by,
         change_id=record.change_id,
         issued_at=document.issued_at,
-        standing=record.standing,
-        standing_at=record.standing_at,
+        erp_status=record.erp_status,
+        erp_status_at=record.erp_status_at,
         told=record.told,
     )
 

@@ -36,7 +36,7 @@ _WHOLE = {
         "from contracts where renews_at is not null group by 1"
     ),
     "documents": text("select state, count(*) from documents group by 1"),
-    "invoices": text("select standing, count(*) from documents group by 1"),
+    "invoices": text("select erp_status, count(*) from documents group by 1"),
     "targets": text("select target || '/' || state, count(*) from target_states group by 1"),
 }
 

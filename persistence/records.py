@@ -20,7 +20,8 @@ DOCUMENT_JSON = """
 json_build_object('document', d.document, 'state', d.state, 'generation', d.generation,
   'hold', d.hold, 'correction', d.correction, 'legal_entity', d.legal_entity, 'party', d.party,
   'posted', d.posted, 'posted_content', d.posted_content, 'change_id', d.change_id,
-  'linked_by', d.linked_by, 'standing', d.standing, 'standing_at', d.standing_at, 'told', d.told)
+  'linked_by', d.linked_by, 'erp_status', d.erp_status,
+  'erp_status_at', d.erp_status_at, 'told', d.told)
 """
 
 #: Of a row `s` of settlements, joined as SETTLEMENT_ROWS does.

@@ -2,10 +2,10 @@
 
 from datetime import date
 
-from canonical_models.ledgering import DocumentStanding, DocumentState
+from canonical_models.ledgering import DocumentState, ErpStatus
 
 
-def standing_of(found: DocumentStanding | None, on: date) -> str:
+def erp_status_of(found: ErpStatus | None, on: date) -> str:
     """`unposted`, `posted`, `part_paid`, `paid`, `overdue` or `credited`. One that was cancelled in
     the ERP asks for nothing, whatever its total; neither does one that gives."""
     if found is None or found.state is DocumentState.DRAFT:

@@ -55,7 +55,7 @@ class Numbers(Collector):
             ("dunning", "Invoices that are asked for in vain, by stage.", "stage"),
             ("renewals", "Renewals to come, by whether they will post.", "forecast"),
             ("documents", "Documents of billing by what became of them in the ERP.", "state"),
-            ("invoices", "Documents of billing by where they stand in the ERP.", "standing"),
+            ("invoices", "Documents of billing by where they stand in the ERP.", "erp_status"),
         ):
             yield _labelled(f"trueup_{name}", words, [label], read.counts[name])
         for name, words, label in (

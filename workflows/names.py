@@ -30,7 +30,7 @@ NEWS = "news"
 #: Signal: another version of the worker is current; what waits goes on there.
 MOVE_ON = "move_on"
 #: Query: where the saga stands, in words and as data.
-STANDING = "standing"
+STATUS = "status"
 
 TENANT = SearchAttributeKey.for_keyword("TrueupTenant")
 SUBSCRIPTION = SearchAttributeKey.for_keyword("TrueupSubscription")
@@ -63,7 +63,7 @@ class ChangeInput(Canonical):
     epoch: int = 0
 
 
-class Standing(Canonical):
+class Status(Canonical):
     stage: str
     words: str
     exception_id: str | None = None

@@ -9,7 +9,7 @@ from canonical_models.exceptions import Track
 from canonical_models.process import Process
 from workflows.asking import Asking
 from workflows.moving import continue_on_newest, is_outdated, wait_long
-from workflows.names import NEWS, STAGE, STANDING, Standing
+from workflows.names import NEWS, STAGE, STATUS, Status
 
 
 class WaitingProcess(Asking):
@@ -60,9 +60,9 @@ class WaitingProcess(Asking):
         """Something has changed that this process is about."""
         self._news += 1
 
-    @workflow.query(name=STANDING)
-    def standing(self) -> Standing:
-        return Standing(
+    @workflow.query(name=STATUS)
+    def status(self) -> Status:
+        return Status(
             stage="waiting" if self.tasks.exception_id else "running",
             words=self._words,
             exception_id=self.tasks.exception_id,

@@ -30,9 +30,9 @@ from workflows.names import (
     EXCEPTION,
     NEWER_CHANGE,
     STAGE,
-    STANDING,
+    STATUS,
     ChangeInput,
-    Standing,
+    Status,
 )
 from workflows.policies import KEEPING
 from workflows.saga import (
@@ -353,9 +353,9 @@ class ChangeSaga(Asking):
         asks may have answered itself, and access follows at once."""
         self._news += 1
 
-    @workflow.query(name=STANDING)
-    def standing(self) -> Standing:
-        return Standing(
+    @workflow.query(name=STATUS)
+    def status(self) -> Status:
+        return Status(
             stage="waiting" if self.tasks.exception_id else "running",
             words=self._words,
             exception_id=self.tasks.exception_id,

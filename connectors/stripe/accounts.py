@@ -7,7 +7,7 @@ https://docs.stripe.com/tax/customers-tax-ids#validation.
 from collections.abc import Iterable
 
 from canonical_models.commerce import AccountProfile
-from canonical_models.documents import BilledParty, PostalAddress, TaxId, TaxStanding
+from canonical_models.documents import BilledParty, PostalAddress, TaxId, TaxStatus
 from canonical_models.failures import Rejection, RejectionCode
 from connectors.stripe import SYSTEM
 from connectors.stripe import wire_customers as wire
@@ -18,7 +18,7 @@ _LONGEST_NAME = 255
 _LONGEST_EMAIL = 320
 _LONGEST_TAX_ID = 60
 
-_STANDING = {"exempt": TaxStanding.EXEMPT, "reverse": TaxStanding.REVERSE_CHARGE}
+_TAX_STATUS = {"exempt": TaxStatus.EXEMPT, "reverse": TaxStatus.REVERSE_CHARGE}
 
 #: What Stripe's check of a tax id found; it has no finding while it waits or cannot check.
 _VERIFIED = {"verified": True, "unverified": False}
@@ -49,7 +49,7 @@ def profile_of(holder: wire.Holder, tax_ids: Iterable[wire.TaxId]) -> AccountPro
         else None,
         address=_address(holder.address),
         tax_ids=tuple(map(_tax_id, tax_ids)),
-        standing=_standing(holder.tax_exempt),
+        tax_status=_tax_status(holder.tax_exempt),
         metadata=dict(holder.metadata or {}),
     )
 
@@ -66,7 +66,7 @@ def billed_party(invoice: Invoice) -> BilledParty:
             for found in invoice.customer_tax_ids or ()
             if found.value
         ),
-        standing=_standing(invoice.customer_tax_exempt),
+        tax_status=_tax_status(invoice.customer_tax_exempt),
     )
 
 
@@ -86,8 +86,8 @@ def _tax_id(found: wire.TaxId) -> TaxId:
     )
 
 
-def _standing(told: str | None) -> TaxStanding:
-    return _STANDING.get(told or "", TaxStanding.TAXED)
+def _tax_status(told: str | None) -> TaxStatus:
+    return _TAX_STATUS.get(told or "", TaxStatus.TAXED)
 
 
 def _address(found: wire.Address | None) -> PostalAddress:

@@ -156,13 +156,13 @@ class StripeBilling(Closing):
         """See `BillingPort`. The mark is metadata, which Stripe takes on ended ones too."""
         await self._writes.note_on_subscription(subscription_id, mark_metadata(mark), key=key)
 
-    async def record_standing(
-        self, document_id: str, standing: Mapping[str, str], *, key: str
+    async def record_erp_status(
+        self, document_id: str, erp_status: Mapping[str, str], *, key: str
     ) -> None:
         """See `BillingPort`. Metadata under `trueup_…`; Stripe takes names of up to 33 characters
         and texts of up to 500."""
-        if standing:
-            await self._writes.note_on_document(document_id, standing, key=key)
+        if erp_status:
+            await self._writes.note_on_document(document_id, erp_status, key=key)
 
     async def cancel(self, subscription_id: str, *, key: str) -> None:
         """See `BillingPort`. Stripe takes no key for it and needs none: it ends but once."""

@@ -52,7 +52,7 @@ class StripeWrites:
             f"/v1/{folder}/{path_part(document, kind)}",
             {f"metadata[{OUR_PREFIX}{name}]": value for name, value in notes.items()},
             self._transport.context(
-                f"note the ERP's standing on the {kind}", document, kind=kind, writes=True
+                f"note the ERP's status on the {kind}", document, kind=kind, writes=True
             ),
             key=key,
         )

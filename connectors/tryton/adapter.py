@@ -10,8 +10,8 @@ from pydantic import ConfigDict
 from canonical_models.commerce import AccountProfile
 from canonical_models.ledgering import (
     DocumentDraft,
-    DocumentStanding,
     ErpDocument,
+    ErpStatus,
     LedgerAnswer,
     LedgerQuestion,
     OpenItem,
@@ -41,7 +41,7 @@ from connectors.tryton.posting import Poster
 from connectors.tryton.references import by_number
 from connectors.tryton.reversals import Reversals
 from connectors.tryton.settlements import SettlementAccounts, Settlements
-from connectors.tryton.standings import standings
+from connectors.tryton.statuses import statuses
 from connectors.tryton.taxes import TaxBook
 from connectors.tryton.terms import Determiner
 from connectors.tryton.unbilled import UnbilledView
@@ -191,11 +191,11 @@ class TrytonErp:
     async def extend_schedules(self, legal_entity: str) -> None:
         await self._earning.extend(await self._master.company(legal_entity))
 
-    async def standings(
+    async def statuses(
         self, document_ids: Sequence[str], legal_entity: str
-    ) -> tuple[DocumentStanding, ...]:
+    ) -> tuple[ErpStatus, ...]:
         company = await self._master.company(legal_entity)
-        return await standings(self._client, document_ids, company)
+        return await statuses(self._client, document_ids, company)
 
     async def find_entries(
         self, external_id: str, legal_entity: str

@@ -13,6 +13,7 @@ from persistence.documents.booking import (
     reversed_,
     seen,
 )
+from persistence.documents.erp_status import looked_up, moving, stands, told
 from persistence.documents.reading import (
     differences,
     get,
@@ -23,7 +24,6 @@ from persistence.documents.reading import (
     subject_of_document,
     unpaid,
 )
-from persistence.documents.standing import looked_up, moving, stands, told
 
 __all__ = [
     "correct",

@@ -44,7 +44,7 @@ async def page(
     *,
     customer_id: str | None = None,
     subject: str | None = None,
-    standing: str | None = None,
+    erp_status: str | None = None,
     number: str | None = None,
     before: tuple[datetime, str] | None = None,
     limit: int = 50,
@@ -54,7 +54,7 @@ async def page(
     wanted = {
         "customer_id = %(customer)s": customer_id,
         "subject = %(subject)s": subject,
-        "standing = %(standing)s": standing,
+        "erp_status = %(erp_status)s": erp_status,
         "(number = %(number)s or erp_number = %(number)s)": number,
         "(issued_at, document_id) < (%(at)s, %(id)s)": before,
     }
@@ -68,7 +68,7 @@ async def page(
             "tenant": tenant,
             "customer": customer_id,
             "subject": subject,
-            "standing": standing,
+            "erp_status": erp_status,
             "number": number,
             "at": at,
             "id": last,

@@ -81,7 +81,8 @@ update documents set {_ERP}, state = 'posted', party = %(party)s, posted_content
 # What it stands for has changed: the next sweep begins with it. The two documents of the ERP are
 # settled with each other, so that nothing is open of the one any more.
 REVERSED = f"""
-update documents set state = 'reversed', hold = coalesce(%(hold)s::jsonb, hold), standing_at = null,
+update documents set state = 'reversed', hold = coalesce(%(hold)s::jsonb, hold),
+  erp_status_at = null,
   (erp_open_minor, posted) = (
     select case when done then 0 else erp_open_minor end,
       case when done then jsonb_set(jsonb_set(posted, '{{open,minor}}', '0'), '{{credits}}',
@@ -111,7 +112,8 @@ RELEASE = f"""
 update documents set hold = null, state = 'seen', generation = generation + 1, legal_entity = null,
   party = null, erp_document_id = null, erp_number = null, erp_open_minor = null,
   erp_gross_minor = null, erp_tax_minor = null, posted = null, posted_content = null,
-  effect_key = null, change_id = null, linked_by = null, standing = 'unposted', standing_at = null
+  effect_key = null, change_id = null, linked_by = null, erp_status = 'unposted',
+  erp_status_at = null
 {_THIS} and hold is not null
   and (state = 'reversed' or state = 'seen' and hold ->> 'kind' = 'aborted')
 """.encode()  # noqa: S608 - put together from constants
@@ -127,7 +129,7 @@ update documents set correction = %(correction)s::jsonb {_THIS}
 LINK = f"""
 update documents set {_ERP}, party = %(party)s, posted_content = content, linked_by = %(by)s,
   change_id = %(change)s, state = case when state = 'before_cutover' then state else 'posted' end,
-  hold = null, effect_key = null, standing_at = null
+  hold = null, effect_key = null, erp_status_at = null
 {_THIS} and {_OUT_OF_BOOKS} and not exists (select from documents other
   where other.tenant = %(tenant)s and other.legal_entity = %(legal_entity)s
     and other.erp_document_id = %(erp_id)s and other.document_id <> %(document)s)

@@ -36,11 +36,11 @@ UNSETTLED = (
     "or state = 'posted' and posted_content <> content)"
 )
 
-#: It may stand elsewhere in the ERP by now, or billing shows another standing than it has.
+#: It may stand elsewhere in the ERP by now, or billing shows another status than it has.
 MOVING = (
-    "(erp_document_id is not null and standing not in ('paid', 'credited') "
-    "or standing = 'paid' and status = 'open' "
-    "or told <> standing and (told <> '' or standing <> 'unposted'))"
+    "(erp_document_id is not null and erp_status not in ('paid', 'credited') "
+    "or erp_status = 'paid' and status = 'open' "
+    "or told <> erp_status and (told <> '' or erp_status <> 'unposted'))"
 )
 
 #: It moves the customer's account beside documents, or the balance that is kept there.
@@ -56,9 +56,9 @@ class DocumentRow(SQLModel, table=True):
             "state in ('seen', 'posted', 'reversed', 'before_cutover')", name="documents_state"
         ),
         CheckConstraint(
-            "standing in ('unposted', 'posted', 'sent', 'part_paid', 'paid', 'overdue', "
+            "erp_status in ('unposted', 'posted', 'sent', 'part_paid', 'paid', 'overdue', "
             "'credited')",
-            name="documents_standing",
+            name="documents_erp_status",
         ),
         CheckConstraint("generation > 0", name="documents_generation"),
         # What is compared must be there, or a comparison with nothing would hide a difference.
@@ -106,7 +106,7 @@ class DocumentRow(SQLModel, table=True):
         Index(
             "documents_moving",
             "tenant",
-            text("standing_at nulls first"),
+            text("erp_status_at nulls first"),
             "document_id",
             postgresql_where=text(MOVING),
         ),
@@ -151,9 +151,9 @@ class DocumentRow(SQLModel, table=True):
     change_id: str | None = text_column(nullable=True)
     #: Who said that a document made by hand is this one.
     linked_by: str | None = text_column(nullable=True)
-    standing: str = text_column(default="unposted")
-    standing_at: datetime | None = time_column()
-    #: The standing that billing has been told; empty before.
+    erp_status: str = text_column(default="unposted")
+    erp_status_at: datetime | None = time_column()
+    #: The status that billing has been told; empty before.
     told: str = text_column(default="")
     seen_at: datetime = time_column(nullable=False)
 

@@ -43,8 +43,8 @@ INVOICE: dict[str, Any] = {
     "linked_by": None,
     "change_id": "chg_01",
     "issued_at": "2026-11-22T10:00:00Z",
-    "standing": "part_paid",
-    "standing_at": "2026-11-23T08:15:00Z",
+    "erp_status": "part_paid",
+    "erp_status_at": "2026-11-23T08:15:00Z",
     "told": "part_paid",
 }
 
@@ -202,8 +202,8 @@ DECIDED: dict[str, Any] = {
         "hold": {"kind": "held", "by": "finance-desk", "at": "2026-11-22T11:00:00Z", **HOLD},
         "kept_out": True,
         "change_id": None,
-        "standing": "unposted",
-        "standing_at": None,
+        "erp_status": "unposted",
+        "erp_status_at": None,
         "told": "",
     },
     "changed": True,

@@ -58,7 +58,7 @@ GRANT: dict[str, Any] = {
         "source_id": "grt_0d9c8b7a6f5e4d3c2b1a",
         "subscription_id": None,
     },
-    "standing": "not_begun",
+    "status": "not_begun",
     "by": "support-desk",
     "at": "2026-11-22T10:30:00Z",
 }

@@ -43,7 +43,7 @@ async def list_invoices(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter
             description="Only of this number, billing's or the ERP's.",
         ),
     ] = None,
-    standing: Annotated[
+    erp_status: Annotated[
         Literal["unposted", "posted", "part_paid", "paid", "overdue", "credited"] | None,
         Query(description="Only those that stand so in the ERP."),
     ] = None,
@@ -55,7 +55,7 @@ async def list_invoices(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter
         caller.tenant,
         customer_id=customer,
         subscription_id=subscription,
-        standing=standing,
+        erp_status=erp_status,
         number=number,
         after=cursor,
         limit=limit,
@@ -92,7 +92,7 @@ async def show_invoice(context: Context, caller: Reader, invoice_id: InvoiceId) 
     "/{invoice_id}/refresh",
     summary="Ask the ERP about an invoice",
     description="Looks up now where the invoice stands, and tells billing if that has changed. "
-    "`was` is the standing before. Repeating it is harmless.",
+    "`was` is the erp_status before. Repeating it is harmless.",
     responses=answers(Refreshed, examples_books.REFRESHED, 404, 409),
 )
 async def refresh_invoice(context: Context, caller: Writer, invoice_id: InvoiceId) -> Response:

@@ -27,7 +27,7 @@ BEFORE = CUTOVER - timedelta(days=10)
 #: Calls that change something in another system.
 WRITES = (
     "billing.record_sync",
-    "billing.record_standing",
+    "billing.record_erp_status",
     "billing.cancel",
     "billing.close_invoice",
     "erp.post",

@@ -158,7 +158,7 @@ async def books_of(
     await show(session, tenant, first, alone.model_copy(update={"number": f"alone-{mark}"}))
     await post(session, tenant, first, erp_of(first, f"INV-{mark}"), change=change)
     await enter(session, tenant, paid, mark, settles=key)
-    await documents.stands(session, tenant, key, standing="part_paid", said=None)
+    await documents.stands(session, tenant, key, erp_status="part_paid", said=None)
     await documents.told(session, tenant, key, "part_paid")
     await show_unbilled(session, tenant, subscription, mark)
     await accounts.put(session, tenant, customer, profile_digest="1" * 64, balance=[euros(5000)])

@@ -44,7 +44,7 @@ async def test_an_invoice_is_shown_as_both_systems_have_it(call: Call, acme: Ids
     assert summary["erp"] == {"number": f"INV-{acme.mark}", **both}
     assert summary["difference"] == AGREES
     assert (summary["state"], summary["change_id"]) == ("posted", acme.change("done"))
-    assert (summary["standing"], summary["told"]) == ("part_paid", "part_paid")
+    assert (summary["erp_status"], summary["told"]) == ("part_paid", "part_paid")
     assert isinstance(found["age_seconds"], float)
     assert found["taxes"] == [
         {
@@ -188,7 +188,7 @@ async def test_invoices_are_filtered_and_paged(call: Call, acme: Ids, database: 
             await post(conn, "acme", made, erp_of(made, f"INV-{place}"), change="chg_1")
     await write(
         database,
-        "update documents set standing = case document_id when 'in_4' then 'paid' "
+        "update documents set erp_status = case document_id when 'in_4' then 'paid' "
         "else 'overdue' end where customer_id like 'cus__'",
     )
 
@@ -205,7 +205,7 @@ async def test_invoices_are_filtered_and_paged(call: Call, acme: Ids, database: 
     assert await keys("limit=2") == every
     assert await keys("customer=cus_0") == ["in_4", "in_2", "in_0"]
     assert await keys("subscription=sub_3") == ["in_3"]
-    assert await keys("standing=overdue&customer=cus_1&limit=1") == ["in_3", "in_1"]
+    assert await keys("erp_status=overdue&customer=cus_1&limit=1") == ["in_3", "in_1"]
 
 
 async def test_what_is_not_billed_is_shown_beside_what_the_erp_shows(

@@ -58,7 +58,7 @@ async def test_a_grant_gives_and_every_target_hears_of_it(
     made = await give(call, quantity=3)
     assert made["changed"]
     assert made["grant"]["grant_id"].startswith("grt_")
-    assert (made["grant"]["standing"], made["grant"]["by"]) == ("live", "desk")
+    assert (made["grant"]["status"], made["grant"]["by"]) == ("live", "desk")
     assert made["grant"]["grant"]["reason"] == WANTED["reason"]
     assert await revision(database) == 1
     assert await timed(call) == [{"seats": 10, "sso": 3}]
@@ -90,7 +90,7 @@ async def test_the_same_key_gives_once(call: Call, acme: Ids, database: Database
     key = first["grant"]["grant_id"]
     await call("DELETE", f"/v1/grants/{key}", "entitlements:write")
     late = await give(call, "ticket-4711")
-    assert (late["changed"], late["grant"]["standing"]) == (False, "ended")
+    assert (late["changed"], late["grant"]["status"]) == (False, "ended")
     # A key is one tenant's own.
     elsewhere = await call(
         "POST",
@@ -116,7 +116,7 @@ async def test_a_grant_ends_at_once_or_after_a_grace(
     key = (await give(call))["grant"]["grant_id"]
     path = f"/v1/grants/{key}"
     grace = (await call("DELETE", f"{path}?grace_days=14", "entitlements:write")).json()
-    assert (grace["changed"], grace["grant"]["standing"]) == (True, "live")
+    assert (grace["changed"], grace["grant"]["status"]) == (True, "live")
     end = datetime.fromisoformat(grace["grant"]["grant"]["ends_at"])
     assert timedelta(days=13) < end - datetime.now(UTC) < timedelta(days=15)
     assert (await check(call))["until"] == grace["grant"]["grant"]["ends_at"]
@@ -127,7 +127,7 @@ async def test_a_grant_ends_at_once_or_after_a_grace(
     longer = (await call("DELETE", f"{path}?grace_days=60")).json()
     assert not longer["changed"]
     ended = (await call("DELETE", path)).json()
-    assert (ended["changed"], ended["grant"]["standing"]) == (True, "ended")
+    assert (ended["changed"], ended["grant"]["status"]) == (True, "ended")
     assert not (await call("DELETE", path)).json()["changed"]
     assert not (await check(call))["allowed"]
     assert await revision(database) == 3
@@ -144,7 +144,7 @@ async def test_a_suspended_grant_says_why_and_is_restored_as_it_was(
     made = await give(call)
     path = f"/v1/grants/{made['grant']['grant_id']}"
     held = (await call("POST", f"{path}/suspend", json={"reason": "not agreed on"})).json()
-    assert (held["changed"], held["grant"]["standing"]) == (True, "suspended")
+    assert (held["changed"], held["grant"]["status"]) == (True, "suspended")
     again = await call("POST", f"{path}/suspend", json={"reason": "another"})
     assert not again.json()["changed"]
     checked = await check(call)
@@ -154,7 +154,7 @@ async def test_a_suspended_grant_says_why_and_is_restored_as_it_was(
     assert [found["why"] for found in listed["held_back"]] == ["not agreed on"]
 
     back = (await call("POST", f"{path}/restore", "entitlements:write")).json()
-    assert (back["changed"], back["grant"]["standing"]) == (True, "live")
+    assert (back["changed"], back["grant"]["status"]) == (True, "live")
     assert back["grant"]["grant"] == made["grant"]["grant"]
     assert not (await call("POST", f"{path}/restore")).json()["changed"]
     assert await revision(database) == 3
@@ -163,7 +163,7 @@ async def test_a_suspended_grant_says_why_and_is_restored_as_it_was(
 async def test_a_grant_that_has_not_begun_gives_later(call: Call, acme: Ids) -> None:
     begins = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
     made = await give(call, source="trial", starts_at=begins.isoformat())
-    assert made["grant"]["standing"] == "not_begun"
+    assert made["grant"]["status"] == "not_begun"
     # Nothing that holds now has changed, so there is nothing to tell.
     assert await timed(call) == []
     now = await check(call)
@@ -171,7 +171,7 @@ async def test_a_grant_that_has_not_begun_gives_later(call: Call, acme: Ids) -> 
     assert now["because_not"][0]["why"] == f"begins at {isoformat(begins)}"
     assert (await check(call, at=begins))["allowed"]
     gone = (await call("DELETE", f"/v1/grants/{made['grant']['grant_id']}")).json()
-    assert gone["grant"]["standing"] == "ended"
+    assert gone["grant"]["status"] == "ended"
     assert not (await check(call, at=begins + timedelta(days=1)))["allowed"]
 
 

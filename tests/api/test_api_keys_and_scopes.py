@@ -181,7 +181,7 @@ def _requests(owner: Ids) -> st.SearchStrategy[tuple[str, dict[str, str | int]]]
         "/v1/invoices": {
             "customer": owner.customer,
             "subscription": owner.subscription,
-            "standing": some(["posted", "part_paid"]),
+            "erp_status": some(["posted", "part_paid"]),
             "number": some([owner.mark, f"INV-{owner.mark}"]),
         },
         "/v1/dunning": {},

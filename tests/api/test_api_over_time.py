@@ -28,7 +28,7 @@ async def test_a_subscription_shows_its_whole_life(call: Call, acme: Ids) -> Non
     assert (contract["forecast"], contract["forecast_problem"]) == ("blocked", acme.mark)
     assert contract["forecast_amount"] == {"minor": 49000, "currency": "EUR"}
     (asked,) = found["invoices"]
-    assert (asked["standing"], asked["erp"]["number"], asked["erp"]["due_on"]) == (
+    assert (asked["erp_status"], asked["erp"]["number"], asked["erp"]["due_on"]) == (
         "part_paid",
         f"INV-{acme.mark}",
         "2026-12-04",

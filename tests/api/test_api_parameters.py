@@ -98,4 +98,4 @@ async def test_a_misspelt_grace_ends_no_grant(call: Call, acme: Ids) -> None:
     assert "it takes grace_days" in errors(answer)[0]["message"]
     listed = (await call("GET", f"/v1/grants?customer_id={acme.customer}")).json()["items"]
     (kept,) = [grant for grant in listed if grant["grant_id"] == grant_id]
-    assert (kept["standing"], kept["grant"]["ends_at"]) == ("live", None)
+    assert (kept["status"], kept["grant"]["ends_at"]) == ("live", None)

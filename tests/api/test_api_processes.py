@@ -118,7 +118,7 @@ async def test_the_erp_is_asked_about_one_invoice(call: Call, sagas: Sagas) -> N
     path = f"/v1/invoices/{late.invoice.document_id}/refresh"
     first = (await call("POST", path, "invoices:write")).json()
     assert (first["finished"], first["looked_at"], first["changed"]) == (True, 1, 0)
-    assert first["invoice"]["summary"]["standing"] == first["was"] == "unposted"
+    assert first["invoice"]["summary"]["erp_status"] == first["was"] == "unposted"
     assert first["invoice"]["age_seconds"] is not None
     assert (await call("POST", "/v1/invoices/in_none/refresh")).status_code == 404
     assert (await call("POST", path, tenant="globex")).status_code == 404
@@ -133,7 +133,7 @@ async def test_what_has_changed_is_answered_and_told_to_billing(call: Call, saga
     assert (swept["was"], swept["invoice"]) == (None, None)
     key = late.invoice.document_id
     shown = (await call("GET", f"/v1/invoices/{key}")).json()["summary"]
-    assert (shown["standing"], shown["erp"]["number"], shown["told"]) == (
+    assert (shown["erp_status"], shown["erp"]["number"], shown["told"]) == (
         "posted",
         "INV-1",
         "posted",
@@ -145,7 +145,7 @@ async def test_what_has_changed_is_answered_and_told_to_billing(call: Call, saga
 async def test_what_keeps_the_erp_from_answering_is_said(call: Call, sagas: Sagas) -> None:
     late = await overdue(sagas)
     await posted(sagas, late)
-    sagas.systems.script.faults["erp.standings"] = [refused(RejectionCode.DOCUMENT_REFUSED)]
+    sagas.systems.script.faults["erp.statuses"] = [refused(RejectionCode.DOCUMENT_REFUSED)]
     answer = await call("POST", f"/v1/invoices/{late.invoice.document_id}/refresh")
     assert answer.status_code == 200
     assert answer.json()["problems"] == ["scripted document_refused"]
@@ -163,5 +163,5 @@ async def test_a_look_that_takes_long_goes_on_by_itself(
     monkeypatch.setattr(context.engine, "_task_queue", "nobody-works-here")
     found = (await call("POST", f"/v1/invoices/{acme.invoice}/refresh")).json()
     assert not found["finished"]
-    assert found["invoice"]["summary"]["standing"] == found["was"] == "part_paid"
+    assert found["invoice"]["summary"]["erp_status"] == found["was"] == "part_paid"
     await temporal.client.get_workflow_handle(f"invoices/acme/{acme.invoice}").terminate()

@@ -64,8 +64,8 @@ async def test_a_signal_reaches_the_saga(trueup_at_work: Trueup, sagas: Sagas) -
     waiting = await stuck(sagas)
     sent = await trueup_at_work("changes", "signal", waiting.change_id, "newer_change")
     assert sent.code == 0, sent.err
-    standing = await waiting.handle.query("standing", result_type=dict)
-    assert standing["newer_changes"] == 1
+    erp_status = await waiting.handle.query("erp_status", result_type=dict)
+    assert erp_status["newer_changes"] == 1
     key = waiting.exception.exception_id
     assert (await trueup_at_work("exceptions", "resolve", key, "abort", "--wait")).code == 0
 

@@ -79,7 +79,7 @@ async def test_a_grant_lives_through_the_command_line(trueup: Trueup, acme: Ids)
     assert "manual" in (await trueup("entitlements", "check", acme.customer, "sso")).out
 
     grace = await trueup("entitlements", "revoke", key, "--grace-days", "5", "-o", "json")
-    assert grace.json["grant"]["standing"] == "live"
+    assert grace.json["grant"]["status"] == "live"
     later = await trueup(
         "entitlements", "check", acme.customer, "sso", "--at", "2099-01-01", "-o", "json"
     )

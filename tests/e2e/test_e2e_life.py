@@ -75,7 +75,7 @@ async def test_billing_is_told_where_the_invoice_stands(erp: ErpInstance, shop: 
     await buyer.settled()
 
     answer = await trueup.ask("POST", f"/v1/invoices/{issued['id']}/refresh")
-    assert answer["invoice"]["summary"]["standing"] == "paid"
+    assert answer["invoice"]["summary"]["erp_status"] == "paid"
     noted = (await billing.read(f"invoices/{issued['id']}"))["metadata"]
     assert noted["trueup_erp_status"] == "paid"
     await buyer.settled()

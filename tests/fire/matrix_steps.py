@@ -111,11 +111,11 @@ STEPS: tuple[Step, ...] = (
     Step("master data", "carry on master data", "tryton", do.moves_house, do.is_approved),
     Step("target", "tell target", TARGET, do.target_of, do.upgrades),
     Step(
-        "standing",
+        "ERP status",
         "note the ERP's status",
         "stripe",
         do.invoiced,
-        do.asks_for_standing,
+        do.asks_for_erp_status,
         asked_again=True,
     ),
     Step("dunning: cancel", "cancel subscription", "stripe", do.overdue, do.credits_debt),

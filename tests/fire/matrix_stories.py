@@ -166,7 +166,7 @@ async def is_approved(case: Case) -> None:
     await _decides(case, "approve")
 
 
-async def asks_for_standing(case: Case) -> None:
+async def asks_for_erp_status(case: Case) -> None:
     invoice = case.issued["id"]
     case.workflow = f"invoices/{case.fire.facts.tenant}/{invoice}"
     # Who asks is answered late, or not at all when it is terminated: only the effect counts here.

@@ -149,12 +149,12 @@ class Billing:
         async with self.script.call("billing.account"):
             return self.accounts[customer_id]
 
-    async def record_standing(
-        self, document_id: str, standing: Mapping[str, str], *, key: str
+    async def record_erp_status(
+        self, document_id: str, erp_status: Mapping[str, str], *, key: str
     ) -> None:
         del key
-        async with self.script.call("billing.record_standing"):
-            self.notes[document_id] = dict(standing)
+        async with self.script.call("billing.record_erp_status"):
+            self.notes[document_id] = dict(erp_status)
 
     async def cancel(self, subscription_id: str, *, key: str) -> None:
         del key

@@ -10,10 +10,10 @@ from canonical_models.documents import BilledParty, SettlementKind
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import (
     DocumentDraft,
-    DocumentStanding,
     DocumentState,
     ErpDocument,
     ErpLine,
+    ErpStatus,
     ItemTerms,
     LedgerAnswer,
     LedgerQuestion,
@@ -155,14 +155,14 @@ class Erp:
         async with self.script.call("erp.read"):
             return self._now(self._get(document_id))
 
-    async def standings(
+    async def statuses(
         self, document_ids: Sequence[str], legal_entity: str
-    ) -> tuple[DocumentStanding, ...]:
+    ) -> tuple[ErpStatus, ...]:
         del legal_entity
-        async with self.script.call("erp.standings"):
+        async with self.script.call("erp.statuses"):
             found = (self._now(d) for d in self.documents if d.document_id in document_ids)
             return tuple(
-                DocumentStanding(
+                ErpStatus(
                     document_id=document.document_id,
                     number=document.number,
                     state=DocumentState.POSTED if document.open else DocumentState.PAID,

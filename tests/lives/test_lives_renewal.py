@@ -13,7 +13,7 @@ from tests.harness.lives import Life
 from tests.harness.subscriptions import ACCOUNT, item, line, snapshot, subscription
 from tests.harness.systems import refused
 from tests.harness.waiting import until
-from workflows.names import STANDING, Standing
+from workflows.names import STATUS, Status
 
 YEAR = timedelta(days=365)
 
@@ -30,7 +30,7 @@ async def begun(life: Life) -> None:
 
     async def waits() -> bool:
         process = life.handle(ProcessKind.RENEWAL, "sub_1")
-        return "tries the renewal" in (await process.query(STANDING, result_type=Standing)).words
+        return "tries the renewal" in (await process.query(STATUS, result_type=Status)).words
 
     await until(waits, "the process waits for the renewal")
 
@@ -185,7 +185,7 @@ async def test_a_subscription_that_ends_has_no_renewal(life: Life) -> None:
     change = await life.look()
 
     assert change.kind is ChangeKind.CANCELLATION_SCHEDULED
-    standing = await life.handle(ProcessKind.RENEWAL, "sub_1").query(STANDING, result_type=Standing)
+    standing = await life.handle(ProcessKind.RENEWAL, "sub_1").query(STATUS, result_type=Status)
     assert standing.words.startswith("waits for the contract to end on 2027-11-01")
     assert {g.ends_at for g in await life.grants()} == {life.billing.subscription.period_end}
 

@@ -36,7 +36,7 @@ async def test_a_document_is_kept_whole_without_whom_it_names(database: Database
     assert kept.document == shown.kept()
     assert kept.document.content == shown.content
     assert (kept.state, kept.generation, kept.subject) == (RecordState.SEEN, 1, "sub_1")
-    assert (kept.in_books, kept.standing, kept.told) == (False, "unposted", "")
+    assert (kept.in_books, kept.erp_status, kept.told) == (False, "unposted", "")
     async with database.statement() as conn:
         row = await (await conn.execute("select d::text from documents d")).fetchone()
     assert row is not None
@@ -244,5 +244,5 @@ async def test_pages_by_whom_where_and_number(database: Database) -> None:
         assert ids(await documents.page(conn, TENANT, number="N-cn_1")) == ["cn_1"]
         assert ids(await documents.page(conn, TENANT, number="ERP-77")) == ["in_2"]
         assert ids(await documents.page(conn, TENANT, number="ERP-77", customer_id="cus_1")) == []
-        assert ids(await documents.page(conn, TENANT, standing="paid")) == []
+        assert ids(await documents.page(conn, TENANT, erp_status="paid")) == []
         assert ids(await documents.page(conn, "globex")) == []

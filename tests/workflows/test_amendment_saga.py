@@ -26,8 +26,8 @@ from workflows.names import (
     EXCEPTION,
     NEWER_CHANGE,
     STAGE,
-    STANDING,
-    Standing,
+    STATUS,
+    Status,
 )
 
 FIRST = invoice(line("il_1", 5000, "starter"), key="in_1")
@@ -110,7 +110,7 @@ async def test_an_unmapped_item_waits_is_corrected_and_goes_on_in_the_same_run(
     sagas.systems.billing.snapshots["sub_2"] = unknown
     handle = await sagas.start("chg_9", "sub_2")
     waiting = await sagas.exception("chg_9", step="books")
-    standing = await handle.query(STANDING, result_type=Standing)
+    standing = await handle.query(STATUS, result_type=Status)
 
     assert (waiting.code, waiting.owner) == ("item_unmapped", "finance")
     assert (await sagas.change("chg_9")).state == "waiting"

@@ -65,11 +65,11 @@ async def test_many_invoices_in_parts_each_told_once(sagas: Sagas) -> None:
         "erp_due_on": "",
     }
     # One question a part.
-    assert calls(sagas, "erp.standings") == 3
+    assert calls(sagas, "erp.statuses") == 3
     assert sorted(event["invoice_id"] for event in await events(sagas)) == MANY
 
     assert await sweep(sagas) == Swept(looked_at=len(MANY), changed=0)
-    assert calls(sagas, "billing.record_standing") == len(MANY)
+    assert calls(sagas, "billing.record_erp_status") == len(MANY)
     assert len(await events(sagas)) == len(MANY)
 
 
@@ -96,7 +96,7 @@ async def test_money_moves_the_standing_and_what_is_settled_is_left_alone(sagas:
     pays(sagas, "1", 600)
     assert (await sweep(sagas)).changed == 1
     assert notes(sagas)["in_1"] == "paid"
-    told = [(e["standing"], e["open"]["minor"]) for e in await events(sagas)][2:]
+    told = [(e["erp_status"], e["open"]["minor"]) for e in await events(sagas)][2:]
     assert told == [("part_paid", 600), ("paid", 0)]
 
     # Billing has still to say that it is paid; then nothing of it can move.
@@ -110,7 +110,7 @@ async def test_money_moves_the_standing_and_what_is_settled_is_left_alone(sagas:
 
 async def test_one_that_billing_refuses_does_not_stop_the_others(sagas: Sagas) -> None:
     await posted(sagas, "in_1", "in_2", "in_3")
-    sagas.systems.script.faults["billing.record_standing"] = [
+    sagas.systems.script.faults["billing.record_erp_status"] = [
         refused(RejectionCode.BILLING_REFUSED, "billing")
     ]
 
@@ -130,14 +130,14 @@ async def test_an_entity_that_the_erp_refuses_does_not_stop_the_others(sagas: Sa
     await ask(sagas.database, *map(invoice, ("in_1", "in_2")))
     await post(sagas.database, sagas.systems.erp, ["in_1"], "LE-GONE")
     await post(sagas.database, sagas.systems.erp, ["in_2"])
-    sagas.systems.script.faults["erp.standings"] = [refused(RejectionCode.LEGAL_ENTITY_UNKNOWN)]
+    sagas.systems.script.faults["erp.statuses"] = [refused(RejectionCode.LEGAL_ENTITY_UNKNOWN)]
 
     first = await sweep(sagas)
 
     assert first == Swept(looked_at=2, changed=1, problems=("scripted legal_entity_unknown",))
     # What could not be read stands as it did.
     assert notes(sagas) == {"in_2": "posted"}
-    assert (await view(sagas.database, "in_1")).standing == "unposted"
+    assert (await view(sagas.database, "in_1")).erp_status == "unposted"
     assert [event["invoice_id"] for event in await events(sagas)] == ["in_2"]
 
     assert (await sweep(sagas)).changed == 1
@@ -147,7 +147,7 @@ async def test_an_entity_that_the_erp_refuses_does_not_stop_the_others(sagas: Sa
 async def test_an_erp_that_is_away_is_asked_again(sagas: Sagas) -> None:
     await posted(sagas, "in_1")
     away = Planned(lambda: TransientFailure("scripted", system="erp", retry_after=0.01))
-    sagas.systems.script.faults["erp.standings"] = [away, away]
+    sagas.systems.script.faults["erp.statuses"] = [away, away]
     assert await sweep(sagas) == Swept(looked_at=1, changed=1)
     assert notes(sagas) == {"in_1": "posted"}
 
@@ -155,17 +155,17 @@ async def test_an_erp_that_is_away_is_asked_again(sagas: Sagas) -> None:
 @pytest.mark.parametrize("happened", [True, False], ids=["happened", "never happened"])
 async def test_a_lost_answer_is_told_again_by_the_next(sagas: Sagas, happened: bool) -> None:
     await posted(sagas, "in_1")
-    sagas.systems.script.faults["billing.record_standing"] = [lost("billing", happened=happened)]
+    sagas.systems.script.faults["billing.record_erp_status"] = [lost("billing", happened=happened)]
     assert (await sweep(sagas)).problems == ("scripted lost answer",)
     assert (await sweep(sagas)).problems == ()
     assert notes(sagas) == {"in_1": "posted"}
     assert len(await events(sagas)) == 1
     written = await sagas.effects("invoice/in_1")
     assert {step: effect.state for step, effect in written.items()} == {
-        "billing.standing": EffectState.CONFIRMED
+        "billing.erp_status": EffectState.CONFIRMED
     }
     # Two tenants may bill by one account: the same invoice is noted for each.
-    assert [effect.key for effect in written.values()] == ["standing:acme/in_1"]
+    assert [effect.key for effect in written.values()] == ["erp_status:acme/in_1"]
 
 
 async def test_single_invoices_on_demand(sagas: Sagas) -> None:
@@ -188,7 +188,7 @@ async def test_another_document_is_told_though_the_standing_is_the_same(sagas: S
     await release(sagas.database, "in_1")
     await post(sagas.database, sagas.systems.erp, ["in_1"])
     # Billing is away at first: it is still told later.
-    sagas.systems.script.faults["billing.record_standing"] = [lost("billing", happened=False)]
+    sagas.systems.script.faults["billing.record_erp_status"] = [lost("billing", happened=False)]
     await sweep(sagas)
     assert sagas.systems.billing.notes["in_1"]["erp_number"] == "INV-1"
 
@@ -203,15 +203,15 @@ async def test_a_document_that_was_taken_back_is_told_as_credited(sagas: Sagas) 
     await posted(sagas, "in_1")
     await sweep(sagas)
     await reverse(sagas.database, sagas.systems.erp, "in_1")
-    sagas.systems.script.faults["billing.record_standing"] = [lost("billing", happened=False)]
+    sagas.systems.script.faults["billing.record_erp_status"] = [lost("billing", happened=False)]
     assert (await sweep(sagas)).changed == 1
 
     await sweep(sagas)
 
     assert sagas.systems.billing.notes["in_1"]["erp_status"] == "credited"
-    before = calls(sagas, "billing.record_standing")
+    before = calls(sagas, "billing.record_erp_status")
     await sweep(sagas)
-    assert calls(sagas, "billing.record_standing") == before
+    assert calls(sagas, "billing.record_erp_status") == before
 
 
 async def test_a_document_that_is_released_is_taken_out_of_billing(sagas: Sagas) -> None:
@@ -219,7 +219,7 @@ async def test_a_document_that_is_released_is_taken_out_of_billing(sagas: Sagas)
     await sweep(sagas)
     await reverse(sagas.database, sagas.systems.erp, "in_1")
     await release(sagas.database, "in_1")
-    sagas.systems.script.faults["billing.record_standing"] = [lost("billing", happened=False)]
+    sagas.systems.script.faults["billing.record_erp_status"] = [lost("billing", happened=False)]
     await sweep(sagas)
 
     await sweep(sagas)
@@ -229,6 +229,6 @@ async def test_a_document_that_is_released_is_taken_out_of_billing(sagas: Sagas)
         "erp_number": "",
         "erp_due_on": "",
     }
-    before = calls(sagas, "billing.record_standing")
+    before = calls(sagas, "billing.record_erp_status")
     await sweep(sagas)
-    assert calls(sagas, "billing.record_standing") == before
+    assert calls(sagas, "billing.record_erp_status") == before

@@ -15,7 +15,7 @@ from tests.harness.sagas import Handle, Sagas, sagas_at_work
 from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.systems import Systems, refused
 from tests.harness.waiting import until
-from workflows.names import EXCEPTION, STAGE, STANDING, Standing
+from workflows.names import EXCEPTION, STAGE, STATUS, Status
 
 FIRST = invoice(line("il_1", 5000, "starter"), key="in_1")
 SECOND = invoice(line("ii_2", 7500), key="in_2")
@@ -80,7 +80,7 @@ async def test_its_questions_stay_and_are_answered_there(sagas: Sagas) -> None:
             assert (still.exception_id, still.due_at) == (first.exception_id, first.due_at)
 
         async def asked_again() -> bool:
-            standing = await again.query(STANDING, result_type=Standing)
+            standing = await again.query(STATUS, result_type=Status)
             return bool(standing.exception_id == asked["books"].exception_id)
 
         await until(asked_again, "the books' question is asked there")

@@ -299,13 +299,13 @@ create table documents (
     effect_key text,
     change_id text,
     linked_by text,
-    standing text default 'unposted' not null,
-    standing_at timestamptz,
+    erp_status text default 'unposted' not null,
+    erp_status_at timestamptz,
     told text default '' not null,
     seen_at timestamptz default now() not null,
     primary key (tenant, document_id),
     constraint documents_state check (state in ('seen', 'posted', 'reversed', 'before_cutover')),
-    constraint documents_standing check (standing in ('unposted', 'posted', 'sent', 'part_paid',
+    constraint documents_erp_status check (erp_status in ('unposted', 'posted', 'sent', 'part_paid',
       'paid', 'overdue', 'credited')),
     constraint documents_generation check (generation > 0),
     constraint documents_posted_whole check ((erp_document_id is null) = (posted is null)
@@ -328,10 +328,10 @@ create index documents_differing on documents (tenant, issued_at, document_id)
       and (status = 'void' or erp_open_minor <> remaining_minor
       or erp_gross_minor <> gross_minor or erp_tax_minor <> tax_minor
       or hold is not null and posted_content <> content));
-create index documents_moving on documents (tenant, standing_at nulls first, document_id)
-    where (erp_document_id is not null and standing not in ('paid', 'credited')
-      or standing = 'paid' and status = 'open' or told <> standing and (told <> ''
-      or standing <> 'unposted'));
+create index documents_moving on documents (tenant, erp_status_at nulls first, document_id)
+    where (erp_document_id is not null and erp_status not in ('paid', 'credited')
+      or erp_status = 'paid' and status = 'open' or told <> erp_status and (told <> ''
+      or erp_status <> 'unposted'));
 create unique index documents_one_of_erp on documents (tenant, legal_entity, erp_document_id)
     where erp_document_id is not null;
 create index documents_unsettled on documents (tenant, subject, issued_at, document_id)

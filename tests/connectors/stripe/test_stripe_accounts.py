@@ -4,7 +4,7 @@ import pytest
 import stripe
 
 from canonical_models.commerce import AccountProfile
-from canonical_models.documents import PostalAddress, TaxId, TaxStanding
+from canonical_models.documents import PostalAddress, TaxId, TaxStatus
 from canonical_models.failures import Rejection, RejectionCode
 from connectors.stripe.adapter import StripeBilling
 
@@ -36,7 +36,7 @@ async def test_a_customer_with_address_and_tax_ids(
             lines=("Allee 1", "Hof"), postal_code="10115", city="Berlin", country="DE"
         ),
         tax_ids=(TaxId(kind="eu_vat", value="DE123456789", country="DE", verified=None),),
-        standing=TaxStanding.REVERSE_CHARGE,
+        tax_status=TaxStatus.REVERSE_CHARGE,
         metadata={"unit": "north"},
     )
 

@@ -151,8 +151,8 @@ def errand(
                 assert await billing.document_of(name) == first
             assert await billing.account(customer) is not None
             await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
-            await billing.record_standing(open_one, {"document": "7"}, key=f"{sold.id}/2")
-            await billing.record_standing(note.id, {"document": "8"}, key=f"{sold.id}/3")
+            await billing.record_erp_status(open_one, {"document": "7"}, key=f"{sold.id}/2")
+            await billing.record_erp_status(note.id, {"document": "8"}, key=f"{sold.id}/3")
             await billing.close_invoice(void, DocumentStatus.VOID, key=f"{sold.id}/4")
             await billing.close_invoice(lost, DocumentStatus.UNCOLLECTIBLE, key=f"{sold.id}/5")
             await billing.cancel(sold.id, key=f"{sold.id}/6")

@@ -198,7 +198,7 @@ async def test_the_events_of_a_note_name_it_and_its_invoice(
 ) -> None:
     sold = subscribe(**SENT)
     note = credit(sdk, str(sold.latest_invoice), 400)
-    await billing.record_standing(note.id, {"document": "7"}, key=f"{note.id}/1")
+    await billing.record_erp_status(note.id, {"document": "7"}, key=f"{note.id}/1")
     sdk.v1.credit_notes.void_credit_note(note.id)
     key = {"Authorization": f"Bearer {stripe_config.secret('api_key')}"}
     async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as conn:

@@ -239,7 +239,7 @@ async def test_the_events_of_money_name_what_they_are_about(
     control(f"refunds/{refund.id}/fail")
     dispute = control(f"charges/{charge.id}/dispute", amount=500)["id"]
     control(f"disputes/{dispute}/close", status="won")
-    await billing.record_standing(str(sold.latest_invoice), {"document": "7"}, key=f"{sold.id}/1")
+    await billing.record_erp_status(str(sold.latest_invoice), {"document": "7"}, key=f"{sold.id}/1")
 
     key = {"Authorization": f"Bearer {stripe_config.secret('api_key')}"}
     async with httpx.AsyncClient(base_url=stripe_config.base_url, trust_env=False) as conn:

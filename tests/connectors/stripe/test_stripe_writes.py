@@ -46,22 +46,24 @@ async def test_the_standing_is_noted_and_removed(
     billing: StripeBilling, sdk: stripe.StripeClient, opened: str
 ) -> None:
     sdk.v1.invoices.update(opened, {"metadata": {"theirs": "stays"}})
-    await billing.record_standing(opened, {"document": "INV-7", "open": "4.00"}, key=f"{opened}/1")
+    await billing.record_erp_status(
+        opened, {"document": "INV-7", "open": "4.00"}, key=f"{opened}/1"
+    )
     assert notes(sdk, opened) == {
         "theirs": "stays",
         "trueup_document": "INV-7",
         "trueup_open": "4.00",
     }
-    await billing.record_standing(opened, {"open": ""}, key=f"{opened}/2")
+    await billing.record_erp_status(opened, {"open": ""}, key=f"{opened}/2")
     assert notes(sdk, opened) == {"theirs": "stays", "trueup_document": "INV-7"}
-    await billing.record_standing(opened, {}, key=f"{opened}/3")
+    await billing.record_erp_status(opened, {}, key=f"{opened}/3")
 
 
 async def test_a_paid_invoice_takes_a_standing(
     billing: StripeBilling, sdk: stripe.StripeClient, subscribe: Subscribe
 ) -> None:
     invoice = str(subscribe().latest_invoice)
-    await billing.record_standing(invoice, {"document": "INV-7"}, key=f"{invoice}/1")
+    await billing.record_erp_status(invoice, {"document": "INV-7"}, key=f"{invoice}/1")
     assert notes(sdk, invoice) == {"trueup_document": "INV-7"}
 
 
@@ -69,7 +71,7 @@ async def test_a_credit_note_takes_a_standing(
     billing: StripeBilling, sdk: stripe.StripeClient, opened: str
 ) -> None:
     note = sdk.v1.credit_notes.create({"invoice": opened, "amount": 100}).id
-    await billing.record_standing(note, {"document": "CRN-7"}, key=f"{note}/1")
+    await billing.record_erp_status(note, {"document": "CRN-7"}, key=f"{note}/1")
     metadata = sdk.v1.credit_notes.retrieve(note).metadata
     assert metadata is not None
     assert metadata.to_dict() == {"trueup_document": "CRN-7"}
@@ -86,9 +88,9 @@ async def test_a_standing_whose_reply_is_lost(
 ) -> None:
     fault(method="POST", path_prefix=f"/v1/invoices/{opened}", drop=drop)
     with pytest.raises(UncertainWrite, match=opened):
-        await billing.record_standing(opened, {"document": "7"}, key=f"{opened}/1")
+        await billing.record_erp_status(opened, {"document": "7"}, key=f"{opened}/1")
     assert (notes(sdk, opened) != {}) is written
-    await billing.record_standing(opened, {"document": "7"}, key=f"{opened}/1")
+    await billing.record_erp_status(opened, {"document": "7"}, key=f"{opened}/1")
     assert notes(sdk, opened) == {"trueup_document": "7"}
 
 
@@ -98,8 +100,8 @@ async def test_an_old_error_does_not_stand_for_ever(
     rule = {"method": "POST", "path_prefix": f"/v1/invoices/{opened}", "status": 500}
     fault(**rule)
     with pytest.raises(UncertainWrite):
-        await billing.record_standing(opened, {"document": "7"}, key=f"{opened}/1")
-    await billing.record_standing(opened, {"document": "7"}, key=f"{opened}/1")
+        await billing.record_erp_status(opened, {"document": "7"}, key=f"{opened}/1")
+    await billing.record_erp_status(opened, {"document": "7"}, key=f"{opened}/1")
     assert notes(sdk, opened) == {"trueup_document": "7"}
     fault(**rule)
     with pytest.raises(UncertainWrite):
@@ -187,7 +189,7 @@ async def test_an_unknown_document(billing: StripeBilling, key: str) -> None:
         await billing.close_invoice(key, DocumentStatus.VOID, key="k-unknown")
     assert (caught.value.reason, caught.value.subject) == (RejectionCode.BILLING_REFUSED, key)
     with pytest.raises(Rejection):
-        await billing.record_standing(key, {"document": "7"}, key="k-unknown")
+        await billing.record_erp_status(key, {"document": "7"}, key="k-unknown")
 
 
 async def cancelled(billing: StripeBilling, sold: stripe.Subscription) -> bool:

@@ -45,8 +45,8 @@ async def test_a_new_customer_is_made_invoiced_and_pays(books: TrytonErp, ledger
         )
     )
 
-    (standing,) = await books.standings((document.document_id,), "LE-DE")
-    assert (standing.state, standing.open.minor) == (DocumentState.PAID, 0)
+    (told,) = await books.statuses((document.document_id,), "LE-DE")
+    assert (told.state, told.open.minor) == (DocumentState.PAID, 0)
     assert await books.find_entries(entry.external_id, "LE-DE") == (entry,)
     assert await books.open_items(party.party, "LE-DE") == ()
     assert await ledger.open_items(party.party, "LE-DE") == []

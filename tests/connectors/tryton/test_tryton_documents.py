@@ -125,8 +125,12 @@ async def test_a_document_says_all_that_billings_says(
     assert await books.find_number(wanted.number, "LE-DE") == (made,)
     assert await books.read(made.document_id, "LE-DE") == made
     assert await books.post(wanted) == made
-    (standing,) = await books.standings((made.document_id, "999999"), "LE-DE")
-    assert (standing.gross, standing.open, standing.due_on) == (made.gross, made.open, made.due_on)
+    (erp_status,) = await books.statuses((made.document_id, "999999"), "LE-DE")
+    assert (erp_status.gross, erp_status.open, erp_status.due_on) == (
+        made.gross,
+        made.open,
+        made.due_on,
+    )
 
 
 async def test_a_document_names_the_customer_as_billing_did(

@@ -28,7 +28,7 @@ class Falling:
         self.made = (*self.made, made)
 
 
-def standing() -> Falling:
+def erp_status() -> Falling:
     return Falling(at=1000)
 
 
@@ -57,7 +57,7 @@ async def test_s2_nothing_is_posted_after_the_fence_fell(books: TrytonErp) -> No
     assert left.state is DocumentState.DRAFT
     assert overtaken.made == (f"account.invoice,{left.document_id}",)
 
-    made = await books.post(wanted, attempt=standing())
+    made = await books.post(wanted, attempt=erp_status())
 
     assert made.document_id == left.document_id
 
@@ -96,7 +96,7 @@ async def test_s5_drafts_that_are_left_are_taken_back(connect: Connect, books: T
 
 
 async def test_an_undo_whose_fence_fell_credits_nothing(books: TrytonErp) -> None:
-    made = await books.post(seats(), attempt=standing())
+    made = await books.post(seats(), attempt=erp_status())
     undo = f"{made.external_id}/undo"
     with pytest.raises(MayStillLand):
         await books.reverse(
@@ -105,7 +105,7 @@ async def test_an_undo_whose_fence_fell_credits_nothing(books: TrytonErp) -> Non
     assert not any(found.live for found in await books.find(undo, "LE-DE"))
 
     credit = await books.reverse(
-        made.document_id, "LE-DE", reference=undo, on=today(), attempt=standing()
+        made.document_id, "LE-DE", reference=undo, on=today(), attempt=erp_status()
     )
 
     assert credit.live

@@ -29,7 +29,7 @@ from connectors.tryton.references import (
     noted_kind,
     reference_of,
 )
-from connectors.tryton.standings import standing
+from connectors.tryton.statuses import erp_status
 from tests.connectors.tryton.drafts import line
 
 
@@ -166,7 +166,7 @@ def invoice(*lines: dict[str, object], state: str = "posted") -> dict[str, objec
 def test_a_document_is_due_when_its_first_open_line_is(
     lines: list[dict[str, object]], due: date | None
 ) -> None:
-    now = standing(invoice(*lines))
+    now = erp_status(invoice(*lines))
 
     assert (now.state, now.due_on, now.document_date) == (
         DocumentState.POSTED,
@@ -178,7 +178,7 @@ def test_a_document_is_due_when_its_first_open_line_is(
 
 def test_a_state_that_tryton_does_not_have_is_drift() -> None:
     with pytest.raises(ContractDrift) as drift:
-        standing(invoice(state="sent"))
+        erp_status(invoice(state="sent"))
 
     assert drift.value.payload_path == "$.state"
 

@@ -55,7 +55,7 @@ async def test_it_is_a_set_that_is_replaced_and_gone_when_empty(
     assert [entry.product for entry in shown.lines] == ["PRO"]
     assert [row.code for row in shown.taxes] == ["DE-VAT-19"]
     assert await books.find(wanted.external_id, "LE-DE") == ()
-    assert await books.standings((first.document_id,), "LE-DE") == ()
+    assert await books.statuses((first.document_id,), "LE-DE") == ()
     assert await ledger.trial_balance("LE-DE") == before
 
     empty = await books.show_unbilled(wanted.model_copy(update={"lines": ()}))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from canonical_models.commerce import AccountProfile
-from canonical_models.documents import PostalAddress, TaxId, TaxStanding
+from canonical_models.documents import PostalAddress, TaxId, TaxStatus
 from canonical_models.failures import Rejection, RejectionCode
 from connectors.stripe import wire_customers as wire
 from connectors.stripe.accounts import profile_of
@@ -87,16 +87,16 @@ def test_what_the_check_of_a_tax_id_found(verification: Json | None, verified: b
 
 
 @pytest.mark.parametrize(
-    ("told", "standing"),
+    ("told", "tax_status"),
     [
-        ("none", TaxStanding.TAXED),
-        (None, TaxStanding.TAXED),
-        ("exempt", TaxStanding.EXEMPT),
-        ("reverse", TaxStanding.REVERSE_CHARGE),
+        ("none", TaxStatus.TAXED),
+        (None, TaxStatus.TAXED),
+        ("exempt", TaxStatus.EXEMPT),
+        ("reverse", TaxStatus.REVERSE_CHARGE),
     ],
 )
-def test_how_a_customer_is_taxed(told: str | None, standing: TaxStanding) -> None:
-    assert profile(tax_exempt=told).standing is standing
+def test_how_a_customer_is_taxed(told: str | None, tax_status: TaxStatus) -> None:
+    assert profile(tax_exempt=told).tax_status is tax_status
 
 
 def test_what_people_note_on_a_customer() -> None:

@@ -3,7 +3,7 @@ overdue."""
 
 import pytest
 
-from canonical_models.documents import BilledParty, PostalAddress, TaxId, TaxStanding
+from canonical_models.documents import BilledParty, PostalAddress, TaxId, TaxStatus
 from canonical_models.failures import ContractDrift
 from tests.unit.stripe.objects import FEB, JAN, MAR, Json, at, document, invoice, share, taken
 
@@ -32,7 +32,7 @@ def test_whom_it_names_is_the_customer_as_it_was() -> None:
         email="ada@example.com",
         address=PostalAddress(lines=("Allee 1",), city="Berlin", country="DE"),
         tax_ids=(TaxId(kind="eu_vat", value="DE123456789"),),
-        standing=TaxStanding.REVERSE_CHARGE,
+        tax_status=TaxStatus.REVERSE_CHARGE,
     )
     assert document().bill_to == BilledParty()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from canonical_models.ledgering import DocumentStanding
+from canonical_models.ledgering import ErpStatus
 from canonical_models.money import Money
 from connectors.tryton.client import Row, TrytonClient
 from connectors.tryton.documents import CHUNK
@@ -23,7 +23,7 @@ _FIELDS = (
 )
 
 
-class _Standing(Wire):
+class _Status(Wire):
     id: int
     number: str | None
     state: str
@@ -35,12 +35,12 @@ class _Standing(Wire):
     lines_to_pay: tuple[DueLine, ...]
 
 
-async def standings(
+async def statuses(
     client: TrytonClient, document_ids: Sequence[str], company: Company
-) -> tuple[DocumentStanding, ...]:
+) -> tuple[ErpStatus, ...]:
     """In the order given, each once; ids that are unknown, and what is not billed, are left out."""
     wanted = list(dict.fromkeys(int(key) for key in document_ids if key.isdecimal()))
-    found: dict[int, DocumentStanding] = {}
+    found: dict[int, ErpStatus] = {}
     for start in range(0, len(wanted), CHUNK):
         rows = await client.search(
             INVOICE,
@@ -54,17 +54,17 @@ async def standings(
             what="how documents stand",
             company=company.id,
         )
-        found |= {int(row["id"]): standing(row) for row in rows}
+        found |= {int(row["id"]): erp_status(row) for row in rows}
     return tuple(found[key] for key in wanted if key in found)
 
 
-def standing(row: Row) -> DocumentStanding:
+def erp_status(row: Row) -> ErpStatus:
     """`due_on` is the earliest day of what is not settled, else of all."""
-    wire = parsed(_Standing, row, "invoice")
+    wire = parsed(_Status, row, "invoice")
     loose = [line for line in wire.lines_to_pay if line.reconciliation is None]
     days = [line.maturity_date for line in loose or wire.lines_to_pay if line.maturity_date]
     currency = wire.currency.code
-    return DocumentStanding(
+    return ErpStatus(
         document_id=str(wire.id),
         number=wire.number,
         state=document_state(wire.state, wire.id),

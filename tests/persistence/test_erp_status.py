@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from canonical_models.documents import BillingDocument, DocumentStatus
-from canonical_models.ledgering import DocumentStanding, DocumentState
+from canonical_models.ledgering import DocumentState, ErpStatus
 from canonical_models.records import Hold, HoldKind
 from persistence import documents
 from persistence.database import Database
@@ -19,7 +19,7 @@ from tests.persistence.issued import (
     see,
 )
 
-SAID = DocumentStanding(
+SAID = ErpStatus(
     document_id="101",
     number="ERP-101",
     state=DocumentState.PAID,
@@ -40,15 +40,15 @@ async def in_books(database: Database, *shown: BillingDocument) -> None:
 async def stands(
     database: Database,
     document_id: str,
-    standing: str,
+    erp_status: str,
     *,
-    said: DocumentStanding | None = None,
+    said: ErpStatus | None = None,
     tell_again: bool = False,
     told: str | None = None,
 ) -> bool:
     async with database.work() as conn:
         changed = await documents.stands(
-            conn, TENANT, document_id, standing=standing, said=said, tell_again=tell_again
+            conn, TENANT, document_id, erp_status=erp_status, said=said, tell_again=tell_again
         )
         if told is not None:
             await documents.told(conn, TENANT, document_id, told)
@@ -68,14 +68,14 @@ async def moving(
 async def test_a_standing_is_another_or_the_same(database: Database) -> None:
     await in_books(database, document())
     changed = [
-        await stands(database, "in_1", standing, told=standing)
-        for standing in ("unposted", "posted", "posted", "paid", "posted")
+        await stands(database, "in_1", erp_status, told=erp_status)
+        for erp_status in ("unposted", "posted", "posted", "paid", "posted")
     ]
     assert changed == [False, True, False, True, True]
     assert not await stands(database, "in_9", "paid")
     found = await record(database)
-    assert (found.standing, found.told) == ("posted", "posted")
-    assert found.standing_at is not None
+    assert (found.erp_status, found.told) == ("posted", "posted")
+    assert found.erp_status_at is not None
 
 
 async def test_what_the_erp_says_is_read_into_its_document(database: Database) -> None:
@@ -122,8 +122,8 @@ async def test_those_that_may_stand_elsewhere_by_now(database: Database) -> None
     await in_books(
         database, *(document(key, status=status) for key, (_, _, status) in rows.items())
     )
-    for key, (standing, told, _) in rows.items():
-        await stands(database, key, standing, told=told)
+    for key, (erp_status, told, _) in rows.items():
+        await stands(database, key, erp_status, told=told)
     assert await moving(database) == ["in_1", "in_2", "in_3", "in_5", "in_7", "in_8"]
 
 

@@ -2,24 +2,24 @@
 
 from datetime import datetime
 
-from canonical_models.ledgering import DocumentStanding
+from canonical_models.ledgering import ErpStatus
 from canonical_models.records import DocumentRecord
 from persistence import records
 from persistence.connection import Transaction, connection_of
 from persistence.tables.documents import MOVING
 
-# A standing is part of what a document says, by the same names.
+# A status is part of what a document says, by the same names.
 _STANDS = """
-update documents d set standing = %(standing)s, standing_at = clock_timestamp(),
+update documents d set erp_status = %(erp_status)s, erp_status_at = clock_timestamp(),
   told = case when %(tell_again)s then '' else told end,
   posted = case when same then d.posted || %(said)s::jsonb else d.posted end,
   erp_number = case when same then %(number)s else d.erp_number end,
   erp_open_minor = case when same then %(open)s else d.erp_open_minor end,
   erp_gross_minor = case when same then %(gross)s else d.erp_gross_minor end,
   erp_tax_minor = case when same then %(tax)s else d.erp_tax_minor end
-from (select standing, coalesce(erp_document_id = %(erp_id)s, false) as same from documents
+from (select erp_status, coalesce(erp_document_id = %(erp_id)s, false) as same from documents
   where tenant = %(tenant)s and document_id = %(document)s for update) was
-where d.tenant = %(tenant)s and d.document_id = %(document)s returning was.standing
+where d.tenant = %(tenant)s and d.document_id = %(document)s returning was.erp_status
 """
 
 
@@ -30,8 +30,8 @@ async def moving(
     first."""
     return await records.documents(
         session,
-        f"{MOVING} and coalesce(standing_at, '-infinity') < %(before)s "
-        "order by standing_at nulls first, document_id limit %(limit)s",
+        f"{MOVING} and coalesce(erp_status_at, '-infinity') < %(before)s "
+        "order by erp_status_at nulls first, document_id limit %(limit)s",
         {"tenant": tenant, "before": before, "limit": limit},
     )
 
@@ -41,19 +41,19 @@ async def stands(
     tenant: str,
     document_id: str,
     *,
-    standing: str,
-    said: DocumentStanding | None,
+    erp_status: str,
+    said: ErpStatus | None,
     tell_again: bool = False,
 ) -> bool:
     """What the ERP says; `said` is None where it has no such document. Whether that is another
-    standing than before. With `tell_again` billing has still to hear of it, whatever it has been
+    status than before. With `tell_again` billing has still to hear of it, whatever it has been
     told."""
     found = await (await connection_of(session)).execute(
         _STANDS,
         {
             "tenant": tenant,
             "document": document_id,
-            "standing": standing,
+            "erp_status": erp_status,
             "tell_again": tell_again,
             "said": said.model_dump_json() if said else None,
             "erp_id": said.document_id if said else None,
@@ -64,21 +64,21 @@ async def stands(
         },
     )
     row = await found.fetchone()
-    return row is not None and row[0] != standing
+    return row is not None and row[0] != erp_status
 
 
 async def looked_up(session: Transaction, tenant: str, document_id: str) -> None:
     """In vain: it stands as it did, and the next look comes back to it."""
     await (await connection_of(session)).execute(
-        "update documents set standing_at = clock_timestamp() "
+        "update documents set erp_status_at = clock_timestamp() "
         "where tenant = %s and document_id = %s",
         (tenant, document_id),
     )
 
 
-async def told(session: Transaction, tenant: str, document_id: str, standing: str) -> None:
+async def told(session: Transaction, tenant: str, document_id: str, erp_status: str) -> None:
     """Billing carries it now."""
     await (await connection_of(session)).execute(
         "update documents set told = %s where tenant = %s and document_id = %s",
-        (standing, tenant, document_id),
+        (erp_status, tenant, document_id),
     )
