@@ -21,7 +21,6 @@ from activities.account import Account
 from activities.adoption import Adoptions
 from activities.amendment import Amendment
 from activities.books import Books
-from activities.comparing import Comparing
 from activities.dunning import Dunning
 from activities.entitlement import Entitling
 from activities.exceptions import ExceptionQueue
@@ -29,6 +28,7 @@ from activities.interceptor import Heartbeats
 from activities.invoices import Invoicing
 from activities.renewal import Renewals
 from activities.revenue import Revenue
+from activities.targets import Comparing
 from activities.tenants import Tenant
 from connectors import registry
 from connectors.ports import WebhookTranslator

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from temporalio import activity
 
-from activities.adopting import Adopting
+from activities.adoption_customer import Adopting
 from activities.contracts.adoption import (
     AdoptionActivities,
     AdoptionPart,

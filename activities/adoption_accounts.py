@@ -3,7 +3,7 @@ or proposed to a person. Reads alone."""
 
 from dataclasses import dataclass
 
-from activities.accounts import certain_party, check_tax_ids, legal_entity_of, listed
+from activities.account_opening import certain_party, check_tax_ids, legal_entity_of, listed
 from activities.gather import gather
 from activities.tenants import Tenant
 from canonical_models.adoption import AccountStep, AdoptionCause, Finding

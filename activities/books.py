@@ -4,7 +4,7 @@ subscriptions and accounts."""
 from temporalio import activity
 
 from activities import document_effects, effects
-from activities.accounts import open_account
+from activities.account_opening import open_account
 from activities.contracts.amendment import (
     AccountInput,
     Begun,

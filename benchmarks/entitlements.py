@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from benchmarks.limits import Limit, told
-from persistence import api_keys
+from persistence import keys
 from persistence.database import Database, migrate_now
 from tests.harness.postgres import durable_server
 
@@ -39,7 +39,7 @@ async def seeded(dsn: str) -> str:
             await conn.execute(_SEED, (CUSTOMERS, GRANTS))
             await conn.execute("analyze grants")
         async with database.transaction() as session:
-            return await api_keys.create(session, "acme", "bench", ("entitlements:read",))
+            return await keys.create(session, "acme", "bench", ("entitlements:read",))
     finally:
         await database.close()
 

@@ -10,7 +10,7 @@ from canonical_models.views import ChangeView
 from cli.command import Command, run_command
 from cli.output import Format, Problem, note, show_json
 from operations import changes
-from operations.looking import LookAsked
+from operations.reading_anew import LookAsked
 
 Wait = Annotated[
     bool, typer.Option("--wait", help="Until the change has settled or waits for a person.")

@@ -9,13 +9,13 @@ from canonical_models.records import AccountRecord
 from canonical_models.views import ChangeView, ExceptionView
 from operations.context import AppContext
 from operations.errors import NotFound
-from operations.looking import LookAsked, look
 from operations.movements import SettlementView, settlement_views
+from operations.reading_anew import LookAsked, look
 from operations.sides import InvoiceSummary, summaries
 from persistence import (
     accounts,
     changes,
-    differing,
+    differences,
     documents,
     exceptions,
     mappings,
@@ -23,7 +23,7 @@ from persistence import (
     subscriptions,
 )
 from persistence.connection import Transaction
-from persistence.differing import BalanceApart
+from persistence.differences import BalanceApart
 
 _MOST = 100
 
@@ -114,7 +114,7 @@ async def _missing(
     context: AppContext, session: Transaction, tenant: str, customer_id: str
 ) -> tuple[BalanceApart, ...]:
     since = context.cutover(tenant)
-    return await differing.balances(session, tenant, since=since, customer_id=customer_id)
+    return await differences.balances(session, tenant, since=since, customer_id=customer_id)
 
 
 def _balances(kept: AccountRecord | None, missing: tuple[BalanceApart, ...]) -> tuple[Balance, ...]:

@@ -9,9 +9,9 @@ from canonical_models.exceptions import Track
 from canonical_models.failures import RejectionCode, Team
 from canonical_models.records import DocumentRecord, Hold, HoldKind
 from canonical_models.views import ExceptionView
-from operations.looking import command
+from operations.reading_anew import command
 from operations.sides import InvoiceSummary
-from persistence import differing, exceptions
+from persistence import differences, exceptions
 
 _KEPT_OUT = {
     HoldKind.HELD: "held back",
@@ -57,8 +57,8 @@ async def around(session: AsyncSession, tenant: str, subjects: Collection[str]) 
             asked.setdefault(question.belongs_to, []).append(question)
     return Circumstances(
         asked=asked,
-        at_work=await differing.at_work(session, tenant, subjects),
-        left_out=await differing.left_out(session, tenant, subjects),
+        at_work=await differences.at_work(session, tenant, subjects),
+        left_out=await differences.left_out(session, tenant, subjects),
     )
 
 

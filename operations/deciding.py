@@ -16,7 +16,7 @@ from operations.decisions import Decision, Found, Wanted
 from operations.errors import Conflict
 from operations.invoices import find
 from operations.sides import InvoiceSummary, summaries, zone_of
-from persistence import access_holds, change_queue, differing, documents, mappings, outbox
+from persistence import access_holds, change_queue, differences, documents, mappings, outbox
 from persistence.connection import Connection
 from planning.term import local_day
 
@@ -121,7 +121,7 @@ async def _found(
     """In the same order, each on its day and with what the policy says of it."""
     customers = {record.document.customer_id for record in records}
     accounts = await mappings.accounts_now(conn, tenant, customers)
-    said = await differing.left_out(conn, tenant, {record.subject for record in records})
+    said = await differences.left_out(conn, tenant, {record.subject for record in records})
     now = datetime.now(UTC)
     return [
         Found(
@@ -172,7 +172,7 @@ async def _made_before(
 ) -> str | None:
     """The change that the same key has asked for. Raises Conflict where it decided otherwise."""
     of_key = "/".join(occasion.split("/")[:2])
-    known = await differing.decided(conn, tenant, record.subject, f"{of_key}/")
+    known = await differences.decided(conn, tenant, record.subject, f"{of_key}/")
     if known is None:
         return None
     change_id, before = known

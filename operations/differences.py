@@ -16,8 +16,8 @@ from operations.causes import Cause
 from operations.context import AppContext
 from operations.paging import Page, cursor, unreadable, words
 from operations.sides import InvoiceSummary, summaries
-from persistence import differing, documents, mappings
-from persistence.differing import BalanceApart, Debt
+from persistence import differences, documents, mappings
+from persistence.differences import BalanceApart, Debt
 
 ABOUT = ("document", "debt", "balance")
 #: Rows that are read at a time, while those that are asked for are picked from them.
@@ -108,11 +108,11 @@ async def _all(
             yield each
     since, customer = context.cutover(tenant), wanted.customer_id
     if start <= 1:
-        owed = await differing.debts(session, tenant, since=since, customer_id=customer)
+        owed = await differences.debts(session, tenant, since=since, customer_id=customer)
         for each in sorted(await _debts(session, tenant, owed), key=_in_time):
             if after is None or start < 1 or _in_time(each) > (after[1], after[2]):
                 yield each
-    apart = await differing.balances(session, tenant, since=since, customer_id=customer)
+    apart = await differences.balances(session, tenant, since=since, customer_id=customer)
     for each in sorted(await _balances(session, tenant, apart), key=_place):
         if after is None or start < 2 or _place(each) > after[2]:
             yield each

@@ -5,8 +5,8 @@ from datetime import datetime
 from canonical_models.base import Canonical
 from operations.context import AppContext
 from operations.errors import Invalid, NotFound
-from persistence import api_keys
-from persistence.api_keys import ApiKey
+from persistence import keys
+from persistence.keys import ApiKey
 
 ADMIN = "admin"
 
@@ -52,19 +52,19 @@ async def create(context: AppContext, tenant: str, name: str, scopes: tuple[str,
     if unknown := sorted(set(scopes) - SCOPES.keys()):
         raise Invalid(f"there is no scope {', '.join(unknown)}", remedy=f"use {', '.join(SCOPES)}")
     async with context.database.transaction() as session:
-        raw = await api_keys.create(session, tenant, name, scopes)
+        raw = await keys.create(session, tenant, name, scopes)
     return KeyMade(key=raw, name=name, scopes=scopes)
 
 
 async def list_(context: AppContext, tenant: str) -> tuple[ApiKey, ...]:
     async with context.database.transaction() as session:
-        return await api_keys.listed(session, tenant)
+        return await keys.listed(session, tenant)
 
 
 async def revoke(context: AppContext, tenant: str, key_id: str) -> KeyRevoked:
     """From now on the key opens nothing. Raises NotFound."""
     async with context.database.transaction() as session:
-        revoked_at = await api_keys.revoke(session, tenant, key_id)
+        revoked_at = await keys.revoke(session, tenant, key_id)
     if revoked_at is None:
         raise NotFound(f"no API key is called {key_id}", remedy="see `trueup keys list`")
     return KeyRevoked(key_id=key_id, revoked_at=revoked_at)

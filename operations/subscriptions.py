@@ -12,9 +12,9 @@ from operations.context import AppContext
 from operations.dunning import CaseView, case_views
 from operations.entitlements import HeldBack, held_back
 from operations.errors import NotFound
-from operations.looking import LookAsked, look
 from operations.movements import SettlementView, settlement_views
 from operations.paging import Page, cursor, cut, words
+from operations.reading_anew import LookAsked, look
 from operations.renewals import foreseen
 from operations.sides import InvoiceSummary, summaries
 from operations.unbilled import UnbilledView, unbilled_of

@@ -4,9 +4,9 @@ from canonical_models.base import Canonical
 from canonical_models.documents import Unbilled
 from canonical_models.money import Money
 from canonical_models.records import UnbilledRecord
-from persistence import differing, unbilled
+from persistence import differences, unbilled
 from persistence.connection import Transaction
-from persistence.differing import Pending
+from persistence.differences import Pending
 
 
 class UnbilledView(Canonical):
@@ -27,7 +27,7 @@ async def unbilled_of(
     session: Transaction, tenant: str, subscription_id: str
 ) -> UnbilledView | None:
     """None before any change of the subscription was planned."""
-    pending = await differing.pending(session, tenant, subscription_id)
+    pending = await differences.pending(session, tenant, subscription_id)
     shown = await unbilled.get(session, tenant, subscription_id)
     if pending is None and shown is None:
         return None

@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from operations.context import AppContext
 from operations.keys import ADMIN, SCOPES
-from persistence import api_keys
+from persistence import keys
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
                 "no API key was sent", remedy="send the header `Authorization: Bearer tu_…`"
             )
         async with context.database.transaction() as session:
-            key = await api_keys.find(session, credentials.credentials)
+            key = await keys.find(session, credentials.credentials)
         if key is None:
             raise Refused(
                 "this API key is not known, or has been revoked",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from persistence import api_keys
+from persistence import keys
 from persistence.database import Database
 from sandbox.embedded.facts import TENANT
 from sandbox.embedded.files import secret
@@ -12,7 +12,7 @@ _SCOPES = ("admin",)
 
 def demo_key(state: Path) -> str:
     """The key in `<state>/secrets`; made at the first start."""
-    return secret(state / "secrets" / "api-key", api_keys.new_key)
+    return secret(state / "secrets" / "api-key", keys.new_key)
 
 
 async def admit(dsn: str, raw: str) -> None:
@@ -20,6 +20,6 @@ async def admit(dsn: str, raw: str) -> None:
     database = Database(dsn, pool_size=2)
     try:
         async with database.transaction() as session:
-            await api_keys.adopt(session, raw, tenant=TENANT, name="demo", scopes=_SCOPES)
+            await keys.adopt(session, raw, tenant=TENANT, name="demo", scopes=_SCOPES)
     finally:
         await database.close()

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from operations import accounts
 from operations.accounts import AccountDetail
-from operations.looking import LookAsked
+from operations.reading_anew import LookAsked
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples_processes, examples_whole
 from starter_api.v1.answers import fresh, single

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from operations import subscriptions
-from operations.looking import LookAsked
 from operations.paging import Page
+from operations.reading_anew import LookAsked
 from operations.subscriptions import SubscriptionDetail, SubscriptionSummary
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_processes, examples_whole

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from activities.adopting import Adopting
+from activities.adoption_customer import Adopting
 from canonical_models.adoption import AdoptionResult
 from canonical_models.commerce import BilledCustomer
 from canonical_models.failures import TransientFailure

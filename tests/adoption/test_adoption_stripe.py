@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from activities.adopting import Adopting
+from activities.adoption_customer import Adopting
 from canonical_models.adoption import AdoptedCustomer
 from canonical_models.mapping import AccountMapping
 from connectors.stripe.adapter import StripeBilling

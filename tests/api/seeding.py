@@ -8,7 +8,7 @@ from canonical_models.amendment import ChangeKind, account_subject
 from canonical_models.events import SubscriptionChanged, event
 from canonical_models.exceptions import Action, Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
-from persistence import api_keys, changes, exceptions, mappings, outbox, subscriptions
+from persistence import changes, exceptions, keys, mappings, outbox, subscriptions
 from persistence.database import Database
 from persistence.tables import (
     ChangeRow,
@@ -133,7 +133,7 @@ async def seeded(database: Database, tenant: str) -> Ids:
 
 async def key_of(database: Database, tenant: str, *scopes: str, name: str = "desk") -> str:
     async with database.transaction() as session:
-        return await api_keys.create(session, tenant, name, scopes)
+        return await keys.create(session, tenant, name, scopes)
 
 
 def change_row(ids: Ids, name: str, state: str, **more: Any) -> ChangeRow:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from operations.keys import SCOPES
-from persistence import api_keys
+from persistence import keys
 from persistence.database import Database
 from tests.api.conftest import Call
 from tests.api.seeding import Ids, key_of
@@ -126,7 +126,7 @@ async def test_a_revoked_key_is_refused_at_once(api: httpx.AsyncClient, database
     assert (await api.get("/v1/changes", headers=bearer)).status_code == 200
     async with database.transaction() as session:
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        assert await api_keys.revoke(session, "acme", name)
+        assert await keys.revoke(session, "acme", name)
     assert (await api.get("/v1/changes", headers=bearer)).status_code == 401
 
 

@@ -12,7 +12,7 @@ import pytest
 from cli.choices import Choices
 from cli.main import COMMANDS, GROUPS
 from cli.output import ExitCode, Problem, problem_of, show_json, show_rows
-from persistence.api_keys import ApiKey
+from persistence.keys import ApiKey
 from runtime.processes import ChildFailed
 from runtime.settings import SettingsError
 from sandbox.embedded.missing import not_bundled

@@ -1,6 +1,6 @@
 """API keys by the command line: made once, listed without their secret, revoked for good."""
 
-from persistence import api_keys
+from persistence import keys
 from persistence.database import Database
 from tests.cli_groups.conftest import Trueup
 
@@ -9,7 +9,7 @@ async def test_a_key_opens_until_it_is_revoked(trueup: Trueup, database: Databas
     made = await trueup("keys", "create", "portal", "--scope", "entitlements:read", "-o", "json")
     raw = made.json["key"]
     async with database.transaction() as session:
-        key = await api_keys.find(session, raw)
+        key = await keys.find(session, raw)
     assert key is not None
     assert (key.tenant, key.name, key.scopes) == ("acme", "portal", ("entitlements:read",))
 
@@ -20,7 +20,7 @@ async def test_a_key_opens_until_it_is_revoked(trueup: Trueup, database: Databas
     revoked = await trueup("keys", "revoke", key.key_id)
     assert revoked.code == 0
     async with database.transaction() as session:
-        assert await api_keys.find(session, raw) is None
+        assert await keys.find(session, raw) is None
 
 
 async def test_a_scope_that_does_not_exist_is_refused(trueup: Trueup) -> None:

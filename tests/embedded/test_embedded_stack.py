@@ -14,7 +14,7 @@ import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
-from persistence import api_keys
+from persistence import keys
 from persistence.database import Database
 from runtime.processes import ChildFailed
 from runtime.settings import load
@@ -137,20 +137,20 @@ async def test_the_namespace_and_the_key_are_ready(
 
         database = Database(facts.postgres_dsn, pool_size=2)
         async with database.transaction() as session:
-            key = await api_keys.find(session, facts.api.key)
+            key = await keys.find(session, facts.api.key)
             assert key is not None
             assert (key.tenant, key.scopes) == ("acme", ("admin",))
-            made = await api_keys.create(session, "acme", "portal", ("changes:read",))
+            made = await keys.create(session, "acme", "portal", ("changes:read",))
             assert len(made) == 46
-            listed = await api_keys.listed(session, "acme")
+            listed = await keys.listed(session, "acme")
             assert [one.name for one in listed] == ["demo", "portal"]
-            assert await api_keys.revoke(session, "other", listed[1].key_id) is None
-            assert await api_keys.find(session, made) is not None
-            revoked = await api_keys.revoke(session, "acme", listed[1].key_id)
+            assert await keys.revoke(session, "other", listed[1].key_id) is None
+            assert await keys.find(session, made) is not None
+            revoked = await keys.revoke(session, "acme", listed[1].key_id)
             assert revoked is not None
-            assert await api_keys.revoke(session, "acme", listed[1].key_id) == revoked
-            assert await api_keys.find(session, made) is None
-            assert await api_keys.find(session, "tu_" + "a" * 43) is None
+            assert await keys.revoke(session, "acme", listed[1].key_id) == revoked
+            assert await keys.find(session, made) is None
+            assert await keys.find(session, "tu_" + "a" * 43) is None
         await database.close()
 
 

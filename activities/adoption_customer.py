@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from activities.accounts import BY, open_account
+from activities.account_opening import BY, open_account
 from activities.adoption_accounts import refusal
 from activities.adoption_looking import Seen, look, of_subject
 from activities.adoption_planning import Given, TakeOver, planned
