@@ -17,9 +17,9 @@ from connectors.stripe.accounts import billed_party
 from connectors.stripe.amounts import currency_code, instant, instant_or_none, money
 from connectors.stripe.documents import customer_of, purchase_order, shown_at, their_metadata
 from connectors.stripe.lines import credit_lines
-from connectors.stripe.proving import prove_settled, prove_total
 from connectors.stripe.refunds import moved
 from connectors.stripe.settlements import by_time
+from connectors.stripe.verification import prove_settled, prove_total
 from connectors.stripe.whole import WholeNote
 from connectors.stripe.wire_customers import BalanceMovement
 from connectors.stripe.wire_documents import CreditNote, NoteRefund

@@ -17,8 +17,8 @@ from connectors.stripe import SYSTEM
 from connectors.stripe.accounts import billed_party
 from connectors.stripe.amounts import currency_code, instant, instant_or_none
 from connectors.stripe.lines import invoice_lines
-from connectors.stripe.proving import prove_settled, prove_total
 from connectors.stripe.settlements import settled
+from connectors.stripe.verification import prove_settled, prove_total
 from connectors.stripe.whole import WholeInvoice
 from connectors.stripe.wire_documents import Invoice
 

@@ -76,7 +76,7 @@ def in_order(documents: Iterable[BillingDocument]) -> list[BillingDocument]:
 
 class DocumentReader:
     """The documents of one connection. Raises the failures of `errors.REFUSALS`, and the Rejections
-    of `proving`."""
+    of `verification`."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class DocumentReader:
         refused: dict[str, Untold] | None = None,
     ) -> list[BillingDocument]:
         """The documents with all that settles them, by when they were issued. `as_of` decides what
-        is overdue; by default it is now, or what an invoice's test clock says. What `proving`
+        is overdue; by default it is now, or what an invoice's test clock says. What `verification`
         refuses is raised, or left out and noted in `refused` where that is given."""
         invoices = list(found.invoices.values())
         async with together() as reads:

@@ -22,7 +22,7 @@ _KINDS = {
 _UNDOS = {
     ("books.py", "taken.effect()"): "post document",
     ("amendment.py", "grants"): "grant and withdraw",
-    ("supporting.py", "before"): "publish entitlement",
+    ("support.py", "before"): "publish entitlement",
 }
 
 
