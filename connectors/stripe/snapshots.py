@@ -33,8 +33,8 @@ _GIVEN = frozenset({"adjustment", "initial", "migration"})
 
 
 class SnapshotReader:
-    """The snapshots of one connection. Raises the failures of `errors.REFUSALS`; what `verification`
-    refuses is noted beside what can be told, for it holds up nothing else."""
+    """The snapshots of one connection. Raises the failures of `errors.REFUSALS`; what cannot be
+    verified is noted beside what can be told, for it holds up nothing else."""
 
     def __init__(
         self,

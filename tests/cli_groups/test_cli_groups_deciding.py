@@ -64,8 +64,8 @@ async def test_a_signal_reaches_the_saga(trueup_at_work: Trueup, sagas: Sagas) -
     waiting = await stuck(sagas)
     sent = await trueup_at_work("changes", "signal", waiting.change_id, "newer_change")
     assert sent.code == 0, sent.err
-    erp_status = await waiting.handle.query("erp_status", result_type=dict)
-    assert erp_status["newer_changes"] == 1
+    status = await waiting.handle.query("status", result_type=dict)
+    assert status["newer_changes"] == 1
     key = waiting.exception.exception_id
     assert (await trueup_at_work("exceptions", "resolve", key, "abort", "--wait")).code == 0
 

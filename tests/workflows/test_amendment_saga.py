@@ -91,7 +91,7 @@ async def test_starting_a_settled_change_again_does_nothing(sagas: Sagas) -> Non
 
     handle = await sagas.client.start_workflow(
         "amendment",
-        {"tenant": "acme", "change_id": "chg_1", "subject": "sub_1"},
+        {"tenant": "acme", "change_id": "chg_1", "subject": "sub_1", "trigger": "other"},
         id=f"again-{sagas.task_queue}",
         task_queue=sagas.task_queue,
     )
