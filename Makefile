@@ -16,7 +16,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down unit test test-slow check format formatted lint types \
-  imports contracts files schemas lock bench mutants faults campaign release clean
+  imports contracts files schemas lock bench coverage mutants faults campaign release clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,12 @@ unit: setup ## Run what needs no server, within seconds
 
 test: setup ## Run every suite but the slow ones, on real servers
 	$(PYTEST) -m "not slow" -n 2 --dist loadfile
+
+coverage: setup ## Run `make test`, and print which branches of the product it has taken
+	rm -rf build/coverage && mkdir -p build/coverage
+	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest -m "not slow" -n 2 --dist loadfile
+	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage combine --quiet
+	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage report --skip-covered --sort=cover
 
 test-slow: setup ## Run the slow suites
 	$(PYTEST) -m slow -n 2 --dist loadfile
