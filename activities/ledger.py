@@ -268,7 +268,8 @@ class EffectLedger:
             request_hash = known.request_hash
             if effect.writes_set is not None and not _nothing_of(known):
                 request_hash = await _asked(conn, effect)
-                other = await effects.other_of_set(conn, effect.writes_set, request_hash)
+                values = effect.values | {"request_hash": request_hash}
+                other = await effects.other_of_set(conn, values)
                 _wait_for_set(effect, other)
             fence = await effects.undo(conn, effect.key, known, request_hash=request_hash)
             attempt = _Fenced(self._database, effect, fence, known, granted=granted)

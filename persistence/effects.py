@@ -25,14 +25,17 @@ on conflict do nothing returning key
 """
 _LANDS = "clock_timestamp() + %(window)s * interval '1 second'"
 _ATTEMPTED = _INTENDED.format(state=f"'attempting', 1, now(), {_LANDS}")
+#: What may still be carried out and say something else of the set, or the same once more where that
+#: makes another.
+_OTHER_OF_SET = """
+select extract(epoch from lands_until - clock_timestamp())::float8 as lands_in,
+  state in ('attempting', 'compensating') as at_work
+from effects where writes_set = %(writes_set)s and lands_until > clock_timestamp()
+  and (request_hash <> %(request_hash)s or %(once)s and key <> %(key)s)
+order by lands_until desc limit 1
+"""
 _ATTEMPTED_OF_SET = f"""
-with made as ({_ATTEMPTED}), other as (
-  select extract(epoch from lands_until - clock_timestamp())::float8 as lands_in,
-    state in ('attempting', 'compensating') as at_work
-  from effects where writes_set = %(writes_set)s and lands_until > clock_timestamp()
-    and (request_hash <> %(request_hash)s or %(once)s and key <> %(key)s)
-  order by lands_until desc limit 1
-)
+with made as ({_ATTEMPTED}), other as ({_OTHER_OF_SET})
 select (select count(*) from made), (select lands_in from other), (select at_work from other)
 """  # noqa: S608 - put together from constants
 #: Done already, where the owner is the change's.
@@ -203,19 +206,10 @@ async def lock_set(conn: Connection, writes_set: str) -> None:
     )
 
 
-async def other_of_set(
-    conn: Connection, writes_set: str, request_hash: str
-) -> tuple[float, bool] | None:
-    """(for how many seconds another write of the set may still be carried out and say something
-    else; whether it is under way now). The set has to be locked."""
-    found = await conn.execute(
-        "select extract(epoch from lands_until - clock_timestamp())::float8, "
-        "state in ('attempting', 'compensating') from effects "
-        "where writes_set = %s and lands_until > clock_timestamp() "
-        "and request_hash <> %s "
-        "order by lands_until desc limit 1",
-        (writes_set, request_hash),
-    )
+async def other_of_set(conn: Connection, values: Mapping[str, Any]) -> tuple[float, bool] | None:
+    """(for how many seconds another write of the set may still be carried out; whether it is under
+    way now). The set has to be locked."""
+    found = await conn.execute(_OTHER_OF_SET.encode(), values)
     row = await found.fetchone()
     return None if row is None else (row[0], row[1])
 

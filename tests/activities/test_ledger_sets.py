@@ -83,6 +83,32 @@ async def test_what_the_vendor_would_make_twice_waits_though_it_says_the_same(
     assert (await again).number == 1
 
 
+async def test_taking_back_waits_for_what_would_make_the_same_once_more(ledger: Ledger) -> None:
+    first = ledger.begin(as_set(ledger, KEY, 1, once=True))
+    await ledger.answer("set")
+    await first
+    await ledger.time_passes()
+    other = ledger.begin(as_set(ledger, "rev/2", 0, once=True))
+    await ledger.lose("set")
+    with pytest.raises(UncertainWrite):
+        await other
+    before = as_set(ledger, KEY, 0, once=True)
+
+    async def write(_: Made, attempt: Attempt) -> Made:
+        return await before.write(attempt)
+
+    async def left() -> tuple[Made, ...]:
+        return ()
+
+    with pytest.raises(MayStillLand):
+        await ledger.ledger.undo(before, write, left=left)
+    await ledger.time_passes()
+    undo = begun(ledger.ledger.undo(before, write, left=left))
+    await ledger.answer("set")
+    await undo
+    assert (await ledger.row()).state is EffectState.COMPENSATED
+
+
 async def test_one_write_of_a_set_is_under_way_at_a_time(ledger: Ledger) -> None:
     first = ledger.begin(as_set(ledger, "rev/1", 1))
     request = await ledger.sent("set")
