@@ -25,6 +25,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from activities.effect import Effect, Result, digest, later
+from activities.fenced import Fenced, nothing_of
 from canonical_models.base import Canonical
 from canonical_models.effects import UNDONE, EffectState
 from canonical_models.failures import (
@@ -45,7 +46,6 @@ Anything = TypeVar("Anything")
 
 _UNANSWERED = (UncertainWrite, ContractDrift)
 _UNFINISHED = (EffectState.ATTEMPTING, EffectState.UNCERTAIN)
-_UNTOUCHED = (EffectState.PLANNED, EffectState.REJECTED)
 _MOST_WORDS = 2000
 
 
@@ -61,7 +61,7 @@ class EffectLedger:
         Rejection when the effect has been undone meanwhile.
         """
         attempt = await self._begin(effect)
-        if not isinstance(attempt, _Fenced):
+        if not isinstance(attempt, Fenced):
             if effect.local:
                 await _at(effect, "committed")
             return attempt
@@ -106,7 +106,7 @@ class EffectLedger:
                 await effect.reversed(conn, None)
             return True
 
-    async def _begin(self, effect: Effect[Result]) -> "Result | _Fenced":
+    async def _begin(self, effect: Effect[Result]) -> "Result | Fenced":
         """The result where it stands already, else an attempt."""
         values, granted = effect.values, time.monotonic()
         first = effects.Fence(effect.key, 1, EffectState.ATTEMPTING)
@@ -114,7 +114,7 @@ class EffectLedger:
             # One statement; if it does not go, the long way tells why.
             async with self._database.statement() as conn:
                 if await effects.first_attempt(conn, values, owner=effect.owner):
-                    return _Fenced(self._database, effect, first, granted=granted)
+                    return Fenced(self._database, effect, first, granted=granted)
         elif effect.local and effect.owner is not None:
             with contextlib.suppress(_Begun):
                 return await self._done_at_once(effect, effect.owner)
@@ -128,12 +128,12 @@ class EffectLedger:
                 made = await effects.first_attempt(conn, values)
             if not made:
                 before = await effects.locked(conn, values)
-                if (done := _standing(effect, before, values["request_hash"])) is not None:
+                if (done := _done(effect, before, values["request_hash"])) is not None:
                     return done
                 _wait_for_others(effect, before)
             _wait_for_set(effect, other)
             fence = first if before is None else await effects.begin(conn, values, before)
-            attempt = _Fenced(self._database, effect, fence, before, granted=granted)
+            attempt = Fenced(self._database, effect, fence, before, granted=granted)
             if effect.local:
                 result = await effect.write(Alone())
                 await _at(effect, "answered")
@@ -165,7 +165,7 @@ class EffectLedger:
                 await effect.confirmed(conn, result)
             return result
 
-    async def _write(self, effect: Effect[Result], attempt: "_Fenced") -> Result:
+    async def _write(self, effect: Effect[Result], attempt: "Fenced") -> Result:
         before, writing = attempt.before, False
         # Whether an absence is one: nothing of an earlier attempt can land any more.
         certain = before is None or not before.lands_in
@@ -205,7 +205,7 @@ class EffectLedger:
     async def _failed(
         self,
         effect: Effect[Result],
-        attempt: "_Fenced",
+        attempt: "Fenced",
         after: EffectState,
         failure: Failure,
         *,
@@ -230,7 +230,7 @@ class EffectLedger:
             known = await effects.locked(conn, effect.values)
             if known.state not in (*UNDONE, EffectState.CONFIRMED):
                 fence = await effects.begin(conn, effect.values, known)
-                anew = _Fenced(self._database, effect, fence, known, granted=time.monotonic())
+                anew = Fenced(self._database, effect, fence, known, granted=time.monotonic())
                 await _confirm(conn, effect, anew, result)
                 return result
             if effect.writes_set is not None:
@@ -257,7 +257,7 @@ class EffectLedger:
             subject=effect.key,
         )
 
-    async def _withdraw(self, effect: Effect[Result]) -> "tuple[_Fenced, effects.Known] | None":
+    async def _withdraw(self, effect: Effect[Result]) -> "tuple[Fenced, effects.Known] | None":
         """The undo's fence and the row as it was; None where there is nothing to take back."""
         granted = time.monotonic()
         async with self._database.work() as conn:
@@ -266,14 +266,14 @@ class EffectLedger:
             if known.state is EffectState.COMPENSATED:
                 return None
             request_hash = known.request_hash
-            if effect.writes_set is not None and not _nothing_of(known):
+            if effect.writes_set is not None and not nothing_of(known):
                 request_hash = await _asked(conn, effect)
                 values = effect.values | {"request_hash": request_hash}
                 other = await effects.other_of_set(conn, values)
                 _wait_for_set(effect, other)
             fence = await effects.undo(conn, effect.key, known, request_hash=request_hash)
-            attempt = _Fenced(self._database, effect, fence, known, granted=granted)
-            if not _nothing_of(known):
+            attempt = Fenced(self._database, effect, fence, known, granted=granted)
+            if not nothing_of(known):
                 return attempt, known
             if effect.refused is not None:
                 await effect.refused(conn)
@@ -283,7 +283,7 @@ class EffectLedger:
     async def _take_back(
         self,
         effect: Effect[Result],
-        attempt: "_Fenced",
+        attempt: "Fenced",
         known: effects.Known,
         take_back: Callable[[Result, Attempt], Awaitable[Canonical | None]],
         left: Callable[[], Awaitable[tuple[Result, ...]]] | None,
@@ -326,61 +326,7 @@ class _Begun(Exception):
     """There is a row of the effect already."""
 
 
-class _Fenced:
-    """The newest attempt at an effect, or its undo, as long as the row says so."""
-
-    def __init__(
-        self,
-        database: Database,
-        effect: Effect[Any],
-        fence: effects.Fence,
-        before: effects.Known | None = None,
-        *,
-        granted: float,
-    ) -> None:
-        self._database, self._effect, self.fence = database, effect, fence
-        #: The row as it was; None where there was none.
-        self.before = before
-        self._made = before.made if before else ()
-        #: When it was granted at the latest (monotonic): no request of it lands later than that and
-        #: what the row says.
-        self.granted = granted
-        #: Until when a request of an attempt before this one may still land.
-        self.lands_before = before.lands_until if before else None
-
-    @property
-    def looks(self) -> bool:
-        """Whether something of an earlier attempt may be there."""
-        return self.before is not None and not _nothing_of(self.before)
-
-    @property
-    def made(self) -> tuple[str, ...]:
-        return self._made
-
-    async def held(self) -> None:
-        granted = time.monotonic()
-        async with self._database.statement() as conn:
-            held = await effects.hold(conn, self.fence, window=self._effect.lands_within)
-        self._require(held)
-        self.granted = granted
-
-    async def making(self, made: str) -> None:
-        async with self._database.statement() as conn:
-            held = await effects.add_made(conn, self.fence, made)
-        self._require(held)
-        self._made = (*(known for known in self._made if known != made), made)
-
-    def _require(self, held: bool) -> None:
-        if not held:
-            raise later(self._effect, "is carried out, or undone, by another attempt since", 1)
-
-
-def _nothing_of(known: effects.Known) -> bool:
-    """Whether nothing of the effect can be over there."""
-    return known.state in _UNTOUCHED and not known.made and known.lands_in is None
-
-
-def _standing(effect: Effect[Result], known: effects.Known, request_hash: str) -> Result | None:
+def _done(effect: Effect[Result], known: effects.Known, request_hash: str) -> Result | None:
     """The result, where there is nothing to do. Raises Rejection for what was undone."""
     if known.state in UNDONE:
         raise _undone(effect)
@@ -437,7 +383,7 @@ async def _all_of(
     return (stored, *(each for each in others if not effect.same(each, stored)))
 
 
-def _in_time(effect: Effect[Any], attempt: _Fenced) -> contextlib.AbstractContextManager[None]:
+def _in_time(effect: Effect[Any], attempt: Fenced) -> contextlib.AbstractContextManager[None]:
     """Where the vendor cannot tell who is late, what stood still in between is not sent."""
     if effect.once or (effect.writes_set is not None and not effect.local):
         return begins_within(effect.lands_within / 4, since=attempt.granted)
@@ -445,7 +391,7 @@ def _in_time(effect: Effect[Any], attempt: _Fenced) -> contextlib.AbstractContex
 
 
 async def _confirm(
-    conn: Connection, effect: Effect[Result], attempt: _Fenced, result: Result
+    conn: Connection, effect: Effect[Result], attempt: Fenced, result: Result
 ) -> bool:
     """False where the attempt was overtaken: nothing is written then."""
     document, url = effect.named(result)

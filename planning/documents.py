@@ -39,7 +39,7 @@ def step_of(given: BooksInput, account: AccountMapping, choice: Choice) -> Docum
     """Raises Rejection for a document that cannot be booked, or not without a person's yes."""
     record, document = choice.record, choice.record.document
     if choice.act is Act.LINK:
-        return _standing(account, record)
+        return _booked(account, record)
     question_of(given, account, choice)
     answer = given.answers[document.document_id]
     if isinstance(answer, Refusal):
@@ -49,10 +49,10 @@ def step_of(given: BooksInput, account: AccountMapping, choice: Choice) -> Docum
         _require_approval(given, record, _credited(document))
         return step
     _require_approval(given, record, _taken_back(record))
-    return _standing(account, record).model_copy(update={"void": True, "on": answer.posting_date})
+    return _booked(account, record).model_copy(update={"void": True, "on": answer.posting_date})
 
 
-def _standing(account: AccountMapping, record: DocumentRecord) -> DocumentStep:
+def _booked(account: AccountMapping, record: DocumentRecord) -> DocumentStep:
     """Of what the ERP has: we know it, or a person says which one it is."""
     document, posted = record.document, record.posted
     return DocumentStep(
