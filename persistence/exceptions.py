@@ -73,12 +73,13 @@ async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> Exc
             due_at=datetime.now(UTC) + due,
             **raised.model_dump(exclude={"amount_at_risk", "epoch", "process", "track"}),
         ).on_conflict_do_update(
-            index_elements=[ExceptionRow.change_id, ExceptionRow.track],
+            index_elements=[ExceptionRow.tenant, ExceptionRow.change_id, ExceptionRow.track],
             index_where=col(ExceptionRow.state) == ExceptionState.OPEN,
             set_={name: asked.excluded[name] for name in _SAID},
         )
     )
     query = select(ExceptionRow).where(
+        ExceptionRow.tenant == raised.tenant,
         ExceptionRow.change_id == raised.change_id,
         ExceptionRow.track == raised.track.value,
         ExceptionRow.state == ExceptionState.OPEN,

@@ -185,6 +185,7 @@ class ExceptionRow(SQLModel, table=True):
         CheckConstraint("track in ('books', 'access', 'process')", name="exceptions_track"),
         Index(
             "exceptions_one_open",
+            "tenant",
             "change_id",
             "track",
             unique=True,

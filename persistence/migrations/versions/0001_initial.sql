@@ -440,7 +440,8 @@ create index exceptions_by_change on exceptions (tenant, change_id);
 create index exceptions_evidence on exceptions (resolved_at)
     where state = 'resolved' and evidence is not null;
 create index exceptions_by_tenant on exceptions (tenant, state, opened_at);
-create unique index exceptions_one_open on exceptions (change_id, track) where state = 'open';
+create unique index exceptions_one_open on exceptions (tenant, change_id, track)
+    where state = 'open';
 
 create table grants (
     id bigint generated always as identity,
