@@ -13,7 +13,7 @@ from activities.adoption_planning import Given, TakeOver, planned
 from activities.agreed_state import commit_agreed_state
 from activities.effects import SUPPORT
 from activities.ledger import EffectLedger
-from activities.support import share_effect
+from activities.support import contribution_effect
 from activities.tenants import Tenant
 from canonical_models.adoption import (
     AccountStep,
@@ -106,8 +106,8 @@ class Adopting:
             await open_account(self._database, self._ledger, tenant, _change_id(customer), customer)
 
     async def _publish(self, tenant: Tenant, plan: TakeOver, wanted: SupportEntitlement) -> None:
-        """The organisation shows the merge of all shares: those of the customer are all there
-        before it is told."""
+        """The organisation shows the merge of all contributions: those of the customer are all
+        there before it is told."""
         *first, last = plan.given
         organization, change = wanted.organization, _change_id(plan.seen.customer_id)
         async with self._database.work() as conn:
@@ -117,18 +117,18 @@ class Adopting:
                     tenant.name,
                     each.of,
                     organization,
-                    each.access.share,
+                    each.access.contribution,
                     customer_id=plan.seen.customer_id,
                 )
         step = f"{SUPPORT}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
         await self._ledger.perform(
-            share_effect(
+            contribution_effect(
                 tenant,
                 change,
                 step,
                 last.of,
                 organization,
-                last.access.share,
+                last.access.contribution,
                 customer_id=plan.seen.customer_id,
             )
         )

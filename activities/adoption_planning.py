@@ -167,13 +167,13 @@ async def _elsewhere(
 async def _support(
     tenant: Tenant, seen: Seen, given: tuple[Given, ...], mapping: AccountMapping
 ) -> _Support:
-    shares = [each.access.share for each in given]
-    if all(share == NO_SUPPORT for share in shares):
+    contributions = [each.access.contribution for each in given]
+    if all(contribution == NO_SUPPORT for contribution in contributions):
         return None, ()
     named = mapping.support_organization
     try:
         shown = await tenant.support.organization(named)
-        merged = merged_support(named, (*seen.known.beside, *shares), tenant.policy.tiers)
+        merged = merged_support(named, (*seen.known.beside, *contributions), tenant.policy.tiers)
     except (Rejection, ContractDrift) as refused:
         return None, (refusal(refused, named),)
     if shown is None and seen.proposal.step is not AccountStep.MADE:

@@ -29,9 +29,11 @@ async def commit_agreed_state(
         return
     subscription, of = snapshot.subscription, plan.subject
     customer = subscription.customer.customer_id
-    organization, share = plan.access.organization, plan.access.share
+    organization, contribution = plan.access.organization, plan.access.contribution
     if organization is not None and not shared:
-        await support_contributions.put(conn, tenant, of, organization, share, customer_id=customer)
+        await support_contributions.put(
+            conn, tenant, of, organization, contribution, customer_id=customer
+        )
     await subscriptions.save(conn, tenant, subscription, plan.change_id)
     await dunning.open_(conn, tenant, of, customer, snapshot.documents, known=dunned)
     if plan.contract is None:

@@ -65,7 +65,7 @@ class Amendment(AmendmentActivities):
             zone = plan.contract.time_zone if plan.contract else None
             ended = not serves(_of_subscription(done).subscription, zone)
             held = () if ended else plan.access.agreed_grants
-            share = NO_SUPPORT if ended else plan.access.agreed_share
+            contribution = NO_SUPPORT if ended else plan.access.agreed_contribution
             owner = owner_of(step)
             grants = effects.grants_effect(tenant, plan, before=held, owner=owner)
 
@@ -75,7 +75,7 @@ class Amendment(AmendmentActivities):
             await self._ledger.undo(grants, before)
             if plan.access.organization is not None:
                 support = SupportEffect(tenant, plan, plan.access.organization, owner)
-                await support.take_back(self._ledger, share)
+                await support.take_back(self._ledger, contribution)
 
     @activity.defn(name="amendment.settle")
     async def settle(self, step: StepInput) -> Settled:

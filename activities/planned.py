@@ -54,10 +54,12 @@ def since_it_began(plan: AmendmentPlan, known: PlanningContext) -> AmendmentPlan
     and goes back to what was before it began."""
     first = known.plan
     if first is None:
-        grants, share = plan.access.grants_before, plan.access.share_before
+        grants, contribution = plan.access.grants_before, plan.access.contribution_before
     else:
-        grants, share = first.access.agreed_grants, first.access.agreed_share
-    access = plan.access.model_copy(update={"agreed_grants": grants, "agreed_share": share})
+        grants, contribution = first.access.agreed_grants, first.access.agreed_contribution
+    access = plan.access.model_copy(
+        update={"agreed_grants": grants, "agreed_contribution": contribution}
+    )
     told = plan.amendment
     if first is not None and told.kind is ChangeKind.NONE:
         told = first.amendment

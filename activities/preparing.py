@@ -90,7 +90,7 @@ class Preparation:
                 records=covering,
                 unpaid=known.unpaid,
                 grants=known.held,
-                share=known.share or NO_SUPPORT,
+                contribution=known.contribution or NO_SUPPORT,
                 others=found.others,
                 support=shown,
                 time_zone=tenant.zone(found.account),

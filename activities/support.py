@@ -71,22 +71,22 @@ def organization_effect(
     )
 
 
-def share_effect(
+def contribution_effect(
     tenant: Tenant,
     change_id: str,
     step: str,
     of: str,
     organization: str,
-    share: SubscriptionSupport,
+    contribution: SubscriptionSupport,
     *,
     customer_id: str,
     owner: Owner | None = None,
 ) -> Effect[SupportOrganization]:
-    """The organisation with this `share` of `of`, beside the shares of others."""
+    """The organisation with this `contribution` of `of`, beside the contributions of others."""
 
     async def asking(conn: Connection) -> tuple[SubscriptionSupport, ...]:
         return await support_contributions.asked_with(
-            conn, tenant.name, of, organization, share, customer_id=customer_id
+            conn, tenant.name, of, organization, contribution, customer_id=customer_id
         )
 
     return organization_effect(tenant, change_id, step, organization, asking, owner=owner)
@@ -106,11 +106,12 @@ class SupportEffect:
         self._organization, self._owner = organization, owner
 
     def effect(self) -> Effect[SupportOrganization]:
-        return self._showing(self._plan.access.share)
+        return self._showing(self._plan.access.contribution)
 
-    async def take_back(self, ledger: EffectLedger, share: SubscriptionSupport) -> None:
-        """A set is not undone but written once more: with this share, and what others ask now."""
-        before = self._showing(share)
+    async def take_back(self, ledger: EffectLedger, contribution: SubscriptionSupport) -> None:
+        """A set is not undone but written once more: with this contribution, and what others ask
+        now."""
+        before = self._showing(contribution)
 
         async def write(_: SupportOrganization, attempt: Attempt) -> SupportOrganization:
             return await before.write(attempt)
@@ -122,15 +123,15 @@ class SupportEffect:
         found = await self._tenant.support.organization(self._organization)
         return () if found is None else (found,)
 
-    def _showing(self, share: SubscriptionSupport) -> Effect[SupportOrganization]:
+    def _showing(self, contribution: SubscriptionSupport) -> Effect[SupportOrganization]:
         plan = self._plan
-        return share_effect(
+        return contribution_effect(
             self._tenant,
             plan.change_id,
             SUPPORT,
             plan.subject,
             self._organization,
-            share,
+            contribution,
             customer_id=plan.amendment.customer_id,
             owner=self._owner,
         )

@@ -30,9 +30,9 @@ class SupportTarget:
             if (account := mapped.get(customer)) is not None:
                 here = account.support_organization
                 await support_contributions.move(conn, tenant.name, customer, to=here)
-                share, of = _share(held), f"given:{customer}"
+                contribution, of = _contribution(held), f"given:{customer}"
                 await support_contributions.put(
-                    conn, tenant.name, of, here, share, customer_id=customer, tell=False
+                    conn, tenant.name, of, here, contribution, customer_id=customer, tell=False
                 )
                 left = await support_contributions.left(conn, tenant.name, customer)
         if account is None:
@@ -80,7 +80,7 @@ class SupportTarget:
                 raise
 
 
-def _share(held: tuple[Grant, ...]) -> SubscriptionSupport:
+def _contribution(held: tuple[Grant, ...]) -> SubscriptionSupport:
     """Of the grants that no subscription stands behind."""
     given = [grant for grant in held if grant.subscription_id is None]
     live = entitlements(given, datetime.now(UTC))

@@ -96,7 +96,7 @@ class Preparing(Preparation):
                 records=checked.covering,
                 unpaid=known.unpaid,
                 grants=known.held,
-                share=known.share or NO_SUPPORT,
+                contribution=known.contribution or NO_SUPPORT,
                 others=master.others,
                 support=checked.shown,
                 time_zone=tenant.zone(master.account),

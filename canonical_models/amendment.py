@@ -201,10 +201,10 @@ class BooksPlan(Canonical):
 class AccessPlan(Canonical):
     """What the customer may use and support owes.
 
-    `grants` is the whole set that the subscription gives after the change. `share` is what it asks
-    of support, `support` what the organisation will then show with its other subscriptions merged
-    in, None when that stays as it is. The `…_before` are what is held when it is planned, and
-    `agreed_…` what was before the change began, which an undo restores. `suspended` are the
+    `grants` is the whole set that the subscription gives after the change. `contribution` is what
+    it asks of support, `support` what the organisation will then show with its other subscriptions
+    merged in, None when that stays as it is. The `…_before` are what is held when it is planned,
+    and `agreed_…` what was before the change began, which an undo restores. `suspended` are the
     subscription items that give nothing until they are paid.
     """
 
@@ -212,9 +212,9 @@ class AccessPlan(Canonical):
     grants_before: tuple[Grant, ...] = ()
     grants: tuple[Grant, ...] = ()
     organization: Identifier | None = None
-    agreed_share: SubscriptionSupport = NO_SUPPORT
-    share: SubscriptionSupport = NO_SUPPORT
-    share_before: SubscriptionSupport = NO_SUPPORT
+    agreed_contribution: SubscriptionSupport = NO_SUPPORT
+    contribution: SubscriptionSupport = NO_SUPPORT
+    contribution_before: SubscriptionSupport = NO_SUPPORT
     support: SupportEntitlement | None = None
     suspended: tuple[Identifier, ...] = ()
     refused: Refusal | None = None

@@ -183,11 +183,11 @@ class Dispatcher:
             pause = self._gate.close()
             asyncio.get_running_loop().call_later(pause, self._wake.set)
             known.warning("Temporal is away; the change waits", error=str(fault), pause=pause)
-            await self._put_back(claim, blameless=True)
+            await self._put_back(claim, reset_attempts=True)
             return "away"
         except StartRefused as fault:
             known.error("Temporal refuses to start the saga; the change waits", error=str(fault))
-            await self._put_back(claim, blameless=False)
+            await self._put_back(claim, reset_attempts=False)
             return "refused"
         if self._gate.open():
             self._wake.set()
@@ -196,9 +196,9 @@ class Dispatcher:
         known.info("saga started", subject=claim.subject, run_id=run_id)
         return "started"
 
-    async def _put_back(self, claim: Claim, *, blameless: bool) -> None:
+    async def _put_back(self, claim: Claim, *, reset_attempts: bool) -> None:
         async with self._database.work() as conn:
-            await change_queue.put_back(conn, [claim.change_id], blameless=blameless)
+            await change_queue.put_back(conn, [claim.change_id], reset_attempts=reset_attempts)
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         """Behind the notifications: renew what is in hand, write down runs that have not begun yet,
@@ -253,7 +253,7 @@ class Dispatcher:
             with contextlib.suppress(*_AWAY):
                 async with asyncio.timeout(_STOP_S), self._database.work() as conn:
                     await change_queue.open_as(conn, self._started)
-                    await change_queue.put_back(conn, list(self._in_hand), blameless=True)
+                    await change_queue.put_back(conn, list(self._in_hand), reset_attempts=True)
 
 
 def _name(fault: BaseException) -> str:

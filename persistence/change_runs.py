@@ -19,7 +19,7 @@ from persistence.records import (
     SETTLEMENT_ROWS,
     SETTLEMENTS,
 )
-from persistence.support_contributions import AT_REST, SHARES
+from persistence.support_contributions import AT_REST, CONTRIBUTIONS
 
 
 async def begun(conn: Connection, tenant: str, change_id: str) -> tuple[str, ...]:
@@ -131,6 +131,6 @@ async def done(conn: Connection, tenant: str, change_id: str, *, sets: str = "")
         records=DOCUMENTS.validate_json(records),
         moved=SETTLEMENTS.validate_json(moved),
         dunned=dunned,
-        asked=SHARES.validate_json(asked),
+        asked=CONTRIBUTIONS.validate_json(asked),
         lands_in=lands_in,
     )

@@ -259,8 +259,10 @@ select lock_subject(tenant, subject) from (
 """
 
 
-async def put_back(session: Transaction, change_ids: Collection[str], *, blameless: bool) -> None:
-    """Not started. A `blameless` change may be claimed again at once, others after a while that
+async def put_back(
+    session: Transaction, change_ids: Collection[str], *, reset_attempts: bool
+) -> None:
+    """Not started. With `reset_attempts` it may be claimed again at once, others after a while that
     doubles with every attempt up to 30 s.
 
     The epoch is as before the claim: what was asked of the engine may have happened nevertheless,
@@ -271,5 +273,5 @@ async def put_back(session: Transaction, change_ids: Collection[str], *, blamele
         "update changes set state = 'pending', claimed_at = now(), epoch = epoch - 1, "
         "attempts = case when %s then 0 else attempts end "
         "where id = any(%s) and state = 'starting'",
-        (blameless, list(change_ids)),
+        (reset_attempts, list(change_ids)),
     )

@@ -69,7 +69,7 @@ class PlanningContext:
     #: The last state on which every system agreed.
     agreed: Subscription | None
     held: tuple[Grant, ...]
-    share: SubscriptionSupport | None
+    contribution: SubscriptionSupport | None
     #: Invoices of this subscription whose grace is over.
     unpaid: frozenset[str]
     #: What a person took back: access stays as it was agreed before.
@@ -122,7 +122,7 @@ select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.k
   c.whole or exists (select from taken_in where taken_in.whole),
   s.tenant is null and a.tenant is null, s.snapshot::text,
   {held},
-  (select h.share::text from support_shares h
+  (select h.contribution::text from support_contributions h
    where h.tenant = c.tenant and h.subscription_id = c.subscription_id),
   array(select d.invoice_id from dunning_cases d
    where d.tenant = c.tenant and d.subscription_id = c.subscription_id
@@ -177,7 +177,7 @@ async def of_change(conn: Connection, tenant: str, change_id: str) -> PlanningCo
 
 def _context(row: tuple[Any, ...]) -> PlanningContext:
     subject, of, customer, kind, epoch, outcome, documents, whole, first, *known = row
-    agreed, held, share, unpaid, hold, aborted, undoing, plan, digest = known
+    agreed, held, contribution, unpaid, hold, aborted, undoing, plan, digest = known
     return PlanningContext(
         subject=subject,
         subscription_id=of,
@@ -190,7 +190,9 @@ def _context(row: tuple[Any, ...]) -> PlanningContext:
         first_time=first,
         agreed=Subscription.model_validate_json(agreed) if agreed else None,
         held=GRANTS.validate_json(held),
-        share=SubscriptionSupport.model_validate_json(share) if share else None,
+        contribution=SubscriptionSupport.model_validate_json(contribution)
+        if contribution
+        else None,
         unpaid=frozenset(unpaid),
         access_hold=AccessHold.model_validate_json(hold) if hold else None,
         aborted=Resolution.model_validate_json(aborted, strict=False) if aborted else None,
@@ -224,8 +226,8 @@ with valid as (
 select
   (select target::text from valid where kind = 'account'),
   (select coalesce(json_agg(target), '[]')::text from valid where kind = 'item'),
-  (select coalesce(json_agg(s.share order by s.subscription_id), '[]')::text
-   from support_shares s join valid v on v.kind = 'account'
+  (select coalesce(json_agg(s.contribution order by s.subscription_id), '[]')::text
+   from support_contributions s join valid v on v.kind = 'account'
      and s.organization = v.target ->> 'support_organization'
    where s.tenant = %(tenant)s and s.subscription_id is distinct from %(subscription)s),
   (select profile_digest from accounts

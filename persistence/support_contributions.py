@@ -2,10 +2,11 @@
 
 What an organisation is to show is read in the transaction that begins its write, which holds the
 set (effects.lock_set): two subscriptions of one customer may change at the same time, and each sees
-the other's share.
+the other's contribution.
 
-A share that moves to another organisation is remembered as left at the one before, until that one
-is shown without it: the customer's process of support hears of it, in the same transaction.
+A contribution that moves to another organisation is remembered as left at the one before, until
+that one is shown without it: the customer's process of support hears of it, in the same
+transaction.
 """
 
 from pydantic import TypeAdapter
@@ -15,20 +16,21 @@ from canonical_models.process import SUPPORT_TARGET, entitlement_process
 from persistence import processes
 from persistence.connection import Connection, Transaction, connection_of
 
-SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
+CONTRIBUTIONS = TypeAdapter(tuple[SubscriptionSupport, ...])
 
 _ASKED = """
-select coalesce(json_agg(share order by subscription_id), '[]')::text from support_shares
-where tenant = %s and organization = %s
+select coalesce(json_agg(contribution order by subscription_id), '[]')::text
+from support_contributions where tenant = %s and organization = %s
 """
 
 #: Whether it is left anywhere: what it moves to is not left, and what it moves from is.
 _PUT = """
-insert into support_shares as known
-  (tenant, subscription_id, customer_id, organization, share, updated_at)
-values (%(tenant)s, %(subscription)s, %(customer)s, %(organization)s, %(share)s::jsonb, now())
+insert into support_contributions as known
+  (tenant, subscription_id, customer_id, organization, contribution, updated_at)
+values (%(tenant)s, %(subscription)s, %(customer)s, %(organization)s, %(contribution)s::jsonb,
+  now())
 on conflict (tenant, subscription_id) do update set customer_id = excluded.customer_id,
-  organization = excluded.organization, share = excluded.share, updated_at = now(),
+  organization = excluded.organization, contribution = excluded.contribution, updated_at = now(),
   left_at = case when known.organization = excluded.organization then known.left_at
     else array_append(array_remove(known.left_at, excluded.organization), known.organization) end
 returning left_at <> '{}'
@@ -38,19 +40,19 @@ returning left_at <> '{}'
 _ASKED_WITH = f"""
 with put_in as ({_PUT})
 select
-  (select coalesce(json_agg(share order by subscription_id), '[]')::text from (
-    select subscription_id, share from support_shares
+  (select coalesce(json_agg(contribution order by subscription_id), '[]')::text from (
+    select subscription_id, contribution from support_contributions
     where tenant = %(tenant)s and organization = %(organization)s
       and subscription_id <> %(subscription)s
-    union all select %(subscription)s, %(share)s::jsonb) as asked),
+    union all select %(subscription)s, %(contribution)s::jsonb) as asked),
   (select left_at from put_in as given (left_at))
 """  # noqa: S608 - put together from constants
 
 #: Two columns: what is asked of an organisation, and for how many seconds a write of it that is
 #: under way may still be carried out.
 AT_REST = """
-(select coalesce(json_agg(share order by subscription_id), '[]')::text from support_shares
-  where tenant = %(tenant)s and organization = {organization}),
+(select coalesce(json_agg(contribution order by subscription_id), '[]')::text
+  from support_contributions where tenant = %(tenant)s and organization = {organization}),
 (select extract(epoch from max(lands_until) - clock_timestamp())::float8 from effects
   where writes_set = {writes_set} and lands_until > clock_timestamp()
     and state in ('attempting', 'compensating'))
@@ -60,18 +62,18 @@ _AT_REST = (
 )
 
 _MOVE = """
-update support_shares set organization = %(to)s, updated_at = now(),
+update support_contributions set organization = %(to)s, updated_at = now(),
   left_at = array_append(array_remove(left_at, %(to)s), organization)
 where tenant = %(tenant)s and customer_id = %(customer)s and organization <> %(to)s
 """
 
 _LEFT = """
-select distinct unnest(left_at) from support_shares
+select distinct unnest(left_at) from support_contributions
 where tenant = %s and customer_id = %s order by 1
 """
 
 _TAKEN_BACK = """
-update support_shares set left_at = array_remove(left_at, %(from)s)
+update support_contributions set left_at = array_remove(left_at, %(from)s)
 where tenant = %(tenant)s and customer_id = %(customer)s and %(from)s = any(left_at)
   and organization <> %(from)s
 """
@@ -83,7 +85,7 @@ async def asked_for(
     """What all of its subscriptions ask."""
     found = await (await connection_of(session)).execute(_ASKED, (tenant, organization))
     row = await found.fetchone()
-    return SHARES.validate_json(row[0] if row else "[]")
+    return CONTRIBUTIONS.validate_json(row[0] if row else "[]")
 
 
 async def at_rest(
@@ -94,7 +96,7 @@ async def at_rest(
     values = {"tenant": tenant, "organization": organization, "set": writes_set}
     row = await (await conn.execute(_AT_REST, values)).fetchone()
     asked, lands_in = row or ("[]", None)
-    return SHARES.validate_json(asked), lands_in
+    return CONTRIBUTIONS.validate_json(asked), lands_in
 
 
 async def asked_with(
@@ -102,18 +104,18 @@ async def asked_with(
     tenant: str,
     subscription_id: str,
     organization: str,
-    share: SubscriptionSupport,
+    contribution: SubscriptionSupport,
     *,
     customer_id: str,
 ) -> tuple[SubscriptionSupport, ...]:
-    """What all ask, with this subscription's share put in."""
+    """What all ask, with this subscription's contribution put in."""
     conn = await connection_of(session)
-    values = _values(tenant, subscription_id, organization, share, customer_id)
+    values = _values(tenant, subscription_id, organization, contribution, customer_id)
     row = await (await conn.execute(_ASKED_WITH.encode(), values)).fetchone()
     asked, left = row or ("[]", False)
     if left:
         await _tell_of_left(conn, tenant, customer_id)
-    return SHARES.validate_json(asked)
+    return CONTRIBUTIONS.validate_json(asked)
 
 
 async def put(
@@ -121,14 +123,14 @@ async def put(
     tenant: str,
     subscription_id: str,
     organization: str,
-    share: SubscriptionSupport,
+    contribution: SubscriptionSupport,
     *,
     customer_id: str,
     tell: bool = True,
 ) -> None:
-    """Without `tell` the process of support is not told: it is the one that moves the share."""
+    """Without `tell` the process of support is not told: it is the one that moves it."""
     conn = await connection_of(session)
-    values = _values(tenant, subscription_id, organization, share, customer_id)
+    values = _values(tenant, subscription_id, organization, contribution, customer_id)
     row = await (await conn.execute(_PUT, values)).fetchone()
     if tell and row is not None and row[0]:
         await _tell_of_left(conn, tenant, customer_id)
@@ -164,7 +166,7 @@ def _values(
     tenant: str,
     subscription_id: str,
     organization: str,
-    share: SubscriptionSupport,
+    contribution: SubscriptionSupport,
     customer_id: str,
 ) -> dict[str, str]:
     return {
@@ -172,5 +174,5 @@ def _values(
         "subscription": subscription_id,
         "customer": customer_id,
         "organization": organization,
-        "share": share.model_dump_json(),
+        "contribution": contribution.model_dump_json(),
     }

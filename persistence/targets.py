@@ -36,7 +36,7 @@ order by customer_id limit %(limit)s
 #: The same of support, which is asked for by shares.
 _CUSTOMERS_OF_SUPPORT = """
 select distinct customer_id from (
-  select customer_id from support_shares where tenant = %(tenant)s
+  select customer_id from support_contributions where tenant = %(tenant)s
   union all select customer_id from target_states
   where tenant = %(tenant)s and target = %(target)s
 ) as known

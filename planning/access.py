@@ -40,7 +40,7 @@ class AccessInput:
     #: What this subscription grants until now.
     grants: tuple[Grant, ...] = ()
     #: What it asks of support until now, and what the customer's other subscriptions ask.
-    share: SubscriptionSupport = NO_SUPPORT
+    contribution: SubscriptionSupport = NO_SUPPORT
     others: tuple[SubscriptionSupport, ...] = ()
     #: What the support platform shows now; None where nobody could ask.
     support: SupportEntitlement | None = None
@@ -58,9 +58,9 @@ def plan_access(given: AccessInput) -> AccessPlan:
     plan = AccessPlan(
         grants_before=given.grants,
         grants=grants,
-        share_before=given.share,
+        contribution_before=given.contribution,
         suspended=suspended,
-        share=given.share,
+        contribution=given.contribution,
         refused=_unmapped(given),
     )
     try:
@@ -82,21 +82,21 @@ def _support(
     given: AccessInput, grants: tuple[Grant, ...], suspended: tuple[str, ...], *, whole: bool
 ) -> dict[str, object]:
     """Raises Rejection: account_unmapped, support_refused."""
-    share = support_of(
+    contribution = support_of(
         given.subscription, grants, given.items, given.tiers, suspended, zone=given.time_zone
     )
     if not whole:
         # What is not mapped may give a tier: it takes none away.
-        tiers = [tier for tier in (share.tier, given.share.tier) if tier is not None]
-        share = share.model_copy(update={"tier": highest(tiers, given.tiers)})
+        tiers = [tier for tier in (contribution.tier, given.contribution.tier) if tier is not None]
+        contribution = contribution.model_copy(update={"tier": highest(tiers, given.tiers)})
     if given.account is None:
-        if share == given.share == NO_SUPPORT:
+        if contribution == given.contribution == NO_SUPPORT:
             return {}
         raise unmapped_account(given.subscription.customer.customer_id)
     organization = given.account.support_organization
-    merged = merged_support(organization, (share, *given.others), given.tiers)
+    merged = merged_support(organization, (contribution, *given.others), given.tiers)
     return {
         "organization": organization,
-        "share": share,
+        "contribution": contribution,
         "support": None if merged == given.support else merged,
     }

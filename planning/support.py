@@ -50,15 +50,19 @@ def support_of(
 
 
 def merged_support(
-    organization: str, shares: Iterable[SubscriptionSupport], tiers: tuple[str, ...]
+    organization: str, contributions: Iterable[SubscriptionSupport], tiers: tuple[str, ...]
 ) -> SupportEntitlement:
     """The highest tier, the latest end, all features."""
-    shares = tuple(shares)
+    contributions = tuple(contributions)
     return SupportEntitlement(
         organization=organization,
-        tier=highest([share.tier for share in shares if share.tier], tiers),
-        contract_end=max((s.contract_end for s in shares if s.contract_end), default=None),
-        features=tuple(sorted({feature for share in shares for feature in share.features})),
+        tier=highest(
+            [contribution.tier for contribution in contributions if contribution.tier], tiers
+        ),
+        contract_end=max((s.contract_end for s in contributions if s.contract_end), default=None),
+        features=tuple(
+            sorted({feature for contribution in contributions for feature in contribution.features})
+        ),
     )
 
 

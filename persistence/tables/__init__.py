@@ -21,7 +21,7 @@ from persistence.tables.effects import (
     EffectRow,
     GrantRow,
     SubscriptionStateRow,
-    SupportShareRow,
+    SupportContributionRow,
 )
 from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
 from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
@@ -52,7 +52,7 @@ __all__ = [
     "RetentionRow",
     "SettlementRow",
     "SubscriptionStateRow",
-    "SupportShareRow",
+    "SupportContributionRow",
     "TargetRow",
     "UnbilledRow",
     "metadata",

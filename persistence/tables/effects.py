@@ -142,14 +142,14 @@ class GrantRow(SQLModel, table=True):
     reason: str | None = text_column(nullable=True)
 
 
-class SupportShareRow(SQLModel, table=True):
+class SupportContributionRow(SQLModel, table=True):
     """What one subscription, or people for a customer, ask of support; an organisation gets the
-    merge of its shares."""
+    merge of its contributions."""
 
-    __tablename__ = "support_shares"
+    __tablename__ = "support_contributions"
     __table_args__ = (
-        Index("support_shares_by_organization", "tenant", "organization"),
-        Index("support_shares_by_customer", "tenant", "customer_id"),
+        Index("support_contributions_by_organization", "tenant", "organization"),
+        Index("support_contributions_by_customer", "tenant", "customer_id"),
     )
     tenant: str = text_column(key=True)
     subscription_id: str = text_column(key=True)
@@ -157,5 +157,5 @@ class SupportShareRow(SQLModel, table=True):
     organization: str = text_column()
     #: Organisations that it has moved away from, and that still show it.
     left_at: list[str] = texts_column()
-    share: dict[str, Any] = json_column(nullable=False)
+    contribution: dict[str, Any] = json_column(nullable=False)
     updated_at: datetime = time_column(nullable=False)

@@ -71,7 +71,7 @@ async def test_a_start_whose_answer_was_lost_is_found(scene: Scene) -> None:
     claim = await one_claim(scene)
     run_id = await Starter(scene.client, scene.tenant).start(claim)
     async with scene.database.transaction() as session:
-        await change_queue.put_back(session, [claim.change_id], blameless=True)
+        await change_queue.put_back(session, [claim.change_id], reset_attempts=True)
     async with scene.probing() as probe, scene.dispatching():
         await scene.reached({"evt_1": "running"})
         assert await run_ids(scene) == [run_id]

@@ -204,12 +204,12 @@ async def test_what_was_put_back_waits_its_turn_and_is_not_overtaken(database: D
     await add(database, [triggered("a1", "a"), triggered("a2", "a")])
     (first,) = await claim(database)
     async with database.transaction() as session:
-        await change_queue.put_back(session, [first.change_id], blameless=False)
+        await change_queue.put_back(session, [first.change_id], reset_attempts=False)
     assert events(await claim(database)) == []
     await write(database, "update changes set claimed_at = now() - interval '31 s'")
     assert events(await claim(database)) == ["a1"]
     async with database.transaction() as session:
-        await change_queue.put_back(session, [first.change_id], blameless=True)
+        await change_queue.put_back(session, [first.change_id], reset_attempts=True)
     assert events(await claim(database)) == ["a1"]
 
 
@@ -218,7 +218,7 @@ async def test_a_settled_change_is_neither_put_back_nor_started(database: Databa
     await claim(database)
     await settle(database, "a1")
     async with database.transaction() as session:
-        await change_queue.put_back(session, [made], blameless=True)
+        await change_queue.put_back(session, [made], reset_attempts=True)
         await change_queue.started(session, made, "run")
     assert await states(database) == {"a1": "completed"}
 
@@ -284,7 +284,7 @@ async def test_changes_of_a_subscription_settle_in_the_order_of_arrival(
             chosen = open_.pop(number % len(open_))
             async with database.transaction() as session:
                 if move == "back":
-                    await change_queue.put_back(session, [chosen.change_id], blameless=True)
+                    await change_queue.put_back(session, [chosen.change_id], reset_attempts=True)
             if move == "settle":
                 await settle(database, chosen.event_id)
                 done.setdefault(chosen.subject, []).append(chosen.event_id)

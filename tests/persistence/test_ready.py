@@ -98,7 +98,7 @@ async def moved(database: Database, move: str, number: int) -> None:  # noqa: C9
             case "start":
                 await change_queue.started(session, this.id, "run")
             case "back" | "refuse":
-                await change_queue.put_back(session, [this.id], blameless=move == "back")
+                await change_queue.put_back(session, [this.id], reset_attempts=move == "back")
             case "settle":
                 await changes.settle(session, this.tenant, this.id, outcome=ChangeOutcome.COMPLETED)
             case "cancel":
@@ -212,7 +212,7 @@ async def test_a_claim_that_was_put_back_leaves_the_epoch_to_the_saga_that_may_r
     (made,) = await add(database, [triggered("a1", "a")])
     (first,) = await claim(database)
     async with database.transaction() as session:
-        await change_queue.put_back(session, [made], blameless=True)
+        await change_queue.put_back(session, [made], reset_attempts=True)
     (second,) = await claim(database)
     assert first.epoch == second.epoch == 1
 

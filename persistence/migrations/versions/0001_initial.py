@@ -28,7 +28,7 @@ def downgrade() -> None:
         "breakers, "
         "changes, contracts, documents, dunning_cases, effects, exceptions, grants, inbox, "
         "lanes, mappings, outbox, processes, retention, settlements, subscription_states, "
-        "support_shares, target_states, temporal_namespace, unbilled"
+        "support_contributions, target_states, temporal_namespace, unbilled"
     )
     op.execute(
         "drop function change_has_moved, change_is_added, change_was_added, lock_subject, "

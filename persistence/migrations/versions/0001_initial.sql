@@ -596,18 +596,18 @@ create table subscription_states (
     primary key (tenant, subscription_id)
 );
 
-create table support_shares (
+create table support_contributions (
     tenant text not null,
     subscription_id text not null,
     customer_id text not null,
     organization text not null,
     left_at text[] default '{}' not null,
-    share jsonb not null,
+    contribution jsonb not null,
     updated_at timestamptz default now() not null,
     primary key (tenant, subscription_id)
 );
-create index support_shares_by_customer on support_shares (tenant, customer_id);
-create index support_shares_by_organization on support_shares (tenant, organization);
+create index support_contributions_by_customer on support_contributions (tenant, customer_id);
+create index support_contributions_by_organization on support_contributions (tenant, organization);
 
 create table temporal_namespace (
     one boolean default true not null,

@@ -57,7 +57,10 @@ def agreed(given: AccessInput) -> AccessInput:
     """As it is after its plan was carried out."""
     made = plan_access(given)
     return replace(
-        given, grants=made.grants, share=made.share, support=made.support or given.support
+        given,
+        grants=made.grants,
+        contribution=made.contribution,
+        support=made.support or given.support,
     )
 
 
@@ -74,8 +77,8 @@ def test_what_is_active_is_given() -> None:
     assert features(found) == {("seats", 5), ("sso", 1)}
     assert {grant.starts_at for grant in found.grants} == {AS_OF}
     assert {grant.source for grant in found.grants} == {GrantSource.SUBSCRIPTION}
-    assert (found.grants_before, found.share_before) == ((), NO_SUPPORT)
-    assert found.share == SubscriptionSupport(
+    assert (found.grants_before, found.contribution_before) == ((), NO_SUPPORT)
+    assert found.contribution == SubscriptionSupport(
         tier="premium", contract_end=END, features=("seats", "sso")
     )
     assert found.support == SupportEntitlement(
@@ -87,7 +90,7 @@ def test_what_is_active_is_given() -> None:
 def test_what_is_agreed_plans_nothing() -> None:
     again = plan_access(agreed(access()))
     assert again.empty
-    assert again.share == again.share_before
+    assert again.contribution == again.contribution_before
 
 
 @pytest.mark.parametrize(
@@ -129,7 +132,7 @@ def test_without_an_account_access_is_given_and_support_is_asked_for() -> None:
     assert features(found) == {("seats", 5), ("sso", 1)}
     assert found.refused is not None
     assert (found.refused.code, found.refused.system) == ("account_unmapped", "trueup")
-    assert (found.organization, found.support, found.share) == (None, None, NO_SUPPORT)
+    assert (found.organization, found.support, found.contribution) == (None, None, NO_SUPPORT)
 
 
 def test_an_item_that_is_not_mapped_holds_up_no_other() -> None:
@@ -151,15 +154,15 @@ def test_a_mapping_that_is_missing_takes_nothing_away() -> None:
     found = plan_access(lost)
     assert features(found) == {("seats", 5), ("sso", 1), ("seats", 1)}
     assert {g.starts_at for g in found.grants if g.source_id == "si_1"} == {AS_OF}
-    assert found.share.tier == "premium"
+    assert found.contribution.tier == "premium"
     assert found.refused is not None
     assert found.refused.subject == "price_pro_4000"
     # What billing ends with it is still taken, and still held back what is not paid.
     without = subscription(item("pro", 5), as_of=END)
     assert features(plan_access(replace(lost, subscription=without))) == {("seats", 5), ("sso", 1)}
     # A better tier is given all the same.
-    raised = replace(lost, share=SubscriptionSupport(tier=None, contract_end=None))
-    assert plan_access(raised).share.tier == "standard"
+    raised = replace(lost, contribution=SubscriptionSupport(tier=None, contract_end=None))
+    assert plan_access(raised).contribution.tier == "standard"
 
 
 def test_items_map_by_price_then_product_then_the_default() -> None:
@@ -188,7 +191,7 @@ def test_cancelling_at_the_end_dates_grants_and_support() -> None:
     )
     midnight = END + timedelta(hours=5)
     assert {grant.ends_at for grant in zoned.grants} == {midnight}
-    assert zoned.share.contract_end == midnight
+    assert zoned.contribution.contract_end == midnight
 
 
 def test_support_is_the_best_of_all_subscriptions() -> None:
@@ -197,7 +200,7 @@ def test_support_is_the_best_of_all_subscriptions() -> None:
     assert found.support is not None
     assert (found.support.tier, found.support.contract_end) == ("enterprise", END)
     assert found.support.features == ("audit", "seats", "sso")
-    assert found.share.tier == "premium"
+    assert found.contribution.tier == "premium"
 
 
 def test_a_tier_that_policy_does_not_know_refuses_support_alone() -> None:
@@ -205,7 +208,7 @@ def test_a_tier_that_policy_does_not_know_refuses_support_alone() -> None:
     assert features(found) == {("seats", 5), ("sso", 1)}
     assert found.refused is not None
     assert (found.refused.code, found.refused.subject) == ("support_refused", "premium")
-    assert (found.support, found.share) == (None, NO_SUPPORT)
+    assert (found.support, found.contribution) == (None, NO_SUPPORT)
     both = plan_access(access(item("pro"), item("new", key="si_2"), tiers=("standard",)))
     assert both.refused is not None
     assert both.refused.code == "item_unmapped"
@@ -240,7 +243,11 @@ def test_what_is_not_paid_is_held_back_and_comes_back_as_it_was() -> None:
         organization="org_1", tier="standard", contract_end=END, features=("assistant",)
     )
     again = replace(
-        before, grants=held.grants, support=held.support, records=records, share=held.share
+        before,
+        grants=held.grants,
+        support=held.support,
+        records=records,
+        contribution=held.contribution,
     )
     assert plan_access(replace(again, unpaid=("in_1",))).empty
     back = plan_access(again)
@@ -288,9 +295,9 @@ def test_support_is_that_of_what_is_left(
 ) -> None:
     now = subscription(*items)
     grants = granted(now, ITEMS, (), suspended=suspended)
-    share = support_of(now, grants, ITEMS, TIERS, suspended)
-    assert share.tier == tier
-    assert set(share.features) == {g.feature for g in grants if g.state is GrantState.ACTIVE}
+    contribution = support_of(now, grants, ITEMS, TIERS, suspended)
+    assert contribution.tier == tier
+    assert set(contribution.features) == {g.feature for g in grants if g.state is GrantState.ACTIVE}
 
 
 def test_two_items_that_give_one_feature_add_up_and_both_are_reasons() -> None:

@@ -53,7 +53,7 @@ def access(now: Subscription, *records: DocumentRecord, **changes: Any) -> Acces
 
 def agreed(now: Subscription) -> dict[str, Any]:
     made = plan_access(access(now))
-    return {"grants": made.grants, "share": made.share, "support": made.support}
+    return {"grants": made.grants, "contribution": made.contribution, "support": made.support}
 
 
 def change(
@@ -220,7 +220,7 @@ OVERDUE = posted(
 def test_being_held_back_and_given_again() -> None:
     held = change(PRO, PRO, OVERDUE, given=agreed(PRO) | {"unpaid": ("in_1",)})
     assert told(held) == (ChangeKind.SUSPENSION, "suspended until it is paid; has 5 x PRO")
-    known = {"grants": held.access.grants, "share": held.access.share}
+    known = {"grants": held.access.grants, "contribution": held.access.contribution}
     back = change(PRO, PRO, OVERDUE, given=known | {"support": held.access.support})
     assert told(back) == (ChangeKind.RESTORATION, "restored with 5 x PRO")
     more = subscription(item("pro", 7))
@@ -252,7 +252,9 @@ def test_what_keeps_access_alone_from_going_on_is_told() -> None:
     found = plan_amendment(
         "chg_1",
         books=answered(books()),
-        access=replace(access(PRO, **agreed(PRO)), account=None, share=agreed(PRO)["share"]),
+        access=replace(
+            access(PRO, **agreed(PRO)), account=None, contribution=agreed(PRO)["contribution"]
+        ),
         previous=PRO,
     )
     assert found.access.refused is not None

@@ -64,7 +64,7 @@ GRANT = Grant(
     quantity=5,
     starts_at=ISSUED,
 )
-SHARE = SubscriptionSupport(tier="premium", contract_end=None)
+CONTRIBUTION = SubscriptionSupport(tier="premium", contract_end=None)
 PERSONAL = ("Jane", "doe.example", "Hauptstr", "DE123456789")
 
 
@@ -143,7 +143,7 @@ async def test_the_first_change_of_a_subscription_knows_nothing(database: Databa
         first_time=True,
         agreed=None,
         held=(),
-        share=None,
+        contribution=None,
         unpaid=frozenset(),
         access_hold=None,
         aborted=None,
@@ -160,14 +160,20 @@ async def test_what_was_agreed_is_known_to_the_next_change(database: Database) -
     async with database.work() as conn:
         await subscriptions.save(conn, TENANT, SUBSCRIPTION, "chg_0")
         await grants.replace(conn, TENANT, "sub_1", [GRANT], change_id="chg_0")
-        await support_contributions.put(conn, TENANT, "sub_1", "org_1", SHARE, customer_id="cus_1")
+        await support_contributions.put(
+            conn, TENANT, "sub_1", "org_1", CONTRIBUTION, customer_id="cus_1"
+        )
         await dunning.open_(conn, TENANT, "sub_1", "cus_1", [overdue, document("in_1")])
         assert await saved(conn, planned, BillingSnapshot(subscription=SUBSCRIPTION))
     assert (await brief(database, of)).unpaid == frozenset()
     await write(database, "update dunning_cases set stage = 'suspended'")
     found = await brief(database, of)
     assert (found.agreed, found.first_time, found.customer_id) == (SUBSCRIPTION, False, "cus_1")
-    assert (found.held, found.share, sorted(found.unpaid)) == ((GRANT,), SHARE, ["in_0"])
+    assert (found.held, found.contribution, sorted(found.unpaid)) == (
+        (GRANT,),
+        CONTRIBUTION,
+        ["in_0"],
+    )
     assert (found.plan, found.digest, found.outcome) == (planned, planned.digest, None)
     async with database.work() as conn:
         await changes.settle(conn, TENANT, of, outcome=ChangeOutcome.COMPLETED)
@@ -185,7 +191,12 @@ async def test_a_change_of_an_account_knows_nothing_of_subscriptions(database: D
         None,
         "cus_1",
     )
-    assert (found.first_time, found.agreed, found.held, found.share) == (True, None, (), None)
+    assert (found.first_time, found.agreed, found.held, found.contribution) == (
+        True,
+        None,
+        (),
+        None,
+    )
     async with database.work() as conn:
         await accounts.put(conn, TENANT, "cus_1", balance=())
     assert not (await brief(database, of)).first_time
