@@ -99,7 +99,7 @@ class SupportEntitlement(Canonical):
 
 
 class SubscriptionSupport(Canonical):
-    """One subscription's share of what support owes; `tier` None when it gives no support."""
+    """What one subscription asks of support; `tier` None when it gives no support."""
 
     tier: Identifier | None
     contract_end: Instant | None

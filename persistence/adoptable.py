@@ -51,8 +51,8 @@ select array(select subscription_id from agreed),
     where tenant = %(tenant)s and settlement_id = any(%(movements)s) and entry_id is not null),
   (select {grants} from grants g
     where g.tenant = %(tenant)s and g.subscription_id = any(%(ids)s) and g.withdrawn_at is null),
-  (select coalesce(json_agg(share order by subscription_id), '[]')::text from support_contributions
-    where tenant = %(tenant)s and organization = %(organization)s
+  (select coalesce(json_agg(contribution order by subscription_id), '[]')::text
+    from support_contributions where tenant = %(tenant)s and organization = %(organization)s
       and (subscription_id <> all(%(ids)s) or subscription_id in (select * from agreed)))
 """)
     .format(grants=AS_JSON)

@@ -1,4 +1,4 @@
-"""A share that moves to another organisation is remembered as left at the one before."""
+"""A contribution that moves to another organisation is remembered as left at the one before."""
 
 import pytest
 
