@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
+from hypothesis import HealthCheck, settings
 from temporalio.testing import WorkflowEnvironment
 
 from persistence.database import Database
@@ -16,6 +17,12 @@ from tests.harness.postgres import PostgresServer, postgres_server
 from tests.harness.temporal import temporal_server
 
 _FOLDER = "PYTEST_DEBUG_TEMPROOT"
+
+# How long an example takes is the machine's.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -132,7 +132,6 @@ async def test_a_revoked_key_is_refused_at_once(api: httpx.AsyncClient, database
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())

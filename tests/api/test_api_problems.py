@@ -152,7 +152,6 @@ async def test_what_is_not_there_is_a_problem(call: Call, api: httpx.AsyncClient
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

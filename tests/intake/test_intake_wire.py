@@ -88,9 +88,7 @@ async def endpoint(module_dsn: str) -> AsyncIterator[Intake]:
 
 
 @given(body=st.binary(max_size=300), is_signed=st.booleans(), pieces=st.integers(1, 4))
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_body_makes_it_fail(
     endpoint: Intake, body: bytes, is_signed: bool, pieces: int
 ) -> None:

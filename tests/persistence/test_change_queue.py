@@ -263,9 +263,7 @@ async def test_a_replay_makes_a_new_change_once_all_others_have_settled(
         max_size=30,
     )
 )
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_changes_of_a_subscription_settle_in_the_order_of_arrival(
     database: Database, moves: list[tuple[str, int]]
 ) -> None:

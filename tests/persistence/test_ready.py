@@ -121,9 +121,7 @@ async def moved(database: Database, move: str, number: int) -> None:  # noqa: C9
 
 
 @given(moves=st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 9)), max_size=40))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_marks_are_right_after_any_moves(
     database: Database, moves: list[tuple[str, int]]
 ) -> None:

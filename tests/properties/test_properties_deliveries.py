@@ -46,7 +46,6 @@ async def running(
 # An example takes seconds, so a failure is reported as it was found.
 @settings(
     max_examples=12,
-    deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),
 )

@@ -372,7 +372,6 @@ _PROCESS: ContextVar[str | None] = ContextVar("process", default=None)
 _SETTINGS = settings(
     max_examples=150,
     stateful_step_count=6,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

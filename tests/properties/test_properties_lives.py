@@ -45,7 +45,6 @@ def some(examples: int) -> Callable[[Any], Any]:
     """An example takes many seconds, so a failure is reported as it was found."""
     return settings(
         max_examples=examples,
-        deadline=None,
         derandomize=True,
         phases=(Phase.explicit, Phase.generate),
     )

@@ -81,7 +81,6 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
 @pytest.mark.parametrize("inside", [None, False, True], ids=["untaxed", "on-top", "inside"])
 @settings(
     max_examples=25,
-    deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
 )

@@ -92,9 +92,7 @@ changes = st.lists(
 
 
 @pytest.mark.parametrize("mode", ["classic", "flexible"])
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=changes)
 def test_what_is_billed_is_what_was_used(
     ctx: Context, mode: str, steps: list[tuple[int, str, int, str]]

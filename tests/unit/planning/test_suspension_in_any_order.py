@@ -4,7 +4,7 @@ what is new since, less what money really paid."""
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from canonical_models.commerce import Subscription, SubscriptionItem
@@ -192,7 +192,6 @@ class Story:
 ACTS = ("renew", "anchor", "replace", "pay", "give_up", "credit", "grace_ends")
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(ACTS), st.integers(-2, 7), st.integers(1, 9)), max_size=14)
 )
