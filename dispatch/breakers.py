@@ -12,8 +12,8 @@ from canonical_models.exceptions import VENDOR_AWAY
 from canonical_models.failures import Team
 from connectors.breaker import State
 from connectors.governor import Governor
-from persistence import connections, outbox
-from persistence.connections import Away
+from persistence import breakers, outbox
+from persistence.breakers import Away
 from persistence.database import Database
 
 log = structlog.get_logger(__name__)
@@ -56,14 +56,14 @@ class SharedBreakers:
         """A connection that has been taken out of the settings is nobody's to ask for any more. One
         that a worker with other settings still has comes back with its next fault."""
         async with self._database.work() as conn:
-            for gone in await connections.forget_others(conn, self._governors):
+            for gone in await breakers.forget_others(conn, self._governors):
                 log.info("connection is in the settings no more", connection=gone)
         return True
 
     async def look(self) -> bool:
         """Tell what this worker has found, and hear what others have. Whether anything is away."""
         async with self._database.statement() as conn:
-            away = await connections.away(conn)
+            away = await breakers.away(conn)
         for key, governor in self._governors.items():
             await self._one(key, governor, away.get(key))
         return bool(away) or any(
@@ -78,7 +78,7 @@ class SharedBreakers:
             breaker.may_ask = False
             async with self._database.statement() as conn:
                 probe_in = max(breaker.probe_at - now, 0.0)
-                await connections.opened(conn, *key, reason=breaker.reason, probe_in=probe_in)
+                await breakers.opened(conn, *key, reason=breaker.reason, probe_in=probe_in)
         elif away is None:
             if breaker.state is not State.CLOSED:
                 governor.back()
@@ -88,24 +88,24 @@ class SharedBreakers:
             breaker.away(since=now - away.for_, probe_at=now + away.probe_in, reason=away.reason)
             if away.probe_in <= 0:
                 async with self._database.statement() as conn:
-                    asks = await connections.claim_probe(conn, *key, within=_ASKS_WITHIN)
+                    asks = await breakers.claim_probe(conn, *key, within=_ASKS_WITHIN)
                 breaker.may_ask = asks
         if away is not None and away.for_ >= self._away_seconds:
             await self._ask(key, away)
         if governor.limiter.limit != self._limits.get(key):
             self._limits[key] = governor.limiter.limit
             async with self._database.statement() as conn:
-                await connections.seen(conn, *key, governor.limiter.limit)
+                await breakers.seen(conn, *key, governor.limiter.limit)
 
     async def _back(self, key: tuple[str, str]) -> None:
         async with self._database.work() as conn:
-            if await connections.closed(conn, *key):
+            if await breakers.closed(conn, *key):
                 log.info("vendor is back", tenant=key[0], connection=key[1])
 
     async def _ask(self, key: tuple[str, str], away: Away) -> None:
         tenant, connection = key
         async with self._database.work() as conn:
-            asked = await connections.ask(
+            asked = await breakers.ask(
                 conn,
                 tenant,
                 connection,
@@ -117,7 +117,7 @@ class SharedBreakers:
                 return
             told = ExceptionOpened(
                 exception_id=asked,
-                change_id=connections.asking(tenant, connection),
+                change_id=breakers.asking(tenant, connection),
                 code=VENDOR_AWAY,
                 owner=Team.OPERATIONS.value,
                 subject=connection,
@@ -131,7 +131,7 @@ class SharedBreakers:
                         tenant,
                         "sync.exception_opened.v1",
                         key=asked,
-                        subject=connections.asking(tenant, connection),
+                        subject=breakers.asking(tenant, connection),
                         data=told,
                     )
                 ],
