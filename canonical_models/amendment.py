@@ -26,7 +26,8 @@ _ACCOUNT = "account:"
 
 
 class ChangeKind(StrEnum):
-    """What a change is, in the words of the trade. Decided by the plan, triggered by the event."""
+    """What a change is, in the words of the trade. Decided by the plan; an event
+    says what it may be."""
 
     ACTIVATION = "activation"
     UPGRADE = "upgrade"

@@ -41,8 +41,8 @@ async def followed(command: Command, begun: Adoption) -> Adoption:
             if pulse.still(now.customers):
                 await adoptions.keep_going(command.context, command.tenant, begun.adoption_id)
                 note(
-                    f"adoption {begun.adoption_id} does not move: see with `trueup status` that a "
-                    "worker runs; it goes on by itself"
+                    f"adoption {begun.adoption_id} does not move: see with `trueup deploy "
+                    "status` that a worker runs; it goes on by itself"
                 )
             await asyncio.sleep(_LOOK_SECONDS)
 

@@ -113,7 +113,7 @@ def sync(
     if not refreshed.finished:
         raise Problem(
             "the look at the ERP goes on and is not done yet",
-            remedy="see with `trueup status` that a worker runs, and ask again",
+            remedy="see with `trueup deploy status` that a worker runs, and ask again",
         )
 
 

@@ -66,12 +66,16 @@ GROUPS = {
     "targets": ("cli.targets", "Compare what entitlement targets hold; tell them again."),
 }
 
+_KNOWN = {**COMMANDS, **GROUPS}
 #: What an installation may have been made without.
 SANDBOX = "sandbox"
+_HAS_SANDBOX = find_spec(SANDBOX) is not None
 
+_OF_SANDBOX = (
+    "[bold]trueup up[/] starts everything on this machine · [bold]trueup status -o json[/] · "
+)
 _EPILOG = (
-    "Examples: [bold]trueup up[/] starts everything on this machine · "
-    "[bold]trueup status -o json[/] · [bold]trueup changes list[/] · "
+    f"Examples: {_OF_SANDBOX if _HAS_SANDBOX else ''}[bold]trueup changes list[/] · "
     "[bold]trueup --config /etc/trueup/trueup.toml worker[/]"
 )
 
@@ -83,19 +87,18 @@ class _LazyGroup(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         del ctx
-        left_out = () if find_spec(SANDBOX) else (f"{SANDBOX}.",)
-        known = {**COMMANDS, **GROUPS}
-        return [name for name, (module, _) in known.items() if not module.startswith(left_out)]
+        return [name for name, (module, _) in _KNOWN.items() if _is_here(module)]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self._listing = True
         super().format_help(ctx, formatter)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        module, text = {**COMMANDS, **GROUPS}.get(cmd_name, ("", ""))
-        if not module:
+        del ctx
+        if cmd_name not in _KNOWN:
             return None
-        if cmd_name not in self.list_commands(ctx):
+        module, text = _KNOWN[cmd_name]
+        if not _is_here(module):
             raise Problem(
                 f"`trueup {cmd_name}` is of the sandbox, which this installation was made without",
                 code=ExitCode.USAGE,
@@ -112,6 +115,10 @@ class _LazyGroup(TyperGroup):
         command = typer.main.get_command(group)
         command.name = cmd_name
         return command
+
+
+def _is_here(module: str) -> bool:
+    return _HAS_SANDBOX or not module.startswith(f"{SANDBOX}.")
 
 
 app = typer.Typer(

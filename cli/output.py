@@ -59,6 +59,8 @@ class Problem(Exception):
 
 _WIDTH_OF_FILES = 250
 
+_LOCALLY = "of a local stack see `trueup status`"
+
 #: Errors that mean the same wherever they come from, by qualified name, so that showing help
 #: imports no database driver: exit code, and what to do next.
 _KNOWN: dict[str, tuple[ExitCode, str | None]] = {
@@ -70,18 +72,24 @@ _KNOWN: dict[str, tuple[ExitCode, str | None]] = {
     "runtime.temporal.TemporalNotReady": (ExitCode.UNAVAILABLE, None),
     "sqlalchemy.exc.OperationalError": (
         ExitCode.UNAVAILABLE,
-        "check that PostgreSQL runs at [database] dsn (`trueup status`)",
+        f"check that PostgreSQL runs at [database] dsn; {_LOCALLY}",
     ),
     "psycopg.OperationalError": (
         ExitCode.UNAVAILABLE,
-        "check that PostgreSQL runs at [database] dsn (`trueup status`)",
+        f"check that PostgreSQL runs at [database] dsn; {_LOCALLY}",
     ),
     "temporalio.service.RPCError": (
         ExitCode.UNAVAILABLE,
-        "check that Temporal runs at [temporal] address (`trueup status`)",
+        f"check that Temporal runs at [temporal] address; {_LOCALLY}",
     ),
-    "httpx.TransportError": (ExitCode.UNAVAILABLE, "check that it runs (`trueup status`)"),
-    "builtins.ConnectionError": (ExitCode.UNAVAILABLE, "check that it runs (`trueup status`)"),
+    "httpx.TransportError": (
+        ExitCode.UNAVAILABLE,
+        f"check that it runs; {_LOCALLY}",
+    ),
+    "builtins.ConnectionError": (
+        ExitCode.UNAVAILABLE,
+        f"check that it runs; {_LOCALLY}",
+    ),
     "builtins.PermissionError": (ExitCode.FAILED, "check who owns the file"),
 }
 
@@ -101,7 +109,7 @@ def problem_of(fault: BaseException) -> Problem | None:
         return Problem(
             "Temporal does not answer",
             code=ExitCode.UNAVAILABLE,
-            remedy="check that it runs at [temporal] address (`trueup status`)",
+            remedy=f"check that it runs at [temporal] address; {_LOCALLY}",
         )
     return None
 

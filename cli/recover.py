@@ -73,7 +73,8 @@ async def _recover(settings: Settings, *, moved: bool) -> Recovered:
         raise Problem(
             f"the workflow engine (Temporal) cannot be reached, or has no such namespace: {fault}",
             code=ExitCode.UNAVAILABLE,
-            remedy="see `trueup status`; what was started again stays, and it can be repeated",
+            remedy="check [temporal] address and namespace; what was started again stays, and it "
+            "can be repeated",
         ) from fault
     finally:
         await database.close()

@@ -56,7 +56,7 @@ def check(
     if not found.finished:
         raise Problem(
             "the look at the targets goes on and is not done yet",
-            remedy="see with `trueup status` that a worker runs, and ask again",
+            remedy="see with `trueup deploy status` that a worker runs, and ask again",
         )
     if found.differences:
         raise Problem(

@@ -5,8 +5,8 @@ import psycopg
 
 from canonical_models.base import Canonical
 from operations.context import AppContext
-from persistence import connections, lanes
-from persistence.connections import ConnectionView
+from persistence import breakers, lanes
+from persistence.breakers import ConnectionView
 from persistence.database import Database
 from persistence.lanes import LaneView
 
@@ -22,7 +22,7 @@ class Connections(Canonical):
 async def list_(context: AppContext, tenant: str) -> Connections:
     async with context.database.statement() as conn:
         return Connections(
-            items=await connections.of_tenant(conn, tenant),
+            items=await breakers.of_tenant(conn, tenant),
             lanes=await lanes.of_tenant(conn, tenant),
         )
 
@@ -32,7 +32,7 @@ async def away(dsn: str) -> list[ConnectionView]:
     database = Database(dsn, pool_size=2, statement_timeout=3)
     try:
         async with database.statement() as conn:
-            return [one for one in await connections.all_of(conn) if one.state == "open"]
+            return [one for one in await breakers.all_of(conn) if one.state == "open"]
     except (psycopg.Error, OSError):
         return []
     finally:

@@ -225,8 +225,8 @@ def _said(workflow_id: str) -> Iterator[None]:
     except (RPCTimeoutOrCancelledError, TimeoutError) as fault:
         raise Unavailable(
             f"the {_named(workflow_id)} has not answered in time",
-            remedy="see with `trueup status` that a worker runs, look whether it was taken after "
-            "all, and if not, do it again: doing it twice is harmless",
+            remedy="see with `trueup deploy status` that a worker runs, look whether it was taken "
+            "after all, and if not, do it again: doing it twice is harmless",
         ) from fault
     except RPCError as fault:
         raise _rpc(fault, workflow_id) from fault
@@ -285,5 +285,6 @@ def _named(workflow_id: str) -> str:
 def _away(how: str) -> Unavailable:
     return Unavailable(
         f"the workflow engine (Temporal) {how}",
-        remedy="nothing is lost: see `trueup status`, and do it again when it is back",
+        remedy="nothing is lost: check that it runs at [temporal] address, and do it again when it "
+        "is back",
     )

@@ -39,12 +39,12 @@ def invoice_document(whole: WholeInvoice, *, as_of: datetime) -> BillingDocument
     currency = currency_code(found.currency, subject=f"Invoice {found.id}")
     net = Money.total((line.net for line in lines), currency)
     tax = Money.total((line.tax or Money.zero(currency) for line in lines), currency)
-    balance = settled(whole, net + tax)
+    settling = settled(whole, net + tax)
     status = DocumentStatus(found.status)
     # Of what is void nothing is waited for, and of what was given up no more.
     ended = status is DocumentStatus.VOID or given_up(found)
     if status is not DocumentStatus.VOID and whole.moved.movements is not None:
-        prove_settled(words, found.id, balance.says, balance.explained)
+        prove_settled(words, found.id, settling.says, settling.explained)
     made_for = found.of_subscription
     return BillingDocument(
         document_id=found.id,
@@ -63,8 +63,8 @@ def invoice_document(whole: WholeInvoice, *, as_of: datetime) -> BillingDocument
         net=net,
         tax=tax,
         gross=net + tax,
-        remaining=Money.zero(currency) if ended else balance.says,
-        settlements=balance.movements,
+        remaining=Money.zero(currency) if ended else settling.says,
+        settlements=settling.movements,
         metadata=their_metadata((made_for.metadata if made_for else None), found.metadata),
         purchase_order=purchase_order(found),
         url=shown_at(found.hosted_invoice_url or found.invoice_pdf),

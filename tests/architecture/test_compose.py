@@ -175,6 +175,7 @@ def test_the_image_holds_all_that_the_commands_import(tmp_path: Path) -> None:
     assert listed.returncode == 0
     assert "worker" in listed.stdout
     assert " demo " not in listed.stdout
+    assert "trueup up" not in listed.stdout
     refused = _in_image(tmp_path, cli, "demo")
     assert refused.returncode == ExitCode.USAGE
     assert "made without" in refused.stderr

@@ -1,7 +1,7 @@
 """Vendors that are away, as operators see them."""
 
 from cli.output import ExitCode
-from persistence import connections, lanes
+from persistence import breakers, lanes
 from persistence.database import Database
 from tests.api.seeding import Ids
 from tests.cli_groups.conftest import Trueup
@@ -12,9 +12,9 @@ async def test_connections_are_listed_and_their_question_takes_no_decision(
 ) -> None:
     del acme
     async with database.work() as conn:
-        await connections.seen(conn, "acme", "zendesk", 7)
-        await connections.opened(conn, "acme", "tryton", reason="it gives no answer", probe_in=5)
-        asked = await connections.ask(conn, "acme", "tryton", message="tryton is away")
+        await breakers.seen(conn, "acme", "zendesk", 7)
+        await breakers.opened(conn, "acme", "tryton", reason="it gives no answer", probe_in=5)
+        asked = await breakers.ask(conn, "acme", "tryton", message="tryton is away")
         await lanes.needed(conn, "acme", "LE-DE")
         await lanes.hold(conn, build="1.0", holder="a worker", tenants=["acme"])
     assert asked is not None

@@ -11,7 +11,7 @@ from canonical_models.views import ExceptionView
 from connectors.breaker import FAULTS, State
 from connectors.governor import Governor, NotNow
 from dispatch.breakers import SharedBreakers
-from persistence import connections, exceptions
+from persistence import breakers, exceptions
 from persistence.database import Database
 
 KEY = ("acme", "erp-de")
@@ -66,7 +66,7 @@ async def test_what_one_has_found_all_know(
     with pytest.raises(NotNow, match="cannot be reached"):
         await other.answer()
     async with database.statement() as conn:
-        (seen,) = await connections.of_tenant(conn, "acme")
+        (seen,) = await breakers.of_tenant(conn, "acme")
     assert (seen.connection, seen.state, seen.limit_seen) == ("erp-de", "open", 2)
 
 
@@ -111,7 +111,7 @@ async def test_who_asks_in_vain_puts_the_next_look_off_for_all(
     await other.look()
     assert (one.erp.places, other.erp.places) == (0, 0)
     async with database.statement() as conn:
-        away = (await connections.away(conn))[KEY]
+        away = (await breakers.away(conn))[KEY]
     assert away.probe_in > 0
 
 
@@ -131,7 +131,7 @@ async def test_people_are_asked_once_for_the_connection_and_it_closes_by_itself(
     )
     assert decisions_of(question.code) == ()
     async with database.statement() as conn:
-        (seen,) = await connections.of_tenant(conn, "acme")
+        (seen,) = await breakers.of_tenant(conn, "acme")
     assert seen.exception_id == question.exception_id
 
     await due(database)
@@ -172,9 +172,9 @@ async def test_a_connection_that_is_in_the_settings_no_more_is_forgotten(
     (question,) = await asked(database)
     assert question.code == VENDOR_AWAY
 
-    async def of_acme() -> tuple[connections.ConnectionView, ...]:
+    async def of_acme() -> tuple[breakers.ConnectionView, ...]:
         async with database.statement() as conn:
-            return await connections.of_tenant(conn, "acme")
+            return await breakers.of_tenant(conn, "acme")
 
     assert await one.forget_others()
     assert len(await of_acme()) == len(await asked(database)) == 1
