@@ -62,16 +62,21 @@ class SharedBreakers:
 
     async def look(self) -> bool:
         """Tell what this worker has found, and hear what others have. Whether anything is away."""
+        # Before the statement: what is away for longer than an answer is old was away before it,
+        # however long the statement takes.
+        began = {key: governor.now() for key, governor in self._governors.items()}
         async with self._database.statement() as conn:
             away = await breakers.away(conn)
         for key, governor in self._governors.items():
-            await self._one(key, governor, away.get(key))
+            await self._one(key, governor, away.get(key), began[key])
         return bool(away) or any(
             governor.breaker.state is not State.CLOSED for governor in self._governors.values()
         )
 
-    async def _one(self, key: tuple[str, str], governor: Governor, away: Away | None) -> None:
-        breaker, now = governor.breaker, governor.now()
+    async def _one(
+        self, key: tuple[str, str], governor: Governor, away: Away | None, now: float
+    ) -> None:
+        breaker = governor.breaker
         if breaker.looks != self._looks.get(key, 0) and breaker.state is State.OPEN:
             # This worker has found it away, or has asked in vain.
             self._looks[key] = breaker.looks

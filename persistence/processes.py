@@ -36,12 +36,16 @@ select input::text, wanted from processes where wanted > told and workflow_id <>
 order by changed_at limit 1 for update skip locked
 """
 
+# Not `in (select ...)`: a plan may ask that again for each row, and then takes more than the limit.
 _UNCHECKED = """
-update processes set checked_at = now() where workflow_id in (
+with chosen as materialized (
   select workflow_id from processes
   where wanted > over and told >= wanted and checked_at < %(before)s
-  order by checked_at limit %(limit)s for update skip locked)
-returning workflow_id, wanted
+  order by checked_at limit %(limit)s for update skip locked
+)
+update processes set checked_at = now() from chosen
+where processes.workflow_id = chosen.workflow_id
+returning processes.workflow_id, wanted
 """
 
 _FORGOTTEN = """

@@ -12,6 +12,7 @@ from connectors.breaker import FAULTS, State
 from connectors.governor import Governor, NotNow
 from dispatch.breakers import SharedBreakers
 from persistence import breakers, exceptions
+from persistence.connection import Connection
 from persistence.database import Database
 
 KEY = ("acme", "erp-de")
@@ -161,6 +162,27 @@ async def test_a_worker_that_has_an_answer_corrects_the_others(
     await other.look()
     await one.look()
     assert one.erp.breaker.state is State.CLOSED
+
+
+async def test_a_slow_statement_makes_no_answer_old(
+    database: Database, worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = worker(), worker()
+    await one.find_away()
+    clock = [100.0]
+    other.erp.now = lambda: clock[0]
+    await other.answer()
+    read = breakers.away
+
+    async def slowly(conn: Connection) -> dict[tuple[str, str], breakers.Away]:
+        found = await read(conn)
+        clock[0] += 3600
+        return found
+
+    monkeypatch.setattr(breakers, "away", slowly)
+    await other.look()
+    await one.look()
+    assert (one.erp.breaker.state, other.erp.breaker.state) == (State.CLOSED, State.CLOSED)
 
 
 async def test_a_connection_that_is_in_the_settings_no_more_is_forgotten(

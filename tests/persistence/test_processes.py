@@ -201,6 +201,17 @@ async def test_what_was_told_is_looked_for(database: Database) -> None:
         )
 
 
+async def test_no_plan_takes_more_than_the_limit(database: Database) -> None:
+    for number in range(4):
+        await brings(database, process(f"cus_{number}"))
+        await tell(database)
+    async with database.work() as conn:
+        for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "indexscan"):
+            await conn.execute(f"set local enable_{way} = off".encode())
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        assert len(await processes.unchecked(conn, before=later, limit=2)) == 2
+
+
 async def test_two_lookers_look_for_different_ones_the_longest_unseen_first(
     database: Database,
 ) -> None:
