@@ -15,18 +15,8 @@ RUN printf '#!/bin/sh\nexec /opt/trueup/bin/python -m cli "$@"\n' > /opt/trueup/
 FROM python:${PYTHON_TAG}
 COPY --from=build /opt/trueup /opt/trueup
 WORKDIR /app
-COPY worker.py ./
-COPY activities activities
-COPY canonical_models canonical_models
-COPY cli cli
-COPY connectors connectors
-COPY dispatch dispatch
-COPY operations operations
-COPY persistence persistence
-COPY planning planning
-COPY runtime runtime
-COPY starter_api starter_api
-COPY workflows workflows
+# What .dockerignore lets in.
+COPY . .
 RUN /opt/trueup/bin/python -m compileall -q /app
 ENV PATH=/opt/trueup/bin:$PATH \
     PYTHONPATH=/app \

@@ -56,7 +56,7 @@ class Account(AccountActivities):
                 return Settled(outcome=done.settled, summary=plan.amendment.summary)
             proof = await prove(tenant, self._database, done)
             require_agreement(plan, proof)
-            async with self._database.work() as conn:
+            async with self._database.transaction() as conn:
                 await changes.settle(
                     conn,
                     tenant.name,

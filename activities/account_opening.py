@@ -50,9 +50,9 @@ async def open_account(
         support_organization=customer_id,
         legal_entity=legal_entity,
     )
-    async with database.transaction() as session:
-        await mappings.put(session, tenant.name, mapping, by=BY)
-        await accounts.put(session, tenant.name, customer_id, profile_digest=profile.billed.digest)
+    async with database.transaction() as conn:
+        await mappings.put(conn, tenant.name, mapping, by=BY)
+        await accounts.put(conn, tenant.name, customer_id, profile_digest=profile.billed.digest)
 
 
 def check_tax_ids(profile: AccountProfile) -> None:

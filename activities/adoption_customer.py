@@ -96,7 +96,7 @@ class Adopting:
                 await self._publish(tenant, plan, plan.publish)
         except (Rejection, ContractDrift) as refused:
             plan = plan.but(refusal(refused, plan.seen.customer_id))
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             return await self._write(conn, tenant, plan)
 
     async def _open_account(self, tenant: Tenant, plan: TakeOver) -> None:
@@ -110,7 +110,7 @@ class Adopting:
         there before it is told."""
         *first, last = plan.given
         organization, change = wanted.organization, _change_id(plan.seen.customer_id)
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             for each in first:
                 await support_contributions.put(
                     conn,

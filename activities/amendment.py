@@ -138,7 +138,7 @@ class Amendment(AmendmentActivities):
 
     async def _hold_access(self, undone: UndoneInput) -> None:
         """Billing sells on what was taken back: without this the next change would give it."""
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await require(conn, owner_of(undone))
             known = await planning_context.of_change(conn, undone.tenant, undone.change_id)
             done = await change_runs.done(conn, undone.tenant, undone.change_id)

@@ -206,7 +206,7 @@ class Books(BooksActivities):
         party: str,
     ) -> ErpDocument:
         """A document that people made for it, and that says the same, is adopted."""
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await ownership.require(conn, owner)
             record = await documents.get(conn, tenant.name, step.document_id)
             said = record.correction.by if record and record.correction else None

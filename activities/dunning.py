@@ -77,7 +77,7 @@ class Dunning(DunningActivities):
                     ended = case.model_copy(update={"outcome": Action.WRITE_OFF.value})
                 case _:
                     return
-            async with self._database.work() as conn:
+            async with self._database.transaction() as conn:
                 await dunning.put(conn, tenant.name, ended)
                 if ended.outcome is not None:
                     # The books follow what billing says now, whether its events arrive or not.
@@ -107,7 +107,7 @@ class Dunning(DunningActivities):
             kind = ChangeKind.SUSPENSION
         if now.stage not in held and before.stage in held:
             kind = ChangeKind.RESTORATION
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await dunning.put(conn, tenant.name, now)
             if invoice is not None:
                 await outbox.publish(

@@ -40,7 +40,7 @@ class Entitling(EntitlementActivities):
             target = target_of(process)
             if target != SUPPORT_TARGET and target not in tenant.targets:
                 return EntitlementLook(words=f"{target} is not configured any more", behind=False)
-            async with self._database.work() as conn:
+            async with self._database.transaction() as conn:
                 held = await grants.of_customer(conn, tenant.name, process.key)
                 begins = await _others(conn, tenant, process)
                 since = await processes.changed(conn, process.workflow_id)
@@ -106,7 +106,7 @@ class Entitling(EntitlementActivities):
                 )
             )
             await reached("tell target", "answered", customer)
-            async with self._database.work() as conn:
+            async with self._database.transaction() as conn:
                 if receipt.revision == revision:
                     await targets.put(
                         conn,
@@ -148,7 +148,7 @@ class Entitling(EntitlementActivities):
             await processes.advance(conn, process.workflow_id, at=now)
 
     async def _note(self, process: Process, error: str, *, given_up: bool = False) -> None:
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await targets.put(
                 conn,
                 process.tenant,

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -41,7 +39,7 @@ def mapped_failures() -> Iterator[None]:
         yield
     except Failure as failure:
         raise _application_error(failure) from failure
-    except (DBAPIError, psycopg.Error, PoolTimeout) as fault:
+    except psycopg.Error as fault:
         # Constraint violations are bugs; a database that is away comes back.
         if not _away(fault):
             raise
@@ -54,14 +52,10 @@ def mapped_failures() -> Iterator[None]:
         ) from fault
 
 
-def _away(fault: Exception) -> bool:
+def _away(fault: psycopg.Error) -> bool:
     """SQLSTATE class 08 (connection), 53 (resources), 57P (shutdown), 40P01 (deadlock), or none at
     all."""
-    if isinstance(fault, DBAPIError):
-        if fault.connection_invalidated:
-            return True
-        fault = fault.orig or fault
-    state = getattr(fault, "sqlstate", None)
+    state = fault.sqlstate
     return state is None or state.startswith(("08", "53", "57P", "40P01"))
 
 

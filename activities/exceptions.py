@@ -14,7 +14,7 @@ from canonical_models.events import ExceptionOpened, ExceptionResolved, event
 from canonical_models.exceptions import Action, DocumentCorrection, Raised
 from canonical_models.failures import Rejection, RejectionCode
 from persistence import approvals, changes, documents, exceptions, mappings, outbox
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 from persistence.database import Database
 from persistence.ownership import Owner, require
 
@@ -31,12 +31,12 @@ class ExceptionQueue(ExceptionActivities):
         policy = self._tenants[raised.tenant].policy
         hours = policy.exception_hours.get(raised.owner, 8.0)
         with mapped_failures():
-            async with self._database.transaction() as session:
-                await _require(session, raised)
-                known = await _with_amount(session, raised)
-                opened = await exceptions.open_(session, known, due=timedelta(hours=hours))
+            async with self._database.transaction() as conn:
+                await _require(conn, raised)
+                known = await _with_amount(conn, raised)
+                opened = await exceptions.open_(conn, known, due=timedelta(hours=hours))
                 await changes.waits(
-                    session,
+                    conn,
                     raised.tenant,
                     raised.change_id,
                     f"waiting: {raised.code}",
@@ -51,7 +51,7 @@ class ExceptionQueue(ExceptionActivities):
                     at_risk=opened.at_risk,
                 )
                 await outbox.publish(
-                    session,
+                    conn,
                     raised.tenant,
                     [
                         event(
@@ -77,21 +77,21 @@ class ExceptionQueue(ExceptionActivities):
         decided = resumed.resolution
         with mapped_failures():
             approved = await self._approved(resumed) if decided.action is Action.APPROVE else None
-            async with self._database.transaction() as session:
-                await _require(session, resumed)
+            async with self._database.transaction() as conn:
+                await _require(conn, resumed)
                 for mapping in (decided.account, decided.item):
                     if mapping is not None:
-                        await mappings.put(session, resumed.tenant, mapping, by=decided.by)
+                        await mappings.put(conn, resumed.tenant, mapping, by=decided.by)
                 if decided.document is not None:
                     await documents.correct(
-                        session, resumed.tenant, await _with_what_was_said(session, resumed)
+                        conn, resumed.tenant, await _with_what_was_said(conn, resumed)
                     )
                 if approved is not None:
                     await approvals.put(
-                        session, resumed.tenant, *approved, by=decided.by, note=decided.note
+                        conn, resumed.tenant, *approved, by=decided.by, note=decided.note
                     )
-                await exceptions.resolve(session, resumed.tenant, decided)
-                await changes.runs(session, resumed.tenant, resumed.change_id, anyway=True)
+                await exceptions.resolve(conn, resumed.tenant, decided)
+                await changes.runs(conn, resumed.tenant, resumed.change_id, anyway=True)
                 told = ExceptionResolved(
                     exception_id=decided.exception_id,
                     change_id=resumed.change_id,
@@ -99,7 +99,7 @@ class ExceptionQueue(ExceptionActivities):
                     by=decided.by,
                 )
                 await outbox.publish(
-                    session,
+                    conn,
                     resumed.tenant,
                     [
                         event(
@@ -115,22 +115,22 @@ class ExceptionQueue(ExceptionActivities):
     @activity.defn(name="exceptions.withdraw")
     async def withdraw(self, withdrawn: Withdrawn) -> None:
         with mapped_failures():
-            async with self._database.transaction() as session:
-                await _require(session, withdrawn)
+            async with self._database.transaction() as conn:
+                await _require(conn, withdrawn)
                 await exceptions.withdraw(
-                    session,
+                    conn,
                     withdrawn.tenant,
                     withdrawn.change_id,
                     track=withdrawn.track,
                     note=withdrawn.why,
                 )
-                await changes.runs(session, withdrawn.tenant, withdrawn.change_id)
+                await changes.runs(conn, withdrawn.tenant, withdrawn.change_id)
 
     @activity.defn(name="exceptions.escalate")
     async def escalate(self, opened: Opened) -> None:
         with mapped_failures():
-            async with self._database.transaction() as session:
-                late = await exceptions.escalate(session, opened.exception_id)
+            async with self._database.transaction() as conn:
+                late = await exceptions.escalate(conn, opened.exception_id)
         if late is not None:
             log.error(
                 "exception past its service level",
@@ -144,12 +144,12 @@ class ExceptionQueue(ExceptionActivities):
         """(subject, content) as it is now of what is asked about: a document, or a customer whose
         master data has changed."""
         tenant = self._tenants[resumed.tenant]
-        async with self._database.transaction() as session:
-            asked = await exceptions.get(session, tenant.name, resumed.resolution.exception_id)
+        async with self._database.transaction() as conn:
+            asked = await exceptions.get(conn, tenant.name, resumed.resolution.exception_id)
             if asked is None or asked.subject is None:
                 return None
             if asked.code != RejectionCode.MASTER_DATA_CHANGED.value:
-                found = await documents.get(session, tenant.name, asked.subject)
+                found = await documents.get(conn, tenant.name, asked.subject)
                 return (asked.subject, found.document.approval) if found else None
         try:
             profile = await tenant.billing.account(asked.subject)
@@ -159,29 +159,29 @@ class ExceptionQueue(ExceptionActivities):
         return account_subject(asked.subject), content_of(profile)
 
 
-async def _require(session: Transaction, given: Raised | Resumed | Withdrawn) -> None:
+async def _require(conn: Connection, given: Raised | Resumed | Withdrawn) -> None:
     """Raises Overtaken where a run of a change asks that is not its newest."""
     if given.epoch is not None:
         owner = Owner(given.tenant, given.change_id, given.epoch)
-        await require(await connection_of(session), owner, alone=True)
+        await require(conn, owner, alone=True)
 
 
-async def _with_amount(session: Transaction, raised: Raised) -> Raised:
+async def _with_amount(conn: Connection, raised: Raised) -> Raised:
     """A saga that was refused while it planned may not know the amount; the document does."""
     if raised.amount_at_risk is not None or raised.subject is None:
         return raised
-    found = await documents.get(session, raised.tenant, raised.subject)
+    found = await documents.get(conn, raised.tenant, raised.subject)
     if found is None:
         return raised
     return raised.model_copy(update={"amount_at_risk": found.document.gross})
 
 
-async def _with_what_was_said(session: Transaction, resumed: Resumed) -> DocumentCorrection:
+async def _with_what_was_said(conn: Connection, resumed: Resumed) -> DocumentCorrection:
     """What was corrected of the document before stays, where this decision says nothing of it."""
     decided = resumed.resolution.document
     if decided is None:
         raise AssertionError("only a decision on a document is merged")
-    known = await documents.get(session, resumed.tenant, decided.document_id)
+    known = await documents.get(conn, resumed.tenant, decided.document_id)
     before = known.correction if known else None
     if before is None:
         return decided

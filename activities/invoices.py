@@ -75,7 +75,7 @@ class Invoicing(InvoiceActivities):
 
     async def _stands(self, tenant: Tenant, record: DocumentRecord, said: ErpStatus | None) -> bool:
         erp_status, key = _erp_status(tenant, record, said), record.document.document_id
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             changed = await documents.stands(
                 conn,
                 tenant.name,

@@ -97,7 +97,7 @@ class EffectLedger:
     async def close_by_hand(self, effect: Effect[Result], *, by: str, reference: str) -> bool:
         """A person has taken it back over there, as `reference` says: what hangs on the effect is
         free again. False where it is closed already."""
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             known = await effects.locked(conn, effect.values)
             if known.state is EffectState.COMPENSATED:
                 return False
@@ -118,7 +118,7 @@ class EffectLedger:
         elif effect.local and effect.owner is not None:
             with contextlib.suppress(_Begun):
                 return await self._done_at_once(effect, effect.owner)
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await _owned(conn, effect)
             values["request_hash"] = await _asked(conn, effect)
             before, other, made = None, None, False
@@ -147,7 +147,7 @@ class EffectLedger:
         """Ours to write, for the first time: what is done and what the row says are one statement
         after the other. Raises _Begun where there is a row, or the change is another's, and nothing
         is written then: the long way tells which."""
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await _at(effect, "before")
             result = await effect.write(Alone())
             await _at(effect, "answered")
@@ -197,7 +197,7 @@ class EffectLedger:
             raise
         await _at(effect, "answered")
         alone = effect.confirmed is None
-        async with self._database.statement() if alone else self._database.work() as conn:
+        async with self._database.statement() if alone else self._database.transaction() as conn:
             confirmed = await _confirm(conn, effect, attempt, result)
         await _at(effect, "committed")
         return result if confirmed else await self._late(effect, result)
@@ -211,7 +211,7 @@ class EffectLedger:
         *,
         sent: bool,
     ) -> None:
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             moved = await effects.failed(
                 conn,
                 attempt.fence,
@@ -226,7 +226,7 @@ class EffectLedger:
     async def _late(self, effect: Effect[Result], result: Result) -> Result:
         """The answer came after another attempt, or an undo, had begun. Never a silent overwrite:
         it confirms what nobody has confirmed yet, is what was confirmed, or is taken back."""
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             known = await effects.locked(conn, effect.values)
             if known.state not in (*UNDONE, EffectState.CONFIRMED):
                 fence = await effects.begin(conn, effect.values, known)
@@ -260,7 +260,7 @@ class EffectLedger:
     async def _withdraw(self, effect: Effect[Result]) -> "tuple[Fenced, effects.Known] | None":
         """The undo's fence and the row as it was; None where there is nothing to take back."""
         granted = time.monotonic()
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await _owned(conn, effect)
             known = await effects.locked(conn, effect.values)
             if known.state is EffectState.COMPENSATED:
@@ -304,7 +304,7 @@ class EffectLedger:
         except Failure as failure:
             await self._failed(effect, attempt, EffectState.COMPENSATING, failure, sent=True)
             raise
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             done = await effects.compensate(
                 conn,
                 attempt.fence,

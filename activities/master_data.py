@@ -71,7 +71,7 @@ async def carry_on(database: Database, tenant: Tenant, profile: AccountProfile) 
     )
     await tenant.support.rename_organization(account.support_organization, profile)
     await reached("carry on master data", "answered", lambda: customer)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await accounts.put(conn, tenant.name, customer, profile_digest=profile.billed.digest)
         await approvals.used(conn, tenant.name, subject, content)
     await reached("carry on master data", "committed", lambda: customer)

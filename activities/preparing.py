@@ -67,7 +67,7 @@ class Preparation:
         customer = subscription.customer.customer_id
         entitled = await self._held_back(step, known, subscription)
         corrected = await self._with_corrected(tenant, snapshot.documents)
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await self._keep(conn, tenant, step, known, customer, corrected)
             found, books, covering = await self._books(
                 conn,
@@ -116,7 +116,7 @@ class Preparation:
         keys = {
             key for found in snapshot.documents for line in found.lines for key in keys_of(line)
         }
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await self._keep(conn, tenant, step, known, customer, corrected)
             await settlements.seen(conn, tenant.name, customer, known.subject, snapshot.movements)
             found, books, _ = await self._books(conn, tenant, known, customer, keys, snapshot)
@@ -189,7 +189,7 @@ class Preparation:
         if hold is None:
             return subscription
         if hold.sold != sold_of(subscription):
-            async with self._database.work() as conn:
+            async with self._database.transaction() as conn:
                 await ownership.require(conn, owner_of(step))
                 await access_holds.lift(conn, step.tenant, subscription.subscription_id)
             return subscription
@@ -282,7 +282,7 @@ class Preparation:
     ) -> Prepared:
         """A change that has done something already goes on to its proof, whatever is left to do.
         Where the run has a plan already that this one should not replace, that one holds."""
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             saved = await changes.save_plan(
                 conn,
                 owner_of(step),

@@ -72,7 +72,7 @@ class Renewals(RenewalActivities):
     @activity.defn(name="renewal.call")
     async def call(self, given: ForecastInput) -> None:
         with mapped_failures():
-            async with self._database.work() as conn:
+            async with self._database.transaction() as conn:
                 await change_queue.follow(
                     conn,
                     given.process.tenant,
@@ -130,8 +130,8 @@ class Renewals(RenewalActivities):
             )
 
     async def _agreed(self, process: Process) -> Subscription:
-        async with self._database.transaction() as session:
-            agreed = await subscriptions.get(session, process.tenant, process.key)
+        async with self._database.transaction() as conn:
+            agreed = await subscriptions.get(conn, process.tenant, process.key)
         if agreed is None:
             raise Rejection(
                 RejectionCode.SUBSCRIPTION_UNKNOWN,
@@ -153,7 +153,7 @@ class Renewals(RenewalActivities):
             problem=problem,
         )
         occasion = f"{process.key}/{given.renewal:%Y%m%dT%H%M%S}/{'ready' if ready else 'blocked'}"
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await contracts.foresee(
                 conn,
                 process.tenant,

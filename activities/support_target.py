@@ -23,7 +23,7 @@ class SupportTarget:
         """The organisation that the customer is mapped to shows all that is asked for it, and one
         that it was mapped to before no longer does. The revision that is confirmed."""
         customer = process.key
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             revision = await processes.revision(conn, process.workflow_id)
             held = await grants.of_customer(conn, tenant.name, customer)
             mapped = await mappings.accounts_now(conn, tenant.name, [customer])
@@ -47,7 +47,7 @@ class SupportTarget:
             await self._show(
                 tenant, process, revision, organization, needed=organization not in left
             )
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             for organization in left:
                 await support_contributions.taken_back(conn, tenant.name, customer, organization)
             await targets.put(

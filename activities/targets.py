@@ -100,7 +100,7 @@ class Comparing(TargetActivities):
             held, found = await self._target(tenant, name, customer)
         if not found:
             return None
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             if await processes.revision(conn, process.workflow_id) != revision:
                 return None
             view = await targets.get(conn, tenant.name, name, customer)
@@ -134,7 +134,7 @@ class Comparing(TargetActivities):
             return ()
         organization = account.support_organization
         shown = await tenant.support.organization(organization)
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             asked = await support_contributions.asked_for(conn, tenant.name, organization)
         wanted: SupportEntitlement = merged_support(organization, asked, tenant.policy.tiers)
         found = support_differences(wanted, shown.entitlement if shown else None)

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from activities.contracts.amendment import UndoneInput
 from activities.events import undone
 from activities.kept_plans import owner_of
@@ -12,24 +10,24 @@ from canonical_models.records import Hold, HoldKind
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView
 from persistence import changes, documents, exceptions, outbox
-from persistence.connection import connection_of
+from persistence.connection import Connection
 from persistence.database import Database
 from persistence.ownership import require
 
 
 async def settle_undone(database: Database, given: UndoneInput) -> None:
     """Nobody is asked any more, events say so, and the change is settled. May be repeated."""
-    async with database.transaction() as session:
-        change = await changes.get(session, given.tenant, given.change_id)
+    async with database.transaction() as conn:
+        change = await changes.get(conn, given.tenant, given.change_id)
         if change is None or change.state is ChangeState.SETTLED:
             return
-        await require(await connection_of(session), owner_of(given), alone=True)
+        await require(conn, owner_of(given), alone=True)
         if given.aborted:
-            await _leave_what_was_refused(session, given, change)
-        await exceptions.cancel_of_change(session, given.tenant, given.change_id)
-        await outbox.publish(session, given.tenant, [undone(given, change)])
+            await _leave_what_was_refused(conn, given, change)
+        await exceptions.cancel_of_change(conn, given.tenant, given.change_id)
+        await outbox.publish(conn, given.tenant, [undone(given, change)])
         await changes.settle(
-            session,
+            conn,
             given.tenant,
             given.change_id,
             outcome=given.outcome,
@@ -37,13 +35,11 @@ async def settle_undone(database: Database, given: UndoneInput) -> None:
         )
 
 
-async def _leave_what_was_refused(
-    session: AsyncSession, given: UndoneInput, change: ChangeView
-) -> None:
+async def _leave_what_was_refused(conn: Connection, given: UndoneInput, change: ChangeView) -> None:
     """A document that a person was asked about and said no to is held as it is: what the change has
     posted itself has its undo, and without this the next change would ask the same again."""
     asked = await exceptions.page(
-        session, given.tenant, state=ExceptionState.RESOLVED, change_id=given.change_id
+        conn, given.tenant, state=ExceptionState.RESOLVED, change_id=given.change_id
     )
     for question in asked:
         if question.resolution == Action.ABORT.value and question.subject is not None:
@@ -53,4 +49,4 @@ async def _leave_what_was_refused(
                 by=question.resolved_by or "operator",
                 at=datetime.now(UTC),
             )
-            await documents.leave(session, given.tenant, change.subject, question.subject, hold)
+            await documents.leave(conn, given.tenant, change.subject, question.subject, hold)

@@ -82,7 +82,7 @@ async def prove(tenant: Tenant, database: Database, done: Done) -> Proof:
     kept = {record.document.document_id: record.posted for record in done.records}
     changed = {key: found for key, found in read.items() if found != kept.get(key)}
     if changed:
-        async with database.work() as conn:
+        async with database.transaction() as conn:
             for key, found in changed.items():
                 await documents.read_back(conn, tenant.name, key, found)
     differences = (

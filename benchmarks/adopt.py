@@ -179,9 +179,9 @@ async def at_work(customers: int) -> AsyncIterator[tuple[Client, Database, str]]
         server = TemporalServer(state, folders, Ports(state / "ports.json"))
         temporal, settings = await server.start()
         stack.push_async_callback(temporal.stop)
-        async with database.transaction() as session:
+        async with database.transaction() as conn:
             for mapping in ITEMS.values():
-                await mappings.put(session, TENANT, mapping, by="bench")
+                await mappings.put(conn, TENANT, mapping, by="bench")
         client = await connect(settings)
         queue = "bench-adopt"
         await stack.enter_async_context(
@@ -191,7 +191,7 @@ async def at_work(customers: int) -> AsyncIterator[tuple[Client, Database, str]]
 
 
 async def adopt(client: Client, database: Database, queue: str) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await adoptions.begin(
             conn, TENANT, ADOPTION_ID, rehearsal=False, cutover=START, customer=None, by="bench"
         )

@@ -35,11 +35,11 @@ async def seeded(dsn: str) -> str:
     """The key to ask with."""
     database = Database(dsn)
     try:
-        async with database.work() as conn:
+        async with database.transaction() as conn:
             await conn.execute(_SEED, (CUSTOMERS, GRANTS))
             await conn.execute("analyze grants")
-        async with database.transaction() as session:
-            return await keys.create(session, "acme", "bench", ("entitlements:read",))
+        async with database.transaction() as conn:
+            return await keys.create(conn, "acme", "bench", ("entitlements:read",))
     finally:
         await database.close()
 

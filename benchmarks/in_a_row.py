@@ -62,7 +62,7 @@ class Preparing(Preparation):
             raise RuntimeError(f"change {step.change_id} is unknown")
         snapshot = await tenant.billing.snapshot(known.subject, documents=known.documents)
         customer = snapshot.subscription.customer.customer_id
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await self._keep(conn, tenant, step, known, customer, snapshot.documents)
         return Loaded(step=step, known=known, snapshot=snapshot)
 
@@ -71,7 +71,7 @@ class Preparing(Preparation):
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
         keys = preparing.item_keys(snapshot, subscription, known.agreed)
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             found, books, covering = await self._books(
                 conn, tenant, known, customer, keys, snapshot
             )
@@ -162,7 +162,7 @@ class InARowSteps(Amendment):
             change_id=plan.change_id, state="synchronised", erp_document=done.newest_number
         )
         await self._ledger.perform(amend.mark_effect(tenant, plan, amend.MARK, mark))
-        async with self._database.work() as conn, conn.pipeline():
+        async with self._database.transaction() as conn, conn.pipeline():
             await commit_agreed_state(conn, tenant.name, plan, done.snapshot)
             await outbox.publish(conn, tenant.name, completed(tenant.name, done))
             await changes.settle(

@@ -69,11 +69,11 @@ class Queue:
         self.turns = Turns("bench")
 
     async def claim(self, most: int = _IN_FLIGHT) -> tuple[Claim, ...]:
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             return await change_queue.claim(conn, in_flight=_IN_FLIGHT, most=most, turns=self.turns)
 
     async def settle(self, change: Claim) -> None:
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await changes.settle(
                 conn, change.tenant, change.change_id, outcome=ChangeOutcome.COMPLETED
             )
@@ -91,7 +91,7 @@ class Queue:
         return min(taken) * 1000
 
     async def reclaim(self) -> None:
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await change_queue.reclaim(conn, lease=_LEASE, mine=[])
 
     async def look(self) -> None:
@@ -99,20 +99,20 @@ class Queue:
             await worklist.read(conn, lease=_LEASE)
 
     async def at_work(self) -> None:
-        async with self._database.transaction() as session:
-            await change_watch.at_work(session, since=timedelta(0), after=0, limit=32)
+        async with self._database.transaction() as conn:
+            await change_watch.at_work(conn, since=timedelta(0), after=0, limit=32)
 
     async def outwaited(self) -> None:
-        async with self._database.transaction() as session:
-            await change_watch.outwaited(session)
+        async with self._database.transaction() as conn:
+            await change_watch.outwaited(conn)
 
     async def untold(self) -> None:
         async with processes.untold(self._database):
             pass
 
     async def read_inbox(self) -> None:
-        async with self._database.transaction() as session:
-            await inbox.take(session, rows=200, size=8 << 20)
+        async with self._database.transaction() as conn:
+            await inbox.take(conn, rows=200, size=8 << 20)
 
     async def add(self) -> None:
         """200 changes of 200 subjects, half of which have some already."""
@@ -131,20 +131,20 @@ class Queue:
             )
             for number in range(200)
         ]
-        async with self._database.transaction() as session:
-            await change_queue.add(session, pairs)
+        async with self._database.transaction() as conn:
+            await change_queue.add(conn, pairs)
 
     async def listed(self, state: ChangeState | None) -> None:
-        async with self._database.transaction() as session:
-            await changes.page(session, "t1", state=state)
+        async with self._database.transaction() as conn:
+            await changes.page(conn, "t1", state=state)
 
     async def whole(self) -> metrics.Whole:
-        async with self._database.transaction() as session:
-            return await metrics.whole(session)
+        async with self._database.transaction() as conn:
+            return await metrics.whole(conn)
 
     async def scrape(self, whole: metrics.Whole) -> None:
-        async with self._database.transaction() as session:
-            await metrics.read(session, of_whole=whole)
+        async with self._database.transaction() as conn:
+            await metrics.read(conn, of_whole=whole)
 
 
 async def statements(queue: Queue) -> list[Limit]:

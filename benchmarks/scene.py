@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
@@ -59,9 +58,9 @@ class Scene:
     async def subscriptions(self, count: int) -> list[str]:
         """New ones, with their customers' accounts mapped."""
         numbers = list(itertools.islice(self._numbers, count))
-        async with self.database.transaction() as session:
+        async with self.database.transaction() as conn:
             for number in numbers:
-                await mappings.put(session, "acme", account(number), by="bench")
+                await mappings.put(conn, "acme", account(number), by="bench")
         return [f"sub_{number}" for number in numbers]
 
     async def intend(self, subscriptions: list[str]) -> list[ChangeInput]:
@@ -75,14 +74,12 @@ class Scene:
             )
             for of in subscriptions
         ]
-        async with self.database.transaction() as session:
-            await (await session.connection()).execute(
-                text(
-                    "insert into changes (id, tenant, connection, subject, subscription_id, "
-                    "event_id, kind, state) values (:change, 'acme', 'stripe', :sub, :sub, "
-                    ":change, 'other', 'running')"
-                ),
-                [{"change": made_.change_id, "sub": made_.subject} for made_ in made],
+        async with self.database.transaction() as conn, conn.cursor() as cursor:
+            await cursor.executemany(
+                "insert into changes (id, tenant, connection, subject, subscription_id, "
+                "event_id, kind, state) values (%(change)s, 'acme', 'stripe', %(sub)s, "
+                "%(sub)s, %(change)s, 'other', 'running')",
+                [{"change": each.change_id, "sub": each.subject} for each in made],
             )
         return made
 
@@ -152,7 +149,7 @@ async def scene(*of_postgres: str) -> AsyncIterator[Scene]:
             state, folders, Ports(state / "ports.json")
         ).start()
         stack.push_async_callback(temporal.stop)
-        async with database.transaction() as session:
+        async with database.transaction() as conn:
             for mapping in ITEMS.values():
-                await mappings.put(session, "acme", mapping, by="bench")
+                await mappings.put(conn, "acme", mapping, by="bench")
         yield Scene(await connect(settings), settings.address, database, folders)

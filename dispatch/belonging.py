@@ -23,7 +23,7 @@ async def require_same_namespace(database: Database, client: Client, *, moved: b
         DescribeNamespaceRequest(namespace=client.namespace), timeout=_ANSWER
     )
     ours = (client.namespace, found.namespace_info.id)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         if moved:
             await namespace.moved(conn, *ours)
         name, known = await namespace.kept(conn, *ours)

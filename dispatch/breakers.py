@@ -55,7 +55,7 @@ class SharedBreakers:
     async def forget_others(self) -> bool:
         """A connection that has been taken out of the settings is nobody's to ask for any more. One
         that a worker with other settings still has comes back with its next fault."""
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             for gone in await breakers.forget_others(conn, self._governors):
                 log.info("connection is in the settings no more", connection=gone)
         return True
@@ -103,13 +103,13 @@ class SharedBreakers:
                 await breakers.seen(conn, *key, governor.limiter.limit)
 
     async def _back(self, key: tuple[str, str]) -> None:
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             if await breakers.closed(conn, *key):
                 log.info("vendor is back", tenant=key[0], connection=key[1])
 
     async def _ask(self, key: tuple[str, str], away: Away) -> None:
         tenant, connection = key
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             asked = await breakers.ask(
                 conn,
                 tenant,

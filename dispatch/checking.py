@@ -69,13 +69,13 @@ class ProcessWatch:
 
     async def _batch(self, *, before: datetime) -> tuple[int, int]:
         """(how many were looked at, how many of them were lost)."""
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             told = await processes.unchecked(conn, before=before, limit=_LIMIT)
         gate = asyncio.Semaphore(_AT_ONCE)
         try:
             states = await asyncio.gather(*(self._state(process, gate) for process in told))
         except (RPCError, RuntimeError):
-            async with self._database.work() as conn:
+            async with self._database.transaction() as conn:
                 await processes.not_checked(conn, told, at=before - _EVERY)
             raise
         gone = [
@@ -88,7 +88,7 @@ class ProcessWatch:
             for process, state in zip(told, states, strict=True)
             if state is WorkflowExecutionStatus.COMPLETED
         ]
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await processes.ended(conn, ended)
             await processes.forgotten(conn, gone)
         for process in gone:

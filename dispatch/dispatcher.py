@@ -15,8 +15,6 @@ from datetime import timedelta
 import psycopg
 import structlog
 from prometheus_client import Counter
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -36,7 +34,7 @@ from runtime.settings import DispatchSettings
 log = structlog.get_logger()
 
 #: PostgreSQL is away, or too slow; the same will work later.
-_AWAY = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError, OSError)
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 #: A claim that nobody renews for this long belonged to a process that died, in seconds.
 _LEASE_S = 4.0
@@ -152,7 +150,7 @@ class Dispatcher:
         most = self._gate.most(self._settings.in_flight)
         if most == 0:
             return
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             claims = await change_queue.claim(
                 conn, in_flight=self._settings.in_flight, most=most, turns=self._turns
             )
@@ -197,7 +195,7 @@ class Dispatcher:
         return "started"
 
     async def _put_back(self, claim: Claim, *, reset_attempts: bool) -> None:
-        async with self._database.work() as conn:
+        async with self._database.transaction() as conn:
             await change_queue.put_back(conn, [claim.change_id], reset_attempts=reset_attempts)
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
@@ -205,7 +203,7 @@ class Dispatcher:
         take over what a dead one had."""
         mine, started = list(self._in_hand), dict(self._started)
         if mine:
-            async with self._database.work() as conn:
+            async with self._database.transaction() as conn:
                 await change_queue.renew(conn, mine)
         async with self._database.statement() as conn:
             found = await worklist.read(conn, lease=self._lease, started=started)
@@ -215,7 +213,7 @@ class Dispatcher:
             if self._started.get(change_id) == run_id:
                 del self._started[change_id]
         if found.abandoned:
-            async with self._database.work() as conn:
+            async with self._database.transaction() as conn:
                 abandoned = await change_queue.reclaim(
                     conn, lease=self._lease, mine=mine, by=self._turns.dispatcher
                 )
@@ -251,7 +249,7 @@ class Dispatcher:
         """A start that was under way may have happened; whoever claims it next finds out."""
         if self._in_hand or self._started:
             with contextlib.suppress(*_AWAY):
-                async with asyncio.timeout(_STOP_S), self._database.work() as conn:
+                async with asyncio.timeout(_STOP_S), self._database.transaction() as conn:
                     await change_queue.open_as(conn, self._started)
                     await change_queue.put_back(conn, list(self._in_hand), reset_attempts=True)
 

@@ -8,7 +8,7 @@ from canonical_models.amendment import ChangeTrigger, customer_of
 from canonical_models.states import InboxStatus
 from connectors.ports import UnreadableEvent, WebhookTranslator
 from persistence import change_queue, inbox, settlements
-from persistence.connection import Transaction
+from persistence.connection import Connection
 from persistence.database import Database
 from persistence.inbox import Arrival, Reading
 
@@ -23,8 +23,8 @@ Translators = Mapping[tuple[str, str], WebhookTranslator]
 
 async def read_inbox(database: Database, translators: Translators) -> bool:
     """Settle the oldest arrivals, all in one transaction. Whether there may be more."""
-    async with database.transaction() as session:
-        arrivals = await inbox.take(session, rows=ROWS, size=BYTES)
+    async with database.transaction() as conn:
+        arrivals = await inbox.take(conn, rows=ROWS, size=BYTES)
         if not arrivals:
             return False
         readings: list[Reading] = []
@@ -32,31 +32,31 @@ async def read_inbox(database: Database, translators: Translators) -> bool:
         for arrival in arrivals:
             found = _read(arrival, translators)
             if isinstance(found, ChangeTrigger) and found.subscription_id is None:
-                found = await _whose(session, arrival, found)
+                found = await _whose(conn, arrival, found)
             if isinstance(found, Reading):
                 readings.append(found)
             else:
                 triggered.append((arrival, found))
-        change_ids = await change_queue.add(session, triggered)
+        change_ids = await change_queue.add(conn, triggered)
         readings += [
             Reading(arrival.inbox_id, InboxStatus.DISPATCHED, change_id)
             for (arrival, _), change_id in zip(triggered, change_ids, strict=True)
         ]
-        await inbox.settle(session, readings)
+        await inbox.settle(conn, readings)
     log.info("inbox read", events=len(arrivals), changes=len(triggered))
     return len(arrivals) == ROWS or sum(len(arrival.body) for arrival in arrivals) >= BYTES
 
 
 async def _whose(
-    session: Transaction, arrival: Arrival, trigger: ChangeTrigger
+    conn: Connection, arrival: Arrival, trigger: ChangeTrigger
 ) -> ChangeTrigger | Reading:
     """Whose document or payment it is we know from the document, or from the movement that was
     seen; of one that is not known yet the customer says it, whose account is then looked at."""
     tenant = arrival.tenant
-    found = await settlements.subject_of(session, tenant, trigger.payment_id, trigger.document_id)
+    found = await settlements.subject_of(conn, tenant, trigger.payment_id, trigger.document_id)
     if found is None and trigger.corrects is not None:
         # A credit note belongs where the document that it corrects does.
-        found = await settlements.subject_of(session, tenant, None, trigger.corrects)
+        found = await settlements.subject_of(conn, tenant, None, trigger.corrects)
     if found is None and trigger.customer_id is None:
         return Reading(
             arrival.inbox_id,

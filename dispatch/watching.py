@@ -10,7 +10,6 @@ that loses its saga again and again is a question for operations.
 from datetime import timedelta
 
 import structlog
-from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHandle, WorkflowHistoryEventFilterType
 from temporalio.service import RPCError, RPCStatusCode
@@ -21,6 +20,7 @@ from canonical_models.failures import FailureClass, Team
 from dispatch.starting import RPC_TIMEOUT, is_of, is_open
 from persistence import change_queue, change_watch, changes, exceptions, outbox
 from persistence.change_watch import Open
+from persistence.connection import Connection
 from persistence.database import Database
 from workflows.names import NEWER_CHANGE, change_workflow_id
 
@@ -46,9 +46,9 @@ class SagaWatch:
 
     async def requeue_lost(self) -> int:
         """How many changes had lost their saga."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction() as conn:
             looked_at = await change_watch.at_work(
-                session, since=self._settled_within, after=self._seen_to, limit=_LIMIT
+                conn, since=self._settled_within, after=self._seen_to, limit=_LIMIT
             )
         lost = 0
         for change in looked_at:
@@ -76,8 +76,8 @@ class SagaWatch:
         ours = is_of(run, change.change_id)
         if ours and is_open(run):
             if run.run_id != change.run_id:
-                async with self._database.transaction() as session:
-                    await change_queue.started(session, change.change_id, run.run_id)
+                async with self._database.transaction() as conn:
+                    await change_queue.started(conn, change.change_id, run.run_id)
             return None
         return await self._ended(change, run.run_id if ours else change.run_id)
 
@@ -99,17 +99,17 @@ class SagaWatch:
         known = log.bind(
             tenant=change.tenant, change_id=change.change_id, run_id=change.run_id, saga=how
         )
-        async with self._database.transaction() as session:
-            lost = await change_watch.lost(session, change)
+        async with self._database.transaction() as conn:
+            lost = await change_watch.lost(conn, change)
             if lost is None:
                 return False
             if lost.times > MOST_TIMES:
-                await self._ask(session, change, how)
+                await self._ask(conn, change, how)
                 known.error("saga lost too often: operations is asked")
                 return True
             why = f"The saga {how} before the change was settled; it is carried out anew."
-            await change_queue.requeue(session, change.change_id, why=why)
-            await changes.note(session, change.change_id, "requeued", f"the saga {how}")
+            await change_queue.requeue(conn, change.change_id, why=why)
+            await changes.note(conn, change.change_id, "requeued", f"the saga {how}")
             told = SyncRequeued(
                 change_id=change.change_id,
                 subscription_id=change.subject,
@@ -123,17 +123,17 @@ class SagaWatch:
                 subject=change.subject,
                 data=told,
             )
-            await outbox.publish(session, change.tenant, [requeued])
+            await outbox.publish(conn, change.tenant, [requeued])
         known.warning("saga lost: its change is carried out anew", times=lost.times)
         return True
 
-    async def _ask(self, session: AsyncSession, change: Open, how: str) -> None:
+    async def _ask(self, conn: Connection, change: Open, how: str) -> None:
         """What its last run has asked can be answered by none, and is asked again by the next."""
         await exceptions.withdraw(
-            session, change.tenant, change.change_id, note=f"the saga that asked it {how}"
+            conn, change.tenant, change.change_id, note=f"the saga that asked it {how}"
         )
         opened = await exceptions.open_(
-            session,
+            conn,
             Raised(
                 tenant=change.tenant,
                 change_id=change.change_id,
@@ -151,8 +151,8 @@ class SagaWatch:
             ),
             due=_DUE,
         )
-        await change_watch.stop(session, change.change_id)
-        await changes.note(session, change.change_id, "requeued", f"not again: the saga {how}")
+        await change_watch.stop(conn, change.change_id)
+        await changes.note(conn, change.change_id, "requeued", f"not again: the saga {how}")
         told = ExceptionOpened(
             exception_id=opened.exception_id,
             change_id=change.change_id,
@@ -168,12 +168,12 @@ class SagaWatch:
             subject=change.subject,
             data=told,
         )
-        await outbox.publish(session, change.tenant, [asked])
+        await outbox.publish(conn, change.tenant, [asked])
 
     async def tell_of_newer(self) -> None:
         """Signal each saga that waits for a person, once for what came behind it."""
-        async with self._database.transaction() as session:
-            waiting = await change_watch.outwaited(session)
+        async with self._database.transaction() as conn:
+            waiting = await change_watch.outwaited(conn)
         for change in waiting:
             try:
                 await self._saga(change, change.run_id).signal(
@@ -183,8 +183,8 @@ class SagaWatch:
                 # It has just gone on and closed, so it needs no telling.
                 if fault.status is not RPCStatusCode.NOT_FOUND:
                     raise
-            async with self._database.transaction() as session:
-                await change_watch.told(session, change)
+            async with self._database.transaction() as conn:
+                await change_watch.told(conn, change)
 
     def _saga(self, change: Open, run_id: str | None) -> WorkflowHandle[object, object]:
         workflow_id = change_workflow_id(change.tenant, change.subject)

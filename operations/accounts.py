@@ -22,7 +22,7 @@ from persistence import (
     settlements,
     subscriptions,
 )
-from persistence.connection import Transaction
+from persistence.connection import Connection
 from persistence.differences import BalanceApart
 
 _MOST = 100
@@ -69,17 +69,17 @@ class AccountDetail(Canonical):
 async def show(context: AppContext, tenant: str, customer_id: str) -> AccountDetail:
     """Raises NotFound for a customer that nothing is known of."""
     subject = account_subject(customer_id)
-    async with context.database.transaction() as session:
-        mapped = (await mappings.accounts_now(session, tenant, [customer_id])).get(customer_id)
-        kept = await accounts.get(session, tenant, customer_id)
-        recent = await changes.page(session, tenant, subject=subject, limit=20)
-        issued = await documents.page(session, tenant, subject=subject, limit=_MOST)
-        standing = await settlements.on_account(session, tenant, customer_id)
-        held = await subscriptions.page(session, tenant, customer_id=customer_id, limit=_MOST)
+    async with context.database.transaction() as conn:
+        mapped = (await mappings.accounts_now(conn, tenant, [customer_id])).get(customer_id)
+        kept = await accounts.get(conn, tenant, customer_id)
+        recent = await changes.page(conn, tenant, subject=subject, limit=20)
+        issued = await documents.page(conn, tenant, subject=subject, limit=_MOST)
+        standing = await settlements.on_account(conn, tenant, customer_id)
+        held = await subscriptions.page(conn, tenant, customer_id=customer_id, limit=_MOST)
         if not (mapped or kept or recent or issued or standing or held):
             raise _unknown(customer_id)
-        asked = await exceptions.open_of(session, tenant, [subject])
-        missing = await _missing(context, session, tenant, customer_id)
+        asked = await exceptions.open_of(conn, tenant, [subject])
+        missing = await _missing(context, conn, tenant, customer_id)
         return AccountDetail(
             customer_id=customer_id,
             subject=subject,
@@ -87,10 +87,10 @@ async def show(context: AppContext, tenant: str, customer_id: str) -> AccountDet
             master_data=_master_data(kept, asked),
             balances=_balances(kept, missing),
             open_items=settlement_views(standing),
-            documents=await summaries(context, session, tenant, issued),
+            documents=await summaries(context, conn, tenant, issued),
             subscriptions=tuple(state.subscription.subscription_id for state in held),
             exceptions=asked,
-            open_changes=await changes.unsettled(session, tenant, subject),
+            open_changes=await changes.unsettled(conn, tenant, subject),
             recent_changes=recent,
         )
 
@@ -100,9 +100,9 @@ async def sync(context: AppContext, tenant: str, customer_id: str) -> LookAsked:
     master data, and every system brought to that. Raises NotFound for a customer that nothing is
     known of."""
     await show(context, tenant, customer_id)
-    async with context.database.transaction() as session:
+    async with context.database.transaction() as conn:
         return await look(
-            session,
+            conn,
             tenant,
             account_subject(customer_id),
             kind=ChangeKind.ACCOUNT,
@@ -111,10 +111,10 @@ async def sync(context: AppContext, tenant: str, customer_id: str) -> LookAsked:
 
 
 async def _missing(
-    context: AppContext, session: Transaction, tenant: str, customer_id: str
+    context: AppContext, conn: Connection, tenant: str, customer_id: str
 ) -> tuple[BalanceApart, ...]:
     since = context.cutover(tenant)
-    return await differences.balances(session, tenant, since=since, customer_id=customer_id)
+    return await differences.balances(conn, tenant, since=since, customer_id=customer_id)
 
 
 def _balances(kept: AccountRecord | None, missing: tuple[BalanceApart, ...]) -> tuple[Balance, ...]:

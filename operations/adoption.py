@@ -42,7 +42,7 @@ async def begin(
     Conflict, Unavailable."""
     cutover = context.cutover(tenant)
     made = f"ado_{secrets.token_hex(6)}"
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         if not (rehearsal or confirmed):
             known = await adoptions.rehearsed(conn, tenant, cutover=cutover, customer=customer)
             if known is None:
@@ -65,7 +65,7 @@ async def begin(
 async def resume(context: AppContext, tenant: str, named: str | None = None) -> Adoption:
     """The one named, or the newest that has not come to its end, goes on from where it was; one
     that runs is left running. Raises NotFound, Conflict, Unavailable."""
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         if named is not None:
             found = await adoptions.get(conn, tenant, named)
         else:

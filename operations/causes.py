@@ -3,8 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from canonical_models.exceptions import Track
 from canonical_models.failures import RejectionCode, Team
 from canonical_models.records import DocumentRecord, Hold, HoldKind
@@ -12,6 +10,7 @@ from canonical_models.views import ExceptionView
 from operations.reading_anew import command
 from operations.sides import InvoiceSummary
 from persistence import differences, exceptions
+from persistence.connection import Connection
 
 _KEPT_OUT = {
     HoldKind.HELD: "held back",
@@ -47,9 +46,9 @@ class Circumstances:
         return next(own, questions[0] if questions else None)
 
 
-async def around(session: AsyncSession, tenant: str, subjects: Collection[str]) -> Circumstances:
+async def around(conn: Connection, tenant: str, subjects: Collection[str]) -> Circumstances:
     asked: dict[str, list[ExceptionView]] = {}
-    for question in await exceptions.open_of(session, tenant, subjects):
+    for question in await exceptions.open_of(conn, tenant, subjects):
         # Of a plan that cannot be made, or a proof, all of the change waits; what a process beside
         # the changes asks, as of a debt, holds no document up.
         whole = question.track == Track.PROCESS.value and question.workflow_id is None
@@ -57,8 +56,8 @@ async def around(session: AsyncSession, tenant: str, subjects: Collection[str]) 
             asked.setdefault(question.belongs_to, []).append(question)
     return Circumstances(
         asked=asked,
-        at_work=await differences.at_work(session, tenant, subjects),
-        left_out=await differences.left_out(session, tenant, subjects),
+        at_work=await differences.at_work(conn, tenant, subjects),
+        left_out=await differences.left_out(conn, tenant, subjects),
     )
 
 

@@ -53,9 +53,9 @@ async def list_(
     limit: int = 50,
 ) -> Page[ChangeView]:
     """Newest first; `subject` is a subscription, or `account:` and a customer."""
-    async with context.database.transaction() as session:
+    async with context.database.transaction() as conn:
         found = await changes.page(
-            session,
+            conn,
             tenant,
             before=number(after),
             limit=limit + 1,
@@ -68,14 +68,14 @@ async def list_(
 
 async def show(context: AppContext, tenant: str, change_id: str) -> ChangeDetail:
     """Raises NotFound."""
-    async with context.database.transaction() as session:
-        change = await changes.get(session, tenant, change_id)
+    async with context.database.transaction() as conn:
+        change = await changes.get(conn, tenant, change_id)
         if change is None:
             raise _unknown(change_id)
-        done = await effects.of_change(session, tenant, change_id)
-        raised = await exceptions.page(session, tenant, state=None, change_id=change_id, limit=200)
-        proof = await changes.proof(session, tenant, change_id)
-        receipt = await inbox.receipt_of(session, tenant, change_id)
+        done = await effects.of_change(conn, tenant, change_id)
+        raised = await exceptions.page(conn, tenant, state=None, change_id=change_id, limit=200)
+        proof = await changes.proof(conn, tenant, change_id)
+        receipt = await inbox.receipt_of(conn, tenant, change_id)
     run = context.engine.link_of(change)
     oldest_first = tuple(reversed(raised))
     return ChangeDetail(
@@ -154,9 +154,9 @@ async def followed(
     try:
         async with asyncio.timeout(bound):
             while True:
-                async with context.database.transaction() as session:
-                    change = await changes.get(session, tenant, change_id)
-                    waiting = await exceptions.page(session, tenant, change_id=change_id)
+                async with context.database.transaction() as conn:
+                    change = await changes.get(conn, tenant, change_id)
+                    waiting = await exceptions.page(conn, tenant, change_id=change_id)
                 if change is None:
                     raise _unknown(change_id)
                 if change.state is ChangeState.PENDING and change.taken_in_by is not None:
@@ -180,8 +180,8 @@ async def followed(
 
 
 async def _get(context: AppContext, tenant: str, change_id: str) -> ChangeView:
-    async with context.database.transaction() as session:
-        change = await changes.get(session, tenant, change_id)
+    async with context.database.transaction() as conn:
+        change = await changes.get(conn, tenant, change_id)
     if change is None:
         raise _unknown(change_id)
     return change
@@ -195,11 +195,11 @@ async def _cancel_pending(context: AppContext, change: ChangeView, by: str) -> b
         outcome=ChangeOutcome.CANCELLED,
         reason=reason,
     )
-    async with context.database.transaction() as session:
-        if not await changes.cancel_pending(session, change.tenant, change.change_id, reason):
+    async with context.database.transaction() as conn:
+        if not await changes.cancel_pending(conn, change.tenant, change.change_id, reason):
             return False
         await outbox.publish(
-            session,
+            conn,
             change.tenant,
             [
                 event(

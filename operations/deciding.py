@@ -60,7 +60,7 @@ async def decide(
     Raises NotFound, Invalid, and Conflict where the document does not take the decision, or where
     the key has decided something else.
     """
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         record = await find(conn, tenant, named)
         occasion = _occasion(record, decision, key)
         made = await _made_before(conn, tenant, record, occasion) if key is not None else None
@@ -79,7 +79,7 @@ async def decide_many(
 ) -> DecidedMany:
     """All documents of the selection that take the decision and are not so already, the newest
     first, in one transaction. Raises Invalid."""
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         records = await _issued_before(context, conn, tenant, of)
         known = await _found(context, conn, tenant, records)
         chosen = [found for found in known if _takes(found, decision)]

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from canonical_models.base import Canonical, Instant
 from canonical_models.mapping import AccountMapping
 from canonical_models.money import Money
@@ -17,6 +15,7 @@ from operations.context import AppContext
 from operations.paging import Page, cursor, unreadable, words
 from operations.sides import InvoiceSummary, summaries
 from persistence import differences, documents, mappings
+from persistence.connection import Connection
 from persistence.differences import BalanceApart, Debt
 
 ABOUT = ("document", "debt", "balance")
@@ -79,8 +78,8 @@ async def list_(
 ) -> Page[DifferenceView]:
     """Documents by their date, then debts by theirs, then balances by customer."""
     found: list[DifferenceView] = []
-    async with context.database.transaction() as session:
-        async for each in _all(context, session, tenant, wanted, _position(after)):
+    async with context.database.transaction() as conn:
+        async for each in _all(context, conn, tenant, wanted, _position(after)):
             if wanted.takes(each):
                 found.append(each)
             if len(found) > limit:
@@ -96,7 +95,7 @@ _Position = tuple[str, datetime, str]
 
 async def _all(
     context: AppContext,
-    session: AsyncSession,
+    conn: Connection,
     tenant: str,
     wanted: Wanted,
     after: _Position | None,
@@ -104,28 +103,28 @@ async def _all(
     start = ABOUT.index(after[0]) if after else 0
     if start == 0:
         place = (after[1], after[2]) if after else None
-        async for each in _documents(context, session, tenant, place):
+        async for each in _documents(context, conn, tenant, place):
             yield each
     since, customer = context.cutover(tenant), wanted.customer_id
     if start <= 1:
-        owed = await differences.debts(session, tenant, since=since, customer_id=customer)
-        for each in sorted(await _debts(session, tenant, owed), key=_in_time):
+        owed = await differences.debts(conn, tenant, since=since, customer_id=customer)
+        for each in sorted(await _debts(conn, tenant, owed), key=_in_time):
             if after is None or start < 1 or _in_time(each) > (after[1], after[2]):
                 yield each
-    apart = await differences.balances(session, tenant, since=since, customer_id=customer)
-    for each in sorted(await _balances(session, tenant, apart), key=_place):
+    apart = await differences.balances(conn, tenant, since=since, customer_id=customer)
+    for each in sorted(await _balances(conn, tenant, apart), key=_place):
         if after is None or start < 2 or _place(each) > after[2]:
             yield each
 
 
 async def _documents(
-    context: AppContext, session: AsyncSession, tenant: str, after: tuple[datetime, str] | None
+    context: AppContext, conn: Connection, tenant: str, after: tuple[datetime, str] | None
 ) -> AsyncIterator[DifferenceView]:
     while True:
-        found = await documents.differences(session, tenant, after=after, limit=_PAGE)
+        found = await documents.differences(conn, tenant, after=after, limit=_PAGE)
         subjects = {record.subject for record in found}
-        given = await causes.around(session, tenant, subjects)
-        shown = await summaries(context, session, tenant, found)
+        given = await causes.around(conn, tenant, subjects)
+        shown = await summaries(context, conn, tenant, found)
         for record, each in zip(found, shown, strict=True):
             yield _document(record, each, causes.cause_of(record, each, given))
         if len(found) < _PAGE:
@@ -134,12 +133,10 @@ async def _documents(
         after = (last.issued_at, last.document_id)
 
 
-async def _debts(
-    session: AsyncSession, tenant: str, found: Collection[Debt]
-) -> list[DifferenceView]:
-    given = await causes.around(session, tenant, {debt.subject for debt in found})
-    accounts = await mappings.accounts_now(session, tenant, {debt.customer_id for debt in found})
-    known = await documents.named(session, tenant, {debt.about for debt in found})
+async def _debts(conn: Connection, tenant: str, found: Collection[Debt]) -> list[DifferenceView]:
+    given = await causes.around(conn, tenant, {debt.subject for debt in found})
+    accounts = await mappings.accounts_now(conn, tenant, {debt.customer_id for debt in found})
+    known = await documents.named(conn, tenant, {debt.about for debt in found})
     views = []
     for debt in found:
         record = known.get(debt.about)
@@ -166,10 +163,10 @@ async def _debts(
 
 
 async def _balances(
-    session: AsyncSession, tenant: str, found: Collection[BalanceApart]
+    conn: Connection, tenant: str, found: Collection[BalanceApart]
 ) -> list[DifferenceView]:
-    given = await causes.around(session, tenant, {each.subject for each in found})
-    accounts = await mappings.accounts_now(session, tenant, {each.customer_id for each in found})
+    given = await causes.around(conn, tenant, {each.subject for each in found})
+    accounts = await mappings.accounts_now(conn, tenant, {each.customer_id for each in found})
     return [
         DifferenceView(
             about="balance",

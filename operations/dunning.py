@@ -8,7 +8,7 @@ from canonical_models.term import DunningCase
 from operations.context import AppContext
 from operations.paging import Page, cursor, cut, words
 from persistence import documents, dunning, exceptions
-from persistence.connection import Transaction
+from persistence.connection import Connection
 
 
 class CaseView(Canonical):
@@ -26,7 +26,7 @@ async def list_(
 ) -> Page[CaseView]:
     """Cases that are not closed, by invoice."""
     position = words(after, 1)
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         found = await dunning.page(
             conn, tenant, after=position[0] if position else "", limit=limit + 1
         )
@@ -37,14 +37,14 @@ async def list_(
 
 
 async def case_views(
-    context: AppContext, session: Transaction, tenant: str, cases: Collection[DunningCase]
+    context: AppContext, conn: Connection, tenant: str, cases: Collection[DunningCase]
 ) -> tuple[CaseView, ...]:
     """In the same order."""
     if not cases:
         return ()
-    owed = await documents.unpaid(session, tenant, [case.invoice_id for case in cases])
+    owed = await documents.unpaid(conn, tenant, [case.invoice_id for case in cases])
     named = {case.invoice_id: dunning.process(tenant, case).workflow_id for case in cases}
-    asked = await exceptions.asked_by(session, tenant, named.values())
+    asked = await exceptions.asked_by(conn, tenant, named.values())
     return tuple(
         CaseView(
             case=case,

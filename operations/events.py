@@ -19,8 +19,8 @@ async def list_(
 ) -> Feed:
     """Oldest first. An empty page gives back the position that it was asked for."""
     position = number(after) or 0
-    async with context.database.transaction() as session:
-        found = await outbox.feed(session, tenant, after=position, limit=limit)
+    async with context.database.transaction() as conn:
+        found = await outbox.feed(conn, tenant, after=position, limit=limit)
     return Feed(
         items=tuple(event for _, event in found),
         next=cursor(found[-1][0] if found else position),

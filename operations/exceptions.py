@@ -71,9 +71,9 @@ async def list_(
     limit: int = 50,
 ) -> Page[ExceptionView]:
     """Newest first; `state` None for open and resolved ones alike."""
-    async with context.database.transaction() as session:
+    async with context.database.transaction() as conn:
         found = await exceptions.page(
-            session,
+            conn,
             tenant,
             state=state,
             owner=owner,
@@ -180,16 +180,16 @@ async def _begin_anew(
         resolution=resolution.action.value,
         by=resolution.by,
     )
-    async with context.database.transaction() as session:
+    async with context.database.transaction() as conn:
         why = f"{resolution.action.value} by {resolution.by}: its saga is begun anew"
-        if not await change_watch.go_on(session, change_id, why=why):
+        if not await change_watch.go_on(conn, change_id, why=why):
             raise Conflict(
                 f"change {change_id} is not stopped any more",
                 remedy=f"look at it with `{_seen_with(exception)}`",
             )
-        await exceptions.resolve(session, tenant, resolution)
+        await exceptions.resolve(conn, tenant, resolution)
         await outbox.publish(
-            session,
+            conn,
             tenant,
             [
                 event(
@@ -255,9 +255,9 @@ async def _answer(
 async def _read(
     context: AppContext, tenant: str, exception_id: str
 ) -> tuple[ExceptionView, ChangeView | None]:
-    async with context.database.transaction() as session:
-        exception = await exceptions.get(session, tenant, exception_id)
-        change = await changes.get(session, tenant, exception.change_id) if exception else None
+    async with context.database.transaction() as conn:
+        exception = await exceptions.get(conn, tenant, exception_id)
+        change = await changes.get(conn, tenant, exception.change_id) if exception else None
     if exception is None:
         raise NotFound(
             f"there is no exception {exception_id}",

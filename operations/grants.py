@@ -94,7 +94,7 @@ async def give(
     """
     now = datetime.now(UTC)
     grant = _grant(wanted, _grant_id(tenant, key), now)
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         known = await grants.history(conn, tenant, grant.source_id)
         if known:
             if not _same(wanted, known[0].grant):
@@ -120,7 +120,7 @@ async def revoke(
     """It ends now, or after the grace; never later than it would have. Raises NotFound, Conflict
     for a grant of a subscription."""
     now = datetime.now(UTC)
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         held = (await _editable(conn, tenant, grant_id))[-1]
         # One that has not begun ends where it begins, and so never gives anything.
         end = max(now + timedelta(days=grace_days), held.grant.starts_at)
@@ -135,7 +135,7 @@ async def suspend(
     """It is kept and gives nothing until it is restored. Raises NotFound, Conflict for one that
     has ended or is a subscription's."""
     now = datetime.now(UTC)
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         held = (await _editable(conn, tenant, grant_id))[-1]
         _still_there(held, now)
         if held.grant.state is GrantState.SUSPENDED:
@@ -148,7 +148,7 @@ async def restore(context: AppContext, tenant: str, grant_id: str, *, by: str) -
     """It gives again what it gave. Raises NotFound, Conflict for one that has ended or is a
     subscription's."""
     now = datetime.now(UTC)
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         known = await _editable(conn, tenant, grant_id)
         held = known[-1]
         _still_there(held, now)

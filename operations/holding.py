@@ -7,7 +7,6 @@ claimed, nor is what comes after it of its subject.
 from datetime import UTC, datetime
 
 from pydantic import Field
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.base import Canonical
 from canonical_models.events import Event, SyncHeld, event
@@ -17,6 +16,7 @@ from operations.context import AppContext
 from operations.engine import saga_of
 from operations.errors import Conflict, NotFound
 from persistence import change_queue, changes, outbox
+from persistence.connection import Connection
 
 _OPEN = (ChangeState.STARTING, ChangeState.RUNNING, ChangeState.WAITING)
 
@@ -42,14 +42,14 @@ async def hold(
     """Stop it: a saga that is open has no effect any more and is ended. Raises NotFound, Conflict
     where it has settled; Unavailable where the saga could not be ended, which then ends by itself
     at its next step."""
-    async with context.database.transaction() as session:
-        change = await _get(session, tenant, change_id)
-        held = await change_queue.hold(session, tenant, change_id, held=True)
+    async with context.database.transaction() as conn:
+        change = await _get(conn, tenant, change_id)
+        held = await change_queue.hold(conn, tenant, change_id, held=True)
         if held:
             words = f"held by {by}: {reason}"
-            await change_queue.requeue(session, change_id, why=words, lost=False)
-            await changes.note(session, change_id, "held", f"by {by}: {reason}")
-            await outbox.publish(session, tenant, [_event(change, "sync.held.v1", by, reason)])
+            await change_queue.requeue(conn, change_id, why=words, lost=False)
+            await changes.note(conn, change_id, "held", f"by {by}: {reason}")
+            await outbox.publish(conn, tenant, [_event(change, "sync.held.v1", by, reason)])
     if held and change.state in _OPEN:
         run_id = change.run_id or await context.engine.run_of(change)
         if run_id is not None:
@@ -65,12 +65,12 @@ async def hold(
 
 async def release(context: AppContext, tenant: str, change_id: str, *, by: str) -> ChangeHeld:
     """Raises NotFound, Conflict where it has settled."""
-    async with context.database.transaction() as session:
-        change = await _get(session, tenant, change_id)
-        released = await change_queue.hold(session, tenant, change_id, held=False)
+    async with context.database.transaction() as conn:
+        change = await _get(conn, tenant, change_id)
+        released = await change_queue.hold(conn, tenant, change_id, held=False)
         if released:
-            await changes.note(session, change_id, "released", f"by {by}")
-            await outbox.publish(session, tenant, [_event(change, "sync.released.v1", by, "")])
+            await changes.note(conn, change_id, "released", f"by {by}")
+            await outbox.publish(conn, tenant, [_event(change, "sync.released.v1", by, "")])
     return ChangeHeld(
         change_id=change_id,
         held=False,
@@ -81,8 +81,8 @@ async def release(context: AppContext, tenant: str, change_id: str, *, by: str) 
     )
 
 
-async def _get(session: AsyncSession, tenant: str, change_id: str) -> ChangeView:
-    change = await changes.get(session, tenant, change_id)
+async def _get(conn: Connection, tenant: str, change_id: str) -> ChangeView:
+    change = await changes.get(conn, tenant, change_id)
     if change is None:
         raise NotFound(
             f"there is no change {change_id}", remedy="list them with `trueup changes list`"

@@ -9,7 +9,7 @@ from operations.context import AppContext
 from operations.errors import Conflict, NotFound
 from operations.paging import Page, cursor, cut, number
 from persistence import changes, inbox, settlements
-from persistence.connection import Transaction
+from persistence.connection import Connection
 from persistence.inbox import InboxView
 
 
@@ -43,9 +43,9 @@ async def list_(
     limit: int = 50,
 ) -> Page[InboxView]:
     """Newest first."""
-    async with context.database.transaction() as session:
+    async with context.database.transaction() as conn:
         found = await inbox.page(
-            session,
+            conn,
             tenant,
             before=number(after),
             limit=limit + 1,
@@ -58,12 +58,12 @@ async def list_(
 
 async def show(context: AppContext, tenant: str, receipt: str, *, raw: bool = False) -> InboxDetail:
     """Raises NotFound. A body that is not UTF-8 is shown with replacement characters."""
-    async with context.database.transaction() as session:
-        item = await inbox.find(session, tenant, receipt)
+    async with context.database.transaction() as conn:
+        item = await inbox.find(conn, tenant, receipt)
         if item is None:
             raise _unknown(receipt)
-        change = await changes.get(session, tenant, item.change_id) if item.change_id else None
-        body = await inbox.body(session, tenant, item.inbox_id) if raw else None
+        change = await changes.get(conn, tenant, item.change_id) if item.change_id else None
+        body = await inbox.body(conn, tenant, item.inbox_id) if raw else None
     return InboxDetail(
         item=item, change=change, body=None if body is None else body.decode(errors="replace")
     )
@@ -78,20 +78,20 @@ async def replay(
     every document is posted once, ever. Raises NotFound, and Conflict while the event's change is
     still being made.
     """
-    async with context.database.transaction() as session:
-        item = await inbox.find(session, tenant, receipt)
+    async with context.database.transaction() as conn:
+        item = await inbox.find(conn, tenant, receipt)
         if item is None:
             raise _unknown(receipt)
-        change = await changes.get(session, tenant, item.change_id) if item.change_id else None
-        body = await inbox.body(session, tenant, item.inbox_id)
+        change = await changes.get(conn, tenant, item.change_id) if item.change_id else None
+        body = await inbox.body(conn, tenant, item.inbox_id)
         if change is not None and change.state is not ChangeState.SETTLED:
             raise Conflict(
                 f"the change {change.change_id} of receipt {receipt} is {change.state}",
                 remedy="let it settle first, or cancel it: a replay makes a new change",
             )
-        trigger, outlook = await _outlook(session, context, item, body or b"")
+        trigger, outlook = await _outlook(conn, context, item, body or b"")
         if trigger is not None and (subject := _subject(trigger)) is not None:
-            ahead = await changes.unsettled(session, tenant, subject)
+            ahead = await changes.unsettled(conn, tenant, subject)
             outlook += f", behind {len(ahead)} that wait or run" if ahead else ""
         if item.status is InboxStatus.RECEIVED:
             return Replay(
@@ -101,13 +101,13 @@ async def replay(
                 reads_as=trigger,
             )
         if not dry_run:
-            item = (await inbox.replay(session, tenant, [item.inbox_id]))[0]
+            item = (await inbox.replay(conn, tenant, [item.inbox_id]))[0]
     begun = "Would be read again" if dry_run else "Is being read again"
     return Replay(item=item, done=not dry_run, words=f"{begun}; {outlook}.", reads_as=trigger)
 
 
 async def _outlook(
-    session: Transaction, context: AppContext, item: InboxView, body: bytes
+    conn: Connection, context: AppContext, item: InboxView, body: bytes
 ) -> tuple[ChangeTrigger | None, str]:
     """What the dispatcher will make of it, by the same pure function that it uses."""
     translator = context.translators.get((item.tenant, item.connection))
@@ -120,7 +120,7 @@ async def _outlook(
     if trigger is None:
         return None, f"it is ignored: {item.event_type} does not concern any other system"
     if trigger.subscription_id is None:
-        trigger = await _whose(session, item.tenant, trigger)
+        trigger = await _whose(conn, item.tenant, trigger)
     subject = _subject(trigger)
     if subject is None:
         return None, "it is ignored: its payment is of no document that is known here"
@@ -129,9 +129,9 @@ async def _outlook(
     return trigger, f"it makes a new {trigger.kind.value} change of {whose}"
 
 
-async def _whose(session: Transaction, tenant: str, trigger: ChangeTrigger) -> ChangeTrigger:
+async def _whose(conn: Connection, tenant: str, trigger: ChangeTrigger) -> ChangeTrigger:
     """Of a document or payment that we know, we know whose it is."""
-    known = await settlements.subject_of(session, tenant, trigger.payment_id, trigger.document_id)
+    known = await settlements.subject_of(conn, tenant, trigger.payment_id, trigger.document_id)
     if known is None:
         return trigger
     subject, customer = known[0], known[1]

@@ -15,7 +15,7 @@ from operations.movements import SettlementView, settlement_views
 from operations.paging import Page, cursor, cut, moment
 from operations.sides import InvoiceSummary, TaxRow, summaries, tax_rows
 from persistence import documents, dunning, exceptions, settlements
-from persistence.connection import Transaction
+from persistence.connection import Connection
 from workflows.names import INVOICES, invoices_id
 
 ERP_STATUSES = ("unposted", "posted", "part_paid", "paid", "overdue", "credited")
@@ -63,7 +63,7 @@ async def list_(
     limit: int = 50,
 ) -> Page[InvoiceSummary]:
     """Newest first. `number` is billing's or the ERP's."""
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         found = await documents.page(
             conn,
             tenant,
@@ -84,14 +84,14 @@ async def list_(
 async def show(context: AppContext, tenant: str, named: str) -> InvoiceDetail:
     """By billing's id, or by a number of either system. Raises NotFound, Conflict for a number of
     several."""
-    async with context.database.transaction() as session:
-        record = await find(session, tenant, named)
+    async with context.database.transaction() as conn:
+        record = await find(conn, tenant, named)
         document, posted = record.document, record.posted
-        case = await dunning.get(session, tenant, document.document_id)
-        cases = await case_views(context, session, tenant, (case,) if case else ())
-        asked = await exceptions.open_of(session, tenant, [record.subject])
-        moved = await settlements.of_documents(session, tenant, [document.document_id])
-        (shown,) = await summaries(context, session, tenant, [record])
+        case = await dunning.get(conn, tenant, document.document_id)
+        cases = await case_views(context, conn, tenant, (case,) if case else ())
+        asked = await exceptions.open_of(conn, tenant, [record.subject])
+        moved = await settlements.of_documents(conn, tenant, [document.document_id])
+        (shown,) = await summaries(context, conn, tenant, [record])
     at = record.erp_status_at
     comparable = posted if posted is not None and posted.currency == document.currency else None
     return InvoiceDetail(
@@ -132,13 +132,13 @@ async def refresh(context: AppContext, tenant: str, named: str | None = None) ->
     )
 
 
-async def find(session: Transaction, tenant: str, named: str) -> DocumentRecord:
+async def find(conn: Connection, tenant: str, named: str) -> DocumentRecord:
     """By billing's id, or by a number of either system. Raises NotFound, Conflict for a number of
     several."""
-    known = await documents.get(session, tenant, named)
+    known = await documents.get(conn, tenant, named)
     if known is not None:
         return known
-    numbered = await documents.page(session, tenant, number=named, limit=5)
+    numbered = await documents.page(conn, tenant, number=named, limit=5)
     if not numbered:
         raise NotFound(
             f"no invoice or credit note is called {named}: billing has not shown one of this id "

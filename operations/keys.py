@@ -51,20 +51,20 @@ async def create(context: AppContext, tenant: str, name: str, scopes: tuple[str,
     """Raises Invalid for a scope that does not exist."""
     if unknown := sorted(set(scopes) - SCOPES.keys()):
         raise Invalid(f"there is no scope {', '.join(unknown)}", remedy=f"use {', '.join(SCOPES)}")
-    async with context.database.transaction() as session:
-        raw = await keys.create(session, tenant, name, scopes)
+    async with context.database.transaction() as conn:
+        raw = await keys.create(conn, tenant, name, scopes)
     return KeyMade(key=raw, name=name, scopes=scopes)
 
 
 async def list_(context: AppContext, tenant: str) -> tuple[ApiKey, ...]:
-    async with context.database.transaction() as session:
-        return await keys.listed(session, tenant)
+    async with context.database.transaction() as conn:
+        return await keys.listed(conn, tenant)
 
 
 async def revoke(context: AppContext, tenant: str, key_id: str) -> KeyRevoked:
     """From now on the key opens nothing. Raises NotFound."""
-    async with context.database.transaction() as session:
-        revoked_at = await keys.revoke(session, tenant, key_id)
+    async with context.database.transaction() as conn:
+        revoked_at = await keys.revoke(conn, tenant, key_id)
     if revoked_at is None:
         raise NotFound(f"no API key is called {key_id}", remedy="see `trueup keys list`")
     return KeyRevoked(key_id=key_id, revoked_at=revoked_at)

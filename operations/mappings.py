@@ -33,9 +33,9 @@ async def list_(
     limit: int = 50,
 ) -> Page[MappingView]:
     """Those that hold now and those that are set for later, by kind, source and day."""
-    async with context.database.transaction() as session:
+    async with context.database.transaction() as conn:
         found = await mappings.page(
-            session, tenant, kind=kind, after=_position(after), limit=limit + 1
+            conn, tenant, kind=kind, after=_position(after), limit=limit + 1
         )
     items, more = cut(found, limit)
     last = items[-1] if more else None
@@ -60,10 +60,10 @@ async def put(
         check_tier(context, tenant, mapping)
     kind, source = _named(mapping)
     begins = None if valid_from is None else _beginning(context, tenant, source, valid_from)
-    async with context.database.transaction() as session:
-        before = await mappings.history(session, tenant, kind, source)
-        await mappings.put(session, tenant, mapping, by=by, valid_from=begins)
-        after = await mappings.history(session, tenant, kind, source)
+    async with context.database.transaction() as conn:
+        before = await mappings.history(conn, tenant, kind, source)
+        await mappings.put(conn, tenant, mapping, by=by, valid_from=begins)
+        after = await mappings.history(conn, tenant, kind, source)
     # In the clock of the database, which is the one that `from now on` is taken from.
     at = begins or max((row.valid_from for row in after if row not in before), default=None)
     at = at or datetime.now(UTC)
@@ -79,8 +79,8 @@ async def put(
 
 async def holds(context: AppContext, tenant: str, mapping: AccountMapping | ItemMapping) -> bool:
     kind, source = _named(mapping)
-    async with context.database.transaction() as session:
-        now = await mappings.get(session, tenant, kind, source)
+    async with context.database.transaction() as conn:
+        now = await mappings.get(conn, tenant, kind, source)
     return now is not None and now.target == mapping.model_dump(mode="json")
 
 

@@ -2,13 +2,12 @@
 
 import secrets
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from canonical_models.amendment import ChangeKind, customer_of
 from canonical_models.base import Canonical
 from canonical_models.states import ChangeState
 from persistence import change_queue, changes
 from persistence.change_queue import OURS
+from persistence.connection import Connection
 
 _SYNC = "sync/"
 
@@ -28,16 +27,16 @@ def command(subject: str) -> str:
 
 
 async def look(
-    session: AsyncSession, tenant: str, subject: str, *, kind: ChangeKind, customer_id: str | None
+    conn: Connection, tenant: str, subject: str, *, kind: ChangeKind, customer_id: str | None
 ) -> LookAsked:
     """Of a subscription or an account. One that was asked for and has not begun does it as well;
     a change that an event has asked for reads no more than that names."""
-    for waiting in await changes.unsettled(session, tenant, subject):
+    for waiting in await changes.unsettled(conn, tenant, subject):
         asked = waiting.connection == OURS and waiting.event_id.startswith(_SYNC)
         if asked and waiting.state is ChangeState.PENDING:
             return LookAsked(change_id=waiting.change_id, already=True)
     change_id = await change_queue.follow(
-        session,
+        conn,
         tenant,
         subject,
         why=f"{_SYNC}{secrets.token_hex(8)}",

@@ -28,7 +28,7 @@ async def list_(
     limit: int = 50,
 ) -> Page[RenewalView]:
     """The earliest first; those that are late come before all."""
-    async with context.database.work() as conn:
+    async with context.database.transaction() as conn:
         found = await contracts.page(
             conn,
             tenant,

@@ -14,7 +14,7 @@ from canonical_models.money import Money
 from canonical_models.records import DocumentRecord, Hold, RecordState
 from operations.context import AppContext
 from persistence import mappings
-from persistence.connection import Transaction
+from persistence.connection import Connection
 from planning.term import local_day
 
 
@@ -90,13 +90,13 @@ class InvoiceSummary(Canonical):
 
 
 async def summaries(
-    context: AppContext, session: Transaction, tenant: str, records: Collection[DocumentRecord]
+    context: AppContext, conn: Connection, tenant: str, records: Collection[DocumentRecord]
 ) -> tuple[InvoiceSummary, ...]:
     """In the same order."""
     if not records:
         return ()
     customers = {record.document.customer_id for record in records}
-    accounts = await mappings.accounts_now(session, tenant, customers)
+    accounts = await mappings.accounts_now(conn, tenant, customers)
     return tuple(
         summary(record, zone_of(context, tenant, record, accounts), accounts) for record in records
     )

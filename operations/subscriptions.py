@@ -74,9 +74,9 @@ async def list_(
 ) -> Page[SubscriptionSummary]:
     """By subscription id."""
     position = words(after, 1)
-    async with context.database.transaction() as session:
+    async with context.database.transaction() as conn:
         found = await subscriptions.page(
-            session,
+            conn,
             tenant,
             customer_id=customer_id,
             after=position[0] if position else "",
@@ -90,16 +90,16 @@ async def list_(
 async def show(context: AppContext, tenant: str, subscription_id: str) -> SubscriptionDetail:
     """Raises NotFound for a subscription that no change was ever about."""
     now = datetime.now(UTC)
-    async with context.database.transaction() as session:
-        agreed = await subscriptions.get(session, tenant, subscription_id)
-        recent = await changes.page(session, tenant, subject=subscription_id, limit=20)
+    async with context.database.transaction() as conn:
+        agreed = await subscriptions.get(conn, tenant, subscription_id)
+        recent = await changes.page(conn, tenant, subject=subscription_id, limit=20)
         if agreed is None and not recent:
             raise _unknown(subscription_id)
-        contract = await contracts.get(session, tenant, subscription_id)
-        held = await grants.of_subscription(session, tenant, subscription_id)
-        issued = await documents.page(session, tenant, subject=subscription_id, limit=100)
-        moved = await settlements.of_subject(session, tenant, subscription_id)
-        live = await dunning.live(session, tenant, subscription_id)
+        contract = await contracts.get(conn, tenant, subscription_id)
+        held = await grants.of_subscription(conn, tenant, subscription_id)
+        issued = await documents.page(conn, tenant, subject=subscription_id, limit=100)
+        moved = await settlements.of_subject(conn, tenant, subscription_id)
+        live = await dunning.live(conn, tenant, subscription_id)
         customer = agreed.subscription.customer.customer_id if agreed else recent[0].customer_id
         return SubscriptionDetail(
             subscription_id=subscription_id,
@@ -107,13 +107,13 @@ async def show(context: AppContext, tenant: str, subscription_id: str) -> Subscr
             contract=foreseen(contract) if contract else None,
             entitlements=entitlements(held, now),
             held_back=held_back(held, now),
-            access_hold=await access_holds.get(session, tenant, subscription_id),
-            invoices=await summaries(context, session, tenant, issued),
+            access_hold=await access_holds.get(conn, tenant, subscription_id),
+            invoices=await summaries(context, conn, tenant, issued),
             settlements=settlement_views(moved),
-            unbilled=await unbilled_of(session, tenant, subscription_id),
-            dunning=await case_views(context, session, tenant, live),
-            targets=await targets.of_customer(session, tenant, customer) if customer else (),
-            open_changes=await changes.unsettled(session, tenant, subscription_id),
+            unbilled=await unbilled_of(conn, tenant, subscription_id),
+            dunning=await case_views(context, conn, tenant, live),
+            targets=await targets.of_customer(conn, tenant, customer) if customer else (),
+            open_changes=await changes.unsettled(conn, tenant, subscription_id),
             recent_changes=recent,
         )
 
@@ -125,12 +125,12 @@ async def sync(context: AppContext, tenant: str, subscription_id: str) -> LookAs
     One that waits and has not begun, and does as much, does it as well. Raises NotFound for a
     subscription that no change was ever about.
     """
-    async with context.database.transaction() as session:
-        known = await changes.page(session, tenant, subject=subscription_id, limit=1)
+    async with context.database.transaction() as conn:
+        known = await changes.page(conn, tenant, subject=subscription_id, limit=1)
         if not known:
             raise _unknown(subscription_id)
         return await look(
-            session,
+            conn,
             tenant,
             subscription_id,
             kind=ChangeKind.OTHER,

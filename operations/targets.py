@@ -76,7 +76,7 @@ async def publish(
     for name in _names(context, tenant, target):
         told[name], after = 0, ""
         while True:
-            async with context.database.work() as conn:
+            async with context.database.transaction() as conn:
                 customers = await targets.customers(
                     conn, tenant, name, after=after, only=customer_id, limit=_PAGE
                 )

@@ -5,7 +5,7 @@ from canonical_models.documents import Unbilled
 from canonical_models.money import Money
 from canonical_models.records import UnbilledRecord
 from persistence import differences, unbilled
-from persistence.connection import Transaction
+from persistence.connection import Connection
 from persistence.differences import Pending
 
 
@@ -23,12 +23,10 @@ class UnbilledView(Canonical):
     problem: str | None
 
 
-async def unbilled_of(
-    session: Transaction, tenant: str, subscription_id: str
-) -> UnbilledView | None:
+async def unbilled_of(conn: Connection, tenant: str, subscription_id: str) -> UnbilledView | None:
     """None before any change of the subscription was planned."""
-    pending = await differences.pending(session, tenant, subscription_id)
-    shown = await unbilled.get(session, tenant, subscription_id)
+    pending = await differences.pending(conn, tenant, subscription_id)
+    shown = await unbilled.get(conn, tenant, subscription_id)
     if pending is None and shown is None:
         return None
     return _view(pending, shown)

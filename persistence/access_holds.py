@@ -1,7 +1,7 @@
 """Access that a person took back with a change: it stays as it was agreed before."""
 
 from canonical_models.records import AccessHold
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 _PUT = """
 insert into access_holds (tenant, subscription_id, hold) values (%s, %s, %s::jsonb)
@@ -9,8 +9,8 @@ on conflict (tenant, subscription_id) do update set hold = excluded.hold, held_a
 """
 
 
-async def get(session: Transaction, tenant: str, subscription_id: str) -> AccessHold | None:
-    found = await (await connection_of(session)).execute(
+async def get(conn: Connection, tenant: str, subscription_id: str) -> AccessHold | None:
+    found = await conn.execute(
         "select hold::text from access_holds where tenant = %s and subscription_id = %s",
         (tenant, subscription_id),
     )
@@ -18,16 +18,14 @@ async def get(session: Transaction, tenant: str, subscription_id: str) -> Access
     return AccessHold.model_validate_json(row[0]) if row else None
 
 
-async def put(session: Transaction, tenant: str, subscription_id: str, hold: AccessHold) -> None:
+async def put(conn: Connection, tenant: str, subscription_id: str, hold: AccessHold) -> None:
     """A later abort replaces it."""
-    await (await connection_of(session)).execute(
-        _PUT, (tenant, subscription_id, hold.model_dump_json())
-    )
+    await conn.execute(_PUT, (tenant, subscription_id, hold.model_dump_json()))
 
 
-async def lift(session: Transaction, tenant: str, subscription_id: str) -> bool:
+async def lift(conn: Connection, tenant: str, subscription_id: str) -> bool:
     """Whether there was one."""
-    done = await (await connection_of(session)).execute(
+    done = await conn.execute(
         "delete from access_holds where tenant = %s and subscription_id = %s",
         (tenant, subscription_id),
     )

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from canonical_models.money import Money
 from canonical_models.records import AccountRecord
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 _BALANCE = TypeAdapter(tuple[Money, ...])
 
@@ -27,15 +27,15 @@ on conflict (tenant, customer_id) do update set
 """
 
 
-async def get(session: Transaction, tenant: str, customer_id: str) -> AccountRecord | None:
+async def get(conn: Connection, tenant: str, customer_id: str) -> AccountRecord | None:
     """None before anything was agreed of the account."""
-    found = await (await connection_of(session)).execute(_GET, (tenant, customer_id))
+    found = await conn.execute(_GET, (tenant, customer_id))
     row = await found.fetchone()
     return AccountRecord.model_validate_json(row[0]) if row else None
 
 
 async def put(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     customer_id: str,
     *,
@@ -46,7 +46,7 @@ async def put(
     """What every system agrees on now; what is None stays as it is. `profile_digest` is
     AccountProfile's, `balance` by currency and positive where we owe the customer."""
     money = None if balance is None else _BALANCE.dump_json(tuple(balance)).decode()
-    await (await connection_of(session)).execute(
+    await conn.execute(
         _PUT,
         {
             "tenant": tenant,

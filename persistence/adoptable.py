@@ -11,7 +11,7 @@ from canonical_models.entitlement import Grant, SubscriptionSupport
 from canonical_models.mapping import AccountMapping
 from canonical_models.records import DocumentRecord
 from persistence import records
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 from persistence.grants import AS_JSON, GRANTS
 
 _SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
@@ -77,14 +77,14 @@ where not exists (select from mappings where tenant = %(tenant)s and kind = 'acc
 
 
 async def known(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     subscriptions: Collection[str],
     *,
     movements: Collection[str],
     organization: str | None,
 ) -> Known:
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         _KNOWN,
         {
             "tenant": tenant,
@@ -104,21 +104,16 @@ async def known(
 
 
 async def begun(
-    session: Transaction, tenant: str, subscriptions: Collection[str]
+    conn: Connection, tenant: str, subscriptions: Collection[str]
 ) -> tuple[set[str], set[str]]:
     """(those that something was agreed of, those that are left to changes)."""
-    found = await (await connection_of(session)).execute(
-        _CHANGING, {"tenant": tenant, "ids": list(subscriptions)}
-    )
+    found = await conn.execute(_CHANGING, {"tenant": tenant, "ids": list(subscriptions)})
     agreed, changing = await found.fetchone() or ((), ())
     return set(agreed), set(changing)
 
 
-async def map_account(
-    session: Transaction, tenant: str, mapping: AccountMapping, *, by: str
-) -> None:
+async def map_account(conn: Connection, tenant: str, mapping: AccountMapping, *, by: str) -> None:
     """From now on; nothing where somebody has mapped the customer meanwhile, or for later."""
-    conn = await connection_of(session)
     customer = mapping.billing_customer
     # As whoever else sets it: two that set the same see each other.
     await conn.execute(
@@ -137,12 +132,12 @@ async def map_account(
 
 
 async def unlinked(
-    session: Transaction, tenant: str, customer_id: str, *, cutover: datetime
+    conn: Connection, tenant: str, customer_id: str, *, cutover: datetime
 ) -> tuple[DocumentRecord, ...]:
     """The customer's documents of before the cutover that were seen, stand for none of the ERP, and
     were not settled by then."""
     return await records.documents(
-        session,
+        conn,
         "customer_id = %(customer)s and state = 'before_cutover' and posted is null "
         "and (remaining_minor <> 0 or exists (select from jsonb_array_elements("
         "document -> 'settlements') moved where (moved ->> 'at')::timestamptz >= %(cutover)s)) "

@@ -9,7 +9,7 @@ from canonical_models.adoption import (
     CauseCount,
     ItemCount,
 )
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 _CUSTOMERS = TypeAdapter(tuple[AdoptedCustomer, ...])
 _CAUSES = TypeAdapter(tuple[CauseCount, ...])
@@ -71,7 +71,7 @@ from summed
 
 
 async def customers(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     adoption_id: str,
     *,
@@ -80,7 +80,7 @@ async def customers(
     limit: int = 200,
 ) -> tuple[AdoptedCustomer, ...]:
     """By customer; `after` is the last one seen."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         _CUSTOMERS_AFTER.encode(),
         {
             "tenant": tenant,
@@ -94,28 +94,22 @@ async def customers(
     return _CUSTOMERS.validate_json(row[0] if row else "[]")
 
 
-async def causes(session: Transaction, tenant: str, adoption_id: str) -> tuple[CauseCount, ...]:
+async def causes(conn: Connection, tenant: str, adoption_id: str) -> tuple[CauseCount, ...]:
     """What is left for people, the most frequent first."""
-    found = await (await connection_of(session)).execute(
-        _CAUSES_OF, {"tenant": tenant, "id": adoption_id}
-    )
+    found = await conn.execute(_CAUSES_OF, {"tenant": tenant, "id": adoption_id})
     row = await found.fetchone()
     return _CAUSES.validate_json(row[0] if row else "[]")
 
 
 async def items(
-    session: Transaction, tenant: str, adoption_id: str, *, limit: int = 1000
+    conn: Connection, tenant: str, adoption_id: str, *, limit: int = 1000
 ) -> tuple[ItemCount, ...]:
     """Keys that nobody has mapped, each once, the most frequent first."""
-    found = await (await connection_of(session)).execute(
-        _ITEMS_OF, {"tenant": tenant, "id": adoption_id, "limit": limit}
-    )
+    found = await conn.execute(_ITEMS_OF, {"tenant": tenant, "id": adoption_id, "limit": limit})
     return tuple(ItemCount(item=key, customers=count) for key, count in await found.fetchall())
 
 
-async def totals(session: Transaction, tenant: str, adoption_id: str) -> AdoptionTotals:
-    found = await (await connection_of(session)).execute(
-        _TOTALS, {"tenant": tenant, "id": adoption_id}
-    )
+async def totals(conn: Connection, tenant: str, adoption_id: str) -> AdoptionTotals:
+    found = await conn.execute(_TOTALS, {"tenant": tenant, "id": adoption_id})
     row = await found.fetchone()
     return AdoptionTotals.model_validate_json(row[0]) if row else AdoptionTotals()

@@ -13,7 +13,7 @@ from canonical_models.adoption import (
     AdoptionResult,
     Finding,
 )
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
 
@@ -49,7 +49,7 @@ class AlreadyRuns(Exception):
 
 
 async def begin(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     adoption_id: str,
     *,
@@ -60,7 +60,7 @@ async def begin(
 ) -> None:
     """Raises AlreadyRuns."""
     try:
-        await (await connection_of(session)).execute(
+        await conn.execute(
             "insert into adoptions (tenant, id, rehearsal, customer_id, cutover, started_by, "
             "started_at) values (%s, %s, %s, %s, %s, %s, clock_timestamp())",
             (tenant, adoption_id, rehearsal, customer, cutover, by),
@@ -69,10 +69,10 @@ async def begin(
         raise AlreadyRuns from fault
 
 
-async def resume(session: Transaction, tenant: str, adoption_id: str) -> None:
+async def resume(conn: Connection, tenant: str, adoption_id: str) -> None:
     """It runs again from where it was. Raises AlreadyRuns where another does."""
     try:
-        await (await connection_of(session)).execute(
+        await conn.execute(
             "update adoptions set state = 'running', error = null, ended_at = null "
             "where tenant = %s and id = %s and state = 'stopped'",
             (tenant, adoption_id),
@@ -81,34 +81,34 @@ async def resume(session: Transaction, tenant: str, adoption_id: str) -> None:
         raise AlreadyRuns from fault
 
 
-async def get(session: Transaction, tenant: str, adoption_id: str) -> Adoption | None:
-    return await _one(session, "a.id = %(id)s", {"tenant": tenant, "id": adoption_id})
+async def get(conn: Connection, tenant: str, adoption_id: str) -> Adoption | None:
+    return await _one(conn, "a.id = %(id)s", {"tenant": tenant, "id": adoption_id})
 
 
-async def newest(session: Transaction, tenant: str, *, unfinished: bool = False) -> Adoption | None:
+async def newest(conn: Connection, tenant: str, *, unfinished: bool = False) -> Adoption | None:
     """The one that began last; with `unfinished`, of those that have not come to their end."""
     return await _one(
-        session,
+        conn,
         "(a.state <> 'ended' or not %(unfinished)s)",
         {"tenant": tenant, "unfinished": unfinished},
     )
 
 
 async def rehearsed(
-    session: Transaction, tenant: str, *, cutover: datetime, customer: str | None
+    conn: Connection, tenant: str, *, cutover: datetime, customer: str | None
 ) -> Adoption | None:
     """The newest rehearsal of this cutover that came to its end, of the customer or of all."""
     return await _one(
-        session,
+        conn,
         "a.rehearsal and a.state = 'ended' and a.cutover = %(cutover)s "
         "and (a.customer_id is null or a.customer_id = %(customer)s)",
         {"tenant": tenant, "cutover": cutover, "customer": customer},
     )
 
 
-async def cursor(session: Transaction, tenant: str, adoption_id: str) -> tuple[str | None, bool]:
+async def cursor(conn: Connection, tenant: str, adoption_id: str) -> tuple[str | None, bool]:
     """(where the next page begins, whether it still runs)."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select cursor, state = 'running' from adoptions where tenant = %s and id = %s",
         (tenant, adoption_id),
     )
@@ -116,7 +116,7 @@ async def cursor(session: Transaction, tenant: str, adoption_id: str) -> tuple[s
 
 
 async def advance(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     adoption_id: str,
     *,
@@ -125,32 +125,28 @@ async def advance(
 ) -> None:
     """The page at `cursor` is done; without a following one the adoption has ended. Nothing where
     another attempt of the page was first."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         _ADVANCE.encode(),
         {"tenant": tenant, "id": adoption_id, "cursor": cursor, "next": following},
     )
 
 
-async def stop(session: Transaction, tenant: str, adoption_id: str, *, error: str) -> None:
-    await (await connection_of(session)).execute(
-        _STOP.encode(), {"tenant": tenant, "id": adoption_id, "error": error[:2000]}
-    )
+async def stop(conn: Connection, tenant: str, adoption_id: str, *, error: str) -> None:
+    await conn.execute(_STOP.encode(), {"tenant": tenant, "id": adoption_id, "error": error[:2000]})
 
 
-async def counted(session: Transaction, tenant: str, adoption_id: str) -> dict[AdoptionResult, int]:
+async def counted(conn: Connection, tenant: str, adoption_id: str) -> dict[AdoptionResult, int]:
     """Customers by result, up to the last one that is done."""
-    found = await (await connection_of(session)).execute(
-        _COUNTED, {"tenant": tenant, "id": adoption_id}
-    )
+    found = await conn.execute(_COUNTED, {"tenant": tenant, "id": adoption_id})
     row = await found.fetchone()
     return {AdoptionResult(result): count for result, count in (row[0] if row else {}).items()}
 
 
 async def done(
-    session: Transaction, tenant: str, adoption_id: str, customers: Collection[str]
+    conn: Connection, tenant: str, adoption_id: str, customers: Collection[str]
 ) -> set[str]:
     """Which of them this adoption has behind it."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select customer_id from adoption_customers "
         "where tenant = %s and adoption_id = %s and customer_id = any(%s)",
         (tenant, adoption_id, list(customers)),
@@ -158,10 +154,8 @@ async def done(
     return {row[0] for row in await found.fetchall()}
 
 
-async def record(
-    session: Transaction, tenant: str, adoption_id: str, found: AdoptedCustomer
-) -> None:
-    await (await connection_of(session)).execute(
+async def record(conn: Connection, tenant: str, adoption_id: str, found: AdoptedCustomer) -> None:
+    await conn.execute(
         "insert into adoption_customers (tenant, adoption_id, customer_id, result, causes, "
         "figures, at) values (%s, %s, %s, %s, %s::jsonb, %s::jsonb, clock_timestamp()) "
         "on conflict (tenant, adoption_id, customer_id) do update set result = excluded.result, "
@@ -177,10 +171,8 @@ async def record(
     )
 
 
-async def _one(session: Transaction, condition: str, values: dict[str, Any]) -> Adoption | None:
+async def _one(conn: Connection, condition: str, values: dict[str, Any]) -> Adoption | None:
     query = f"select {_JSON} from adoptions a where a.tenant = %(tenant)s and {condition} "  # noqa: S608 - put together from constants
-    found = await (await connection_of(session)).execute(
-        (query + "order by a.started_at desc limit 1").encode(), values
-    )
+    found = await conn.execute((query + "order by a.started_at desc limit 1").encode(), values)
     row = await found.fetchone()
     return Adoption.model_validate_json(row[0]) if row else None

@@ -5,31 +5,31 @@ Another thing that has a subject and says what is asked of it is approved alike.
 
 from collections.abc import Collection
 
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 
 async def put(
-    session: Transaction, tenant: str, document_id: str, content: str, *, by: str, note: str
+    conn: Connection, tenant: str, document_id: str, content: str, *, by: str, note: str
 ) -> None:
     """The first yes to a content stays."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "insert into approvals (tenant, document_id, content, approved_by, note) "
         "values (%s, %s, %s, %s, %s) on conflict do nothing",
         (tenant, document_id, content, by, note),
     )
 
 
-async def used(session: Transaction, tenant: str, document_id: str, content: str) -> None:
+async def used(conn: Connection, tenant: str, document_id: str, content: str) -> None:
     """What was said yes to has been done; the next time it is asked again."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "delete from approvals where tenant = %s and document_id = %s and content = %s",
         (tenant, document_id, content),
     )
 
 
-async def of(session: Transaction, tenant: str, ids: Collection[str]) -> frozenset[tuple[str, str]]:
+async def of(conn: Connection, tenant: str, ids: Collection[str]) -> frozenset[tuple[str, str]]:
     """(document, content) of each yes to these documents."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select document_id, content from approvals where tenant = %s and document_id = any(%s)",
         (tenant, list(ids)),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from canonical_models.base import Canonical, Instant
 from canonical_models.exceptions import VENDOR_AWAY, Track
 from canonical_models.failures import FailureClass, Team
-from persistence.connection import Connection, Transaction, connection_of
+from persistence.connection import Connection
 from persistence.exceptions import fingerprint
 
 
@@ -160,17 +160,17 @@ async def ask(conn: Connection, tenant: str, connection: str, *, message: str) -
     return made if asked.rowcount else None
 
 
-async def of_tenant(session: Transaction, tenant: str) -> tuple[ConnectionView, ...]:
-    return await _shown(session, tenant)
+async def of_tenant(conn: Connection, tenant: str) -> tuple[ConnectionView, ...]:
+    return await _shown(conn, tenant)
 
 
-async def all_of(session: Transaction) -> tuple[ConnectionView, ...]:
+async def all_of(conn: Connection) -> tuple[ConnectionView, ...]:
     """Those of all tenants."""
-    return await _shown(session, None)
+    return await _shown(conn, None)
 
 
-async def _shown(session: Transaction, tenant: str | None) -> tuple[ConnectionView, ...]:
-    found = await (await connection_of(session)).execute(_SHOW, (tenant,))
+async def _shown(conn: Connection, tenant: str | None) -> tuple[ConnectionView, ...]:
+    found = await conn.execute(_SHOW, (tenant,))
     return tuple(
         ConnectionView(
             tenant=of,

@@ -7,16 +7,11 @@ A change goes pending -> starting -> running; the saga takes it from there (`cha
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from canonical_models.amendment import ChangeKind, ChangeTrigger, account_subject, customer_of
 from persistence.changes import CHANNEL
 from persistence.claims import LOCK, Claim, claim, open_as, put_back, reclaim, renew, started
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 from persistence.inbox import Arrival
-from persistence.tables import ChangeRow
 from persistence.turns import BULK, LIVE, RECONCILIATION, RENEWAL, Turns
 
 __all__ = [
@@ -56,9 +51,17 @@ select lock_subject(tenant, subject) from (
   order by 1, 2) as of_these
 """
 
+_ADD = """
+insert into changes (id, tenant, connection, subject, subscription_id, customer_id, documents,
+  event_id, kind, lane, occurred_at, received_at)
+values (%(id)s, %(tenant)s, %(connection)s, %(subject)s, %(subscription_id)s, %(customer_id)s,
+  %(documents)s::text[], %(event_id)s, %(kind)s, %(lane)s, %(occurred_at)s, %(received_at)s)
+on conflict do nothing
+"""
+
 
 async def add(
-    session: AsyncSession, triggered: Sequence[tuple[Arrival, ChangeTrigger]]
+    conn: Connection, triggered: Sequence[tuple[Arrival, ChangeTrigger]]
 ) -> tuple[str, ...]:
     """The changes of these events, in the same order; made where there is none yet. Raises
     ValueError for a trigger that names neither a subscription nor a customer."""
@@ -66,7 +69,7 @@ async def add(
     for arrival, trigger in triggered:
         event_id = trigger.event_id
         if arrival.replays:
-            found = await _of_event(session, arrival, event_id)
+            found = await _of_event(conn, arrival, event_id)
             if (
                 open_ := next((id_ for id_, state in found if state != "settled"), None)
             ) is not None:
@@ -94,16 +97,16 @@ async def add(
     if made:
         if len(made) > 1:
             # In the order that the schema names; of a single one its trigger does.
-            conn = await connection_of(session)
             await conn.execute(
                 _LOCK_NEW, ([each["tenant"] for each in made], [each["subject"] for each in made])
             )
-        await session.exec(insert(ChangeRow).values(made).on_conflict_do_nothing())
+        async with conn.cursor() as cursor:
+            await cursor.executemany(_ADD, made)
     return tuple(ids)
 
 
 async def follow(  # noqa: PLR0913 - each is a word on the one change, most left out
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     subject: str,
     *,
@@ -119,7 +122,6 @@ async def follow(  # noqa: PLR0913 - each is a word on the one change, most left
     that billing has issued since the cutover. Its id."""
     made = change_id(tenant, OURS, why)
     account_of = customer_of(subject)
-    conn = await connection_of(session)
     await conn.execute(
         "insert into changes (id, tenant, connection, subject, subscription_id, customer_id, "
         "documents, whole, event_id, kind, lane) "
@@ -142,17 +144,15 @@ async def follow(  # noqa: PLR0913 - each is a word on the one change, most left
     return made
 
 
-async def _of_event(
-    session: AsyncSession, arrival: Arrival, event_id: str
-) -> list[tuple[str, str]]:
+async def _of_event(conn: Connection, arrival: Arrival, event_id: str) -> list[tuple[str, str]]:
     """(id, state) of the event's own change and of those that its replays have made."""
     names = [event_id, *(f"{event_id}#r{number}" for number in range(1, arrival.replays + 1))]
-    query = select(ChangeRow.id, ChangeRow.state).where(
-        ChangeRow.tenant == arrival.tenant,
-        ChangeRow.connection == arrival.connection,
-        col(ChangeRow.event_id).in_(names),
+    found = await conn.execute(
+        "select id, state from changes "
+        "where tenant = %s and connection = %s and event_id = any(%s)",
+        (arrival.tenant, arrival.connection, names),
     )
-    return [(id_, state) for id_, state in await session.exec(query)]
+    return [(id_, state) for id_, state in await found.fetchall()]
 
 
 def _subject(trigger: ChangeTrigger) -> str:
@@ -176,13 +176,10 @@ where id = %(id)s and state in ('starting', 'running', 'waiting') returning requ
 """
 
 
-async def requeue(
-    session: Transaction, change_id: str, *, why: str, lost: bool = True
-) -> int | None:
+async def requeue(conn: Connection, change_id: str, *, why: str, lost: bool = True) -> int | None:
     """The change's saga is gone without having settled it: it is carried out anew, and so is what
     that saga had taken in. It was `lost`, or a person has stopped it. `why` is shown as its summary
     until then. How often it was lost by now; None where the change is not open (any more)."""
-    conn = await connection_of(session)
     found = await conn.execute(_REQUEUE, {"id": change_id, "why": why, "lost": lost})
     row = await found.fetchone()
     if row is None:
@@ -197,11 +194,10 @@ async def requeue(
     return int(row[0])
 
 
-async def hold(session: Transaction, tenant: str, change_id: str, *, held: bool) -> bool:
+async def hold(conn: Connection, tenant: str, change_id: str, *, held: bool) -> bool:
     """Keep the change, and what comes after it of its subject, from being claimed; or let it go.
     False where there is none, it has settled, or it is so already. One whose saga is open goes on,
     and is held once it comes back to the queue."""
-    conn = await connection_of(session)
     await conn.execute(LOCK, ([change_id], "pending"))
     changed = await conn.execute(
         "update changes set held = %s "

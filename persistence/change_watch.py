@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import text
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from canonical_models.exceptions import SAGA_LOST
 from persistence import change_queue
+from persistence.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +25,22 @@ class Open:
 #: A change that operations is asked about because its sagas were lost: there is none to look for.
 STOPPED = f"waiting: {SAGA_LOST}"
 
-_AT_WORK = text("""
+_AT_WORK = """
 select id, seq, tenant, subject, run_id, 0, epoch from changes
-where state in ('running', 'waiting') and stage is distinct from :stopped
-  and coalesce(started_at, claimed_at, received_at) < now() - :since and seq > :after
-order by seq limit :limit
-""")
+where state in ('running', 'waiting') and stage is distinct from %(stopped)s
+  and coalesce(started_at, claimed_at, received_at) < now() - %(since)s and seq > %(after)s
+order by seq limit %(limit)s
+"""
 
 
 async def at_work(
-    session: AsyncSession, *, since: timedelta, after: int, limit: int
+    conn: Connection, *, since: timedelta, after: int, limit: int
 ) -> tuple[Open, ...]:
     """Changes that run or wait for longer than `since`, by `seq` from behind `after`."""
-    rows = await (await session.connection()).execute(
+    found = await conn.execute(
         _AT_WORK, {"since": since, "after": after, "limit": limit, "stopped": STOPPED}
     )
-    return tuple(Open(*row) for row in rows)
+    return tuple(Open(*row) for row in await found.fetchall())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,69 +51,60 @@ class Lost:
     times: int
 
 
-async def lost(session: AsyncSession, seen: Open) -> Lost | None:
+async def lost(conn: Connection, seen: Open) -> Lost | None:
     """Locked until the commit. None if it has been settled, or claimed anew, since it was seen."""
-    found = await (await session.connection()).execute(
-        text(
-            "select customer_id, requeued + 1 from changes "
-            "where id = :id and epoch = :epoch and state in ('running', 'waiting') "
-            "for no key update"
-        ),
+    found = await conn.execute(
+        "select customer_id, requeued + 1 from changes "
+        "where id = %(id)s and epoch = %(epoch)s and state in ('running', 'waiting') "
+        "for no key update",
         {"id": seen.change_id, "epoch": seen.epoch},
     )
-    row = found.first()
+    row = await found.fetchone()
     return Lost(*row) if row else None
 
 
-async def stop(session: AsyncSession, change_id: str) -> None:
+async def stop(conn: Connection, change_id: str) -> None:
     """It waits for operations, and for no saga: none of its runs is the owner any more."""
-    await (await session.connection()).execute(
-        text(
-            "update changes set state = 'waiting', stage = :stopped, run_id = null, "
-            "epoch = epoch + 1 where id = :id"
-        ),
+    await conn.execute(
+        "update changes set state = 'waiting', stage = %(stopped)s, run_id = null, "
+        "epoch = epoch + 1 where id = %(id)s",
         {"id": change_id, "stopped": STOPPED},
     )
 
 
-async def go_on(session: AsyncSession, change_id: str, *, why: str) -> bool:
+async def go_on(conn: Connection, change_id: str, *, why: str) -> bool:
     """Operations has decided: it is queued anew, and may be lost as often as before. False where it
     was not stopped."""
-    connection = await session.connection()
-    found = await connection.execute(
-        text("select from changes where id = :id and stage = :stopped for no key update"),
+    found = await conn.execute(
+        "select from changes where id = %(id)s and stage = %(stopped)s for no key update",
         {"id": change_id, "stopped": STOPPED},
     )
-    if found.first() is None:
+    if not found.rowcount:
         return False
-    await change_queue.requeue(session, change_id, why=why, lost=False)
-    await connection.execute(
-        text("update changes set requeued = 0 where id = :id"), {"id": change_id}
-    )
+    await change_queue.requeue(conn, change_id, why=why, lost=False)
+    await conn.execute("update changes set requeued = 0 where id = %(id)s", {"id": change_id})
     return True
 
 
-_OUTWAITED = text("""
+_OUTWAITED = """
 select this.id, this.seq, this.tenant, this.subject, this.run_id, newer.seq
 from changes as newer join changes as this
   on this.tenant = newer.tenant and this.subject = newer.subject and this.state = 'waiting'
-where newer.news = 1 and newer.state = 'pending' limit :limit
-""")
+where newer.news = 1 and newer.state = 'pending' limit %(limit)s
+"""
 
 
-async def outwaited(session: AsyncSession, *, limit: int = 100) -> tuple[Open, ...]:
+async def outwaited(conn: Connection, *, limit: int = 100) -> tuple[Open, ...]:
     """Changes that wait for a person while a newer one of their subject waits for them, which
     their saga has not been told of."""
-    rows = await (await session.connection()).execute(_OUTWAITED, {"limit": limit})
-    return tuple(Open(*row) for row in rows)
+    found = await conn.execute(_OUTWAITED, {"limit": limit})
+    return tuple(Open(*row) for row in await found.fetchall())
 
 
-async def told(session: AsyncSession, waiting: Open) -> None:
+async def told(conn: Connection, waiting: Open) -> None:
     """Its saga has heard of what is behind it, up to `newest`."""
-    await (await session.connection()).execute(
-        text(
-            "update changes set news = 2 where tenant = :tenant and subject = :subject "
-            "and seq = :newest and news = 1"
-        ),
+    await conn.execute(
+        "update changes set news = 2 where tenant = %(tenant)s and subject = %(subject)s "
+        "and seq = %(newest)s and news = 1",
         {"tenant": waiting.tenant, "subject": waiting.subject, "newest": waiting.newest},
     )

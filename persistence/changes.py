@@ -3,19 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter
-from sqlalchemy import func, text
-from sqlalchemy.orm import defer
-from sqlmodel import col, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
-
-from canonical_models.amendment import AmendmentPlan, ChangeKind
+from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot
 from canonical_models.states import ChangeOutcome, ChangeState
-from canonical_models.views import ChangeView, Happening
-from persistence.connection import Connection, Transaction, connection_of
+from canonical_models.views import ChangeView
+from persistence.connection import Connection
 from persistence.ownership import Owner, require
-from persistence.tables import ChangeRow
+from persistence.rows import all_of, fetch, fetch_one, select
 
 #: Wakes the dispatcher: a place in flight is free, or the subject's next change may start.
 CHANNEL = "trueup_changes"
@@ -24,40 +18,16 @@ CHANNEL = "trueup_changes"
 _WHOM: Any = {"books": {"documents": {"__all__": {"draft": {"bill_to"}}}}}
 
 
-_HAPPENINGS = TypeAdapter(tuple[Happening, ...])
+_SELECT = select(ChangeView, "changes", change_id="id")
 
 
-#: What a view of a change does not show, and would take most of the time of a list.
-_LIGHT = [defer(getattr(ChangeRow, name), raiseload=True) for name in ("plan", "snapshot", "proof")]
-
-
-_LOCK = text("""
-select lock_subject(tenant, subject) from changes
-where tenant = :tenant and id = :change and state = 'pending'
-""")
-
-
-def _view(row: ChangeRow) -> ChangeView:
-    apart = {"kind", "state", "outcome", "documents", "happened"}
-    fields = row.model_dump(include=set(ChangeView.model_fields) - apart)
-    return ChangeView(
-        change_id=row.id,
-        kind=ChangeKind(row.kind),
-        state=ChangeState(row.state),
-        outcome=ChangeOutcome(row.outcome) if row.outcome else None,
-        documents=tuple(row.documents),
-        happened=_HAPPENINGS.validate_python(row.happened, strict=False),
-        **fields,
-    )
-
-
-async def get(session: AsyncSession, tenant: str, change_id: str) -> ChangeView | None:
-    row = (await session.exec(_one(tenant, change_id))).one_or_none()
-    return _view(row) if row else None
+async def get(conn: Connection, tenant: str, change_id: str) -> ChangeView | None:
+    one = f"{_SELECT} where tenant = %s and id = %s"
+    return await fetch_one(conn, ChangeView, one, (tenant, change_id))
 
 
 async def page(
-    session: AsyncSession,
+    conn: Connection,
     tenant: str,
     *,
     before: int | None = None,
@@ -66,29 +36,21 @@ async def page(
     subject: str | None = None,
 ) -> tuple[ChangeView, ...]:
     """Newest first; `before` is the `seq` of the last one seen."""
-    query = select(ChangeRow).where(ChangeRow.tenant == tenant).options(*_LIGHT)
-    if before is not None:
-        query = query.where(col(ChangeRow.seq) < before)
-    if state is not None:
-        query = query.where(ChangeRow.state == state)
-    if subject is not None:
-        query = query.where(ChangeRow.subject == subject)
-    rows = await session.exec(query.order_by(col(ChangeRow.seq).desc()).limit(limit))
-    return tuple(map(_view, rows))
-
-
-async def unsettled(session: AsyncSession, tenant: str, subject: str) -> tuple[ChangeView, ...]:
-    """The subject's changes that are still to be made, in their order."""
-    rows = await session.exec(
-        select(ChangeRow)
-        .where(
-            ChangeRow.tenant == tenant,
-            ChangeRow.subject == subject,
-            ChangeRow.state != ChangeState.SETTLED,
-        )
-        .order_by(col(ChangeRow.seq))
+    which = all_of(
+        {"seq < %(before)s": before, "state = %(state)s": state, "subject = %(subject)s": subject}
     )
-    return tuple(map(_view, rows))
+    return await fetch(
+        conn,
+        ChangeView,
+        f"{_SELECT} where tenant = %(tenant)s and {which} order by seq desc limit %(limit)s",
+        {"tenant": tenant, "before": before, "state": state, "subject": subject, "limit": limit},
+    )
+
+
+async def unsettled(conn: Connection, tenant: str, subject: str) -> tuple[ChangeView, ...]:
+    """The subject's changes that are still to be made, in their order."""
+    still = f"{_SELECT} where tenant = %s and subject = %s and state <> 'settled' order by seq"
+    return await fetch(conn, ChangeView, still, (tenant, subject))
 
 
 async def save_plan(
@@ -140,9 +102,9 @@ async def plan(conn: Connection, tenant: str, change_id: str) -> AmendmentPlan |
     return AmendmentPlan.model_validate_json(row[0]) if row else None
 
 
-async def note(session: Transaction, change_id: str, what: str, words: str) -> None:
+async def note(conn: Connection, change_id: str, what: str, words: str) -> None:
     """Write down what was done to it beside its sagas, for its timeline."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update changes set happened = happened || jsonb_build_object('at', "
         "to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), "
         "'what', %s::text, 'note', %s::text) where id = %s",
@@ -151,11 +113,10 @@ async def note(session: Transaction, change_id: str, what: str, words: str) -> N
 
 
 async def waits(
-    session: Transaction, tenant: str, change_id: str, stage: str, *, run_id: str | None = None
+    conn: Connection, tenant: str, change_id: str, stage: str, *, run_id: str | None = None
 ) -> None:
     """The saga waits for a person and gives its place in flight to another. `run_id` is its own:
     whoever started it may have died before it wrote that down."""
-    conn = await connection_of(session)
     await conn.execute(
         "update changes set state = 'waiting', stage = %s, run_id = coalesce(%s, run_id), "
         "started_at = coalesce(started_at, now()) "
@@ -165,10 +126,10 @@ async def waits(
     await _wake(conn)
 
 
-async def runs(session: Transaction, tenant: str, change_id: str, *, anyway: bool = False) -> None:
+async def runs(conn: Connection, tenant: str, change_id: str, *, anyway: bool = False) -> None:
     """The saga goes on, unless something else is still asked of it: then it waits as before. It
     goes on `anyway` after a decision, which has all of it tried again."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update changes set state = 'running', stage = null "
         "where tenant = %s and id = %s and state <> 'settled' and (%s or not exists ("
         "select from exceptions e where e.tenant = changes.tenant and e.change_id = changes.id "
@@ -209,7 +170,7 @@ from this
 
 
 async def settle(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     change_id: str,
     *,
@@ -221,7 +182,6 @@ async def settle(
     """The end of a change, of those that its saga has taken in, and of what was asked of it.
     Settling again changes nothing. `proof` is JSON. Raises Overtaken where the run that settles it
     is given, and is not its `owner`."""
-    conn = await connection_of(session)
     done = await conn.execute(
         _SETTLE,
         {
@@ -238,44 +198,34 @@ async def settle(
         await require(conn, owner)
 
 
-def _one(tenant: str, change_id: str) -> Any:
-    return select(ChangeRow).where(ChangeRow.tenant == tenant, ChangeRow.id == change_id)
-
-
 async def _wake(conn: Connection) -> None:
     await conn.execute(f"notify {CHANNEL}")
 
 
-async def proof(session: AsyncSession, tenant: str, change_id: str) -> dict[str, Any] | None:
+async def proof(conn: Connection, tenant: str, change_id: str) -> dict[str, Any] | None:
     """What every system said when the change was settled."""
-    rows = await session.exec(
-        select(ChangeRow.proof).where(ChangeRow.tenant == tenant, ChangeRow.id == change_id)
+    found = await conn.execute(
+        "select proof from changes where tenant = %s and id = %s", (tenant, change_id)
     )
-    found = rows.one_or_none()
-    return None if found is None else dict(found)
+    row = await found.fetchone()
+    return row[0] if row else None
 
 
-async def cancel_pending(session: AsyncSession, tenant: str, change_id: str, summary: str) -> bool:
+async def cancel_pending(conn: Connection, tenant: str, change_id: str, summary: str) -> bool:
     """Settle a change that nobody has begun; False when it has been begun or settled."""
     # Before the row: see the order of locks in the schema.
-    await (await session.connection()).execute(_LOCK, {"tenant": tenant, "change": change_id})
-    cancelled = await session.exec(
-        update(ChangeRow)
-        .where(
-            col(ChangeRow.tenant) == tenant,
-            col(ChangeRow.id) == change_id,
-            col(ChangeRow.state) == "pending",
-        )
-        .values(
-            state="settled",
-            outcome="cancelled",
-            stage="cancelled",
-            summary=summary,
-            settled_at=func.now(),
-        )
+    await conn.execute(
+        "select lock_subject(tenant, subject) from changes "
+        "where tenant = %s and id = %s and state = 'pending'",
+        (tenant, change_id),
+    )
+    cancelled = await conn.execute(
+        "update changes set state = 'settled', outcome = 'cancelled', stage = 'cancelled', "
+        "summary = %s, settled_at = now() where tenant = %s and id = %s and state = 'pending'",
+        (summary, tenant, change_id),
     )
     if not cancelled.rowcount:
         return False
     # The next change of the subject need not wait for a poll.
-    await (await session.connection()).execute(text(f"notify {CHANNEL}"))
+    await _wake(conn)
     return True

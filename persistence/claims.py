@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from persistence.connection import Connection, Transaction, connection_of
+from persistence.connection import Connection
 from persistence.turns import SHARES, Turns
 
 #: What one claim does again when some tenants have less ready than others have places for.
@@ -122,7 +122,7 @@ from chosen where changes.id = chosen.id and ready
 
 
 async def claim(
-    session: Transaction, *, in_flight: int, most: int, turns: Turns | None = None
+    conn: Connection, *, in_flight: int, most: int, turns: Turns | None = None
 ) -> tuple[Claim, ...]:
     """The next changes to start, at most `most`, while fewer than `in_flight` that the same
     dispatcher has claimed are at work: whose `turns` it keeps in mind.
@@ -131,7 +131,6 @@ async def claim(
     wait for a vendor. Dispatchers do not wait for each other, and no change is claimed twice.
     """
     turns = turns or Turns("")
-    conn = await connection_of(session)
     claims: list[Claim] = []
     for _ in range(_ROUNDS):
         wanted = most - len(claims)
@@ -201,13 +200,11 @@ where state = 'starting' and claimed_at < now() - %(lease)s and id <> all(%(mine
 
 
 async def reclaim(
-    session: Transaction, *, lease: timedelta, mine: Collection[str], by: str = ""
+    conn: Connection, *, lease: timedelta, mine: Collection[str], by: str = ""
 ) -> tuple[Claim, ...]:
     """Claims that nobody has renewed for as long as `lease`: whoever made them has died. The epoch
     stays: the saga may have been started."""
-    found = await (await connection_of(session)).execute(
-        _RECLAIM, {"by": by, "lease": lease, "mine": list(mine)}
-    )
+    found = await conn.execute(_RECLAIM, {"by": by, "lease": lease, "mine": list(mine)})
     return tuple(map(_claim, await found.fetchall()))
 
 
@@ -216,9 +213,9 @@ def _claim(row: tuple[Any, ...]) -> Claim:
     return Claim(**{**named, "documents": tuple(named["documents"])})
 
 
-async def renew(session: Transaction, change_ids: Collection[str]) -> None:
+async def renew(conn: Connection, change_ids: Collection[str]) -> None:
     """They are still being started."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update changes set claimed_at = now() where id = any(%s) and state = 'starting'",
         (list(change_ids),),
     )
@@ -246,9 +243,9 @@ async def open_as(conn: Connection, runs: Mapping[str, str]) -> None:
     )
 
 
-async def started(session: Transaction, change_id: str, run_id: str) -> None:
+async def started(conn: Connection, change_id: str, run_id: str) -> None:
     """The saga is open as `run_id`. It may have gone on, or ended, before we heard of it."""
-    await (await connection_of(session)).execute(_STARTED, {"id": change_id, "run_id": run_id})
+    await conn.execute(_STARTED, {"id": change_id, "run_id": run_id})
 
 
 #: Ids and state: their subjects are locked in the order that the schema names.
@@ -259,15 +256,12 @@ select lock_subject(tenant, subject) from (
 """
 
 
-async def put_back(
-    session: Transaction, change_ids: Collection[str], *, reset_attempts: bool
-) -> None:
+async def put_back(conn: Connection, change_ids: Collection[str], *, reset_attempts: bool) -> None:
     """Not started. With `reset_attempts` it may be claimed again at once, others after a while that
     doubles with every attempt up to 30 s.
 
     The epoch is as before the claim: what was asked of the engine may have happened nevertheless,
     and that saga is then found by the next claim, whose owner it must still be."""
-    conn = await connection_of(session)
     await conn.execute(LOCK, (list(change_ids), "starting"))
     await conn.execute(
         "update changes set state = 'pending', claimed_at = now(), epoch = epoch - 1, "

@@ -9,7 +9,7 @@ from canonical_models.money import Money
 from canonical_models.process import Process, ProcessKind
 from canonical_models.term import Contract
 from persistence import processes
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 _AGREED = """
 with was as (
@@ -74,7 +74,7 @@ class ContractView(Canonical):
 
 
 async def put(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     contract: Contract,
     *,
@@ -82,7 +82,7 @@ async def put(
     change_id: str,
 ) -> None:
     """The term as it was agreed; its process hears when its dates have changed."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         _PUT.encode(),
         {
             "tenant": tenant,
@@ -97,31 +97,31 @@ async def put(
     )
 
 
-async def over(session: Transaction, tenant: str, subscription_id: str, *, change_id: str) -> None:
+async def over(conn: Connection, tenant: str, subscription_id: str, *, change_id: str) -> None:
     """It ended as it began: there is no term, and nothing that was foreseen of it will be."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         _OVER.encode(), {"tenant": tenant, "of": subscription_id, "change": change_id}
     )
 
 
-async def get(session: Transaction, tenant: str, subscription_id: str) -> ContractView | None:
-    found = await _select(session, "subscription_id = %s", (tenant, subscription_id))
+async def get(conn: Connection, tenant: str, subscription_id: str) -> ContractView | None:
+    found = await _select(conn, "subscription_id = %s", (tenant, subscription_id))
     return found[0] if found else None
 
 
 async def due(
-    session: Transaction, tenant: str, *, before: datetime, limit: int = 50
+    conn: Connection, tenant: str, *, before: datetime, limit: int = 50
 ) -> tuple[ContractView, ...]:
     """Renewals up to then, the earliest first."""
     return await _select(
-        session,
+        conn,
         "renews_at < %s order by renews_at, subscription_id limit %s",
         (tenant, before, limit),
     )
 
 
 async def page(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     *,
     before: datetime,
@@ -130,9 +130,9 @@ async def page(
 ) -> tuple[ContractView, ...]:
     """As `due`, behind the one of this renewal and subscription."""
     if after is None:
-        return await due(session, tenant, before=before, limit=limit)
+        return await due(conn, tenant, before=before, limit=limit)
     return await _select(
-        session,
+        conn,
         "renews_at < %s and (renews_at, subscription_id) > (%s, %s) "
         "order by renews_at, subscription_id limit %s",
         (tenant, before, *after, limit),
@@ -140,7 +140,7 @@ async def page(
 
 
 async def foresee(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     subscription_id: str,
     *,
@@ -149,7 +149,7 @@ async def foresee(
     amount: Money | None = None,
     problem: str | None = None,
 ) -> None:
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update contracts set forecast = %s, forecast_for = %s, forecast_amount = %s, "
         "forecast_problem = %s, updated_at = now() where tenant = %s and subscription_id = %s",
         (
@@ -174,9 +174,9 @@ def process(tenant: str, subscription_id: str, customer_id: str) -> Process:
 
 
 async def _select(
-    session: Transaction, condition: str, values: tuple[object, ...]
+    conn: Connection, condition: str, values: tuple[object, ...]
 ) -> tuple[ContractView, ...]:
-    found = await (await connection_of(session)).execute((_COLUMNS + condition).encode(), values)
+    found = await conn.execute((_COLUMNS + condition).encode(), values)
     return tuple(
         ContractView(
             subscription_id=of,

@@ -9,12 +9,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import create_engine, text
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
-from sqlalchemy.pool import NullPool
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from persistence.connection import Connection
-from persistence.pool import Pool, Pooled
+from persistence.pool import Pool
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -33,8 +30,8 @@ def libpq_url(dsn: str) -> str:
 
 
 class Database:
-    """The connections of this process, `pool_size` at most; `transaction()`, `work()` and
-    `statement()` are the only ways to the tables.
+    """The connections of this process, `pool_size` at most; `transaction()` and `statement()` are
+    the only ways to the tables.
 
     Statements wait at most `statement_timeout` seconds, so that a stuck lock shows as an error of
     one change and never as a silent stop. Without `ping` a connection that died is only noticed by
@@ -55,41 +52,21 @@ class Database:
                 "application_name": "trueup",
             },
         )
-        # It asks the pool for each transaction, and keeps none.
-        self._engine = create_async_engine(
-            sqlalchemy_url(dsn), poolclass=NullPool, async_creator=self._for_sqlalchemy
-        )
-        self._session = async_sessionmaker(
-            self._engine, class_=AsyncSession, expire_on_commit=False
-        )
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Commits at the end of the block, rolls back on any exception."""
-        async with self._session() as session, session.begin():
-            yield session
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[Connection]:
         """A connection on which every statement is a transaction of its own."""
-        connection = await self._pool.take(autocommit=True)
-        try:
-            yield connection
-        finally:
-            await connection.close()
+        async with self._pool.connection() as conn:
+            yield conn
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[Connection]:
-        """A transaction for statements written out; as `transaction()` otherwise."""
-        async with self.statement() as connection, connection.transaction():
-            yield connection
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Commits at the end of the block, rolls back on any exception."""
+        async with self._pool.connection() as conn, conn.transaction():
+            yield conn
 
     async def close(self) -> None:
-        await self._engine.dispose()
         await self._pool.close()
-
-    async def _for_sqlalchemy(self) -> Pooled:
-        return await self._pool.take(autocommit=False)
 
 
 def _config(connection: SyncConnection) -> Config:
@@ -117,12 +94,10 @@ async def migrate(dsn: str) -> None:
     await asyncio.to_thread(migrate_now, dsn)
 
 
-async def schema_version(session: AsyncSession) -> str | None:
+async def schema_version(conn: Connection) -> str | None:
     """The migration that the database is at; None before the first."""
-    connection = await session.connection()
-    known = await connection.execute(text("select to_regclass('alembic_version')"))
-    if known.scalar_one() is None:
+    known = await (await conn.execute("select to_regclass('alembic_version')")).fetchone()
+    if known is None or known[0] is None:
         return None
-    found = await connection.execute(text("select version_num from alembic_version"))
-    version: str | None = found.scalar_one_or_none()
-    return version
+    row = await (await conn.execute("select version_num from alembic_version")).fetchone()
+    return row[0] if row else None

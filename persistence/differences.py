@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from canonical_models.documents import Unbilled
 from canonical_models.money import Money
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 _WORDS = TypeAdapter(dict[str, str])
 
@@ -119,30 +119,24 @@ where apart.missing <> 0 order by apart.customer_id, apart.currency
 """
 
 
-async def at_work(session: Transaction, tenant: str, subjects: Collection[str]) -> dict[str, str]:
+async def at_work(conn: Connection, tenant: str, subjects: Collection[str]) -> dict[str, str]:
     """The first change of each that is still to be made; subjects without one are left out."""
-    found = await (await connection_of(session)).execute(
-        _AT_WORK, {"tenant": tenant, "subjects": list(subjects)}
-    )
+    found = await conn.execute(_AT_WORK, {"tenant": tenant, "subjects": list(subjects)})
     return dict(await found.fetchall())
 
 
-async def left_out(session: Transaction, tenant: str, subjects: Collection[str]) -> dict[str, str]:
+async def left_out(conn: Connection, tenant: str, subjects: Collection[str]) -> dict[str, str]:
     """Why documents stay out of the ERP, by document, as the newest plan of their subject says."""
-    found = await (await connection_of(session)).execute(
-        _LEFT_OUT, {"tenant": tenant, "subjects": list(subjects)}
-    )
+    found = await conn.execute(_LEFT_OUT, {"tenant": tenant, "subjects": list(subjects)})
     said: dict[str, str] = {}
     for (words,) in await found.fetchall():
         said |= _WORDS.validate_json(words)
     return said
 
 
-async def pending(session: Transaction, tenant: str, subscription_id: str) -> Pending | None:
+async def pending(conn: Connection, tenant: str, subscription_id: str) -> Pending | None:
     """None before any change of the subscription was planned."""
-    found = await (await connection_of(session)).execute(
-        _PENDING, {"tenant": tenant, "subject": subscription_id}
-    )
+    found = await conn.execute(_PENDING, {"tenant": tenant, "subject": subscription_id})
     row = await found.fetchone()
     if row is None:
         return None
@@ -150,22 +144,20 @@ async def pending(session: Transaction, tenant: str, subscription_id: str) -> Pe
 
 
 async def decided(
-    session: Transaction, tenant: str, subject: str, occasion: str
+    conn: Connection, tenant: str, subject: str, occasion: str
 ) -> tuple[str, str] | None:
     """(change, occasion) of the subject's first change whose occasion begins so."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         _DECIDED, {"tenant": tenant, "subject": subject, "occasion": occasion}
     )
     return await found.fetchone()
 
 
 async def debts(
-    session: Transaction, tenant: str, *, since: datetime, customer_id: str | None = None
+    conn: Connection, tenant: str, *, since: datetime, customer_id: str | None = None
 ) -> tuple[Debt, ...]:
     """The oldest first; of movements from `since` on, the cutover."""
-    found = await (await connection_of(session)).execute(
-        _DEBTS, {"tenant": tenant, "since": since, "customer": customer_id}
-    )
+    found = await conn.execute(_DEBTS, {"tenant": tenant, "since": since, "customer": customer_id})
     return tuple(
         Debt(
             about=about,
@@ -184,10 +176,10 @@ async def debts(
 
 
 async def balances(
-    session: Transaction, tenant: str, *, since: datetime, customer_id: str | None = None
+    conn: Connection, tenant: str, *, since: datetime, customer_id: str | None = None
 ) -> tuple[BalanceApart, ...]:
     """By customer and currency; of movements from `since` on, the cutover."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         _BALANCES, {"tenant": tenant, "since": since, "customer": customer_id}
     )
     return tuple(

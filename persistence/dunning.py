@@ -6,7 +6,7 @@ from canonical_models.documents import BillingDocument
 from canonical_models.process import Process, ProcessKind
 from canonical_models.term import DunningCase, DunningStage
 from persistence import processes
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 _OPEN = """
 insert into dunning_cases (tenant, invoice_id, subscription_id, customer_id, overdue_since)
@@ -35,7 +35,7 @@ select invoice_id, subscription_id, customer_id, stage, overdue_since, reminders
 
 
 async def open_(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     subscription_id: str,
     customer_id: str,
@@ -49,7 +49,6 @@ async def open_(
     A closed case opens again; it goes on with its reminders and its extension where the invoice is
     still overdue since the same time, such as after a direct debit that came to nothing."""
     due = [(i.document_id, i.overdue_since) for i in invoices if i.owed and i.overdue_since]
-    conn = await connection_of(session)
     if due:
         await conn.execute(
             _OPEN, (tenant, subscription_id, customer_id, *map(list, zip(*due, strict=True)))
@@ -58,34 +57,34 @@ async def open_(
         await conn.execute(_NEWS, (tenant, subscription_id))
 
 
-async def live(session: Transaction, tenant: str, subscription_id: str) -> tuple[DunningCase, ...]:
+async def live(conn: Connection, tenant: str, subscription_id: str) -> tuple[DunningCase, ...]:
     """The subscription's cases that are not closed, oldest first."""
     return await _select(
-        session,
+        conn,
         "subscription_id = %s and stage <> 'closed' order by overdue_since, invoice_id",
         (tenant, subscription_id),
     )
 
 
-async def get(session: Transaction, tenant: str, invoice_id: str) -> DunningCase | None:
-    found = await _select(session, "invoice_id = %s", (tenant, invoice_id))
+async def get(conn: Connection, tenant: str, invoice_id: str) -> DunningCase | None:
+    found = await _select(conn, "invoice_id = %s", (tenant, invoice_id))
     return found[0] if found else None
 
 
 async def page(
-    session: Transaction, tenant: str, *, after: str = "", limit: int = 50
+    conn: Connection, tenant: str, *, after: str = "", limit: int = 50
 ) -> tuple[DunningCase, ...]:
     """Cases that are not closed, by invoice; `after` is the last one seen."""
     return await _select(
-        session,
+        conn,
         "invoice_id > %s and stage <> 'closed' order by invoice_id limit %s",
         (tenant, after, limit),
     )
 
 
-async def put(session: Transaction, tenant: str, case: DunningCase) -> None:
+async def put(conn: Connection, tenant: str, case: DunningCase) -> None:
     """The case as it has become."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update dunning_cases set stage = %s, reminders = %s, extended_days = %s, "
         "suspended_at = %s, outcome = %s, updated_at = now(), "
         "closed_at = case when %s then coalesce(closed_at, now()) end "
@@ -114,9 +113,9 @@ def process(tenant: str, case: DunningCase) -> Process:
 
 
 async def _select(
-    session: Transaction, condition: str, values: tuple[object, ...]
+    conn: Connection, condition: str, values: tuple[object, ...]
 ) -> tuple[DunningCase, ...]:
-    found = await (await connection_of(session)).execute((_COLUMNS + condition).encode(), values)
+    found = await conn.execute((_COLUMNS + condition).encode(), values)
     return tuple(
         DunningCase(
             invoice_id=invoice_id,

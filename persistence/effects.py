@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from canonical_models.effects import EffectState, Mover, may_move
 from canonical_models.views import EffectView
 from persistence.connection import Connection
 from persistence.ownership import OWNED, Owner
-from persistence.tables import EffectRow
+from persistence.rows import fetch, select
 
 _INTENDED = """
 insert into effects (key, tenant, change_id, step, system, operation, request_hash, place,
@@ -354,23 +351,19 @@ async def swept(conn: Connection, key: str, *, error: str | None = None) -> None
     )
 
 
-async def of_change(session: AsyncSession, tenant: str, change_id: str) -> tuple[EffectView, ...]:
+_SHOWN = select(
+    EffectView,
+    "effects",
+    attempts="attempt",
+    document="vendor_reference",
+    undo_document="undo_reference",
+)
+
+
+async def of_change(conn: Connection, tenant: str, change_id: str) -> tuple[EffectView, ...]:
     """In the order in which they were first intended."""
-    rows = await session.exec(
-        select(EffectRow)
-        .where(EffectRow.tenant == tenant, EffectRow.change_id == change_id)
-        .order_by(col(EffectRow.created_at), col(EffectRow.key))
-    )
-    return tuple(
-        EffectView(
-            attempts=row.attempt,
-            document=row.vendor_reference,
-            undo_document=row.undo_reference,
-            state=EffectState(row.state),
-            **row.model_dump(include=set(EffectView.model_fields) - {"state"}),
-        )
-        for row in rows
-    )
+    of = "where tenant = %s and change_id = %s order by created_at, key"
+    return await fetch(conn, EffectView, _SHOWN + of, (tenant, change_id))
 
 
 def _require(mover: Mover, before: EffectState, after: EffectState) -> None:

@@ -3,35 +3,42 @@
 import hashlib
 import secrets
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
-
-from sqlalchemy import ColumnElement, and_, func, or_, tuple_
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
+from datetime import datetime, timedelta
+from typing import Any
 
 from canonical_models.amendment import account_subject
 from canonical_models.exceptions import Raised, Resolution, Track
-from canonical_models.money import Money
 from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
-from persistence.connection import Transaction, connection_of
-from persistence.tables import ChangeRow, ExceptionRow
+from persistence.connection import Connection
+from persistence.rows import all_of, fetch, fetch_one, select
+
+_SELECT = select(
+    ExceptionView,
+    "exceptions",
+    exception_id="id",
+    at_risk="case when at_risk_currency is not null then jsonb_build_object("
+    "'minor', at_risk_minor, 'currency', at_risk_currency) end",
+)
 
 #: What is said anew where the same is asked again: both sides of a difference may have moved.
-_SAID = ("message", "at_risk_minor", "at_risk_currency", "owner", "failure_class")
+_OPEN = """
+insert into exceptions (id, tenant, change_id, workflow_id, track, belongs_to, subscription_id,
+  customer_id, step, system, failure_class, code, subject, fingerprint, owner, message,
+  at_risk_minor, at_risk_currency, due_at)
+values (%(id)s, %(tenant)s, %(change)s, %(workflow)s, %(track)s, %(belongs_to)s, %(subscription)s,
+  %(customer)s, %(step)s, %(system)s, %(class)s, %(code)s, %(subject)s, %(fingerprint)s, %(owner)s,
+  %(message)s, %(minor)s, %(currency)s, now() + %(due)s)
+on conflict (tenant, change_id, track) where state = 'open' do update set
+  message = excluded.message, at_risk_minor = excluded.at_risk_minor,
+  at_risk_currency = excluded.at_risk_currency, owner = excluded.owner,
+  failure_class = excluded.failure_class
+"""
 
-
-def _view(row: ExceptionRow) -> ExceptionView:
-    at_risk = (
-        Money(minor=row.at_risk_minor, currency=row.at_risk_currency)
-        if row.at_risk_minor is not None and row.at_risk_currency is not None
-        else None
-    )
-    fields = row.model_dump(include=set(ExceptionView.model_fields) - {"state"})
-    return ExceptionView(
-        exception_id=row.id, at_risk=at_risk, state=ExceptionState(row.state), **fields
-    )
+_RESOLVE = """
+update exceptions set state = 'resolved', resolution = %(resolution)s, resolved_by = %(by)s,
+  note = %(note)s, resolved_at = now()
+where tenant = %(tenant)s and state = 'open' and """
 
 
 def fingerprint(tenant: str, code: str, subject: str | None) -> str:
@@ -39,80 +46,83 @@ def fingerprint(tenant: str, code: str, subject: str | None) -> str:
     return hashlib.sha256(f"{tenant}\0{code}\0{subject or ''}".encode()).hexdigest()[:16]
 
 
-async def open_(session: AsyncSession, raised: Raised, *, due: timedelta) -> ExceptionView:
+async def open_(conn: Connection, raised: Raised, *, due: timedelta) -> ExceptionView:
     """The exception that is open now of this track of the change, made if there is none. One of
     the same step and cause keeps its id and its clock, and says what is so now."""
-    belongs_to, subscription_id, customer_id = await _whose(session, raised)
+    belongs_to, subscription_id, customer_id = await _whose(conn, raised)
     at_risk = raised.amount_at_risk
     cause = fingerprint(raised.tenant, raised.code, raised.subject)
     # A question that its saga no longer waits on, because it was cancelled, is not asked again.
     await _close(
-        session,
-        and_(
-            col(ExceptionRow.change_id) == raised.change_id,
-            col(ExceptionRow.track) == raised.track.value,
-            or_(col(ExceptionRow.step) != raised.step, col(ExceptionRow.fingerprint) != cause),
-        ),
+        conn,
+        "change_id = %(change)s and track = %(track)s "
+        "and (step <> %(step)s or fingerprint <> %(cause)s)",
+        {
+            "change": raised.change_id,
+            "track": raised.track,
+            "step": raised.step,
+            "cause": cause,
+        },
         tenant=raised.tenant,
         resolution="cancelled",
         by="trueup",
         note=f"the saga went on to: {raised.step}",
     )
-    asked = insert(ExceptionRow)
-    await session.exec(
-        asked.values(
-            id=f"exc_{secrets.token_hex(8)}",
-            track=raised.track.value,
-            belongs_to=belongs_to,
-            subscription_id=subscription_id,
-            customer_id=customer_id,
-            workflow_id=raised.process.workflow_id if raised.process else None,
-            fingerprint=cause,
-            at_risk_minor=at_risk.minor if at_risk else None,
-            at_risk_currency=at_risk.currency if at_risk else None,
-            due_at=datetime.now(UTC) + due,
-            **raised.model_dump(exclude={"amount_at_risk", "epoch", "process", "track"}),
-        ).on_conflict_do_update(
-            index_elements=[ExceptionRow.tenant, ExceptionRow.change_id, ExceptionRow.track],
-            index_where=col(ExceptionRow.state) == ExceptionState.OPEN,
-            set_={name: asked.excluded[name] for name in _SAID},
-        )
+    await conn.execute(
+        _OPEN,
+        {
+            "id": f"exc_{secrets.token_hex(8)}",
+            "tenant": raised.tenant,
+            "change": raised.change_id,
+            "workflow": raised.process.workflow_id if raised.process else None,
+            "track": raised.track,
+            "belongs_to": belongs_to,
+            "subscription": subscription_id,
+            "customer": customer_id,
+            "step": raised.step,
+            "system": raised.system,
+            "class": raised.failure_class,
+            "code": raised.code,
+            "subject": raised.subject,
+            "fingerprint": cause,
+            "owner": raised.owner,
+            "message": raised.message,
+            "minor": at_risk.minor if at_risk else None,
+            "currency": at_risk.currency if at_risk else None,
+            "due": due,
+        },
     )
-    query = select(ExceptionRow).where(
-        ExceptionRow.tenant == raised.tenant,
-        ExceptionRow.change_id == raised.change_id,
-        ExceptionRow.track == raised.track.value,
-        ExceptionRow.state == ExceptionState.OPEN,
+    asked = await fetch_one(
+        conn,
+        ExceptionView,
+        f"{_SELECT} where tenant = %s and change_id = %s and track = %s and state = 'open'",
+        (raised.tenant, raised.change_id, raised.track),
     )
-    return _view((await session.exec(query)).one())
+    if asked is None:
+        raise RuntimeError(f"the question of {raised.change_id} was closed while it was asked")
+    return asked
 
 
-async def get(session: AsyncSession, tenant: str, exception_id: str) -> ExceptionView | None:
-    query = select(ExceptionRow).where(
-        ExceptionRow.tenant == tenant, ExceptionRow.id == exception_id
-    )
-    row = (await session.exec(query)).one_or_none()
-    return _view(row) if row else None
+async def get(conn: Connection, tenant: str, exception_id: str) -> ExceptionView | None:
+    one = f"{_SELECT} where tenant = %s and id = %s"
+    return await fetch_one(conn, ExceptionView, one, (tenant, exception_id))
 
 
 async def open_of(
-    session: AsyncSession, tenant: str, subjects: Collection[str]
+    conn: Connection, tenant: str, subjects: Collection[str]
 ) -> tuple[ExceptionView, ...]:
     """What is asked of changes of these subjects, the oldest first."""
-    query = (
-        select(ExceptionRow)
-        .where(
-            ExceptionRow.tenant == tenant,
-            ExceptionRow.state == ExceptionState.OPEN,
-            col(ExceptionRow.belongs_to).in_(subjects),
-        )
-        .order_by(col(ExceptionRow.opened_at), col(ExceptionRow.id))
+    return await fetch(
+        conn,
+        ExceptionView,
+        f"{_SELECT} where tenant = %s and state = 'open' and belongs_to = any(%s) "
+        "order by opened_at, id",
+        (tenant, list(subjects)),
     )
-    return tuple(map(_view, await session.exec(query)))
 
 
 async def page(
-    session: AsyncSession,
+    conn: Connection,
     tenant: str,
     *,
     state: ExceptionState | None = ExceptionState.OPEN,
@@ -122,26 +132,38 @@ async def page(
     limit: int = 50,
 ) -> tuple[ExceptionView, ...]:
     """Newest first; `before` is `opened_at` and id of the last one seen."""
-    query = select(ExceptionRow).where(ExceptionRow.tenant == tenant)
-    if state is not None:
-        query = query.where(ExceptionRow.state == state)
-    if owner is not None:
-        query = query.where(ExceptionRow.owner == owner)
-    if change_id is not None:
-        query = query.where(ExceptionRow.change_id == change_id)
-    if before is not None:
-        query = query.where(tuple_(col(ExceptionRow.opened_at), col(ExceptionRow.id)) < before)
-    rows = await session.exec(
-        query.order_by(col(ExceptionRow.opened_at).desc(), col(ExceptionRow.id).desc()).limit(limit)
+    which = all_of(
+        {
+            "state = %(state)s": state,
+            "owner = %(owner)s": owner,
+            "change_id = %(change)s": change_id,
+            "(opened_at, id) < (%(at)s, %(id)s)": before,
+        }
     )
-    return tuple(map(_view, rows))
+    at, last = before or (None, None)
+    return await fetch(
+        conn,
+        ExceptionView,
+        f"{_SELECT} where tenant = %(tenant)s and {which} "
+        "order by opened_at desc, id desc limit %(limit)s",
+        {
+            "tenant": tenant,
+            "state": state,
+            "owner": owner,
+            "change": change_id,
+            "at": at,
+            "id": last,
+            "limit": limit,
+        },
+    )
 
 
-async def resolve(session: AsyncSession, tenant: str, resolution: Resolution) -> bool:
+async def resolve(conn: Connection, tenant: str, resolution: Resolution) -> bool:
     """Whether it was open until now."""
     return await _close(
-        session,
-        col(ExceptionRow.id) == resolution.exception_id,
+        conn,
+        "id = %(id)s",
+        {"id": resolution.exception_id},
         tenant=tenant,
         resolution=resolution.action.value,
         by=resolution.by,
@@ -149,11 +171,12 @@ async def resolve(session: AsyncSession, tenant: str, resolution: Resolution) ->
     )
 
 
-async def cancel_of_change(session: AsyncSession, tenant: str, change_id: str) -> None:
+async def cancel_of_change(conn: Connection, tenant: str, change_id: str) -> None:
     """The change was cancelled: nobody needs to decide any more."""
     await _close(
-        session,
-        col(ExceptionRow.change_id) == change_id,
+        conn,
+        "change_id = %(change)s",
+        {"change": change_id},
         tenant=tenant,
         resolution="cancelled",
         by="operator",
@@ -162,13 +185,13 @@ async def cancel_of_change(session: AsyncSession, tenant: str, change_id: str) -
 
 
 async def withdraw(
-    session: AsyncSession, tenant: str, change_id: str, *, note: str, track: Track | None = None
+    conn: Connection, tenant: str, change_id: str, *, note: str, track: Track | None = None
 ) -> None:
     """What was asked has answered itself, on this track or on all."""
-    of_change = col(ExceptionRow.change_id) == change_id
     await _close(
-        session,
-        of_change if track is None else and_(of_change, col(ExceptionRow.track) == track.value),
+        conn,
+        all_of({"change_id = %(change)s": change_id, "track = %(track)s": track}),
+        {"change": change_id, "track": track},
         tenant=tenant,
         resolution="cancelled",
         by="trueup",
@@ -176,64 +199,52 @@ async def withdraw(
     )
 
 
-async def escalate(session: AsyncSession, exception_id: str) -> ExceptionView | None:
-    await session.exec(
-        update(ExceptionRow)
-        .where(
-            col(ExceptionRow.id) == exception_id,
-            col(ExceptionRow.state) == ExceptionState.OPEN,
-            col(ExceptionRow.escalated_at).is_(None),
-        )
-        .values(escalated_at=func.now())
+async def escalate(conn: Connection, exception_id: str) -> ExceptionView | None:
+    await conn.execute(
+        "update exceptions set escalated_at = now() "
+        "where id = %s and state = 'open' and escalated_at is null",
+        (exception_id,),
     )
-    row = await session.get(ExceptionRow, exception_id)
-    return _view(row) if row else None
+    return await fetch_one(conn, ExceptionView, f"{_SELECT} where id = %s", (exception_id,))
 
 
-async def _whose(session: AsyncSession, raised: Raised) -> tuple[str, str | None, str | None]:
+async def _whose(conn: Connection, raised: Raised) -> tuple[str, str | None, str | None]:
     """(subject, subscription, customer) that the exception is about."""
     process = raised.process
     if process is not None:
         account = account_subject(process.customer_id or process.key)
         subject = process.subscription_id or account
         return subject, process.subscription_id, process.customer_id
-    query = select(ChangeRow).where(ChangeRow.id == raised.change_id)
-    change = (await session.exec(query)).one()
-    return change.subject, change.subscription_id, change.customer_id
+    found = await conn.execute(
+        "select subject, subscription_id, customer_id from changes where id = %s",
+        (raised.change_id,),
+    )
+    row = await found.fetchone()
+    if row is None:
+        raise RuntimeError(f"{raised.code} is asked of {raised.change_id}, which does not exist")
+    return row[0], row[1], row[2]
 
 
 async def _close(
-    session: AsyncSession,
-    which: ColumnElement[bool],
+    conn: Connection,
+    which: str,
+    values: dict[str, Any],
     *,
     tenant: str,
     resolution: str,
     by: str,
     note: str,
 ) -> bool:
-    closed = await session.exec(
-        update(ExceptionRow)
-        .where(
-            which,
-            col(ExceptionRow.tenant) == tenant,
-            col(ExceptionRow.state) == ExceptionState.OPEN,
-        )
-        .values(
-            state=ExceptionState.RESOLVED,
-            resolution=resolution,
-            resolved_by=by,
-            note=note,
-            resolved_at=func.now(),
-        )
+    closed = await conn.execute(
+        (_RESOLVE + which).encode(),
+        values | {"tenant": tenant, "resolution": resolution, "by": by, "note": note},
     )
     return closed.rowcount > 0
 
 
-async def asked_by(
-    session: Transaction, tenant: str, workflow_ids: Collection[str]
-) -> dict[str, str]:
+async def asked_by(conn: Connection, tenant: str, workflow_ids: Collection[str]) -> dict[str, str]:
     """The open exception of each of these processes that asks a person."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select workflow_id, id from exceptions "
         "where tenant = %s and state = 'open' and change_id = any(%s) and workflow_id = change_id",
         (tenant, list(workflow_ids)),

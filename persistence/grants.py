@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from canonical_models.base import Canonical, Instant
 from canonical_models.entitlement import Grant, GrantSource, GrantState
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 GRANTS = TypeAdapter(tuple[Grant, ...])
 
@@ -73,22 +73,18 @@ class KeptGrant(Canonical):
     at: Instant
 
 
-async def of_subscription(
-    session: Transaction, tenant: str, subscription_id: str
-) -> tuple[Grant, ...]:
+async def of_subscription(conn: Connection, tenant: str, subscription_id: str) -> tuple[Grant, ...]:
     """What the subscription gives and has not withdrawn, by source and feature."""
-    found = await (await connection_of(session)).execute(
-        _OF_SUBSCRIPTION, (tenant, subscription_id)
-    )
+    found = await conn.execute(_OF_SUBSCRIPTION, (tenant, subscription_id))
     row = await found.fetchone()
     return GRANTS.validate_json(row[0] if row else "[]")
 
 
 async def of_customer(
-    session: Transaction, tenant: str, customer_id: str, feature: str | None = None
+    conn: Connection, tenant: str, customer_id: str, feature: str | None = None
 ) -> tuple[Grant, ...]:
     """What the customer holds by any source, suspended and future grants included."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         _OF_CUSTOMER, {"tenant": tenant, "customer": customer_id, "feature": feature}
     )
     row = await found.fetchone()
@@ -96,7 +92,7 @@ async def of_customer(
 
 
 async def replace(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     subscription_id: str,
     grants: Iterable[Grant],
@@ -104,9 +100,8 @@ async def replace(
     change_id: str,
 ) -> None:
     """Make `grants` all that the subscription gives. Those that stay are not touched."""
-    held = await of_subscription(session, tenant, subscription_id)
+    held = await of_subscription(conn, tenant, subscription_id)
     wanted = tuple(grants)
-    conn = await connection_of(session)
     gone = [grant for grant in held if grant not in wanted]
     given = [grant for grant in wanted if grant not in held]
     if gone:
@@ -139,17 +134,17 @@ async def replace(
         )
 
 
-async def history(session: Transaction, tenant: str, source_id: str) -> tuple[KeptGrant, ...]:
+async def history(conn: Connection, tenant: str, source_id: str) -> tuple[KeptGrant, ...]:
     """All that this source has given, the oldest first; the last one holds. Until the commit
     nobody else changes what a person has given under it."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"grant/{tenant}/{source_id}",)
     )
-    return await _kept(session, "source_id = %s order by id", (tenant, source_id))
+    return await _kept(conn, "source_id = %s order by id", (tenant, source_id))
 
 
 async def page(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     customer_id: str,
     *,
@@ -159,16 +154,16 @@ async def page(
     """What the customer holds by any source; `after` is feature, source id and source of the last
     one seen."""
     return await _kept(
-        session,
+        conn,
         "customer_id = %s and withdrawn_at is null and (feature, source_id, source) > (%s, %s, %s) "
         "order by feature, source_id, source limit %s",
         (tenant, customer_id, *after, limit),
     )
 
 
-async def give(session: Transaction, tenant: str, grant: Grant, *, by: str) -> None:
+async def give(conn: Connection, tenant: str, grant: Grant, *, by: str) -> None:
     """One grant beside those of subscriptions."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         _GIVE,
         {
             "tenant": tenant,
@@ -180,21 +175,19 @@ async def give(session: Transaction, tenant: str, grant: Grant, *, by: str) -> N
     )
 
 
-async def exchange(
-    session: Transaction, tenant: str, held: Grant, wanted: Grant, *, by: str
-) -> None:
+async def exchange(conn: Connection, tenant: str, held: Grant, wanted: Grant, *, by: str) -> None:
     """`wanted` instead of `held`, which is of the same customer, feature and source."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         _WITHDRAW_ONE,
         (by, tenant, held.customer_id, held.feature, held.source.value, held.source_id),
     )
-    await give(session, tenant, wanted, by=by)
+    await give(conn, tenant, wanted, by=by)
 
 
 async def _kept(
-    session: Transaction, condition: str, values: tuple[object, ...]
+    conn: Connection, condition: str, values: tuple[object, ...]
 ) -> tuple[KeptGrant, ...]:
-    found = await (await connection_of(session)).execute((_KEPT + condition).encode(), values)
+    found = await conn.execute((_KEPT + condition).encode(), values)
     return tuple(
         KeptGrant(
             grant=Grant(

@@ -6,17 +6,12 @@ Webhooks get in through `inbox_writer`.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from sqlalchemy import LargeBinary, Text, bindparam, func, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlmodel import col, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.base import Canonical, Instant
 from canonical_models.states import InboxStatus
+from persistence.connection import Connection
 from persistence.inbox_writer import storable
-from persistence.tables import ChangeRow, InboxRow
+from persistence.rows import all_of, fetch, fetch_one, select
 
 #: Wakes the dispatcher: something has been received.
 CHANNEL = "trueup_inbox"
@@ -68,24 +63,11 @@ class Reading:
     reason: str | None = None
 
 
-_SHOWN = (
-    col(InboxRow.id).label("inbox_id"),
-    *(
-        getattr(InboxRow, name)
-        for name in InboxView.model_fields
-        if name not in {"inbox_id", "size"}
-    ),
-    func.octet_length(InboxRow.body).label("size"),
-)
-
-
-def _view(row: Any) -> InboxView:
-    shown = dict(row._mapping)
-    return InboxView(status=InboxStatus(shown.pop("status")), **shown)
+_SELECT = select(InboxView, "inbox", inbox_id="id", size="octet_length(body)")
 
 
 async def page(
-    session: AsyncSession,
+    conn: Connection,
     tenant: str,
     *,
     before: int | None = None,
@@ -94,38 +76,51 @@ async def page(
     event_type: str | None = None,
 ) -> tuple[InboxView, ...]:
     """Newest first; `before` is the `inbox_id` of the last one seen."""
-    query: Any = select(*_SHOWN).where(InboxRow.tenant == tenant)
-    if before is not None:
-        query = query.where(col(InboxRow.id) < before)
-    if status is not None:
-        query = query.where(InboxRow.status == status)
-    if event_type is not None:
-        query = query.where(InboxRow.event_type == event_type)
-    rows = await session.exec(query.order_by(col(InboxRow.id).desc()).limit(limit))
-    return tuple(map(_view, rows))
+    which = all_of(
+        {
+            "id < %(before)s": before,
+            "status = %(status)s": status,
+            "event_type = %(type)s": event_type,
+        }
+    )
+    return await fetch(
+        conn,
+        InboxView,
+        f"{_SELECT} where tenant = %(tenant)s and {which} order by id desc limit %(limit)s",
+        {
+            "tenant": tenant,
+            "before": before,
+            "status": status,
+            "type": event_type,
+            "limit": limit,
+        },
+    )
 
 
-async def get(session: AsyncSession, tenant: str, inbox_id: int) -> InboxView | None:
-    query: Any = select(*_SHOWN).where(InboxRow.tenant == tenant, InboxRow.id == inbox_id)
-    row = (await session.exec(query)).one_or_none()
-    return _view(row) if row else None
+async def get(conn: Connection, tenant: str, inbox_id: int) -> InboxView | None:
+    return await fetch_one(
+        conn, InboxView, f"{_SELECT} where tenant = %s and id = %s", (tenant, inbox_id)
+    )
 
 
-async def find(session: AsyncSession, tenant: str, receipt: str) -> InboxView | None:
+async def find(conn: Connection, tenant: str, receipt: str) -> InboxView | None:
     """By receipt; looks through the tenant's whole inbox."""
-    query: Any = select(*_SHOWN).where(InboxRow.tenant == tenant, InboxRow.receipt == receipt)
-    row = (await session.exec(query)).one_or_none()
-    return _view(row) if row else None
+    return await fetch_one(
+        conn, InboxView, f"{_SELECT} where tenant = %s and receipt = %s", (tenant, receipt)
+    )
 
 
-async def body(session: AsyncSession, tenant: str, inbox_id: int) -> bytes | None:
+async def body(conn: Connection, tenant: str, inbox_id: int) -> bytes | None:
     """The signed bytes as they came. They may hold personal data: never log them."""
-    query = select(InboxRow.body).where(InboxRow.tenant == tenant, InboxRow.id == inbox_id)
-    return (await session.exec(query)).one_or_none()
+    found = await conn.execute(
+        "select body from inbox where tenant = %s and id = %s", (tenant, inbox_id)
+    )
+    row = await found.fetchone()
+    return row[0] if row else None
 
 
 async def replay(
-    session: AsyncSession, tenant: str, inbox_ids: Collection[int]
+    conn: Connection, tenant: str, inbox_ids: Collection[int]
 ) -> tuple[InboxView, ...]:
     """Let the dispatcher read them again; those that still wait to be read, or whose body was
     dropped by the retention policy, stay as they are.
@@ -133,69 +128,56 @@ async def replay(
     A replay makes a new change only when every change of the event has settled. Returns those of
     `inbox_ids` that exist in this tenant.
     """
-    await session.exec(
-        update(InboxRow)
-        .where(
-            col(InboxRow.tenant) == tenant,
-            col(InboxRow.id).in_(inbox_ids),
-            col(InboxRow.status) != InboxStatus.RECEIVED,
-            # Without its body there is nothing to read.
-            func.octet_length(InboxRow.body) > 0,
-        )
-        .values(
-            status=InboxStatus.RECEIVED,
-            reason=None,
-            settled_at=None,
-            replays=col(InboxRow.replays) + 1,
-        )
+    these = (tenant, list(inbox_ids))
+    # Without its body there is nothing to read.
+    await conn.execute(
+        "update inbox set status = 'received', reason = null, settled_at = null, "
+        "replays = replays + 1 where tenant = %s and id = any(%s) and status <> 'received' "
+        "and octet_length(body) > 0",
+        these,
     )
-    await (await session.connection()).execute(text(f"notify {CHANNEL}"))
-    query: Any = select(*_SHOWN).where(InboxRow.tenant == tenant, col(InboxRow.id).in_(inbox_ids))
-    rows = await session.exec(query.order_by(InboxRow.id))
-    return tuple(map(_view, rows))
+    await conn.execute(f"notify {CHANNEL}".encode())
+    return await fetch(
+        conn, InboxView, f"{_SELECT} where tenant = %s and id = any(%s) order by id", these
+    )
 
 
-_TAKE = text("""
+_TAKE = """
 with mine as materialized (
-  select pg_try_advisory_xact_lock(:lock) as got
+  select pg_try_advisory_xact_lock(%(lock)s) as got
 ), taken as (
   select id, octet_length(body) as size from inbox
   where status = 'received' and (select got from mine)
-  order by id limit :rows for update skip locked
+  order by id limit %(rows)s for update skip locked
 ), counted as (
   select id, sum(size) over (order by id) - size as size_before from taken
 )
 select inbox.id, tenant, connection, event_id, event_type, replays, received_at, body
-from inbox join counted using (id) where size_before < :size order by inbox.id
-""").columns(body=LargeBinary)
+from inbox join counted using (id) where size_before < %(size)s order by inbox.id
+"""
 
 
-async def take(session: AsyncSession, *, rows: int, size: int) -> tuple[Arrival, ...]:
+async def take(conn: Connection, *, rows: int, size: int) -> tuple[Arrival, ...]:
     """The oldest that wait, locked until the transaction ends: at most `rows`, and as many as
     begin within the first `size` bytes of bodies. Nothing while another dispatcher takes."""
-    connection = await session.connection()
-    found = await connection.execute(_TAKE, {"lock": _DRAIN_LOCK, "rows": rows, "size": size})
-    return tuple(Arrival(*row) for row in found)
+    found = await conn.execute(_TAKE, {"lock": _DRAIN_LOCK, "rows": rows, "size": size})
+    return tuple(Arrival(*row) for row in await found.fetchall())
 
 
-_SETTLE = text("""
+_SETTLE = """
 update inbox set status = read.status, reason = read.reason, settled_at = now(),
   change_id = coalesce(read.change_id, inbox.change_id)
-from unnest(cast(:ids as bigint[]), :statuses, :reasons, :changes)
+from unnest(%(ids)s::bigint[], %(statuses)s::text[], %(reasons)s::text[], %(changes)s::text[])
   as read (id, status, reason, change_id)
 where inbox.id = read.id
-""").bindparams(
-    bindparam("statuses", type_=ARRAY(Text)),
-    bindparam("reasons", type_=ARRAY(Text)),
-    bindparam("changes", type_=ARRAY(Text)),
-)
+"""
 
 
-async def settle(session: AsyncSession, readings: Iterable[Reading]) -> None:
+async def settle(conn: Connection, readings: Iterable[Reading]) -> None:
     """Write down what became of arrivals; in the transaction that took them."""
     known = list(readings)
     reasons = [None if read.reason is None else storable(read.reason) for read in known]
-    await (await session.connection()).execute(
+    await conn.execute(
         _SETTLE,
         {
             "ids": [read.inbox_id for read in known],
@@ -206,16 +188,14 @@ async def settle(session: AsyncSession, readings: Iterable[Reading]) -> None:
     )
 
 
-async def receipt_of(session: AsyncSession, tenant: str, change_id: str) -> str | None:
+async def receipt_of(conn: Connection, tenant: str, change_id: str) -> str | None:
     """The webhook that gave rise to the change; a replay's change has the first one's."""
-    rows = await session.exec(
-        select(InboxRow.receipt)
-        .join(
-            ChangeRow,
-            (col(ChangeRow.tenant) == col(InboxRow.tenant))
-            & (col(ChangeRow.connection) == col(InboxRow.connection))
-            & (func.regexp_replace(ChangeRow.event_id, "#r[0-9]+$", "") == InboxRow.event_id),
-        )
-        .where(ChangeRow.tenant == tenant, ChangeRow.id == change_id)
+    found = await conn.execute(
+        "select i.receipt from inbox i join changes c on c.tenant = i.tenant "
+        "and c.connection = i.connection "
+        "and regexp_replace(c.event_id, '#r[0-9]+$', '') = i.event_id "
+        "where c.tenant = %s and c.id = %s",
+        (tenant, change_id),
     )
-    return rows.first()
+    row = await found.fetchone()
+    return row[0] if row else None

@@ -8,13 +8,10 @@ import secrets
 from datetime import datetime
 
 from pydantic import AwareDatetime
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.base import Canonical
-from persistence.tables import ApiKeyRow
+from persistence.connection import Connection
+from persistence.rows import fetch, fetch_one, select
 
 PREFIX = "tu_"
 _BYTES = 32
@@ -32,76 +29,56 @@ class ApiKey(Canonical):
     revoked_at: AwareDatetime | None = None
 
 
+_SELECT = select(ApiKey, "api_keys", key_id="left(encode(key_hash, 'hex'), 16)")
+
+
 def new_key() -> str:
     """A key that nobody has yet: `tu_` and 43 characters of base64url."""
     return PREFIX + secrets.token_urlsafe(_BYTES)
 
 
-async def create(session: AsyncSession, tenant: str, name: str, scopes: tuple[str, ...]) -> str:
+async def create(conn: Connection, tenant: str, name: str, scopes: tuple[str, ...]) -> str:
     """The new key, shown this once."""
-    raw = new_key()
-    await adopt(session, raw, tenant=tenant, name=name, scopes=scopes)
-    return raw
+    key = new_key()
+    await adopt(conn, key, tenant=tenant, name=name, scopes=scopes)
+    return key
 
 
 async def adopt(
-    session: AsyncSession, raw: str, *, tenant: str, name: str, scopes: tuple[str, ...]
+    conn: Connection, key: str, *, tenant: str, name: str, scopes: tuple[str, ...]
 ) -> None:
     """Make a key that was chosen elsewhere valid; nothing happens when it is already known."""
-    await session.exec(
-        insert(ApiKeyRow)
-        .values(key_hash=_hash(raw), tenant=tenant, name=name, scopes=[*scopes])
-        .on_conflict_do_nothing()
+    await conn.execute(
+        "insert into api_keys (key_hash, tenant, name, scopes) values (%s, %s, %s, %s) "
+        "on conflict do nothing",
+        (_hash(key), tenant, name, list(scopes)),
     )
 
 
-async def find(session: AsyncSession, raw: str) -> ApiKey | None:
+async def find(conn: Connection, key: str) -> ApiKey | None:
     """The key if it is known and not revoked."""
-    if not raw.startswith(PREFIX):
+    if not key.startswith(PREFIX):
         return None
-    row = await session.get(ApiKeyRow, _hash(raw))
-    return None if row is None or row.revoked_at is not None else _view(row)
+    known = "where key_hash = %s and revoked_at is null"
+    return await fetch_one(conn, ApiKey, _SELECT + known, (_hash(key),))
 
 
-async def listed(session: AsyncSession, tenant: str) -> tuple[ApiKey, ...]:
+async def listed(conn: Connection, tenant: str) -> tuple[ApiKey, ...]:
     """The tenant's keys, revoked ones included, oldest first."""
-    rows = await session.exec(
-        select(ApiKeyRow)
-        .where(ApiKeyRow.tenant == tenant)
-        .order_by(col(ApiKeyRow.created_at), col(ApiKeyRow.key_hash))
-    )
-    return tuple(map(_view, rows))
+    of_tenant = "where tenant = %s order by created_at, key_hash"
+    return await fetch(conn, ApiKey, _SELECT + of_tenant, (tenant,))
 
 
-async def revoke(session: AsyncSession, tenant: str, key_id: str) -> datetime | None:
+async def revoke(conn: Connection, tenant: str, key_id: str) -> datetime | None:
     """When the key was revoked, which may have been before; None for an unknown key."""
-    for row in (await session.exec(select(ApiKeyRow).where(ApiKeyRow.tenant == tenant))).all():
-        if _key_id(row.key_hash) == key_id:
-            revoked = await session.exec(
-                update(ApiKeyRow)
-                .where(col(ApiKeyRow.key_hash) == row.key_hash)
-                .values(revoked_at=func.coalesce(ApiKeyRow.revoked_at, func.now()))
-                .returning(col(ApiKeyRow.revoked_at))
-            )
-            found: datetime | None = revoked.scalar_one()
-            return found
-    return None
-
-
-def _hash(raw: str) -> bytes:
-    return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).digest()
-
-
-def _key_id(digest: bytes) -> str:
-    return digest.hex()[:16]
-
-
-def _view(row: ApiKeyRow) -> ApiKey:
-    return ApiKey(
-        key_id=_key_id(row.key_hash),
-        tenant=row.tenant,
-        name=row.name,
-        scopes=tuple(row.scopes),
-        created_at=row.created_at,
-        revoked_at=row.revoked_at,
+    revoked = await conn.execute(
+        "update api_keys set revoked_at = coalesce(revoked_at, now()) "
+        "where tenant = %s and left(encode(key_hash, 'hex'), 16) = %s returning revoked_at",
+        (tenant, key_id),
     )
+    row = await revoked.fetchone()
+    return row[0] if row else None
+
+
+def _hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -2,22 +2,17 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
+from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, and_, func, or_, text, tuple_
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, delete, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.process import SUPPORT_TARGET, entitlement_process
 from canonical_models.views import MappingView
 from persistence import processes
-from persistence.connection import Transaction, connection_of
-from persistence.tables import MappingRow
+from persistence.connection import Connection
+from persistence.rows import all_of, fetch, fetch_one, select
 
-_ITEMS = TypeAdapter(tuple[ItemMapping, ...])
 _ACCOUNTS = TypeAdapter(tuple[AccountMapping, ...])
 
 _ACCOUNTS_NOW = """
@@ -26,15 +21,24 @@ where tenant = %(tenant)s and kind = 'account' and source = any(%(customers)s)
   and valid_from <= clock_timestamp() and (valid_to is null or valid_to > clock_timestamp())
 """
 
-_ITEMS_AT = """
-select coalesce(json_agg(target), '[]')::text from mappings
-where tenant = %(tenant)s and kind = 'item' and source = any(%(keys)s)
-  and valid_from <= %(at)s and (valid_to is null or valid_to > %(at)s)
-"""
+_OF = "tenant = %(tenant)s and kind = %(kind)s and source = %(source)s"
+_NOW = "valid_from <= clock_timestamp() and (valid_to is null or valid_to > clock_timestamp())"
+_SELECT = select(MappingView, "mappings")
+
+_NOTHING = (None,) * 5
+
+#: From when a new one holds, the one that holds then, and when the next one begins.
+_BEFORE = f"""
+with new as materialized (select coalesce(%(at)s, clock_timestamp()) as begins)
+select new.begins, held.id, held.valid_from, held.target,
+  (select min(valid_from) from mappings where {_OF} and valid_from > new.begins)
+from new left join mappings held on {_OF}
+  and held.valid_from <= new.begins and (held.valid_to is null or held.valid_to > new.begins)
+"""  # noqa: S608 - put together from constants
 
 
 async def put(
-    session: AsyncSession,
+    conn: Connection,
     tenant: str,
     mapping: AccountMapping | ItemMapping,
     *,
@@ -49,94 +53,55 @@ async def put(
             kind, source = "account", mapping.billing_customer
         case ItemMapping():
             kind, source = "item", mapping.item
-    connection = await session.connection()
+    of = {"tenant": tenant, "kind": kind, "source": source}
     # Two that set the same must each see what the other has set.
-    await connection.execute(
-        text("select pg_advisory_xact_lock(hashtextextended(:key, 0))"),
-        {"key": f"mapping/{tenant}/{kind}/{source}"},
+    await conn.execute(
+        "select pg_advisory_xact_lock(hashtextextended(%s, 0))",
+        (f"mapping/{tenant}/{kind}/{source}",),
     )
-    begins: Any = valid_from
-    if begins is None:
-        begins = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
     target = mapping.model_dump(mode="json")
-    of = and_(
-        col(MappingRow.tenant) == tenant,
-        col(MappingRow.kind) == kind,
-        col(MappingRow.source) == source,
-    )
-    held = (await session.exec(select(MappingRow).where(of, _holds(begins)))).one_or_none()
-    if held is not None and held.target == target:
+    found = await conn.execute(_BEFORE.encode(), {**of, "at": valid_from})
+    begins, held, held_since, held_target, ends = await found.fetchone() or _NOTHING
+    if held_target == target:
         return
-    later = await session.exec(
-        select(func.min(MappingRow.valid_from)).where(of, col(MappingRow.valid_from) > begins)
-    )
-    ends = later.one()
-    if held is not None and held.valid_from == begins:
-        await session.exec(delete(MappingRow).where(col(MappingRow.id) == held.id))
+    if held is not None and held_since == begins:
+        await conn.execute("delete from mappings where id = %s", (held,))
     elif held is not None:
-        await session.exec(
-            update(MappingRow).where(col(MappingRow.id) == held.id).values(valid_to=begins)
-        )
-    await session.exec(
-        insert(MappingRow).values(
-            tenant=tenant,
-            kind=kind,
-            source=source,
-            target=target,
-            valid_from=begins,
-            valid_to=ends,
-            set_by=by,
-        )
+        await conn.execute("update mappings set valid_to = %s where id = %s", (begins, held))
+    await conn.execute(
+        "insert into mappings (tenant, kind, source, target, valid_from, valid_to, set_by) "
+        "values (%s, %s, %s, %s, %s, %s, %s)",
+        (tenant, kind, source, Jsonb(target), begins, ends, by),
     )
-    if held is not None and held.target.get("support_organization") != target.get(
-        "support_organization"
-    ):
+    shown = "support_organization"
+    if held is not None and held_target.get(shown) != target.get(shown):
         # What support shows at the organisation before is taken back there, when this begins.
-        await processes.news(session, [entitlement_process(tenant, source, SUPPORT_TARGET)])
+        await processes.news(conn, [entitlement_process(tenant, source, SUPPORT_TARGET)])
 
 
 async def get(
-    session: AsyncSession, tenant: str, kind: str, source: str, *, locked: bool = False
+    conn: Connection, tenant: str, kind: str, source: str, *, locked: bool = False
 ) -> MappingView | None:
     """The mapping that holds now."""
-    query = select(MappingRow).where(
-        MappingRow.tenant == tenant,
-        MappingRow.kind == kind,
-        MappingRow.source == source,
-        _holds(func.clock_timestamp()),
+    query = f"{_SELECT} where {_OF} and {_NOW}" + (" for update" if locked else "")
+    return await fetch_one(
+        conn, MappingView, query, {"tenant": tenant, "kind": kind, "source": source}
     )
-    row = (await session.exec(query.with_for_update() if locked else query)).one_or_none()
-    return _view(row) if row else None
-
-
-async def items_at(
-    session: Transaction, tenant: str, keys: Collection[str], *, at: datetime
-) -> dict[str, ItemMapping]:
-    """By key, those that hold at the moment."""
-    found = await (await connection_of(session)).execute(
-        _ITEMS_AT, {"tenant": tenant, "keys": list(keys), "at": at}
-    )
-    row = await found.fetchone()
-    return {mapping.item: mapping for mapping in _ITEMS.validate_json(row[0] if row else "[]")}
 
 
 async def accounts_now(
-    session: Transaction, tenant: str, customers: Collection[str]
+    conn: Connection, tenant: str, customers: Collection[str]
 ) -> dict[str, AccountMapping]:
     """By customer, those that hold now."""
-    found = await (await connection_of(session)).execute(
-        _ACCOUNTS_NOW, {"tenant": tenant, "customers": list(customers)}
-    )
+    found = await conn.execute(_ACCOUNTS_NOW, {"tenant": tenant, "customers": list(customers)})
     row = await found.fetchone()
     mapped = _ACCOUNTS.validate_json(row[0] if row else "[]")
     return {mapping.billing_customer: mapping for mapping in mapped}
 
 
-async def account_begins(
-    session: Transaction, tenant: str, customer_id: str
-) -> tuple[datetime, ...]:
+async def account_begins(conn: Connection, tenant: str, customer_id: str) -> tuple[datetime, ...]:
     """When each account mapping of the customer begins to hold, or began."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select valid_from from mappings where tenant = %s and kind = 'account' and source = %s",
         (tenant, customer_id),
     )
@@ -144,7 +109,7 @@ async def account_begins(
 
 
 async def page(
-    session: AsyncSession,
+    conn: Connection,
     tenant: str,
     *,
     kind: str | None = None,
@@ -153,37 +118,23 @@ async def page(
 ) -> tuple[MappingView, ...]:
     """Those that hold now and those that are set for later, by kind, source and when they begin;
     `after` is that of the last one seen."""
-    query = select(MappingRow).where(
-        MappingRow.tenant == tenant,
-        or_(col(MappingRow.valid_to).is_(None), col(MappingRow.valid_to) > func.clock_timestamp()),
+    begun = {"kind = %(kind)s": kind, "(kind, source, valid_from) > (%(a)s, %(b)s, %(c)s)": after}
+    a, b, c = after or (None, None, None)
+    return await fetch(
+        conn,
+        MappingView,
+        f"{_SELECT} where tenant = %(tenant)s and {all_of(begun)} "
+        "and (valid_to is null or valid_to > clock_timestamp()) "
+        "order by kind, source, valid_from limit %(limit)s",
+        {"tenant": tenant, "kind": kind, "a": a, "b": b, "c": c, "limit": limit},
     )
-    place = (col(MappingRow.kind), col(MappingRow.source), col(MappingRow.valid_from))
-    if after is not None:
-        query = query.where(tuple_(*place) > after)
-    if kind is not None:
-        query = query.where(MappingRow.kind == kind)
-    rows = await session.exec(query.order_by(*place).limit(limit))
-    return tuple(map(_view, rows))
 
 
-async def history(
-    session: AsyncSession, tenant: str, kind: str, source: str
-) -> tuple[MappingView, ...]:
+async def history(conn: Connection, tenant: str, kind: str, source: str) -> tuple[MappingView, ...]:
     """All that was set and is set for later, the oldest first."""
-    rows = await session.exec(
-        select(MappingRow)
-        .where(MappingRow.tenant == tenant, MappingRow.kind == kind, MappingRow.source == source)
-        .order_by(col(MappingRow.valid_from))
+    return await fetch(
+        conn,
+        MappingView,
+        f"{_SELECT} where {_OF} order by valid_from",
+        {"tenant": tenant, "kind": kind, "source": source},
     )
-    return tuple(map(_view, rows))
-
-
-def _holds(at: Any) -> ColumnElement[bool]:
-    return and_(
-        col(MappingRow.valid_from) <= at,
-        or_(col(MappingRow.valid_to).is_(None), col(MappingRow.valid_to) > at),
-    )
-
-
-def _view(row: MappingRow) -> MappingView:
-    return MappingView(**row.model_dump(include=set(MappingView.model_fields)))

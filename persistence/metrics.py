@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import TextClause, text
-from sqlmodel.ext.asyncio.session import AsyncSession
+from persistence.connection import Connection
 
 #: Upper bounds in seconds of the buckets for 'webhook received' to 'ERP document posted'.
 POSTING_BUCKETS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
@@ -13,7 +12,7 @@ POSTING_WINDOW = "24 hours"
 
 #: From partial indexes, and small tables: as cheap as what is under way is small.
 _COUNTS = {
-    "changes": text(
+    "changes": (
         "select 'pending', count(*) from changes where state = 'pending' "
         "union all select 'starting', count(*) from changes where state = 'starting' "
         "union all select 'waiting', count(*) from changes where state = 'waiting' "
@@ -21,39 +20,39 @@ _COUNTS = {
         "union all select 'running', count(*) from changes where state = 'running' "
         "and state in ('starting', 'running')"
     ),
-    "exceptions": text("select owner, count(*) from exceptions where state = 'open' group by 1"),
-    "dunning": text("select stage, count(*) from dunning_cases where stage <> 'closed' group by 1"),
+    "exceptions": "select owner, count(*) from exceptions where state = 'open' group by 1",
+    "dunning": "select stage, count(*) from dunning_cases where stage <> 'closed' group by 1",
 }
 
 #: Over whole tables: read now and then.
 _WHOLE = {
-    "inbox": text("select status, count(*) from inbox group by status"),
-    "outcomes": text("select outcome, count(*) from changes where state = 'settled' group by 1"),
-    "effects": text("select system || '/' || state, count(*) from effects group by 1"),
+    "inbox": "select status, count(*) from inbox group by status",
+    "outcomes": "select outcome, count(*) from changes where state = 'settled' group by 1",
+    "effects": "select system || '/' || state, count(*) from effects group by 1",
     # A forecast is of one renewal; that of the one before says nothing.
-    "renewals": text(
+    "renewals": (
         "select case when forecast_for = renews_at then forecast else 'none' end, count(*) "
         "from contracts where renews_at is not null group by 1"
     ),
-    "documents": text("select state, count(*) from documents group by 1"),
-    "invoices": text("select erp_status, count(*) from documents group by 1"),
-    "targets": text("select target || '/' || state, count(*) from target_states group by 1"),
+    "documents": "select state, count(*) from documents group by 1",
+    "invoices": "select erp_status, count(*) from documents group by 1",
+    "targets": "select target || '/' || state, count(*) from target_states group by 1",
 }
 
-_OLDEST = text(
+_OLDEST = (
     "select coalesce(extract(epoch from now() - min(received_at)), 0) from changes "
     "where state = 'pending'"
 )
-_UNREAD = text(
+_UNREAD = (
     "select coalesce(extract(epoch from now() - min(received_at)), 0) from inbox "
     "where status = 'received'"
 )
-_LATE = text("select count(*) from exceptions where state = 'open' and due_at < now()")
-_POSTING = text(
+_LATE = "select count(*) from exceptions where state = 'open' and due_at < now()"
+_POSTING = (
     "select extract(epoch from e.confirmed_at - c.received_at) from effects e "
     "join documents d on d.tenant = e.tenant and d.effect_key = e.key "
     "join changes c on c.id = d.change_id "
-    "where e.confirmed_at > now() - cast(:window as interval)"
+    "where e.confirmed_at > now() - %s::interval"
 )
 
 
@@ -76,25 +75,24 @@ class Metrics:
     posting_seconds: tuple[float, ...]
 
 
-async def whole(session: AsyncSession) -> Whole:
+async def whole(conn: Connection) -> Whole:
     """What takes as long as the tables are long: not to be read at every scrape."""
-    connection = await session.connection()
-    posted = await connection.execute(_POSTING, {"window": POSTING_WINDOW})
+    posted = await conn.execute(_POSTING, (POSTING_WINDOW,))
     return Whole(
-        counts=await _counts(session, _WHOLE),
-        posting_seconds=tuple(float(seconds) for seconds in posted.scalars()),
+        counts=await _counts(conn, _WHOLE),
+        posting_seconds=tuple(float(seconds) for (seconds,) in await posted.fetchall()),
     )
 
 
-async def read(session: AsyncSession, *, of_whole: Whole | None = None) -> Metrics:
+async def read(conn: Connection, *, of_whole: Whole | None = None) -> Metrics:
     """`of_whole` is what `whole` said lately; it is read now where that is None."""
-    connection = await session.connection()
 
-    async def number(query: TextClause) -> float:
-        return float((await connection.execute(query)).scalar_one())
+    async def number(query: str) -> float:
+        row = await (await conn.execute(query.encode())).fetchone()
+        return float(row[0]) if row else 0.0
 
-    seen = of_whole or await whole(session)
-    counts = seen.counts | await _counts(session, _COUNTS)
+    seen = of_whole or await whole(conn)
+    counts = seen.counts | await _counts(conn, _COUNTS)
     if settled := sum(counts["outcomes"].values()):
         counts["changes"]["settled"] = settled
     return Metrics(
@@ -106,12 +104,9 @@ async def read(session: AsyncSession, *, of_whole: Whole | None = None) -> Metri
     )
 
 
-async def _counts(
-    session: AsyncSession, queries: dict[str, TextClause]
-) -> dict[str, dict[str, int]]:
-    connection = await session.connection()
+async def _counts(conn: Connection, queries: dict[str, str]) -> dict[str, dict[str, int]]:
     counts = {}
     for name, query in queries.items():
-        found = await connection.execute(query)
-        counts[name] = {key: int(count) for key, count in found if count}
+        found = await conn.execute(query.encode())
+        counts[name] = {key: int(count) for key, count in await found.fetchall() if count}
     return counts

@@ -1,11 +1,10 @@
 """Which namespace of Temporal carries out the changes of this database."""
 
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 
-async def kept(session: Transaction, name: str, namespace_id: str) -> tuple[str, str]:
+async def kept(conn: Connection, name: str, namespace_id: str) -> tuple[str, str]:
     """(name, id) of the one that is kept: this one, if it is the first."""
-    conn = await connection_of(session)
     await conn.execute(
         "insert into temporal_namespace (name, namespace_id) values (%s, %s) "
         "on conflict do nothing",
@@ -18,16 +17,16 @@ async def kept(session: Transaction, name: str, namespace_id: str) -> tuple[str,
     return row[0], row[1]
 
 
-async def known(session: Transaction) -> str | None:
+async def known(conn: Connection) -> str | None:
     """The name of the one that is kept."""
-    found = await (await connection_of(session)).execute("select name from temporal_namespace")
+    found = await conn.execute("select name from temporal_namespace")
     row = await found.fetchone()
     return row[0] if row else None
 
 
-async def moved(session: Transaction, name: str, namespace_id: str) -> None:
+async def moved(conn: Connection, name: str, namespace_id: str) -> None:
     """From now on it is this one."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "insert into temporal_namespace (name, namespace_id) values (%s, %s) "
         "on conflict (one) do update set name = excluded.name, "
         "namespace_id = excluded.namespace_id, since = now()",

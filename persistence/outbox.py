@@ -2,13 +2,8 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import text
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from canonical_models.events import Event
-from persistence.connection import Transaction, connection_of
-from persistence.tables import OutboxRow
+from persistence.connection import Connection
 
 _PUBLISH = """
 insert into outbox (event_id, tenant, type, subject, event)
@@ -18,12 +13,24 @@ from unnest(%s::text[], %s::text[], %s::text[], %s::text[])
 order by told.place on conflict do nothing
 """
 
+_PAGE = """
+select seq, event from outbox where tenant = %(tenant)s and seq > %(after)s and event is not null
+order by seq limit %(limit)s
+"""
 
-async def publish(session: Transaction, tenant: str, events: Iterable[Event]) -> None:
+_FEED = """
+select seq, event from outbox
+where tenant = %(tenant)s and seq > %(after)s and event is not null
+  and age(xmin) > age(cast(pg_snapshot_xmin(pg_current_snapshot()) as xid))
+order by seq limit %(limit)s
+"""
+
+
+async def publish(conn: Connection, tenant: str, events: Iterable[Event]) -> None:
     """An event that was published before is left as it is."""
     told = tuple(events)
     if told:
-        await (await connection_of(session)).execute(
+        await conn.execute(
             _PUBLISH,
             (
                 tenant,
@@ -36,39 +43,27 @@ async def publish(session: Transaction, tenant: str, events: Iterable[Event]) ->
 
 
 async def page(
-    session: AsyncSession, tenant: str, *, after: int = 0, limit: int = 100
+    conn: Connection, tenant: str, *, after: int = 0, limit: int = 100
 ) -> tuple[tuple[int, Event], ...]:
     """In order, each with its cursor; `after` is the last cursor seen."""
-    rows = await session.exec(
-        select(OutboxRow)
-        .where(
-            OutboxRow.tenant == tenant,
-            col(OutboxRow.seq) > after,
-            col(OutboxRow.event).is_not(None),
-        )
-        .order_by(col(OutboxRow.seq))
-        .limit(limit)
-    )
-    return tuple((row.seq, Event.model_validate(row.event, strict=False)) for row in rows)
-
-
-_FEED = text("""
-select seq, event from outbox
-where tenant = :tenant and seq > :after and event is not null
-  and age(xmin) > age(cast(pg_snapshot_xmin(pg_current_snapshot()) as xid))
-order by seq
-limit :limit
-""")
+    return await _events(conn, _PAGE, tenant, after, limit)
 
 
 async def feed(
-    session: AsyncSession, tenant: str, *, after: int, limit: int
+    conn: Connection, tenant: str, *, after: int, limit: int
 ) -> tuple[tuple[int, Event], ...]:
     """Published events in order, each with its position; none that a later call could precede.
 
     Positions are drawn before the commit, so a transaction that is still open may yet publish at a
     lower one: what is as young as the oldest of those waits for it.
     """
-    connection = await session.connection()
-    rows = await connection.execute(_FEED, {"tenant": tenant, "after": after, "limit": limit})
-    return tuple((seq, Event.model_validate(event, strict=False)) for seq, event in rows)
+    return await _events(conn, _FEED, tenant, after, limit)
+
+
+async def _events(
+    conn: Connection, query: str, tenant: str, after: int, limit: int
+) -> tuple[tuple[int, Event], ...]:
+    found = await conn.execute(query.encode(), {"tenant": tenant, "after": after, "limit": limit})
+    return tuple(
+        (seq, Event.model_validate(event, strict=False)) for seq, event in await found.fetchall()
+    )

@@ -1,14 +1,17 @@
-"""The connections of a process to PostgreSQL: one pool, whoever asks for one.
+"""The connections of a process to PostgreSQL: so many at most, whoever asks for one.
 
-SQLAlchemy and statements that are written out take from it alike, so that its size is what the
-process opens. A connection is made when none is idle, and a failure to make one is told at once.
+A connection is made when none is idle, and a failure to make one is told at once, with its reason.
 """
 
 import asyncio
-from typing import Any, Self
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
+
+from persistence.connection import Connection
 
 #: Who finds none free within this time gets an error, in seconds.
 _PATIENCE_S = 10
@@ -17,26 +20,6 @@ _PATIENCE_S = 10
 class NoneFree(psycopg.OperationalError):
     """All connections were in use for too long: `database.pool_size` is too small for the load, or
     something holds them."""
-
-
-class Pooled(psycopg.AsyncConnection[tuple[Any, ...]]):
-    """Goes back to its pool when it is closed."""
-
-    _home: "Pool | None" = None
-
-    async def close(self) -> None:
-        home, self._home = self._home, None
-        if home is None:
-            await super().close()
-        else:
-            await home.give(self)
-
-    def add_notice_handler(self, callback: object) -> None:
-        """SQLAlchemy adds its own whenever it gets one, and would for ever to the same ones."""
-
-    def lent(self, home: "Pool") -> Self:
-        self._home = home
-        return self
 
 
 class Pool:
@@ -48,12 +31,13 @@ class Pool:
         self._ping = ping
         self._options = options
         self._free = asyncio.Semaphore(size)
-        self._idle: list[Pooled] = []
+        self._idle: list[Connection] = []
         self._closed = False
 
-    async def take(self, *, autocommit: bool) -> Pooled:
-        """Give it back by closing it. Raises psycopg.OperationalError: NoneFree, or that none can
-        be made."""
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """One in autocommit, for the time of the block. Raises psycopg.OperationalError: NoneFree,
+        or that none can be made."""
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 await self._free.acquire()
@@ -63,51 +47,48 @@ class Pool:
                 "`database.pool_size`, or see in pg_stat_activity what holds them"
             ) from None
         try:
-            connection = await self._living() or await Pooled.connect(self._dsn, **self._options)
-            if connection.autocommit is not autocommit:
-                await connection.set_autocommit(autocommit)
-        except BaseException:
+            conn = await self._living() or await psycopg.AsyncConnection.connect(
+                self._dsn, autocommit=True, **self._options
+            )
+            try:
+                yield conn
+            finally:
+                await self._give(conn)
+        finally:
             self._free.release()
-            raise
-        return connection.lent(self)
 
-    async def _living(self) -> Pooled | None:
+    async def _living(self) -> Connection | None:
         while self._idle:
-            connection = self._idle.pop()
+            conn = self._idle.pop()
             try:
                 if self._ping:
-                    await connection.set_autocommit(True)
-                    await connection.execute("select 1")
+                    await conn.execute("select 1")
             except psycopg.OperationalError:
-                await connection.close()
+                await conn.close()
                 continue
             except BaseException:
-                await connection.close()
+                await conn.close()
                 raise
-            if not connection.closed:
-                return connection
+            if not conn.closed:
+                return conn
         return None
 
-    async def give(self, connection: Pooled) -> None:
+    async def _give(self, conn: Connection) -> None:
         """What it has left open is taken back; if that does not go, it is of no more use."""
         try:
-            if connection.info.transaction_status in (
+            if conn.info.transaction_status in (
                 TransactionStatus.INTRANS,
                 TransactionStatus.INERROR,
             ):
-                await connection.rollback()
+                await conn.rollback()
         except psycopg.Error:
             pass
         finally:
-            well = connection.info.transaction_status is TransactionStatus.IDLE
+            well = conn.info.transaction_status is TransactionStatus.IDLE
             if well and not self._closed:
-                self._idle.append(connection)
-                self._free.release()
+                self._idle.append(conn)
             else:
-                try:
-                    await connection.close()
-                finally:
-                    self._free.release()
+                await conn.close()
 
     async def close(self) -> None:
         """Those in use are closed when they are given back."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from canonical_models.process import Process
 from persistence.changes import CHANNEL
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 from persistence.database import Database
 
 _NEWS = """
@@ -60,13 +60,12 @@ where workflow_id = seen.id and processes.wanted = seen.wanted
 """
 
 
-async def news(session: Transaction, processes: Iterable[Process], *, above: int = 0) -> None:
+async def news(conn: Connection, processes: Iterable[Process], *, above: int = 0) -> None:
     """Each of them has something to look at, and runs if it did not: told after the commit. The
     count of news comes to be higher than `above`."""
     told = tuple(processes)
     if not told:
         return
-    conn = await connection_of(session)
     await conn.execute(
         _NEWS,
         {
@@ -84,7 +83,7 @@ async def news(session: Transaction, processes: Iterable[Process], *, above: int
 async def untold(database: Database, *, but: Collection[str] = ()) -> AsyncIterator[Process | None]:
     """A process that the engine has still to be told of, held until the end of the block; None
     when there is none. It counts as told unless the block raises."""
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         row = await (await conn.execute(_UNTOLD, (list(but),))).fetchone()
         if row is None:
             yield None
@@ -105,55 +104,51 @@ class Told:
     wanted: int
 
 
-async def unchecked(session: Transaction, *, before: datetime, limit: int) -> tuple[Told, ...]:
+async def unchecked(conn: Connection, *, before: datetime, limit: int) -> tuple[Told, ...]:
     """Some of those that the engine was not asked for since then, the longest first. They count as
     asked for; nobody else gets them meanwhile."""
-    found = await (await connection_of(session)).execute(
-        _UNCHECKED, {"before": before, "limit": limit}
-    )
+    found = await conn.execute(_UNCHECKED, {"before": before, "limit": limit})
     return tuple(Told(*row) for row in await found.fetchall())
 
 
-async def not_checked(session: Transaction, told: Collection[Told], *, at: datetime) -> None:
+async def not_checked(conn: Connection, told: Collection[Told], *, at: datetime) -> None:
     """The engine did not answer: these count as asked for at `at`."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update processes set checked_at = %s where workflow_id = any(%s)",
         (at, [process.workflow_id for process in told]),
     )
 
 
-async def forgotten(session: Transaction, told: Collection[Told]) -> None:
+async def forgotten(conn: Connection, told: Collection[Told]) -> None:
     """The engine does not have these: it is told again of each, unless it was since."""
-    await _where_nothing_is_new(session, told, _FORGOTTEN)
+    await _where_nothing_is_new(conn, told, _FORGOTTEN)
     if told:
-        await (await connection_of(session)).execute(f"notify {CHANNEL}".encode())
+        await conn.execute(f"notify {CHANNEL}".encode())
 
 
-async def ended(session: Transaction, told: Collection[Told]) -> None:
+async def ended(conn: Connection, told: Collection[Told]) -> None:
     """These have come to their end, and are not asked for until there is news."""
-    await _where_nothing_is_new(session, told, _ENDED)
+    await _where_nothing_is_new(conn, told, _ENDED)
 
 
-async def _where_nothing_is_new(
-    session: Transaction, told: Collection[Told], statement: str
-) -> None:
+async def _where_nothing_is_new(conn: Connection, told: Collection[Told], statement: str) -> None:
     if told:
         ids, counts = [one.workflow_id for one in told], [one.wanted for one in told]
-        await (await connection_of(session)).execute(statement.encode(), (ids, counts))
+        await conn.execute(statement.encode(), (ids, counts))
 
 
-async def advance(session: Transaction, workflow_id: str, *, at: datetime) -> None:
+async def advance(conn: Connection, workflow_id: str, *, at: datetime) -> None:
     """News that the process itself has found at `at`, and so need not be told."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update processes set wanted = wanted + 1, told = case when told = wanted then told + 1 "
         "else told end, changed_at = %s where workflow_id = %s",
         (at, workflow_id),
     )
 
 
-async def above(session: Transaction, workflow_id: str, held: int) -> int:
+async def above(conn: Connection, workflow_id: str, held: int) -> int:
     """The count of news, raised above `held` unless it is; the process itself asks for it."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "update processes set wanted = greatest(wanted, %(held)s + 1), told = case when told = "
         "wanted then greatest(wanted, %(held)s + 1) else told end "
         "where workflow_id = %(process)s returning wanted",
@@ -163,18 +158,18 @@ async def above(session: Transaction, workflow_id: str, held: int) -> int:
     return int(row[0]) if row else held + 1
 
 
-async def changed(session: Transaction, workflow_id: str) -> datetime | None:
+async def changed(conn: Connection, workflow_id: str) -> datetime | None:
     """When there was news last; None before the first."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select changed_at from processes where workflow_id = %s", (workflow_id,)
     )
     row = await found.fetchone()
     return row[0] if row else None
 
 
-async def revision(session: Transaction, workflow_id: str) -> int:
+async def revision(conn: Connection, workflow_id: str) -> int:
     """How often there has been news; 0 before the first."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select wanted from processes where workflow_id = %s", (workflow_id,)
     )
     row = await found.fetchone()

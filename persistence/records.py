@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from canonical_models.records import DocumentRecord, SettlementRecord, UnbilledRecord
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 DOCUMENTS = TypeAdapter(tuple[DocumentRecord, ...])
 SETTLEMENTS = TypeAdapter(tuple[SettlementRecord, ...])
@@ -42,29 +42,29 @@ json_build_object('subscription_id', u.subscription_id, 'external_id', u.externa
 
 
 async def documents(
-    session: Transaction, condition: str, values: Mapping[str, Any]
+    conn: Connection, condition: str, values: Mapping[str, Any]
 ) -> tuple[DocumentRecord, ...]:
     """Those of `tenant`, one of the values, for which the condition holds."""
     query = f"select {DOCUMENT_JSON}::text from documents d where tenant = %(tenant)s and "  # noqa: S608 - put together from constants
-    found = await (await connection_of(session)).execute((query + condition).encode(), values)
+    found = await conn.execute((query + condition).encode(), values)
     return tuple(DocumentRecord.model_validate_json(row[0]) for row in await found.fetchall())
 
 
 async def settlements(
-    session: Transaction, condition: str, values: Mapping[str, Any]
+    conn: Connection, condition: str, values: Mapping[str, Any]
 ) -> tuple[SettlementRecord, ...]:
     """The same, in the order in which things moved."""
     query = (
         f"select {SETTLEMENT_JSON}::text from {SETTLEMENT_ROWS} "  # noqa: S608 - put together from constants
         f"where s.tenant = %(tenant)s and {condition} order by s.at, s.settlement_id"
     )
-    found = await (await connection_of(session)).execute(query.encode(), values)
+    found = await conn.execute(query.encode(), values)
     return tuple(SettlementRecord.model_validate_json(row[0]) for row in await found.fetchall())
 
 
 async def unbilled(
-    session: Transaction, condition: str, values: Mapping[str, Any]
+    conn: Connection, condition: str, values: Mapping[str, Any]
 ) -> tuple[UnbilledRecord, ...]:
     query = f"select {UNBILLED_JSON}::text from unbilled u where tenant = %(tenant)s and "  # noqa: S608 - put together from constants
-    found = await (await connection_of(session)).execute((query + condition).encode(), values)
+    found = await conn.execute((query + condition).encode(), values)
     return tuple(UnbilledRecord.model_validate_json(row[0]) for row in await found.fetchall())

@@ -82,7 +82,7 @@ async def _evidence(database: Database, _name: str, age: timedelta) -> tuple[int
 async def _step(database: Database, name: str, age: timedelta) -> tuple[int, int]:
     table, order, made, drop_ = _PARTS[name]
     statement = _STEP.format(table=table, order=order, made=made, drop=drop_)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await conn.execute(
             "insert into retention (part) values (%s) on conflict do nothing", (name,)
         )

@@ -6,7 +6,7 @@ from canonical_models.documents import Settlement
 from canonical_models.ledgering import SettlementEntry
 from canonical_models.records import SettlementRecord
 from persistence import records
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 # By id, so that two who see the same movements wait for each other and never in a circle.
 _SEEN = """
@@ -37,7 +37,7 @@ limit 1
 
 
 async def seen(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     customer_id: str,
     subject: str,
@@ -48,7 +48,7 @@ async def seen(
     given = {settlement.settlement_id: settlement for settlement in settlements}
     if not given:
         return
-    await (await connection_of(session)).execute(
+    await conn.execute(
         _SEEN,
         {
             "tenant": tenant,
@@ -59,10 +59,10 @@ async def seen(
     )
 
 
-async def claim(session: Transaction, tenant: str, settlement_id: str, *, effect_key: str) -> bool:
+async def claim(conn: Connection, tenant: str, settlement_id: str, *, effect_key: str) -> bool:
     """Whether this effect is the one to enter it, or to settle its document with what stands on the
     account: not where one has, nor what was never seen."""
-    done = await (await connection_of(session)).execute(
+    done = await conn.execute(
         "update settlements set effect_key = %s "
         "where tenant = %s and settlement_id = %s "
         "and (entry_id is null or settles is null and document_id is not null)",
@@ -72,7 +72,7 @@ async def claim(session: Transaction, tenant: str, settlement_id: str, *, effect
 
 
 async def entered(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     settlement_id: str,
     *,
@@ -81,7 +81,7 @@ async def entered(
 ) -> None:
     """The ERP holds it. `document_id` is billing's document that the entry settles there, None
     while it stands on the account."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update settlements set entry_id = %s, entry_number = %s, url = %s, legal_entity = %s, "
         "settles = %s, entered_at = coalesce(entered_at, clock_timestamp()) "
         "where tenant = %s and settlement_id = %s",
@@ -97,65 +97,63 @@ async def entered(
     )
 
 
-async def freed(session: Transaction, tenant: str, document_id: str) -> None:
+async def freed(conn: Connection, tenant: str, document_id: str) -> None:
     """What was posted has been undone: what settled it stands on the account again."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update settlements set settles = null where tenant = %s and settles = %s",
         (tenant, document_id),
     )
 
 
-async def by_id(session: Transaction, tenant: str, settlement_id: str) -> SettlementRecord | None:
+async def by_id(conn: Connection, tenant: str, settlement_id: str) -> SettlementRecord | None:
     values = {"tenant": tenant, "id": settlement_id}
-    found = await records.settlements(session, "s.settlement_id = %(id)s", values)
+    found = await records.settlements(conn, "s.settlement_id = %(id)s", values)
     return found[0] if found else None
 
 
 async def of_documents(
-    session: Transaction, tenant: str, ids: Collection[str]
+    conn: Connection, tenant: str, ids: Collection[str]
 ) -> tuple[SettlementRecord, ...]:
     """What settles these documents or is about them, in the order in which it moved."""
     return await records.settlements(
-        session,
+        conn,
         "(s.document_id = any(%(ids)s) or s.about = any(%(ids)s))",
         {"tenant": tenant, "ids": list(ids)},
     )
 
 
-async def of_subject(
-    session: Transaction, tenant: str, subject: str
-) -> tuple[SettlementRecord, ...]:
+async def of_subject(conn: Connection, tenant: str, subject: str) -> tuple[SettlementRecord, ...]:
     """In the order in which it moved."""
     values = {"tenant": tenant, "subject": subject}
-    return await records.settlements(session, "s.subject = %(subject)s", values)
+    return await records.settlements(conn, "s.subject = %(subject)s", values)
 
 
 async def of_customer(
-    session: Transaction, tenant: str, customer_id: str
+    conn: Connection, tenant: str, customer_id: str
 ) -> tuple[SettlementRecord, ...]:
     """Of all subscriptions and of the account, in the order in which it moved."""
     values = {"tenant": tenant, "customer": customer_id}
-    return await records.settlements(session, "s.customer_id = %(customer)s", values)
+    return await records.settlements(conn, "s.customer_id = %(customer)s", values)
 
 
 async def on_account(
-    session: Transaction, tenant: str, customer_id: str
+    conn: Connection, tenant: str, customer_id: str
 ) -> tuple[SettlementRecord, ...]:
     """What was entered for the customer and settles no document, in the order in which it moved."""
     values = {"tenant": tenant, "customer": customer_id}
     return await records.settlements(
-        session,
+        conn,
         "s.customer_id = %(customer)s and s.entry_id is not null and s.settles is null",
         values,
     )
 
 
 async def subject_of(
-    session: Transaction, tenant: str, payment_id: str | None, document_id: str | None
+    conn: Connection, tenant: str, payment_id: str | None, document_id: str | None
 ) -> tuple[str, str, str] | None:
     """(subject, customer, document) of the document that the movement is about, else of the
     document itself, whichever is known."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         _SUBJECT_OF, {"tenant": tenant, "id": payment_id, "document": document_id}
     )
     return await found.fetchone()

@@ -1,14 +1,13 @@
 """The last state of each subscription on which every system agreed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from typing import Any
 
 from canonical_models.commerce import Subscription
-from persistence.connection import Transaction, connection_of
-from persistence.tables import SubscriptionStateRow
+from persistence.connection import Connection
+from persistence.rows import all_of
 
 
 @dataclass(frozen=True)
@@ -18,21 +17,17 @@ class AgreedState:
     synced_at: datetime
 
 
-def _state(row: SubscriptionStateRow) -> AgreedState:
-    return AgreedState(
-        subscription=Subscription.model_validate(row.snapshot, strict=False),
-        change_id=row.change_id,
-        synced_at=row.synced_at,
+async def get(conn: Connection, tenant: str, subscription_id: str) -> AgreedState | None:
+    found = await _select(
+        conn,
+        "subscription_id = %(subscription)s",
+        {"tenant": tenant, "subscription": subscription_id},
     )
-
-
-async def get(session: AsyncSession, tenant: str, subscription_id: str) -> AgreedState | None:
-    row = await session.get(SubscriptionStateRow, (tenant, subscription_id))
-    return _state(row) if row else None
+    return found[0] if found else None
 
 
 async def page(
-    session: AsyncSession,
+    conn: Connection,
     tenant: str,
     *,
     customer_id: str | None = None,
@@ -40,19 +35,32 @@ async def page(
     limit: int = 50,
 ) -> tuple[AgreedState, ...]:
     """By subscription id; `after` is the last one seen."""
-    query = select(SubscriptionStateRow).where(
-        SubscriptionStateRow.tenant == tenant,
-        col(SubscriptionStateRow.subscription_id) > after,
+    which = all_of(
+        {"customer_id = %(customer)s": customer_id, "subscription_id > %(after)s": after}
     )
-    if customer_id is not None:
-        query = query.where(SubscriptionStateRow.customer_id == customer_id)
-    rows = await session.exec(query.order_by(SubscriptionStateRow.subscription_id).limit(limit))
-    return tuple(map(_state, rows))
+    return await _select(
+        conn,
+        f"{which} and subscription_id > %(after)s order by subscription_id limit %(limit)s",
+        {"tenant": tenant, "customer": customer_id, "after": after, "limit": limit},
+    )
 
 
-async def seen_at(session: Transaction, tenant: str, subscription_id: str) -> datetime | None:
+async def _select(
+    conn: Connection, condition: str, values: Mapping[str, Any]
+) -> tuple[AgreedState, ...]:
+    query = "select snapshot, change_id, synced_at from subscription_states "
+    found = await conn.execute(
+        f"{query} where tenant = %(tenant)s and {condition}".encode(), values
+    )
+    return tuple(
+        AgreedState(Subscription.model_validate(snapshot, strict=False), change_id, synced_at)
+        for snapshot, change_id, synced_at in await found.fetchall()
+    )
+
+
+async def seen_at(conn: Connection, tenant: str, subscription_id: str) -> datetime | None:
     """When billing was read for the state that is agreed, by billing's clock."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select (snapshot ->> 'as_of')::timestamptz from subscription_states "
         "where tenant = %s and subscription_id = %s",
         (tenant, subscription_id),
@@ -62,12 +70,12 @@ async def seen_at(session: Transaction, tenant: str, subscription_id: str) -> da
 
 
 async def save(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     subscription: Subscription,
     change_id: str,
 ) -> None:
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "insert into subscription_states "
         "(tenant, subscription_id, customer_id, change_id, snapshot, synced_at) "
         "values (%s, %s, %s, %s, %s::jsonb, now()) "

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from canonical_models.entitlement import SubscriptionSupport
 from canonical_models.process import SUPPORT_TARGET, entitlement_process
 from persistence import processes
-from persistence.connection import Connection, Transaction, connection_of
+from persistence.connection import Connection
 
 CONTRIBUTIONS = TypeAdapter(tuple[SubscriptionSupport, ...])
 
@@ -80,10 +80,10 @@ where tenant = %(tenant)s and customer_id = %(customer)s and %(from)s = any(left
 
 
 async def asked_for(
-    session: Transaction, tenant: str, organization: str
+    conn: Connection, tenant: str, organization: str
 ) -> tuple[SubscriptionSupport, ...]:
     """What all of its subscriptions ask."""
-    found = await (await connection_of(session)).execute(_ASKED, (tenant, organization))
+    found = await conn.execute(_ASKED, (tenant, organization))
     row = await found.fetchone()
     return CONTRIBUTIONS.validate_json(row[0] if row else "[]")
 
@@ -100,7 +100,7 @@ async def at_rest(
 
 
 async def asked_with(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     subscription_id: str,
     organization: str,
@@ -109,7 +109,6 @@ async def asked_with(
     customer_id: str,
 ) -> tuple[SubscriptionSupport, ...]:
     """What all ask, with this subscription's contribution put in."""
-    conn = await connection_of(session)
     values = _values(tenant, subscription_id, organization, contribution, customer_id)
     row = await (await conn.execute(_ASKED_WITH.encode(), values)).fetchone()
     asked, left = row or ("[]", False)
@@ -119,7 +118,7 @@ async def asked_with(
 
 
 async def put(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     subscription_id: str,
     organization: str,
@@ -129,31 +128,26 @@ async def put(
     tell: bool = True,
 ) -> None:
     """Without `tell` the process of support is not told: it is the one that moves it."""
-    conn = await connection_of(session)
     values = _values(tenant, subscription_id, organization, contribution, customer_id)
     row = await (await conn.execute(_PUT, values)).fetchone()
     if tell and row is not None and row[0]:
         await _tell_of_left(conn, tenant, customer_id)
 
 
-async def move(session: Transaction, tenant: str, customer_id: str, *, to: str) -> None:
+async def move(conn: Connection, tenant: str, customer_id: str, *, to: str) -> None:
     """All that is asked for the customer is asked of this organisation from now on."""
-    await (await connection_of(session)).execute(
-        _MOVE, {"tenant": tenant, "customer": customer_id, "to": to}
-    )
+    await conn.execute(_MOVE, {"tenant": tenant, "customer": customer_id, "to": to})
 
 
-async def left(session: Transaction, tenant: str, customer_id: str) -> tuple[str, ...]:
+async def left(conn: Connection, tenant: str, customer_id: str) -> tuple[str, ...]:
     """Organisations that still show what has moved away from them."""
-    found = await (await connection_of(session)).execute(_LEFT, (tenant, customer_id))
+    found = await conn.execute(_LEFT, (tenant, customer_id))
     return tuple(row[0] for row in await found.fetchall())
 
 
-async def taken_back(
-    session: Transaction, tenant: str, customer_id: str, organization: str
-) -> None:
+async def taken_back(conn: Connection, tenant: str, customer_id: str, organization: str) -> None:
     """The organisation no longer shows it."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         _TAKEN_BACK, {"tenant": tenant, "customer": customer_id, "from": organization}
     )
 

@@ -2,7 +2,7 @@
 
 from canonical_models.base import Canonical, Instant
 from canonical_models.process import SUPPORT_TARGET
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 _PUT = """
 insert into target_states (tenant, target, customer_id, wanted, confirmed, state, error)
@@ -59,7 +59,7 @@ class TargetView(Canonical):
 
 
 async def put(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     target: str,
     customer_id: str,
@@ -71,7 +71,7 @@ async def put(
 ) -> None:
     """`confirmed` is the revision of ours that the target says it holds."""
     state = "current" if confirmed >= wanted else "refused" if given_up else "behind"
-    await (await connection_of(session)).execute(
+    await conn.execute(
         _PUT,
         {
             "tenant": tenant,
@@ -85,10 +85,8 @@ async def put(
     )
 
 
-async def of_customer(
-    session: Transaction, tenant: str, customer_id: str
-) -> tuple[TargetView, ...]:
-    found = await (await connection_of(session)).execute(_OF_CUSTOMER, (tenant, customer_id))
+async def of_customer(conn: Connection, tenant: str, customer_id: str) -> tuple[TargetView, ...]:
+    found = await conn.execute(_OF_CUSTOMER, (tenant, customer_id))
     return tuple(
         TargetView(
             target=target,
@@ -104,7 +102,7 @@ async def of_customer(
 
 
 async def customers(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     target: str,
     *,
@@ -114,15 +112,13 @@ async def customers(
 ) -> tuple[str, ...]:
     """Of whom the target should hold something, or was told that it should not; by id."""
     query = _CUSTOMERS_OF_SUPPORT if target == SUPPORT_TARGET else _CUSTOMERS
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         query, {"tenant": tenant, "target": target, "after": after, "only": only, "limit": limit}
     )
     return tuple(row[0] for row in await found.fetchall())
 
 
-async def get(
-    session: Transaction, tenant: str, target: str, customer_id: str
-) -> TargetView | None:
+async def get(conn: Connection, tenant: str, target: str, customer_id: str) -> TargetView | None:
     """None before the target was to be told anything of the customer."""
-    known = await of_customer(session, tenant, customer_id)
+    known = await of_customer(conn, tenant, customer_id)
     return next((view for view in known if view.target == target), None)

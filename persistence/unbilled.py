@@ -3,7 +3,7 @@
 from canonical_models.ledgering import UnbilledDraft
 from canonical_models.records import UnbilledRecord
 from persistence import records
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 
 _PUT = """
 insert into unbilled (tenant, subscription_id, external_id, legal_entity, party, document_id,
@@ -18,25 +18,25 @@ on conflict (tenant, subscription_id) do update set external_id = excluded.exter
 """
 
 
-async def get(session: Transaction, tenant: str, subscription_id: str) -> UnbilledRecord | None:
+async def get(conn: Connection, tenant: str, subscription_id: str) -> UnbilledRecord | None:
     values = {"tenant": tenant, "of": subscription_id}
-    found = await records.unbilled(session, "subscription_id = %(of)s", values)
+    found = await records.unbilled(conn, "subscription_id = %(of)s", values)
     return found[0] if found else None
 
 
 async def page(
-    session: Transaction, tenant: str, *, after: str = "", limit: int = 50
+    conn: Connection, tenant: str, *, after: str = "", limit: int = 50
 ) -> tuple[UnbilledRecord, ...]:
     """By subscription; `after` is the last one seen."""
     return await records.unbilled(
-        session,
+        conn,
         "subscription_id > %(after)s order by subscription_id limit %(limit)s",
         {"tenant": tenant, "after": after, "limit": limit},
     )
 
 
 async def put(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     subscription_id: str,
     draft: UnbilledDraft,
@@ -46,7 +46,7 @@ async def put(
 ) -> None:
     """The ERP shows this now as its document, and nothing is in the way. `digest` is of the
     draft."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         _PUT,
         {
             "tenant": tenant,
@@ -63,21 +63,19 @@ async def put(
     )
 
 
-async def problem(
-    session: Transaction, tenant: str, subscription_id: str, words: str | None
-) -> bool:
+async def problem(conn: Connection, tenant: str, subscription_id: str, words: str | None) -> bool:
     """What keeps the ERP from showing what billing has now; None once nothing does. False where
     the ERP was never made to show anything of the subscription."""
-    done = await (await connection_of(session)).execute(
+    done = await conn.execute(
         "update unbilled set problem = %s where tenant = %s and subscription_id = %s",
         (words, tenant, subscription_id),
     )
     return done.rowcount > 0
 
 
-async def remove(session: Transaction, tenant: str, subscription_id: str) -> None:
+async def remove(conn: Connection, tenant: str, subscription_id: str) -> None:
     """The ERP shows nothing of it any more."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "delete from unbilled where tenant = %s and subscription_id = %s",
         (tenant, subscription_id),
     )

@@ -62,8 +62,8 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
             raise Refused(
                 "no API key was sent", remedy="send the header `Authorization: Bearer tu_…`"
             )
-        async with context.database.transaction() as session:
-            key = await keys.find(session, credentials.credentials)
+        async with context.database.statement() as conn:
+            key = await keys.find(conn, credentials.credentials)
         if key is None:
             raise Refused(
                 "this API key is not known, or has been revoked",

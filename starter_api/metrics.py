@@ -12,13 +12,13 @@ None of these takes an API key: keep them inside the network of the deployment.
 import time
 from collections.abc import Iterator
 
+import psycopg
 import structlog
 from alembic.script import ScriptDirectory
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -133,9 +133,9 @@ class Probes:
 
     async def _database(self) -> tuple[str, str]:
         try:
-            async with self._systems.database.transaction() as session:
-                version = await schema_version(session)
-        except SQLAlchemyError as fault:
+            async with self._systems.database.transaction() as conn:
+                version = await schema_version(conn)
+        except psycopg.Error as fault:
             log.warning("not ready", error=type(fault).__name__)
             return "not reachable", "unknown"
         if version is None:
@@ -144,11 +144,11 @@ class Probes:
 
     async def _numbers(self) -> Metrics | None:
         try:
-            async with self._systems.database.transaction() as session:
+            async with self._systems.database.transaction() as conn:
                 if time.monotonic() >= self._again_at:
-                    self._whole = await metrics.whole(session)
+                    self._whole = await metrics.whole(conn)
                     self._again_at = time.monotonic() + _WHOLE_EVERY_S
-                return await metrics.read(session, of_whole=self._whole)
-        except SQLAlchemyError as fault:
+                return await metrics.read(conn, of_whole=self._whole)
+        except psycopg.Error as fault:
             log.warning("metrics without the database", error=type(fault).__name__)
             return None

@@ -8,7 +8,7 @@ from canonical_models.documents import BillingDocument
 from canonical_models.exceptions import DocumentCorrection
 from canonical_models.ledgering import ErpDocument
 from canonical_models.records import Hold, subject_of
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 from persistence.documents.statements import (
     CORRECT,
     HOLD,
@@ -26,7 +26,7 @@ from persistence.ownership import Owner, require
 
 
 async def seen(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     connection: str,
     documents: Iterable[BillingDocument],
@@ -40,7 +40,6 @@ async def seen(
     given = {document.document_id: document.kept() for document in documents}
     if not given:
         return
-    conn = await connection_of(session)
     written = await conn.execute(
         SEEN if owner is None else SEEN_BY_OWNER,
         {
@@ -61,7 +60,7 @@ async def seen(
 
 
 async def posted(  # noqa: PLR0913 - what is true of it only all at once
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     document_id: str,
     *,
@@ -74,7 +73,7 @@ async def posted(  # noqa: PLR0913 - what is true of it only all at once
 ) -> None:
     """The ERP holds it as `erp`, made from billing's document of this `content`. Raises
     RuntimeError where it is unknown or was released since: what is older overwrites nothing."""
-    done = await (await connection_of(session)).execute(
+    done = await conn.execute(
         POSTED,
         {
             **_erp(erp),
@@ -94,7 +93,7 @@ async def posted(  # noqa: PLR0913 - what is true of it only all at once
 
 
 async def reversed_(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     document_id: str,
     *,
@@ -103,7 +102,7 @@ async def reversed_(
 ) -> None:
     """What was posted has been taken back. `erp` is the document that did so, or what was posted as
     the ERP shows it now, None where nothing was ever there; a `hold` keeps it out from now on."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         REVERSED,
         {
             "tenant": tenant,
@@ -113,22 +112,19 @@ async def reversed_(
         },
     )
     if erp is not None:
-        await read_back(session, tenant, document_id, erp)
+        await read_back(conn, tenant, document_id, erp)
 
 
-async def read_back(session: Transaction, tenant: str, document_id: str, erp: ErpDocument) -> None:
+async def read_back(conn: Connection, tenant: str, document_id: str, erp: ErpDocument) -> None:
     """What the ERP says of it now. Nothing where another document of the ERP is the one."""
-    await (await connection_of(session)).execute(
-        READ_BACK, {**_erp(erp), "tenant": tenant, "document": document_id}
-    )
+    await conn.execute(READ_BACK, {**_erp(erp), "tenant": tenant, "document": document_id})
 
 
-async def hold(session: Transaction, tenant: str, document_id: str, hold: Hold | None) -> bool:
+async def hold(conn: Connection, tenant: str, document_id: str, hold: Hold | None) -> bool:
     """Keep it out of the ERP, or release it with None; what was taken back is then posted again
     under the next generation of its key. False where it is unknown, to be held and in the books, or
     to be released and not held."""
     values = {"tenant": tenant, "document": document_id}
-    conn = await connection_of(session)
     if hold is not None:
         done = await conn.execute(HOLD, {**values, "hold": hold.model_dump_json()})
         return done.rowcount > 0
@@ -136,13 +132,11 @@ async def hold(session: Transaction, tenant: str, document_id: str, hold: Hold |
     return again.rowcount > 0 or (await conn.execute(RELEASE_AS_IT_IS, values)).rowcount > 0
 
 
-async def leave(
-    session: Transaction, tenant: str, subject: str, document_id: str, hold: Hold
-) -> bool:
+async def leave(conn: Connection, tenant: str, subject: str, document_id: str, hold: Hold) -> bool:
     """A person has said no to what was asked of this document of the subject: it stays out of the
     books, or there as it was posted although billing has changed it, until it is released. False
     where it is none, agrees with the ERP, or is held already."""
-    done = await (await connection_of(session)).execute(
+    done = await conn.execute(
         LEAVE,
         {
             "tenant": tenant,
@@ -154,10 +148,10 @@ async def leave(
     return done.rowcount > 0
 
 
-async def correct(session: Transaction, tenant: str, correction: DocumentCorrection) -> bool:
+async def correct(conn: Connection, tenant: str, correction: DocumentCorrection) -> bool:
     """A person's word on how it is posted, in place of the one before. False where the document is
     unknown."""
-    done = await (await connection_of(session)).execute(
+    done = await conn.execute(
         CORRECT,
         {
             "tenant": tenant,
@@ -169,7 +163,7 @@ async def correct(session: Transaction, tenant: str, correction: DocumentCorrect
 
 
 async def link(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     document_id: str,
     erp: ErpDocument,
@@ -181,7 +175,7 @@ async def link(
     """The ERP document that people made is this one, as a change has found, None where it was none
     of a change; a document of before the cutover stays one. False where it is unknown or in the
     books already, or another has that ERP document."""
-    done = await (await connection_of(session)).execute(
+    done = await conn.execute(
         LINK,
         {
             **_erp(erp),

@@ -5,7 +5,7 @@ from datetime import datetime
 from canonical_models.ledgering import ErpStatus
 from canonical_models.records import DocumentRecord
 from persistence import records
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 from persistence.tables.documents import MOVING
 
 # A status is part of what a document says, by the same names.
@@ -24,12 +24,12 @@ where d.tenant = %(tenant)s and d.document_id = %(document)s returning was.erp_s
 
 
 async def moving(
-    session: Transaction, tenant: str, *, before: datetime, limit: int
+    conn: Connection, tenant: str, *, before: datetime, limit: int
 ) -> tuple[DocumentRecord, ...]:
     """Those that may stand elsewhere by now and were last looked up before then, the longest ago
     first."""
     return await records.documents(
-        session,
+        conn,
         f"{MOVING} and coalesce(erp_status_at, '-infinity') < %(before)s "
         "order by erp_status_at nulls first, document_id limit %(limit)s",
         {"tenant": tenant, "before": before, "limit": limit},
@@ -37,7 +37,7 @@ async def moving(
 
 
 async def stands(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     document_id: str,
     *,
@@ -48,7 +48,7 @@ async def stands(
     """What the ERP says; `said` is None where it has no such document. Whether that is another
     status than before. With `tell_again` billing has still to hear of it, whatever it has been
     told."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         _STANDS,
         {
             "tenant": tenant,
@@ -67,18 +67,18 @@ async def stands(
     return row is not None and row[0] != erp_status
 
 
-async def looked_up(session: Transaction, tenant: str, document_id: str) -> None:
+async def looked_up(conn: Connection, tenant: str, document_id: str) -> None:
     """In vain: it stands as it did, and the next look comes back to it."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update documents set erp_status_at = clock_timestamp() "
         "where tenant = %s and document_id = %s",
         (tenant, document_id),
     )
 
 
-async def told(session: Transaction, tenant: str, document_id: str, erp_status: str) -> None:
+async def told(conn: Connection, tenant: str, document_id: str, erp_status: str) -> None:
     """Billing carries it now."""
-    await (await connection_of(session)).execute(
+    await conn.execute(
         "update documents set told = %s where tenant = %s and document_id = %s",
         (erp_status, tenant, document_id),
     )

@@ -7,39 +7,37 @@ from typing import Any
 from canonical_models.money import Money
 from canonical_models.records import DocumentRecord
 from persistence import records
-from persistence.connection import Transaction, connection_of
+from persistence.connection import Connection
 from persistence.tables.documents import DIFFERS, UNSETTLED
 
 _OLDEST_FIRST = "order by issued_at, document_id"
 
 
-async def get(session: Transaction, tenant: str, document_id: str) -> DocumentRecord | None:
-    return (await named(session, tenant, [document_id])).get(document_id)
+async def get(conn: Connection, tenant: str, document_id: str) -> DocumentRecord | None:
+    return (await named(conn, tenant, [document_id])).get(document_id)
 
 
-async def named(
-    session: Transaction, tenant: str, ids: Collection[str]
-) -> dict[str, DocumentRecord]:
+async def named(conn: Connection, tenant: str, ids: Collection[str]) -> dict[str, DocumentRecord]:
     """Those that are known, by id."""
     values = {"tenant": tenant, "ids": list(ids)}
-    found = await records.documents(session, "document_id = any(%(ids)s)", values)
+    found = await records.documents(conn, "document_id = any(%(ids)s)", values)
     return {record.document.document_id: record for record in found}
 
 
 async def of_subject(
-    session: Transaction, tenant: str, subject: str, *, unsettled_only: bool = False
+    conn: Connection, tenant: str, subject: str, *, unsettled_only: bool = False
 ) -> tuple[DocumentRecord, ...]:
     """Oldest first. What is unsettled is not in the books as billing has it, or still owed."""
     condition = "subject = %(subject)s"
     if unsettled_only:
         condition += f" and {UNSETTLED}"
     return await records.documents(
-        session, f"{condition} {_OLDEST_FIRST}", {"tenant": tenant, "subject": subject}
+        conn, f"{condition} {_OLDEST_FIRST}", {"tenant": tenant, "subject": subject}
     )
 
 
 async def page(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     *,
     customer_id: str | None = None,
@@ -61,7 +59,7 @@ async def page(
     conditions = [condition for condition, value in wanted.items() if value is not None]
     at, last = before or (None, None)
     return await records.documents(
-        session,
+        conn,
         " and ".join(conditions or ["true"])
         + " order by issued_at desc, document_id desc limit %(limit)s",
         {
@@ -78,7 +76,7 @@ async def page(
 
 
 async def differences(
-    session: Transaction, tenant: str, *, after: tuple[datetime, str] | None = None, limit: int = 50
+    conn: Connection, tenant: str, *, after: tuple[datetime, str] | None = None, limit: int = 50
 ) -> tuple[DocumentRecord, ...]:
     """Where billing and the ERP do not say the same, oldest first: issued and not in the books, for
     whatever reason; in the books and void; or of another gross, tax or open amount. `after` is
@@ -88,23 +86,23 @@ async def differences(
     if after is not None:
         condition += " and (issued_at, document_id) > (%(at)s, %(id)s)"
         values |= {"at": after[0], "id": after[1]}
-    return await records.documents(session, f"{condition} {_OLDEST_FIRST} limit %(limit)s", values)
+    return await records.documents(conn, f"{condition} {_OLDEST_FIRST} limit %(limit)s", values)
 
 
 async def subject_of_document(
-    session: Transaction, tenant: str, document_id: str
+    conn: Connection, tenant: str, document_id: str
 ) -> tuple[str, str] | None:
     """(subject, customer) that it belongs to; None where it is unknown."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select subject, customer_id from documents where tenant = %s and document_id = %s",
         (tenant, document_id),
     )
     return await found.fetchone()
 
 
-async def unpaid(session: Transaction, tenant: str, ids: Collection[str]) -> dict[str, Money]:
+async def unpaid(conn: Connection, tenant: str, ids: Collection[str]) -> dict[str, Money]:
     """What billing still waits for, by document; those that are unknown are left out."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select document_id, remaining_minor, currency from documents "
         "where tenant = %s and document_id = any(%s)",
         (tenant, list(ids)),
@@ -115,9 +113,9 @@ async def unpaid(session: Transaction, tenant: str, ids: Collection[str]) -> dic
     }
 
 
-async def legal_entities(session: Transaction, tenant: str) -> tuple[str, ...]:
+async def legal_entities(conn: Connection, tenant: str) -> tuple[str, ...]:
     """Those in whose books documents stand, by name."""
-    found = await (await connection_of(session)).execute(
+    found = await conn.execute(
         "select distinct legal_entity from documents "
         "where tenant = %s and legal_entity is not null order by 1",
         (tenant,),

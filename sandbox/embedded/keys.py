@@ -19,7 +19,7 @@ async def admit(dsn: str, raw: str) -> None:
     """Make the key valid for everything the demonstration tenant may do."""
     database = Database(dsn, pool_size=2)
     try:
-        async with database.transaction() as session:
-            await keys.adopt(session, raw, tenant=TENANT, name="demo", scopes=_SCOPES)
+        async with database.transaction() as conn:
+            await keys.adopt(conn, raw, tenant=TENANT, name="demo", scopes=_SCOPES)
     finally:
         await database.close()

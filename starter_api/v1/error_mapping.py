@@ -3,8 +3,6 @@
 import psycopg
 import structlog
 from fastapi import FastAPI
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,14 +21,7 @@ def map_errors(app: FastAPI) -> None:
     app.add_exception_handler(NotDone, _not_done)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(BadBody, _bad_body)
-    for fault in (
-        OperationalError,
-        InterfaceError,
-        PoolTimeout,
-        # Of statements that are written out, past SQLAlchemy.
-        psycopg.OperationalError,
-        psycopg.InterfaceError,
-    ):
+    for fault in (psycopg.OperationalError, psycopg.InterfaceError):
         app.add_exception_handler(fault, _no_database)
 
 

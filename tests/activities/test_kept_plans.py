@@ -45,7 +45,7 @@ def step(of: AmendmentPlan) -> StepInput:
 async def keep(database: Database, made: AmendmentPlan, *, instead_of: str = "") -> None:
     """As preparing does, in this process."""
     snapshot = BillingSnapshot(subscription=subscription(item("pro", 5)))
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert await changes.save_plan(
             conn,
             Owner("acme", "chg_1", 1),
@@ -79,7 +79,7 @@ async def test_a_plan_of_this_process_is_not_read_again(planned: Database) -> No
 async def test_a_plan_of_another_process_is_read_and_is_the_newest(planned: Database) -> None:
     """Another has made the plan anew: what this one remembers of it is nothing."""
     other = plan("of another process")
-    async with planned.work() as conn:
+    async with planned.transaction() as conn:
         await conn.execute(
             "update changes set plan = %s::jsonb, plan_digest = %s",
             (other.model_dump_json(), other.digest),

@@ -34,7 +34,7 @@ async def unanswered(sagas: Sagas, reference: str, document_id: str | None) -> s
         "writes_set": None,
         "window": 60,
     }
-    async with sagas.database.work() as conn:
+    async with sagas.database.transaction() as conn:
         assert await effects.first_attempt(conn, values)
         known = await effects.locked(conn, values)
         if document_id is None:

@@ -129,14 +129,14 @@ class GoLive:
             )
             for number in numbers
         ]
-        async with self.database.work() as conn, conn.pipeline():
+        async with self.database.transaction() as conn, conn.pipeline():
             for mapping in made:
                 await adoptable.map_account(conn, "acme", mapping, by="tester")
 
     async def begin(
         self, adoption_id: str, *, rehearsal: bool, customer: str | None = None
     ) -> None:
-        async with self.database.work() as conn:
+        async with self.database.transaction() as conn:
             await adoptions.begin(
                 conn,
                 "acme",
@@ -182,8 +182,8 @@ class GoLive:
         return found
 
     async def agreed(self, subscription_id: str = "sub_1") -> bool:
-        async with self.database.transaction() as session:
-            return await subscriptions.get(session, "acme", subscription_id) is not None
+        async with self.database.transaction() as conn:
+            return await subscriptions.get(conn, "acme", subscription_id) is not None
 
     async def asked(self) -> list[tuple[str, list[str], bool, int]]:
         """Changes that were asked for: (subject, documents, whole, lane)."""
@@ -216,8 +216,8 @@ class GoLive:
         return settled
 
     async def linked(self, document_id: str = "in_old") -> str | None:
-        async with self.database.transaction() as session:
-            found = await documents.get(session, "acme", document_id)
+        async with self.database.transaction() as conn:
+            found = await documents.get(conn, "acme", document_id)
         return found.posted.document_id if found is not None and found.posted else None
 
     async def tables(self) -> dict[str, list[str]]:

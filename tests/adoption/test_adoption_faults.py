@@ -126,8 +126,8 @@ async def test_what_a_change_has_agreed_on_meanwhile_stays(golive: GoLive) -> No
     golive.systems.script.on_call = agrees
     found = await golive.only()
     assert (found.findings, found.figures.given) == ((), 0)
-    async with golive.database.transaction() as session:
-        state = await subscriptions.get(session, "acme", "sub_1")
+    async with golive.database.transaction() as conn:
+        state = await subscriptions.get(conn, "acme", "sub_1")
     assert state is not None
     assert (state.change_id, state.subscription) == ("chg_0", newer)
 

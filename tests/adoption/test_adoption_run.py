@@ -148,7 +148,7 @@ async def test_what_stops_it_waits_until_it_is_resumed(golive: GoLive) -> None:
 
 async def test_a_worker_of_another_cutover_takes_nobody_over(golive: GoLive) -> None:
     await many(golive, 3)
-    async with golive.database.work() as conn:
+    async with golive.database.transaction() as conn:
         await adoptions.begin(
             conn,
             "acme",

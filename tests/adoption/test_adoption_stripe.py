@@ -49,11 +49,11 @@ async def mapped(database: Database, customer: str, product: str) -> None:
         support_organization=customer,
         legal_entity="LE-DE",
     )
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await adoptable.map_account(conn, "acme", account, by="tester")
-    async with database.transaction() as session:
+    async with database.transaction() as conn:
         item = ITEMS["pro"].model_copy(update={"item": product})
-        await mappings.put(session, "acme", item, by="tester")
+        await mappings.put(conn, "acme", item, by="tester")
 
 
 async def test_two_open_months_are_linked_and_what_came_since_is_asked_for(

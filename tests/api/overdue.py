@@ -44,7 +44,7 @@ async def overdue(sagas: Sagas) -> Overdue:
     )
     of = subscription(item("pro", 5), subscription_id=sub)
     sagas.systems.billing.snapshots[sub] = snapshot(of, asked)
-    async with sagas.database.work() as conn:
+    async with sagas.database.transaction() as conn:
         await documents.seen(conn, "acme", "stripe", [asked], books_from=BOOKS_FROM)
         await dunning.open_(conn, "acme", sub, "cus_1", [asked])
         case = await dunning.get(conn, "acme", key)

@@ -19,6 +19,7 @@ from persistence.tables import (
 )
 from tests.api.seeding_books import NOON, books_of
 from tests.api.seeding_processes import life_rows
+from tests.harness.rows import add
 from tests.harness.subscriptions import item, subscription
 
 
@@ -71,19 +72,15 @@ async def seeded(database: Database, tenant: str) -> Ids:
     Seeding a database again leaves it as it is, for modules whose tests share one.
     """
     ids = Ids(tenant)
-    async with database.transaction() as session:
-        if await changes.get(session, tenant, ids.change("done")) is not None:
+    async with database.transaction() as conn:
+        if await changes.get(conn, tenant, ids.change("done")) is not None:
             return ids
-        session.add_all([*_changes(ids), *_effects(ids), *_held(ids)])
-        await session.flush()
-        session.add_all(_exceptions(ids))
-        session.add_all(
-            life_rows(tenant, ids.customer, ids.subscription, ids.change("done"), ids.mark)
+        await add(conn, *[*_changes(ids), *_effects(ids), *_held(ids)])
+        await add(conn, *_exceptions(ids))
+        await add(
+            conn, *life_rows(tenant, ids.customer, ids.subscription, ids.change("done"), ids.mark)
         )
-        await session.flush()
-        await books_of(
-            session, tenant, ids.customer, ids.subscription, ids.change("done"), ids.mark
-        )
+        await books_of(conn, tenant, ids.customer, ids.subscription, ids.change("done"), ids.mark)
         for mapping in (
             AccountMapping(
                 billing_customer=ids.customer,
@@ -93,9 +90,9 @@ async def seeded(database: Database, tenant: str) -> Ids:
             ),
             ItemMapping(item="pro", erp_item=ids.mark, per_unit=("seats",)),
         ):
-            await mappings.put(session, tenant, mapping, by=ids.mark)
+            await mappings.put(conn, tenant, mapping, by=ids.mark)
         await subscriptions.save(
-            session,
+            conn,
             tenant,
             subscription(item("pro", 10), subscription_id=ids.subscription),
             ids.change("done"),
@@ -111,7 +108,7 @@ async def seeded(database: Database, tenant: str) -> Ids:
             erp_document=None,
         )
         await outbox.publish(
-            session,
+            conn,
             tenant,
             [
                 event(
@@ -124,7 +121,7 @@ async def seeded(database: Database, tenant: str) -> Ids:
             ],
         )
         await exceptions.resolve(
-            session,
+            conn,
             tenant,
             Resolution(exception_id=ids.resolved, action=Action.RETRY, by="anna", note=ids.mark),
         )
@@ -132,8 +129,8 @@ async def seeded(database: Database, tenant: str) -> Ids:
 
 
 async def key_of(database: Database, tenant: str, *scopes: str, name: str = "desk") -> str:
-    async with database.transaction() as session:
-        return await keys.create(session, tenant, name, scopes)
+    async with database.transaction() as conn:
+        return await keys.create(conn, tenant, name, scopes)
 
 
 def change_row(ids: Ids, name: str, state: str, **more: Any) -> ChangeRow:

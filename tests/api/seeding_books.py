@@ -16,7 +16,7 @@ from canonical_models.ledgering import (
 from canonical_models.money import Money
 from canonical_models.records import subject_of
 from persistence import accounts, documents, settlements, unbilled
-from persistence.connection import Transaction
+from persistence.connection import Connection
 from tests.harness.subscriptions import invoice, line, vat
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -70,12 +70,12 @@ def erp_of(document: BillingDocument, number: str, **more: Any) -> ErpDocument:
     return ErpDocument(**(values | more))
 
 
-async def show(session: Transaction, tenant: str, *found: BillingDocument) -> None:
+async def show(conn: Connection, tenant: str, *found: BillingDocument) -> None:
     """Billing shows these documents, and what settles them."""
-    await documents.seen(session, tenant, "billing", found, books_from=BOOKS_FROM)
+    await documents.seen(conn, tenant, "billing", found, books_from=BOOKS_FROM)
     for document in found:
         await settlements.seen(
-            session,
+            conn,
             tenant,
             document.customer_id,
             subject_of(document),
@@ -84,15 +84,15 @@ async def show(session: Transaction, tenant: str, *found: BillingDocument) -> No
 
 
 async def move(
-    session: Transaction, tenant: str, customer: str, *found: Settlement, subject: str | None = None
+    conn: Connection, tenant: str, customer: str, *found: Settlement, subject: str | None = None
 ) -> None:
     """Billing shows movements that no document has."""
     of = subject or account_subject(customer)
-    await settlements.seen(session, tenant, customer, of, found)
+    await settlements.seen(conn, tenant, customer, of, found)
 
 
 async def post(
-    session: Transaction,
+    conn: Connection,
     tenant: str,
     document: BillingDocument,
     erp: ErpDocument,
@@ -100,7 +100,7 @@ async def post(
     change: str,
 ) -> None:
     await documents.posted(
-        session,
+        conn,
         tenant,
         document.document_id,
         generation=1,
@@ -113,10 +113,10 @@ async def post(
 
 
 async def enter(
-    session: Transaction, tenant: str, found: Settlement, number: str, *, settles: str | None
+    conn: Connection, tenant: str, found: Settlement, number: str, *, settles: str | None
 ) -> None:
     effect = f"settlement:{tenant}/{found.settlement_id}"
-    await settlements.claim(session, tenant, found.settlement_id, effect_key=effect)
+    await settlements.claim(conn, tenant, found.settlement_id, effect_key=effect)
     entry = SettlementEntry(
         entry_id=f"move_{found.settlement_id}",
         legal_entity="DE",
@@ -124,12 +124,10 @@ async def enter(
         number=number,
         amount=found.amount,
     )
-    await settlements.entered(
-        session, tenant, found.settlement_id, entry=entry, document_id=settles
-    )
+    await settlements.entered(conn, tenant, found.settlement_id, entry=entry, document_id=settles)
 
 
-async def show_unbilled(session: Transaction, tenant: str, subscription: str, mark: str) -> None:
+async def show_unbilled(conn: Connection, tenant: str, subscription: str, mark: str) -> None:
     """The ERP shows 30.00 as not billed."""
     shown = DraftLine(line_id="ii_1", item="PRO", description=mark, net=euros(3000))
     draft = UnbilledDraft(
@@ -139,13 +137,11 @@ async def show_unbilled(session: Transaction, tenant: str, subscription: str, ma
         currency="EUR",
         lines=(shown,),
     )
-    await unbilled.put(
-        session, tenant, subscription, draft, digest="0" * 64, document_id="erp_draft"
-    )
+    await unbilled.put(conn, tenant, subscription, draft, digest="0" * 64, document_id="erp_draft")
 
 
 async def books_of(
-    session: Transaction, tenant: str, customer: str, subscription: str, change: str, mark: str
+    conn: Connection, tenant: str, customer: str, subscription: str, change: str, mark: str
 ) -> None:
     """An invoice of the subscription that is posted and paid in part, one of the account that is
     not posted, what is not billed, and the account as it was agreed last."""
@@ -155,10 +151,10 @@ async def books_of(
         update={"number": mark, "overdue_since": NOON}
     )
     alone = asked(f"in_{tenant}_alone", customer, None, issued_at=NOON - timedelta(days=1))
-    await show(session, tenant, first, alone.model_copy(update={"number": f"alone-{mark}"}))
-    await post(session, tenant, first, erp_of(first, f"INV-{mark}"), change=change)
-    await enter(session, tenant, paid, mark, settles=key)
-    await documents.stands(session, tenant, key, erp_status="part_paid", said=None)
-    await documents.told(session, tenant, key, "part_paid")
-    await show_unbilled(session, tenant, subscription, mark)
-    await accounts.put(session, tenant, customer, profile_digest="1" * 64, balance=[euros(5000)])
+    await show(conn, tenant, first, alone.model_copy(update={"number": f"alone-{mark}"}))
+    await post(conn, tenant, first, erp_of(first, f"INV-{mark}"), change=change)
+    await enter(conn, tenant, paid, mark, settles=key)
+    await documents.stands(conn, tenant, key, erp_status="part_paid", said=None)
+    await documents.told(conn, tenant, key, "part_paid")
+    await show_unbilled(conn, tenant, subscription, mark)
+    await accounts.put(conn, tenant, customer, profile_digest="1" * 64, balance=[euros(5000)])

@@ -36,6 +36,6 @@ async def stuck(sagas: Sagas) -> Stuck:
     handle = await sagas.start(
         change, sub, workflow_id=change_workflow_id("acme", sub), documents=(document,)
     )
-    async with sagas.database.transaction() as session:
-        await change_queue.started(session, change, handle.first_execution_run_id or "")
+    async with sagas.database.transaction() as conn:
+        await change_queue.started(conn, change, handle.first_execution_run_id or "")
     return Stuck(change, sub, document, handle, await sagas.exception(change))

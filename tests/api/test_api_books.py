@@ -15,6 +15,7 @@ from tests.api.conftest import Call
 from tests.api.seeding import Ids, exception_row
 from tests.api.seeding_books import NOON, asked, enter, erp_of, euros, move, movement, post, show
 from tests.harness.flow import write
+from tests.harness.rows import add, row_of
 from tests.harness.subscriptions import credit_note, invoice, line, vat, void
 
 UI = "http://127.0.0.1:8233/namespaces/default/workflows"
@@ -77,7 +78,7 @@ async def test_a_document_is_found_by_the_number_of_either_system(
         assert (await detail(call, name))["summary"]["invoice_id"] == acme.invoice
         listed = (await call("GET", f"/v1/invoices?number={name}")).json()["items"]
         assert [row["invoice_id"] for row in listed] == [acme.invoice]
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         twin = asked("in_twin", acme.customer, None).model_copy(update={"number": acme.mark})
         await show(conn, "acme", twin)
     several = await call("GET", f"/v1/invoices/{acme.mark}")
@@ -111,7 +112,7 @@ async def test_taxes_are_compared_rate_by_rate(call: Call, acme: Ids, database: 
         )
         if tax.rate is not None
     )
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await show(conn, "acme", mixed)
         await post(conn, "acme", mixed, erp_of(mixed, "INV-9", taxes=swapped), change="chg_9")
     found = await detail(call, "in_mixed")
@@ -126,14 +127,14 @@ async def test_a_void_document_counts_for_nothing(
     call: Call, acme: Ids, database: Database
 ) -> None:
     document = asked("in_void", acme.customer, None)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await show(conn, "acme", document)
         await post(conn, "acme", document, erp_of(document, "INV-8"), change="chg_8")
         await show(conn, "acme", void(document))
     summary = (await detail(call, "in_void"))["summary"]
     assert summary["status"] == DocumentStatus.VOID.value
     assert summary["difference"]["gross"]["minor"] == -14280
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.reversed_(conn, "acme", "in_void", erp=None, hold=None)
     summary = (await detail(call, "in_void"))["summary"]
     assert (summary["state"], summary["difference"]) == ("reversed", AGREES)
@@ -155,7 +156,7 @@ async def test_a_set_off_is_entered_once_for_both_documents(
         customer=acme.customer,
         settlements=(mirror,),
     )
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await show(conn, "acme", asked("in_off", acme.customer, None, settlements=(applied,)), note)
         await enter(conn, "acme", applied, "2026/9", settles="in_off")
     (one,) = (await detail(call, "in_off"))["settlements"]
@@ -170,9 +171,9 @@ async def test_an_invoice_says_what_its_books_wait_for(
     call: Call, acme: Ids, database: Database
 ) -> None:
     hold = Hold(kind=HoldKind.HELD, reason="disputed", by="anna", at=NOON)
-    async with database.transaction() as session:
-        await documents.hold(session, "acme", "in_acme_alone", hold)
-        session.add(exception_row(acme, "exc_access", "next", track="access"))
+    async with database.transaction() as conn:
+        await documents.hold(conn, "acme", "in_acme_alone", hold)
+        await add(conn, exception_row(acme, "exc_access", "next", track="access"))
     found = await detail(call, acme.invoice)
     assert [raised["exception_id"] for raised in found["exceptions"]] == [acme.exception]
     held = (await detail(call, "in_acme_alone"))["summary"]
@@ -180,7 +181,7 @@ async def test_an_invoice_says_what_its_books_wait_for(
 
 
 async def test_invoices_are_filtered_and_paged(call: Call, acme: Ids, database: Database) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         for place in range(5):
             # All at one instant: the cursor must tell equals apart.
             made = asked(f"in_{place}", f"cus_{place % 2}", f"sub_{place}")
@@ -220,9 +221,9 @@ async def test_what_is_not_billed_is_shown_beside_what_the_erp_shows(
     await write(
         database,
         "update changes set snapshot = jsonb_build_object('unbilled', jsonb_build_object('lines', "
-        "jsonb_build_array(cast(:line as jsonb)), 'expected_on', '2026-12-01')), "
+        "jsonb_build_array(cast(%(line)s as jsonb)), 'expected_on', '2026-12-01')), "
         "plan = jsonb_build_object('books', jsonb_build_object('unbilled_problem', 'no item')) "
-        "where id = :change",
+        "where id = %(change)s",
         line=pending,
         change=acme.change("waits"),
     )
@@ -237,7 +238,7 @@ async def test_an_account_shows_what_belongs_to_no_subscription(
 ) -> None:
     goodwill = movement("gift", 5000, None, kind=SettlementKind.GOODWILL)
     early = movement("early", 700, None)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await move(conn, "acme", acme.customer, goodwill, early)
         await enter(conn, "acme", early, "2026/7", settles=None)
     path = f"/v1/accounts/{acme.customer}"
@@ -257,8 +258,9 @@ async def test_an_account_shows_what_belongs_to_no_subscription(
     kept = await call("GET", path, headers={"if-none-match": "*"})
     assert kept.status_code == 304
 
-    async with database.transaction() as session:
-        session.add(
+    async with database.transaction() as conn:
+        await add(
+            conn,
             exception_row(
                 acme,
                 "exc_account",
@@ -266,11 +268,11 @@ async def test_an_account_shows_what_belongs_to_no_subscription(
                 belongs_to=acme.account,
                 code="master_data_changed",
                 opened_at=NOON + timedelta(minutes=1),
-            )
+            ),
         )
     asking = (await call("GET", path)).json()["master_data"]
     assert (asking["state"], asking["exception_id"]) == ("asked", "exc_account")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await accounts.put(conn, "acme", acme.customer, deleted=True)
     assert (await call("GET", path)).json()["master_data"]["state"] == "deleted"
 
@@ -283,8 +285,8 @@ async def test_an_account_is_looked_at_whole(call: Call, acme: Ids, database: Da
     change = (await call("GET", f"/v1/changes/{made['change_id']}")).json()["change"]
     assert (change["subject"], change["kind"]) == (acme.account, "account")
     assert change["customer_id"] == acme.customer
-    async with database.transaction() as session:
-        row = await session.get(ChangeRow, made["change_id"])
+    async with database.transaction() as conn:
+        row = await row_of(conn, ChangeRow, made["change_id"])
     assert row is not None
     assert row.whole
     assert (await call("POST", path, tenant="globex")).status_code == 404

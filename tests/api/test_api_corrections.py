@@ -10,6 +10,7 @@ from tests.api.conftest import Call
 from tests.api.seeding import Ids, exception_row
 from tests.api.seeding_books import NOON
 from tests.harness.flow import write
+from tests.harness.rows import add
 from tests.harness.subscriptions import invoice, line, snapshot, subscription
 from tests.harness.subscriptions import item as subscribed
 
@@ -26,12 +27,13 @@ async def answer(call: Call, key: str, decision: dict[str, Any]) -> tuple[int, d
 @pytest.fixture
 async def asked(database: Database, acme: Ids) -> Ids:
     """A question about the tax of the account's document, another about a closed period."""
-    async with database.transaction() as session:
+    async with database.transaction() as conn:
         for key, code in (("exc_tax", "tax_mismatch"), ("exc_period", "period_closed")):
-            session.add(
+            await add(
+                conn,
                 exception_row(
                     acme, key, key, code=code, subject="in_acme_alone", belongs_to=acme.account
-                )
+                ),
             )
     await write(
         database,
@@ -103,8 +105,8 @@ async def test_an_item_is_mended_by_any_key_that_names_it(
     seen = snapshot(subscription(subscribed("pro")), invoice(charged))
     await write(
         database,
-        "update changes set snapshot = cast(:seen as jsonb), plan = cast(:plan as jsonb) "
-        "where id = :id",
+        "update changes set snapshot = cast(%(seen)s as jsonb), plan = cast(%(plan)s as jsonb) "
+        "where id = %(id)s",
         seen=seen.model_dump_json(),
         plan=_plan(acme),
         id=acme.change("waits"),
@@ -114,9 +116,10 @@ async def test_an_item_is_mended_by_any_key_that_names_it(
 
 
 async def test_changed_master_data_is_approved(call: Call, acme: Ids, database: Database) -> None:
-    async with database.transaction() as session:
-        session.add(
-            exception_row(acme, "exc_master", "waits", code="master_data_changed", track="access")
+    async with database.transaction() as conn:
+        await add(
+            conn,
+            exception_row(acme, "exc_master", "waits", code="master_data_changed", track="access"),
         )
     shown = (await call("GET", "/v1/exceptions/exc_master", "exceptions:read")).json()
     assert shown["decisions"] == ["approve", "retry", "abort"]

@@ -13,6 +13,7 @@ from tests.api.conftest import Call
 from tests.api.seeding import Ids, change_row
 from tests.api.seeding_books import BOOKS_FROM, NOON, asked, erp_of, post, show
 from tests.harness.flow import write
+from tests.harness.rows import add, row_of
 from tests.harness.subscriptions import void
 
 ALONE = "/v1/invoices/in_acme_alone"
@@ -37,8 +38,8 @@ async def test_a_held_document_stays_out_until_it_is_released(
         "2099-12-31",
     )
     assert held["invoice"]["kept_out"]
-    async with database.transaction() as session:
-        row = await session.get(ChangeRow, held["change_id"])
+    async with database.transaction() as conn:
+        row = await row_of(conn, ChangeRow, held["change_id"])
     assert row is not None
     assert (row.subject, row.customer_id, row.documents, row.kind) == (
         acme.account,
@@ -145,7 +146,7 @@ async def test_what_the_process_before_us_has_is_linked_or_left(
 ) -> None:
     old = asked("in_old", acme.customer, None, issued_at=BOOKS_FROM.replace(year=2025))
     gone = void(asked("in_gone", acme.customer, None))
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await show(conn, "acme", old, gone)
     path = "/v1/invoices/in_old"
     refused = await decide(call, "hold", HOLD, path=path)
@@ -162,7 +163,7 @@ async def test_what_was_taken_back_is_posted_again_under_another_key(
 ) -> None:
     document = asked("in_back", acme.customer, None)
     kept = Hold(kind=HoldKind.ABORTED, reason="sold by mistake", by="anna", at=NOON)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await show(conn, "acme", document)
         await post(conn, "acme", document, erp_of(document, "INV-3"), change="chg_3")
         await documents.reversed_(conn, "acme", "in_back", erp=None, hold=kept)
@@ -177,11 +178,13 @@ async def test_what_was_taken_back_is_posted_again_under_another_key(
 async def test_what_a_rule_leaves_out_is_released_by_a_person(
     call: Call, acme: Ids, database: Database
 ) -> None:
-    async with database.transaction() as session:
-        session.add(change_row(acme, "acct", "settled", subject=acme.account, outcome="no_change"))
+    async with database.transaction() as conn:
+        await add(
+            conn, change_row(acme, "acct", "settled", subject=acme.account, outcome="no_change")
+        )
     await write(
         database,
-        "update changes set plan = cast(:plan as jsonb) where id = :id",
+        "update changes set plan = cast(%(plan)s as jsonb) where id = %(id)s",
         plan='{"books": {"left_out": {"in_acme_alone": "skipped by rule: partners"}}}',
         id=acme.change("acct"),
     )

@@ -24,6 +24,7 @@ from tests.api.seeding_books import (
     show,
 )
 from tests.harness.flow import write
+from tests.harness.rows import add
 from tests.harness.subscriptions import void
 
 
@@ -61,13 +62,14 @@ async def test_what_is_not_posted_has_an_owner(call: Call, quiet: Ids, database:
     assert (row["cause"], row["owner"], row["legal_entity"]) == ("not_posted", "operations", "DE")
     assert "trueup accounts sync cus_acme" in row["sentence"]
 
-    async with database.transaction() as session:
-        session.add(change_row(quiet, "acct", "pending", subject=quiet.account))
+    async with database.transaction() as conn:
+        await add(conn, change_row(quiet, "acct", "pending", subject=quiet.account))
     row = await one(call)
     assert (row["cause"], row["change_id"]) == ("under_way", quiet.change("acct"))
 
-    async with database.transaction() as session:
-        session.add(
+    async with database.transaction() as conn:
+        await add(
+            conn,
             exception_row(
                 quiet,
                 "exc_tax",
@@ -76,7 +78,7 @@ async def test_what_is_not_posted_has_an_owner(call: Call, quiet: Ids, database:
                 code="tax_mismatch",
                 subject="in_acme_alone",
                 message="other codes",
-            )
+            ),
         )
     row = await one(call)
     assert (row["cause"], row["owner"], row["exception_id"]) == (
@@ -108,7 +110,7 @@ async def test_what_somebody_keeps_out_says_who_and_why(
     kind: HoldKind, words: str, call: Call, quiet: Ids, database: Database
 ) -> None:
     hold = Hold(kind=kind, reason="disputed", by="anna", at=NOON)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.hold(conn, "acme", "in_acme_alone", hold)
     row = await one(call)
     assert (row["cause"], row["by"], row["owner"]) == (kind.value, "anna", "finance")
@@ -121,7 +123,7 @@ async def test_a_hold_that_has_ended_keeps_nothing_out(
     hold = Hold(
         kind=HoldKind.HELD, reason="x", by="anna", at=NOON, until=NOON.date() - timedelta(days=9)
     )
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.hold(conn, "acme", "in_acme_alone", hold)
     row = await one(call)
     assert row["cause"] == "not_posted"
@@ -130,13 +132,13 @@ async def test_a_hold_that_has_ended_keeps_nothing_out(
 
 async def test_what_policy_leaves_out_says_so(call: Call, quiet: Ids, database: Database) -> None:
     plan = '{"books": {"left_out": {"in_acme_alone": "held by rule: partner"}}}'
-    async with database.transaction() as session:
-        session.add(
-            change_row(quiet, "acct", "settled", subject=quiet.account, outcome="no_change")
+    async with database.transaction() as conn:
+        await add(
+            conn, change_row(quiet, "acct", "settled", subject=quiet.account, outcome="no_change")
         )
     await write(
         database,
-        "update changes set plan = cast(:plan as jsonb) where id = :id",
+        "update changes set plan = cast(%(plan)s as jsonb) where id = %(id)s",
         plan=plan,
         id=quiet.change("acct"),
     )
@@ -163,7 +165,7 @@ async def test_other_amounts_in_the_erp_are_shown_with_both_sides(
     database: Database,
 ) -> None:
     document = asked("in_other", "cus_other", "sub_other")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await show(conn, "acme", document)
         await post(conn, "acme", document, erp_of(document, "INV-5", **erp), change="chg_5")
     row = await one(call, "?customer=cus_other")
@@ -177,13 +179,13 @@ async def test_what_is_void_and_still_stands_is_a_difference(
     call: Call, quiet: Ids, database: Database
 ) -> None:
     document = asked("in_void", "cus_void", "sub_void")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await show(conn, "acme", document)
         await post(conn, "acme", document, erp_of(document, "INV-6"), change="chg_6")
         await show(conn, "acme", void(document))
     row = await one(call, "?customer=cus_void")
     assert (row["cause"], row["difference"]["minor"]) == ("void", -14280)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.reversed_(conn, "acme", "in_void", erp=None, hold=None)
     assert await found(call, "?customer=cus_void") == []
 
@@ -192,7 +194,7 @@ async def test_what_the_process_before_us_has_is_no_difference(
     call: Call, quiet: Ids, database: Database
 ) -> None:
     old = asked("in_old", "cus_old", None, issued_at=BOOKS_FROM.replace(year=2025))
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await show(conn, "acme", old)
     assert await found(call, "?customer=cus_old") == []
 
@@ -201,7 +203,7 @@ async def test_money_that_went_back_without_a_credit_note_is_a_debt(
     call: Call, quiet: Ids, database: Database
 ) -> None:
     lost = movement("dp_1", -4280, None, kind=SettlementKind.DISPUTE, about="in_acme")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await move(conn, "acme", quiet.customer, lost, subject=quiet.subscription)
         await enter(conn, "acme", lost, "2026/8", settles=None)
     row = (await found(call))[-1]
@@ -212,12 +214,14 @@ async def test_money_that_went_back_without_a_credit_note_is_a_debt(
         -4280,
     )
     assert (row["cause"], row["owner"]) == ("debt_reopened", "finance")
-    async with database.transaction() as session:
-        session.add(exception_row(quiet, "exc_debt", "done", code="debt_reopened", subject="dp_1"))
+    async with database.transaction() as conn:
+        await add(
+            conn, exception_row(quiet, "exc_debt", "done", code="debt_reopened", subject="dp_1")
+        )
     assert (await found(call))[-1]["exception_id"] == "exc_debt"
 
     won = movement("dp_1/won", 4280, None, kind=SettlementKind.DISPUTE_WON, about="in_acme")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await move(conn, "acme", quiet.customer, won, subject=quiet.subscription)
     assert [row["about"] for row in await found(call)] == ["document"]
 
@@ -229,7 +233,7 @@ async def test_money_for_what_was_written_off_pays_no_debt(
     late = movement("pi_late", 14280, None, about="in_off")
     back = movement("re_1", -1000, None, kind=SettlementKind.REFUND, about="in_off")
     document = asked("in_off", "cus_off", None, settlements=(off,))
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await show(conn, "acme", document)
         await post(conn, "acme", document, erp_of(document, "INV-7"), change="chg_7")
         await move(conn, "acme", "cus_off", late, back)
@@ -244,7 +248,7 @@ async def test_balance_that_the_erp_was_not_told_of_is_a_difference(
     early = movement(
         "old", 900, None, kind=SettlementKind.GOODWILL, at=BOOKS_FROM - timedelta(days=1)
     )
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await move(conn, "acme", quiet.customer, gift, early)
     row = (await found(call))[-1]
     assert (row["about"], row["key"], row["cause"]) == ("balance", quiet.customer, "not_entered")
@@ -254,7 +258,7 @@ async def test_balance_that_the_erp_was_not_told_of_is_a_difference(
         5000,
     )
     assert "gift" in row["sentence"]
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await enter(conn, "acme", gift, "2026/5", settles=None)
     assert [row["about"] for row in await found(call)] == ["document"]
 
@@ -262,7 +266,7 @@ async def test_balance_that_the_erp_was_not_told_of_is_a_difference(
 async def test_differences_are_filtered_and_paged(
     call: Call, quiet: Ids, database: Database
 ) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         for place in range(3):
             # All at one instant: the cursor must tell equals apart.
             await show(conn, "acme", asked(f"in_{place}", f"cus_{place}", f"sub_{place}"))

@@ -241,7 +241,7 @@ async def test_pages_of_grants_cover_each_once(call: Call, acme: Ids) -> None:
 async def test_targets_are_told_again_on_request(call: Call, acme: Ids, database: Database) -> None:
     await give(call)
     before = await revision(database)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         share = SubscriptionSupport(tier=None, contract_end=None, features=("sso",))
         await support_contributions.put(
             conn, "acme", "given:cus_acme", "org", share, customer_id="cus_acme"

@@ -124,9 +124,9 @@ async def test_a_revoked_key_is_refused_at_once(api: httpx.AsyncClient, database
     key = await key_of(database, "acme", "admin")
     bearer = {"authorization": f"Bearer {key}"}
     assert (await api.get("/v1/changes", headers=bearer)).status_code == 200
-    async with database.transaction() as session:
+    async with database.transaction() as conn:
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        assert await keys.revoke(session, "acme", name)
+        assert await keys.revoke(conn, "acme", name)
     assert (await api.get("/v1/changes", headers=bearer)).status_code == 401
 
 

@@ -13,6 +13,7 @@ from tests.api.conftest import Call
 from tests.api.seeding import Ids, change_row, exception_row
 from tests.api.seeding_books import NOON
 from tests.harness.flow import write
+from tests.harness.rows import add, row_of
 
 UI = "http://127.0.0.1:8233/namespaces/default/workflows"
 
@@ -79,8 +80,8 @@ async def test_a_look_is_queued_once_while_it_waits(
     made = (await call("POST", path, "subscriptions:write")).json()
     assert not made["already"]
     assert (await call("POST", path)).json() == {**made, "already": True}
-    async with database.transaction() as session:
-        row = await session.get(ChangeRow, made["change_id"])
+    async with database.transaction() as conn:
+        row = await row_of(conn, ChangeRow, made["change_id"])
     assert row is not None
     assert row.whole
     await write(
@@ -109,8 +110,8 @@ async def test_a_look_is_queued_once_while_it_waits(
 async def test_a_change_of_ours_says_what_it_is_for(
     why: str, words: str, call: Call, acme: Ids, database: Database
 ) -> None:
-    async with database.transaction() as session:
-        session.add(change_row(acme, "ours", "pending", connection="trueup", event_id=why))
+    async with database.transaction() as conn:
+        await add(conn, change_row(acme, "ours", "pending", connection="trueup", event_id=why))
     found = (await call("GET", f"/v1/changes/{acme.change('ours')}")).json()
     (step,) = found["timeline"]
     assert (step["what"], step["note"]) == (words, why)
@@ -120,10 +121,10 @@ async def test_a_case_names_what_finance_is_asked(
     call: Call, acme: Ids, database: Database
 ) -> None:
     process = "dunning/acme/in_acme"
-    async with database.transaction() as session:
+    async with database.transaction() as conn:
         asks = exception_row(acme, "exc_dunning", "waits", code="payment_overdue")
         asks.change_id = asks.workflow_id = process
-        session.add(asks)
+        await add(conn, asks)
     (case,) = (await call("GET", "/v1/dunning", "subscriptions:read")).json()["items"]
     assert case["exception_id"] == "exc_dunning"
     assert case["unpaid"] == {"minor": 10000, "currency": "EUR"}
@@ -192,8 +193,9 @@ class Triggers:
 async def test_a_replay_finds_whose_payment_or_document_it_is(
     body: str, words: str, context: AppContext, database: Database, acme: Ids, globex: Ids
 ) -> None:
-    async with database.transaction() as session:
-        session.add(
+    async with database.transaction() as conn:
+        await add(
+            conn,
             InboxRow(
                 receipt="rcp_1",
                 tenant="acme",
@@ -202,7 +204,7 @@ async def test_a_replay_finds_whose_payment_or_document_it_is(
                 event_type="charge.refunded",
                 status="ignored",
                 body=body.encode(),
-            )
+            ),
         )
     reading = AppContext(
         database, context.engine, context.tenants, {("acme", "billing"): Triggers()}

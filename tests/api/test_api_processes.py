@@ -51,7 +51,7 @@ async def posted(sagas: Sagas, late: Overdue) -> None:
     invoice = late.invoice
     made = erp_of(invoice, "INV-1", legal_entity="LE-DE")
     sagas.systems.erp.documents.append(made)
-    async with sagas.database.work() as conn:
+    async with sagas.database.transaction() as conn:
         await post(conn, "acme", invoice, made, change="chg_1")
 
 

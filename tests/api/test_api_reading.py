@@ -14,6 +14,7 @@ from persistence.database import Database
 from tests.api.conftest import Call
 from tests.api.seeding import Ids, change_row, exception_row
 from tests.api.seeding_books import NOON
+from tests.harness.rows import add
 
 
 async def test_a_change_tells_its_way_across_all_systems(call: Call, acme: Ids) -> None:
@@ -61,8 +62,8 @@ async def test_a_single_object_is_not_sent_twice(call: Call, acme: Ids, database
         again = await call("GET", path, headers={"if-none-match": known})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == etag
-    async with database.transaction() as session:
-        session.add(exception_row(acme, "exc_later", "next"))
+    async with database.transaction() as conn:
+        await add(conn, exception_row(acme, "exc_later", "next"))
     other = await call("GET", "/v1/exceptions/exc_later", headers={"if-none-match": etag})
     assert other.status_code == 200
     assert other.headers["etag"] != etag
@@ -72,12 +73,12 @@ async def test_a_single_object_is_not_sent_twice(call: Call, acme: Ids, database
 async def test_pages_cover_a_list_exactly_once(
     limit: int, call: Call, acme: Ids, database: Database
 ) -> None:
-    async with database.transaction() as session:
+    async with database.transaction() as conn:
         # All at one instant: the cursor must tell equals apart.
         for number in range(6):
             name = f"n{number}"
-            session.add(change_row(acme, name, "pending"))
-            session.add(exception_row(acme, f"exc_{number}", name, opened_at=NOON))
+            await add(conn, change_row(acme, name, "pending"))
+            await add(conn, exception_row(acme, f"exc_{number}", name, opened_at=NOON))
     for path, key, count in (
         ("/v1/changes", "change_id", 9),
         ("/v1/exceptions?state=all", "exception_id", 8),
@@ -115,8 +116,10 @@ async def test_a_subscription_shows_what_was_agreed(call: Call, acme: Ids) -> No
 async def test_changes_are_of_a_subscription_or_an_account(
     call: Call, acme: Ids, database: Database
 ) -> None:
-    async with database.transaction() as session:
-        session.add(change_row(acme, "acct", "pending", subject=acme.account, subscription_id=None))
+    async with database.transaction() as conn:
+        await add(
+            conn, change_row(acme, "acct", "pending", subject=acme.account, subscription_id=None)
+        )
 
     async def found(query: str) -> list[str]:
         page = (await call("GET", f"/v1/changes?{query}", "changes:read")).json()
@@ -139,8 +142,9 @@ async def test_changes_are_of_a_subscription_or_an_account(
 async def test_a_change_says_what_each_half_of_it_waits_for(
     call: Call, acme: Ids, database: Database
 ) -> None:
-    async with database.transaction() as session:
-        session.add(
+    async with database.transaction() as conn:
+        await add(
+            conn,
             exception_row(
                 acme,
                 "exc_access",
@@ -150,7 +154,7 @@ async def test_a_change_says_what_each_half_of_it_waits_for(
                 code="organization_unknown",
                 message="no organisation",
                 opened_at=NOON + timedelta(minutes=1),
-            )
+            ),
         )
     found = (await call("GET", f"/v1/changes/{acme.change('waits')}")).json()
     assert [raised["track"] for raised in found["exceptions"]] == ["books", "access"]

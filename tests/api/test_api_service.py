@@ -130,9 +130,8 @@ async def test_the_service_is_ready_without_temporal(service: httpx.AsyncClient)
 
 
 async def test_an_old_schema_is_not_ready(service: httpx.AsyncClient, context: AppContext) -> None:
-    async with context.database.transaction() as session:
-        connection = await session.connection()
-        await connection.exec_driver_sql("update alembic_version set version_num = '0000'")
+    async with context.database.transaction() as conn:
+        await conn.execute("update alembic_version set version_num = '0000'")
     answer = await service.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["migrations"] == "at 0000: run `trueup migrate`"

@@ -9,6 +9,7 @@ from tests.api.seeding import Ids, change_row, exception_row
 from tests.api.seeding_books import NOON, asked, erp_of, post, show
 from tests.cli_groups.conftest import Trueup
 from tests.harness.flow import write
+from tests.harness.rows import add
 
 
 async def test_an_invoice_is_drawn_with_both_sides(trueup: Trueup, acme: Ids) -> None:
@@ -75,7 +76,7 @@ async def test_one_document_is_held_corrected_linked_and_released(
     assert (
         "Corrected by anna: tax code DE-RC, booked on 2026-12-01, is ERP document INV-77." in drawn
     )
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         record = await documents.get(conn, "acme", "in_acme_alone")
     assert record is not None
     assert record.correction is not None
@@ -87,7 +88,7 @@ async def test_many_documents_are_decided_after_a_look(
 ) -> None:
     """What is posted, what is younger and what is another customer's stays as it is."""
     posted = asked("in_posted", acme.customer, None, issued_at=NOON - timedelta(days=9))
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         for place in range(3):
             made = asked(
                 f"in_{place}", acme.customer, "sub_9", issued_at=NOON - timedelta(days=place)
@@ -103,7 +104,7 @@ async def test_many_documents_are_decided_after_a_look(
     chosen = [row["invoice_id"] for row in dry.json["items"]]
     assert chosen == ["in_acme_alone", "in_1", "in_2"]
     assert (dry.json["dry_run"], dry.json["change_ids"]) == (True, [])
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         untouched = await documents.named(conn, "acme", chosen)
     assert [record.hold for record in untouched.values()] == [None] * 3
     told = await trueup(*words, "--dry-run")
@@ -126,11 +127,12 @@ async def test_many_documents_are_decided_after_a_look(
 async def test_an_account_is_drawn_and_looked_at(
     trueup: Trueup, acme: Ids, database: Database
 ) -> None:
-    async with database.transaction() as session:
-        session.add(
+    async with database.transaction() as conn:
+        await add(
+            conn,
             exception_row(
                 acme, "exc_account", "next", belongs_to=acme.account, code="master_data_changed"
-            )
+            ),
         )
     shown = await trueup("accounts", "show", acme.customer)
     assert shown.code == 0, shown.err
@@ -156,8 +158,10 @@ async def test_an_account_is_drawn_and_looked_at(
 async def test_changes_of_an_account_are_listed_by_its_customer(
     trueup: Trueup, acme: Ids, database: Database
 ) -> None:
-    async with database.transaction() as session:
-        session.add(change_row(acme, "acct", "pending", subject=acme.account, subscription_id=None))
+    async with database.transaction() as conn:
+        await add(
+            conn, change_row(acme, "acct", "pending", subject=acme.account, subscription_id=None)
+        )
     listed = await trueup("changes", "list", "--account", acme.customer)
     assert acme.change("acct") in listed.out
     assert acme.account in listed.out

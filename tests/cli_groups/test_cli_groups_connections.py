@@ -11,7 +11,7 @@ async def test_connections_are_listed_and_their_question_takes_no_decision(
     trueup: Trueup, acme: Ids, database: Database
 ) -> None:
     del acme
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await breakers.seen(conn, "acme", "zendesk", 7)
         await breakers.opened(conn, "acme", "tryton", reason="it gives no answer", probe_in=5)
         asked = await breakers.ask(conn, "acme", "tryton", message="tryton is away")

@@ -10,6 +10,7 @@ from persistence.tables import InboxRow
 from tests.api.seeding import Ids
 from tests.api.stuck import stuck
 from tests.cli_groups.conftest import Trueup
+from tests.harness.rows import add
 from tests.harness.sagas import Sagas
 from tests.harness.webhooks import subscription_event
 
@@ -87,8 +88,9 @@ async def test_a_change_not_begun_is_cancelled_without_temporal(trueup: Trueup, 
 async def test_a_replay_says_first_what_it_will_do(
     body: bytes, status: str, words: str, trueup: Trueup, database: Database
 ) -> None:
-    async with database.transaction() as session:
-        session.add(
+    async with database.transaction() as conn:
+        await add(
+            conn,
             InboxRow(
                 receipt="rcp_9",
                 tenant="acme",
@@ -97,7 +99,7 @@ async def test_a_replay_says_first_what_it_will_do(
                 event_type="x",
                 status=status,
                 body=body,
-            )
+            ),
         )
     dry = await trueup("inbox", "replay", "rcp_9", "--dry-run")
     assert dry.code == 0, dry.err
@@ -113,7 +115,7 @@ async def test_a_replay_says_first_what_it_will_do(
 
 
 async def _status(database: Database) -> tuple[str, int]:
-    async with database.transaction() as session:
-        item = await inbox.find(session, "acme", "rcp_9")
+    async with database.transaction() as conn:
+        item = await inbox.find(conn, "acme", "rcp_9")
     assert item is not None
     return item.status, item.replays

@@ -176,7 +176,7 @@ async def test_processes_that_temporal_has_lost_are_started_again(
 async def test_another_namespace_is_not_filled_by_mistake(
     trueup: Trueup, database: Database
 ) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await namespace.moved(conn, "elsewhere", "id")
     refused = await trueup("recover")
     assert refused.code == ExitCode.CONFLICT

@@ -8,8 +8,8 @@ from tests.cli_groups.conftest import Trueup
 async def test_a_key_opens_until_it_is_revoked(trueup: Trueup, database: Database) -> None:
     made = await trueup("keys", "create", "portal", "--scope", "entitlements:read", "-o", "json")
     raw = made.json["key"]
-    async with database.transaction() as session:
-        key = await keys.find(session, raw)
+    async with database.transaction() as conn:
+        key = await keys.find(conn, raw)
     assert key is not None
     assert (key.tenant, key.name, key.scopes) == ("acme", "portal", ("entitlements:read",))
 
@@ -19,8 +19,8 @@ async def test_a_key_opens_until_it_is_revoked(trueup: Trueup, database: Databas
 
     revoked = await trueup("keys", "revoke", key.key_id)
     assert revoked.code == 0
-    async with database.transaction() as session:
-        assert await keys.find(session, raw) is None
+    async with database.transaction() as conn:
+        assert await keys.find(conn, raw) is None
 
 
 async def test_a_scope_that_does_not_exist_is_refused(trueup: Trueup) -> None:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -26,8 +25,8 @@ from workflows.names import AMENDMENT, ChangeInput, change_workflow_id
 
 
 async def one_claim(scene: Scene) -> change_queue.Claim:
-    async with scene.database.transaction() as session:
-        (claim,) = await change_queue.claim(session, in_flight=9, most=1)
+    async with scene.database.transaction() as conn:
+        (claim,) = await change_queue.claim(conn, in_flight=9, most=1)
     return claim
 
 
@@ -48,8 +47,8 @@ async def away(port: int | None = None) -> Client:
 
 
 async def run_ids(scene: Scene) -> list[str]:
-    async with scene.database.transaction() as session:
-        return [view.run_id or "" for view in await changes.page(session, scene.tenant)]
+    async with scene.database.transaction() as conn:
+        return [view.run_id or "" for view in await changes.page(conn, scene.tenant)]
 
 
 async def test_while_temporal_is_away_changes_wait_and_then_go_on(scene: Scene) -> None:
@@ -70,8 +69,8 @@ async def test_a_start_whose_answer_was_lost_is_found(scene: Scene) -> None:
     await read_only(scene)
     claim = await one_claim(scene)
     run_id = await Starter(scene.client, scene.tenant).start(claim)
-    async with scene.database.transaction() as session:
-        await change_queue.put_back(session, [claim.change_id], reset_attempts=True)
+    async with scene.database.transaction() as conn:
+        await change_queue.put_back(conn, [claim.change_id], reset_attempts=True)
     async with scene.probing() as probe, scene.dispatching():
         await scene.reached({"evt_1": "running"})
         assert await run_ids(scene) == [run_id]
@@ -125,11 +124,9 @@ async def test_a_refused_start_is_tried_again_later(scene: Scene) -> None:
     await scene.receive(("evt_1", "sub_1"))
 
     async def refused() -> bool:
-        async with scene.database.transaction() as session:
-            rows = await (await session.connection()).exec_driver_sql(
-                "select state = 'pending' and attempts > 0 from changes"
-            )
-            return rows.scalars().all() == [True]
+        async with scene.database.transaction() as conn:
+            found = await conn.execute("select state = 'pending' and attempts > 0 from changes")
+            return await found.fetchall() == [(True,)]
 
     async with scene.dispatching(client=Client(**config)):
         await until(refused, "the start is refused")
@@ -167,10 +164,10 @@ class CountingDatabase(Database):
             yield conn
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         self.transactions += 1
-        async with super().transaction() as session:
-            yield session
+        async with super().transaction() as conn:
+            yield conn
 
 
 async def test_it_asks_the_database_only_when_there_is_something_to_do(scene: Scene) -> None:

@@ -43,15 +43,15 @@ TRANSLATORS = {(TENANT, CONNECTION): StripeWebhooks()}
 
 
 async def reasons(database: Database) -> dict[str, str | None]:
-    async with database.transaction() as session:
-        return {view.event_id: view.reason for view in await inbox.page(session, TENANT)}
+    async with database.transaction() as conn:
+        return {view.event_id: view.reason for view in await inbox.page(conn, TENANT)}
 
 
 async def replay(database: Database, event_id: str) -> None:
-    async with database.transaction() as session:
-        found = await inbox.page(session, TENANT)
+    async with database.transaction() as conn:
+        found = await inbox.page(conn, TENANT)
         ids = [view.inbox_id for view in found if view.event_id == event_id]
-        assert len(await inbox.replay(session, TENANT, ids)) == 1
+        assert len(await inbox.replay(conn, TENANT, ids)) == 1
 
 
 async def test_events_become_changes_ignored_or_dead_letters(database: Database) -> None:
@@ -82,8 +82,8 @@ async def test_events_become_changes_ignored_or_dead_letters(database: Database)
     }
     assert await states(database) == {"evt_1": "pending", "evt_2": "pending"}
     assert (await reasons(database))["evt_odd"]
-    async with database.transaction() as session:
-        (newest, *_) = await inbox.page(session, TENANT, status=InboxStatus.DISPATCHED)
+    async with database.transaction() as conn:
+        (newest, *_) = await inbox.page(conn, TENANT, status=InboxStatus.DISPATCHED)
     assert newest.change_id is not None
     assert newest.settled_at is not None
 
@@ -174,7 +174,7 @@ def event(event_id: str, kind: str, about: Mapping[str, object]) -> tuple[str, b
 
 async def shown(database: Database, found: BillingDocument) -> None:
     """A change has read this document."""
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.seen(conn, TENANT, CONNECTION, [found], books_from=CUTOVER)
         await settlements.seen(
             conn, TENANT, found.customer_id, subject_of(found), found.settlements
@@ -183,8 +183,8 @@ async def shown(database: Database, found: BillingDocument) -> None:
 
 async def made(database: Database) -> dict[str, tuple[str, str | None, tuple[str, ...]]]:
     """(subject, customer, documents) of each change, by event."""
-    async with database.transaction() as session:
-        found = await changes.page(session, TENANT)
+    async with database.transaction() as conn:
+        found = await changes.page(conn, TENANT)
     return {c.event_id: (c.subject, c.customer_id, c.documents) for c in found}
 
 
@@ -254,7 +254,7 @@ async def test_what_is_not_known_yet_is_the_accounts_until_it_is(database: Datab
 
 
 async def test_another_tenants_documents_say_nothing(database: Database) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.seen(
             conn, "other", CONNECTION, [invoice(line("il_1", 100))], books_from=CUTOVER
         )

@@ -25,7 +25,7 @@ def process(scene: Scene, key: str = "in_1", kind: ProcessKind = ProcessKind.DUN
 
 
 async def news(scene: Scene, *told: Process) -> None:
-    async with scene.database.work() as conn:
+    async with scene.database.transaction() as conn:
         await processes.news(conn, told or (process(scene),))
 
 

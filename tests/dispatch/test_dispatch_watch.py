@@ -27,17 +27,15 @@ def watch(scene: Scene) -> SagaWatch:
 
 
 async def row(scene: Scene, event_id: str) -> ChangeView:
-    async with scene.database.transaction() as session:
-        found = await changes.get(
-            session, scene.tenant, change_id(scene.tenant, CONNECTION, event_id)
-        )
+    async with scene.database.transaction() as conn:
+        found = await changes.get(conn, scene.tenant, change_id(scene.tenant, CONNECTION, event_id))
     assert found is not None
     return found
 
 
 async def told(scene: Scene, kind: str) -> list[dict[str, Any]]:
-    async with scene.database.transaction() as session:
-        feed = await outbox.feed(session, scene.tenant, after=0, limit=100)
+    async with scene.database.transaction() as conn:
+        feed = await outbox.feed(conn, scene.tenant, after=0, limit=100)
     return [event.data for _, event in feed if event.type == f"io.trueup.{kind}"]
 
 
@@ -80,8 +78,8 @@ async def test_what_loses_its_saga_again_and_again_is_asked_of_operations(scene:
         for times in range(MOST_TIMES + 1):
             await until(lambda: _closed(scene, times + 1, probe), "its saga has failed")  # noqa: B023 - waited for in this turn
             assert await watch(scene).requeue_lost() == 1
-        async with scene.database.transaction() as session:
-            (asked,) = await exceptions.page(session, scene.tenant, state=ExceptionState.OPEN)
+        async with scene.database.transaction() as conn:
+            (asked,) = await exceptions.page(conn, scene.tenant, state=ExceptionState.OPEN)
         assert (asked.code, asked.owner) == (SAGA_LOST, "operations")
         assert "as told" in asked.message
         assert (await row(scene, "evt_1")).state == "waiting"
@@ -104,7 +102,7 @@ async def test_a_saga_that_is_not_there_any_more_is_begun_anew(scene: Scene) -> 
     await write(
         scene.database,
         "insert into changes (id, tenant, connection, subject, subscription_id, event_id, kind, "
-        "state, started_at) values ('chg_1', :tenant, 'billing', 'sub_1', 'sub_1', 'evt_1', "
+        "state, started_at) values ('chg_1', %(tenant)s, 'billing', 'sub_1', 'sub_1', 'evt_1', "
         "'other', 'waiting', now())",
         tenant=scene.tenant,
     )
@@ -142,8 +140,8 @@ async def test_a_saga_that_was_reset_is_followed(scene: Scene) -> None:
         )
         assert reset.run_id != first
         assert await watch(scene).requeue_lost() == 0
-        async with scene.database.transaction() as session:
-            (view,) = await changes.page(session, scene.tenant)
+        async with scene.database.transaction() as conn:
+            (view,) = await changes.page(conn, scene.tenant)
     assert view.run_id == reset.run_id
 
 
@@ -151,7 +149,7 @@ async def test_a_look_goes_through_all_of_them(scene: Scene) -> None:
     await write(
         scene.database,
         "insert into changes (id, tenant, connection, subject, subscription_id, event_id, kind, "
-        "state, started_at) select 'chg_' || n, :tenant, 'billing', 'sub_' || n, 'sub_' || n, "
+        "state, started_at) select 'chg_' || n, %(tenant)s, 'billing', 'sub_' || n, 'sub_' || n, "
         "'evt_' || n, 'other', 'running', now() from generate_series(1, 70) as n",
         tenant=scene.tenant,
     )

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
 
 from canonical_models.exceptions import VENDOR_AWAY, decisions_of
 from canonical_models.states import ExceptionState
@@ -46,15 +45,15 @@ def worker(database: Database) -> Callable[..., Worker]:
 
 async def due(database: Database) -> None:
     """Somebody is to ask now whether it is back."""
-    async with database.transaction() as session:
-        await (await session.connection()).execute(text("update breakers set probe_at = now()"))
+    async with database.transaction() as conn:
+        await conn.execute("update breakers set probe_at = now()")
 
 
 async def asked(
     database: Database, state: ExceptionState | None = ExceptionState.OPEN
 ) -> tuple[ExceptionView, ...]:
-    async with database.transaction() as session:
-        return await exceptions.page(session, "acme", state=state)
+    async with database.transaction() as conn:
+        return await exceptions.page(conn, "acme", state=state)
 
 
 async def test_what_one_has_found_all_know(

@@ -136,21 +136,21 @@ async def test_the_namespace_and_the_key_are_ready(
         assert aliases >= {key.name for key in SEARCH_ATTRIBUTES}
 
         database = Database(facts.postgres_dsn, pool_size=2)
-        async with database.transaction() as session:
-            key = await keys.find(session, facts.api.key)
+        async with database.transaction() as conn:
+            key = await keys.find(conn, facts.api.key)
             assert key is not None
             assert (key.tenant, key.scopes) == ("acme", ("admin",))
-            made = await keys.create(session, "acme", "portal", ("changes:read",))
+            made = await keys.create(conn, "acme", "portal", ("changes:read",))
             assert len(made) == 46
-            listed = await keys.listed(session, "acme")
+            listed = await keys.listed(conn, "acme")
             assert [one.name for one in listed] == ["demo", "portal"]
-            assert await keys.revoke(session, "other", listed[1].key_id) is None
-            assert await keys.find(session, made) is not None
-            revoked = await keys.revoke(session, "acme", listed[1].key_id)
+            assert await keys.revoke(conn, "other", listed[1].key_id) is None
+            assert await keys.find(conn, made) is not None
+            revoked = await keys.revoke(conn, "acme", listed[1].key_id)
             assert revoked is not None
-            assert await keys.revoke(session, "acme", listed[1].key_id) == revoked
-            assert await keys.find(session, made) is None
-            assert await keys.find(session, "tu_" + "a" * 43) is None
+            assert await keys.revoke(conn, "acme", listed[1].key_id) == revoked
+            assert await keys.find(conn, made) is None
+            assert await keys.find(conn, "tu_" + "a" * 43) is None
         await database.close()
 
 

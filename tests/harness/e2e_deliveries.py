@@ -17,7 +17,6 @@ from typing import Any
 
 import httpx
 from pydantic import SecretStr
-from sqlalchemy import text
 from temporalio.client import Client, WorkflowExecution
 
 from activities.tenants import Tenant
@@ -90,8 +89,8 @@ class Flow:
             support_organization=customer,
             legal_entity="LE-DE",
         )
-        async with self.database.transaction() as session:
-            await mappings.put(session, TENANT, account, by="tester")
+        async with self.database.transaction() as conn:
+            await mappings.put(conn, TENANT, account, by="tester")
 
     async def new_events(self, customer: str | None = None) -> list[Event]:
         """What billing has to tell since the last look, oldest first; of the customer alone, as
@@ -116,11 +115,11 @@ class Flow:
         found: dict[str, list[ChangeView]] = {}
 
         async def done() -> bool:
-            async with self.database.transaction() as session:
-                query = text("select count(*) from inbox where status = 'received'")
-                unread = (await (await session.connection()).execute(query)).scalar_one()
+            async with self.database.transaction() as conn:
+                query = "select count(*) from inbox where status = 'received'"
+                (unread,) = await (await conn.execute(query)).fetchone() or (0,)
                 for subject in subjects:
-                    page = await changes.page(session, TENANT, subject=subject, limit=200)
+                    page = await changes.page(conn, TENANT, subject=subject, limit=200)
                     found[subject] = [*reversed(page)]
             every = [change for each in found.values() for change in each]
             assert [c.summary for c in every if c.state == "waiting"] == []
@@ -130,8 +129,8 @@ class Flow:
         return found[subscription]
 
     async def grants(self, subscription: str) -> tuple[Grant, ...]:
-        async with self.database.transaction() as session:
-            return await grants.of_subscription(session, TENANT, subscription)
+        async with self.database.transaction() as conn:
+            return await grants.of_subscription(conn, TENANT, subscription)
 
     async def runs(self, subscription: str, count: int) -> list[str]:
         """The run ids of the subscription's sagas as the engine has them, in their order."""
@@ -199,7 +198,7 @@ async def flow(
 
 
 async def map_items(database: Database, shelf: Shelf) -> None:
-    async with database.transaction() as session:
+    async with database.transaction() as conn:
         for name, (per_unit, included, tier) in GIVES.items():
             mapping = ItemMapping(
                 item=shelf.products[name],
@@ -208,7 +207,7 @@ async def map_items(database: Database, shelf: Shelf) -> None:
                 included=included,
                 support_tier=tier,
             )
-            await mappings.put(session, TENANT, mapping, by="tester")
+            await mappings.put(conn, TENANT, mapping, by="tester")
 
 
 @asynccontextmanager

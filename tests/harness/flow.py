@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import text
-
 from persistence.database import Database
 from persistence.inbox_writer import Delivery, InboxWriter
 from tests.harness.webhooks import CONNECTION, TENANT, subscription_event
@@ -25,23 +23,21 @@ async def receive_changes(dsn: str, events: Iterable[tuple[str, str]]) -> None:
 
 async def states(database: Database) -> dict[str, str]:
     """The state of each change by event id; the outcome of one that has settled."""
-    async with database.transaction() as session:
-        rows = await (await session.connection()).execute(
-            text("select event_id, coalesce(outcome, state) from changes order by seq")
+    async with database.transaction() as conn:
+        found = await conn.execute(
+            "select event_id, coalesce(outcome, state) from changes order by seq"
         )
-        return {row[0]: row[1] for row in rows}
+        return {row[0]: row[1] for row in await found.fetchall()}
 
 
 async def statuses(database: Database) -> dict[str, str]:
     """The status of each inbox row by event id."""
-    async with database.transaction() as session:
-        rows = await (await session.connection()).execute(
-            text("select event_id, status from inbox order by id")
-        )
-        return {row[0]: row[1] for row in rows}
+    async with database.transaction() as conn:
+        found = await conn.execute("select event_id, status from inbox order by id")
+        return {row[0]: row[1] for row in await found.fetchall()}
 
 
 async def write(database: Database, statement: str, **values: object) -> None:
     """What no repository does, to bring a test's situation about."""
-    async with database.transaction() as session:
-        await (await session.connection()).execute(text(statement), values)
+    async with database.transaction() as conn:
+        await conn.execute(statement.encode(), values or None)

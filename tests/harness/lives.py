@@ -137,7 +137,7 @@ class Life:
         is settled or waits for a person."""
         self._looks += 1
         named, self._named = self._named, set()
-        async with self.database.work() as conn:
+        async with self.database.transaction() as conn:
             made = await change_queue.follow(
                 conn,
                 TENANT,
@@ -148,15 +148,15 @@ class Life:
                 documents=sorted(named),
             )
         await self.quiet()
-        async with self.database.transaction() as session:
-            found = await changes.get(session, TENANT, made)
+        async with self.database.transaction() as conn:
+            found = await changes.get(conn, TENANT, made)
         assert found is not None
         return found
 
     async def changes(self) -> list[ChangeView]:
         """Oldest first."""
-        async with self.database.transaction() as session:
-            found = await changes.page(session, TENANT, limit=200)
+        async with self.database.transaction() as conn:
+            found = await changes.page(conn, TENANT, limit=200)
         return [*reversed(found)]
 
     async def quiet(self) -> None:
@@ -206,8 +206,8 @@ class Life:
         found: list[ExceptionView] = []
 
         async def opened() -> bool:
-            async with self.database.transaction() as session:
-                found[:] = [e for e in await exceptions.page(session, TENANT) if e.code == code]
+            async with self.database.transaction() as conn:
+                found[:] = [e for e in await exceptions.page(conn, TENANT) if e.code == code]
             return bool(found)
 
         await until(opened, f"an exception {code}", seconds=20)
@@ -215,8 +215,8 @@ class Life:
 
     async def no_exception(self) -> None:
         async def none() -> bool:
-            async with self.database.transaction() as session:
-                return not await exceptions.page(session, TENANT)
+            async with self.database.transaction() as conn:
+                return not await exceptions.page(conn, TENANT)
 
         await until(none, "no exception is open", seconds=20)
 
@@ -232,8 +232,8 @@ class Life:
 
     async def events(self, kind: str) -> list[dict[str, Any]]:
         """The data of the events of this type, in their order."""
-        async with self.database.transaction() as session:
-            found = await outbox.page(session, TENANT, limit=500)
+        async with self.database.transaction() as conn:
+            found = await outbox.page(conn, TENANT, limit=500)
         return [event.data for _, event in found if event.type == f"io.trueup.{kind}"]
 
 
@@ -250,10 +250,10 @@ async def living(
     environment: WorkflowEnvironment, database: Database, systems: Systems
 ) -> AsyncIterator[Life]:
     """With the master data of tests.harness.subscriptions, a worker and a dispatcher."""
-    async with database.transaction() as session:
-        await mappings.put(session, TENANT, ACCOUNT, by="tester")
+    async with database.transaction() as conn:
+        await mappings.put(conn, TENANT, ACCOUNT, by="tester")
         for mapping in ITEMS.values():
-            await mappings.put(session, TENANT, mapping, by="tester")
+            await mappings.put(conn, TENANT, mapping, by="tester")
     queue = f"life-{secrets.token_hex(4)}"
     client = environment.client
     dispatcher = Dispatcher(

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from sqlalchemy import text
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
@@ -69,23 +68,24 @@ class Probe:
     @activity.defn(name="probe.work")
     async def work(self, change: ChangeInput) -> None:
         self.order.setdefault(change.subject, []).append(change.change_id)
-        async with self._database.transaction() as session:
+        async with self._database.transaction() as conn:
             # As a saga does when it begins.
             run_id = activity.info().workflow_run_id or ""
-            await change_queue.started(session, change.change_id, run_id)
-            count = await (await session.connection()).execute(
-                text("select count(*) from changes where state in ('starting', 'running')")
+            await change_queue.started(conn, change.change_id, run_id)
+            found = await conn.execute(
+                "select count(*) from changes where state in ('starting', 'running')"
             )
-            self.most = max(self.most, count.scalar_one())
+            (count,) = await found.fetchone() or (0,)
+            self.most = max(self.most, count)
         _, _, behaviour = change.subject.partition("-")
         if behaviour == "hold":
             await self.release.wait()
-        async with self._database.transaction() as session:
+        async with self._database.transaction() as conn:
             if behaviour == "wait":
-                await changes.waits(session, change.tenant, change.change_id, "waiting")
+                await changes.waits(conn, change.tenant, change.change_id, "waiting")
             elif behaviour != "die":
                 await changes.settle(
-                    session, change.tenant, change.change_id, outcome=ChangeOutcome.COMPLETED
+                    conn, change.tenant, change.change_id, outcome=ChangeOutcome.COMPLETED
                 )
 
 

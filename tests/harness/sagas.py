@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import text
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
@@ -89,8 +88,8 @@ class Sagas:
                 "legal_entity": legal_entity,
             }
         )
-        async with self.database.transaction() as session:
-            await mappings.put(session, "acme", account, by="tester")
+        async with self.database.transaction() as conn:
+            await mappings.put(conn, "acme", account, by="tester")
         return await self.start(f"chg_{number}", of)
 
     async def begin(
@@ -141,8 +140,8 @@ class Sagas:
         found: list[ExceptionView] = []
 
         async def opened() -> bool:
-            async with self.database.transaction() as session:
-                page = await exceptions.page(session, "acme", change_id=change_id)
+            async with self.database.transaction() as conn:
+                page = await exceptions.page(conn, "acme", change_id=change_id)
             found[:] = [entry for entry in page if step is None or entry.step == step]
             return bool(found)
 
@@ -151,22 +150,19 @@ class Sagas:
 
     async def again(self, change_id: str, subject: str = "sub_1") -> Handle:
         """The next run of a change whose run was lost, as watch and dispatcher bring it about."""
-        async with self.database.transaction() as session:
-            connection = await session.connection()
-            await change_queue.requeue(session, change_id, why="its run was lost")
-            row = await connection.execute(
-                text(
-                    "update changes set state = 'running', ready = false, epoch = epoch + 1 "
-                    "where id = :id returning epoch"
-                ),
+        async with self.database.transaction() as conn:
+            await change_queue.requeue(conn, change_id, why="its run was lost")
+            found = await conn.execute(
+                "update changes set state = 'running', ready = false, epoch = epoch + 1 "
+                "where id = %(id)s returning epoch",
                 {"id": change_id},
             )
-            epoch = row.scalar_one()
+            (epoch,) = await found.fetchone() or (0,)
         return await self.begin(change_id, subject, epoch=epoch)
 
     async def exception_of(self, exception_id: str) -> ExceptionView:
-        async with self.database.transaction() as session:
-            found = await exceptions.get(session, "acme", exception_id)
+        async with self.database.transaction() as conn:
+            found = await exceptions.get(conn, "acme", exception_id)
         assert found is not None
         return found
 
@@ -194,19 +190,19 @@ class Sagas:
         return answer
 
     async def change(self, change_id: str) -> ChangeView:
-        async with self.database.transaction() as session:
-            found = await changes.get(session, "acme", change_id)
+        async with self.database.transaction() as conn:
+            found = await changes.get(conn, "acme", change_id)
         assert found is not None
         return found
 
     async def effects(self, change_id: str) -> dict[str, EffectView]:
         """By step, without the references that steps about documents and movements end with."""
-        async with self.database.transaction() as session:
-            return {e.step: e for e in await effects.of_change(session, "acme", change_id)}
+        async with self.database.transaction() as conn:
+            return {e.step: e for e in await effects.of_change(conn, "acme", change_id)}
 
     async def grants(self, subscription_id: str = "sub_1") -> tuple[Grant, ...]:
-        async with self.database.transaction() as session:
-            return await grants.of_subscription(session, "acme", subscription_id)
+        async with self.database.transaction() as conn:
+            return await grants.of_subscription(conn, "acme", subscription_id)
 
     async def given(self, *features: tuple[str, int], subscription_id: str = "sub_1") -> None:
         """Until the subscription gives exactly these features."""
@@ -228,12 +224,12 @@ class Sagas:
 
     async def map_account(self, **changed: str) -> None:
         """From now on the customer's account is another."""
-        async with self.database.transaction() as session:
-            await mappings.put(session, "acme", ACCOUNT.model_copy(update=changed), by="tester")
+        async with self.database.transaction() as conn:
+            await mappings.put(conn, "acme", ACCOUNT.model_copy(update=changed), by="tester")
 
     async def record(self, document_id: str) -> DocumentRecord:
-        async with self.database.transaction() as session:
-            found = await documents.get(session, "acme", document_id)
+        async with self.database.transaction() as conn:
+            found = await documents.get(conn, "acme", document_id)
         assert found is not None
         return found
 
@@ -248,14 +244,12 @@ class Sagas:
         state: str = "running",
     ) -> None:
         """The change alone, without a run."""
-        async with self.database.transaction() as session:
-            await (await session.connection()).execute(
-                text(
-                    "insert into changes (id, tenant, connection, subject, subscription_id, "
-                    "customer_id, event_id, kind, state, documents, whole) values (:change, "
-                    "'acme', 'stripe', :subject, :sub, :customer, :change, :trigger, :state, "
-                    ":documents, :whole)"
-                ),
+        async with self.database.transaction() as conn:
+            await conn.execute(
+                "insert into changes (id, tenant, connection, subject, subscription_id, "
+                "customer_id, event_id, kind, state, documents, whole) values (%(change)s, "
+                "'acme', 'stripe', %(subject)s, %(sub)s, %(customer)s, %(change)s, %(trigger)s, "
+                "%(state)s, %(documents)s, %(whole)s)",
                 {
                     "change": change_id,
                     "subject": subject,
@@ -275,10 +269,10 @@ async def sagas_at_work(
 ) -> AsyncIterator[Sagas]:
     """With the master data of tests.harness.subscriptions, and a worker on a queue of its own: of a
     `build`, which is current then, or of none."""
-    async with database.transaction() as session:
-        await mappings.put(session, "acme", ACCOUNT, by="tester")
+    async with database.transaction() as conn:
+        await mappings.put(conn, "acme", ACCOUNT, by="tester")
         for mapping in ITEMS.values():
-            await mappings.put(session, "acme", mapping, by="tester")
+            await mappings.put(conn, "acme", mapping, by="tester")
     queue = f"test-{secrets.token_hex(4)}"
     working = Sagas(client, database, systems, queue)
     async with working.worker(build):

@@ -23,7 +23,7 @@ def invoice(invoice_id: str, status: DocumentStatus = DocumentStatus.OPEN) -> Bi
 
 async def ask(database: Database, *asked: BillingDocument) -> None:
     """Billing shows these invoices."""
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.seen(conn, "acme", "stripe", asked, books_from=CUTOVER)
 
 
@@ -31,7 +31,7 @@ async def post(
     database: Database, erp: Erp, invoice_ids: Sequence[str], legal_entity: str = "LE-DE"
 ) -> None:
     """The ERP's document of each of them, for the first time or after a release."""
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         for invoice_id in invoice_ids:
             record = await documents.get(conn, "acme", invoice_id)
             assert record is not None
@@ -74,13 +74,13 @@ async def reverse(database: Database, erp: Erp, invoice_id: str) -> None:
         reference=f"{posted.external_id}/undo",
         on=subscriptions.AS_OF.date(),
     )
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.reversed_(conn, "acme", invoice_id, erp=reversal, hold=subscriptions.HOLD)
 
 
 async def release(database: Database, invoice_id: str) -> None:
     """What was taken back may be posted again."""
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert await documents.hold(conn, "acme", invoice_id, None)
 
 

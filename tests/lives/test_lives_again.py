@@ -74,7 +74,7 @@ async def test_a_change_of_a_subscription_is_not_told_as_one_of_time(life: Life)
     """Though the customer's process waits for a grant that ends in a year."""
     await subscribed(life)
     now = datetime.now(UTC)
-    async with life.database.work() as conn:
+    async with life.database.transaction() as conn:
         grant = by_hand("beta", now - timedelta(days=1), now + timedelta(days=365))
         await grants.give(conn, "acme", grant, by="grt_1")
         await processes.news(conn, TOLD)

@@ -41,7 +41,7 @@ async def subscribed(life: Life) -> None:
 
 async def given(life: Life, grant: Grant) -> None:
     """What a person grants, as the API writes it."""
-    async with life.database.work() as conn:
+    async with life.database.transaction() as conn:
         await grants.give(conn, "acme", grant, by="grt_1")
         await processes.news(conn, TOLD)
 

@@ -212,8 +212,8 @@ async def test_a_question_that_has_answered_itself_meanwhile_is_closed(
         assert await checking.ProcessWatch(database, life.client).look_at_all() == 1
 
         async def closed() -> bool:
-            async with database.transaction() as session:
-                found = await exceptions.get(session, TENANT, asked["target_refused"])
+            async with database.transaction() as conn:
+                found = await exceptions.get(conn, TENANT, asked["target_refused"])
             return found is not None and found.state == "resolved"
 
         await until(closed, "the question is closed", seconds=30)

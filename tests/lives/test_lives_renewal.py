@@ -199,8 +199,8 @@ async def test_a_subscription_that_ends_has_no_renewal(life: Life) -> None:
 
 async def test_a_contract_ends_with_its_last_day_where_it_was_signed(life: Life) -> None:
     berlin = ACCOUNT.model_copy(update={"time_zone": "Europe/Berlin"})
-    async with life.database.transaction() as session:
-        await mappings.put(session, "acme", berlin, by="tester")
+    async with life.database.transaction() as conn:
+        await mappings.put(conn, "acme", berlin, by="tester")
     await begun(life)
     end = life.billing.subscription.period_end
     assert end is not None

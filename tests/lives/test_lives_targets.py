@@ -228,7 +228,7 @@ async def test_what_a_person_has_given_up_stays_until_the_next_change(life: Life
 async def test_a_target_that_is_not_configured_any_more_is_nobodys_question(life: Life) -> None:
     await subscribed(life)
     del life.systems.targets["app"]
-    async with life.database.work() as conn:
+    async with life.database.transaction() as conn:
         await processes.news(conn, [entitlement_process(TENANT, "cus_1", "app")])
     await life.quiet()
     result = await life.handle(ProcessKind.ENTITLEMENT, "cus_1/app").result()
@@ -261,9 +261,9 @@ async def test_a_customer_mapped_elsewhere_is_taken_back_where_it_was(life: Life
 
     await until(with_beta, "support shows what was granted")
     was = support.shown[before]
-    async with life.database.transaction() as session:
+    async with life.database.transaction() as conn:
         moved = ACCOUNT.model_copy(update={"support_organization": "other"})
-        await mappings.put(session, TENANT, moved, by="tester")
+        await mappings.put(conn, TENANT, moved, by="tester")
 
     async def taken_back() -> bool:
         left, there = support.shown[before], support.shown.get("other")
@@ -288,9 +288,9 @@ async def test_a_mapping_that_begins_later_moves_what_support_shows_then(life: L
     await subscribed(life)
     support, before = life.systems.support, ACCOUNT.support_organization
     begins = datetime.now(UTC) + timedelta(seconds=3)
-    async with life.database.transaction() as session:
+    async with life.database.transaction() as conn:
         moved = ACCOUNT.model_copy(update={"support_organization": "other"})
-        await mappings.put(session, TENANT, moved, by="tester", valid_from=begins)
+        await mappings.put(conn, TENANT, moved, by="tester", valid_from=begins)
     await life.quiet()
 
     async def moved_on() -> bool:

@@ -139,7 +139,7 @@ def in_erp(
 async def see(
     database: Database, *shown: BillingDocument, books_from: datetime = BOOKS_FROM
 ) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.seen(conn, TENANT, "billing", shown, books_from=books_from)
 
 
@@ -151,7 +151,7 @@ async def post(
     generation: int = 1,
     content: str | None = None,
 ) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.posted(
             conn,
             TENANT,
@@ -197,7 +197,7 @@ async def planned(database: Database, change_id: str, *document_ids: str) -> Non
         as_of=ISSUED,
     )
     snapshot = BillingSnapshot(subscription=sold)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await conn.execute(
             "insert into changes (id, tenant, connection, subject, subscription_id, event_id, kind,"
             " state, outcome, plan, snapshot) values (%s, %s, 'billing', 'sub_1', 'sub_1', %s,"

@@ -20,7 +20,7 @@ DRAFT = UnbilledDraft(
 async def show(
     database: Database, draft: UnbilledDraft, digest: str, subscription_id: str = "sub_1"
 ) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await unbilled.put(conn, TENANT, subscription_id, draft, digest=digest, document_id="301")
 
 
@@ -43,11 +43,11 @@ async def test_what_is_not_billed_is_replaced_as_a_whole(database: Database) -> 
 
 
 async def test_what_is_in_its_way_is_told_until_it_is_shown(database: Database) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert not await unbilled.problem(conn, TENANT, "sub_1", "item pro is not mapped")
     await show(database, DRAFT, "d1")
     for words in ("item pro is not mapped", None, "the period is closed"):
-        async with database.work() as conn:
+        async with database.transaction() as conn:
             assert await unbilled.problem(conn, TENANT, "sub_1", words)
             found = await unbilled.get(conn, TENANT, "sub_1")
         assert found is not None
@@ -62,7 +62,7 @@ async def test_what_is_in_its_way_is_told_until_it_is_shown(database: Database) 
 async def test_all_that_is_not_billed_goes_by_pages(database: Database) -> None:
     for number in range(3):
         await show(database, DRAFT, "d", f"sub_{number}")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await unbilled.remove(conn, TENANT, "sub_1")
         first = await unbilled.page(conn, TENANT, limit=1)
         rest = await unbilled.page(conn, TENANT, after=first[0].subscription_id)
@@ -72,7 +72,7 @@ async def test_all_that_is_not_billed_goes_by_pages(database: Database) -> None:
 
 async def test_what_is_not_said_of_an_account_stays(database: Database) -> None:
     balance = (eur(500), eur(0).model_copy(update={"currency": "USD", "minor": -3}))
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert await accounts.get(conn, TENANT, "cus_1") is None
         await accounts.put(conn, TENANT, "cus_1", balance=balance)
         first = await accounts.get(conn, TENANT, "cus_1")
@@ -91,7 +91,7 @@ async def test_what_is_not_said_of_an_account_stays(database: Database) -> None:
 
 
 async def test_a_yes_is_to_a_document_as_it_is(database: Database) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         for document_id, content in (("cn_1", "a"), ("cn_1", "b"), ("cn_1", "a"), ("cn_2", "a")):
             await approvals.put(conn, TENANT, document_id, content, by="Jane", note="fine")
         await approvals.put(conn, "globex", "cn_1", "c", by="Joe", note="")

@@ -45,21 +45,21 @@ def triggered(
 async def add(
     database: Database, pairs: Sequence[tuple[Arrival, ChangeTrigger]]
 ) -> tuple[str, ...]:
-    async with database.transaction() as session:
-        return await change_queue.add(session, pairs)
+    async with database.transaction() as conn:
+        return await change_queue.add(conn, pairs)
 
 
 async def claim(
     database: Database, in_flight: int = 100, most: int = 100, turns: Turns | None = None
 ) -> tuple[Claim, ...]:
-    async with database.transaction() as session:
-        return await change_queue.claim(session, in_flight=in_flight, most=most, turns=turns)
+    async with database.transaction() as conn:
+        return await change_queue.claim(conn, in_flight=in_flight, most=most, turns=turns)
 
 
 async def settle(database: Database, event_id: str) -> None:
     await write(
         database,
-        "update changes set state = 'settled', outcome = 'completed' where event_id = :event",
+        "update changes set state = 'settled', outcome = 'completed' where event_id = %(event)s",
         event=event_id,
     )
 
@@ -73,7 +73,7 @@ async def test_the_oldest_of_each_subscription_while_none_is_open(database: Data
     assert events(await claim(database)) == ["a1", "b1"]
     assert events(await claim(database)) == []
     for state in ("running", "waiting"):
-        await write(database, "update changes set state = :s where event_id = 'a1'", s=state)
+        await write(database, "update changes set state = %(s)s where event_id = 'a1'", s=state)
         assert events(await claim(database)) == []
     await settle(database, "a1")
     assert events(await claim(database)) == ["a2"]
@@ -109,7 +109,7 @@ async def test_an_event_of_nobody_makes_no_change(database: Database) -> None:
 
 
 async def follow(database: Database, subject: str, why: str, **words: Any) -> str:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         return await change_queue.follow(
             conn, "acme", subject, why=why, kind=ChangeKind.OTHER, **words
         )
@@ -120,10 +120,10 @@ async def test_an_occasion_of_ours_makes_one_change(database: Database) -> None:
     assert await follow(database, "sub_1", "sync/1") == first
     assert await follow(database, "sub_1", "sync/2", customer_id="cus_1") != first
     await follow(database, "account:cus_1", "sync/3", lane=change_queue.RECONCILIATION)
-    async with database.transaction() as session:
-        view = await changes.get(session, "acme", first)
-        ahead = await changes.unsettled(session, "acme", "sub_1")
-        of_account = await changes.page(session, "acme", subject="account:cus_1")
+    async with database.transaction() as conn:
+        view = await changes.get(conn, "acme", first)
+        ahead = await changes.unsettled(conn, "acme", "sub_1")
+        of_account = await changes.page(conn, "acme", subject="account:cus_1")
     assert view is not None
     assert (view.subject, view.subscription_id, view.documents) == (
         "sub_1",
@@ -145,17 +145,17 @@ async def test_what_waits_while_a_newer_one_of_its_subject_does(database: Databa
     await add(database, [triggered("a1", "a"), triggered("a2", "a"), triggered("b1", "b")])
     first, other = await claim(database)
     for state in ("running", "waiting"):
-        await write(database, "update changes set state = :s where state <> 'pending'", s=state)
+        await write(database, "update changes set state = %(s)s where state <> 'pending'", s=state)
     await write(database, "update changes set started_at = now() - interval '1 h'")
-    async with database.transaction() as session:
-        (kept,) = await change_watch.outwaited(session)
+    async with database.transaction() as conn:
+        (kept,) = await change_watch.outwaited(conn)
         open_ = await change_watch.at_work(
-            session, since=timedelta(minutes=1), after=first.seq, limit=9
+            conn, since=timedelta(minutes=1), after=first.seq, limit=9
         )
         assert [each.change_id for each in open_] == [other.change_id]
         assert (kept.change_id, kept.subject) == (first.change_id, "a")
         assert kept.newest > kept.seq
-        await changes.settle(session, "acme", kept.change_id, outcome=ChangeOutcome.COMPLETED)
+        await changes.settle(conn, "acme", kept.change_id, outcome=ChangeOutcome.COMPLETED)
     assert events(await claim(database)) == ["a2"]
 
 
@@ -203,13 +203,13 @@ async def test_dispatchers_of_one_moment_claim_no_change_twice_and_keep_their_bo
 async def test_what_was_put_back_waits_its_turn_and_is_not_overtaken(database: Database) -> None:
     await add(database, [triggered("a1", "a"), triggered("a2", "a")])
     (first,) = await claim(database)
-    async with database.transaction() as session:
-        await change_queue.put_back(session, [first.change_id], reset_attempts=False)
+    async with database.transaction() as conn:
+        await change_queue.put_back(conn, [first.change_id], reset_attempts=False)
     assert events(await claim(database)) == []
     await write(database, "update changes set claimed_at = now() - interval '31 s'")
     assert events(await claim(database)) == ["a1"]
-    async with database.transaction() as session:
-        await change_queue.put_back(session, [first.change_id], reset_attempts=True)
+    async with database.transaction() as conn:
+        await change_queue.put_back(conn, [first.change_id], reset_attempts=True)
     assert events(await claim(database)) == ["a1"]
 
 
@@ -217,9 +217,9 @@ async def test_a_settled_change_is_neither_put_back_nor_started(database: Databa
     (made,) = await add(database, [triggered("a1")])
     await claim(database)
     await settle(database, "a1")
-    async with database.transaction() as session:
-        await change_queue.put_back(session, [made], reset_attempts=True)
-        await change_queue.started(session, made, "run")
+    async with database.transaction() as conn:
+        await change_queue.put_back(conn, [made], reset_attempts=True)
+        await change_queue.started(conn, made, "run")
     assert await states(database) == {"a1": "completed"}
 
 
@@ -227,12 +227,12 @@ async def test_claims_that_nobody_renews_are_taken_over(database: Database) -> N
     await add(database, [triggered("a1", "a"), triggered("b1", "b"), triggered("c1", "c")])
     mine, renewed, dead = await claim(database)
     await write(database, "update changes set claimed_at = now() - interval '10 s'")
-    async with database.transaction() as session:
-        await change_queue.renew(session, [renewed.change_id])
+    async with database.transaction() as conn:
+        await change_queue.renew(conn, [renewed.change_id])
     lease = timedelta(seconds=5)
-    async with database.transaction() as session:
-        again = await change_queue.reclaim(session, lease=lease, mine=[mine.change_id])
-        none = await change_queue.reclaim(session, lease=lease, mine=[mine.change_id])
+    async with database.transaction() as conn:
+        again = await change_queue.reclaim(conn, lease=lease, mine=[mine.change_id])
+        none = await change_queue.reclaim(conn, lease=lease, mine=[mine.change_id])
     assert (again, none) == ((dead,), ())
 
 
@@ -280,9 +280,9 @@ async def test_changes_of_a_subscription_settle_in_the_order_of_arrival(
             assert len({each.subject for each in open_}) == len(open_)
         elif open_:
             chosen = open_.pop(number % len(open_))
-            async with database.transaction() as session:
+            async with database.transaction() as conn:
                 if move == "back":
-                    await change_queue.put_back(session, [chosen.change_id], reset_attempts=True)
+                    await change_queue.put_back(conn, [chosen.change_id], reset_attempts=True)
             if move == "settle":
                 await settle(database, chosen.event_id)
                 done.setdefault(chosen.subject, []).append(chosen.event_id)

@@ -108,13 +108,13 @@ async def test_what_billing_has_edited_is_to_be_looked_at(database: Database) ->
 async def test_what_a_person_has_left_as_it_was_posted_differs(database: Database) -> None:
     await see(database, PAID)
     await post(database, PAID, content="of another content")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert not await documents.leave(conn, TENANT, "sub_2", "in_1", LEFT)
         assert await documents.leave(conn, TENANT, "sub_1", "in_1", LEFT)
         # The first word counts.
         assert not await documents.leave(conn, TENANT, "sub_1", "in_1", ABORTED)
     assert await differing(database)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert await documents.hold(conn, TENANT, "in_1", None)
     assert not await differing(database)
 
@@ -122,7 +122,7 @@ async def test_what_a_person_has_left_as_it_was_posted_differs(database: Databas
 async def test_what_agrees_is_not_left_as_it_was_posted(database: Database) -> None:
     await see(database, PAID)
     await post(database, PAID)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert not await documents.leave(conn, TENANT, "sub_1", "in_1", LEFT)
         assert not await documents.leave(conn, TENANT, "sub_1", "in_9", LEFT)
 
@@ -132,7 +132,7 @@ async def test_what_was_left_ends_where_billing_says_the_same_again(database: Da
     await see(database, PAID)
     await post(database, PAID)
     await see(database, changed)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert await documents.leave(conn, TENANT, "sub_1", "in_1", LEFT)
     await see(database, changed.model_copy(update={"metadata": {"seen": "again"}}))
     assert await differing(database)
@@ -149,7 +149,7 @@ async def test_what_the_process_before_us_made(
     database: Database, shown: BillingDocument, differs: bool
 ) -> None:
     await see(database, shown)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert await documents.link(
             conn, TENANT, "in_1", in_erp(shown), party="C-1", by="Jane", change_id=None
         )
@@ -168,7 +168,7 @@ async def test_what_was_taken_back(
 ) -> None:
     await see(database, shown)
     await post(database, shown)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.reversed_(conn, TENANT, "in_1", erp=in_erp(shown, open_=0), hold=hold)
     assert await differing(database) is remains
     assert await unsettled(database) is remains
@@ -176,7 +176,7 @@ async def test_what_was_taken_back(
 
 async def test_a_difference_that_was_accepted_is_one(database: Database) -> None:
     await see(database, PAID)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         skipped = ABORTED.model_copy(update={"kind": HoldKind.SKIPPED})
         assert await documents.hold(conn, TENANT, "in_1", skipped)
     assert await differing(database)
@@ -199,7 +199,7 @@ async def test_ten_thousand_that_agree_are_not_read_to_find_one_that_does_not(
 ) -> None:
     await see(database, PAID)
     await post(database, PAID)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await conn.execute(
             "insert into documents select (jsonb_populate_record(d, jsonb_build_object("
             "'document_id', 'in_x' || n, 'erp_document_id', 'x' || n, "
@@ -208,7 +208,7 @@ async def test_ten_thousand_that_agree_are_not_read_to_find_one_that_does_not(
         )
         await conn.execute("analyze documents")
     await see(database, document("in_2"))
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert ids(await documents.differences(conn, TENANT, after=None, limit=9)) == ["in_2"]
         found = await documents.of_subject(conn, TENANT, "sub_1", unsettled_only=True)
         assert ids(found) == ["in_2"]

@@ -31,14 +31,14 @@ def held(kind: HoldKind = HoldKind.HELD) -> Hold:
 
 
 async def decide(database: Database, hold: Hold | None, document_id: str = "in_1") -> bool:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         return await documents.hold(conn, TENANT, document_id, hold)
 
 
 async def take_back(
     database: Database, erp: ErpDocument | None = None, hold: Hold | None = None
 ) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.reversed_(conn, TENANT, "in_1", erp=erp, hold=hold)
 
 
@@ -49,7 +49,7 @@ async def link(
     by: str = "Jane",
     change_id: str | None = "chg_9",
 ) -> bool:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         return await documents.link(
             conn, TENANT, document_id, erp, party="C-7", by=by, change_id=change_id
         )
@@ -96,7 +96,7 @@ async def test_what_the_erp_says_later_is_read_back(
     database: Database, posted: DocumentRecord
 ) -> None:
     settled = in_erp(document(), open_=0, state=DocumentState.PAID)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.read_back(conn, TENANT, "in_1", settled)
         # Of another document nothing is taken over.
         await documents.read_back(conn, TENANT, "in_1", in_erp(document(), "999"))
@@ -214,10 +214,10 @@ async def test_a_correction_replaces_the_one_before(database: Database) -> None:
         DocumentCorrection(document_id="in_1", posting_date=date(2026, 12, 1)),
         DocumentCorrection(document_id="in_1", tax_code="19 % USt"),
     ):
-        async with database.work() as conn:
+        async with database.transaction() as conn:
             assert await documents.correct(conn, TENANT, correction)
         assert (await record(database)).correction == correction
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         unknown = DocumentCorrection(document_id="in_9", tax_code="19 % USt")
         assert not await documents.correct(conn, TENANT, unknown)
 
@@ -274,7 +274,7 @@ async def test_amounts_of_the_erp_are_those_of_its_document(database: Database) 
 
 
 async def test_decisions_are_of_one_tenant(database: Database, posted: DocumentRecord) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.reversed_(conn, "globex", "in_1", erp=None, hold=held())
         assert not await documents.hold(conn, "globex", "in_1", held())
     assert await record(database) == posted

@@ -46,7 +46,7 @@ async def stands(
     tell_again: bool = False,
     told: str | None = None,
 ) -> bool:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         changed = await documents.stands(
             conn, TENANT, document_id, erp_status=erp_status, said=said, tell_again=tell_again
         )
@@ -134,7 +134,7 @@ async def test_what_the_erp_does_not_have_is_not_asked_for(database: Database) -
     assert await moving(database) == ["in_1"]
     # Billing shows what is no more, and hears of it.
     await stands(database, "in_1", "paid", told="paid")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         aborted = Hold(kind=HoldKind.ABORTED, reason="twice", by="Jane", at=ISSUED)
         await documents.reversed_(conn, TENANT, "in_1", erp=None, hold=aborted)
         await documents.hold(conn, TENANT, "in_1", None)
@@ -147,7 +147,7 @@ async def test_the_longest_not_looked_up_go_first_and_each_once(database: Databa
     await in_books(database, *(document(f"in_{n}") for n in range(4)))
     began = datetime.now(UTC)
     await stands(database, "in_2", "posted")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await documents.looked_up(conn, TENANT, "in_0")
     assert await moving(database, before=began) == ["in_1", "in_3"]
     assert await moving(database, before=began, limit=1) == ["in_1"]
@@ -158,7 +158,7 @@ async def test_the_sweep_reads_only_what_may_move(database: Database) -> None:
     """Ten thousand that are settled are not read to find three that are not."""
     await in_books(database, document("in_0", status=DocumentStatus.PAID))
     await stands(database, "in_0", "paid", told="paid")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await conn.execute(
             "insert into documents select (jsonb_populate_record(d, jsonb_build_object("
             "'document_id', 'in_x' || n, 'erp_document_id', 'x' || n))).* "
@@ -167,7 +167,7 @@ async def test_the_sweep_reads_only_what_may_move(database: Database) -> None:
     await in_books(database, *(document(f"iy_{n}") for n in range(3)))
     async with database.statement() as conn:
         await conn.execute("analyze documents")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         found = await documents.moving(conn, TENANT, before=datetime.now(UTC), limit=50)
         scans = await conn.execute("select pg_stat_get_xact_numscans('documents_moving'::regclass)")
         assert await scans.fetchone() == (1,)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from psycopg.errors import UniqueViolation
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.exceptions import Action, Raised, Resolution, Track
@@ -19,7 +19,7 @@ HOURS = timedelta(hours=8)
 
 
 async def change(database: Database, subject: str = "sub_1") -> str:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         return await change_queue.follow(
             conn, TENANT, subject, why=f"sync/{subject}", kind=ChangeKind.OTHER
         )
@@ -43,14 +43,14 @@ def raised(change_id: str, track: Track = Track.BOOKS, **members: object) -> Rai
 
 
 async def ask(database: Database, question: Raised) -> ExceptionView:
-    async with database.transaction() as session:
-        return await exceptions.open_(session, question, due=HOURS)
+    async with database.transaction() as conn:
+        return await exceptions.open_(conn, question, due=HOURS)
 
 
 async def open_ones(database: Database, change_id: str) -> dict[str, str]:
     """Id by track."""
-    async with database.transaction() as session:
-        found = await exceptions.page(session, TENANT, change_id=change_id)
+    async with database.transaction() as conn:
+        found = await exceptions.page(conn, TENANT, change_id=change_id)
     return {view.track: view.exception_id for view in found}
 
 
@@ -67,16 +67,16 @@ async def test_a_change_may_have_a_question_for_books_and_one_for_access(
     assert (books.track, books.belongs_to, books.subscription_id) == ("books", "sub_1", "sub_1")
     assert (books.subject, books.at_risk) == ("prod_pro", eur(100))
 
-    async with database.transaction() as session:
+    async with database.transaction() as conn:
         decided = Resolution(exception_id=books.exception_id, action=Action.RETRY, by="Jane")
-        assert await exceptions.resolve(session, TENANT, decided)
-        assert not await exceptions.resolve(session, TENANT, decided)
+        assert await exceptions.resolve(conn, TENANT, decided)
+        assert not await exceptions.resolve(conn, TENANT, decided)
     assert await open_ones(database, of) == {"access": access.exception_id}
 
 
 async def test_the_database_lets_no_second_one_of_a_track_be_open(database: Database) -> None:
     await ask(database, raised(await change(database)))
-    with pytest.raises(IntegrityError, match="exceptions_one_open"):
+    with pytest.raises(UniqueViolation, match="exceptions_one_open"):
         await write(
             database,
             "insert into exceptions select (jsonb_populate_record(e, "
@@ -110,8 +110,8 @@ async def test_another_cause_is_another_question(database: Database, other: dict
         "books": second.exception_id,
         "access": access.exception_id,
     }
-    async with database.transaction() as session:
-        gone = await exceptions.get(session, TENANT, first.exception_id)
+    async with database.transaction() as conn:
+        gone = await exceptions.get(conn, TENANT, first.exception_id)
     assert gone is not None
     assert (gone.state, gone.resolution, gone.resolved_by) == ("resolved", "cancelled", "trueup")
 
@@ -123,8 +123,8 @@ async def test_what_has_answered_itself_closes_on_its_track(
     of = await change(database)
     for each in (Track.BOOKS, Track.ACCESS):
         await ask(database, raised(of, each))
-    async with database.transaction() as session:
-        await exceptions.withdraw(session, TENANT, of, note="mapped meanwhile", track=track)
+    async with database.transaction() as conn:
+        await exceptions.withdraw(conn, TENANT, of, note="mapped meanwhile", track=track)
     assert set(await open_ones(database, of)) == left
 
 
@@ -132,11 +132,11 @@ async def test_nothing_is_asked_of_a_change_that_was_cancelled(database: Databas
     of = await change(database)
     for each in (Track.BOOKS, Track.ACCESS):
         await ask(database, raised(of, each))
-    async with database.transaction() as session:
-        await exceptions.cancel_of_change(session, "globex", of)
+    async with database.transaction() as conn:
+        await exceptions.cancel_of_change(conn, "globex", of)
     assert len(await open_ones(database, of)) == 2
-    async with database.transaction() as session:
-        await exceptions.cancel_of_change(session, TENANT, of)
+    async with database.transaction() as conn:
+        await exceptions.cancel_of_change(conn, TENANT, of)
     assert await open_ones(database, of) == {}
 
 
@@ -176,6 +176,6 @@ async def test_a_process_asks_of_whom_it_is_about(
     )
     assert (asked.track, asked.workflow_id) == ("process", process.workflow_id)
     assert (asked.belongs_to, asked.subscription_id) == (belongs_to, process.subscription_id)
-    async with database.transaction() as session:
-        assert await exceptions.open_of(session, TENANT, [belongs_to]) == (asked,)
-        assert await exceptions.open_of(session, TENANT, ["sub_9"]) == ()
+    async with database.transaction() as conn:
+        assert await exceptions.open_of(conn, TENANT, [belongs_to]) == (asked,)
+        assert await exceptions.open_of(conn, TENANT, ["sub_9"]) == ()

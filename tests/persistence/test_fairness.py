@@ -14,8 +14,9 @@ async def queue(database: Database, tenant: str, count: int, *, lane: int = 1) -
     await write(
         database,
         "insert into changes (id, tenant, connection, subject, event_id, kind, lane) "
-        "select :tenant || :lane || n, :tenant, 'billing', 'sub_' || :lane || n, :lane || '/' || n,"
-        " 'other', cast(:lane as integer) from generate_series(1, cast(:count as integer)) as n",
+        "select %(tenant)s || %(lane)s || n, %(tenant)s, 'billing', 'sub_' || %(lane)s || n, "
+        "%(lane)s || '/' || n, 'other', %(lane)s::integer "
+        "from generate_series(1, %(count)s::integer) as n",
         tenant=tenant,
         count=count,
         lane=str(lane),
@@ -25,7 +26,7 @@ async def queue(database: Database, tenant: str, count: int, *, lane: int = 1) -
 async def finish(database: Database, claims: tuple[Claim, ...]) -> None:
     await write(
         database,
-        "update changes set state = 'settled', outcome = 'completed' where id = any(:ids)",
+        "update changes set state = 'settled', outcome = 'completed' where id = any(%(ids)s)",
         ids=[each.change_id for each in claims],
     )
 

@@ -25,9 +25,9 @@ async def filled(database: Database) -> Database:
 
 async def test_pages_go_through_all_of_the_tenant_once(filled: Database) -> None:
     seen: list[inbox.InboxView] = []
-    async with filled.transaction() as session:
+    async with filled.transaction() as conn:
         while page := await inbox.page(
-            session, TENANT, before=seen[-1].inbox_id if seen else None, limit=3
+            conn, TENANT, before=seen[-1].inbox_id if seen else None, limit=3
         ):
             assert len(page) <= 3
             seen += page
@@ -36,35 +36,33 @@ async def test_pages_go_through_all_of_the_tenant_once(filled: Database) -> None
 
 
 async def test_pages_by_status_and_type(filled: Database) -> None:
-    async with filled.transaction() as session:
-        dead = await inbox.page(session, TENANT, status=InboxStatus.DEAD_LETTERED)
-        unreadable = await inbox.page(session, TENANT, event_type="unreadable")
-        none = await inbox.page(
-            session, TENANT, status=InboxStatus.IGNORED, event_type="unreadable"
-        )
+    async with filled.transaction() as conn:
+        dead = await inbox.page(conn, TENANT, status=InboxStatus.DEAD_LETTERED)
+        unreadable = await inbox.page(conn, TENANT, event_type="unreadable")
+        none = await inbox.page(conn, TENANT, status=InboxStatus.IGNORED, event_type="unreadable")
     assert [(view.event_id, view.reason) for view in dead] == [("evt_5", "why")]
     assert (unreadable, none) == (dead, ())
 
 
 async def test_one_is_found_by_number_and_receipt_in_its_own_tenant_only(filled: Database) -> None:
-    async with filled.transaction() as session:
-        (newest, *_) = await inbox.page(session, TENANT)
-        assert await inbox.get(session, TENANT, newest.inbox_id) == newest
-        assert await inbox.find(session, TENANT, newest.receipt) == newest
-        assert await inbox.body(session, TENANT, newest.inbox_id) == b"x" * 7
-        assert await inbox.get(session, "globex", newest.inbox_id) is None
-        assert await inbox.find(session, "globex", newest.receipt) is None
-        assert await inbox.body(session, "globex", newest.inbox_id) is None
+    async with filled.transaction() as conn:
+        (newest, *_) = await inbox.page(conn, TENANT)
+        assert await inbox.get(conn, TENANT, newest.inbox_id) == newest
+        assert await inbox.find(conn, TENANT, newest.receipt) == newest
+        assert await inbox.body(conn, TENANT, newest.inbox_id) == b"x" * 7
+        assert await inbox.get(conn, "globex", newest.inbox_id) is None
+        assert await inbox.find(conn, "globex", newest.receipt) is None
+        assert await inbox.body(conn, "globex", newest.inbox_id) is None
 
 
 async def test_a_replay_receives_again_counts_and_wakes(filled: Database) -> None:
     async with await psycopg.AsyncConnection.connect(filled.dsn, autocommit=True) as listener:
         await listener.execute("listen trueup_inbox")
-        async with filled.transaction() as session:
-            all_of_them = [view.inbox_id for view in await inbox.page(session, TENANT)]
-            (theirs,) = await inbox.page(session, "globex")
-        async with filled.transaction() as session:
-            replayed = await inbox.replay(session, TENANT, [*all_of_them, theirs.inbox_id])
+        async with filled.transaction() as conn:
+            all_of_them = [view.inbox_id for view in await inbox.page(conn, TENANT)]
+            (theirs,) = await inbox.page(conn, "globex")
+        async with filled.transaction() as conn:
+            replayed = await inbox.replay(conn, TENANT, [*all_of_them, theirs.inbox_id])
         assert [note async for note in listener.notifies(timeout=5, stop_after=1)]
     assert {view.status for view in replayed} == {"received"}
     assert len(replayed) == 7
@@ -74,6 +72,6 @@ async def test_a_replay_receives_again_counts_and_wakes(filled: Database) -> Non
         "evt_5": 1,
     }
     assert all(view.reason is None and view.settled_at is None for view in replayed)
-    async with filled.transaction() as session:
-        (after,) = await inbox.page(session, "globex")
+    async with filled.transaction() as conn:
+        (after,) = await inbox.page(conn, "globex")
     assert after == theirs

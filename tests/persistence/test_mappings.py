@@ -13,6 +13,7 @@ from tests.persistence.issued import TENANT
 
 NOW = datetime.now(UTC)
 YEAR = timedelta(days=365)
+NEVER = datetime.max.replace(tzinfo=UTC)
 ACCOUNT = AccountMapping(
     billing_customer="cus_1",
     erp_party="C-1001",
@@ -28,14 +29,15 @@ def item(erp_item: str, key: str = "price_pro") -> ItemMapping:
 async def put(
     database: Database, mapping: AccountMapping | ItemMapping, valid_from: datetime | None = None
 ) -> None:
-    async with database.transaction() as session:
-        await mappings.put(session, TENANT, mapping, by="Jane", valid_from=valid_from)
+    async with database.transaction() as conn:
+        await mappings.put(conn, TENANT, mapping, by="Jane", valid_from=valid_from)
 
 
 async def erp_item(database: Database, at: datetime) -> str | None:
     async with database.statement() as conn:
-        found = await mappings.items_at(conn, TENANT, ["price_pro", "price_x"], at=at)
-    return found["price_pro"].erp_item if found else None
+        kept = await mappings.history(conn, TENANT, "item", "price_pro")
+    held = [each for each in kept if each.valid_from <= at < (each.valid_to or NEVER)]
+    return held[0].target["erp_item"] if held else None
 
 
 async def test_what_is_set_for_later_begins_then(database: Database) -> None:
@@ -45,10 +47,10 @@ async def test_what_is_set_for_later_begins_then(database: Database) -> None:
     assert await erp_item(database, NOW - YEAR) is None
     assert await erp_item(database, later) == "PRO"
     assert await erp_item(database, NOW + YEAR) == "PRO-27"
-    async with database.transaction() as session:
-        found = await mappings.get(session, TENANT, "item", "price_pro")
-        kept = await mappings.history(session, TENANT, "item", "price_pro")
-        assert await mappings.page(session, TENANT) == kept
+    async with database.transaction() as conn:
+        found = await mappings.get(conn, TENANT, "item", "price_pro")
+        kept = await mappings.history(conn, TENANT, "item", "price_pro")
+        assert await mappings.page(conn, TENANT) == kept
     assert found == kept[0]
     assert found is not None
     assert (found.target["erp_item"], found.valid_to, found.set_by) == ("PRO", NOW + YEAR, "Jane")
@@ -61,8 +63,8 @@ async def test_what_is_set_now_holds_until_what_was_set_for_later(database: Data
     await put(database, item("PRO-B"))
     assert await erp_item(database, datetime.now(UTC)) == "PRO-B"
     assert await erp_item(database, NOW + YEAR) == "PRO-27"
-    async with database.transaction() as session:
-        kept = await mappings.history(session, TENANT, "item", "price_pro")
+    async with database.transaction() as conn:
+        kept = await mappings.history(conn, TENANT, "item", "price_pro")
     assert [each.target["erp_item"] for each in kept] == ["PRO", "PRO-B", "PRO-27"]
     assert all(one.valid_to == two.valid_from for one, two in pairwise(kept))
 
@@ -71,8 +73,8 @@ async def test_what_was_set_for_the_same_time_is_replaced(database: Database) ->
     await put(database, item("PRO"))
     for wanted in ("PRO-27", "PRO-28"):
         await put(database, item(wanted), NOW + YEAR)
-    async with database.transaction() as session:
-        kept = await mappings.history(session, TENANT, "item", "price_pro")
+    async with database.transaction() as conn:
+        kept = await mappings.history(conn, TENANT, "item", "price_pro")
     assert [each.target["erp_item"] for each in kept] == ["PRO", "PRO-28"]
 
 
@@ -84,11 +86,11 @@ async def test_pages_show_what_holds_and_what_will(database: Database) -> None:
     await put(database, item("MISC", DEFAULT_ITEM))
     seen: list[tuple[str, object]] = []
     after: tuple[str, str, datetime] | None = None
-    async with database.transaction() as session:
-        while page := await mappings.page(session, TENANT, after=after, limit=2):
+    async with database.transaction() as conn:
+        while page := await mappings.page(conn, TENANT, after=after, limit=2):
             seen += [(each.source, each.target.get("erp_item")) for each in page]
             after = (page[-1].kind, page[-1].source, page[-1].valid_from)
-        items = await mappings.page(session, TENANT, kind="item")
+        items = await mappings.page(conn, TENANT, kind="item")
     assert seen == [
         ("cus_1", None),
         (DEFAULT_ITEM, "MISC"),
@@ -103,10 +105,10 @@ async def test_pages_show_what_holds_and_what_will(database: Database) -> None:
 async def test_setting_the_same_again_changes_nothing(database: Database) -> None:
     await put(database, ACCOUNT)
     await put(database, ACCOUNT)
-    async with database.transaction() as session:
-        assert len(await mappings.history(session, TENANT, "account", "cus_1")) == 1
-        assert await mappings.get(session, TENANT, "account", "cus_2") is None
-        assert await mappings.get(session, TENANT, "account", "cus_1", locked=True) is not None
+    async with database.transaction() as conn:
+        assert len(await mappings.history(conn, TENANT, "account", "cus_1")) == 1
+        assert await mappings.get(conn, TENANT, "account", "cus_2") is None
+        assert await mappings.get(conn, TENANT, "account", "cus_1", locked=True) is not None
 
 
 async def test_what_should_have_held_before_is_set_from_then_on(database: Database) -> None:
@@ -117,8 +119,8 @@ async def test_what_should_have_held_before_is_set_from_then_on(database: Databa
 
 async def test_two_who_set_the_first_one_both_get_their_turn(database: Database) -> None:
     await asyncio.gather(*(put(database, item(f"PRO-{n}")) for n in range(6)))
-    async with database.transaction() as session:
-        kept = await mappings.history(session, TENANT, "item", "price_pro")
+    async with database.transaction() as conn:
+        kept = await mappings.history(conn, TENANT, "item", "price_pro")
     assert {each.target["erp_item"] for each in kept} == {f"PRO-{n}" for n in range(6)}
     assert [each.valid_to is None for each in kept] == [False] * 5 + [True]
 

@@ -87,7 +87,7 @@ async def saved(
 
 
 async def change(database: Database, subject: str = "sub_1", *, whole: bool = False) -> str:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         return await change_queue.follow(
             conn,
             TENANT,
@@ -157,7 +157,7 @@ async def test_what_was_agreed_is_known_to_the_next_change(database: Database) -
     of = await change(database)
     planned = plan(of)
     overdue = document("in_0", overdue_since=ISSUED)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await subscriptions.save(conn, TENANT, SUBSCRIPTION, "chg_0")
         await grants.replace(conn, TENANT, "sub_1", [GRANT], change_id="chg_0")
         await support_contributions.put(
@@ -175,14 +175,14 @@ async def test_what_was_agreed_is_known_to_the_next_change(database: Database) -
         ["in_0"],
     )
     assert (found.plan, found.digest, found.outcome) == (planned, planned.digest, None)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await changes.settle(conn, TENANT, of, outcome=ChangeOutcome.COMPLETED)
     assert (await brief(database, of)).outcome == "completed"
 
 
 async def test_a_change_of_an_account_knows_nothing_of_subscriptions(database: Database) -> None:
     of = await change(database, "account:cus_1")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await subscriptions.save(conn, TENANT, SUBSCRIPTION, "chg_0")
         await grants.replace(conn, TENANT, "sub_1", [GRANT], change_id="chg_0")
     found = await brief(database, of)
@@ -197,7 +197,7 @@ async def test_a_change_of_an_account_knows_nothing_of_subscriptions(database: D
         (),
         None,
     )
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await accounts.put(conn, TENANT, "cus_1", balance=())
     assert not (await brief(database, of)).first_time
 
@@ -207,7 +207,7 @@ async def test_an_agreement_of_the_account_is_none_of_its_subscriptions(
 ) -> None:
     of = await change(database)
     await write(database, "update changes set customer_id = 'cus_1'")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await accounts.put(conn, TENANT, "cus_1", balance=())
     assert (await brief(database, of)).first_time
 
@@ -227,7 +227,7 @@ async def test_what_a_change_keeps_names_nobody(database: Database, subject: str
         snapshot = AccountSnapshot(
             customer_id="cus_1", as_of=ISSUED, documents=(document(),), movements=(GOODWILL,)
         )
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert await change_runs.done(conn, TENANT, of) is None
         assert await saved(conn, given, snapshot)
         done = await change_runs.done(conn, TENANT, of)
@@ -245,7 +245,7 @@ async def test_what_a_change_keeps_names_nobody(database: Database, subject: str
 async def test_a_settled_change_keeps_its_plan(database: Database) -> None:
     of = await change(database)
     snapshot = BillingSnapshot(subscription=SUBSCRIPTION)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert await saved(conn, plan(of), snapshot)
         await changes.settle(conn, TENANT, of, outcome=ChangeOutcome.COMPLETED)
         other = plan(of).model_copy(update={"books": BooksPlan()})
@@ -258,7 +258,7 @@ async def test_a_plan_that_comes_late_replaces_none(database: Database) -> None:
     of = await change(database)
     snapshot = BillingSnapshot(subscription=SUBSCRIPTION)
     other = plan(of).model_copy(update={"books": BooksPlan()})
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert await saved(conn, plan(of), snapshot)
         assert not await saved(conn, other, snapshot)
         assert await changes.plan(conn, TENANT, of) == plan(of)
@@ -273,7 +273,7 @@ async def test_what_a_change_that_was_stopped_has_not_read_the_next_one_reads(
     database: Database,
 ) -> None:
     stopped = await change(database)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await conn.execute("update changes set state = 'running', ready = false")
         await changes.settle(conn, TENANT, stopped, outcome=ChangeOutcome.CANCELLED)
         following = await change_queue.follow(

@@ -34,7 +34,7 @@ async def books(
 async def see_all(
     database: Database, *shown: Settlement, subject: str = "sub_1", entered: Iterable[str] = ()
 ) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await settlements.seen(conn, TENANT, "cus_1", subject, shown)
         for settlement_id in entered:
             entry = SettlementEntry(
@@ -126,7 +126,7 @@ async def test_what_is_shown_as_not_billed_and_what_was_approved(database: Datab
     draft = UnbilledDraft(
         external_id="sub_1/unbilled", legal_entity="LE-DE", party="C-1001", currency="EUR"
     )
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await unbilled.put(conn, TENANT, "sub_1", draft, digest="d", document_id=None)
         for document_id, content in (("in_1", "a"), ("in_1", "b"), ("in_2", "c")):
             await approvals.put(conn, TENANT, document_id, content, by="Jane", note="")

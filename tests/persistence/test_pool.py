@@ -4,10 +4,10 @@ import asyncio
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from persistence import pool
 from persistence.database import Database
+from tests.harness.temporal import free_port
 
 
 def connections(dsn: str) -> int:
@@ -19,13 +19,13 @@ def connections(dsn: str) -> int:
     return found[0] if found else 0
 
 
-async def of_orm(database: Database) -> None:
-    async with database.transaction() as session:
-        await (await session.connection()).execute(text("select pg_sleep(0.01)"))
+async def alone(database: Database) -> None:
+    async with database.statement() as conn:
+        await conn.execute("select pg_sleep(0.01)")
 
 
-async def written_out(database: Database) -> None:
-    async with database.work() as conn:
+async def together(database: Database) -> None:
+    async with database.transaction() as conn:
         await conn.execute("select pg_sleep(0.01)")
 
 
@@ -33,9 +33,7 @@ async def test_all_kinds_of_work_share_the_connections_of_one_pool(dsn: str) -> 
     database = Database(dsn, pool_size=3)
     most = 0
     for _ in range(3):
-        work = asyncio.gather(
-            *(kind(database) for _ in range(15) for kind in (of_orm, written_out))
-        )
+        work = asyncio.gather(*(kind(database) for _ in range(15) for kind in (alone, together)))
         while not work.done():
             most = max(most, await asyncio.to_thread(connections, dsn))
         await work
@@ -49,25 +47,25 @@ async def test_who_finds_no_connection_free_is_told(
 ) -> None:
     monkeypatch.setattr(pool, "_PATIENCE_S", 0.1)
     database = Database(dsn, pool_size=1)
-    async with database.work():
+    async with database.transaction():
         with pytest.raises(pool.NoneFree, match="pool_size"):
-            await written_out(database)
-    await written_out(database)
+            await together(database)
+    await together(database)
     await database.close()
 
 
 async def test_what_is_left_open_or_broken_harms_nobody_else(dsn: str) -> None:
     database = Database(dsn, pool_size=1)
     with pytest.raises(psycopg.errors.DivisionByZero):
-        async with database.work() as conn:
+        async with database.transaction() as conn:
             await conn.execute("select 1 / 0")
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05), database.work() as conn:
+        async with asyncio.timeout(0.05), database.transaction() as conn:
             await conn.execute("select pg_sleep(60)")
     async with database.statement() as conn:
         await conn.execute("begin")
         await conn.execute("create table left_open (x integer)")
-    await of_orm(database)
+    await together(database)
     async with database.statement() as conn:
         found = await (await conn.execute("select to_regclass('left_open')")).fetchone()
         assert found == (None,)
@@ -75,6 +73,14 @@ async def test_what_is_left_open_or_broken_harms_nobody_else(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("select pg_terminate_backend(%s)", (mine,))
     # It is found to be dead before it is given.
-    await of_orm(database)
+    await together(database)
     assert connections(dsn) == 1
+    await database.close()
+
+
+async def test_a_database_that_is_away_is_told_at_once_with_the_reason() -> None:
+    database = Database(f"postgresql://nobody@127.0.0.1:{free_port()}/none")
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        async with database.statement():
+            pass
     await database.close()

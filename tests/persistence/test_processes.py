@@ -15,7 +15,7 @@ def process(key: str = "cus_1", kind: ProcessKind = ProcessKind.ENTITLEMENT) -> 
 
 
 async def brings(database: Database, *told: Process) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await processes.news(conn, told)
 
 
@@ -83,7 +83,7 @@ async def test_a_telling_that_fails_leaves_it_untold(database: Database) -> None
 
 async def test_a_transaction_that_fails_brings_no_news(database: Database) -> None:
     async def rolled_back() -> None:
-        async with database.work() as conn:
+        async with database.transaction() as conn:
             await processes.news(conn, [process()])
             raise RuntimeError("refused")
 
@@ -134,7 +134,7 @@ async def test_what_a_process_finds_itself_need_not_be_told(
     await brings(database, process())
     if told:
         await tell(database)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         at = datetime(2026, 11, 16, tzinfo=UTC)
         await processes.advance(conn, process().workflow_id, at=at)
         assert await processes.changed(conn, process().workflow_id) == at
@@ -159,13 +159,13 @@ async def test_news_may_have_to_be_above_what_somebody_holds(
 ) -> None:
     for _ in range(known):
         await brings(database, process())
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await processes.news(conn, [process()], above=held)
     assert await counts(database) == {"entitlement/acme/cus_1": (after, 0)}
 
 
 async def test_the_first_news_is_above_it_too(database: Database) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await processes.news(conn, [process()], above=70)
     assert await counts(database) == {"entitlement/acme/cus_1": (71, 0)}
 
@@ -176,13 +176,13 @@ async def test_a_process_that_is_being_told_counts_above_what_it_finds(
 ) -> None:
     await brings(database, process())
     await tell(database)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert await processes.above(conn, process().workflow_id, held) == after[0]
     assert await counts(database) == {"entitlement/acme/cus_1": after}
 
 
 async def unchecked(database: Database, limit: int = 10) -> list[str]:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         later = datetime.now(UTC) + timedelta(minutes=1)
         found = await processes.unchecked(conn, before=later, limit=limit)
     return sorted(one.workflow_id for one in found)
@@ -195,7 +195,7 @@ async def test_what_was_told_is_looked_for(database: Database) -> None:
     assert await unchecked(database) == ["entitlement/acme/cus_1"]
     await tell(database)
     assert await unchecked(database) == ["entitlement/acme/cus_1", "entitlement/acme/cus_2"]
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         assert (
             await processes.unchecked(conn, before=datetime(2020, 1, 1, tzinfo=UTC), limit=9) == ()
         )
@@ -205,7 +205,7 @@ async def test_no_plan_takes_more_than_the_limit(database: Database) -> None:
     for number in range(4):
         await brings(database, process(f"cus_{number}"))
         await tell(database)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "indexscan"):
             await conn.execute(f"set local enable_{way} = off".encode())
         later = datetime.now(UTC) + timedelta(minutes=1)
@@ -219,7 +219,7 @@ async def test_two_lookers_look_for_different_ones_the_longest_unseen_first(
     while await tell(database):
         pass
     now = datetime.now(UTC) + timedelta(minutes=1)
-    async with database.work() as one, database.work() as two:
+    async with database.transaction() as one, database.transaction() as two:
         first = await processes.unchecked(one, before=now, limit=2)
         second = await processes.unchecked(two, before=now, limit=2)
     assert [len(first), len(second)] == [2, 1]
@@ -230,12 +230,12 @@ async def test_one_that_is_gone_is_told_of_again_unless_it_was(database: Databas
     await brings(database, process("cus_1"), process("cus_2"))
     while await tell(database):
         pass
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         later = datetime.now(UTC) + timedelta(minutes=1)
         gone = await processes.unchecked(conn, before=later, limit=9)
     await brings(database, process("cus_2"))
     await tell(database)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await processes.forgotten(conn, gone)
     assert await counts(database) == {
         "entitlement/acme/cus_1": (1, 0),
@@ -247,7 +247,7 @@ async def test_one_that_is_gone_is_told_of_again_unless_it_was(database: Databas
 async def test_one_that_has_ended_is_looked_for_after_the_next_news(database: Database) -> None:
     await brings(database, process())
     await tell(database)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         later = datetime.now(UTC) + timedelta(minutes=1)
         await processes.ended(conn, await processes.unchecked(conn, before=later, limit=9))
     assert await unchecked(database) == []
@@ -260,7 +260,7 @@ async def test_those_that_could_not_be_asked_for_come_first_again(database: Data
     await brings(database, process())
     await tell(database)
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         later = datetime.now(UTC) + timedelta(minutes=1)
         found = await processes.unchecked(conn, before=later, limit=9)
         await processes.not_checked(conn, found, at=long_ago)

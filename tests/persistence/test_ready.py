@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import OperationalError
 from psycopg.errors import DeadlockDetected
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.states import ChangeOutcome
@@ -29,9 +28,9 @@ select id, state, ready from changes as this where ready is distinct from (
 
 
 async def wrong(database: Database) -> list[object]:
-    async with database.transaction() as session:
-        rows = await (await session.connection()).execute(text(WRONG))
-        return [tuple(row) for row in rows]
+    async with database.transaction() as conn:
+        found = await conn.execute(WRONG.encode())
+        return [tuple(row) for row in await found.fetchall()]
 
 
 @dataclass
@@ -42,11 +41,9 @@ class Change:
 
 
 async def known(database: Database) -> list[Change]:
-    async with database.transaction() as session:
-        rows = await (await session.connection()).execute(
-            text("select id, tenant, state from changes order by seq")
-        )
-        return [Change(*row) for row in rows]
+    async with database.transaction() as conn:
+        found = await conn.execute("select id, tenant, state from changes order by seq")
+        return [Change(*row) for row in await found.fetchall()]
 
 
 MOVES = [
@@ -79,10 +76,10 @@ async def moved(database: Database, move: str, number: int) -> None:  # noqa: C9
         "release": ("pending", "running"),
         "raw": ("pending", "starting", "running", "waiting"),
     }
-    async with database.transaction() as session:
+    async with database.transaction() as conn:
         if move == "follow":
             await change_queue.follow(
-                session,
+                conn,
                 "acme",
                 f"s{number % 3}",
                 why=f"w{random.getrandbits(60)}",
@@ -93,29 +90,27 @@ async def moved(database: Database, move: str, number: int) -> None:  # noqa: C9
     if not able:
         return
     this = able[number % len(able)]
-    async with database.transaction() as session:
+    async with database.transaction() as conn:
         match move:
             case "start":
-                await change_queue.started(session, this.id, "run")
+                await change_queue.started(conn, this.id, "run")
             case "back" | "refuse":
-                await change_queue.put_back(session, [this.id], reset_attempts=move == "back")
+                await change_queue.put_back(conn, [this.id], reset_attempts=move == "back")
             case "settle":
-                await changes.settle(session, this.tenant, this.id, outcome=ChangeOutcome.COMPLETED)
+                await changes.settle(conn, this.tenant, this.id, outcome=ChangeOutcome.COMPLETED)
             case "cancel":
-                await changes.cancel_pending(session, this.tenant, this.id, "by hand")
+                await changes.cancel_pending(conn, this.tenant, this.id, "by hand")
             case "wait":
-                await changes.waits(session, this.tenant, this.id, "asking")
+                await changes.waits(conn, this.tenant, this.id, "asking")
             case "run":
-                await changes.runs(session, this.tenant, this.id)
+                await changes.runs(conn, this.tenant, this.id)
             case "requeue":
-                await change_queue.requeue(session, this.id, why="its run is gone")
+                await change_queue.requeue(conn, this.id, why="its run is gone")
             case "hold" | "release":
-                await change_queue.hold(session, this.tenant, this.id, held=move == "hold")
+                await change_queue.hold(conn, this.tenant, this.id, held=move == "hold")
             case "raw":
-                await (await session.connection()).execute(
-                    text(
-                        "update changes set state = 'settled', outcome = 'cancelled' where id = :id"
-                    ),
+                await conn.execute(
+                    "update changes set state = 'settled', outcome = 'cancelled' where id = %(id)s",
                     {"id": this.id},
                 )
 
@@ -157,13 +152,13 @@ async def test_what_is_held_is_not_claimed_nor_overtaken(database: Database) -> 
     first, _, other = await add(
         database, [triggered("a1", "a"), triggered("a2", "a"), triggered("b1", "b")]
     )
-    async with database.transaction() as session:
-        assert await change_queue.hold(session, "acme", first, held=True)
-        assert not await change_queue.hold(session, "acme", first, held=True)
-        assert not await change_queue.hold(session, "globex", other, held=True)
+    async with database.transaction() as conn:
+        assert await change_queue.hold(conn, "acme", first, held=True)
+        assert not await change_queue.hold(conn, "acme", first, held=True)
+        assert not await change_queue.hold(conn, "globex", other, held=True)
     assert events(await claim(database)) == ["b1"]
-    async with database.transaction() as session:
-        assert await change_queue.hold(session, "acme", first, held=False)
+    async with database.transaction() as conn:
+        assert await change_queue.hold(conn, "acme", first, held=False)
     assert events(await claim(database)) == ["a1"]
 
 
@@ -172,13 +167,13 @@ async def test_what_is_held_while_its_saga_is_open_is_kept_when_it_comes_back(
 ) -> None:
     (made,) = await add(database, [triggered("a1", "a")])
     await claim(database)
-    async with database.transaction() as session:
-        await change_queue.started(session, made, "run")
-        await change_queue.hold(session, "acme", made, held=True)
-        assert await change_queue.requeue(session, made, why="terminated in the Web UI") == 1
+    async with database.transaction() as conn:
+        await change_queue.started(conn, made, "run")
+        await change_queue.hold(conn, "acme", made, held=True)
+        assert await change_queue.requeue(conn, made, why="terminated in the Web UI") == 1
     assert events(await claim(database)) == []
-    async with database.transaction() as session:
-        await change_queue.hold(session, "acme", made, held=False)
+    async with database.transaction() as conn:
+        await change_queue.hold(conn, "acme", made, held=False)
     assert events(await claim(database)) == ["a1"]
 
 
@@ -188,19 +183,19 @@ async def test_what_lost_its_saga_is_queued_anew_with_what_that_had_taken_in(
     """The run of the first claim is the owner no more once there is a second."""
     made, behind = await add(database, [triggered("a1", "a"), triggered("a2", "a")])
     (first,) = await claim(database)
-    await write(database, "update changes set taken_in_by = :id where event_id = 'a2'", id=made)
-    async with database.transaction() as session:
-        await change_queue.started(session, made, "run")
-        await changes.waits(session, "acme", made, "asking")
-        assert await change_queue.requeue(session, made, why="its run was terminated") == 1
-        assert await change_queue.requeue(session, made, why="again") is None
-        view = await changes.get(session, "acme", made)
+    await write(database, "update changes set taken_in_by = %(id)s where event_id = 'a2'", id=made)
+    async with database.transaction() as conn:
+        await change_queue.started(conn, made, "run")
+        await changes.waits(conn, "acme", made, "asking")
+        assert await change_queue.requeue(conn, made, why="its run was terminated") == 1
+        assert await change_queue.requeue(conn, made, why="again") is None
+        view = await changes.get(conn, "acme", made)
     assert view is not None
     assert (view.state, view.run_id, view.summary) == ("pending", None, "its run was terminated")
     (second,) = await claim(database)
     assert (second.change_id, second.epoch) == (made, first.epoch + 1)
-    async with database.transaction() as session:
-        await changes.settle(session, "acme", made, outcome=ChangeOutcome.COMPLETED)
+    async with database.transaction() as conn:
+        await changes.settle(conn, "acme", made, outcome=ChangeOutcome.COMPLETED)
     assert [each.change_id for each in await claim(database)] == [behind]
 
 
@@ -209,8 +204,8 @@ async def test_a_claim_that_was_put_back_leaves_the_epoch_to_the_saga_that_may_r
 ) -> None:
     (made,) = await add(database, [triggered("a1", "a")])
     (first,) = await claim(database)
-    async with database.transaction() as session:
-        await change_queue.put_back(session, [made], reset_attempts=True)
+    async with database.transaction() as conn:
+        await change_queue.put_back(conn, [made], reset_attempts=True)
     (second,) = await claim(database)
     assert first.epoch == second.epoch == 1
 
@@ -220,25 +215,25 @@ async def test_a_saga_that_waits_is_told_of_what_came_while_it_worked_once(
 ) -> None:
     (made,) = await add(database, [triggered("a1", "a")])
     await claim(database)
-    async with database.transaction() as session:
-        await change_queue.started(session, made, "run")
+    async with database.transaction() as conn:
+        await change_queue.started(conn, made, "run")
     await add(database, [triggered("a2", "a"), triggered("a3", "a"), triggered("b1", "b")])
 
     async def to_tell() -> list[str]:
-        async with database.transaction() as session:
-            waiting = await change_watch.outwaited(session)
+        async with database.transaction() as conn:
+            waiting = await change_watch.outwaited(conn)
             for each in waiting:
-                await change_watch.told(session, each)
+                await change_watch.told(conn, each)
             return [each.change_id for each in waiting]
 
     assert await to_tell() == []
     for _ in range(2):
-        async with database.transaction() as session:
-            await changes.waits(session, "acme", made, "asking")
+        async with database.transaction() as conn:
+            await changes.waits(conn, "acme", made, "asking")
     assert await to_tell() == [made]
-    async with database.transaction() as session:
-        await changes.runs(session, "acme", made)
-        await changes.waits(session, "acme", made, "asking again")
+    async with database.transaction() as conn:
+        await changes.runs(conn, "acme", made)
+        await changes.waits(conn, "acme", made, "asking again")
     assert await to_tell() == []
     await add(database, [triggered("a4", "a")])
     assert await to_tell() == [made]

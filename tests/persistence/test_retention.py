@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import text
-
 from canonical_models.events import Event
 from persistence import inbox, outbox, retention
 from persistence.database import Database
@@ -13,8 +11,8 @@ DAYS = {"inbox": 90, "plans": 400, "outbox": 90, "evidence": 400}
 
 
 async def rows(database: Database, query: str) -> list[tuple[object, ...]]:
-    async with database.transaction() as session:
-        return [tuple(row) for row in await (await session.connection()).execute(text(query))]
+    async with database.transaction() as conn:
+        return await (await conn.execute(query.encode())).fetchall()
 
 
 async def test_bodies_of_webhooks_that_were_understood(database: Database) -> None:
@@ -31,8 +29,8 @@ async def test_bodies_of_webhooks_that_were_understood(database: Database) -> No
         (0,),
         (2,),
     ]
-    async with database.transaction() as session:
-        await inbox.replay(session, "acme", [1, 3, 5])
+    async with database.transaction() as conn:
+        await inbox.replay(conn, "acme", [1, 3, 5])
     assert await statuses(database) == {
         "evt_0": "dispatched",
         "evt_1": "dispatched",
@@ -69,15 +67,15 @@ async def test_events_whose_keys_stay(database: Database) -> None:
         )
         for n in range(3)
     ]
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await outbox.publish(conn, "acme", told)
     await write(database, "update outbox set created_at = now() - interval '91 d' where seq < 3")
     assert (await retention.drop(database, DAYS))["outbox"] == 2
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await outbox.publish(conn, "acme", told)
-    async with database.transaction() as session:
-        assert [event for _, event in await outbox.page(session, "acme")] == told[2:]
-        found = await outbox.feed(session, "acme", after=0, limit=9)
+    async with database.transaction() as conn:
+        assert [event for _, event in await outbox.page(conn, "acme")] == told[2:]
+        found = await outbox.feed(conn, "acme", after=0, limit=9)
         assert [event for _, event in found] == told[2:]
 
 

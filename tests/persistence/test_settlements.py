@@ -48,17 +48,17 @@ KEY = "settlement:acme/pi_1"
 
 
 async def see_all(database: Database, *shown: Settlement, subject: str = "sub_1") -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await settlements.seen(conn, TENANT, "cus_1", subject, shown)
 
 
 async def claim(database: Database, settlement_id: str = "pi_1", key: str = KEY) -> bool:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         return await settlements.claim(conn, TENANT, settlement_id, effect_key=key)
 
 
 async def enter(database: Database, document_id: str | None = "in_1") -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await settlements.entered(conn, TENANT, "pi_1", entry=ENTRY, document_id=document_id)
 
 
@@ -121,7 +121,7 @@ async def test_a_movement_is_entered_by_one_effect(database: Database) -> None:
 
 async def test_who_claims_while_it_is_being_entered_comes_too_late(database: Database) -> None:
     await see_all(database, paid("pi_1", 1900))
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await settlements.claim(conn, TENANT, "pi_1", effect_key=KEY)
         late = asyncio.create_task(claim(database, key="settlement:acme/other"))
         await until(lambda: waits_for_a_lock(database), "the other one waits")
@@ -145,7 +145,7 @@ async def test_the_effect_that_enters_it_is_told_with_it(database: Database) -> 
     await see_all(database, paid("pi_1", 1900))
     await claim(database)
     assert (await record(database)).effect is None
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await conn.execute(
             "insert into effects (key, tenant, change_id, step, system, operation, request_hash, "
             "state) values (%s, 'acme', 'chg_1', 'erp.settle', 'erp', 'settle', '', 'uncertain')",
@@ -178,7 +178,7 @@ async def test_what_a_change_has_entered(database: Database) -> None:
     await see_all(database, paid("pi_1", 1900), paid("pi_2", 100))
     for settlement_id in ("pi_1", "pi_2"):
         assert await claim(database, settlement_id, f"settlement:acme/{settlement_id}")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         for settlement_id in ("pi_1", "pi_2"):
             await conn.execute(
                 "insert into effects (key, tenant, change_id, step, system, operation, "
@@ -249,10 +249,10 @@ async def test_what_settled_a_document_that_was_undone_finds_it_anew(database: D
     await see_all(database, paid("pi_1", 1900))
     assert await claim(database)
     await enter(database)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await settlements.freed(conn, TENANT, "in_2")
     assert not await claim(database, key="settlement:acme/pi_1/in_1/2")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await settlements.freed(conn, TENANT, "in_1")
     found = await record(database)
     assert (found.entry_id, found.settles) == (ENTRY.entry_id, None)

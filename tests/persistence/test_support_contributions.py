@@ -27,7 +27,7 @@ async def news(conn: Connection) -> int:
 
 
 async def test_one_that_stays_has_left_nothing(database: Database) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await put(conn, "org_1")
         await put(conn, "org_1")
         assert await support_contributions.left(conn, TENANT, "cus_1") == ()
@@ -36,7 +36,7 @@ async def test_one_that_stays_has_left_nothing(database: Database) -> None:
 
 @pytest.mark.parametrize("under_lock", [True, False])
 async def test_one_that_moves_is_news(database: Database, under_lock: bool) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await put(conn, "org_1")
         if under_lock:
             asked = await support_contributions.asked_with(
@@ -53,14 +53,14 @@ async def test_one_that_moves_is_news(database: Database, under_lock: bool) -> N
 
 
 async def test_one_that_moves_back_has_left_the_other(database: Database) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         for organization in ("org_1", "org_2", "org_3", "org_1"):
             await put(conn, organization)
         assert await support_contributions.left(conn, TENANT, "cus_1") == ("org_2", "org_3")
 
 
 async def test_all_of_a_customer_move_and_no_other(database: Database) -> None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await put(conn, "org_1")
         await put(conn, "org_2", "sub_2")
         await put(conn, "org_1", "sub_3", "cus_2")

@@ -32,7 +32,7 @@ async def news(database: Database) -> dict[str, int]:
 async def agreed(
     database: Database, contract: Contract, renews_at: datetime | None, change: str = "chg_1"
 ) -> contracts.ContractView:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await contracts.put(conn, "acme", contract, renews_at=renews_at, change_id=change)
     async with database.statement() as conn:
         found = await contracts.get(conn, "acme", "sub_1")
@@ -59,7 +59,7 @@ async def test_a_term_is_told_when_its_dates_change_and_only_then(database: Data
 async def test_a_term_keeps_what_was_foreseen_of_it(database: Database) -> None:
     await agreed(database, CONTRACT, NOW + 30 * DAY)
     amount = Money(minor=20000, currency="EUR")
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await contracts.foresee(
             conn, "acme", "sub_1", renewal=NOW + 30 * DAY, forecast="ready", amount=amount
         )
@@ -76,7 +76,7 @@ async def test_a_term_keeps_what_was_foreseen_of_it(database: Database) -> None:
 async def test_what_ended_as_it_began_has_no_renewal(database: Database) -> None:
     await agreed(database, CONTRACT, NOW + 30 * DAY)
     for _ in range(2):
-        async with database.work() as conn:
+        async with database.transaction() as conn:
             await contracts.over(conn, "acme", "sub_1", change_id="chg_2")
             await contracts.over(conn, "acme", "sub_other", change_id="chg_2")
     async with database.statement() as conn:
@@ -97,7 +97,7 @@ def invoice(
 
 
 async def opened(database: Database, *invoices: BillingDocument) -> DunningCase | None:
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         await dunning.open_(conn, "acme", "sub_1", "cus_1", invoices)
     async with database.statement() as conn:
         return await dunning.get(conn, "acme", "in_1")
@@ -105,7 +105,7 @@ async def opened(database: Database, *invoices: BillingDocument) -> DunningCase 
 
 async def put(database: Database, **members: object) -> None:
     """The case becomes this."""
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         case = await dunning.get(conn, "acme", "in_1")
         assert case is not None
         await dunning.put(conn, "acme", case.model_copy(update=members))
@@ -180,12 +180,12 @@ def grant(state: GrantState, reason: str | None = None) -> Grant:
 async def test_grants_keep_their_state_and_reason(database: Database) -> None:
     held = grant(GrantState.SUSPENDED, "suspended until it is paid")
     for wanted in (grant(GrantState.ACTIVE), held, held, grant(GrantState.ACTIVE)):
-        async with database.work() as conn:
+        async with database.transaction() as conn:
             await grants.replace(conn, "acme", "sub_1", [wanted], change_id="chg_1")
         async with database.statement() as conn:
             assert await grants.of_subscription(conn, "acme", "sub_1") == (wanted,)
             assert await grants.of_customer(conn, "acme", "cus_1") == (wanted,)
-    async with database.work() as conn:
+    async with database.transaction() as conn:
         kept = await grants.history(conn, "acme", "si_1")
     # One that stays is not written again.
     assert [entry.grant.state.value for entry in kept] == ["active", "suspended", "active"]

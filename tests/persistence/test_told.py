@@ -22,12 +22,12 @@ def told(tenant: str, event_id: str = "in_1/paid") -> Event:
 
 async def test_tenants_may_have_events_of_the_same_id(database: Database) -> None:
     for tenant in ("acme", "globex", "acme"):
-        async with database.work() as conn:
+        async with database.transaction() as conn:
             await outbox.publish(conn, tenant, [told(tenant)])
-    async with database.transaction() as session:
+    async with database.transaction() as conn:
         for tenant in ("acme", "globex"):
-            assert [event for _, event in await outbox.page(session, tenant)] == [told(tenant)]
-            found = await outbox.feed(session, tenant, after=0, limit=9)
+            assert [event for _, event in await outbox.page(conn, tenant)] == [told(tenant)]
+            found = await outbox.feed(conn, tenant, after=0, limit=9)
             assert [event for _, event in found] == [told(tenant)]
 
 
@@ -45,8 +45,8 @@ async def test_posting_takes_from_the_event_to_the_document(database: Database) 
         "state, confirmed_at) select effect_key, 'acme', change_id, 'erp.document', 'erp', 'post', "
         "'', 'confirmed', now() from documents where effect_key is not null",
     )
-    async with database.transaction() as session:
-        found = await metrics.read(session)
+    async with database.transaction() as conn:
+        found = await metrics.read(conn)
     assert found.counts["documents"] == {"posted": 1, "seen": 1}
     assert found.counts["invoices"] == {"unposted": 2}
     assert found.counts["changes"] == {"pending": 1}

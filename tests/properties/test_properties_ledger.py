@@ -87,7 +87,7 @@ class StandingStill(Database):
     @asynccontextmanager
     async def work(self) -> AsyncIterator[Connection]:
         await self._point()
-        async with self._real.work() as conn:
+        async with self._real.transaction() as conn:
             yield conn
         await self._point()
 

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from sqlalchemy import text
 from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError
 
@@ -71,18 +70,16 @@ class Stage:
         for process in PROCESSES:
             with contextlib.suppress(RPCError):
                 await self._client.get_workflow_handle(process).terminate()
-        async with self._database.transaction() as session:
-            connection = await session.connection()
-            tables = await connection.execute(
-                text(
-                    "select string_agg(quote_ident(tablename), ', ') from pg_tables "
-                    "where schemaname = 'public' and tablename not in ('alembic_version', 'lanes')"
-                )
+        async with self._database.transaction() as conn:
+            found = await conn.execute(
+                "select string_agg(quote_ident(tablename), ', ') from pg_tables "
+                "where schemaname = 'public' and tablename not in ('alembic_version', 'lanes')"
             )
-            await connection.execute(text(f"truncate {tables.scalar_one()}"))
-            await mappings.put(session, "acme", ACCOUNT, by="tester")
+            (tables,) = await found.fetchone() or ("",)
+            await conn.execute(f"truncate {tables}".encode())
+            await mappings.put(conn, "acme", ACCOUNT, by="tester")
             for mapping in ITEMS.values():
-                await mappings.put(session, "acme", mapping, by="tester")
+                await mappings.put(conn, "acme", mapping, by="tester")
 
 
 @asynccontextmanager

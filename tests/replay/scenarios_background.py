@@ -23,7 +23,7 @@ async def adoption_stopped(sagas: Sagas) -> Handle:
 
 
 async def _adopting(sagas: Sagas, *, later: timedelta = timedelta()) -> Handle:
-    async with sagas.database.work() as conn:
+    async with sagas.database.transaction() as conn:
         await adoptions.begin(
             conn,
             "acme",

@@ -205,8 +205,8 @@ async def renewal_forecast_blocked(sagas: Sagas) -> Handle:
     await handle.execute_update(RESOLVE, decision)
 
     async def answered() -> bool:
-        async with sagas.database.transaction() as session:
-            return not await exceptions.page(session, "acme")
+        async with sagas.database.transaction() as conn:
+            return not await exceptions.page(conn, "acme")
 
     await until(answered, "the forecast is ready")
     ended = near.model_copy(update={"status": SubscriptionStatus.CANCELLED, "ended_at": near.as_of})

@@ -70,8 +70,8 @@ def arrive(sagas: Sagas, profile: AccountProfile = PROFILE) -> None:
 
 
 async def account(sagas: Sagas) -> MappingView | None:
-    async with sagas.database.transaction() as session:
-        found = await mappings.page(session, "acme", kind="account")
+    async with sagas.database.transaction() as conn:
+        found = await mappings.page(conn, "acme", kind="account")
     return next((view for view in found if view.source == "cus_2"), None)
 
 
@@ -240,8 +240,8 @@ async def test_access_does_not_wait_for_the_account(sagas: Sagas) -> None:
     await sagas.given(("seats", 5), ("sso", 1), subscription_id="sub_9")
     # Support has nobody yet to show it of, and nobody is asked about that besides.
     assert sagas.systems.support.shown == {}
-    async with sagas.database.transaction() as session:
-        assert len(await exceptions.page(session, "acme", change_id="chg_9")) == 1
+    async with sagas.database.transaction() as conn:
+        assert len(await exceptions.page(conn, "acme", change_id="chg_9")) == 1
 
     sagas.systems.erp.known_parties.clear()
     await sagas.resolve(handle, exception_id, Action.RETRY)

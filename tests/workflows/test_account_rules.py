@@ -64,7 +64,7 @@ async def test_a_tenant_that_keeps_its_master_data_by_hand_is_asked(sagas: Sagas
 
 
 async def known_digest(sagas: Sagas) -> str:
-    async with sagas.database.transaction() as session:
-        found = await accounts.get(session, "acme", "cus_2")
+    async with sagas.database.transaction() as conn:
+        found = await accounts.get(conn, "acme", "cus_2")
     assert found is not None
     return found.profile_digest

@@ -71,8 +71,8 @@ def shows(sagas: Sagas, profile: AccountProfile, *more: BilledParty) -> None:
 
 
 async def told(sagas: Sagas) -> str:
-    async with sagas.database.transaction() as session:
-        found = await accounts.get(session, "acme", "cus_1")
+    async with sagas.database.transaction() as conn:
+        found = await accounts.get(conn, "acme", "cus_1")
     return found.profile_digest if found else ""
 
 
@@ -265,7 +265,7 @@ async def test_the_account_waits_for_no_subscription(sagas: Sagas) -> None:
     assert (await sagas.finish("chg_2")).outcome == "completed"
 
     assert posted(sagas)[-1] == ("in_2", "Kurz & Lang GmbH")
-    async with sagas.database.transaction() as session:
-        (still,) = await exceptions.page(session, "acme")
-        (waiting,) = await changes.page(session, "acme", state=ChangeState.WAITING)
+    async with sagas.database.transaction() as conn:
+        (still,) = await exceptions.page(conn, "acme")
+        (waiting,) = await changes.page(conn, "acme", state=ChangeState.WAITING)
     assert (still.exception_id, waiting.change_id) == (exception_id, "chg_1")

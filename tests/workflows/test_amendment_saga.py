@@ -124,8 +124,8 @@ async def test_an_unmapped_item_waits_is_corrected_and_goes_on_in_the_same_run(
     assert settled.outcome == "completed"
     assert posted(sagas) == [700]
     assert await attribute(handle, EXCEPTION) is None
-    async with sagas.database.transaction() as session:
-        closed = await exceptions.page(session, "acme", state=None, change_id="chg_9")
+    async with sagas.database.transaction() as conn:
+        closed = await exceptions.page(conn, "acme", state=None, change_id="chg_9")
     by_track = {entry.track: (entry.resolution, entry.resolved_by) for entry in closed}
     # Access asked for the same mapping, and has been answered by the plan that followed.
     assert by_track == {"books": ("correct", "tester"), "access": ("cancelled", "trueup")}
@@ -197,8 +197,8 @@ async def test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas: S
 
 
 async def _is_posted(sagas: Sagas, document_id: str) -> bool:
-    async with sagas.database.transaction() as session:
-        found = await documents.get(session, "acme", document_id)
+    async with sagas.database.transaction() as conn:
+        found = await documents.get(conn, "acme", document_id)
     return found is not None and found.in_books
 
 
@@ -215,9 +215,9 @@ async def test_what_was_aborted_stays_out_until_somebody_releases_it(sagas: Saga
     assert record.hold.kind is HoldKind.ABORTED
     assert sagas.systems.erp.balance == 5000
 
-    async with sagas.database.transaction() as session:
-        assert await documents.hold(session, "acme", "in_2", None)
-        assert await access_holds.lift(session, "acme", "sub_1")
+    async with sagas.database.transaction() as conn:
+        assert await documents.hold(conn, "acme", "in_2", None)
+        assert await access_holds.lift(conn, "acme", "sub_1")
     assert (await sagas.finish("chg_3", documents=("in_2",))).outcome == "completed"
     assert await features(sagas) == {("seats", 5), ("sso", 1)}
     assert posted(sagas) == [5000, 7500, -7500, 7500]
@@ -243,8 +243,8 @@ async def test_cancelling_takes_access_back_and_leaves_what_billing_has_issued(
     assert await features(sagas) == {("seats", 5)}
     change = await sagas.change("chg_1")
     assert (change.state, change.outcome) == ("settled", "compensated")
-    async with sagas.database.transaction() as session:
-        closed = await exceptions.get(session, "acme", waiting.exception_id)
+    async with sagas.database.transaction() as conn:
+        closed = await exceptions.get(conn, "acme", waiting.exception_id)
     assert closed is not None
     assert closed.resolution == "cancelled"
 

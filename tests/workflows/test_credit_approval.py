@@ -120,8 +120,8 @@ async def test_a_yes_is_for_one_document_whichever_change_posts_it(sagas: Sagas)
     await sagas.resolve(handle, failed.exception_id, Action.ABORT)
     await handle.result()
 
-    async with sagas.database.transaction() as session:
-        await documents.hold(session, "acme", "in_1", None)
+    async with sagas.database.transaction() as conn:
+        await documents.hold(conn, "acme", "in_1", None)
     assert (await sagas.finish("chg_2", documents=("in_1",))).outcome == "completed"
     assert posted(sagas) == [20000, -8000]
 
@@ -183,8 +183,8 @@ async def test_what_was_aborted_is_held_and_not_asked_again(sagas: Sagas) -> Non
     assert (await sagas.finish("chg_2", documents=("in_1",))).outcome == "no_change"
     assert posted(sagas) == [20000]
 
-    async with sagas.database.transaction() as session:
-        await documents.hold(session, "acme", "in_1", None)
+    async with sagas.database.transaction() as conn:
+        await documents.hold(conn, "acme", "in_1", None)
     await sagas.start("chg_3", documents=("in_1",))
     assert (await sagas.exception("chg_3")).code == RejectionCode.APPROVAL_NEEDED.value
 

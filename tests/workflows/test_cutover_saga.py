@@ -66,8 +66,8 @@ def known_to_erp(sagas: Sagas, of: BillingDocument, **differs: object) -> None:
 async def linked(sagas: Sagas, name: str = "OLD-7") -> None:
     """A person has said which document of the ERP it is."""
     correction = DocumentCorrection(document_id="in_0", link=name, by="Jane")
-    async with sagas.database.transaction() as session:
-        assert await documents.correct(session, "acme", correction)
+    async with sagas.database.transaction() as conn:
+        assert await documents.correct(conn, "acme", correction)
 
 
 async def test_months_in_billing_before_the_first_event_are_not_booked(sagas: Sagas) -> None:

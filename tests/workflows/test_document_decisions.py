@@ -46,14 +46,14 @@ def entries(sagas: Sagas) -> list[tuple[str, str | None]]:
 
 
 async def decides(sagas: Sagas, document_id: str, hold: Hold | None) -> None:
-    async with sagas.database.transaction() as session:
-        assert await documents.hold(session, "acme", document_id, hold)
+    async with sagas.database.transaction() as conn:
+        assert await documents.hold(conn, "acme", document_id, hold)
 
 
 async def told_of(sagas: Sagas, kind: str) -> list[dict[str, Any]]:
     """What was published of this kind, oldest first."""
-    async with sagas.database.transaction() as session:
-        found = await outbox.page(session, "acme", limit=500)
+    async with sagas.database.transaction() as conn:
+        found = await outbox.page(conn, "acme", limit=500)
     return [each.data for _, each in found if each.type == f"io.trueup.{kind}"]
 
 
@@ -186,9 +186,9 @@ async def test_a_late_link_holds_back_neither_what_came_before_nor_what_follows(
     await sagas.resolve(handle, waiting.exception_id, Action.ABORT)
     await handle.result()
     await by_hand(sagas, SECOND)
-    async with sagas.database.transaction() as session:
-        assert await documents.hold(session, "acme", "in_2", None)
-        assert await documents.correct(session, "acme", link("in_2", "MAN-7"))
+    async with sagas.database.transaction() as conn:
+        assert await documents.hold(conn, "acme", "in_2", None)
+        assert await documents.correct(conn, "acme", link("in_2", "MAN-7"))
 
     assert (await sagas.finish("chg_2", documents=("in_2",))).outcome == "completed"
 

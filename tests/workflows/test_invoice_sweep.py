@@ -39,8 +39,8 @@ def pays(sagas: Sagas, document: str, minor: int = 1000) -> None:
 
 
 async def events(sagas: Sagas) -> list[dict[str, Any]]:
-    async with sagas.database.transaction() as session:
-        found = await outbox.page(session, "acme", limit=500)
+    async with sagas.database.transaction() as conn:
+        found = await outbox.page(conn, "acme", limit=500)
     return [event.data for _, event in found if event.type.endswith("invoice.status_changed.v1")]
 
 

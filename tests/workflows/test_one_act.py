@@ -88,9 +88,9 @@ async def told(sagas: Sagas, event_id: str, *, document: str | None = None, ago:
         received_at=now,
         replays=0,
     )
-    async with sagas.database.transaction() as session:
-        (made,) = await change_queue.add(session, [(arrival, trigger)])
-        await (await session.connection()).exec_driver_sql("notify trueup_changes")
+    async with sagas.database.transaction() as conn:
+        (made,) = await change_queue.add(conn, [(arrival, trigger)])
+        await conn.execute("notify trueup_changes")
     assert made == change_id("acme", "stripe", event_id)
     return made
 
@@ -186,9 +186,9 @@ async def test_what_was_lost_too_often_is_decided_without_a_run(sagas: Sagas) ->
             subscription(item("pro", 5), subscription_id=subject)
         )
         await sagas.intend(change, subject, state="waiting")
-        async with sagas.database.transaction() as session:
+        async with sagas.database.transaction() as conn:
             asked = await queue.open_(
-                session,
+                conn,
                 Raised(
                     tenant="acme",
                     change_id=change,
@@ -202,7 +202,7 @@ async def test_what_was_lost_too_often_is_decided_without_a_run(sagas: Sagas) ->
                 ),
                 due=timedelta(hours=1),
             )
-            await change_watch.stop(session, change)
+            await change_watch.stop(conn, change)
         async with dispatching(sagas):
             decided = await exceptions.resolve(
                 context, "acme", asked.exception_id, Decision(action=action), by="ops"

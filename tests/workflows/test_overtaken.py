@@ -85,8 +85,8 @@ async def test_a_run_whose_change_was_claimed_anew_ends_without_a_question(sagas
     script.faults["erp.check"] = [refused(RejectionCode.PERIOD_CLOSED)]
     old = await sagas.start("chg_1")
     asked = await sagas.exception("chg_1")
-    async with sagas.database.transaction() as session:
-        assert await change_queue.requeue(session, "chg_1", why="it seemed lost") == 1
+    async with sagas.database.transaction() as conn:
+        assert await change_queue.requeue(conn, "chg_1", why="it seemed lost") == 1
 
     # It hears of news, plans again, and finds itself overtaken.
     await old.signal(NEWER_CHANGE)
@@ -95,8 +95,8 @@ async def test_a_run_whose_change_was_claimed_anew_ends_without_a_question(sagas
     new = await sagas.again("chg_1")
     assert (await new.result()).outcome == "completed"
     assert (await sagas.change("chg_1")).outcome == "completed"
-    async with sagas.database.transaction() as session:
-        (closed,) = await exceptions.page(session, "acme", state=None, change_id="chg_1")
+    async with sagas.database.transaction() as conn:
+        (closed,) = await exceptions.page(conn, "acme", state=None, change_id="chg_1")
     # The question was kept for the newer run, which has found that its cause is gone.
     assert (closed.exception_id, closed.state) == (asked.exception_id, "resolved")
     assert (closed.resolved_by, closed.note) == ("trueup", "it has answered itself")
@@ -226,9 +226,9 @@ async def test_a_saga_that_waits_takes_newer_changes_in(sagas: Sagas) -> None:
     assert (await sagas.exception("chg_1")).exception_id == asked.exception_id
 
     await handle.terminate(reason="again")
-    async with sagas.database.transaction() as session:
-        await change_queue.requeue(session, "chg_1", why="its run was lost")
-        back = await changes.get(session, "acme", "chg_2")
+    async with sagas.database.transaction() as conn:
+        await change_queue.requeue(conn, "chg_1", why="its run was lost")
+        back = await changes.get(conn, "acme", "chg_2")
     assert back is not None
     assert (back.state, back.taken_in_by) == ("pending", None)
 
@@ -249,8 +249,8 @@ async def test_an_abort_whose_run_was_lost_is_carried_to_its_end_by_the_next(sag
     assert settled.outcome == "compensated"
     assert tier(sagas) == "standard"
     assert [one.gross.minor for one in sagas.systems.erp.documents] == [5000, 7500, -7500]
-    async with sagas.database.transaction() as session:
-        assert await exceptions.page(session, "acme", change_id="chg_1") == ()
+    async with sagas.database.transaction() as conn:
+        assert await exceptions.page(conn, "acme", change_id="chg_1") == ()
 
 
 async def test_a_cancellation_whose_run_was_lost_is_carried_to_its_end_by_the_next(
@@ -289,6 +289,6 @@ async def cancelled_and_lost(sagas: Sagas, at: str) -> Settled:
     await moment.come()
     await handle.terminate()
     settled = await (await sagas.again("chg_1")).result()
-    async with sagas.database.transaction() as session:
-        assert await exceptions.page(session, "acme", change_id="chg_1") == ()
+    async with sagas.database.transaction() as conn:
+        assert await exceptions.page(conn, "acme", change_id="chg_1") == ()
     return settled

@@ -71,8 +71,8 @@ async def test_a_payment_settles_the_document_that_the_same_change_posts(sagas: 
 async def test_the_movements_are_told_as_events(sagas: Sagas) -> None:
     shows(sagas, REFUNDED)
     await sagas.finish("chg_1")
-    async with sagas.database.transaction() as session:
-        found = await outbox.page(session, "acme")
+    async with sagas.database.transaction() as conn:
+        found = await outbox.page(conn, "acme")
     told = [(e.type, e.data["amount"]["minor"]) for _, e in found if ".payment." in e.type]
     assert told == [
         ("io.trueup.payment.confirmed.v1", 20000),

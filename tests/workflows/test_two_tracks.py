@@ -64,8 +64,8 @@ def posted(sagas: Sagas) -> list[int]:
 
 
 async def ever_asked(sagas: Sagas) -> list[ExceptionView]:
-    async with sagas.database.transaction() as session:
-        return [*await exceptions.page(session, "acme", state=None, change_id="chg_1")]
+    async with sagas.database.transaction() as conn:
+        return [*await exceptions.page(conn, "acme", state=None, change_id="chg_1")]
 
 
 async def both_asked(sagas: Sagas) -> tuple[Handle, dict[str, str]]:
@@ -97,8 +97,8 @@ async def test_two_questions_are_open_and_each_is_answered_by_its_own_id(
     await sagas.resolve(handle, asked[first], Action.RETRY)
 
     async def only_the_other() -> bool:
-        async with sagas.database.transaction() as session:
-            still = await exceptions.page(session, "acme", change_id="chg_1")
+        async with sagas.database.transaction() as conn:
+            still = await exceptions.page(conn, "acme", change_id="chg_1")
         return [each.exception_id for each in still] == [asked[second]]
 
     await until(only_the_other, "the other question is still asked, under the same id")

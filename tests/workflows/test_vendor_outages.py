@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
-from sqlalchemy import text
 from temporalio.testing import WorkflowEnvironment
 
 from canonical_models.exceptions import VENDOR_AWAY
@@ -61,16 +60,15 @@ class Story:
         """What the worker does every second; here the next question to the vendor is always due."""
         while True:
             await self.shared.look()
-            async with self.sagas.database.transaction() as session:
-                connection = await session.connection()
-                await connection.execute(text("update breakers set probe_at = now()"))
+            async with self.sagas.database.transaction() as conn:
+                await conn.execute("update breakers set probe_at = now()")
             await asyncio.sleep(0.1)
 
     async def questions(
         self, state: ExceptionState | None = ExceptionState.OPEN
     ) -> tuple[ExceptionView, ...]:
-        async with self.sagas.database.transaction() as session:
-            return await exceptions.page(session, "acme", state=state)
+        async with self.sagas.database.transaction() as conn:
+            return await exceptions.page(conn, "acme", state=state)
 
 
 @pytest.fixture

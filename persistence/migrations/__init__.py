@@ -1,0 +1,1 @@
+"""What brings the tables about, one version after the other."""

@@ -1,0 +1,1 @@
+"""Named by their number; each has its SQL beside it."""
