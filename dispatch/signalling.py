@@ -6,7 +6,6 @@ The rows are the truth: what could not be told now is told by the next look.
 import structlog
 from temporalio.client import Client
 from temporalio.common import (
-    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -15,15 +14,13 @@ from temporalio.common import (
 from temporalio.service import RPCError
 
 from canonical_models.process import Process, ProcessKind
+from dispatch.priority import OF_PROCESSES, priority
 from dispatch.starting import AWAY, RPC_TIMEOUT, TASK_TIMEOUT
 from persistence import processes
 from persistence.database import Database
 from workflows.names import CUSTOMER, NEWS, STAGE, SUBSCRIPTION, TENANT
 
 log = structlog.get_logger()
-
-#: Behind live changes.
-_PRIORITY = 3
 
 _SUMMARIES = {
     ProcessKind.RENEWAL: "Renewal of {}",
@@ -71,7 +68,7 @@ class Signaller:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             task_timeout=TASK_TIMEOUT,
             start_signal=NEWS,
-            priority=Priority(priority_key=_PRIORITY, fairness_key=process.tenant),
+            priority=priority(process.tenant, OF_PROCESSES),
             search_attributes=_search_attributes(process),
             static_summary=_SUMMARIES[process.kind].format(process.key, process.target),
             rpc_timeout=RPC_TIMEOUT,

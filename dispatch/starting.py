@@ -12,7 +12,6 @@ from temporalio.client import (
     WorkflowHistoryEventFilterType,
 )
 from temporalio.common import (
-    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -22,6 +21,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from canonical_models.amendment import ChangeKind
+from dispatch.priority import priority
 from persistence.change_queue import OURS, Claim
 from workflows.names import (
     ACCOUNT,
@@ -121,7 +121,7 @@ class Starter:
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             task_timeout=TASK_TIMEOUT,
             request_eager_start=True,
-            priority=Priority(priority_key=claim.lane, fairness_key=claim.tenant),
+            priority=priority(claim.tenant, claim.lane),
             search_attributes=_search_attributes(claim),
             memo={_EPOCH: claim.epoch},
             static_summary=_whose(claim),

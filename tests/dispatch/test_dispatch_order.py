@@ -101,7 +101,7 @@ async def test_a_saga_says_what_it_is(scene: Scene) -> None:
     assert await run.static_summary() == "Subscription sub_1"
     assert "`evt_1`" in (await run.static_details() or "")
     priority = run.raw_info.priority
-    assert (priority.priority_key, priority.fairness_key) == (1, scene.tenant)
+    assert (priority.priority_key, priority.fairness_key) == (0, f"1{scene.tenant}")
     config = run.raw_description.execution_config
     assert config.default_workflow_task_timeout.ToSeconds() == 3
     # A saga that times out would not compensate.

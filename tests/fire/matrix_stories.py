@@ -203,7 +203,8 @@ async def writes_off(case: Case) -> None:
 
 
 async def refused_at_the_end(case: Case) -> None:
-    """All of an upgrade is done, and billing refuses to have it noted: a person is asked."""
+    """All of an upgrade is done, and billing refuses to have it noted: a person is asked. It
+    refuses until that person has decided: news that comes late would have it tried again."""
     await subscribed(case)
     body = '{"error": {"type": "invalid_request_error", "message": "refused by a test"}}'
     rule = await case.fire.fault(
@@ -219,7 +220,6 @@ async def refused_at_the_end(case: Case) -> None:
     await upgrades(case)
     case.asked = await case.buyer.asked("billing_refused")
     await until("the upgrade in the books", lambda: _booked(case, 2))
-    await case.fire.no_fault(*case.rules.pop())
     case.people.took_back.add(case.subject)
 
 
@@ -234,11 +234,18 @@ async def refused_and_marked(case: Case) -> None:
 
 
 async def aborts(case: Case) -> None:
+    await _refused_no_more(case)
     await _decides(case, "abort")
 
 
 async def cancels(case: Case) -> None:
+    await _refused_no_more(case)
     await case.fire.world.trueup.ask("POST", f"/v1/changes/{case.asked['change_id']}/cancel")
+
+
+async def _refused_no_more(case: Case) -> None:
+    while case.rules:
+        await case.fire.no_fault(*case.rules.pop())
 
 
 async def _decides(case: Case, action: str) -> None:
