@@ -11,6 +11,7 @@ from canonical_models.commerce import BillingSnapshot
 from canonical_models.documents import BillingDocument
 from canonical_models.ledgering import ErpDocument
 from canonical_models.money import Money
+from canonical_models.occasion import TakenOver
 from canonical_models.records import subject_of
 
 
@@ -20,7 +21,7 @@ class Asked:
     `documents` are those of before the cutover that have moved since."""
 
     subject: str
-    why: str
+    why: TakenOver
     documents: tuple[str, ...]
 
 
@@ -48,7 +49,7 @@ def changes_asked(
     for subject, occasion in (*_on_account(seen), *_unbilled(tenant, seen, given)):
         occasions.setdefault(subject, []).append(occasion)
     return tuple(
-        Asked(subject, f"adoption/{subject}/{_digest(told)}", tuple(named.get(subject, ())))
+        Asked(subject, TakenOver(_digest(told), subject), tuple(named.get(subject, ())))
         for subject, told in occasions.items()
     )
 

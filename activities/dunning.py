@@ -16,6 +16,7 @@ from canonical_models.documents import BillingDocument, DocumentStatus
 from canonical_models.events import Event, PaymentReminder, event
 from canonical_models.exceptions import Action
 from canonical_models.mapping import keys_of
+from canonical_models.occasion import DunningMoved, stamp
 from canonical_models.process import Process
 from canonical_models.term import DunningCase, DunningStage
 from connectors.attempts import Attempt
@@ -85,7 +86,7 @@ class Dunning(DunningActivities):
                         conn,
                         tenant.name,
                         case.subscription_id,
-                        why=f"dunning/{case.invoice_id}/{ended.outcome}",
+                        why=DunningMoved(ended.outcome, "", case.invoice_id),
                         kind=ChangeKind.BILLED,
                         customer_id=case.customer_id,
                         documents=(case.invoice_id,),
@@ -116,12 +117,12 @@ class Dunning(DunningActivities):
             if kind is not None:
                 # A case that opens again may come here a second time with the same dates; a look
                 # that is repeated does not, because the case has moved by then.
-                occasion = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+                at = stamp(datetime.now(UTC))
                 await change_queue.follow(
                     conn,
                     tenant.name,
                     now.subscription_id,
-                    why=f"dunning/{now.invoice_id}/{kind.value}/{occasion}",
+                    why=DunningMoved(kind.value, at, now.invoice_id),
                     kind=kind,
                     customer_id=now.customer_id,
                     # Read anew: what paid it may not have been told.

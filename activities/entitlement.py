@@ -47,8 +47,8 @@ class Entitling(EntitlementActivities):
                 await self._news_of_time(conn, process, held, begins, since, now)
                 revision = await processes.revision(conn, process.workflow_id)
                 view = await targets.get(conn, tenant.name, target, process.key)
-                if view is None or view.wanted < revision:
-                    await targets.put(conn, tenant.name, target, process.key, wanted=revision)
+                if view is None or view.revision < revision:
+                    await targets.put(conn, tenant.name, target, process.key, revision=revision)
                     behind = True
                 else:
                     behind = view.state == "behind"
@@ -113,7 +113,7 @@ class Entitling(EntitlementActivities):
                         tenant.name,
                         name,
                         process.key,
-                        wanted=revision,
+                        revision=revision,
                         confirmed=revision,
                     )
                 else:
@@ -154,7 +154,7 @@ class Entitling(EntitlementActivities):
                 process.tenant,
                 target_of(process),
                 process.key,
-                wanted=await processes.revision(conn, process.workflow_id),
+                revision=await processes.revision(conn, process.workflow_id),
                 error=error[:2000],
                 given_up=given_up,
             )

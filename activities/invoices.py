@@ -112,9 +112,9 @@ class Invoicing(InvoiceActivities):
 
     async def _tell(self, tenant: Tenant, record: DocumentRecord, said: ErpStatus | None) -> None:
         erp_status, key = _erp_status(tenant, record, said), record.document.document_id
-        if erp_status == "unposted" and record.told in ("", "unposted"):
+        if erp_status == "unposted" and record.erp_status_shown in ("", "unposted"):
             return
-        if erp_status == record.told and not _anew(record, erp_status, said):
+        if erp_status == record.erp_status_shown and not _anew(record, erp_status, said):
             return
         note, step = _note(erp_status, said), "billing.erp_status"
 
@@ -144,7 +144,7 @@ class Invoicing(InvoiceActivities):
             )
         )
         async with self._database.statement() as conn:
-            await documents.told(conn, tenant.name, key, erp_status)
+            await documents.shown(conn, tenant.name, key, erp_status)
 
 
 def _note(erp_status: str, said: ErpStatus | None) -> dict[str, str]:

@@ -24,6 +24,7 @@ from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
 from canonical_models.failures import Rejection
 from canonical_models.ledgering import LedgerAnswer, LedgerQuestion
 from canonical_models.mapping import AccountMapping, keys_of
+from canonical_models.occasion import DocumentSeen
 from canonical_models.records import DocumentRecord, sold_of, subject_of
 from canonical_models.states import ChangeOutcome
 from persistence import (
@@ -167,7 +168,9 @@ class Preparation:
                     conn,
                     tenant.name,
                     subject,
-                    why=f"{document.document_id}/{document.content}/{document.remaining.minor}",
+                    why=DocumentSeen(
+                        document.content, str(document.remaining.minor), document.document_id
+                    ),
                     kind=ChangeKind.BILLED,
                     customer_id=customer,
                     documents=(document.document_id,),

@@ -22,6 +22,7 @@ from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import LedgerQuestion
 from canonical_models.mapping import ItemMapping
 from canonical_models.money import Money
+from canonical_models.occasion import RenewalMissed, stamp
 from canonical_models.process import Process
 from persistence import change_queue, contracts, outbox, planning_context, subscriptions
 from persistence.database import Database
@@ -77,8 +78,9 @@ class Renewals(RenewalActivities):
                     conn,
                     given.process.tenant,
                     given.process.key,
-                    why=f"renewal/{given.process.key}/{given.renewal:%Y%m%dT%H%M%S}/"
-                    f"{datetime.now(UTC):%Y%m%dT%H%M%S}",
+                    why=RenewalMissed(
+                        stamp(given.renewal), stamp(datetime.now(UTC)), given.process.key
+                    ),
                     kind=ChangeKind.RENEWAL,
                     customer_id=given.process.customer_id,
                     # Events were lost: whatever else they would have told of is read as well.

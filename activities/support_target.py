@@ -55,7 +55,7 @@ class SupportTarget:
                 tenant.name,
                 SUPPORT_TARGET,
                 customer,
-                wanted=revision,
+                revision=revision,
                 confirmed=revision,
             )
         return revision

@@ -107,7 +107,7 @@ class Queue:
             await change_watch.outwaited(conn)
 
     async def untold(self) -> None:
-        async with processes.untold(self._database):
+        async with processes.unacknowledged(self._database):
             pass
 
     async def read_inbox(self) -> None:

@@ -60,7 +60,7 @@ class DocumentRecord(Canonical):
 
     `posted` is the ERP's document as it was last read back; `posted_content` is the content of
     billing's document that it was made from. `erp_status` is the ERP's word on it in one of ours,
-    `told` what billing shows of that.
+    `erp_status_shown` what billing shows of that.
     """
 
     document: BillingDocument
@@ -77,7 +77,7 @@ class DocumentRecord(Canonical):
     linked_by: str | None = None
     erp_status: str = "unposted"
     erp_status_at: Instant | None = None
-    told: str = ""
+    erp_status_shown: str = ""
 
     @property
     def subject(self) -> str:

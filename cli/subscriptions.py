@@ -179,8 +179,14 @@ def _show_targets(detail: SubscriptionDetail) -> None:
     if detail.targets:
         show_rows(
             (
-                (target.target, state(target.state), target.wanted, target.confirmed, target.error)
+                (
+                    target.target,
+                    state(target.state),
+                    target.revision,
+                    target.confirmed,
+                    target.error,
+                )
                 for target in detail.targets
             ),
-            ("target", "state", "wanted", "confirmed", "error"),
+            ("target", "state", "revision", "confirmed", "error"),
         )

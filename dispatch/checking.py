@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from dispatch.starting import RPC_TIMEOUT
 from persistence import processes
 from persistence.database import Database
-from persistence.processes import Told
+from persistence.processes import Acknowledged
 
 log = structlog.get_logger()
 
@@ -96,7 +96,7 @@ class ProcessWatch:
         return len(told), len(gone)
 
     async def _state(
-        self, process: Told, gate: asyncio.Semaphore
+        self, process: Acknowledged, gate: asyncio.Semaphore
     ) -> WorkflowExecutionStatus | None:
         """None where the engine does not know it."""
         async with gate:

@@ -221,7 +221,7 @@ class Dispatcher:
         if found.unread or found.ready:
             self._unread |= found.unread
             self._wake.set()
-        if found.untold:
+        if found.unacknowledged:
             self._news.set()
         if found.newer:
             await self._watch.tell_of_newer()

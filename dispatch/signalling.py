@@ -44,7 +44,7 @@ class Signaller:
         while True:
             process: Process | None = None
             try:
-                async with processes.untold(self._database, but=refused) as process:
+                async with processes.unacknowledged(self._database, but=refused) as process:
                     if process is None:
                         return told
                     await self._signal(process)

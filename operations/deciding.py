@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical
 from canonical_models.events import Event, InvoiceDecided, event
+from canonical_models.occasion import DocumentDecided
 from canonical_models.records import DocumentRecord
 from operations.context import AppContext
 from operations.decisions import Decision, Found, Wanted
@@ -160,23 +161,20 @@ async def _write(conn: Connection, tenant: str, found: Found, decision: Decision
     return wanted != Wanted(record.hold, record.correction)
 
 
-def _occasion(record: DocumentRecord, decision: Decision, key: str | None) -> str:
-    """What the change is asked for under: `decision/{key}/{what}/{digest}/{document}`."""
-    name = hashlib.sha256(key.encode()).hexdigest()[:24] if key else secrets.token_hex(8)
-    document_id = record.document.document_id
-    return f"decision/{name}/{decision.name}/{decision.digest}/{document_id}"
+def _occasion(record: DocumentRecord, decision: Decision, key: str | None) -> DocumentDecided:
+    asking = hashlib.sha256(key.encode()).hexdigest()[:24] if key else secrets.token_hex(8)
+    return DocumentDecided(asking, decision.name, decision.digest, record.document.document_id)
 
 
 async def _made_before(
-    conn: Connection, tenant: str, record: DocumentRecord, occasion: str
+    conn: Connection, tenant: str, record: DocumentRecord, occasion: DocumentDecided
 ) -> str | None:
     """The change that the same key has asked for. Raises Conflict where it decided otherwise."""
-    of_key = "/".join(occasion.split("/")[:2])
-    known = await differences.decided(conn, tenant, record.subject, f"{of_key}/")
+    known = await differences.decided(conn, tenant, record.subject, occasion.of_asking)
     if known is None:
         return None
     change_id, before = known
-    if before != occasion:
+    if before != str(occasion):
         raise Conflict(
             "this idempotency key has decided something else before",
             remedy="send a key of its own with every new decision",
@@ -185,7 +183,11 @@ async def _made_before(
 
 
 async def _follow(
-    conn: Connection, tenant: str, records: list[DocumentRecord], decision: Decision, occasion: str
+    conn: Connection,
+    tenant: str,
+    records: list[DocumentRecord],
+    decision: Decision,
+    occasion: DocumentDecided,
 ) -> str:
     """The change that acts on it, of the one subject of these documents; told to who subscribes."""
     first = records[0]

@@ -4,12 +4,11 @@ import secrets
 
 from canonical_models.amendment import ChangeKind, customer_of
 from canonical_models.base import Canonical
+from canonical_models.occasion import SyncAsked, occasion
 from canonical_models.states import ChangeState
 from persistence import change_queue, changes
 from persistence.change_queue import OURS
 from persistence.connection import Connection
-
-_SYNC = "sync/"
 
 
 class LookAsked(Canonical):
@@ -32,14 +31,14 @@ async def look(
     """Of a subscription or an account. One that was asked for and has not begun does it as well;
     a change that an event has asked for reads no more than that names."""
     for waiting in await changes.unsettled(conn, tenant, subject):
-        asked = waiting.connection == OURS and waiting.event_id.startswith(_SYNC)
-        if asked and waiting.state is ChangeState.PENDING:
+        ours = waiting.connection == OURS and waiting.state is ChangeState.PENDING
+        if ours and isinstance(occasion(waiting.event_id), SyncAsked):
             return LookAsked(change_id=waiting.change_id, already=True)
     change_id = await change_queue.follow(
         conn,
         tenant,
         subject,
-        why=f"{_SYNC}{secrets.token_hex(8)}",
+        why=SyncAsked(secrets.token_hex(8)),
         kind=kind,
         customer_id=customer_id,
         whole=True,

@@ -149,7 +149,7 @@ def summary(
         issued_at=document.issued_at,
         erp_status=record.erp_status,
         erp_status_at=record.erp_status_at,
-        told=record.told,
+        told=record.erp_status_shown,
     )
 
 

@@ -1,11 +1,22 @@
 """The way of one change across all systems, step by step and in words."""
 
 from collections.abc import Iterable, Iterator
+from typing import assert_never
 
 from canonical_models.amendment import customer_of
 from canonical_models.base import Canonical, Instant
 from canonical_models.effects import EffectState
 from canonical_models.exceptions import decisions_of
+from canonical_models.occasion import (
+    DocumentDecided,
+    DocumentSeen,
+    DunningMoved,
+    Occasion,
+    RenewalMissed,
+    SyncAsked,
+    TakenOver,
+    occasion,
+)
 from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
 from canonical_models.views import ChangeView, EffectView, ExceptionView
 from persistence.change_queue import OURS
@@ -61,9 +72,6 @@ def timeline(
     steps.sort(key=lambda step: step.at)
     return tuple(steps)
 
-
-#: Characters of a document's content, a SHA-256 in hex.
-_DIGEST = 64
 
 _OUTCOMES = {
     ChangeOutcome.COMPLETED: "every system agrees, proven by reading each back",
@@ -124,7 +132,7 @@ def _begin(change: ChangeView, receipt: str | None, run: str | None) -> Iterator
         yield Step(
             at=change.received_at,
             system="trueup",
-            what=_occasion(change.event_id),
+            what=_occasion(occasion(change.event_id)),
             state="asked for",
             document=about,
             note=change.event_id,
@@ -156,21 +164,22 @@ def _begin(change: ChangeView, receipt: str | None, run: str | None) -> Iterator
         )
 
 
-def _occasion(why: str) -> str:
-    """Why we asked for a change that no event of billing did: the name it was queued under."""
-    match why.split("/"):
-        case ["sync", *_]:
+def _occasion(why: Occasion) -> str:
+    match why:
+        case SyncAsked():
             return "a person had it looked at"
-        case ["decision", _, decision, _, *document]:
-            return f"{decision} of document {'/'.join(document)}"
-        case ["dunning", invoice, kind, *_]:
-            return f"{kind} by the dunning of invoice {invoice}"
-        case ["renewal", *_]:
+        case DocumentDecided():
+            return f"{why.decision} of document {why.document_id}"
+        case DunningMoved():
+            return f"{why.became} by the dunning of invoice {why.invoice_id}"
+        case RenewalMissed():
             return "billing has not told of a renewal that is due"
-        case [*document, content, _] if document and len(content) == _DIGEST:
-            return f"document {'/'.join(document)} was seen by a change of another subject"
+        case DocumentSeen():
+            return f"document {why.document_id} was seen by a change of another subject"
+        case TakenOver():
+            return "it was taken over, and has moved since the cutover"
         case _:
-            return "we had it looked at"
+            assert_never(why)
 
 
 def _effect(effect: EffectView) -> Iterator[Step]:

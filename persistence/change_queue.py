@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from canonical_models.amendment import ChangeKind, ChangeTrigger, account_subject, customer_of
+from canonical_models.occasion import Occasion
 from persistence.changes import CHANNEL
 from persistence.claims import LOCK, Claim, claim, open_as, put_back, reclaim, renew, started
 from persistence.connection import Connection
@@ -110,17 +111,17 @@ async def follow(  # noqa: PLR0913 - each is a word on the one change, most left
     tenant: str,
     subject: str,
     *,
-    why: str,
+    why: Occasion,
     kind: ChangeKind,
     customer_id: str | None = None,
     documents: Iterable[str] = (),
     whole: bool = False,
     lane: int = LIVE,
 ) -> str:
-    """A change that no event of billing asks for but we do; `why` names the occasion, and the same
-    occasion makes one change. `subject` is a subscription or an account. A `whole` one reads all
+    """A change that no event of billing asks for but we do; the same occasion makes one change.
+    `subject` is a subscription or an account. A `whole` one reads all
     that billing has issued since the cutover. Its id."""
-    made = change_id(tenant, OURS, why)
+    made = change_id(tenant, OURS, str(why))
     account_of = customer_of(subject)
     await conn.execute(
         "insert into changes (id, tenant, connection, subject, subscription_id, customer_id, "
@@ -135,7 +136,7 @@ async def follow(  # noqa: PLR0913 - each is a word on the one change, most left
             account_of or customer_id,
             list(documents),
             whole,
-            why,
+            str(why),
             kind.value,
             lane,
         ),

@@ -146,7 +146,7 @@ async def pending(conn: Connection, tenant: str, subscription_id: str) -> Pendin
 async def decided(
     conn: Connection, tenant: str, subject: str, occasion: str
 ) -> tuple[str, str] | None:
-    """(change, occasion) of the subject's first change whose occasion begins so."""
+    """(change, occasion) of the subject's first change of which the occasion begins so."""
     found = await conn.execute(
         _DECIDED, {"tenant": tenant, "subject": subject, "occasion": occasion}
     )

@@ -12,12 +12,12 @@ from persistence.connection import Connection
 from persistence.database import Database
 
 _NEWS = """
-insert into processes (workflow_id, tenant, kind, input, wanted)
-select news.id, news.tenant, news.kind, news.input::jsonb, %(above)s + 1
+insert into processes (workflow_id, tenant, kind, input, news)
+select given.id, given.tenant, given.kind, given.input::jsonb, %(above)s + 1
 from unnest(%(ids)s::text[], %(tenants)s::text[], %(kinds)s::text[], %(inputs)s::text[])
-  as news (id, tenant, kind, input)
+  as given (id, tenant, kind, input)
 on conflict (workflow_id) do update
-  set wanted = greatest(processes.wanted, %(above)s) + 1, changed_at = now()
+  set news = greatest(processes.news, %(above)s) + 1, changed_at = now()
 """
 
 #: The same for rows that have `tenant`, `subscription_id` and `customer_id`, in one statement that
@@ -27,12 +27,12 @@ insert into processes (workflow_id, tenant, kind, input)
 select '{kind}/' || tenant || '/' || {key}, tenant, '{kind}', jsonb_build_object('kind', '{kind}',
   'tenant', tenant, 'key', {key}, 'subscription_id', subscription_id, 'customer_id', customer_id)
 from {rows}
-on conflict (workflow_id) do update set wanted = processes.wanted + 1, changed_at = now()
+on conflict (workflow_id) do update set news = processes.news + 1, changed_at = now()
 returning pg_notify('trueup_changes', '')
 """
 
-_UNTOLD = """
-select input::text, wanted from processes where wanted > told and workflow_id <> all(%s)
+_UNACKNOWLEDGED = """
+select input::text, news from processes where news > acknowledged and workflow_id <> all(%s)
 order by changed_at limit 1 for update skip locked
 """
 
@@ -40,23 +40,23 @@ order by changed_at limit 1 for update skip locked
 _UNCHECKED = """
 with chosen as materialized (
   select workflow_id from processes
-  where wanted > over and told >= wanted and checked_at < %(before)s
+  where news > ended_after and acknowledged >= news and checked_at < %(before)s
   order by checked_at limit %(limit)s for update skip locked
 )
 update processes set checked_at = now() from chosen
 where processes.workflow_id = chosen.workflow_id
-returning processes.workflow_id, wanted
+returning processes.workflow_id, news
 """
 
 _FORGOTTEN = """
-update processes set told = 0 from unnest(%s::text[], %s::bigint[]) as seen (id, wanted)
-where workflow_id = seen.id and processes.wanted = seen.wanted
+update processes set acknowledged = 0 from unnest(%s::text[], %s::bigint[]) as seen (id, news)
+where workflow_id = seen.id and processes.news = seen.news
 """
 
 _ENDED = """
-update processes set over = seen.wanted
-from unnest(%s::text[], %s::bigint[]) as seen (id, wanted)
-where workflow_id = seen.id and processes.wanted = seen.wanted
+update processes set ended_after = seen.news
+from unnest(%s::text[], %s::bigint[]) as seen (id, news)
+where workflow_id = seen.id and processes.news = seen.news
 """
 
 
@@ -80,38 +80,40 @@ async def news(conn: Connection, processes: Iterable[Process], *, above: int = 0
 
 
 @asynccontextmanager
-async def untold(database: Database, *, but: Collection[str] = ()) -> AsyncIterator[Process | None]:
+async def unacknowledged(
+    database: Database, *, but: Collection[str] = ()
+) -> AsyncIterator[Process | None]:
     """A process that the engine has still to be told of, held until the end of the block; None
     when there is none. It counts as told unless the block raises."""
     async with database.transaction() as conn:
-        row = await (await conn.execute(_UNTOLD, (list(but),))).fetchone()
+        row = await (await conn.execute(_UNACKNOWLEDGED, (list(but),))).fetchone()
         if row is None:
             yield None
             return
         process = Process.model_validate_json(row[0])
         yield process
         await conn.execute(
-            "update processes set told = %s, checked_at = now() where workflow_id = %s",
+            "update processes set acknowledged = %s, checked_at = now() where workflow_id = %s",
             (row[1], process.workflow_id),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A process that the engine was told of, up to its news `wanted`, and that has not ended."""
+class Acknowledged:
+    """A process that the engine was told of, up to its `news`, and that has not ended."""
 
     workflow_id: str
-    wanted: int
+    news: int
 
 
-async def unchecked(conn: Connection, *, before: datetime, limit: int) -> tuple[Told, ...]:
+async def unchecked(conn: Connection, *, before: datetime, limit: int) -> tuple[Acknowledged, ...]:
     """Some of those that the engine was not asked for since then, the longest first. They count as
     asked for; nobody else gets them meanwhile."""
     found = await conn.execute(_UNCHECKED, {"before": before, "limit": limit})
-    return tuple(Told(*row) for row in await found.fetchall())
+    return tuple(Acknowledged(*row) for row in await found.fetchall())
 
 
-async def not_checked(conn: Connection, told: Collection[Told], *, at: datetime) -> None:
+async def not_checked(conn: Connection, told: Collection[Acknowledged], *, at: datetime) -> None:
     """The engine did not answer: these count as asked for at `at`."""
     await conn.execute(
         "update processes set checked_at = %s where workflow_id = any(%s)",
@@ -119,29 +121,31 @@ async def not_checked(conn: Connection, told: Collection[Told], *, at: datetime)
     )
 
 
-async def forgotten(conn: Connection, told: Collection[Told]) -> None:
+async def forgotten(conn: Connection, told: Collection[Acknowledged]) -> None:
     """The engine does not have these: it is told again of each, unless it was since."""
     await _where_nothing_is_new(conn, told, _FORGOTTEN)
     if told:
         await conn.execute(f"notify {CHANNEL}".encode())
 
 
-async def ended(conn: Connection, told: Collection[Told]) -> None:
+async def ended(conn: Connection, told: Collection[Acknowledged]) -> None:
     """These have come to their end, and are not asked for until there is news."""
     await _where_nothing_is_new(conn, told, _ENDED)
 
 
-async def _where_nothing_is_new(conn: Connection, told: Collection[Told], statement: str) -> None:
+async def _where_nothing_is_new(
+    conn: Connection, told: Collection[Acknowledged], statement: str
+) -> None:
     if told:
-        ids, counts = [one.workflow_id for one in told], [one.wanted for one in told]
+        ids, counts = [one.workflow_id for one in told], [one.news for one in told]
         await conn.execute(statement.encode(), (ids, counts))
 
 
 async def advance(conn: Connection, workflow_id: str, *, at: datetime) -> None:
     """News that the process itself has found at `at`, and so need not be told."""
     await conn.execute(
-        "update processes set wanted = wanted + 1, told = case when told = wanted then told + 1 "
-        "else told end, changed_at = %s where workflow_id = %s",
+        "update processes set news = news + 1, acknowledged = case when acknowledged = news "
+        "then acknowledged + 1 else acknowledged end, changed_at = %s where workflow_id = %s",
         (at, workflow_id),
     )
 
@@ -149,9 +153,9 @@ async def advance(conn: Connection, workflow_id: str, *, at: datetime) -> None:
 async def above(conn: Connection, workflow_id: str, held: int) -> int:
     """The count of news, raised above `held` unless it is; the process itself asks for it."""
     found = await conn.execute(
-        "update processes set wanted = greatest(wanted, %(held)s + 1), told = case when told = "
-        "wanted then greatest(wanted, %(held)s + 1) else told end "
-        "where workflow_id = %(process)s returning wanted",
+        "update processes set news = greatest(news, %(held)s + 1), acknowledged = case when "
+        "acknowledged = news then greatest(news, %(held)s + 1) else acknowledged end "
+        "where workflow_id = %(process)s returning news",
         {"held": held, "process": workflow_id},
     )
     row = await found.fetchone()
@@ -169,8 +173,6 @@ async def changed(conn: Connection, workflow_id: str) -> datetime | None:
 
 async def revision(conn: Connection, workflow_id: str) -> int:
     """How often there has been news; 0 before the first."""
-    found = await conn.execute(
-        "select wanted from processes where workflow_id = %s", (workflow_id,)
-    )
+    found = await conn.execute("select news from processes where workflow_id = %s", (workflow_id,))
     row = await found.fetchone()
     return int(row[0]) if row else 0

@@ -21,7 +21,7 @@ json_build_object('document', d.document, 'state', d.state, 'generation', d.gene
   'hold', d.hold, 'correction', d.correction, 'legal_entity', d.legal_entity, 'party', d.party,
   'posted', d.posted, 'posted_content', d.posted_content, 'change_id', d.change_id,
   'linked_by', d.linked_by, 'erp_status', d.erp_status,
-  'erp_status_at', d.erp_status_at, 'told', d.told)
+  'erp_status_at', d.erp_status_at, 'erp_status_shown', d.erp_status_shown)
 """
 
 #: Of a row `s` of settlements, joined as SETTLEMENT_ROWS does.

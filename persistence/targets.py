@@ -5,20 +5,20 @@ from canonical_models.process import SUPPORT_TARGET
 from persistence.connection import Connection
 
 _PUT = """
-insert into target_states (tenant, target, customer_id, wanted, confirmed, state, error)
-values (%(tenant)s, %(target)s, %(customer)s, %(wanted)s, %(confirmed)s, %(state)s, %(error)s)
+insert into target_states (tenant, target, customer_id, revision, confirmed, state, error)
+values (%(tenant)s, %(target)s, %(customer)s, %(revision)s, %(confirmed)s, %(state)s, %(error)s)
 on conflict (tenant, target, customer_id) do update set
-  wanted = greatest(target_states.wanted, excluded.wanted),
+  revision = greatest(target_states.revision, excluded.revision),
   confirmed = greatest(target_states.confirmed, excluded.confirmed),
   state = case
     when greatest(target_states.confirmed, excluded.confirmed)
-      >= greatest(target_states.wanted, excluded.wanted) then 'current'
+      >= greatest(target_states.revision, excluded.revision) then 'current'
     when excluded.state = 'current' then 'behind' else excluded.state end,
   error = excluded.error, updated_at = now()
 """
 
 _OF_CUSTOMER = """
-select target, customer_id, wanted, confirmed, state, error, updated_at from target_states
+select target, customer_id, revision, confirmed, state, error, updated_at from target_states
 where tenant = %s and customer_id = %s order by target
 """
 
@@ -46,12 +46,12 @@ order by customer_id limit %(limit)s
 
 
 class TargetView(Canonical):
-    """`behind` until it has confirmed the revision that is wanted, with what was in the way when it
-    was last tried; `refused` when a person has given it up, until the next news."""
+    """`behind` until it has confirmed the revision that it should hold, with what was in the way
+    when it was last tried; `refused` when a person has given it up, until the next news."""
 
     target: str
     customer_id: str
-    wanted: int
+    revision: int
     confirmed: int
     state: str
     error: str | None
@@ -64,20 +64,20 @@ async def put(
     target: str,
     customer_id: str,
     *,
-    wanted: int,
+    revision: int,
     confirmed: int = 0,
     error: str | None = None,
     given_up: bool = False,
 ) -> None:
     """`confirmed` is the revision of ours that the target says it holds."""
-    state = "current" if confirmed >= wanted else "refused" if given_up else "behind"
+    state = "current" if confirmed >= revision else "refused" if given_up else "behind"
     await conn.execute(
         _PUT,
         {
             "tenant": tenant,
             "target": target,
             "customer": customer_id,
-            "wanted": wanted,
+            "revision": revision,
             "confirmed": confirmed,
             "state": state,
             "error": error,
@@ -91,13 +91,13 @@ async def of_customer(conn: Connection, tenant: str, customer_id: str) -> tuple[
         TargetView(
             target=target,
             customer_id=customer,
-            wanted=wanted,
+            revision=revision,
             confirmed=confirmed,
             state=state,
             error=error,
             updated_at=at,
         )
-        for target, customer, wanted, confirmed, state, error, at in await found.fetchall()
+        for target, customer, revision, confirmed, state, error, at in await found.fetchall()
     )
 
 

@@ -13,7 +13,7 @@ select
   (select true from inbox where status = 'received' order by id limit 1) is true,
   (select true from changes where ready order by lane, tenant, seq limit 1) is true,
   (select min(claimed_at) from changes where state = 'starting') < now() - %(lease)s is true,
-  (select true from processes where wanted > told order by changed_at limit 1) is true,
+  (select true from processes where news > acknowledged order by changed_at limit 1) is true,
   (select true from changes where news = 1 and state = 'pending' order by tenant, subject limit 1)
     is true,
   array(select id from changes where id = any(%(started)s) and state = 'starting')
@@ -29,7 +29,7 @@ class Worklist:
     unread: bool
     ready: bool
     abandoned: bool
-    untold: bool
+    unacknowledged: bool
     newer: bool
     not_begun: list[str]
 

@@ -13,7 +13,7 @@ from persistence.documents.booking import (
     reversed_,
     seen,
 )
-from persistence.documents.erp_status import looked_up, moving, stands, told
+from persistence.documents.erp_status import looked_up, moving, shown, stands
 from persistence.documents.reading import (
     differences,
     get,
@@ -42,8 +42,8 @@ __all__ = [
     "read_back",
     "reversed_",
     "seen",
+    "shown",
     "stands",
     "subject_of_document",
-    "told",
     "unpaid",
 ]

@@ -11,7 +11,7 @@ from persistence.tables.documents import MOVING
 # A status is part of what a document says, by the same names.
 _STANDS = """
 update documents d set erp_status = %(erp_status)s, erp_status_at = clock_timestamp(),
-  told = case when %(tell_again)s then '' else told end,
+  erp_status_shown = case when %(tell_again)s then '' else erp_status_shown end,
   posted = case when same then d.posted || %(said)s::jsonb else d.posted end,
   erp_number = case when same then %(number)s else d.erp_number end,
   erp_open_minor = case when same then %(open)s else d.erp_open_minor end,
@@ -76,9 +76,9 @@ async def looked_up(conn: Connection, tenant: str, document_id: str) -> None:
     )
 
 
-async def told(conn: Connection, tenant: str, document_id: str, erp_status: str) -> None:
+async def shown(conn: Connection, tenant: str, document_id: str, erp_status: str) -> None:
     """Billing carries it now."""
     await conn.execute(
-        "update documents set told = %s where tenant = %s and document_id = %s",
+        "update documents set erp_status_shown = %s where tenant = %s and document_id = %s",
         (erp_status, tenant, document_id),
     )

@@ -40,7 +40,7 @@ UNSETTLED = (
 MOVING = (
     "(erp_document_id is not null and erp_status not in ('paid', 'credited') "
     "or erp_status = 'paid' and status = 'open' "
-    "or told <> erp_status and (told <> '' or erp_status <> 'unposted'))"
+    "or erp_status_shown <> erp_status and (erp_status_shown <> '' or erp_status <> 'unposted'))"
 )
 
 #: It moves the customer's account beside documents, or the balance that is kept there.
@@ -154,7 +154,7 @@ class DocumentRow(SQLModel, table=True):
     erp_status: str = text_column(default="unposted")
     erp_status_at: datetime | None = time_column()
     #: The status that billing has been told; empty before.
-    told: str = text_column(default="")
+    erp_status_shown: str = text_column(default="")
     seen_at: datetime = time_column(nullable=False)
 
 

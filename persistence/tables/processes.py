@@ -71,24 +71,26 @@ class ContractRow(SQLModel, table=True):
 class ProcessRow(SQLModel, table=True):
     """A process that waits on time or people beside the sagas, and the news it is to hear.
 
-    `wanted` counts the news, `told` says up to which one the engine has it: whoever brings news
-    raises `wanted` in the transaction of what is new, and the dispatcher tells. `over` is the news
-    after which the process had come to its end, as the engine said when it was asked.
+    `news` counts it, `acknowledged` says up to which one the engine has it: whoever brings news
+    raises the count in the transaction of what is new, and the dispatcher tells. `ended_after` is
+    the news after which the process had come to its end, as the engine said when it was asked.
     """
 
     __tablename__ = "processes"
     __table_args__ = (
-        Index("processes_untold", "changed_at", postgresql_where=text("wanted > told")),
-        Index("processes_unchecked", "checked_at", postgresql_where=text("wanted > over")),
+        Index(
+            "processes_unacknowledged", "changed_at", postgresql_where=text("news > acknowledged")
+        ),
+        Index("processes_unchecked", "checked_at", postgresql_where=text("news > ended_after")),
     )
     workflow_id: str = text_column(key=True)
     tenant: str = text_column()
     kind: str = text_column()
     #: The workflow's input.
     input: dict[str, Any] = json_column(nullable=False)
-    wanted: int = integer_column(big=True, default=1)
-    told: int = integer_column(big=True, default=0)
-    over: int = integer_column(big=True, default=0)
+    news: int = integer_column(big=True, default=1)
+    acknowledged: int = integer_column(big=True, default=0)
+    ended_after: int = integer_column(big=True, default=0)
     changed_at: datetime = time_column(nullable=False)
     #: When the engine was last asked whether it has the process.
     checked_at: datetime = time_column(nullable=False)
@@ -104,7 +106,8 @@ class TargetRow(SQLModel, table=True):
     tenant: str = text_column(key=True)
     target: str = text_column(key=True)
     customer_id: str = text_column(key=True)
-    wanted: int = integer_column(big=True)
+    #: The revision of ours that it should hold, and the last that it said it holds.
+    revision: int = integer_column(big=True)
     confirmed: int = integer_column(big=True, default=0)
     state: str = text_column(default="behind")
     error: str | None = text_column(nullable=True)

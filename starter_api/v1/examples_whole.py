@@ -40,7 +40,7 @@ SUBSCRIPTION_DETAIL: dict[str, Any] = {
         {
             "target": "product",
             "customer_id": "cus_QfTrueup",
-            "wanted": 7,
+            "revision": 7,
             "confirmed": 7,
             "state": "current",
             "error": None,

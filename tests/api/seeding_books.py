@@ -155,6 +155,6 @@ async def books_of(
     await post(conn, tenant, first, erp_of(first, f"INV-{mark}"), change=change)
     await enter(conn, tenant, paid, mark, settles=key)
     await documents.stands(conn, tenant, key, erp_status="part_paid", said=None)
-    await documents.told(conn, tenant, key, "part_paid")
+    await documents.shown(conn, tenant, key, "part_paid")
     await show_unbilled(conn, tenant, subscription, mark)
     await accounts.put(conn, tenant, customer, profile_digest="1" * 64, balance=[euros(5000)])

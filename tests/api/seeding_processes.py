@@ -42,7 +42,7 @@ def life_rows(tenant: str, customer: str, subscription: str, change: str, mark: 
             target="product",
             # The customer of the state that was agreed on, the same for every tenant.
             customer_id="cus_1",
-            wanted=7,
+            revision=7,
             confirmed=6,
             error=mark,
         ),

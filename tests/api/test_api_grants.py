@@ -38,7 +38,7 @@ async def revision(database: Database, customer: str = "cus_acme") -> int:
     """How often the process of support has been told of news; 0 before the first."""
     async with database.statement() as conn:
         found = await conn.execute(
-            "select wanted, input ->> 'key' from processes where workflow_id = %s",
+            "select news, input ->> 'key' from processes where workflow_id = %s",
             (f"entitlement/acme/{customer}/support",),
         )
         row = await found.fetchone()

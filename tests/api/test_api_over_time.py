@@ -5,6 +5,15 @@ from typing import Any
 import pytest
 
 from canonical_models.amendment import ChangeKind, ChangeTrigger
+from canonical_models.occasion import (
+    DocumentDecided,
+    DocumentSeen,
+    DunningMoved,
+    Occasion,
+    RenewalMissed,
+    SyncAsked,
+    TakenOver,
+)
 from operations import inbox
 from operations.context import AppContext
 from persistence.database import Database
@@ -44,7 +53,7 @@ async def test_a_subscription_shows_its_whole_life(call: Call, acme: Ids) -> Non
     assert (case["case"]["stage"], case["unpaid"]["minor"]) == ("suspended", 10000)
     assert case["workflow_url"] == f"{UI}/dunning%2Facme%2Fin_acme"
     (target,) = found["targets"]
-    assert (target["wanted"], target["confirmed"], target["state"]) == (7, 6, "behind")
+    assert (target["revision"], target["confirmed"], target["state"]) == (7, 6, "behind")
     kept = await call("GET", path, headers={"if-none-match": "*"})
     assert kept.status_code == 304
 
@@ -100,21 +109,31 @@ async def test_a_look_is_queued_once_while_it_waits(
 @pytest.mark.parametrize(
     ("why", "words"),
     [
-        ("dunning/in_1/suspension/20261120", "suspension by the dunning of invoice in_1"),
-        ("renewal/sub_acme/20261201/1", "billing has not told of a renewal that is due"),
-        ("decision/5f1d/hold/0a1b/in_1", "hold of document in_1"),
-        (f"in_1/{'0' * 64}/100", "document in_1 was seen by a change of another subject"),
-        ("other", "we had it looked at"),
+        (SyncAsked("5f1d"), "a person had it looked at"),
+        (
+            DunningMoved("suspension", "20261120", "in_1"),
+            "suspension by the dunning of invoice in_1",
+        ),
+        (
+            RenewalMissed("20261201", "20261202", "sub_acme"),
+            "billing has not told of a renewal that is due",
+        ),
+        (DocumentDecided("5f1d", "hold", "0a1b", "in_1"), "hold of document in_1"),
+        (
+            DocumentSeen("0" * 64, "100", "in_1"),
+            "document in_1 was seen by a change of another subject",
+        ),
+        (TakenOver("0a1b", "sub_acme"), "it was taken over, and has moved since the cutover"),
     ],
 )
 async def test_a_change_of_ours_says_what_it_is_for(
-    why: str, words: str, call: Call, acme: Ids, database: Database
+    why: Occasion, words: str, call: Call, acme: Ids, database: Database
 ) -> None:
     async with database.transaction() as conn:
-        await add(conn, change_row(acme, "ours", "pending", connection="trueup", event_id=why))
+        await add(conn, change_row(acme, "ours", "pending", connection="trueup", event_id=str(why)))
     found = (await call("GET", f"/v1/changes/{acme.change('ours')}")).json()
     (step,) = found["timeline"]
-    assert (step["what"], step["note"]) == (words, why)
+    assert (step["what"], step["note"]) == (words, str(why))
 
 
 async def test_a_case_names_what_finance_is_asked(

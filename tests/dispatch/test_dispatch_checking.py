@@ -9,7 +9,7 @@ from temporalio.service import RPCError
 
 from dispatch import checking
 from dispatch.checking import ProcessWatch
-from persistence.processes import Told
+from persistence.processes import Acknowledged
 from tests.dispatch.conftest import Scene
 from tests.dispatch.test_dispatch_faults import away
 from tests.dispatch.test_dispatch_telling import handle, heard, news, process, teller, untold
@@ -73,7 +73,7 @@ async def test_a_look_is_bounded_and_the_next_goes_on(
 
     class Counting(ProcessWatch):
         async def _state(
-            self, process: Told, gate: asyncio.Semaphore
+            self, process: Acknowledged, gate: asyncio.Semaphore
         ) -> WorkflowExecutionStatus | None:
             asked.append(process.workflow_id)
             return await super()._state(process, gate)

@@ -49,7 +49,7 @@ async def heard(scene: Scene, key: str = "in_1", client: Client | None = None) -
 
 async def untold(scene: Scene) -> int:
     async with scene.database.statement() as conn:
-        found = await conn.execute("select count(*) from processes where wanted > told")
+        found = await conn.execute("select count(*) from processes where news > acknowledged")
         row = await found.fetchone()
     assert row is not None
     return int(row[0])

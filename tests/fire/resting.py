@@ -19,7 +19,7 @@ select (select count(*) from inbox where status = 'received') as unread,
           and not exists (
           select from exceptions e where e.tenant = c.tenant and e.belongs_to = c.subject
           and e.state = 'open' and e.code = 'saga_lost')) as pending,
-       (select count(*) from processes where wanted > told) as untold,
+       (select count(*) from processes where news > acknowledged) as untold,
        (select count(*) from effects e join changes c on c.id = e.change_id
           where e.state in ('attempting', 'uncertain', 'compensating')
           and c.state <> 'waiting') as unfinished

@@ -24,6 +24,7 @@ from canonical_models.documents import (
 )
 from canonical_models.entitlement import Grant
 from canonical_models.exceptions import Action, Resolution
+from canonical_models.occasion import SyncAsked
 from canonical_models.process import Process, ProcessKind
 from canonical_models.term import DunningCase
 from canonical_models.views import ChangeView, ExceptionView
@@ -142,7 +143,7 @@ class Life:
                 conn,
                 TENANT,
                 SUB,
-                why=f"look/{self._looks}",
+                why=SyncAsked(str(self._looks)),
                 kind=kind,
                 customer_id="cus_1",
                 documents=sorted(named),
@@ -166,7 +167,8 @@ class Life:
             async with self.database.statement() as conn:
                 found = await conn.execute(
                     "select (select count(*) from changes where state not in "
-                    "('settled', 'waiting')) + (select count(*) from processes where wanted > told)"
+                    "('settled', 'waiting')) + (select count(*) from processes "
+                    "where news > acknowledged)"
                 )
                 row = await found.fetchone()
             return row is not None and row[0] == 0

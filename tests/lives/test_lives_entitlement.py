@@ -67,7 +67,7 @@ async def test_a_change_reaches_the_target(life: Life) -> None:
 
     async def current() -> bool:
         view = await standing(life)
-        return view.state == "current" and view.confirmed == view.wanted
+        return view.state == "current" and view.confirmed == view.revision
 
     await until(current, "the target is current")
 

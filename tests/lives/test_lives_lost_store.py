@@ -183,7 +183,7 @@ async def test_what_has_ended_is_not_started_again(database: Database, store: St
 
         await until(lost, "the renewal is missed", seconds=30)
         async with database.statement() as conn:
-            found = await conn.execute("select kind from processes where wanted > over")
+            found = await conn.execute("select kind from processes where news > ended_after")
             assert await found.fetchall() == [("renewal",)]
 
 

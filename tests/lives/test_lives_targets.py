@@ -206,7 +206,7 @@ async def test_a_higher_revision_there_is_no_confirmation(life: Life) -> None:
 
     async def current() -> bool:
         view = await standing(life)
-        return (view.state, view.confirmed) == ("current", view.wanted) and view.confirmed > 70
+        return (view.state, view.confirmed) == ("current", view.revision) and view.confirmed > 70
 
     await until(current, "what the target holds is confirmed")
 

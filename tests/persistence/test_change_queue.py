@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from canonical_models.amendment import ChangeKind, ChangeTrigger
+from canonical_models.occasion import SyncAsked
 from canonical_models.states import ChangeOutcome
 from persistence import change_queue, change_watch, changes
 from persistence.change_queue import Claim, Turns
@@ -111,15 +112,15 @@ async def test_an_event_of_nobody_makes_no_change(database: Database) -> None:
 async def follow(database: Database, subject: str, why: str, **words: Any) -> str:
     async with database.transaction() as conn:
         return await change_queue.follow(
-            conn, "acme", subject, why=why, kind=ChangeKind.OTHER, **words
+            conn, "acme", subject, why=SyncAsked(why), kind=ChangeKind.OTHER, **words
         )
 
 
 async def test_an_occasion_of_ours_makes_one_change(database: Database) -> None:
-    first = await follow(database, "sub_1", "sync/1", documents=["in_1", "in_2"], whole=True)
-    assert await follow(database, "sub_1", "sync/1") == first
-    assert await follow(database, "sub_1", "sync/2", customer_id="cus_1") != first
-    await follow(database, "account:cus_1", "sync/3", lane=change_queue.RECONCILIATION)
+    first = await follow(database, "sub_1", "1", documents=["in_1", "in_2"], whole=True)
+    assert await follow(database, "sub_1", "1") == first
+    assert await follow(database, "sub_1", "2", customer_id="cus_1") != first
+    await follow(database, "account:cus_1", "3", lane=change_queue.RECONCILIATION)
     async with database.transaction() as conn:
         view = await changes.get(conn, "acme", first)
         ahead = await changes.unsettled(conn, "acme", "sub_1")

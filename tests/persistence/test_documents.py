@@ -36,7 +36,7 @@ async def test_a_document_is_kept_whole_without_whom_it_names(database: Database
     assert kept.document == shown.kept()
     assert kept.document.content == shown.content
     assert (kept.state, kept.generation, kept.subject) == (RecordState.SEEN, 1, "sub_1")
-    assert (kept.in_books, kept.erp_status, kept.told) == (False, "unposted", "")
+    assert (kept.in_books, kept.erp_status, kept.erp_status_shown) == (False, "unposted", "")
     async with database.statement() as conn:
         row = await (await conn.execute("select d::text from documents d")).fetchone()
     assert row is not None

@@ -51,7 +51,7 @@ async def stands(
             conn, TENANT, document_id, erp_status=erp_status, said=said, tell_again=tell_again
         )
         if told is not None:
-            await documents.told(conn, TENANT, document_id, told)
+            await documents.shown(conn, TENANT, document_id, told)
     return changed
 
 
@@ -74,7 +74,7 @@ async def test_a_standing_is_another_or_the_same(database: Database) -> None:
     assert changed == [False, True, False, True, True]
     assert not await stands(database, "in_9", "paid")
     found = await record(database)
-    assert (found.erp_status, found.told) == ("posted", "posted")
+    assert (found.erp_status, found.erp_status_shown) == ("posted", "posted")
     assert found.erp_status_at is not None
 
 

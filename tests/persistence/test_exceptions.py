@@ -8,6 +8,7 @@ from psycopg.errors import UniqueViolation
 from canonical_models.amendment import ChangeKind
 from canonical_models.exceptions import Action, Raised, Resolution, Track
 from canonical_models.money import Money
+from canonical_models.occasion import SyncAsked
 from canonical_models.process import Process, ProcessKind
 from canonical_models.views import ExceptionView
 from persistence import change_queue, exceptions
@@ -21,7 +22,7 @@ HOURS = timedelta(hours=8)
 async def change(database: Database, subject: str = "sub_1") -> str:
     async with database.transaction() as conn:
         return await change_queue.follow(
-            conn, TENANT, subject, why=f"sync/{subject}", kind=ChangeKind.OTHER
+            conn, TENANT, subject, why=SyncAsked(subject), kind=ChangeKind.OTHER
         )
 
 

@@ -19,6 +19,7 @@ from canonical_models.commerce import (
 from canonical_models.documents import DocumentKind
 from canonical_models.entitlement import Grant, GrantSource, SubscriptionSupport
 from canonical_models.ledgering import DocumentDraft, DraftLine
+from canonical_models.occasion import SyncAsked
 from canonical_models.states import ChangeOutcome
 from persistence import (
     accounts,
@@ -92,7 +93,7 @@ async def change(database: Database, subject: str = "sub_1", *, whole: bool = Fa
             conn,
             TENANT,
             subject,
-            why=f"sync/{subject}",
+            why=SyncAsked(subject),
             kind=ChangeKind.BILLED,
             documents=["in_1"],
             whole=whole,
@@ -277,7 +278,7 @@ async def test_what_a_change_that_was_stopped_has_not_read_the_next_one_reads(
         await conn.execute("update changes set state = 'running', ready = false")
         await changes.settle(conn, TENANT, stopped, outcome=ChangeOutcome.CANCELLED)
         following = await change_queue.follow(
-            conn, TENANT, "sub_1", why="news", kind=ChangeKind.BILLED, documents=["in_2"]
+            conn, TENANT, "sub_1", why=SyncAsked("news"), kind=ChangeKind.BILLED, documents=["in_2"]
         )
     assert set((await brief(database, following)).documents) == {"in_1", "in_2"}
     await see(database, document("in_1"))

@@ -20,14 +20,16 @@ async def brings(database: Database, *told: Process) -> None:
 
 
 async def counts(database: Database) -> dict[str, tuple[int, int]]:
-    """(wanted, told) of each process."""
+    """(news, acknowledged) of each process."""
     async with database.statement() as conn:
-        found = await conn.execute("select workflow_id, wanted, told from processes order by 1")
+        found = await conn.execute(
+            "select workflow_id, news, acknowledged from processes order by 1"
+        )
         return {row[0]: (row[1], row[2]) for row in await found.fetchall()}
 
 
 async def tell(database: Database) -> Process | None:
-    async with processes.untold(database) as found:
+    async with processes.unacknowledged(database) as found:
         return found
 
 
@@ -75,7 +77,7 @@ async def test_what_is_told_keeps_its_kind_and_whom_it_is_about(database: Databa
 async def test_a_telling_that_fails_leaves_it_untold(database: Database) -> None:
     await brings(database, process())
     with pytest.raises(RuntimeError, match="away"):
-        async with processes.untold(database):
+        async with processes.unacknowledged(database):
             raise RuntimeError("away")
     assert await counts(database) == {"entitlement/acme/cus_1": (1, 0)}
     assert await tell(database) == process()
@@ -94,11 +96,14 @@ async def test_a_transaction_that_fails_brings_no_news(database: Database) -> No
 
 async def test_two_tellers_never_tell_the_same(database: Database) -> None:
     await brings(database, *(process(f"cus_{n}") for n in range(2)))
-    async with processes.untold(database) as first, processes.untold(database) as second:
+    async with (
+        processes.unacknowledged(database) as first,
+        processes.unacknowledged(database) as second,
+    ):
         assert first is not None
         assert second is not None
         assert {first.key, second.key} == {"cus_0", "cus_1"}
-        async with processes.untold(database) as third:
+        async with processes.unacknowledged(database) as third:
             assert third is None
     assert await tell(database) is None
 
@@ -118,7 +123,7 @@ async def test_many_tellers_tell_each_once(database: Database) -> None:
 async def test_news_while_it_is_told_is_told_again(database: Database) -> None:
     """It waits for the telling to end, and is not swallowed by it."""
     await brings(database, process())
-    async with processes.untold(database) as found:
+    async with processes.unacknowledged(database) as found:
         assert found == process()
         later = asyncio.create_task(brings(database, process()))
     await later

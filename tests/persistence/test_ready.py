@@ -10,6 +10,7 @@ from psycopg import OperationalError
 from psycopg.errors import DeadlockDetected
 
 from canonical_models.amendment import ChangeKind
+from canonical_models.occasion import SyncAsked
 from canonical_models.states import ChangeOutcome
 from persistence import change_queue, change_watch, changes
 from persistence.change_queue import Turns
@@ -82,7 +83,7 @@ async def moved(database: Database, move: str, number: int) -> None:  # noqa: C9
                 conn,
                 "acme",
                 f"s{number % 3}",
-                why=f"w{random.getrandbits(60)}",
+                why=SyncAsked(f"{random.getrandbits(60)}"),
                 kind=ChangeKind.OTHER,
             )
             return

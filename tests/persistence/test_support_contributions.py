@@ -20,7 +20,7 @@ async def put(
 async def news(conn: Connection) -> int:
     """How often the customer's process of support was told of something."""
     found = await conn.execute(
-        "select wanted from processes where workflow_id = 'entitlement/acme/cus_1/support'"
+        "select news from processes where workflow_id = 'entitlement/acme/cus_1/support'"
     )
     row = await found.fetchone()
     return row[0] if row else 0

@@ -25,7 +25,7 @@ CONTRACT = Contract(
 
 async def news(database: Database) -> dict[str, int]:
     async with database.statement() as conn:
-        found = await conn.execute("select workflow_id, wanted from processes")
+        found = await conn.execute("select workflow_id, news from processes")
         return {row[0]: row[1] for row in await found.fetchall()}
 
 

@@ -118,7 +118,7 @@ async def test_one_that_billing_refuses_does_not_stop_the_others(sagas: Sagas) -
 
     assert first == Swept(looked_at=3, changed=3, problems=("scripted billing_refused",))
     assert notes(sagas) == {"in_2": "posted", "in_3": "posted"}
-    assert (await view(sagas.database, "in_1")).told == ""
+    assert (await view(sagas.database, "in_1")).erp_status_shown == ""
 
     second = await sweep(sagas)
     assert (second.changed, second.problems) == (0, ())

@@ -301,7 +301,7 @@ create table documents (
     linked_by text,
     erp_status text default 'unposted' not null,
     erp_status_at timestamptz,
-    told text default '' not null,
+    erp_status_shown text default '' not null,
     seen_at timestamptz default now() not null,
     primary key (tenant, document_id),
     constraint documents_state check (state in ('seen', 'posted', 'reversed', 'before_cutover')),
@@ -330,7 +330,8 @@ create index documents_differing on documents (tenant, issued_at, document_id)
       or hold is not null and posted_content <> content));
 create index documents_moving on documents (tenant, erp_status_at nulls first, document_id)
     where (erp_document_id is not null and erp_status not in ('paid', 'credited')
-      or erp_status = 'paid' and status = 'open' or told <> erp_status and (told <> ''
+      or erp_status = 'paid' and status = 'open'
+      or erp_status_shown <> erp_status and (erp_status_shown <> ''
       or erp_status <> 'unposted'));
 create unique index documents_one_of_erp on documents (tenant, legal_entity, erp_document_id)
     where erp_document_id is not null;
@@ -534,15 +535,15 @@ create table processes (
     tenant text not null,
     kind text not null,
     input jsonb not null,
-    wanted bigint default 1 not null,
-    told bigint default 0 not null,
-    over bigint default 0 not null,
+    news bigint default 1 not null,
+    acknowledged bigint default 0 not null,
+    ended_after bigint default 0 not null,
     changed_at timestamptz default now() not null,
     checked_at timestamptz default now() not null,
     primary key (workflow_id)
 );
-create index processes_unchecked on processes (checked_at) where wanted > over;
-create index processes_untold on processes (changed_at) where wanted > told;
+create index processes_unchecked on processes (checked_at) where news > ended_after;
+create index processes_unacknowledged on processes (changed_at) where news > acknowledged;
 
 create table retention (
     part text not null,
@@ -622,7 +623,7 @@ create table target_states (
     tenant text not null,
     target text not null,
     customer_id text not null,
-    wanted bigint not null,
+    revision bigint not null,
     confirmed bigint default 0 not null,
     state text default 'behind' not null,
     error text,
