@@ -93,7 +93,7 @@ class Preparation:
                 grants=known.held,
                 contribution=known.contribution or NO_SUPPORT,
                 others=found.others,
-                support=shown,
+                support=None if known.set_in_doubt else shown,
                 time_zone=tenant.zone(found.account),
             ),
         )

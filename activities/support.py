@@ -11,6 +11,7 @@ from activities.effects import SUPPORT
 from activities.ledger import EffectLedger
 from activities.tenants import Tenant
 from canonical_models.amendment import AmendmentPlan
+from canonical_models.base import Canonical
 from canonical_models.entitlement import (
     SubscriptionSupport,
     SupportEntitlement,
@@ -26,6 +27,13 @@ from planning.support import merged_support
 Asking = Callable[[Connection], Awaitable[tuple[SubscriptionSupport, ...]]]
 
 
+class OfRevision(Canonical):
+    """The same is shown anew for each revision: the organisation may have lost it."""
+
+    revision: int
+    shown: SupportEntitlement
+
+
 def organization_set(tenant: str, organization: str = "") -> str:
     """What writes of the organisation are writes of; without one, what those of all begin with."""
     return f"organization:{tenant}/{organization}"
@@ -39,14 +47,15 @@ def organization_effect(
     asking: Asking,
     *,
     owner: Owner | None = None,
+    revision: int | None = None,
 ) -> Effect[SupportOrganization]:
     """The organisation shows what is asked of it when the write begins."""
     nothing = merged_support(organization, (), tenant.policy.tiers)
     wanted: list[SupportEntitlement] = [nothing]
 
-    async def asked(conn: Connection) -> SupportEntitlement:
-        wanted[0] = merged_support(organization, await asking(conn), tenant.policy.tiers)
-        return wanted[0]
+    async def asked(conn: Connection) -> Canonical:
+        shown = wanted[0] = merged_support(organization, await asking(conn), tenant.policy.tiers)
+        return shown if revision is None else OfRevision(revision=revision, shown=shown)
 
     async def write(_: Attempt) -> SupportOrganization:
         return await tenant.support.publish(wanted[0])

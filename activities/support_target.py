@@ -70,9 +70,10 @@ class SupportTarget:
                 organization_effect(
                     tenant,
                     process.workflow_id,
-                    f"target.{SUPPORT_TARGET}/{organization}/{revision}",
+                    f"target.{SUPPORT_TARGET}/{organization}",
                     organization,
                     lambda conn: support_contributions.asked_for(conn, tenant.name, organization),
+                    revision=revision,
                 )
             )
         except Rejection as refused:

@@ -79,6 +79,9 @@ class PlanningContext:
     aborted: Resolution | None
     #: A run of it has begun to take back what it had done, and was lost before the end.
     undoing: bool
+    #: A write of a set by an earlier run has not said what it came to: what is read of the set says
+    #: nothing, and it is written again.
+    set_in_doubt: bool
     #: The plan that this change was last planned with, by whose digest its steps know it.
     plan: AmendmentPlan | None
     digest: str | None
@@ -136,6 +139,8 @@ select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.k
      and not starts_with(e.step, {undo}) order by e.resolved_at limit 1),
   exists (select from effects e where e.tenant = c.tenant and e.change_id = c.id
     and e.state in ('compensating', 'compensated')),
+  exists (select from effects e where e.tenant = c.tenant and e.change_id = c.id
+    and e.writes_set is not null and e.state in ('attempting', 'uncertain')),
   c.plan::text, c.plan_digest
 from changes c
 left join subscription_states s
@@ -177,7 +182,7 @@ async def of_change(conn: Connection, tenant: str, change_id: str) -> PlanningCo
 
 def _context(row: tuple[Any, ...]) -> PlanningContext:
     subject, of, customer, kind, epoch, outcome, documents, whole, first, *known = row
-    agreed, held, contribution, unpaid, hold, aborted, undoing, plan, digest = known
+    agreed, held, contribution, unpaid, hold, aborted, undoing, in_doubt, plan, digest = known
     return PlanningContext(
         subject=subject,
         subscription_id=of,
@@ -197,6 +202,7 @@ def _context(row: tuple[Any, ...]) -> PlanningContext:
         access_hold=AccessHold.model_validate_json(hold) if hold else None,
         aborted=Resolution.model_validate_json(aborted, strict=False) if aborted else None,
         undoing=undoing,
+        set_in_doubt=in_doubt,
         plan=AmendmentPlan.model_validate_json(plan) if plan else None,
         digest=digest,
     )

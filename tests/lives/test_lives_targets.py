@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from temporalio.client import WorkflowFailureError
@@ -15,6 +16,7 @@ from canonical_models.process import SUPPORT_TARGET, ProcessKind, entitlement_pr
 from persistence import mappings, processes, support_contributions
 from persistence.database import Database
 from runtime.schedules import put_schedules
+from tests.harness.flow import write
 from tests.harness.lives import TENANT, Life, living
 from tests.harness.subscriptions import ACCOUNT, item
 from tests.harness.systems import Planned, Script, Systems, Target, refused
@@ -248,6 +250,30 @@ async def test_support_edited_by_hand_is_set_right(life: Life) -> None:
         return life.systems.support.shown[organization] == shown
 
     await until(right, "support shows what it should")
+
+
+async def test_news_makes_certain_what_was_left_in_doubt(life: Life) -> None:
+    await subscribed(life)
+    support, organization = life.systems.support, ACCOUNT.support_organization
+
+    async def shows(*features: str) -> bool:
+        return support.shown[organization].features == features
+
+    await given(life, by_hand("beta", datetime.now(UTC)))
+    await until(partial(shows, "beta", "seats", "sso"), "support shows what was granted")
+    await life.quiet()
+    # As where the process of it has died between the answer and our commit.
+    await write(
+        life.database,
+        "update effects set state = 'attempting', result = null, confirmed_at = null, "
+        "lands_until = clock_timestamp() where starts_with(step, 'target.support/')",
+    )
+    await given(life, by_hand("gamma", datetime.now(UTC)))
+    await until(partial(shows, "beta", "gamma", "seats", "sso"), "support shows the news")
+    await life.quiet()
+    async with life.database.statement() as conn:
+        found = await conn.execute("select distinct state from effects")
+        assert await found.fetchall() == [("confirmed",)]
 
 
 async def test_a_customer_mapped_elsewhere_is_taken_back_where_it_was(life: Life) -> None:

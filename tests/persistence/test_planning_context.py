@@ -149,6 +149,7 @@ async def test_the_first_change_of_a_subscription_knows_nothing(database: Databa
         access_hold=None,
         aborted=None,
         undoing=False,
+        set_in_doubt=False,
         plan=None,
         digest=None,
     )

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 from temporalio.client import WorkflowFailureError
 
+from activities.effects import SUPPORT
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode, TransientFailure
+from tests.harness.flow import write
 from tests.harness.sagas import Sagas
 from tests.harness.systems import Planned, lost, refused
 from tests.harness.waiting import until
@@ -156,6 +158,27 @@ async def test_what_a_terminated_saga_left_is_made_certain_by_the_next_run(
     assert sagas.systems.erp.balance == 5000 + 7500
     assert len(sagas.systems.erp.documents) == 2
     assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5), ("sso", 1)}
+
+
+async def test_what_support_shows_already_is_made_certain_by_the_next_run(sagas: Sagas) -> None:
+    await agreed_on_starter(sagas)
+    sagas.systems.script.faults["erp.post"] = [refused(RejectionCode.DOCUMENT_REFUSED)]
+    handle = await sagas.start("chg_1")
+    await sagas.exception("chg_1")
+    assert sagas.systems.support.shown["cus_1"].tier == "premium"
+    await handle.terminate()
+    # As where its process has died between the answer and our commit.
+    await write(
+        sagas.database,
+        "update effects set state = 'attempting', result = null, confirmed_at = null, "
+        "lands_until = clock_timestamp() where step = %(step)s and change_id = 'chg_1'",
+        step=SUPPORT,
+    )
+    again = await sagas.again("chg_1")
+
+    assert (await again.result()).outcome == "completed"
+    await agreement(sagas, "chg_1")
+    assert {effect.state for effect in (await sagas.effects("chg_1")).values()} == {"confirmed"}
 
 
 async def test_a_cancellation_during_the_write_back_comes_too_late(sagas: Sagas) -> None:
