@@ -6,7 +6,8 @@ retried. Messages of vendors are not read, they change and may hold personal dat
 ask for are the vendor's own names for what is wrong.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import assert_never
@@ -161,3 +162,19 @@ def fault_of(error: ValidationError) -> tuple[str, str]:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     return f"${path}", first["msg"]
+
+
+@contextmanager
+def contract(whose: str, system: str, words: str, remedy: str) -> Iterator[None]:
+    """What does not fit the model that reads it in the block is ContractDrift: `whose` answer it
+    is, what was asked, in `words`, and what to do about it."""
+    try:
+        yield
+    except ValidationError as error:
+        path, reason = fault_of(error)
+        raise ContractDrift(
+            f"{whose} does not fit its contract at {path} ({reason}) when asked to {words}: "
+            f"{remedy}",
+            system=system,
+            payload_path=path,
+        ) from None

@@ -4,12 +4,10 @@ from typing import TypeVar
 from uuid import uuid4
 
 import httpx
-from pydantic import ValidationError
 
 from canonical_models.entitlement import CustomerEntitlements
-from canonical_models.failures import ContractDrift
 from connectors.http import VendorHttp
-from connectors.refusals import RequestContext, fault_of
+from connectors.refusals import RequestContext, contract
 from connectors.signed_http import SYSTEM
 from connectors.signed_http.errors import failure, word_of
 from connectors.signed_http.mapping import body_of, message_id, path_of
@@ -68,16 +66,10 @@ class SignedHttpClient:
         await self._http.close()
 
     def _read(self, shape: type[Answer], answer: httpx.Response, context: RequestContext) -> Answer:
-        try:
+        named = f"the answer of the target {context.connection!r}"
+        asked = f"{context.words} {context.subject}"
+        must = f"it must answer with {', '.join(shape.model_fields)}; mend it there, then retry"
+        with contract(named, SYSTEM, asked, must):
             # As JSON: a time or a list is not what strictness takes from Python.
             self._http.decode(answer)
             return shape.model_validate_json(answer.content)
-        except ValidationError as error:
-            path, reason = fault_of(error)
-            raise ContractDrift(
-                f"the answer of the target {context.connection!r} does not fit its contract at "
-                f"{path} ({reason}) when asked to {context.words} {context.subject}: it must "
-                f"answer with {', '.join(shape.model_fields)}; mend it there, then retry",
-                system=SYSTEM,
-                payload_path=path,
-            ) from None

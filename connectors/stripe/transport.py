@@ -9,11 +9,10 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 import httpx
-from pydantic import ValidationError
 
 from canonical_models.failures import ContractDrift
 from connectors.http import VendorHttp
-from connectors.refusals import fault_of
+from connectors.refusals import contract
 from connectors.stripe import API_VERSION, SYSTEM
 from connectors.stripe.errors import Kind, StripeRequest, failure, unknown
 from connectors.stripe.wire import Identified, Page, Wire
@@ -124,16 +123,9 @@ class StripeTransport:
     def _read(self, answer: httpx.Response, model: type[M], context: StripeRequest) -> M:
         if answer.status_code != 200:
             raise failure(answer, context)
-        try:
+        remedy = f"compare the API version {API_VERSION} with Stripe's changelog"
+        with contract("Stripe's answer", SYSTEM, context.words, remedy):
             return model.model_validate(self._http.decode(answer))
-        except ValidationError as error:
-            path, reason = fault_of(error)
-            raise ContractDrift(
-                f"Stripe's answer does not fit its contract at {path} ({reason}) when asked to "
-                f"{context.words}: compare the API version {API_VERSION} with Stripe's changelog",
-                system=SYSTEM,
-                payload_path=path,
-            ) from None
 
 
 def expanding(*members: str) -> Query:

@@ -9,11 +9,10 @@ from urllib.parse import urlencode
 
 import httpx
 import orjson
-from pydantic import ValidationError
 
 from canonical_models.failures import ContractDrift
 from connectors.http import VendorHttp
-from connectors.refusals import RequestContext, fault_of
+from connectors.refusals import RequestContext, contract
 from connectors.zendesk import SYSTEM
 from connectors.zendesk.errors import failure
 from connectors.zendesk.wire import (
@@ -135,16 +134,9 @@ class ZendeskClient:
     ) -> M:
         if answer.status_code not in expected:
             raise failure(answer, context)
-        try:
+        remedy = "compare Zendesk's changelog for this API, then retry"
+        with contract("Zendesk's answer", SYSTEM, context.words, remedy):
             return model.model_validate(self._http.decode(answer))
-        except ValidationError as error:
-            path, reason = fault_of(error)
-            raise ContractDrift(
-                f"Zendesk's answer does not fit its contract at {path} ({reason}) when asked to "
-                f"{context.words}: compare Zendesk's changelog for this API, then retry",
-                system=SYSTEM,
-                payload_path=path,
-            ) from None
 
     def _require(
         self, found: Organization, external_id: str, context: RequestContext, *, at: str

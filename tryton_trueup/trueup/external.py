@@ -6,7 +6,7 @@ from typing import Any
 from trytond.model import Unique, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
-from trytond.transaction import Connection
+from trytond.transaction import Transaction
 
 
 def _only_once(model: Any, field: str, *within: str) -> None:
@@ -79,7 +79,7 @@ class Invoice(_External, metaclass=PoolMeta):
         for invoice in invoices:
             if invoice.external_number and not invoice.number:
                 if invoice.type == "out" and not invoice.invoice_date:
-                    with Connection().set_context(company=invoice.company.id):
+                    with Transaction().set_context(company=invoice.company.id):
                         invoice.invoice_date = Pool().get("ir.date").today()
                 invoice.sequence_type_cache = invoice._sequence_type
                 invoice.number = invoice.external_number
