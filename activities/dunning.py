@@ -14,7 +14,7 @@ from canonical_models.base import Canonical
 from canonical_models.commerce import BillingSnapshot
 from canonical_models.documents import BillingDocument, DocumentStatus
 from canonical_models.events import Event, PaymentReminder, event
-from canonical_models.exceptions import Action
+from canonical_models.exceptions import Action, Resolution
 from canonical_models.mapping import keys_of
 from canonical_models.occasion import DunningMoved, stamp
 from canonical_models.process import Process
@@ -46,11 +46,32 @@ class Dunning(DunningActivities):
                 return DunningLook(act=DunningAct.OVER, words="nothing is owed", stage="closed")
             snapshot = await _snapshot(tenant, case)
             invoice = _invoice(snapshot, case.invoice_id)
+            if (decided := await self._begun(process, case, invoice)) is not None:
+                return DunningLook(
+                    act=DunningAct.DECIDE,
+                    words=f"decided: {decided.action.value}; it was begun, and goes on",
+                    stage=case.stage.value,
+                    unpaid=invoice.remaining if invoice else None,
+                    decided=decided,
+                )
             grace = await self._grace(tenant, case, invoice)
             at = snapshot.subscription.as_of
             moved = advance(case, invoice, tenant.policy.dunning, grace, at)
             await self._move(tenant, case, moved, invoice, grace)
             return _look(moved, invoice, at)
+
+    async def _begun(
+        self, process: Process, case: DunningCase, invoice: BillingDocument | None
+    ) -> Resolution | None:
+        """What a run that was lost had begun, unless billing has ended it otherwise since."""
+        if case.stage is not DunningStage.FINAL or case.outcome is not None:
+            return None
+        async with self._database.statement() as conn:
+            decided = await dunning.begun(conn, process)
+        outcome = over(invoice)
+        if decided is None or outcome is None or carried_out(decided.action.value, outcome):
+            return decided
+        return None
 
     @activity.defn(name="dunning.conclude")
     async def conclude(self, decided: DunningDecision) -> None:

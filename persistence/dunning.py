@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from canonical_models.documents import BillingDocument
+from canonical_models.exceptions import Action, Resolution
 from canonical_models.process import Process, ProcessKind
 from canonical_models.term import DunningCase, DunningStage
 from persistence import processes
@@ -27,6 +28,20 @@ _NEWS = processes.NEWS_OF.format(
     key="invoice_id",
     rows="dunning_cases where tenant = %s and subscription_id = %s and stage <> 'closed'",
 ).encode()
+
+# The newest word of a person on it, where something was done about it.
+_BEGUN = """
+with newest as (
+  select id, resolution, resolved_by, note, resolved_at from exceptions
+  where tenant = %(tenant)s and change_id = %(process)s
+    and resolution in ('extend', 'credit', 'write_off', 'abort')
+  order by resolved_at desc limit 1
+)
+select id, resolution, resolved_by, note from newest
+where resolution in ('credit', 'write_off') and exists (
+  select from effects where tenant = %(tenant)s and change_id = %(process)s
+    and attempted_at >= newest.resolved_at)
+"""
 
 _COLUMNS = """
 select invoice_id, subscription_id, customer_id, stage, overdue_since, reminders, extended_days,
@@ -140,3 +155,13 @@ async def _select(
             outcome,
         ) in await found.fetchall()
     )
+
+
+async def begun(conn: Connection, process: Process) -> Resolution | None:
+    """The decision that a run of the process had begun to carry out."""
+    found = await conn.execute(_BEGUN, {"tenant": process.tenant, "process": process.workflow_id})
+    row = await found.fetchone()
+    if row is None:
+        return None
+    exception_id, action, by, note = row
+    return Resolution(exception_id=exception_id, action=Action(action), by=by, note=note or "")

@@ -41,7 +41,7 @@ class DunningProcess(WaitingProcess):
                     if await self.over():
                         return look.words
                 case DunningAct.DECIDE:
-                    resolution = await self._ask(look)
+                    resolution = look.decided or await self._ask(look)
                     if resolution is not None:
                         await self._conclude(resolution, look.unpaid)
                 case DunningAct.WAIT:

@@ -26,6 +26,8 @@ class DunningLook(Canonical):
     stage: str
     seconds: float | None = None
     unpaid: Money | None = None
+    #: A person has decided already, and a run that was lost had begun to carry it out.
+    decided: Resolution | None = None
 
 
 class DunningDecision(Canonical):

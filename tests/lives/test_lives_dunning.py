@@ -10,15 +10,24 @@ from canonical_models.commerce import SubscriptionStatus
 from canonical_models.documents import DocumentStatus, SettlementKind
 from canonical_models.entitlement import GrantState
 from canonical_models.exceptions import Action
-from canonical_models.process import ProcessKind
+from canonical_models.failures import TransientFailure
+from canonical_models.process import Process, ProcessKind
 from canonical_models.term import DunningStage
-from persistence import dunning
+from persistence import dunning, processes
 from tests.harness.lives import Life
 from tests.harness.scripted_billing import closed
 from tests.harness.subscriptions import END, START, item, line, snapshot, subscription
+from tests.harness.systems import Planned, lost
 from tests.harness.waiting import until
 
 WHOLE = {"proration": False, "item_id": "si_1", "period_start": START, "period_end": END}
+PROCESS = Process(
+    kind=ProcessKind.DUNNING,
+    tenant="acme",
+    key="in_1",
+    subscription_id="sub_1",
+    customer_id="cus_1",
+)
 PRO = line("il_1", 20000).model_copy(update=WHOLE)
 
 
@@ -216,6 +225,35 @@ async def test_finance_writes_the_debt_off(life: Life) -> None:
     assert [(e.kind, e.amount.minor) for e in life.systems.erp.entries] == [
         (SettlementKind.WRITE_OFF, 20000)
     ]
+
+
+@pytest.mark.parametrize("lost_at", ["billing.cancel", "billing.close_invoice"])
+async def test_a_decision_that_was_begun_is_carried_out_by_the_next_run(
+    life: Life, lost_at: str
+) -> None:
+    await at_the_end(life)
+    asked = await life.exception("payment_overdue")
+    away = [Planned(lambda: TransientFailure("away", system="billing")) for _ in range(99)]
+    life.systems.script.faults[lost_at] = [lost("billing", happened=True), *away]
+    await life.decide(ProcessKind.DUNNING, "in_1", asked, Action.WRITE_OFF)
+
+    async def begun() -> bool:
+        return len(life.systems.script.faults[lost_at]) < len(away)
+
+    await until(begun, "the decision is being carried out")
+    process = life.handle(ProcessKind.DUNNING, "in_1")
+    await process.terminate()
+    life.systems.script.faults.clear()
+    async with life.database.transaction() as conn:
+        await processes.news(conn, [PROCESS])
+    await life.no_exception()
+    await life.look(ChangeKind.CANCELLATION)
+
+    assert (await life.stage("in_1", "closed")).outcome == "write_off"
+    assert life.billing.subscription.status is SubscriptionStatus.CANCELLED
+    async with life.database.statement() as conn:
+        found = await conn.execute("select distinct state from effects where system = 'billing'")
+        assert await found.fetchall() == [("confirmed",)]
 
 
 async def test_finance_credits_the_invoice(life: Life) -> None:
