@@ -35,7 +35,15 @@ async def commit_agreed_state(
             conn, tenant, of, organization, contribution, customer_id=customer
         )
     await subscriptions.save(conn, tenant, subscription, plan.change_id)
-    await dunning.open_(conn, tenant, of, customer, snapshot.documents, known=dunned)
+    await dunning.open_(
+        conn,
+        tenant,
+        of,
+        customer,
+        snapshot.documents,
+        known=dunned,
+        change_id=plan.change_id,
+    )
     if plan.contract is None:
         await contracts.over(conn, tenant, of, change_id=plan.change_id)
         return

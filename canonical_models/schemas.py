@@ -1,7 +1,9 @@
 """The JSON Schemas of every published event version, and what may change in them.
 
 python -m canonical_models.schemas            writes schemas/
-python -m canonical_models.schemas --check    exits 1 if they differ or break a consumer
+python -m canonical_models.schemas --check    exits 1 if they differ, or break a consumer of these
+                                              or of a release (schemas/<version>/)
+python -m canonical_models.schemas --release 0.1.0    keeps them as those of the release
 """
 
 import json
@@ -54,11 +56,16 @@ def breaks(published: Schema, now: Schema, path: str = "$") -> list[str]:
 def main(arguments: list[str]) -> int:
     schemas = exported()
     if "--check" not in arguments:
-        FOLDER.mkdir(exist_ok=True)
+        folder = FOLDER / arguments[1] if arguments[:1] == ["--release"] else FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
         for name, schema in schemas.items():
-            (FOLDER / name).write_text(_text(schema), encoding="utf-8")
+            (folder / name).write_text(_text(schema), encoding="utf-8")
         return 0
-    problems = []
+    problems = [
+        f"{file.parent.name}/{file.name} {why}: a released version is never changed, add a new one"
+        for file in sorted(FOLDER.glob("*/*.json"))
+        for why in breaks(json.loads(file.read_text(encoding="utf-8")), schemas.get(file.name, {}))
+    ]
     for file in sorted(FOLDER.glob("*.json")):
         published = json.loads(file.read_text(encoding="utf-8"))
         if file.name not in schemas:

@@ -11,8 +11,8 @@ from persistence.connection import Connection
 
 _OPEN = """
 insert into dunning_cases (tenant, invoice_id, subscription_id, customer_id, overdue_since)
-select %s, due.id, %s, %s, due.since
-from unnest(%s::text[], %s::timestamptz[]) as due (id, since)
+select %(tenant)s, due.id, %(subscription)s, %(customer)s, due.since
+from unnest(%(ids)s::text[], %(since)s::timestamptz[]) as due (id, since)
 on conflict (tenant, invoice_id) do update set stage = 'grace',
   reminders = case when dunning_cases.overdue_since = excluded.overdue_since
     then dunning_cases.reminders else 0 end,
@@ -20,7 +20,8 @@ on conflict (tenant, invoice_id) do update set stage = 'grace',
     then dunning_cases.extended_days else 0 end,
   suspended_at = null, outcome = null, closed_at = null, overdue_since = excluded.overdue_since,
   updated_at = now()
-  where dunning_cases.stage = 'closed'
+  where dunning_cases.stage = 'closed' and dunning_cases.closed_at < coalesce(
+    (select read_at from changes where tenant = %(tenant)s and id = %(change)s), now())
 """
 
 _NEWS = processes.NEWS_OF.format(
@@ -57,16 +58,27 @@ async def open_(
     invoices: Iterable[BillingDocument],
     *,
     known: bool = True,
+    change_id: str | None = None,
 ) -> None:
     """A case for each invoice that is overdue, and news for all of the subscription's cases: those
     that are `known`, where there are any, and the new ones.
 
     A closed case opens again; it goes on with its reminders and its extension where the invoice is
-    still overdue since the same time, such as after a direct debit that came to nothing."""
+    still overdue since the same time, such as after a direct debit that came to nothing. It stays
+    closed where billing was read for the change before it was closed."""
     due = [(i.document_id, i.overdue_since) for i in invoices if i.owed and i.overdue_since]
     if due:
+        ids, since = map(list, zip(*due, strict=True))
         await conn.execute(
-            _OPEN, (tenant, subscription_id, customer_id, *map(list, zip(*due, strict=True)))
+            _OPEN,
+            {
+                "tenant": tenant,
+                "subscription": subscription_id,
+                "customer": customer_id,
+                "ids": ids,
+                "since": since,
+                "change": change_id,
+            },
         )
     if due or known:
         await conn.execute(_NEWS, (tenant, subscription_id))

@@ -83,3 +83,19 @@ def test_the_check_refuses_a_break_a_stale_export_and_a_lost_version(
     assert "event.json: out of date" in said
     assert "invoice.voided.v1.json: a published version was taken away" in said
     assert "sync.completed.v1.json: not exported" in said
+
+
+def test_what_was_released_stays_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(schemas, "FOLDER", tmp_path)
+    assert main([]) == main(["--release", "0.1.0"]) == main(["--check"]) == 0
+    released = tmp_path / "0.1.0" / "invoice.posted.v1.json"
+    wider = json.loads(released.read_text(encoding="utf-8"))
+    wider["properties"]["promised_once"] = {"type": "string"}
+    released.write_text(json.dumps(wider), encoding="utf-8")
+    # Writing anew what is published now does not help.
+    assert main([]) == 0
+    assert main(["--check"]) == 1
+    said = capsys.readouterr().err
+    assert "0.1.0/invoice.posted.v1.json $.promised_once: was removed: a released version" in said

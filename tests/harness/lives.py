@@ -33,6 +33,7 @@ from persistence import change_queue, changes, dunning, exceptions, grants, mapp
 from persistence.database import Database
 from runtime.settings import DispatchSettings
 from tests.harness import subscriptions
+from tests.harness.kept_histories import keep_histories
 from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Systems
 from tests.harness.temporal import temporal_server
@@ -269,6 +270,7 @@ async def living(
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+            await keep_histories(client, queue)
             async for run in client.list_workflows(f'TaskQueue = "{queue}"'):
                 # What is listed may have closed since.
                 with contextlib.suppress(RPCError):

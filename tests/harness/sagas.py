@@ -22,6 +22,7 @@ from canonical_models.views import ChangeView, EffectView, ExceptionView
 from persistence import change_queue, changes, documents, effects, exceptions, grants, mappings
 from persistence.database import Database
 from runtime.versions import Deployment
+from tests.harness.kept_histories import keep_histories
 from tests.harness.subscriptions import ACCOUNT, ITEMS, invoice, item, line, snapshot, subscription
 from tests.harness.systems import Systems
 from tests.harness.waiting import until
@@ -279,6 +280,7 @@ async def sagas_at_work(
         if build is not None:
             await Deployment(client, queue).begin(build)
         yield working
+        await keep_histories(client, queue)
 
 
 async def gone_quiet(handle: Handle) -> None:

@@ -10,6 +10,7 @@ from canonical_models.money import Money
 from canonical_models.term import Contract, DunningCase, DunningStage
 from persistence import contracts, dunning, grants
 from persistence.database import Database
+from tests.harness.flow import write
 from tests.persistence.issued import document
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
@@ -152,6 +153,25 @@ async def test_a_closed_case_opens_anew(database: Database) -> None:
         update={"overdue_since": later}
     )
     assert (await news(database))["dunning/acme/in_1"] == 2
+
+
+@pytest.mark.parametrize(("read", "stage"), [(-1, DunningStage.CLOSED), (1, DunningStage.GRACE)])
+async def test_what_was_read_before_a_case_was_closed_opens_it_not(
+    database: Database, read: int, stage: DunningStage
+) -> None:
+    await opened(database, invoice(NOW))
+    await put(database, stage=DunningStage.CLOSED, outcome="write_off")
+    await write(
+        database,
+        "insert into changes (id, tenant, connection, subject, event_id, kind, read_at) values "
+        "('chg_1', 'acme', 'stripe', 'sub_1', 'evt_1', 'other', now() + %(read)s * interval '1 h')",
+        read=read,
+    )
+    async with database.transaction() as conn:
+        await dunning.open_(conn, "acme", "sub_1", "cus_1", [invoice(NOW)], change_id="chg_1")
+        case = await dunning.get(conn, "acme", "in_1")
+    assert case is not None
+    assert case.stage is stage
 
 
 async def test_a_closed_case_goes_on_where_it_is_still_the_same_debt(database: Database) -> None:
