@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from string import ascii_uppercase
+from string import ascii_uppercase, digits
 from types import MappingProxyType
 from typing import Any
 
@@ -64,9 +64,9 @@ SOLD: Mapping[str, tuple[str, list[str], list[str], str | None]] = MappingProxyT
 )
 
 
-#: Billing calls a VAT id of nine zeros verified; its letters make it one of several right ones.
+#: Billing calls a VAT id of nine zeros verified; its key makes it one of 97 right ones.
 _FRENCH_VAT_IDS = (
-    f"FR{''.join(letters)}000000000" for letters in itertools.product(ascii_uppercase, repeat=2)
+    f"FR{''.join(key)}000000000" for key in itertools.product(ascii_uppercase + digits, repeat=2)
 )
 
 

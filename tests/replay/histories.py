@@ -8,7 +8,8 @@ from typing import Any
 
 from temporalio.client import WorkflowHistory
 
-FOLDER = Path(__file__).with_name("histories")
+#: Of the scenarios, by name; and of tests, by workflow.
+FOLDER, GATHERED = (Path(__file__).with_name(name) for name in ("histories", "gathered"))
 #: Names of the machine, the process and the build; random numbers of no meaning.
 _SCRUBBED = {
     "identity": "worker",
@@ -36,7 +37,7 @@ class Recorded:
 
 def recorded() -> Iterator[Recorded]:
     """Every history in the corpus, all series."""
-    for path in sorted(FOLDER.glob("*/*.json")):
+    for path in sorted([*FOLDER.glob("*/*.json"), *GATHERED.glob("*/*.json")]):
         yield Recorded(
             series=path.parent.name,
             name=path.stem,
@@ -49,8 +50,8 @@ def newest_series() -> str | None:
     return max((folder.name for folder in FOLDER.glob("*") if folder.is_dir()), default=None)
 
 
-def keep(series: str, name: str, history: WorkflowHistory) -> None:
-    path = FOLDER / series / f"{name}.json"
+def keep(series: str, name: str, history: WorkflowHistory, *, of: Path = FOLDER) -> None:
+    path = of / series / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     # A line an event: small, and a difference still shows where it is.
     events = scrubbed(history.to_json_dict())["events"]

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import pytest
 from temporalio.worker import WorkflowReplayResult
 
 from tests.replay import running
-from tests.replay.histories import FOLDER, Recorded, newest_series, recorded
+from tests.replay.histories import FOLDER, GATHERED, Recorded, newest_series, recorded
 from tests.replay.mutants import GrantsWithoutDigest, MoneyBeforeDocuments
 from tests.replay.replaying import replay
 from worker import WORKFLOWS
+from workflows.names import REVENUE
 
 CORPUS = list(recorded())
+#: A sweep of one step.
+SHORT = {REVENUE}
 
 
 def advice(case: Recorded, result: WorkflowReplayResult) -> str:
@@ -35,11 +39,24 @@ async def test_a_recorded_history_replays(case: Recorded) -> None:
 
 
 def test_the_newest_series_shows_every_scenario() -> None:
-    shown = {case.name for case in CORPUS if case.series == newest_series()}
+    shown = {path.stem for path in (FOLDER / (newest_series() or "")).iterdir()}
 
     assert shown == running.ALL.keys(), (
         "record the corpus anew: python -m tests.replay.record (see tests/replay/README.md)"
     )
+
+
+def test_each_workflow_has_many_histories() -> None:
+    shown = Counter(
+        json.loads(path.read_text(encoding="utf-8"))["events"][0][
+            "workflowExecutionStartedEventAttributes"
+        ]["workflowType"]["name"]
+        for folder in (FOLDER, GATHERED)
+        for path in folder.glob("*/*.json")
+    )
+
+    assert len(shown) == len(WORKFLOWS)
+    assert {name for name, count in shown.items() if count < 20} == SHORT
 
 
 async def test_the_gate_fails_on_steps_in_another_order() -> None:
@@ -57,7 +74,11 @@ async def test_the_gate_alone_passes_a_changed_argument() -> None:
     assert (await replay([GrantsWithoutDigest], upgrade.history)).replay_failure is None
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*/*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted([*FOLDER.glob("*/*.json"), *GATHERED.glob("*/*.json")]),
+    ids=lambda path: path.stem,
+)
 def test_a_history_names_no_machine(path: Path) -> None:
     document = json.loads(path.read_text(encoding="utf-8"))
     text = "\n".join(texts(document))
