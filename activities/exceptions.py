@@ -65,8 +65,8 @@ class ExceptionQueue(ExceptionActivities):
                 )
         log.warning(
             "exception opened",
-            exception=opened.exception_id,
-            change=opened.change_id,
+            exception_id=opened.exception_id,
+            change_id=opened.change_id,
             code=opened.code,
             owner=opened.owner,
         )
@@ -134,8 +134,8 @@ class ExceptionQueue(ExceptionActivities):
         if late is not None:
             log.error(
                 "exception past its service level",
-                exception=late.exception_id,
-                change=late.change_id,
+                exception_id=late.exception_id,
+                change_id=late.change_id,
                 owner=late.owner,
                 code=late.code,
             )

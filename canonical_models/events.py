@@ -75,7 +75,7 @@ class PaymentMoved(Canonical):
 
 
 class PaymentReminder(Canonical):
-    """An invoice is still not paid, `day` days after it was asked for in vain; unless it is paid,
+    """An invoice is still not paid, `day` days after it became overdue; unless it is paid,
     what it pays for is suspended at `suspends_at`."""
 
     invoice_id: Identifier

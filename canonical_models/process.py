@@ -9,7 +9,7 @@ from canonical_models.base import Canonical, Identifier, Instant
 class ProcessKind(StrEnum):
     #: The next renewal of a subscription: tried out ahead, asked for when it is late.
     RENEWAL = "renewal"
-    #: An invoice that is asked for in vain.
+    #: The dunning of an overdue invoice.
     DUNNING = "dunning"
     #: What a customer may use, told to one target, also when time alone changes it.
     ENTITLEMENT = "entitlement"

@@ -68,7 +68,7 @@ class DunningStage(StrEnum):
 
 
 class DunningCase(Canonical):
-    """An invoice that is asked for in vain. Times are by billing's clock.
+    """The dunning of an overdue invoice. Times are by billing's clock.
 
     `reminders` counts those that were told. `outcome` is what a person decided or how it closed.
     """

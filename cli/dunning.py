@@ -1,4 +1,4 @@
-"""`trueup dunning`: invoices that are asked for in vain."""
+"""`trueup dunning`: overdue invoices."""
 
 import typer
 
@@ -6,14 +6,12 @@ from cli.command import Cursor, Limit, TenantOption, run_command, state, tell_of
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import dunning
 
-app = typer.Typer(
-    help="Invoices that are asked for in vain.", no_args_is_help=True, rich_markup_mode="rich"
-)
+app = typer.Typer(help="Overdue invoices.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @app.callback()
 def _group() -> None:
-    """Invoices that are asked for in vain."""
+    """Overdue invoices, and how far their dunning has gone."""
 
 
 @app.command("list")

@@ -45,7 +45,7 @@ GROUPS = {
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
     "deploy": ("cli.deploy", "Versions of the worker: roll out, roll back, drain."),
     "connections": ("cli.connections", "See vendors, and which of them are away."),
-    "dunning": ("cli.dunning", "See invoices that are asked for in vain."),
+    "dunning": ("cli.dunning", "See overdue invoices, and how far their dunning has gone."),
     "entitlements": (
         "cli.entitlements",
         "See what customers may use and why; give, end and suspend grants.",

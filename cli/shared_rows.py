@@ -107,7 +107,7 @@ def show_cases(cases: Iterable[CaseView]) -> None:
             for found in cases
         ),
         ("dunning of", "stage", "unpaid", "overdue since", "exception", "link"),
-        empty="nothing is asked for in vain",
+        empty="no invoice is overdue",
     )
 
 

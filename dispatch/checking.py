@@ -92,7 +92,7 @@ class ProcessWatch:
             await processes.ended(conn, ended)
             await processes.forgotten(conn, gone)
         for process in gone:
-            log.warning("process lost, and started again", process=process.workflow_id)
+            log.warning("process lost, and started again", workflow_id=process.workflow_id)
         return len(told), len(gone)
 
     async def _state(

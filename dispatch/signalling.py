@@ -53,9 +53,9 @@ class Signaller:
                     raise
                 # This one alone is not taken; the others need not wait for it.
                 refused.add(process.workflow_id)
-                log.warning("process refused", process=process.workflow_id, error=fault.message)
+                log.warning("process refused", workflow_id=process.workflow_id, error=fault.message)
                 continue
-            log.info("process told", process=process.workflow_id)
+            log.info("process told", workflow_id=process.workflow_id)
             told += 1
 
     async def _signal(self, process: Process) -> None:

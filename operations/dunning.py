@@ -1,4 +1,4 @@
-"""Dunning: invoices that are asked for in vain, and how far that has gone."""
+"""Dunning: overdue invoices, and how far it has gone."""
 
 from collections.abc import Collection
 

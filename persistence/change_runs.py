@@ -38,7 +38,7 @@ class Done:
     snapshot it was planned from, and the grants that are held. `settled` is what it came to, where
     it has. `records` are the documents that it has posted, and those that its snapshot and its plan
     name, oldest first; `moved` the movements that it has entered, in the order in which they moved;
-    `dunned` is whether an invoice of its subscription is asked for in vain. `asked` is what is
+    `dunned` is whether an invoice of its subscription is overdue. `asked` is what is
     asked of its support organisation; where `lands_in` is not None another change writes that, and
     may go on to for so many seconds."""
 

@@ -1,4 +1,4 @@
-"""Invoices that are asked for in vain."""
+"""Overdue invoices."""
 
 from collections.abc import Iterable
 

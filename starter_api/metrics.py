@@ -52,7 +52,7 @@ class Numbers(Collector):
             ("changes", "Changes by state.", "state"),
             ("outcomes", "Settled changes by outcome.", "outcome"),
             ("exceptions", "Open exceptions by the team that answers them.", "owner"),
-            ("dunning", "Invoices that are asked for in vain, by stage.", "stage"),
+            ("dunning", "Overdue invoices, by stage of their dunning.", "stage"),
             ("renewals", "Renewals to come, by whether they will post.", "forecast"),
             ("documents", "Documents of billing by what became of them in the ERP.", "state"),
             ("invoices", "Documents of billing by where they stand in the ERP.", "erp_status"),

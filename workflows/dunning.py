@@ -1,4 +1,4 @@
-"""Dunning: an invoice that is asked for in vain, from the first refused charge to its end.
+"""Dunning: an overdue invoice, from the first refused charge to its end.
 
     grace, with reminders -> suspension -> paid, or a person ends it: more time, credit, write-off
 

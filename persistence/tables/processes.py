@@ -15,7 +15,7 @@ from persistence.tables.columns import (
 
 
 class DunningRow(SQLModel, table=True):
-    """An invoice that is asked for in vain, and how far that has gone."""
+    """An overdue invoice, and how far its dunning has gone."""
 
     __tablename__ = "dunning_cases"
     __table_args__ = (

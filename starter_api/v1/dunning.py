@@ -22,7 +22,7 @@ Reader = Annotated[Principal, Depends(scoped("subscriptions:read"))]
 @router.get(
     "",
     summary="List dunning cases",
-    description="Invoices that are asked for in vain and how far that has gone, by invoice. One "
+    description="Overdue invoices and how far their dunning has gone, by invoice. One "
     "that finance decides has an `exception_id`.",
     responses=answers(Page[CaseView], examples.page(examples_processes.CASE)),
 )

@@ -40,11 +40,11 @@ async def list_grants(
     request: Request,
     context: Context,
     caller: Reader,
-    customer_id: Annotated[str, wanted("The billing customer.", "cus_QfTrueup")],
+    customer: Annotated[str, wanted("The billing customer.", "cus_QfTrueup")],
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    page = await grants.list_(context, caller.tenant, customer_id, after=cursor, limit=limit)
+    page = await grants.list_(context, caller.tenant, customer, after=cursor, limit=limit)
     return listed(request, page, page.next)
 
 

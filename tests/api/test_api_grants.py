@@ -65,7 +65,7 @@ async def test_a_grant_gives_and_every_target_hears_of_it(
     checked = await check(call)
     assert (checked["allowed"], checked["quantity"], checked["until"]) == (True, 3, None)
     assert checked["because"][0]["source_id"] == made["grant"]["grant_id"]
-    listed = (await call("GET", "/v1/grants?customer_id=cus_acme")).json()["items"]
+    listed = (await call("GET", "/v1/grants?customer=cus_acme")).json()["items"]
     assert [(row["grant"]["feature"], row["by"]) for row in listed] == [
         ("seats", acme.change("done")),
         ("sso", "desk"),
@@ -223,14 +223,14 @@ async def test_what_is_not_there_cannot_be_changed(call: Call, acme: Ids) -> Non
 async def test_a_grant_that_makes_no_sense_is_refused(wrong: dict[str, object], call: Call) -> None:
     answer = await call("POST", "/v1/grants", json={**WANTED, **wrong})
     assert answer.status_code == 422, answer.text
-    assert (await call("GET", "/v1/grants?customer_id=cus_acme")).json()["items"] == []
+    assert (await call("GET", "/v1/grants?customer=cus_acme")).json()["items"] == []
 
 
 async def test_pages_of_grants_cover_each_once(call: Call, acme: Ids) -> None:
     made = [(await give(call, feature=f"f{place}"))["grant"]["grant_id"] for place in range(3)]
     made += [(await give(call, feature="f0"))["grant"]["grant_id"]]
     seen: list[str] = []
-    path = "/v1/grants?customer_id=cus_acme&limit=2"
+    path = "/v1/grants?customer=cus_acme&limit=2"
     while path:
         answer = await call("GET", path)
         seen += [row["grant_id"] for row in answer.json()["items"]]

@@ -51,7 +51,7 @@ OPERATIONS = (
     ("PUT", "/v1/mappings", "mappings:write"),
     ("GET", "/v1/entitlements?customer=cus_acme", "entitlements:read"),
     ("GET", "/v1/entitlements/check?customer=cus_acme&feature=seats", "entitlements:read"),
-    ("GET", "/v1/grants?customer_id=cus_acme", "entitlements:read"),
+    ("GET", "/v1/grants?customer=cus_acme", "entitlements:read"),
     ("POST", "/v1/grants", "entitlements:write"),
     ("DELETE", "/v1/grants/owned-by-acme", "entitlements:write"),
     ("POST", "/v1/grants/owned-by-acme/suspend", "entitlements:write"),

@@ -96,6 +96,6 @@ async def test_a_misspelt_grace_ends_no_grant(call: Call, acme: Ids) -> None:
     grant_id = made.json()["grant"]["grant_id"]
     answer = await call("DELETE", f"/v1/grants/{grant_id}?grace_day=14")
     assert "it takes grace_days" in errors(answer)[0]["message"]
-    listed = (await call("GET", f"/v1/grants?customer_id={acme.customer}")).json()["items"]
+    listed = (await call("GET", f"/v1/grants?customer={acme.customer}")).json()["items"]
     (kept,) = [grant for grant in listed if grant["grant_id"] == grant_id]
     assert (kept["status"], kept["grant"]["ends_at"]) == ("live", None)

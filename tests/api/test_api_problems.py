@@ -118,7 +118,7 @@ async def test_a_body_must_be_announced_as_json(call: Call, acme: Ids) -> None:
         "/v1/entitlements/check?customer=cus_1&feature=sso&at=sleeping",
         "/v1/entitlements/check?customer=cus_1&feature=sso&at=2026-01-01T00:00:00",
         "/v1/grants",
-        "/v1/grants?customer_id=cus_1&cursor=WyJ4Il0",
+        "/v1/grants?customer=cus_1&cursor=WyJ4Il0",
         "/v1/invoices?erp_status=sleeping",
         "/v1/invoices?cursor=WyJub3ciLCAieCJd",
         "/v1/invoices?number=a%00b",

@@ -52,7 +52,7 @@ class Expected:
 class Billed:
     """What billing says of a customer, at `now` by its test clock.
 
-    `refused` is since when an invoice is asked for in vain, and `last_news` when a subscription was
+    `refused` is since when an invoice is overdue, and `last_news` when a subscription was
     last told of, both in seconds.
     """
 
@@ -117,7 +117,7 @@ def _serves(subscription: Row) -> bool:
 
 
 def _debts(subscription: Row, known: Billed) -> list[Row]:
-    """Invoices that were asked for in vain when billing last told of the subscription, and whose
+    """Invoices that were overdue when billing last told of the subscription, and whose
     grace was over by then."""
     looked = known.last_news.get(subscription["id"], known.now)
     return [

@@ -172,7 +172,7 @@ async def _events(world: World) -> list[Row]:
 
 
 def _first_refused(events: list[Row]) -> dict[str, int]:
-    """Since when each invoice is asked for in vain, in seconds."""
+    """Since when each invoice is overdue, in seconds."""
     first: dict[str, int] = {}
     for event in events:
         if event["type"] in ("invoice.payment_failed", "invoice.overdue"):

@@ -46,7 +46,7 @@ POLICIES = {
 
 
 def invoiced(*, paid: bool) -> BillingSnapshot:
-    """Starter with its one invoice, paid or asked for in vain."""
+    """Starter with its one invoice, paid or overdue."""
     asked = FIRST.model_copy(update={"overdue_since": None if paid else AS_OF})
     return snapshot(
         STARTER.subscription, subscriptions.paid(asked, payment(5000)) if paid else asked
