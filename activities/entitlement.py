@@ -16,6 +16,7 @@ from canonical_models.entitlement import CustomerEntitlements, Grant
 from canonical_models.events import EntitlementTimed, Event, event
 from canonical_models.failures import Failure, Rejection, RejectionCode, TransientFailure
 from canonical_models.process import SUPPORT_TARGET, Process
+from canonical_models.states import TargetState
 from connectors.failpoints import reached
 from persistence import grants, outbox, processes, targets
 from persistence.connection import Connection
@@ -51,7 +52,7 @@ class Entitling(EntitlementActivities):
                     await targets.put(conn, tenant.name, target, process.key, revision=revision)
                     behind = True
                 else:
-                    behind = view.state == "behind"
+                    behind = view.state is TargetState.BEHIND
             ahead = min(
                 (moment for moment in (boundary(held, now), *begins) if moment and moment > now),
                 default=None,

@@ -24,6 +24,7 @@ from canonical_models.mapping import ItemMapping
 from canonical_models.money import Money
 from canonical_models.occasion import RenewalMissed, stamp
 from canonical_models.process import Process
+from canonical_models.states import Forecast
 from persistence import change_queue, contracts, outbox, planning_context, subscriptions
 from persistence.database import Database
 from planning.mapping import keys_of_item, mapped_item
@@ -161,7 +162,7 @@ class Renewals(RenewalActivities):
                 process.tenant,
                 process.key,
                 renewal=given.renewal,
-                forecast="ready" if ready else "blocked",
+                forecast=Forecast.READY if ready else Forecast.BLOCKED,
                 amount=amount,
                 problem=problem,
             )
@@ -237,7 +238,7 @@ def _next(tenant: Tenant, contract: contracts.ContractView, at: datetime) -> Ren
             seconds=_seconds(ahead, at),
             renewal=due,
         )
-    if contract.forecast_for != due or contract.forecast != "ready":
+    if contract.forecast_for != due or contract.forecast is not Forecast.READY:
         return RenewalLook(
             act=RenewalAct.FORECAST,
             words=f"trying the renewal of {due:%Y-%m-%d} out",

@@ -19,6 +19,7 @@ from activities.tenants import Tenant, Tenants
 from canonical_models.entitlement import SupportEntitlement
 from canonical_models.failures import Failure, Rejection, TransientFailure
 from canonical_models.process import SUPPORT_TARGET, entitlement_process
+from canonical_models.states import TargetState
 from persistence import grants, mappings, processes, support_contributions, targets
 from persistence.database import Database
 from planning.entitlements import target_differences, told
@@ -104,7 +105,7 @@ class Comparing(TargetActivities):
             if await processes.revision(conn, process.workflow_id) != revision:
                 return None
             view = await targets.get(conn, tenant.name, name, customer)
-            given_up = view is not None and view.state == "refused"
+            given_up = view is not None and view.state is TargetState.REFUSED
             again = given.set_right and not given_up
             if again:
                 await processes.news(conn, [process], above=held)

@@ -43,3 +43,32 @@ class ChangeOutcome(StrEnum):
 class ExceptionState(StrEnum):
     OPEN = "open"
     RESOLVED = "resolved"
+
+
+class TargetState(StrEnum):
+    """How far an entitlement target follows."""
+
+    #: It has not confirmed the revision that it should hold.
+    BEHIND = "behind"
+    CURRENT = "current"
+    #: A person has given it up, until the next news.
+    REFUSED = "refused"
+
+
+class Forecast(StrEnum):
+    """Of the next renewal of a contract."""
+
+    NONE = "none"
+    READY = "ready"
+    BLOCKED = "blocked"
+
+
+class InvoiceStatus(StrEnum):
+    """Where a document stands with the customer, as the ERP says."""
+
+    UNPOSTED = "unposted"
+    POSTED = "posted"
+    PART_PAID = "part_paid"
+    PAID = "paid"
+    OVERDUE = "overdue"
+    CREDITED = "credited"

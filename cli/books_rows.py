@@ -23,7 +23,9 @@ def show_invoice(detail: InvoiceDetail) -> None:
     _show_head(console, found)
     age = detail.age_seconds
     read = "has not been asked yet" if age is None else f"was asked {age:.0f} seconds ago"
-    console.print(Text(f"The ERP {read}; billing shows {found.told or 'nothing'} of it."))
+    console.print(
+        Text(f"The ERP {read}; billing shows {found.erp_status_shown or 'nothing'} of it.")
+    )
     _show_decided(console, found)
     console.print()
     _show_sides(detail)

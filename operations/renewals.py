@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from canonical_models.base import Canonical
+from canonical_models.states import Forecast
 from operations.context import AppContext
 from operations.paging import Page, cursor, cut, moment
 from persistence import contracts, exceptions
@@ -63,7 +64,7 @@ def foreseen(contract: ContractView) -> ContractView:
     if contract.forecast_for == contract.renews_at:
         return contract
     nothing = {
-        "forecast": "none",
+        "forecast": Forecast.NONE,
         "forecast_for": None,
         "forecast_amount": None,
         "forecast_problem": None,

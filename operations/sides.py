@@ -61,7 +61,8 @@ class InvoiceSummary(Canonical):
     `subject` is whose changes it belongs to. `erp` is None until it is posted; `difference` also
     where it belongs to the process before us. `kept_out` is whether `hold` stands today.
     `change_id` is the change that posted or linked it. `erp_status` is the ERP's word, read at
-    `erp_status_at`; `told` what billing shows of that, empty before the first.
+    `erp_status_at`; `erp_status_shown` what billing shows of that, empty before the
+    first.
     """
 
     invoice_id: str
@@ -86,7 +87,7 @@ class InvoiceSummary(Canonical):
     issued_at: Instant
     erp_status: str
     erp_status_at: Instant | None
-    told: str
+    erp_status_shown: str
 
 
 async def summaries(
@@ -149,7 +150,7 @@ def summary(
         issued_at=document.issued_at,
         erp_status=record.erp_status,
         erp_status_at=record.erp_status_at,
-        told=record.erp_status_shown,
+        erp_status_shown=record.erp_status_shown,
     )
 
 

@@ -7,6 +7,7 @@ from psycopg.types.json import Jsonb
 from canonical_models.base import Canonical, Instant
 from canonical_models.money import Money
 from canonical_models.process import Process, ProcessKind
+from canonical_models.states import Forecast
 from canonical_models.term import Contract
 from persistence import processes
 from persistence.connection import Connection
@@ -57,8 +58,8 @@ select subscription_id, customer_id, starts_at, ends_at, renews_at, time_zone, f
 
 
 class ContractView(Canonical):
-    """`renews_at` is the end of the period that is billed, None once it is over. `forecast` is
-    `none`, `ready` or `blocked`, and about the renewal at `forecast_for`."""
+    """`renews_at` is the end of the period that is billed, None once it is over. `forecast`
+    is about the renewal at `forecast_for`."""
 
     subscription_id: str
     customer_id: str
@@ -66,7 +67,7 @@ class ContractView(Canonical):
     ends_at: Instant | None
     renews_at: Instant | None
     time_zone: str
-    forecast: str
+    forecast: Forecast
     forecast_for: Instant | None
     forecast_amount: Money | None
     forecast_problem: str | None
@@ -145,7 +146,7 @@ async def foresee(
     subscription_id: str,
     *,
     renewal: datetime | None,
-    forecast: str,
+    forecast: Forecast,
     amount: Money | None = None,
     problem: str | None = None,
 ) -> None:
@@ -185,7 +186,7 @@ async def _select(
             ends_at=ends,
             renews_at=renews,
             time_zone=zone,
-            forecast=forecast,
+            forecast=Forecast(forecast),
             forecast_for=at,
             forecast_amount=Money.model_validate(amount) if amount else None,
             forecast_problem=problem,

@@ -2,7 +2,9 @@
 
 from canonical_models.base import Canonical, Instant
 from canonical_models.process import SUPPORT_TARGET
+from canonical_models.states import TargetState
 from persistence.connection import Connection
+from persistence.rows import fetch, select
 
 _PUT = """
 insert into target_states (tenant, target, customer_id, revision, confirmed, state, error)
@@ -15,11 +17,6 @@ on conflict (tenant, target, customer_id) do update set
       >= greatest(target_states.revision, excluded.revision) then 'current'
     when excluded.state = 'current' then 'behind' else excluded.state end,
   error = excluded.error, updated_at = now()
-"""
-
-_OF_CUSTOMER = """
-select target, customer_id, revision, confirmed, state, error, updated_at from target_states
-where tenant = %s and customer_id = %s order by target
 """
 
 #: Who holds anything, or has been told of anything.
@@ -53,9 +50,12 @@ class TargetView(Canonical):
     customer_id: str
     revision: int
     confirmed: int
-    state: str
+    state: TargetState
     error: str | None
     updated_at: Instant
+
+
+_SELECT = select(TargetView, "target_states")
 
 
 async def put(
@@ -70,7 +70,8 @@ async def put(
     given_up: bool = False,
 ) -> None:
     """`confirmed` is the revision of ours that the target says it holds."""
-    state = "current" if confirmed >= revision else "refused" if given_up else "behind"
+    behind = TargetState.REFUSED if given_up else TargetState.BEHIND
+    state = TargetState.CURRENT if confirmed >= revision else behind
     await conn.execute(
         _PUT,
         {
@@ -86,19 +87,8 @@ async def put(
 
 
 async def of_customer(conn: Connection, tenant: str, customer_id: str) -> tuple[TargetView, ...]:
-    found = await conn.execute(_OF_CUSTOMER, (tenant, customer_id))
-    return tuple(
-        TargetView(
-            target=target,
-            customer_id=customer,
-            revision=revision,
-            confirmed=confirmed,
-            state=state,
-            error=error,
-            updated_at=at,
-        )
-        for target, customer, revision, confirmed, state, error, at in await found.fetchall()
-    )
+    of = "where tenant = %s and customer_id = %s order by target"
+    return await fetch(conn, TargetView, _SELECT + of, (tenant, customer_id))
 
 
 async def customers(

@@ -3,17 +3,18 @@
 from datetime import date
 
 from canonical_models.ledgering import DocumentState, ErpStatus
+from canonical_models.states import InvoiceStatus
 
 
-def erp_status_of(found: ErpStatus | None, on: date) -> str:
-    """`unposted`, `posted`, `part_paid`, `paid`, `overdue` or `credited`. One that was cancelled in
-    the ERP asks for nothing, whatever its total; neither does one that gives."""
+def erp_status_of(found: ErpStatus | None, on: date) -> InvoiceStatus:
+    """One that was cancelled in the ERP asks for nothing, whatever its total; nor does one that
+    gives."""
     if found is None or found.state is DocumentState.DRAFT:
-        return "unposted"
+        return InvoiceStatus.UNPOSTED
     if found.state is DocumentState.CANCELLED or found.gross.minor < 0:
-        return "credited"
+        return InvoiceStatus.CREDITED
     if found.open.minor <= 0:
-        return "paid"
+        return InvoiceStatus.PAID
     if found.due_on is not None and found.due_on < on:
-        return "overdue"
-    return "part_paid" if found.open < found.gross else "posted"
+        return InvoiceStatus.OVERDUE
+    return InvoiceStatus.PART_PAID if found.open < found.gross else InvoiceStatus.POSTED

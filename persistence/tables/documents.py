@@ -56,8 +56,7 @@ class DocumentRow(SQLModel, table=True):
             "state in ('seen', 'posted', 'reversed', 'before_cutover')", name="documents_state"
         ),
         CheckConstraint(
-            "erp_status in ('unposted', 'posted', 'sent', 'part_paid', 'paid', 'overdue', "
-            "'credited')",
+            "erp_status in ('unposted', 'posted', 'part_paid', 'paid', 'overdue', 'credited')",
             name="documents_erp_status",
         ),
         CheckConstraint("generation > 0", name="documents_generation"),

@@ -45,7 +45,7 @@ INVOICE: dict[str, Any] = {
     "issued_at": "2026-11-22T10:00:00Z",
     "erp_status": "part_paid",
     "erp_status_at": "2026-11-23T08:15:00Z",
-    "told": "part_paid",
+    "erp_status_shown": "part_paid",
 }
 
 _PERIOD: dict[str, Any] = {
@@ -204,7 +204,7 @@ DECIDED: dict[str, Any] = {
         "change_id": None,
         "erp_status": "unposted",
         "erp_status_at": None,
-        "told": "",
+        "erp_status_shown": "",
     },
     "changed": True,
     "change_id": "chg_03",

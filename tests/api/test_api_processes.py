@@ -133,7 +133,7 @@ async def test_what_has_changed_is_answered_and_told_to_billing(call: Call, saga
     assert (swept["was"], swept["invoice"]) == (None, None)
     key = late.invoice.document_id
     shown = (await call("GET", f"/v1/invoices/{key}")).json()["summary"]
-    assert (shown["erp_status"], shown["erp"]["number"], shown["told"]) == (
+    assert (shown["erp_status"], shown["erp"]["number"], shown["erp_status_shown"]) == (
         "posted",
         "INV-1",
         "posted",

@@ -7,6 +7,7 @@ import pytest
 from canonical_models.documents import BillingDocument, DocumentStatus
 from canonical_models.entitlement import Grant, GrantSource, GrantState
 from canonical_models.money import Money
+from canonical_models.states import Forecast
 from canonical_models.term import Contract, DunningCase, DunningStage
 from persistence import contracts, dunning, grants
 from persistence.database import Database
@@ -62,7 +63,7 @@ async def test_a_term_keeps_what_was_foreseen_of_it(database: Database) -> None:
     amount = Money(minor=20000, currency="EUR")
     async with database.transaction() as conn:
         await contracts.foresee(
-            conn, "acme", "sub_1", renewal=NOW + 30 * DAY, forecast="ready", amount=amount
+            conn, "acme", "sub_1", renewal=NOW + 30 * DAY, forecast=Forecast.READY, amount=amount
         )
     view = await agreed(database, CONTRACT, NOW + 60 * DAY, "chg_2")
     assert (view.forecast, view.forecast_for, view.forecast_amount) == (

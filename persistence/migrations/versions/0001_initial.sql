@@ -305,7 +305,7 @@ create table documents (
     seen_at timestamptz default now() not null,
     primary key (tenant, document_id),
     constraint documents_state check (state in ('seen', 'posted', 'reversed', 'before_cutover')),
-    constraint documents_erp_status check (erp_status in ('unposted', 'posted', 'sent', 'part_paid',
+    constraint documents_erp_status check (erp_status in ('unposted', 'posted', 'part_paid',
       'paid', 'overdue', 'credited')),
     constraint documents_generation check (generation > 0),
     constraint documents_posted_whole check ((erp_document_id is null) = (posted is null)

@@ -1,0 +1,76 @@
+"""States are what their enums say, in tables and in statements that are written out."""
+
+import re
+from enum import StrEnum
+
+from canonical_models import states
+from canonical_models.adoption import AdoptionResult, AdoptionState
+from canonical_models.documents import DocumentStatus
+from canonical_models.effects import EffectState
+from canonical_models.entitlement import GrantState
+from canonical_models.exceptions import Action, Track
+from canonical_models.failures import Team
+from canonical_models.records import RecordState
+from canonical_models.term import DunningStage
+from connectors.breaker import State
+from persistence.tables import metadata
+from tests.architecture.repository import ROOT, files
+
+ENUMS: dict[str, type[StrEnum]] = {
+    "adoption_customers.result": AdoptionResult,
+    "adoptions.state": AdoptionState,
+    "changes.outcome": states.ChangeOutcome,
+    "changes.state": states.ChangeState,
+    "contracts.forecast": states.Forecast,
+    "documents.erp_status": states.InvoiceStatus,
+    "documents.state": RecordState,
+    "dunning_cases.stage": DunningStage,
+    "effects.state": EffectState,
+    "exceptions.owner": Team,
+    "exceptions.state": states.ExceptionState,
+    "exceptions.track": Track,
+    "grants.state": GrantState,
+    "inbox.status": states.InboxStatus,
+    "target_states.state": states.TargetState,
+}
+#: Those that say less, or more, than the enum.
+PARTS = {
+    # What one worker alone is at is not shared.
+    "breakers.state": {state.value for state in State} - {State.PROBING.value},
+    # What nobody decided any more.
+    "exceptions.resolution": {action.value for action in Action} | {"cancelled"},
+    "mappings.kind": {"account", "item"},
+}
+
+_LIST = re.compile(r"^(\w+) in \((.*)\)$", re.DOTALL)
+_COMPARED = re.compile(r"\b(state|status|outcome|stage)\s*(?:=|<>|in)\s*\(?('[^)]*?')[\s)]")
+
+
+def constraints() -> dict[str, set[str]]:
+    """By table and column, the words that it may have."""
+    found = {}
+    for table in metadata.tables.values():
+        for constraint in table.constraints:
+            listed = _LIST.match(str(getattr(constraint, "sqltext", "")))
+            if listed is not None:
+                found[f"{table.name}.{listed[1]}"] = set(re.findall(r"'(\w+)'", listed[2]))
+    return found
+
+
+def test_every_list_of_words_is_an_enum() -> None:
+    wanted = {column: {word.value for word in enum} for column, enum in ENUMS.items()} | PARTS
+    assert constraints() == wanted
+
+
+def test_statements_compare_states_with_words_that_there_are() -> None:
+    known = set().union(*constraints().values())
+    known |= {status.value for status in DocumentStatus}
+    compared = [
+        (path.relative_to(ROOT).as_posix(), word)
+        for path in files("*.py")
+        if path.relative_to(ROOT).parts[0] not in {"tests", "benchmarks", "sandbox"}
+        for _, words in _COMPARED.findall(path.read_text(encoding="utf-8"))
+        for word in re.findall(r"'(\w+)'", words)
+    ]
+    assert len(compared) > 100
+    assert [found for found in compared if found[1] not in known] == []
