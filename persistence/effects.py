@@ -362,7 +362,7 @@ _SHOWN = select(
 
 async def of_change(conn: Connection, tenant: str, change_id: str) -> tuple[EffectView, ...]:
     """In the order in which they were first intended."""
-    of = "where tenant = %s and change_id = %s order by created_at, key"
+    of = " where tenant = %s and change_id = %s order by created_at, key"
     return await fetch(conn, EffectView, _SHOWN + of, (tenant, change_id))
 
 

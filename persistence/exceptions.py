@@ -11,18 +11,18 @@ from canonical_models.exceptions import Raised, Resolution, Track
 from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from persistence.connection import Connection
-from persistence.rows import all_of, fetch, fetch_one, select
+from persistence.rows import all_of, columns, fetch, fetch_one
 
-_SELECT = select(
+_COLUMNS = columns(
     ExceptionView,
-    "exceptions",
     exception_id="id",
     at_risk="case when at_risk_currency is not null then jsonb_build_object("
     "'minor', at_risk_minor, 'currency', at_risk_currency) end",
 )
+_SELECT = f"select {_COLUMNS} from exceptions"  # noqa: S608 - put together from constants
 
 #: What is said anew where the same is asked again: both sides of a difference may have moved.
-_OPEN = """
+_OPEN = f"""
 insert into exceptions (id, tenant, change_id, workflow_id, track, belongs_to, subscription_id,
   customer_id, step, system, failure_class, code, subject, fingerprint, owner, message,
   at_risk_minor, at_risk_currency, due_at)
@@ -33,7 +33,8 @@ on conflict (tenant, change_id, track) where state = 'open' do update set
   message = excluded.message, at_risk_minor = excluded.at_risk_minor,
   at_risk_currency = excluded.at_risk_currency, owner = excluded.owner,
   failure_class = excluded.failure_class
-"""
+returning {_COLUMNS}
+"""  # noqa: S608 - put together from constants
 
 _RESOLVE = """
 update exceptions set state = 'resolved', resolution = %(resolution)s, resolved_by = %(by)s,
@@ -68,7 +69,9 @@ async def open_(conn: Connection, raised: Raised, *, due: timedelta) -> Exceptio
         by="trueup",
         note=f"the saga went on to: {raised.step}",
     )
-    await conn.execute(
+    (asked,) = await fetch(
+        conn,
+        ExceptionView,
         _OPEN,
         {
             "id": f"exc_{secrets.token_hex(8)}",
@@ -92,14 +95,6 @@ async def open_(conn: Connection, raised: Raised, *, due: timedelta) -> Exceptio
             "due": due,
         },
     )
-    asked = await fetch_one(
-        conn,
-        ExceptionView,
-        f"{_SELECT} where tenant = %s and change_id = %s and track = %s and state = 'open'",
-        (raised.tenant, raised.change_id, raised.track),
-    )
-    if asked is None:
-        raise RuntimeError(f"the question of {raised.change_id} was closed while it was asked")
     return asked
 
 

@@ -59,13 +59,13 @@ async def find(conn: Connection, key: str) -> ApiKey | None:
     """The key if it is known and not revoked."""
     if not key.startswith(PREFIX):
         return None
-    known = "where key_hash = %s and revoked_at is null"
+    known = " where key_hash = %s and revoked_at is null"
     return await fetch_one(conn, ApiKey, _SELECT + known, (_hash(key),))
 
 
 async def listed(conn: Connection, tenant: str) -> tuple[ApiKey, ...]:
     """The tenant's keys, revoked ones included, oldest first."""
-    of_tenant = "where tenant = %s order by created_at, key_hash"
+    of_tenant = " where tenant = %s order by created_at, key_hash"
     return await fetch(conn, ApiKey, _SELECT + of_tenant, (tenant,))
 
 

@@ -15,10 +15,16 @@ from persistence.connection import Connection
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def columns(model: type[BaseModel], **apart: str) -> str:
+    """What is selected for it; `apart` are the fields that are no column of the same name."""
+    return ", ".join(
+        f"{apart[name]} as {name}" if name in apart else name for name in model.model_fields
+    )
+
+
 def select(model: type[BaseModel], table: str, **apart: str) -> str:
-    """All of them; `apart` are the fields that are no column of the same name."""
-    fields = (f"{apart[name]} as {name}" if name in apart else name for name in model.model_fields)
-    return f"select {', '.join(fields)} from {table} "  # noqa: S608 - put together from constants
+    """All rows."""
+    return f"select {columns(model, **apart)} from {table}"  # noqa: S608 - put together from constants
 
 
 def all_of(conditions: Mapping[str, object]) -> str:

@@ -87,7 +87,7 @@ async def put(
 
 
 async def of_customer(conn: Connection, tenant: str, customer_id: str) -> tuple[TargetView, ...]:
-    of = "where tenant = %s and customer_id = %s order by target"
+    of = " where tenant = %s and customer_id = %s order by target"
     return await fetch(conn, TargetView, _SELECT + of, (tenant, customer_id))
 
 

@@ -50,7 +50,8 @@ async def test_plans_but_the_newest_of_each_subject(database: Database) -> None:
     )
     assert (await retention.drop(database, DAYS))["plans"] == 4
     assert await rows(
-        database, "select seq from changes where plan is not null and snapshot is not null"
+        database,
+        "select seq from changes where plan is not null and snapshot is not null order by seq",
     ) == [(5,), (6,)]
     assert await rows(database, "select count(*) from changes where proof is not null") == [(6,)]
 
