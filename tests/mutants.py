@@ -2,10 +2,10 @@
 
     python -m tests.mutants [--children 2] [MODULE ...]
 
-mutmut changes the files of `[tool.mutmut]` one place at a time, and the tests of planning and money
-have to fail. It works in a copy that holds these alone, since tests/conftest.py starts servers.
-Prints what was found and who survived; the exit code is 1 below LEAST. A module such as
-`planning.figures` limits the run to it.
+mutmut changes the files of `[tool.mutmut]` one place at a time, and the tests of planning, money,
+turns and governor have to fail. It works in a copy that holds these alone, since tests/conftest.py
+starts servers. Prints what was found and who survived; the exit code is 1 below LEAST. A module
+such as `planning.figures` limits the run to it.
 """
 
 import argparse
@@ -21,9 +21,16 @@ ROOT = Path(__file__).parent.parent
 #: The part of all mutants that must be killed.
 LEAST = 0.85
 
-_FOLDERS = ("planning", "canonical_models", "tests/unit/planning", "tests/unit/money")
+_FOLDERS = (
+    *("planning", "canonical_models", "connectors", "persistence"),
+    *("tests/unit/planning", "tests/unit/money"),
+)
 #: What those tests use besides: pure, too.
-_FILES = ("pyproject.toml", "tests/harness/subscriptions.py")
+_FILES = (
+    *("pyproject.toml", "tests/harness/subscriptions.py", "tests/unit/test_turns.py"),
+    *(f"tests/unit/governor/test_{name}.py" for name in ("breaker", "governor", "limiter")),
+    *("tests/harness/virtual_time.py", "benchmarks/governor.py", "benchmarks/limits.py"),
+)
 #: Few examples and always the same ones: each mutant runs all of its tests.
 _CONFTEST = """\
 from hypothesis import settings
