@@ -5,6 +5,7 @@ the newer; one write of an organisation is under way at a time (activities/ledge
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from activities.effect import Effect, effect_key, not_looked_up
 from activities.effects import SUPPORT
@@ -119,8 +120,20 @@ class SupportEffect:
 
     async def take_back(self, ledger: EffectLedger, contribution: SubscriptionSupport) -> None:
         """A set is not undone but written once more: with this contribution, and what others ask
-        now."""
-        before = self._showing(contribution)
+        now. Where the organisation was never written, or is gone, it is asked for all the same:
+        whoever writes it next would show what was undone."""
+
+        async def asked_again(conn: Connection) -> None:
+            await support_contributions.put(
+                conn,
+                self._tenant.name,
+                self._plan.subject,
+                self._organization,
+                contribution,
+                customer_id=self._plan.amendment.customer_id,
+            )
+
+        before = replace(self._showing(contribution), refused=asked_again)
 
         async def write(_: SupportOrganization, attempt: Attempt) -> SupportOrganization:
             return await before.write(attempt)

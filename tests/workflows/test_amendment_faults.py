@@ -8,6 +8,7 @@ from temporalio.client import WorkflowFailureError
 from activities.effects import SUPPORT
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode, TransientFailure
+from persistence import support_contributions
 from tests.harness.flow import write
 from tests.harness.sagas import Sagas
 from tests.harness.systems import Planned, lost, refused
@@ -64,6 +65,10 @@ async def untouched(sagas: Sagas, change_id: str, *, posted: bool = False) -> No
     assert sagas.systems.erp.balance == 5000 + (7500 if posted else 0)
     assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5)}
     assert sagas.systems.support.shown["cus_1"].tier == "standard"
+    async with sagas.database.statement() as conn:
+        # Whoever writes the organisation next shows what is asked for.
+        (asked,) = await support_contributions.asked_for(conn, "acme", "cus_1")
+    assert asked.tier == "standard"
     assert {
         effect.state
         for step, effect in (await sagas.effects(change_id)).items()
