@@ -170,6 +170,11 @@ class Trueup(System):
             found += page["items"]
         return found
 
+    async def targets_of(self, customer_id: str) -> Row:
+        """What targets hold of the customer, compared with what they should."""
+        given = {"customer": customer_id}
+        return dict(await self.ask("POST", "/v1/targets/check", params=given))
+
     async def differences(self) -> list[Row]:
         found = await self.ask("GET", "/v1/differences")
         return list(found["items"])
