@@ -62,7 +62,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Commits at the end of the block, rolls back on any exception."""
-        async with self._pool.connection() as conn, conn.transaction():
+        async with self.statement() as conn, conn.transaction():
             yield conn
 
     async def close(self) -> None:
