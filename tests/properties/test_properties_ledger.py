@@ -85,7 +85,7 @@ class StandingStill(Database):
         await self._point()
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[Connection]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         await self._point()
         async with self._real.transaction() as conn:
             yield conn
