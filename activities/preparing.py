@@ -292,6 +292,7 @@ class Preparation:
                 plan,
                 read.snapshot,
                 instead_of=step.digest,
+                reading=known.reading,
                 read_at=read.begun,
             )
             settled = saved and plan.empty and known.plan is None

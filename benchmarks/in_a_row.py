@@ -132,6 +132,7 @@ class InARowSteps(Amendment):
                 plan,
                 given.snapshot,
                 instead_of=step.digest,
+                reading=1,
                 read_at=datetime.now(UTC),
             )
         return DocumentInput(

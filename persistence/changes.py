@@ -60,21 +60,25 @@ async def save_plan(
     snapshot: BillingSnapshot | AccountSnapshot,
     *,
     instead_of: str,
+    reading: int,
     read_at: datetime,
 ) -> bool:
     """The plan, and the snapshot that it was made from without whom its documents name.
 
     False where it comes late: the run has another plan by now than the one, by its digest, that
-    this is `instead_of` (empty: none), or the change is not its any more. `read_at` is when the
-    reading began that it was made from."""
+    this is `instead_of` (empty: none), or the change is not its any more. Of two attempts to plan
+    the same anew the one with the later `reading` holds, whichever is done first: what it has taken
+    in the other has not read. `read_at` is when the reading began."""
     kept = tuple(document.kept() for document in snapshot.documents)
     saved = await conn.execute(
         "update changes set kind = %(kind)s, customer_id = %(customer)s, summary = %(summary)s, "
         "plan = %(plan)s::jsonb, plan_digest = %(digest)s, plan_epoch = epoch, "
+        "plan_before = %(before)s, plan_reading = %(reading)s, "
         "snapshot = %(snapshot)s::jsonb, read_at = %(read_at)s "
         "where tenant = %(tenant)s and id = %(change)s and epoch = %(epoch)s "
         "and state in ('starting', 'running', 'waiting') "
-        "and case when plan_epoch = epoch then plan_digest else '' end = %(before)s",
+        "and (case when plan_epoch = epoch then plan_digest else '' end = %(before)s "
+        "or plan_epoch = epoch and plan_before = %(before)s and plan_reading < %(reading)s)",
         {
             "kind": plan.amendment.kind.value,
             "customer": plan.amendment.customer_id,
@@ -87,6 +91,7 @@ async def save_plan(
             "change": owner.change_id,
             "epoch": owner.epoch,
             "before": instead_of,
+            "reading": reading,
         },
     )
     return saved.rowcount > 0

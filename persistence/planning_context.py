@@ -1,7 +1,7 @@
 """All that our own tables know of a change, in one statement each time it is needed."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -56,8 +56,9 @@ class PlanningContext:
     customer_id: str | None
     #: What the event said that it is.
     kind: str
-    #: Of those who claimed it.
+    #: Of those who claimed it, and of those who began to read billing for it.
     epoch: int
+    reading: int
     #: Set once it is settled.
     outcome: ChangeOutcome | None
     #: Ids of billing's documents that its event names, or those of changes that it has taken in.
@@ -99,7 +100,7 @@ _TAKEN_IN = f"with taken_in as ({_KNOWN})"
 _BEGIN = f"""
 with own as (
   update changes set run_id = %(run)s, started_at = coalesce(started_at, now()),
-    state = case when state = 'starting' then 'running' else state end
+    state = case when state = 'starting' then 'running' else state end, reading = reading + 1
   where tenant = %(tenant)s and id = %(change)s and epoch = %(epoch)s
     and state in ('starting', 'running', 'waiting')
   returning id, tenant, subject
@@ -115,7 +116,7 @@ with own as (
 _CONTEXT = (
     SQL("""
 select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.kind,
-  c.epoch, c.outcome,
+  c.epoch, c.reading, c.outcome,
   c.documents || array(select unnest(documents) from taken_in)
    -- Stopped before they were read: billing has issued them all the same.
    || array(select named.key from changes t, unnest(t.documents) as named (key)
@@ -167,6 +168,9 @@ async def begin(conn: Connection, owner: Owner, *, run_id: str) -> PlanningConte
     found = await conn.execute((_BEGIN + _CONTEXT).encode(), values)
     row = await found.fetchone()
     known = None if row is None else _context(row)
+    if known is not None:
+        # The statement does not read what it has written.
+        known = replace(known, reading=known.reading + 1)
     if known is not None and known.outcome is None and known.epoch != owner.epoch:
         await require(conn, owner)
     return known
@@ -181,7 +185,7 @@ async def of_change(conn: Connection, tenant: str, change_id: str) -> PlanningCo
 
 
 def _context(row: tuple[Any, ...]) -> PlanningContext:
-    subject, of, customer, kind, epoch, outcome, documents, whole, first, *known = row
+    subject, of, customer, kind, epoch, reading, outcome, documents, whole, first, *known = row
     agreed, held, contribution, unpaid, hold, aborted, undoing, in_doubt, plan, digest = known
     return PlanningContext(
         subject=subject,
@@ -189,6 +193,7 @@ def _context(row: tuple[Any, ...]) -> PlanningContext:
         customer_id=customer,
         kind=kind,
         epoch=epoch,
+        reading=reading,
         outcome=ChangeOutcome(outcome) if outcome else None,
         documents=tuple(dict.fromkeys(documents)),
         whole=whole,

@@ -52,6 +52,7 @@ async def keep(database: Database, made: AmendmentPlan, *, instead_of: str = "")
             made,
             snapshot,
             instead_of=instead_of,
+            reading=1,
             read_at=ISSUED,
         )
     remember("acme", made, made.digest, told=f"told before {made.amendment.summary}")

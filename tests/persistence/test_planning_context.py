@@ -76,6 +76,7 @@ async def saved(
     *,
     instead_of: str = "",
     epoch: int = 0,
+    reading: int = 1,
 ) -> bool:
     """Whether the run for this claim of the change could keep the plan."""
     await conn.execute(
@@ -83,7 +84,7 @@ async def saved(
     )
     owner = Owner(TENANT, given.change_id, epoch)
     return await changes.save_plan(
-        conn, owner, given, snapshot, instead_of=instead_of, read_at=ISSUED
+        conn, owner, given, snapshot, instead_of=instead_of, reading=reading, read_at=ISSUED
     )
 
 
@@ -138,6 +139,7 @@ async def test_the_first_change_of_a_subscription_knows_nothing(database: Databa
         customer_id=None,
         kind="billed",
         epoch=0,
+        reading=0,
         outcome=None,
         documents=("in_1",),
         whole=True,
@@ -269,6 +271,47 @@ async def test_a_plan_that_comes_late_replaces_none(database: Database) -> None:
         assert not await saved(conn, plan(of), snapshot, instead_of=other.digest)
         # The next run begins with none, whatever the one before has planned.
         assert await saved(conn, plan(of), snapshot, epoch=1)
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["the earlier is done first", "the later"])
+async def test_of_two_that_plan_the_same_the_later_reading_holds(
+    database: Database, first: int
+) -> None:
+    """The later one has taken in what came between them, and settles it: it must have read it."""
+    of = await change(database)
+    await write(database, "update changes set state = 'running', ready = false, epoch = 1")
+    owner = Owner(TENANT, of, 1)
+    async with database.transaction() as conn:
+        earlier = await planning_context.begin(conn, owner, run_id="run")
+        await change_queue.follow(
+            conn, TENANT, "sub_1", why=SyncAsked("news"), kind=ChangeKind.BILLED, documents=["in_2"]
+        )
+        later = await planning_context.begin(conn, owner, run_id="run")
+    assert earlier is not None
+    assert later is not None
+    assert (earlier.documents, later.documents) == (("in_1",), ("in_1", "in_2"))
+    made = (plan(of), plan(of).model_copy(update={"books": BooksPlan()}))
+    numbers = (earlier.reading, later.reading)
+
+    async def kept(number: int, given: AmendmentPlan, instead_of: str = "") -> bool:
+        async with database.transaction() as conn:
+            return await changes.save_plan(
+                conn,
+                owner,
+                given,
+                BillingSnapshot(subscription=SUBSCRIPTION),
+                instead_of=instead_of,
+                reading=number,
+                read_at=ISSUED,
+            )
+
+    assert await kept(numbers[first], made[first])
+    assert await kept(numbers[1 - first], made[1 - first]) is (first == 0)
+    async with database.statement() as conn:
+        assert await changes.plan(conn, TENANT, of) == made[1]
+    # Nor does one that is older than what replaced them.
+    assert await kept(later.reading + 1, made[0], made[1].digest)
+    assert not await kept(later.reading, made[1])
 
 
 async def test_what_a_change_that_was_stopped_has_not_read_the_next_one_reads(
