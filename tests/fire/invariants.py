@@ -255,7 +255,8 @@ def _has_a_reason(
     if known["by"]:
         paper = sides.papers.get(issued.number)
         live = paper is not None and paper.state in ("posted", "paid")
-        undone = any((one.reference or "").startswith(issued.number) for one in sides.counter)
+        names = (issued.number, f"{issued.key}/")
+        undone = any((one.reference or "").startswith(names) for one in sides.counter)
         return not live or undone
     return subject in (asked if known["exception_id"] else people.took_back)
 

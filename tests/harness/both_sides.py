@@ -89,8 +89,13 @@ class Sides:
         found += [
             (None, f"{number} is in the ERP alone") for number in self.papers if number not in known
         ]
+        # What had been paid of a document that was taken back stands on the account so.
+        by_key = {one.key: one for one in self.issued}
         found += [
-            (None, f"{paper.reference} is open: {paper.open}")
+            (
+                by_key.get((paper.reference or "").partition("/")[0]),
+                f"{paper.reference} is open: {paper.open}",
+            )
             for paper in self.counter
             if paper.open
         ]
