@@ -66,19 +66,17 @@ async def save_plan(
     """The plan, and the snapshot that it was made from without whom its documents name.
 
     False where it comes late: the run has another plan by now than the one, by its digest, that
-    this is `instead_of` (empty: none), or the change is not its any more. Of two attempts to plan
-    the same anew the one with the later `reading` holds, whichever is done first: what it has taken
-    in the other has not read. `read_at` is when the reading began."""
+    this is `instead_of` (empty: none), or the change is not its any more. `reading` is the number
+    of the reading that it was made from, and `read_at` when that began."""
     kept = tuple(document.kept() for document in snapshot.documents)
     saved = await conn.execute(
         "update changes set kind = %(kind)s, customer_id = %(customer)s, summary = %(summary)s, "
         "plan = %(plan)s::jsonb, plan_digest = %(digest)s, plan_epoch = epoch, "
-        "plan_before = %(before)s, plan_reading = %(reading)s, "
+        "plan_reading = %(reading)s, "
         "snapshot = %(snapshot)s::jsonb, read_at = %(read_at)s "
         "where tenant = %(tenant)s and id = %(change)s and epoch = %(epoch)s "
         "and state in ('starting', 'running', 'waiting') "
-        "and (case when plan_epoch = epoch then plan_digest else '' end = %(before)s "
-        "or plan_epoch = epoch and plan_before = %(before)s and plan_reading < %(reading)s)",
+        "and case when plan_epoch = epoch then plan_digest else '' end = %(before)s",
         {
             "kind": plan.amendment.kind.value,
             "customer": plan.amendment.customer_id,
@@ -144,7 +142,9 @@ async def runs(conn: Connection, tenant: str, change_id: str, *, anyway: bool = 
 
 
 # Nobody is asked any more what an earlier run has asked. Who waits for a place hears of it, where
-# somebody does: what comes behind it of its subject is marked only after this statement.
+# somebody does: what comes behind it of its subject is marked only after this statement. What a
+# later reading has taken in than the one that the plan was made from - of an attempt that came too
+# late to be heard - is not part of it, and comes after it.
 _SETTLE = f"""
 with this as (
   update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s,
@@ -152,7 +152,7 @@ with this as (
     settled_at = now()
   where tenant = %(tenant)s and id = %(change)s and state <> 'settled'
     and (%(epoch)s::int is null or epoch = %(epoch)s and state <> 'pending')
-  returning id, tenant, subject, summary
+  returning id, tenant, subject, summary, coalesce(plan_reading, reading) as plan_reading
 ), answered as (
   update exceptions set state = 'resolved', resolution = 'cancelled', resolved_by = 'trueup',
     note = 'it has answered itself', resolved_at = now()
@@ -164,12 +164,18 @@ with this as (
   from this
   where changes.tenant = this.tenant and changes.subject = this.subject
     and changes.state = 'pending' and changes.taken_in_by = this.id
+    and coalesce(changes.taken_at, 0) <= this.plan_reading
+), unread as (
+  update changes set taken_in_by = null from this
+  where changes.tenant = this.tenant and changes.subject = this.subject
+    and changes.state = 'pending' and changes.taken_in_by = this.id
+    and changes.taken_at > this.plan_reading
 )
 select count(*), count(pg_notify('{CHANNEL}', '')) filter (where
   (select true from changes where ready order by lane, tenant, seq limit 1)
   or exists (select from changes next where next.tenant = this.tenant
     and next.subject = this.subject and next.state = 'pending'
-    and next.taken_in_by is distinct from this.id))
+    and (next.taken_in_by is distinct from this.id or next.taken_at > this.plan_reading)))
 from this
 """  # noqa: S608 - put together from constants
 

@@ -103,9 +103,9 @@ with own as (
     state = case when state = 'starting' then 'running' else state end, reading = reading + 1
   where tenant = %(tenant)s and id = %(change)s and epoch = %(epoch)s
     and state in ('starting', 'running', 'waiting')
-  returning id, tenant, subject
+  returning id, tenant, subject, reading
 ), fresh as (
-  update changes set taken_in_by = own.id from own
+  update changes set taken_in_by = own.id, taken_at = own.reading from own
   where changes.tenant = own.tenant and changes.subject = own.subject
     and changes.state = 'pending' and not changes.held
     and changes.taken_in_by is distinct from own.id

@@ -144,15 +144,16 @@ class ChangeRow(SQLModel, table=True):
     epoch: int = integer_column(default=0)
     #: The change of the same subject whose saga carries this one out as well.
     taken_in_by: str | None = text_column(nullable=True)
+    #: By which of its readings.
+    taken_at: int | None = integer_column(nullable=True)
     plan: dict[str, Any] | None = json_column()
     plan_digest: str | None = text_column(nullable=True)
     #: The claim whose run made it, and when it began to read billing for it.
     plan_epoch: int | None = integer_column(nullable=True)
-    #: The digest of the plan that it took the place of, empty: none; and its reading.
-    plan_before: str | None = text_column(nullable=True)
-    plan_reading: int | None = integer_column(nullable=True)
-    #: How often it was begun to read billing for it: each time it takes in what has come since.
+    #: How often it was begun to read billing for it: each time it takes in what has come since. And
+    #: of which of these readings the plan is.
     reading: int = integer_column(default=0)
+    plan_reading: int | None = integer_column(nullable=True)
     read_at: datetime | None = time_column()
     snapshot: dict[str, Any] | None = json_column()
     proof: dict[str, Any] | None = json_column()

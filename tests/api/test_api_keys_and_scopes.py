@@ -208,6 +208,6 @@ def _requests(owner: Ids) -> st.SearchStrategy[tuple[str, dict[str, str | int]]]
         st.tuples(received, some([{}, {"raw": "true"}])),
         st.tuples(st.just("/v1/entitlements"), st.just(entitled)),
         st.tuples(st.just("/v1/entitlements/check"), st.just(entitled | feature)),
-        st.tuples(st.just("/v1/grants"), st.just({"customer_id": owner.customer})),
+        st.tuples(st.just("/v1/grants"), st.just({"customer": owner.customer})),
         *listing,
     )

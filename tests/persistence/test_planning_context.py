@@ -273,45 +273,45 @@ async def test_a_plan_that_comes_late_replaces_none(database: Database) -> None:
         assert await saved(conn, plan(of), snapshot, epoch=1)
 
 
-@pytest.mark.parametrize("first", [0, 1], ids=["the earlier is done first", "the later"])
-async def test_of_two_that_plan_the_same_the_later_reading_holds(
-    database: Database, first: int
+@pytest.mark.parametrize("heard", ["the earlier", "the later"])
+async def test_what_a_reading_that_nobody_heard_has_taken_in_is_not_lost(
+    database: Database, heard: str
 ) -> None:
-    """The later one has taken in what came between them, and settles it: it must have read it."""
+    """Two attempts plan the same: the later one takes in what came between them. Where the plan of
+    the earlier one is carried out, that has not been read."""
     of = await change(database)
     await write(database, "update changes set state = 'running', ready = false, epoch = 1")
     owner = Owner(TENANT, of, 1)
     async with database.transaction() as conn:
         earlier = await planning_context.begin(conn, owner, run_id="run")
-        await change_queue.follow(
+        news = await change_queue.follow(
             conn, TENANT, "sub_1", why=SyncAsked("news"), kind=ChangeKind.BILLED, documents=["in_2"]
         )
         later = await planning_context.begin(conn, owner, run_id="run")
     assert earlier is not None
     assert later is not None
     assert (earlier.documents, later.documents) == (("in_1",), ("in_1", "in_2"))
-    made = (plan(of), plan(of).model_copy(update={"books": BooksPlan()}))
-    numbers = (earlier.reading, later.reading)
-
-    async def kept(number: int, given: AmendmentPlan, instead_of: str = "") -> bool:
-        async with database.transaction() as conn:
-            return await changes.save_plan(
+    assert (earlier.reading, later.reading) == (1, 2)
+    first, second = (earlier, later) if heard == "the earlier" else (later, earlier)
+    async with database.transaction() as conn:
+        for known, kept in ((first, True), (second, False)):
+            assert kept is await changes.save_plan(
                 conn,
                 owner,
-                given,
+                plan(of),
                 BillingSnapshot(subscription=SUBSCRIPTION),
-                instead_of=instead_of,
-                reading=number,
+                instead_of="",
+                reading=known.reading,
                 read_at=ISSUED,
             )
-
-    assert await kept(numbers[first], made[first])
-    assert await kept(numbers[1 - first], made[1 - first]) is (first == 0)
-    async with database.statement() as conn:
-        assert await changes.plan(conn, TENANT, of) == made[1]
-    # Nor does one that is older than what replaced them.
-    assert await kept(later.reading + 1, made[0], made[1].digest)
-    assert not await kept(later.reading, made[1])
+        await changes.settle(conn, TENANT, of, outcome=ChangeOutcome.COMPLETED, owner=owner)
+        after = await changes.get(conn, TENANT, news)
+        ready = await (await conn.execute("select id from changes where ready")).fetchall()
+    assert after is not None
+    if heard == "the later":
+        assert (after.state, after.taken_in_by, ready) == ("settled", of, [])
+    else:
+        assert (after.state, after.taken_in_by, ready) == ("pending", None, [(news,)])
 
 
 async def test_what_a_change_that_was_stopped_has_not_read_the_next_one_reads(
