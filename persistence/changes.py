@@ -144,7 +144,7 @@ async def runs(conn: Connection, tenant: str, change_id: str, *, anyway: bool = 
 # Nobody is asked any more what an earlier run has asked. Who waits for a place hears of it, where
 # somebody does: what comes behind it of its subject is marked only after this statement. What a
 # later reading has taken in than the one that the plan was made from - of an attempt that came too
-# late to be heard - is not part of it, and comes after it.
+# late to be heard - is not part of it, and comes after it; with what is undone all of it ends.
 _SETTLE = f"""
 with this as (
   update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s,
@@ -152,7 +152,8 @@ with this as (
     settled_at = now()
   where tenant = %(tenant)s and id = %(change)s and state <> 'settled'
     and (%(epoch)s::int is null or epoch = %(epoch)s and state <> 'pending')
-  returning id, tenant, subject, summary, coalesce(plan_reading, reading) as plan_reading
+  returning id, tenant, subject, summary, case when outcome in ('completed', 'no_change')
+    then coalesce(plan_reading, reading) else reading end as read
 ), answered as (
   update exceptions set state = 'resolved', resolution = 'cancelled', resolved_by = 'trueup',
     note = 'it has answered itself', resolved_at = now()
@@ -164,18 +165,18 @@ with this as (
   from this
   where changes.tenant = this.tenant and changes.subject = this.subject
     and changes.state = 'pending' and changes.taken_in_by = this.id
-    and coalesce(changes.taken_at, 0) <= this.plan_reading
+    and coalesce(changes.taken_at, 0) <= this.read
 ), unread as (
   update changes set taken_in_by = null from this
   where changes.tenant = this.tenant and changes.subject = this.subject
     and changes.state = 'pending' and changes.taken_in_by = this.id
-    and changes.taken_at > this.plan_reading
+    and changes.taken_at > this.read
 )
 select count(*), count(pg_notify('{CHANNEL}', '')) filter (where
   (select true from changes where ready order by lane, tenant, seq limit 1)
   or exists (select from changes next where next.tenant = this.tenant
     and next.subject = this.subject and next.state = 'pending'
-    and (next.taken_in_by is distinct from this.id or next.taken_at > this.plan_reading)))
+    and (next.taken_in_by is distinct from this.id or next.taken_at > this.read)))
 from this
 """  # noqa: S608 - put together from constants
 
