@@ -273,9 +273,17 @@ async def test_a_plan_that_comes_late_replaces_none(database: Database) -> None:
         assert await saved(conn, plan(of), snapshot, epoch=1)
 
 
-@pytest.mark.parametrize("heard", ["the earlier", "the later"])
+@pytest.mark.parametrize(
+    ("heard", "outcome"),
+    [
+        ("the earlier", ChangeOutcome.COMPLETED),
+        ("the later", ChangeOutcome.COMPLETED),
+        # It would be done again what was just undone.
+        ("the earlier", ChangeOutcome.COMPENSATED),
+    ],
+)
 async def test_what_a_reading_that_nobody_heard_has_taken_in_is_not_lost(
-    database: Database, heard: str
+    database: Database, heard: str, outcome: ChangeOutcome
 ) -> None:
     """Two attempts plan the same: the later one takes in what came between them. Where the plan of
     the earlier one is carried out, that has not been read."""
@@ -304,11 +312,11 @@ async def test_what_a_reading_that_nobody_heard_has_taken_in_is_not_lost(
                 reading=known.reading,
                 read_at=ISSUED,
             )
-        await changes.settle(conn, TENANT, of, outcome=ChangeOutcome.COMPLETED, owner=owner)
+        await changes.settle(conn, TENANT, of, outcome=outcome, owner=owner)
         after = await changes.get(conn, TENANT, news)
         ready = await (await conn.execute("select id from changes where ready")).fetchall()
     assert after is not None
-    if heard == "the later":
+    if heard == "the later" or outcome is ChangeOutcome.COMPENSATED:
         assert (after.state, after.taken_in_by, ready) == ("settled", of, [])
     else:
         assert (after.state, after.taken_in_by, ready) == ("pending", None, [(news,)])
