@@ -256,8 +256,10 @@ def _has_a_reason(
         paper = sides.papers.get(issued.number)
         live = paper is not None and paper.state in ("posted", "paid")
         names = (issued.number, f"{issued.key}/")
-        undone = any((one.reference or "").startswith(names) for one in sides.counter)
-        return not live or undone
+        undone = [one for one in sides.counter if (one.reference or "").startswith(names)]
+        # What had been paid of it, and no more, stands on the account as what takes it back.
+        on_account = all(issued.open - issued.gross <= one.open <= 0 for one in undone)
+        return (not live or bool(undone)) and on_account
     return subject in (asked if known["exception_id"] else people.took_back)
 
 

@@ -3,20 +3,22 @@ found with less of it."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from tests.fire.access import GRACE_SECONDS, Billed, expected
-from tests.fire.invariants import of_all
+from tests.fire.invariants import _has_a_reason, of_all
 from tests.fire.people import NOBODY, People
 from tests.fire.seen import Seen
 from tests.fire.shrinking import shortest
 from tests.fire.story import Blow, LifePlan, Story, written
 from tests.fire.telling import Told
 from tests.fire.violation import Violation
+from tests.harness.both_sides import Issued, Sides
 from tests.harness.erp_documents import Document
 
 ZERO = Decimal(0)
@@ -247,3 +249,26 @@ def test_an_end_that_only_our_own_clock_has_passed_is_in_doubt() -> None:
     assert later.certain
     found = expected(sells(ends=NOW + 1000), PRODUCTS, NOBODY)
     assert (found.least, found.most) == ({}, {"seats": 3, "sso": 1})
+
+
+@pytest.mark.parametrize(("stands", "right"), [(-40, True), (0, True), (-41, False), (1, False)])
+def test_no_more_than_was_paid_stands_as_what_took_a_document_back(
+    stands: int, right: bool
+) -> None:
+    issued = Issued(
+        number="A-1",
+        key="in_1",
+        gross=Decimal(100),
+        tax={},
+        open=Decimal(60),
+        void=False,
+        issued=date(2026, 11, 1),
+        raw={"object": "invoice", "parent": None},
+    )
+    sides = SimpleNamespace(
+        buyer=SimpleNamespace(customer="cus_1"),
+        papers={"A-1": SimpleNamespace(state="paid")},
+        counter=[SimpleNamespace(reference="in_1/undo", open=Decimal(stands))],
+    )
+    known = {"owner": "finance", "by": "Jane", "exception_id": None}
+    assert _has_a_reason(issued, known, {}, People(), cast("Sides", sides)) is right
