@@ -7,13 +7,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import create_engine, text
 
 from persistence.connection import Connection
 from persistence.pool import Pool
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 #: Two processes that start together migrate one after the other.
 _MIGRATION_LOCK = 7_716_355
@@ -71,7 +72,7 @@ class Database:
 
 def _config(connection: SyncConnection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 
@@ -92,6 +93,11 @@ def migrate_now(dsn: str) -> None:
 
 async def migrate(dsn: str) -> None:
     await asyncio.to_thread(migrate_now, dsn)
+
+
+def newest_schema_version() -> str | None:
+    """The migration that this version of Trueup brings a database to."""
+    return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
 
 async def schema_version(conn: Connection) -> str | None:

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 import psycopg
 import structlog
-from alembic.script import ScriptDirectory
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -24,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 
 from operations.context import AppContext
 from persistence import metrics
-from persistence.database import MIGRATIONS, schema_version
+from persistence.database import newest_schema_version, schema_version
 from persistence.metrics import POSTING_BUCKETS, Metrics
 
 log = structlog.get_logger()
@@ -106,7 +105,7 @@ class Probes:
         self._systems = context
         self._whole: metrics.Whole | None = None
         self._again_at = 0.0
-        self._head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+        self._head = newest_schema_version()
 
     async def ready(self, _request: Request) -> Response:
         database, schema = await self._database()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -80,8 +81,13 @@ def test_every_package_is_under_the_rules_and_installed() -> None:
     document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     products = packages() - {"tests", "benchmarks"}
     assert set(document["tool"]["importlinter"]["root_packages"]) == products
-    # What has an __init__.py at the top.
+    # Without types of its own.
+    found = import_module("setuptools").find_packages(str(ROOT))
     assert document["tool"]["setuptools"]["packages"]["find"] == {"namespaces": False}
+    assert {name for name in found if "." not in name} == products
+    folders = {path.parent.relative_to(ROOT) for path in files("*.py") if path.parent != ROOT}
+    ours = {".".join(each.parts) for each in folders if each.parts[0] in products}
+    assert ours <= set(found)
 
 
 @pytest.mark.parametrize(
