@@ -79,8 +79,11 @@ class Renewals(RenewalActivities):
                     conn,
                     given.process.tenant,
                     given.process.key,
+                    # To the second: what is tried again at once asks for the same.
                     why=RenewalMissed(
-                        stamp(given.renewal), stamp(datetime.now(UTC)), given.process.key
+                        stamp(given.renewal),
+                        stamp(datetime.now(UTC).replace(microsecond=0)),
+                        given.process.key,
                     ),
                     kind=ChangeKind.RENEWAL,
                     customer_id=given.process.customer_id,

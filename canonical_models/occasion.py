@@ -3,7 +3,7 @@ queued under the occasion's text, from which it can be read again."""
 
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,7 @@ class TakenOver(_Occasion):
 
 Occasion = SyncAsked | DocumentDecided | DunningMoved | RenewalMissed | DocumentSeen | TakenOver
 
-_BY_NAME: dict[str, type[Occasion]] = {
-    kind.name: kind
-    for kind in (SyncAsked, DocumentDecided, DunningMoved, RenewalMissed, DocumentSeen, TakenOver)
-}
+_BY_NAME: dict[str, type[Occasion]] = {kind.name: kind for kind in get_args(Occasion)}
 
 
 def stamp(at: datetime) -> str:

@@ -11,6 +11,7 @@ from canonical_models.states import Forecast
 from canonical_models.term import Contract
 from persistence import processes
 from persistence.connection import Connection
+from persistence.rows import fetch, select
 
 _AGREED = """
 with was as (
@@ -51,11 +52,6 @@ with agreed as (
     )
 )
 
-_COLUMNS = """
-select subscription_id, customer_id, starts_at, ends_at, renews_at, time_zone, forecast,
-  forecast_for, forecast_amount, forecast_problem, change_id from contracts where tenant = %s and
-"""
-
 
 class ContractView(Canonical):
     """`renews_at` is the end of the period that is billed, None once it is over. `forecast`
@@ -72,6 +68,9 @@ class ContractView(Canonical):
     forecast_amount: Money | None
     forecast_problem: str | None
     change_id: str
+
+
+_SELECT = select(ContractView, "contracts")
 
 
 async def put(
@@ -177,22 +176,4 @@ def process(tenant: str, subscription_id: str, customer_id: str) -> Process:
 async def _select(
     conn: Connection, condition: str, values: tuple[object, ...]
 ) -> tuple[ContractView, ...]:
-    found = await conn.execute((_COLUMNS + condition).encode(), values)
-    return tuple(
-        ContractView(
-            subscription_id=of,
-            customer_id=customer,
-            starts_at=starts,
-            ends_at=ends,
-            renews_at=renews,
-            time_zone=zone,
-            forecast=Forecast(forecast),
-            forecast_for=at,
-            forecast_amount=Money.model_validate(amount) if amount else None,
-            forecast_problem=problem,
-            change_id=change,
-        )
-        for of, customer, starts, ends, renews, zone, forecast, at, amount, problem, change in (
-            await found.fetchall()
-        )
-    )
+    return await fetch(conn, ContractView, f"{_SELECT} where tenant = %s and {condition}", values)

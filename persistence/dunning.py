@@ -8,6 +8,7 @@ from canonical_models.process import Process, ProcessKind
 from canonical_models.term import DunningCase, DunningStage
 from persistence import processes
 from persistence.connection import Connection
+from persistence.rows import fetch, select
 
 _OPEN = """
 insert into dunning_cases (tenant, invoice_id, subscription_id, customer_id, overdue_since)
@@ -44,10 +45,7 @@ where resolution in ('credit', 'write_off') and exists (
     and attempted_at >= newest.resolved_at)
 """
 
-_COLUMNS = """
-select invoice_id, subscription_id, customer_id, stage, overdue_since, reminders, extended_days,
-  suspended_at, outcome from dunning_cases where tenant = %s and
-"""
+_SELECT = select(DunningCase, "dunning_cases")
 
 
 async def open_(
@@ -142,31 +140,7 @@ def process(tenant: str, case: DunningCase) -> Process:
 async def _select(
     conn: Connection, condition: str, values: tuple[object, ...]
 ) -> tuple[DunningCase, ...]:
-    found = await conn.execute((_COLUMNS + condition).encode(), values)
-    return tuple(
-        DunningCase(
-            invoice_id=invoice_id,
-            subscription_id=subscription_id,
-            customer_id=customer_id,
-            stage=DunningStage(stage),
-            overdue_since=since,
-            reminders=reminders,
-            extended_days=extended,
-            suspended_at=suspended_at,
-            outcome=outcome,
-        )
-        for (
-            invoice_id,
-            subscription_id,
-            customer_id,
-            stage,
-            since,
-            reminders,
-            extended,
-            suspended_at,
-            outcome,
-        ) in await found.fetchall()
-    )
+    return await fetch(conn, DunningCase, f"{_SELECT} where tenant = %s and {condition}", values)
 
 
 async def begun(conn: Connection, process: Process) -> Resolution | None:

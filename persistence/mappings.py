@@ -15,15 +15,14 @@ from persistence.rows import all_of, fetch, fetch_one, select
 
 _ACCOUNTS = TypeAdapter(tuple[AccountMapping, ...])
 
-_ACCOUNTS_NOW = """
-select coalesce(json_agg(target), '[]')::text from mappings
-where tenant = %(tenant)s and kind = 'account' and source = any(%(customers)s)
-  and valid_from <= clock_timestamp() and (valid_to is null or valid_to > clock_timestamp())
-"""
-
 _OF = "tenant = %(tenant)s and kind = %(kind)s and source = %(source)s"
 _NOW = "valid_from <= clock_timestamp() and (valid_to is null or valid_to > clock_timestamp())"
 _SELECT = select(MappingView, "mappings")
+
+_ACCOUNTS_NOW = f"""
+select coalesce(json_agg(target), '[]')::text from mappings
+where tenant = %(tenant)s and kind = 'account' and source = any(%(customers)s) and {_NOW}
+"""  # noqa: S608 - put together from constants
 
 _NOTHING = (None,) * 5
 
@@ -93,7 +92,9 @@ async def accounts_now(
     conn: Connection, tenant: str, customers: Collection[str]
 ) -> dict[str, AccountMapping]:
     """By customer, those that hold now."""
-    found = await conn.execute(_ACCOUNTS_NOW, {"tenant": tenant, "customers": list(customers)})
+    found = await conn.execute(
+        _ACCOUNTS_NOW.encode(), {"tenant": tenant, "customers": list(customers)}
+    )
     row = await found.fetchone()
     mapped = _ACCOUNTS.validate_json(row[0] if row else "[]")
     return {mapping.billing_customer: mapping for mapping in mapped}
@@ -118,15 +119,23 @@ async def page(
 ) -> tuple[MappingView, ...]:
     """Those that hold now and those that are set for later, by kind, source and when they begin;
     `after` is that of the last one seen."""
-    begun = {"kind = %(kind)s": kind, "(kind, source, valid_from) > (%(a)s, %(b)s, %(c)s)": after}
-    a, b, c = after or (None, None, None)
+    behind = "(kind, source, valid_from) > (%(last_kind)s, %(last_source)s, %(last_from)s)"
+    which = all_of({"kind = %(kind)s": kind, behind: after})
+    last_kind, last_source, last_from = after or (None, None, None)
     return await fetch(
         conn,
         MappingView,
-        f"{_SELECT} where tenant = %(tenant)s and {all_of(begun)} "
+        f"{_SELECT} where tenant = %(tenant)s and {which} "
         "and (valid_to is null or valid_to > clock_timestamp()) "
         "order by kind, source, valid_from limit %(limit)s",
-        {"tenant": tenant, "kind": kind, "a": a, "b": b, "c": c, "limit": limit},
+        {
+            "tenant": tenant,
+            "kind": kind,
+            "last_kind": last_kind,
+            "last_source": last_source,
+            "last_from": last_from,
+            "limit": limit,
+        },
     )
 
 

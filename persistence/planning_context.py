@@ -167,13 +167,13 @@ async def begin(conn: Connection, owner: Owner, *, run_id: str) -> PlanningConte
     }
     found = await conn.execute((_BEGIN + _CONTEXT).encode(), values)
     row = await found.fetchone()
-    known = None if row is None else _context(row)
-    if known is not None:
-        # The statement does not read what it has written.
-        known = replace(known, reading=known.reading + 1)
-    if known is not None and known.outcome is None and known.epoch != owner.epoch:
+    if row is None:
+        return None
+    known = _context(row)
+    if known.outcome is None and known.epoch != owner.epoch:
         await require(conn, owner)
-    return known
+    # The statement does not read what it has written.
+    return replace(known, reading=known.reading + 1)
 
 
 async def of_change(conn: Connection, tenant: str, change_id: str) -> PlanningContext | None:

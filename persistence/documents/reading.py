@@ -8,6 +8,7 @@ from canonical_models.money import Money
 from canonical_models.records import DocumentRecord
 from persistence import records
 from persistence.connection import Connection
+from persistence.rows import all_of
 from persistence.tables.documents import DIFFERS, UNSETTLED
 
 _OLDEST_FIRST = "order by issued_at, document_id"
@@ -49,19 +50,19 @@ async def page(
 ) -> tuple[DocumentRecord, ...]:
     """Newest first; `before` is `issued_at` and id of the last one seen. `number` is billing's or
     the ERP's."""
-    wanted = {
-        "customer_id = %(customer)s": customer_id,
-        "subject = %(subject)s": subject,
-        "erp_status = %(erp_status)s": erp_status,
-        "(number = %(number)s or erp_number = %(number)s)": number,
-        "(issued_at, document_id) < (%(at)s, %(id)s)": before,
-    }
-    conditions = [condition for condition, value in wanted.items() if value is not None]
+    which = all_of(
+        {
+            "customer_id = %(customer)s": customer_id,
+            "subject = %(subject)s": subject,
+            "erp_status = %(erp_status)s": erp_status,
+            "(number = %(number)s or erp_number = %(number)s)": number,
+            "(issued_at, document_id) < (%(at)s, %(id)s)": before,
+        }
+    )
     at, last = before or (None, None)
     return await records.documents(
         conn,
-        " and ".join(conditions or ["true"])
-        + " order by issued_at desc, document_id desc limit %(limit)s",
+        f"{which} order by issued_at desc, document_id desc limit %(limit)s",
         {
             "tenant": tenant,
             "customer": customer_id,

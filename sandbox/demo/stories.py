@@ -168,8 +168,8 @@ async def support_fails(world: World, account: Account, prices: dict[str, str]) 
     same = (after.entitlements, after.support) == (before.entitlements, before.support)
     evidence.claim("entitlements and support are as before", same, after.entitlements)
     held = await world.trueup.targets_of(account.customer)
-    same = held["finished"] and not held["differences"]
-    evidence.claim("nothing else is asked of any target", same, held["looked_at"])
+    nothing_else = held["finished"] and not held["differences"]
+    evidence.claim("nothing else is asked of any target", nothing_else, held["looked_at"])
     listed = await world.trueup.differences()
     mine = [one for one in listed if one["customer_id"] == account.customer]
     evidence.claim("it stays out, and is listed as a difference", len(mine) == 1, mine)
