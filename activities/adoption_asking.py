@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from activities.adoption_looking import Seen
+from activities.adoption_reading import Seen
 from activities.tenants import Tenant
 from canonical_models.amendment import account_subject
 from canonical_models.commerce import BillingSnapshot

@@ -8,8 +8,8 @@ import psycopg
 
 from activities.account_opening import BY, open_account
 from activities.adoption_accounts import refusal
-from activities.adoption_looking import Seen, look, of_subject
 from activities.adoption_planning import Given, TakeOver, planned
+from activities.adoption_reading import Seen, look, of_subject
 from activities.agreed_state import commit_agreed_state
 from activities.effects import SUPPORT
 from activities.ledger import EffectLedger

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from activities.adoption_accounts import NEW_PARTY, refusal
 from activities.adoption_asking import Asked, changes_asked, posted_as
-from activities.adoption_looking import Seen, each_of
+from activities.adoption_reading import Seen, each_of
 from activities.gather import gather
 from activities.tenants import Tenant
 from canonical_models.adoption import (

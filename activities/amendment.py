@@ -22,7 +22,7 @@ from activities.tenants import Tenant, Tenants
 from activities.undoing import settle_undone
 from activities.verification import done_of, prove, require_agreement
 from canonical_models.amendment import AmendmentPlan
-from canonical_models.commerce import BillingSnapshot, SyncMark
+from canonical_models.commerce import BillingSnapshot, SyncMetadata
 from canonical_models.entitlement import NO_SUPPORT
 from canonical_models.records import AccessHold, sold_of
 from canonical_models.states import ChangeOutcome
@@ -87,15 +87,15 @@ class Amendment(AmendmentActivities):
                 return Settled(outcome=done.settled, summary=plan.amendment.summary)
             proof = await prove(tenant, self._database, done)
             require_agreement(plan, proof)
-            shown = _of_subscription(done).mark
-            mark = SyncMark(
+            shown = _of_subscription(done).sync
+            sync = SyncMetadata(
                 change_id=plan.change_id,
                 state="synchronised",
                 # A change without a document leaves the last one to be seen.
                 erp_document=done.newest_number or (shown.erp_document if shown else None),
             )
 
-            async def settled(conn: Connection, _: SyncMark) -> None:
+            async def settled(conn: Connection, _: SyncMetadata) -> None:
                 name = tenant.name
                 await changes.settle(
                     conn,
@@ -113,8 +113,8 @@ class Amendment(AmendmentActivities):
                     await outbox.publish(conn, name, completed(name, done))
 
             await self._ledger.perform(
-                effects.mark_effect(
-                    tenant, plan, effects.MARK, mark, confirmed=settled, owner=owner_of(step)
+                effects.sync_effect(
+                    tenant, plan, effects.SYNC, sync, confirmed=settled, owner=owner_of(step)
                 )
             )
             return Settled(outcome=ChangeOutcome.COMPLETED, summary=plan.amendment.summary)
@@ -126,10 +126,10 @@ class Amendment(AmendmentActivities):
             async with self._database.statement() as conn:
                 kept = await changes.plan(conn, undone.tenant, undone.change_id)
             if kept is not None and undone.outcome is ChangeOutcome.COMPENSATED:
-                mark = SyncMark(change_id=undone.change_id, state=undone.outcome)
+                sync = SyncMetadata(change_id=undone.change_id, state=undone.outcome)
                 await self._ledger.perform(
-                    effects.mark_effect(
-                        tenant, kept, effects.UNDONE_MARK, mark, owner=owner_of(undone)
+                    effects.sync_effect(
+                        tenant, kept, effects.UNDONE_SYNC, sync, owner=owner_of(undone)
                     )
                 )
             if undone.aborted and kept is not None:

@@ -4,7 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.contracts.dunning import DunningAct, DunningActivities, DunningDecision, DunningLook
+from activities.contracts.dunning import (
+    DunningAct,
+    DunningActivities,
+    DunningDecision,
+    DunningEvaluation,
+)
 from activities.effect import Effect, effect_key, not_looked_up
 from activities.error_mapping import mapped_failures
 from activities.ledger import EffectLedger
@@ -37,17 +42,19 @@ class Dunning(DunningActivities):
         self._tenants = tenants
         self._ledger = EffectLedger(database)
 
-    @activity.defn(name="dunning.look")
-    async def look(self, process: Process) -> DunningLook:
+    @activity.defn(name="dunning.evaluate")
+    async def evaluate(self, process: Process) -> DunningEvaluation:
         with mapped_failures():
             tenant = self._tenants[process.tenant]
             case = await self._case(process)
             if case is None or case.stage is DunningStage.CLOSED:
-                return DunningLook(act=DunningAct.OVER, words="nothing is owed", stage="closed")
+                return DunningEvaluation(
+                    act=DunningAct.OVER, words="nothing is owed", stage="closed"
+                )
             snapshot = await _snapshot(tenant, case)
             invoice = _invoice(snapshot, case.invoice_id)
             if (decided := await self._begun(process, case, invoice)) is not None:
-                return DunningLook(
+                return DunningEvaluation(
                     act=DunningAct.DECIDE,
                     words=f"decided: {decided.action.value}; it was begun, and goes on",
                     stage=case.stage.value,
@@ -58,7 +65,7 @@ class Dunning(DunningActivities):
             at = snapshot.subscription.as_of
             moved = advance(case, invoice, tenant.policy.dunning, grace, at)
             await self._move(tenant, case, moved, invoice, grace)
-            return _look(moved, invoice, at)
+            return _evaluate(moved, invoice, at)
 
     async def _begun(
         self, process: Process, case: DunningCase, invoice: BillingDocument | None
@@ -217,7 +224,7 @@ def _invoice(snapshot: BillingSnapshot, invoice_id: str) -> BillingDocument | No
     return next((found for found in snapshot.documents if found.document_id == invoice_id), None)
 
 
-def _look(moved: Advance, invoice: BillingDocument | None, at: datetime) -> DunningLook:
+def _evaluate(moved: Advance, invoice: BillingDocument | None, at: datetime) -> DunningEvaluation:
     case = moved.case
     seconds = max((moved.next_at - at).total_seconds(), 1.0) if moved.next_at else None
     unpaid = invoice.remaining if invoice else None
@@ -236,7 +243,7 @@ def _look(moved: Advance, invoice: BillingDocument | None, at: datetime) -> Dunn
                 f"{unpaid} is not paid: grace, {case.reminders} reminders told",
             )
     until = f", until {moved.next_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moved.next_at else ""
-    return DunningLook(
+    return DunningEvaluation(
         act=act, words=words + until, stage=case.stage.value, seconds=seconds, unpaid=unpaid
     )
 

@@ -7,7 +7,7 @@ from activities.effect import Effect, effect_key, not_looked_up
 from activities.tenants import Tenant
 from canonical_models.amendment import AmendmentPlan, document_reference
 from canonical_models.base import Canonical
-from canonical_models.commerce import SyncMark
+from canonical_models.commerce import SyncMetadata
 from canonical_models.entitlement import Grant
 from canonical_models.ledgering import (
     SettlementDraft,
@@ -26,8 +26,8 @@ SETTLEMENT = "erp.settlement"
 UNBILLED = "erp.unbilled"
 GRANTS = "entitlements.grants"
 SUPPORT = "support.entitlement"
-MARK = "billing.mark"
-UNDONE_MARK = "billing.mark_undone"
+SYNC = "billing.sync"
+UNDONE_SYNC = "billing.sync_undone"
 
 
 class GrantsHeld(Canonical):
@@ -158,28 +158,28 @@ def grants_effect(
     )
 
 
-def mark_effect(
+def sync_effect(
     tenant: Tenant,
     plan: AmendmentPlan,
     step: str,
-    mark: SyncMark,
+    sync: SyncMetadata,
     *,
-    confirmed: Callable[[Connection, SyncMark], Awaitable[None]] | None = None,
+    confirmed: Callable[[Connection, SyncMetadata], Awaitable[None]] | None = None,
     owner: Owner | None = None,
-) -> Effect[SyncMark]:
+) -> Effect[SyncMetadata]:
     """What people see on the subscription in billing; the last write of a change.
 
     `confirmed` is what must be true together with it.
     """
     key = effect_key(plan.change_id, step)
 
-    async def shown() -> SyncMark | None:
-        found = (await tenant.billing.snapshot(plan.subject)).mark
-        return found if found == mark else None
+    async def shown() -> SyncMetadata | None:
+        found = (await tenant.billing.snapshot(plan.subject)).sync
+        return found if found == sync else None
 
-    async def write(_: Attempt) -> SyncMark:
-        await tenant.billing.record_sync(plan.subject, mark, key=key)
-        return mark
+    async def write(_: Attempt) -> SyncMetadata:
+        await tenant.billing.record_sync(plan.subject, sync, key=key)
+        return sync
 
     return Effect(
         key=key,
@@ -188,13 +188,13 @@ def mark_effect(
         step=step,
         system="billing",
         operation="write back",
-        request=mark,
-        result=SyncMark,
+        request=sync,
+        result=SyncMetadata,
         probe=shown,
         write=write,
         named=lambda written: (written.state, None),
         owner=owner,
         confirmed=confirmed,
-        writes_set=f"mark:{tenant.name}/{plan.subject}",
+        writes_set=f"sync:{tenant.name}/{plan.subject}",
         lands_within=tenant.lands("billing"),
     )

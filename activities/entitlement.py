@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.contracts.entitlement import EntitlementActivities, EntitlementLook
+from activities.contracts.entitlement import EntitlementActivities, EntitlementEvaluation
 from activities.error_mapping import mapped_failures
 from activities.support_target import SupportTarget
 from activities.tenants import Tenant, Tenants
@@ -34,13 +34,15 @@ class Entitling(EntitlementActivities):
         self._tenants = tenants
         self._support = SupportTarget(database)
 
-    @activity.defn(name="entitlement.look")
-    async def look(self, process: Process) -> EntitlementLook:
+    @activity.defn(name="entitlement.evaluate")
+    async def evaluate(self, process: Process) -> EntitlementEvaluation:
         with mapped_failures():
             tenant, now = self._tenants[process.tenant], datetime.now(UTC)
             target = target_of(process)
             if target != SUPPORT_TARGET and target not in tenant.targets:
-                return EntitlementLook(words=f"{target} is not configured any more", behind=False)
+                return EntitlementEvaluation(
+                    words=f"{target} is not configured any more", behind=False
+                )
             async with self._database.transaction() as conn:
                 held = await grants.of_customer(conn, tenant.name, process.key)
                 begins = await _others(conn, tenant, process)
@@ -57,7 +59,7 @@ class Entitling(EntitlementActivities):
                 (moment for moment in (boundary(held, now), *begins) if moment and moment > now),
                 default=None,
             )
-            return EntitlementLook(
+            return EntitlementEvaluation(
                 words=_words(target, len(entitlements(held, now)), ahead, behind=behind),
                 behind=behind,
                 seconds=None if ahead is None else (ahead - now).total_seconds(),

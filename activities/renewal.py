@@ -11,7 +11,7 @@ from activities.contracts.renewal import (
     Foreseen,
     RenewalAct,
     RenewalActivities,
-    RenewalLook,
+    RenewalEvaluation,
 )
 from activities.error_mapping import mapped_failures
 from activities.tenants import Tenant, Tenants
@@ -37,15 +37,15 @@ class Renewals(RenewalActivities):
         self._database = database
         self._tenants = tenants
 
-    @activity.defn(name="renewal.look")
-    async def look(self, process: Process) -> RenewalLook:
+    @activity.defn(name="renewal.evaluate")
+    async def evaluate(self, process: Process) -> RenewalEvaluation:
         with mapped_failures():
             tenant = self._tenants[process.tenant]
             async with self._database.statement() as conn:
                 contract = await contracts.get(conn, process.tenant, process.key)
                 agreed = await subscriptions.seen_at(conn, process.tenant, process.key)
             if contract is None or (contract.renews_at is None and contract.ends_at is None):
-                return RenewalLook(act=RenewalAct.OVER, words="there is no renewal to come")
+                return RenewalEvaluation(act=RenewalAct.OVER, words="there is no renewal to come")
             # Only the time is read: a customer in a sandbox lives by billing's test clock.
             snapshot = await tenant.billing.snapshot(process.key)
             at = snapshot.subscription.as_of
@@ -207,48 +207,48 @@ def expected(subscription: Subscription) -> Money:
 
 def _until_the_end(
     contract: contracts.ContractView, agreed: datetime | None, at: datetime
-) -> RenewalLook:
+) -> RenewalEvaluation:
     """A contract that ends is looked at once more when it has: `agreed` is when billing was last
     read for it."""
     ends = contract.ends_at
     if ends is None or (agreed is not None and agreed >= ends):
-        return RenewalLook(act=RenewalAct.OVER, words="there is no renewal to come")
+        return RenewalEvaluation(act=RenewalAct.OVER, words="there is no renewal to come")
     if at < ends:
-        return RenewalLook(
+        return RenewalEvaluation(
             act=RenewalAct.WAIT,
             words=f"waits for the contract to end on {ends:%Y-%m-%d %H:%M} UTC",
             seconds=_seconds(ends, at),
         )
-    return RenewalLook(act=RenewalAct.CALL, words="the contract has ended", renewal=ends)
+    return RenewalEvaluation(act=RenewalAct.CALL, words="the contract has ended", renewal=ends)
 
 
-def _next(tenant: Tenant, contract: contracts.ContractView, at: datetime) -> RenewalLook:
+def _next(tenant: Tenant, contract: contracts.ContractView, at: datetime) -> RenewalEvaluation:
     policy, due = tenant.policy.renewal, contract.renews_at
     if due is None:
         raise ValueError(f"contract {contract.subscription_id} has no renewal")
     ahead = due - timedelta(days=policy.forecast_days)
     late = due + timedelta(hours=policy.late_hours)
     if at >= late:
-        return RenewalLook(
+        return RenewalEvaluation(
             act=RenewalAct.CALL,
             words=f"billing has not told of the renewal of {due:%Y-%m-%d}",
             renewal=due,
         )
     if at < ahead:
-        return RenewalLook(
+        return RenewalEvaluation(
             act=RenewalAct.WAIT,
             words=f"tries the renewal of {due:%Y-%m-%d} out on {ahead:%Y-%m-%d}",
             seconds=_seconds(ahead, at),
             renewal=due,
         )
     if contract.forecast_for != due or contract.forecast is not Forecast.READY:
-        return RenewalLook(
+        return RenewalEvaluation(
             act=RenewalAct.FORECAST,
             words=f"trying the renewal of {due:%Y-%m-%d} out",
             seconds=_seconds(late, at),
             renewal=due,
         )
-    return RenewalLook(
+    return RenewalEvaluation(
         act=RenewalAct.WAIT,
         words=f"waits for the renewal of {due:%Y-%m-%d}, which is {contract.forecast}",
         seconds=_seconds(late, at),

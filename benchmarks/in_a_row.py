@@ -22,7 +22,7 @@ from activities.preparing import Preparation
 from activities.tenants import Tenant, Tenants
 from activities.verification import Proof, done_of, prove
 from canonical_models.amendment import AmendmentPlan
-from canonical_models.commerce import BillingSnapshot, SyncMark
+from canonical_models.commerce import BillingSnapshot, SyncMetadata
 from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
 from canonical_models.records import DocumentRecord
 from canonical_models.states import ChangeOutcome
@@ -159,10 +159,10 @@ class InARowSteps(Amendment):
     async def write_back(self, step: StepInput, proof: Proof) -> Settled:
         tenant, done = self._tenants[step.tenant], await done_of(self._database, step)
         plan = done.plan
-        mark = SyncMark(
+        sync = SyncMetadata(
             change_id=plan.change_id, state="synchronised", erp_document=done.newest_number
         )
-        await self._ledger.perform(amend.mark_effect(tenant, plan, amend.MARK, mark))
+        await self._ledger.perform(amend.sync_effect(tenant, plan, amend.SYNC, sync))
         async with self._database.transaction() as conn, conn.pipeline():
             await commit_agreed_state(conn, tenant.name, plan, done.snapshot)
             await outbox.publish(conn, tenant.name, completed(tenant.name, done))

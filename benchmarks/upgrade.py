@@ -25,7 +25,7 @@ from benchmarks.saga import actions
 from benchmarks.scene import Scene, scene
 from benchmarks.whole import Whole, whole
 
-#: The vendors' writes of an upgrade: the document, support, the mark.
+#: The vendors' writes of an upgrade: the document, support, the sync metadata.
 _WRITES = 3
 #: As the policy's default: so long the events of one act are gathered.
 _SETTLING_S = 0.3

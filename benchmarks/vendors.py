@@ -15,7 +15,7 @@ from typing import Protocol, cast
 from urllib.parse import quote
 
 from activities.tenants import Tenant
-from canonical_models.commerce import AccountProfile, BillingSnapshot, Customer, SyncMark
+from canonical_models.commerce import AccountProfile, BillingSnapshot, Customer, SyncMetadata
 from canonical_models.documents import BilledParty, BillingDocument
 from canonical_models.entitlement import SupportEntitlement, SupportOrganization
 from canonical_models.ledgering import (
@@ -118,14 +118,14 @@ class AnyBilling:
         del documents, since
         await self.wire.call("billing.snapshot")
         number = subscription_id.removeprefix("sub_")
-        kept = self.shelf.get(f"mark {subscription_id}")
-        mark = SyncMark.model_validate_json(kept) if kept else None
-        product, price = ("pro", 4000) if mark else ("starter", 1000)
+        kept = self.shelf.get(f"sync {subscription_id}")
+        sync = SyncMetadata.model_validate_json(kept) if kept else None
+        product, price = ("pro", 4000) if sync else ("starter", 1000)
         now = subscription(
             item(product, 5, price, key=f"si_{number}"), subscription_id=subscription_id
         ).model_copy(update={"customer": Customer(customer_id=f"cus_{number}")})
         issued = _invoice(f"in_{number}_{product}")
-        return snapshot(now, issued).model_copy(update={"mark": mark})
+        return snapshot(now, issued).model_copy(update={"sync": sync})
 
     async def documents(self, document_ids: Collection[str]) -> tuple[BillingDocument, ...]:
         await self.wire.call("billing.documents")
@@ -135,10 +135,10 @@ class AnyBilling:
         await self.wire.call("billing.account")
         return AccountProfile(customer_id=customer_id, name=_name(customer_id))
 
-    async def record_sync(self, subscription_id: str, mark: SyncMark, *, key: str) -> None:
+    async def record_sync(self, subscription_id: str, sync: SyncMetadata, *, key: str) -> None:
         del key
         await self.wire.call("billing.record_sync")
-        self.shelf.put(f"mark {subscription_id}", mark.model_dump_json())
+        self.shelf.put(f"sync {subscription_id}", sync.model_dump_json())
 
     async def close(self) -> None:
         return None

@@ -102,7 +102,7 @@ class AccountProfile(Canonical):
         )
 
 
-class SyncMark(Canonical):
+class SyncMetadata(Canonical):
     """What Trueup writes back on the billing subscription for people who look there."""
 
     change_id: Identifier
@@ -123,7 +123,7 @@ class BillingSnapshot(Canonical):
     documents: tuple[BillingDocument, ...] = ()
     missing: tuple[Identifier, ...] = ()
     refused: dict[Identifier, Untold] = Field(default_factory=dict)
-    mark: SyncMark | None = None
+    sync: SyncMetadata | None = None
 
 
 class AccountSnapshot(Canonical):

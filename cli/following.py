@@ -10,7 +10,7 @@ from canonical_models.views import ChangeView
 from cli.command import Command, run_command
 from cli.output import Format, Problem, note, show_json
 from operations import changes
-from operations.reading_anew import LookAsked
+from operations.syncing import SyncStarted
 
 Wait = Annotated[
     bool, typer.Option("--wait", help="Until the change has settled or waits for a person.")
@@ -21,7 +21,7 @@ Bound = Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait at 
 def look(
     ctx: typer.Context,
     tenant: str | None,
-    ask: Callable[[Command], Awaitable[LookAsked]],
+    ask: Callable[[Command], Awaitable[SyncStarted]],
     *,
     wait: bool,
     bound: float,
@@ -29,7 +29,7 @@ def look(
 ) -> None:
     """Raises Problem where it was waited for and has not settled within `bound` seconds."""
 
-    async def work(command: Command) -> tuple[LookAsked, ChangeView | None]:
+    async def work(command: Command) -> tuple[SyncStarted, ChangeView | None]:
         asked = await ask(command)
         if not wait:
             return asked, None
@@ -42,7 +42,7 @@ def look(
     _tell(asked, change, bound=bound, output=output)
 
 
-def _tell(asked: LookAsked, change: ChangeView | None, *, bound: float, output: Format) -> None:
+def _tell(asked: SyncStarted, change: ChangeView | None, *, bound: float, output: Format) -> None:
     """`change` is None where nobody waited for it."""
     if output is Format.JSON:
         show_json({**asked.model_dump(mode="json"), "change": change})

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 #: So many calls in a row without an answer that says anything.
 FAULTS = 5
-#: Seconds until the first look whether it is back, and the most between two looks.
-FIRST_LOOK, LONGEST_LOOK = 5.0, 60.0
+#: Seconds until the first probe whether it is back, and the most between two probes.
+FIRST_PROBE, LONGEST_PROBE = 5.0, 60.0
 
 
 class State(StrEnum):
@@ -32,10 +32,10 @@ class Breaker:
     #: Whether the time alone makes somebody ask; not where workers agree who does.
     may_ask: bool = True
     #: How often it was found away, and when it was last heard of.
-    looks: int = 0
+    probes: int = 0
     heard_at: float = float("-inf")
     _faults: int = 0
-    _wait: float = FIRST_LOOK
+    _wait: float = FIRST_PROBE
     _asked: bool = False
 
     def may_call(self, now: float) -> bool:
@@ -61,7 +61,7 @@ class Breaker:
         """No answer, or a server's fault."""
         self._faults += 1
         if self.state is State.PROBING:
-            self._wait = min(2 * self._wait, LONGEST_LOOK)
+            self._wait = min(2 * self._wait, LONGEST_PROBE)
             self._open(now, reason)
         elif self.state is State.CLOSED and self._faults >= FAULTS:
             self.since = now
@@ -73,7 +73,7 @@ class Breaker:
 
     def close(self, now: float) -> None:
         self.state, self.since, self.reason = State.CLOSED, now, ""
-        self._faults, self._wait = 0, FIRST_LOOK
+        self._faults, self._wait = 0, FIRST_PROBE
 
     def away(self, *, since: float, probe_at: float, reason: str) -> None:
         """As another worker has found it: who asks next is agreed on."""
@@ -83,4 +83,4 @@ class Breaker:
     def _open(self, now: float, reason: str) -> None:
         self.state, self.reason = State.OPEN, reason
         self.probe_at = now + self._wait
-        self.looks += 1
+        self.probes += 1

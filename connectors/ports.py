@@ -15,7 +15,7 @@ from canonical_models.commerce import (
     BillingSnapshot,
     CustomerPage,
     DocumentPage,
-    SyncMark,
+    SyncMetadata,
 )
 from canonical_models.documents import BillingDocument, DocumentStatus
 from canonical_models.entitlement import (
@@ -88,8 +88,8 @@ class BillingPort(Protocol):
         """Who pays, with name, address and tax ids; for making the account elsewhere. Raises
         Rejection (account_unmapped) for a customer that was deleted."""
 
-    async def record_sync(self, subscription_id: str, mark: SyncMark, *, key: str) -> None:
-        """Write `mark` on the subscription. Repeating it with the same `key` changes nothing."""
+    async def record_sync(self, subscription_id: str, sync: SyncMetadata, *, key: str) -> None:
+        """Write `sync` on the subscription. Repeating it with the same `key` changes nothing."""
 
     async def record_erp_status(
         self, document_id: str, erp_status: Mapping[str, str], *, key: str

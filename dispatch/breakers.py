@@ -38,7 +38,7 @@ class SharedBreakers:
         self._database = database
         self._governors = governors
         self._away_seconds = away_minutes * 60
-        self._looks: dict[tuple[str, str], int] = {}
+        self._probes: dict[tuple[str, str], int] = {}
         self._limits: dict[tuple[str, str], int] = {}
 
     async def run(self) -> None:
@@ -47,7 +47,7 @@ class SharedBreakers:
             pause = _EVERY
             try:
                 known = known or await self.forget_others()
-                pause = _EVERY if await self.look() else _QUIET
+                pause = _EVERY if await self.poll() else _QUIET
             except (psycopg.OperationalError, OSError) as fault:
                 log.warning("breakers not shared", error=type(fault).__name__)
             await asyncio.sleep(pause)
@@ -60,7 +60,7 @@ class SharedBreakers:
                 log.info("connection is in the settings no more", connection=gone)
         return True
 
-    async def look(self) -> bool:
+    async def poll(self) -> bool:
         """Tell what this worker has found, and hear what others have. Whether anything is away."""
         # Before the statement: what is away for longer than an answer is old was away before it,
         # however long the statement takes.
@@ -77,9 +77,9 @@ class SharedBreakers:
         self, key: tuple[str, str], governor: Governor, away: Away | None, now: float
     ) -> None:
         breaker = governor.breaker
-        if breaker.looks != self._looks.get(key, 0) and breaker.state is State.OPEN:
+        if breaker.probes != self._probes.get(key, 0) and breaker.state is State.OPEN:
             # This worker has found it away, or has asked in vain.
-            self._looks[key] = breaker.looks
+            self._probes[key] = breaker.probes
             breaker.may_ask = False
             async with self._database.statement() as conn:
                 probe_in = max(breaker.probe_at - now, 0.0)

@@ -47,7 +47,7 @@ class ProcessWatch:
         self._client = client
         self._refill = refill
 
-    async def look(self) -> int:
+    async def poll(self) -> int:
         """How many processes the engine had not, and is now to be told of again: of the few that
         were not asked for lately, or of all where the store is gone."""
         looked_at, lost = await self._batch(before=datetime.now(UTC) - _EVERY)

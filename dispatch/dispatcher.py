@@ -100,7 +100,7 @@ class Dispatcher:
             async with asyncio.TaskGroup() as group:
                 group.create_task(listen(self._database.dsn, self._woken))
                 group.create_task(self._tell())
-                group.create_task(self._every(self._settings.poll_seconds, self._look, group))
+                group.create_task(self._every(self._settings.poll_seconds, self._poll, group))
                 group.create_task(self._every(_SETTLED_WITHIN_S, self._sweep, group))
                 group.create_task(self._every(_CHECK_S, self._check, group))
                 await self._dispatch(group)
@@ -189,7 +189,7 @@ class Dispatcher:
             return "refused"
         if self._gate.open():
             self._wake.set()
-        # The saga says so itself as soon as it begins: see `_look`.
+        # The saga says so itself as soon as it begins: see `_poll`.
         self._started[claim.change_id] = run_id
         known.info("saga started", subject=claim.subject, run_id=run_id)
         return "started"
@@ -198,7 +198,7 @@ class Dispatcher:
         async with self._database.transaction() as conn:
             await change_queue.put_back(conn, [claim.change_id], reset_attempts=reset_attempts)
 
-    async def _look(self, group: asyncio.TaskGroup) -> None:
+    async def _poll(self, group: asyncio.TaskGroup) -> None:
         """Behind the notifications: renew what is in hand, write down runs that have not begun yet,
         take over what a dead one had."""
         mine, started = list(self._in_hand), dict(self._started)
@@ -230,19 +230,19 @@ class Dispatcher:
         LOST.inc(await self._watch.requeue_lost())
 
     async def _check(self, _group: asyncio.TaskGroup) -> None:
-        LOST_PROCESSES.inc(await self._processes.look())
+        LOST_PROCESSES.inc(await self._processes.poll())
 
     async def _every(
         self,
         seconds: float,
-        look: Callable[[asyncio.TaskGroup], Awaitable[None]],
+        poll: Callable[[asyncio.TaskGroup], Awaitable[None]],
         group: asyncio.TaskGroup,
     ) -> None:
         while True:
             try:
-                await look(group)
+                await poll(group)
             except (*_AWAY, RPCError, RuntimeError) as fault:
-                log.warning("look put off", look=look.__name__, error=_name(fault))
+                log.warning("poll put off", poll=poll.__name__, error=_name(fault))
             await asyncio.sleep(seconds)
 
     async def _give_back(self) -> None:

@@ -67,7 +67,7 @@ class Lanes:
         except (psycopg.Error, OSError) as fault:
             log.warning("lanes not given up", error=type(fault).__name__)
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         async with self._database.statement() as conn:
             held = await lanes.hold(
                 conn, build=self._build, holder=self._holder, tenants=self._tenants
@@ -77,7 +77,7 @@ class Lanes:
     async def _run(self) -> None:
         while self._tenants:
             try:
-                await self.look()
+                await self.poll()
             except (psycopg.Error, OSError) as fault:
                 log.warning("lanes not looked at", error=type(fault).__name__)
             await asyncio.sleep(lanes.EVERY)

@@ -10,8 +10,8 @@ from canonical_models.views import ChangeView, ExceptionView
 from operations.context import AppContext
 from operations.errors import NotFound
 from operations.movements import SettlementView, settlement_views
-from operations.reading_anew import LookAsked, look
 from operations.sides import InvoiceSummary, summaries
+from operations.syncing import SyncStarted, start
 from persistence import (
     accounts,
     changes,
@@ -95,13 +95,13 @@ async def show(context: AppContext, tenant: str, customer_id: str) -> AccountDet
         )
 
 
-async def sync(context: AppContext, tenant: str, customer_id: str) -> LookAsked:
+async def sync(context: AppContext, tenant: str, customer_id: str) -> SyncStarted:
     """Have all read anew that billing has issued to the customer beside subscriptions, balance and
     master data, and every system brought to that. Raises NotFound for a customer that nothing is
     known of."""
     await show(context, tenant, customer_id)
     async with context.database.transaction() as conn:
-        return await look(
+        return await start(
             conn,
             tenant,
             account_subject(customer_id),

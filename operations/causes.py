@@ -7,8 +7,8 @@ from canonical_models.exceptions import Track
 from canonical_models.failures import RejectionCode, Team
 from canonical_models.records import DocumentRecord, Hold, HoldKind
 from canonical_models.views import ExceptionView
-from operations.reading_anew import command
 from operations.sides import InvoiceSummary
+from operations.syncing import command
 from persistence import differences, exceptions
 from persistence.connection import Connection
 

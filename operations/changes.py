@@ -16,7 +16,7 @@ from operations.corrections import signed
 from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
 from operations.paging import Page, cursor, cut, number
-from operations.reading_anew import command
+from operations.syncing import command
 from operations.timeline import Step, in_words, timeline
 from persistence import changes, effects, exceptions, inbox, outbox
 from workflows.names import DECIDE, NEWER_CHANGE

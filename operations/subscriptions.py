@@ -14,9 +14,9 @@ from operations.entitlements import HeldBack, held_back
 from operations.errors import NotFound
 from operations.movements import SettlementView, settlement_views
 from operations.paging import Page, cursor, cut, words
-from operations.reading_anew import LookAsked, look
 from operations.renewals import foreseen
 from operations.sides import InvoiceSummary, summaries
+from operations.syncing import SyncStarted, start
 from operations.unbilled import UnbilledView, unbilled_of
 from persistence import (
     access_holds,
@@ -118,7 +118,7 @@ async def show(context: AppContext, tenant: str, subscription_id: str) -> Subscr
         )
 
 
-async def sync(context: AppContext, tenant: str, subscription_id: str) -> LookAsked:
+async def sync(context: AppContext, tenant: str, subscription_id: str) -> SyncStarted:
     """Have all read anew that billing has issued since the cutover, and every system brought to
     what it says, by a change of its own.
 
@@ -129,7 +129,7 @@ async def sync(context: AppContext, tenant: str, subscription_id: str) -> LookAs
         known = await changes.page(conn, tenant, subject=subscription_id, limit=1)
         if not known:
             raise _unknown(subscription_id)
-        return await look(
+        return await start(
             conn,
             tenant,
             subscription_id,

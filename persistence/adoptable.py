@@ -14,7 +14,7 @@ from persistence import records
 from persistence.connection import Connection
 from persistence.grants import AS_JSON, GRANTS
 
-_SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
+_CONTRIBUTIONS = TypeAdapter(tuple[SubscriptionSupport, ...])
 
 #: Documents of one customer that were seen and not found: far more than anybody has.
 _MOST = 500
@@ -99,7 +99,7 @@ async def known(
         changing=frozenset(changing),
         entered=frozenset(entered),
         held=GRANTS.validate_json(held),
-        beside=_SHARES.validate_json(beside),
+        beside=_CONTRIBUTIONS.validate_json(beside),
     )
 
 

@@ -9,6 +9,7 @@ from canonical_models.exceptions import VENDOR_AWAY, Track
 from canonical_models.failures import FailureClass, Team
 from persistence.connection import Connection
 from persistence.exceptions import fingerprint
+from persistence.rows import fetch
 
 
 class ConnectionView(Canonical):
@@ -56,7 +57,8 @@ on conflict do nothing
 """
 
 _SHOW = """
-select b.tenant, b.connection, b.state, b.since, b.probe_at, b.reason, b.limit_seen, e.id
+select b.tenant, b.connection, b.state, b.since, b.probe_at, b.reason, b.limit_seen,
+  e.id as exception_id
 from breakers b left join exceptions e on e.tenant = b.tenant and e.state = 'open'
   and e.change_id = 'connection/' || b.tenant || '/' || b.connection
 where b.tenant = coalesce(%s, b.tenant) order by b.tenant, b.connection
@@ -161,29 +163,12 @@ async def ask(conn: Connection, tenant: str, connection: str, *, message: str) -
 
 
 async def of_tenant(conn: Connection, tenant: str) -> tuple[ConnectionView, ...]:
-    return await _shown(conn, tenant)
+    return await fetch(conn, ConnectionView, _SHOW, (tenant,))
 
 
 async def all_of(conn: Connection) -> tuple[ConnectionView, ...]:
     """Those of all tenants."""
-    return await _shown(conn, None)
-
-
-async def _shown(conn: Connection, tenant: str | None) -> tuple[ConnectionView, ...]:
-    found = await conn.execute(_SHOW, (tenant,))
-    return tuple(
-        ConnectionView(
-            tenant=of,
-            connection=connection,
-            state=state,
-            since=since,
-            probe_at=probe_at,
-            reason=reason,
-            limit_seen=limit,
-            exception_id=asked,
-        )
-        for of, connection, state, since, probe_at, reason, limit, asked in await found.fetchall()
-    )
+    return await fetch(conn, ConnectionView, _SHOW, (None,))
 
 
 def asking(tenant: str, connection: str) -> str:

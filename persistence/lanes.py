@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 from canonical_models.base import Canonical, Instant
 from persistence.connection import Connection
+from persistence.rows import fetch, select
 
 #: Each worker looks at least this often, in seconds, and may miss two looks.
 EVERY = 2.0
@@ -76,12 +77,10 @@ async def give_up(conn: Connection, *, holder: str) -> None:
 
 async def of_tenant(conn: Connection, tenant: str) -> tuple[LaneView, ...]:
     """Those that somebody holds."""
-    found = await conn.execute(
-        "select entity, build, holder, until from lanes "
+    return await fetch(
+        conn,
+        LaneView,
+        f"{select(LaneView, 'lanes')} "
         "where tenant = %s and holder is not null and until > now() order by entity, build",
         (tenant,),
-    )
-    return tuple(
-        LaneView(entity=entity, build=build, holder=holder, until=until)
-        for entity, build, holder, until in await found.fetchall()
     )

@@ -34,7 +34,7 @@ from persistence.records import (
 )
 from persistence.tables.documents import ON_ACCOUNT, UNSETTLED
 
-_SHARES = TypeAdapter(tuple[SubscriptionSupport, ...])
+_CONTRIBUTIONS = TypeAdapter(tuple[SubscriptionSupport, ...])
 _ITEMS = TypeAdapter(tuple[ItemMapping, ...])
 
 #: The grants of a change `c`.
@@ -271,7 +271,7 @@ async def master_data(
     return MasterData(
         account=AccountMapping.model_validate_json(account) if account else None,
         items={mapping.item: mapping for mapping in _ITEMS.validate_json(mapped)},
-        others=_SHARES.validate_json(others),
+        others=_CONTRIBUTIONS.validate_json(others),
         told=told or "",
     )
 

@@ -8,7 +8,12 @@ for it, and the amendment saga does it in its turn. Times are by billing's clock
 
 from temporalio import workflow
 
-from activities.contracts.dunning import DunningAct, DunningActivities, DunningDecision, DunningLook
+from activities.contracts.dunning import (
+    DunningAct,
+    DunningActivities,
+    DunningDecision,
+    DunningEvaluation,
+)
 from activities.contracts.failure import FailureDetail, Question
 from canonical_models.exceptions import Resolution
 from canonical_models.failures import FailureClass, RejectionCode
@@ -30,33 +35,33 @@ class DunningProcess(WaitingProcess):
         while True:
             await self.turn()
             try:
-                look = await self.tasks.until_done("look at the invoice", self._look)
+                evaluated = await self.tasks.until_done("look at the invoice", self._evaluate)
             except Aborted as aborted:
                 if await self.over():
                     return f"given up: {aborted.reason}"
                 continue
-            self.tell(look.stage, look.words)
-            match look.act:
+            self.tell(evaluated.stage, evaluated.words)
+            match evaluated.act:
                 case DunningAct.OVER:
                     if await self.over():
-                        return look.words
+                        return evaluated.words
                 case DunningAct.DECIDE:
-                    resolution = look.decided or await self._ask(look)
+                    resolution = evaluated.decided or await self._ask(evaluated)
                     if resolution is not None:
-                        await self._conclude(resolution, look.unpaid)
+                        await self._conclude(resolution, evaluated.unpaid)
                 case DunningAct.WAIT:
-                    await self.rest(look.seconds)
+                    await self.rest(evaluated.seconds)
 
-    async def _look(self) -> DunningLook:
+    async def _evaluate(self) -> DunningEvaluation:
         return await workflow.execute_local_activity_method(
-            DunningActivities.look, self.process, summary="look at the invoice", **LOCAL
+            DunningActivities.evaluate, self.process, summary="look at the invoice", **LOCAL
         )
 
-    async def _ask(self, look: DunningLook) -> Resolution | None:
+    async def _ask(self, evaluated: DunningEvaluation) -> Resolution | None:
         """None where news comes first: it stays asked until it has answered itself."""
-        asked = _unpaid(self.process, look)
+        asked = _unpaid(self.process, evaluated)
         return await self.tasks.ask_unless(
-            lambda: self.has_news, "end of dunning", asked, look.unpaid
+            lambda: self.has_news, "end of dunning", asked, evaluated.unpaid
         )
 
     async def _conclude(self, resolution: Resolution, unpaid: Money | None) -> None:
@@ -76,13 +81,13 @@ class DunningProcess(WaitingProcess):
             workflow.logger.warning("decision not carried out: %s", aborted.reason)
 
 
-def _unpaid(process: Process, look: DunningLook) -> Question:
+def _unpaid(process: Process, evaluated: DunningEvaluation) -> Question:
     """What finance is asked."""
     code = RejectionCode.PAYMENT_OVERDUE
     return Question(
         message=f"Invoice {process.key} of subscription {process.subscription_id} is not paid: "
-        f"{look.unpaid} is open, and reminders and suspension did not help. Decide: `extend` gives "
-        "all of the grace again, from today; `credit` cancels the subscription and takes the "
+        f"{evaluated.unpaid} is open, and reminders and suspension did not help. Decide: `extend` "
+        "gives all of the grace again, from today; `credit` cancels the subscription and takes the "
         "invoice back with a credit note; `write_off` cancels it and writes the debt off.",
         detail=FailureDetail(
             failure_class=FailureClass.REJECTED,

@@ -13,7 +13,7 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
-from activities.contracts.entitlement import EntitlementActivities, EntitlementLook
+from activities.contracts.entitlement import EntitlementActivities, EntitlementEvaluation
 from canonical_models.exceptions import Action, Track
 from canonical_models.process import Process, ProcessKind
 from workflows.human_tasks import question_of
@@ -31,18 +31,18 @@ class EntitlementProcess(WaitingProcess):
     async def run(self, process: Process) -> str:
         while True:
             await self.turn()
-            look = await self._look()
-            self.tell("telling" if look.behind else "waiting", look.words)
-            if look.behind:
+            evaluated = await self._evaluate()
+            self.tell("telling" if evaluated.behind else "waiting", evaluated.words)
+            if evaluated.behind:
                 await self._tell_target()
-            elif look.seconds is not None:
-                await self.rest(look.seconds)
+            elif evaluated.seconds is not None:
+                await self.rest(evaluated.seconds)
             elif await self.over():
-                return look.words
+                return evaluated.words
 
-    async def _look(self) -> EntitlementLook:
+    async def _evaluate(self) -> EntitlementEvaluation:
         return await workflow.execute_local_activity_method(
-            EntitlementActivities.look, self.process, summary="what holds now", **KEEPING
+            EntitlementActivities.evaluate, self.process, summary="what holds now", **KEEPING
         )
 
     async def _tell_target(self) -> None:

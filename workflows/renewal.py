@@ -19,7 +19,7 @@ from activities.contracts.renewal import (
     ForecastProblem,
     RenewalAct,
     RenewalActivities,
-    RenewalLook,
+    RenewalEvaluation,
 )
 from canonical_models.base import Instant
 from canonical_models.exceptions import Action, Track
@@ -46,30 +46,32 @@ class RenewalProcess(WaitingProcess):
         while True:
             await self.turn()
             try:
-                look = await self.tasks.until_done("look at the term", self._look)
+                evaluated = await self.tasks.until_done("look at the term", self._evaluate)
             except Aborted as aborted:
                 if await self.over():
                     return f"given up: {aborted.reason}"
                 continue
-            self.tell(look.act.value, look.words)
-            match look.act:
+            self.tell(evaluated.act.value, evaluated.words)
+            match evaluated.act:
                 case RenewalAct.OVER:
                     if await self.over():
-                        return look.words
-                case RenewalAct.FORECAST if look.renewal is not None and look.renewal != self._left:
-                    await self._forecast(look.renewal)
-                case RenewalAct.CALL if look.renewal is not None:
-                    await self._call(look.renewal)
+                        return evaluated.words
+                case RenewalAct.FORECAST if (
+                    evaluated.renewal is not None and evaluated.renewal != self._left
+                ):
+                    await self._forecast(evaluated.renewal)
+                case RenewalAct.CALL if evaluated.renewal is not None:
+                    await self._call(evaluated.renewal)
                     await self.rest(LATE_AGAIN.total_seconds())
                 case RenewalAct.WAIT | RenewalAct.FORECAST | RenewalAct.CALL:
-                    await self.rest(look.seconds)
+                    await self.rest(evaluated.seconds)
 
     def go_on(self) -> NoReturn:
         continue_on_newest(self.process.model_copy(update={"left": self._left}))
 
-    async def _look(self) -> RenewalLook:
+    async def _evaluate(self) -> RenewalEvaluation:
         return await workflow.execute_local_activity_method(
-            RenewalActivities.look, self.process, summary="look at the term", **LOCAL
+            RenewalActivities.evaluate, self.process, summary="look at the term", **LOCAL
         )
 
     async def _forecast(self, renewal: Instant) -> None:

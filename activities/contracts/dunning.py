@@ -20,7 +20,7 @@ class DunningAct(StrEnum):
     OVER = "over"
 
 
-class DunningLook(Canonical):
+class DunningEvaluation(Canonical):
     act: DunningAct
     words: str
     stage: str
@@ -37,8 +37,8 @@ class DunningDecision(Canonical):
 
 class DunningActivities(ABC):
     @abstractmethod
-    @activity.defn(name="dunning.look")
-    async def look(self, process: Process) -> DunningLook:
+    @activity.defn(name="dunning.evaluate")
+    async def evaluate(self, process: Process) -> DunningEvaluation:
         """Move the case on as far as time and billing have: remind, suspend, close."""
 
     @abstractmethod

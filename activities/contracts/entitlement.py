@@ -8,7 +8,7 @@ from canonical_models.base import Canonical
 from canonical_models.process import Process
 
 
-class EntitlementLook(Canonical):
+class EntitlementEvaluation(Canonical):
     """`behind` where the target has not confirmed the newest revision, and nobody has given it up.
     `seconds` is until time alone changes something; None where it never does."""
 
@@ -19,8 +19,8 @@ class EntitlementLook(Canonical):
 
 class EntitlementActivities(ABC):
     @abstractmethod
-    @activity.defn(name="entitlement.look")
-    async def look(self, process: Process) -> EntitlementLook:
+    @activity.defn(name="entitlement.evaluate")
+    async def evaluate(self, process: Process) -> EntitlementEvaluation:
         """Whether its target follows. What time alone has changed since the last news is news, and
         told as an event."""
 

@@ -21,7 +21,7 @@ class RenewalAct(StrEnum):
     OVER = "over"
 
 
-class RenewalLook(Canonical):
+class RenewalEvaluation(Canonical):
     """`seconds` is how long nothing is to be done. `renewal` is the one that was looked at."""
 
     act: RenewalAct
@@ -50,8 +50,8 @@ class ForecastProblem(Canonical):
 
 class RenewalActivities(ABC):
     @abstractmethod
-    @activity.defn(name="renewal.look")
-    async def look(self, process: Process) -> RenewalLook:
+    @activity.defn(name="renewal.evaluate")
+    async def evaluate(self, process: Process) -> RenewalEvaluation:
         """Where the term stands, by billing's clock."""
 
     @abstractmethod

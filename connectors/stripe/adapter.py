@@ -12,7 +12,7 @@ from canonical_models.commerce import (
     BillingSnapshot,
     CustomerPage,
     DocumentPage,
-    SyncMark,
+    SyncMetadata,
 )
 from canonical_models.documents import BillingDocument, DocumentStatus, Untold
 from connectors.config import ConnectionConfig
@@ -25,7 +25,7 @@ from connectors.stripe.client import StripeClient
 from connectors.stripe.client_documents import StripeDocuments
 from connectors.stripe.client_money import StripeMoney
 from connectors.stripe.customers import CustomerReader
-from connectors.stripe.mapping import mark_metadata
+from connectors.stripe.mapping import sync_metadata
 from connectors.stripe.moving import MovementReader
 from connectors.stripe.pages import Cursor, PageReader
 from connectors.stripe.payers import PaymentReader
@@ -152,9 +152,9 @@ class StripeBilling(Closing):
         holder = await self._reads.holder(customer_id)
         return profile_of(holder, await self._reads.tax_ids(holder))
 
-    async def record_sync(self, subscription_id: str, mark: SyncMark, *, key: str) -> None:
-        """See `BillingPort`. The mark is metadata, which Stripe takes on ended ones too."""
-        await self._writes.note_on_subscription(subscription_id, mark_metadata(mark), key=key)
+    async def record_sync(self, subscription_id: str, sync: SyncMetadata, *, key: str) -> None:
+        """See `BillingPort`. It is metadata, which Stripe takes on ended ones too."""
+        await self._writes.note_on_subscription(subscription_id, sync_metadata(sync), key=key)
 
     async def record_erp_status(
         self, document_id: str, erp_status: Mapping[str, str], *, key: str

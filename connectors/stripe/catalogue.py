@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from connectors.stripe.client import StripeClient
+from connectors.stripe.gathering import each_of, gathering, if_there
 from connectors.stripe.taxes import Catalogue
-from connectors.stripe.together import each_of, if_there, together
 from connectors.stripe.wire import Identified, Price, TaxRate
 from connectors.stripe.wire_documents import FinalLine, Invoice, InvoiceItem, InvoiceLine
 from connectors.stripe.wire_subscriptions import SubscriptionItem
@@ -43,7 +43,7 @@ class CatalogueReader:
             self._rates.keep(invoice.default_tax_rates or ())
         found = list(lines)
         rates, prices = set(_rates_named(found)), set(_prices_named(found))
-        async with together() as reads:
+        async with gathering() as reads:
             read_rates = reads.create_task(
                 each_of(lambda key: if_there(self._reads.tax_rate(key)), self._rates.missing(rates))
             )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from canonical_models.commerce import BilledCustomer, CustomerPage
 from connectors.stripe.client import Owned, StripeClient
-from connectors.stripe.together import each_of, if_there, together
+from connectors.stripe.gathering import each_of, gathering, if_there
 from connectors.stripe.wire_customers import OfCustomer
 
 #: What is listed first, and what follows; the cursor says which, and after what.
@@ -59,7 +59,7 @@ class CustomerReader:
         self, customer: str
     ) -> tuple[list[OfCustomer] | None, list[OfCustomer] | None]:
         """Subscriptions and open invoices; None where Stripe does not know the customer."""
-        async with together() as reads:
+        async with gathering() as reads:
             subscriptions, invoices = (
                 reads.create_task(if_there(self._reads.all_of_customer(what, customer)))
                 for what in _ORDER

@@ -12,7 +12,7 @@ from canonical_models.commerce import (
     Subscription,
     SubscriptionItem,
     SubscriptionStatus,
-    SyncMark,
+    SyncMetadata,
 )
 from canonical_models.failures import ContractDrift
 from canonical_models.money import Money
@@ -45,9 +45,9 @@ _STATUS = {
 #: As many units as grants can count: whoever buys more has what all of them give.
 _MOST_UNITS = 10**9
 
-_MARK_CHANGE = f"{OUR_PREFIX}change"
-_MARK_STATE = f"{OUR_PREFIX}state"
-_MARK_DOCUMENT = f"{OUR_PREFIX}erp_document"
+_SYNC_CHANGE = f"{OUR_PREFIX}change"
+_SYNC_STATE = f"{OUR_PREFIX}state"
+_SYNC_DOCUMENT = f"{OUR_PREFIX}erp_document"
 
 
 def subscription_of(
@@ -77,22 +77,22 @@ def subscription_of(
     )
 
 
-def mark_metadata(mark: SyncMark) -> dict[str, str]:
-    """The metadata that shows `mark`; an empty value removes a key at Stripe."""
+def sync_metadata(sync: SyncMetadata) -> dict[str, str]:
+    """The metadata that shows `sync`; an empty value removes a key at Stripe."""
     return {
-        _MARK_CHANGE: mark.change_id,
-        _MARK_STATE: mark.state,
-        _MARK_DOCUMENT: mark.erp_document or "",
+        _SYNC_CHANGE: sync.change_id,
+        _SYNC_STATE: sync.state,
+        _SYNC_DOCUMENT: sync.erp_document or "",
     }
 
 
-def mark_of(metadata: dict[str, str]) -> SyncMark | None:
+def sync_of(metadata: dict[str, str]) -> SyncMetadata | None:
     """What we last wrote; None where there is nothing, or people changed it past recognition."""
     try:
-        return SyncMark(
-            change_id=metadata.get(_MARK_CHANGE, ""),
-            state=metadata.get(_MARK_STATE, ""),
-            erp_document=metadata.get(_MARK_DOCUMENT) or None,
+        return SyncMetadata(
+            change_id=metadata.get(_SYNC_CHANGE, ""),
+            state=metadata.get(_SYNC_STATE, ""),
+            erp_document=metadata.get(_SYNC_DOCUMENT) or None,
         )
     except ValidationError:
         return None

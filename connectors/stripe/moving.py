@@ -8,7 +8,7 @@ from connectors.stripe.client import StripeClient
 from connectors.stripe.client_documents import StripeDocuments
 from connectors.stripe.client_money import StripeMoney
 from connectors.stripe.documents import customer_of
-from connectors.stripe.together import each_of, if_there, together
+from connectors.stripe.gathering import each_of, gathering, if_there
 from connectors.stripe.whole import Moved, Taken
 from connectors.stripe.wire_customers import BalanceMovement
 from connectors.stripe.wire_documents import CreditNote, Invoice
@@ -26,7 +26,7 @@ class MovementReader:
     async def moved(self, invoice: Invoice) -> Moved:
         payments = await self._money.payments(invoice)
         paid = [each for each in payments if each.status == "paid" and each.amount_paid]
-        async with together() as reads:
+        async with gathering() as reads:
             taken = reads.create_task(each_of(self._taken, paid))
             notes = reads.create_task(self._notes(invoice))
             movements = reads.create_task(self._movements(invoice, paid))
@@ -37,7 +37,7 @@ class MovementReader:
         payment = share.payment.at_stripe
         if payment is None:
             return Taken(share, [], [])
-        async with together() as reads:
+        async with gathering() as reads:
             refunds = reads.create_task(if_there(self._money.refunds(payment)))
             disputes = reads.create_task(if_there(self._money.disputes(payment)))
             first = reads.create_task(self._first(share))

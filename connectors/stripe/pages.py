@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from connectors.stripe.client_documents import StripeDocuments
+from connectors.stripe.gathering import gathering
 from connectors.stripe.reading import Found, found_of
-from connectors.stripe.together import together
 from connectors.stripe.wire import Page
 from connectors.stripe.wire_documents import CreditNote, Invoice
 
@@ -89,7 +89,7 @@ class PageReader:
         while True:
             # What would reach into the future has no end: clocks of test mode may be ahead.
             before = None if wide is None or since + wide > now else since + wide
-            async with together() as reads:
+            async with gathering() as reads:
                 first = reads.create_task(self._reads.invoices_between(since, before))
                 second = reads.create_task(self._reads.notes_between(since, before))
             invoices, notes = first.result(), second.result()
@@ -103,7 +103,7 @@ class PageReader:
     async def _whole(
         self, since: int, before: int | None, invoices: Page[Invoice], notes: Page[CreditNote]
     ) -> _Span:
-        async with together() as reads:
+        async with gathering() as reads:
             first = reads.create_task(self._reads.more_invoices(invoices, since, before))
             second = reads.create_task(self._reads.more_notes(notes, since, before))
         return _Span(since, before, first.result(), second.result())

@@ -2,8 +2,8 @@
 
 from connectors.stripe.client_documents import INVOICES, NOTES
 from connectors.stripe.client_money import StripeMoney
+from connectors.stripe.gathering import if_there
 from connectors.stripe.moving import first_paid
-from connectors.stripe.together import if_there
 from connectors.stripe.wire_money import InvoicePayment
 
 

@@ -15,9 +15,9 @@ from connectors.stripe.client import StripeClient
 from connectors.stripe.client_documents import INVOICES, NOTES, StripeDocuments
 from connectors.stripe.credit_notes import note_document
 from connectors.stripe.documents import invoice_document
+from connectors.stripe.gathering import each_of, gathering, if_there
 from connectors.stripe.moving import MovementReader
 from connectors.stripe.taxes import Catalogue
-from connectors.stripe.together import each_of, if_there, together
 from connectors.stripe.whole import WholeInvoice, WholeNote
 from connectors.stripe.wire_documents import (
     CreditNote,
@@ -94,7 +94,7 @@ class DocumentReader:
 
     async def find(self, ids: Collection[str]) -> Found:
         """Those of the ids that are final documents; one request each."""
-        async with together() as reads:
+        async with gathering() as reads:
             invoices = reads.create_task(
                 each_of(
                     lambda key: if_there(self._documents.invoice(key)), _starting(ids, INVOICES)
@@ -121,7 +121,7 @@ class DocumentReader:
         is overdue; by default it is now, or what an invoice's test clock says. What `verification`
         refuses is raised, or left out and noted in `refused` where that is given."""
         invoices = list(found.invoices.values())
-        async with together() as reads:
+        async with gathering() as reads:
             lined = reads.create_task(self._lined(found))
             moved = reads.create_task(each_of(self._movements.moved, invoices))
             shipped = reads.create_task(each_of(self._shipped, invoices))
@@ -149,7 +149,7 @@ class DocumentReader:
     async def _lined(self, found: Found) -> _Lines:
         corrected = {each.id: each for each in map(corrected_by, found.notes.values())}
         invoices = list((corrected | found.invoices).values())
-        async with together() as reads:
+        async with gathering() as reads:
             invoiced = reads.create_task(self.lines_of(invoices))
             credited = reads.create_task(each_of(self._documents.credited, found.notes.values()))
         notes = dict(zip(found.notes, credited.result(), strict=True))

@@ -15,10 +15,10 @@ from connectors.stripe.catalogue import CatalogueReader
 from connectors.stripe.client import StripeClient
 from connectors.stripe.client_documents import StripeDocuments
 from connectors.stripe.errors import Kind
+from connectors.stripe.gathering import gathering, if_there
 from connectors.stripe.lines import only_subscription
-from connectors.stripe.mapping import mark_of, subscription_of
+from connectors.stripe.mapping import subscription_of, sync_of
 from connectors.stripe.reading import DocumentReader, Found, corrected_by, found_of, in_order
-from connectors.stripe.together import if_there, together
 from connectors.stripe.unbilled import Draft, unbilled_of
 from connectors.stripe.wire_customers import Account, BalanceMovement
 from connectors.stripe.wire_documents import CreditNote, Invoice, InvoiceLine
@@ -53,7 +53,7 @@ class SnapshotReader:
     async def subscription(
         self, key: str, *, named: Collection[str], since: datetime | None
     ) -> BillingSnapshot:
-        async with together() as reads:
+        async with gathering() as reads:
             holding = reads.create_task(self._reads.subscription(key))
             drafting = reads.create_task(self._listed.drafts(key))
             finding = reads.create_task(self._documents.find(named))
@@ -63,7 +63,7 @@ class SnapshotReader:
         refused: dict[str, Untold] = {}
         self._catalogue.learn(rates=held.default_tax_rates or ())
         self._catalogue.learn_items(held.items.data)
-        async with together() as reads:
+        async with gathering() as reads:
             items = reads.create_task(self._reads.items(held))
             pending = reads.create_task(if_there(self._reads.pending_items(held.customer.id)))
             drawn = reads.create_task(self._documents.lines_of(drafting.result()))
@@ -88,14 +88,14 @@ class SnapshotReader:
             documents=tuple(documents),
             missing=_missing(named, asked),
             refused=refused,
-            mark=mark_of(held.metadata),
+            sync=sync_of(held.metadata),
         )
 
     async def account(
         self, customer: str, *, named: Collection[str], since: datetime | None
     ) -> AccountSnapshot:
         oldest = None if since is None else int(since.timestamp())
-        async with together() as reads:
+        async with gathering() as reads:
             holding = reads.create_task(self._reads.account(customer))
             moving = reads.create_task(if_there(self._reads.balance(customer, since=oldest)))
             finding = reads.create_task(self._documents.find(named))
@@ -105,7 +105,7 @@ class SnapshotReader:
         recent = found_of(invoices=listing.result() or (), notes=noting.result())
         own = await self._standing_alone(recent)
         refused: dict[str, Untold] = {}
-        async with together() as reads:
+        async with gathering() as reads:
             clock = reads.create_task(self._as_of(held))
             whole = reads.create_task(self._documents.whole(own.joined(asked), refused=refused))
         return AccountSnapshot(
@@ -147,7 +147,7 @@ class SnapshotReader:
         refused: dict[str, Untold],
     ) -> list[BillingDocument]:
         found = found_of(invoices=[*await self._newest(held), *issued]).joined(asked)
-        async with together() as reads:
+        async with gathering() as reads:
             whole = reads.create_task(self._documents.whole(found, as_of=as_of, refused=refused))
             noted = reads.create_task(self._credited(held, asked, since, as_of, refused))
         return in_order([*whole.result(), *noted.result()])

@@ -85,7 +85,7 @@ def subscription_trigger(event: Event[SubscriptionInEvent]) -> ChangeTrigger | N
 def _kind_of_update(now: SubscriptionInEvent, before: dict[str, Any]) -> ChangeKind | None:
     """The kind of `customer.subscription.updated`; `before` is its `previous_attributes`.
 
-    None for an update of metadata only: that is our own mark coming back, or a note of people.
+    None for an update of metadata only: what we wrote there, or a note of people.
     """
     if before.keys() == {"metadata"}:
         return None

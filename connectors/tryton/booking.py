@@ -42,7 +42,7 @@ from connectors.tryton.masterdata import MasterData
 from connectors.tryton.methods import Method, Methods
 from connectors.tryton.plan import Leg, Plan, balancing
 from connectors.tryton.settlement import REFUSED, Settlement, refusal
-from connectors.tryton.terms import together
+from connectors.tryton.terms import gathered
 
 #: What is a fact, whatever documents say.
 MONEY = frozenset(
@@ -138,7 +138,7 @@ class Booking:
     ) -> Plan:
         """A move of these legs. `converted` are all but the last in the currency of the books,
         where the ERP's rate of the value date is not meant."""
-        period, currency = await together(
+        period, currency = await gathered(
             self._master.open_period(deal.legal_entity, deal.on, company, journal=("id", journal)),
             self._master.currency(deal.currency),
         )

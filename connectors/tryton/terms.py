@@ -79,14 +79,14 @@ class Determiner:
     async def determine(self, question: LedgerQuestion) -> Determination:
         """Raises Rejection for the first thing that would keep the document from posting."""
         company = await self._master.company(question.legal_entity)
-        party, currency, journal, receivable, products = await together(
+        party, currency, journal, receivable, products = await gathered(
             self._master.party(question.party, company),
             self._master.currency(question.currency),
             self._master.journal(company),
             self._master.default_receivable(company),
             self._products(question.items, company),
         )
-        posting_date, terms = await together(
+        posting_date, terms = await gathered(
             self._posting_date(question, company, journal),
             self._terms(products, company, party, currency, question.on),
         )
@@ -166,7 +166,7 @@ class Determiner:
         answers = dict(
             zip(
                 by_category,
-                await together(
+                await gathered(
                     *(
                         self._client.rpc(
                             "model.account.invoice.line.on_change",
@@ -270,7 +270,7 @@ def _line_in_hand(
     }
 
 
-async def together(*reads: Coroutine[Any, Any, Any]) -> list[Any]:
+async def gathered(*reads: Coroutine[Any, Any, Any]) -> list[Any]:
     """Side by side; the first failure stops the others."""
     try:
         async with asyncio.TaskGroup() as group:

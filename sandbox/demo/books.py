@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.demo.looking import Evidence
+from sandbox.demo.observed import Evidence
 from sandbox.demo.systems import Row, amount
 from sandbox.demo.world import Account, World
 

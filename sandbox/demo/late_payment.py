@@ -4,7 +4,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from sandbox.demo.books import claim_books
-from sandbox.demo.looking import (
+from sandbox.demo.observed import (
     Evidence,
     documents,
     holding,

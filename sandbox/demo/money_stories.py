@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from sandbox.demo.books import claim_books
-from sandbox.demo.looking import Evidence, holding, known_changes, link, next_change
+from sandbox.demo.observed import Evidence, holding, known_changes, link, next_change
 from sandbox.demo.stories import Told, begin, posted_count, quiet
 from sandbox.demo.systems import amount
 from sandbox.demo.world import Account, World, change_plan, next_period

@@ -10,10 +10,10 @@ import orjson
 from rich.console import Console
 
 from sandbox.demo.late_payment import late_payment, newcomer
-from sandbox.demo.looking import NotSeen
 from sandbox.demo.money_stories import annual_plan, downgrade
+from sandbox.demo.observed import NotSeen
+from sandbox.demo.printing import show
 from sandbox.demo.stories import mid_term_upgrade, pending_upgrade, support_fails, unmapped_item
-from sandbox.demo.telling import show
 from sandbox.demo.world import World, account, catalogue
 from sandbox.embedded.facts import StackFacts
 

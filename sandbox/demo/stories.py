@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox.demo.books import claim_books, pending_net, unbilled
-from sandbox.demo.looking import (
+from sandbox.demo.observed import (
     Evidence,
     Holding,
     documents,

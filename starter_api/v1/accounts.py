@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from operations import accounts
 from operations.accounts import AccountDetail
-from operations.reading_anew import LookAsked
+from operations.syncing import SyncStarted
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples_processes, examples_whole
 from starter_api.v1.answers import fresh, single
@@ -41,7 +41,7 @@ async def show_account(
     "has issued beside subscriptions, and brings every system to what it says; follow it under "
     "`/v1/changes/{change_id}`. One that waits already is answered instead (`already`), so "
     "repeating it is harmless.",
-    responses=answers(LookAsked, examples_processes.LOOK_ASKED, 404),
+    responses=answers(SyncStarted, examples_processes.SYNC_STARTED, 404),
 )
 async def sync_account(context: Context, caller: Writer, customer_id: CustomerId) -> Response:
     return fresh(await accounts.sync(context, caller.tenant, customer_id))

@@ -64,7 +64,7 @@ GRANT: dict[str, Any] = {
 }
 GRANT_CHANGED: dict[str, Any] = {"grant": GRANT, "changed": True}
 
-LOOK_ASKED: dict[str, Any] = {"change_id": "chg_02", "already": False}
+SYNC_STARTED: dict[str, Any] = {"change_id": "chg_02", "already": False}
 
 TARGETS_CHECK: dict[str, Any] = {
     "finished": True,

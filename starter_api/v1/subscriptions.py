@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from operations import subscriptions
 from operations.paging import Page
-from operations.reading_anew import LookAsked
 from operations.subscriptions import SubscriptionDetail, SubscriptionSummary
+from operations.syncing import SyncStarted
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_processes, examples_whole
 from starter_api.v1.answers import fresh, listed, single
@@ -65,7 +65,7 @@ async def show_subscription(
     description="Queues a change that reads anew all that billing has issued and brings every "
     "system to what it says; follow it under `/v1/changes/{change_id}`. One that waits already is "
     "answered instead (`already`), so repeating it is harmless.",
-    responses=answers(LookAsked, examples_processes.LOOK_ASKED, 404),
+    responses=answers(SyncStarted, examples_processes.SYNC_STARTED, 404),
 )
 async def sync_subscription(
     context: Context, caller: Writer, subscription_id: SubscriptionId

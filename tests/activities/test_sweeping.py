@@ -9,8 +9,8 @@ from activities.sweeping import clearing, sweep_effects
 from canonical_models.failures import TransientFailure
 from persistence import effects
 from persistence.effects import Fence
+from tests.harness.posted_invoices import ask, invoice, post
 from tests.harness.sagas import Sagas
-from tests.harness.standing_invoices import ask, invoice, post
 from tests.harness.systems import Planned
 from tests.workflows.conftest import sagas
 from workflows.invoices import InvoiceSweep

@@ -36,7 +36,7 @@ async def test_a_rehearsal_writes_nothing_and_says_the_same(golive: GoLive) -> N
     assert await golive.tables() == held
     assert golive.written == []
     assert len(golive.systems.erp.documents) == kept
-    assert golive.systems.billing.marks == {}
+    assert golive.systems.billing.synced == {}
     assert {e.tier for e in golive.systems.support.shown.values()} == {None}
 
     assert await golive.adopts("ado_2") == rehearsed

@@ -25,10 +25,10 @@ from operations import (
     inbox,
     invoices,
     mappings,
-    reading_anew,
     renewals,
     sides,
     subscriptions,
+    syncing,
 )
 from operations.context import AppContext
 from operations.paging import Page
@@ -62,7 +62,7 @@ EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (entitlements.Check, examples.CHECK),
     (Page[subscriptions.SubscriptionSummary], examples.page(examples.AGREED)),
     (subscriptions.SubscriptionDetail, examples_whole.SUBSCRIPTION_DETAIL),
-    (reading_anew.LookAsked, examples_processes.LOOK_ASKED),
+    (syncing.SyncStarted, examples_processes.SYNC_STARTED),
     (accounts.AccountDetail, examples_whole.ACCOUNT_DETAIL),
     (Page[renewals.RenewalView], examples.page(examples_processes.RENEWAL)),
     (Page[dunning.CaseView], examples.page(examples_processes.CASE)),

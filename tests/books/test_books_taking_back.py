@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox.demo.looking import until
+from sandbox.demo.observed import until
 from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import ZERO, Sides, agree, sides_of
 from tests.harness.buyers import Buyer, Shop

@@ -12,7 +12,7 @@ from dispatch.checking import ProcessWatch
 from persistence.processes import Acknowledged
 from tests.dispatch.conftest import Scene
 from tests.dispatch.test_dispatch_faults import away
-from tests.dispatch.test_dispatch_telling import handle, heard, news, process, teller, untold
+from tests.dispatch.test_dispatch_signalling import handle, heard, news, process, teller, untold
 from tests.harness.temporal import free_port
 
 
@@ -35,7 +35,7 @@ async def told(scene: Scene, *keys: str) -> None:
 
 async def test_what_runs_is_left_alone(scene: Scene) -> None:
     await told(scene, "in_1", "in_2")
-    assert await ProcessWatch(scene.database, scene.client).look() == 0
+    assert await ProcessWatch(scene.database, scene.client).poll() == 0
     assert await untold(scene) == 0
 
 
@@ -43,7 +43,7 @@ async def test_one_that_was_ended_from_outside_is_told_again(scene: Scene) -> No
     await told(scene, "in_1", "in_2", "in_3")
     await handle(scene, "in_2").terminate()
     refilled = Refilled()
-    assert await ProcessWatch(scene.database, scene.client, refill=refilled).look() == 1
+    assert await ProcessWatch(scene.database, scene.client, refill=refilled).poll() == 1
     assert await untold(scene) == 1
     assert await teller(scene).tell() == 1
     assert await heard(scene, "in_2") == 1
@@ -60,7 +60,7 @@ async def test_where_most_are_gone_all_are_looked_for(
     for key in keys:
         await handle(scene, key).terminate()
     refilled = Refilled()
-    assert await ProcessWatch(scene.database, scene.client, refill=refilled).look() == len(keys)
+    assert await ProcessWatch(scene.database, scene.client, refill=refilled).poll() == len(keys)
     assert (await untold(scene), refilled.times) == (len(keys), 1)
 
 
@@ -80,9 +80,9 @@ async def test_a_look_is_bounded_and_the_next_goes_on(
 
     await told(scene, "in_1", "in_2", "in_3")
     watch = Counting(scene.database, scene.client)
-    await watch.look()
+    await watch.poll()
     assert len(asked) == 2
-    await watch.look()
+    await watch.poll()
     assert set(asked) == {process(scene, key).workflow_id for key in ("in_1", "in_2", "in_3")}
 
 
@@ -96,8 +96,8 @@ async def test_while_temporal_is_away_nothing_is_taken_for_lost(scene: Scene) ->
     elsewhere = ProcessWatch(scene.database, await away(free_port()))
     for _ in range(2):
         with pytest.raises((RPCError, RuntimeError)):
-            await elsewhere.look()
+            await elsewhere.poll()
     assert await untold(scene) == 0
     # And it is looked for as soon as it answers again.
     await handle(scene, "in_1").terminate()
-    assert await ProcessWatch(scene.database, scene.client).look() == 1
+    assert await ProcessWatch(scene.database, scene.client).poll() == 1

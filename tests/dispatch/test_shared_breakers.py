@@ -21,7 +21,7 @@ class Worker:
     def __init__(self, database: Database, away_minutes: float = 60) -> None:
         self.erp = Governor("erp-de")
         self._shared = SharedBreakers(database, {KEY: self.erp}, away_minutes=away_minutes)
-        self.look = self._shared.look
+        self.poll = self._shared.poll
         self.forget_others = self._shared.forget_others
 
     async def fault(self) -> None:
@@ -35,7 +35,7 @@ class Worker:
     async def find_away(self) -> None:
         for _ in range(FAULTS):
             await self.fault()
-        await self.look()
+        await self.poll()
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ async def test_what_one_has_found_all_know(
 ) -> None:
     one, other = worker(), worker()
     await one.find_away()
-    await other.look()
+    await other.poll()
     assert other.erp.places == 0
     with pytest.raises(NotNow, match="cannot be reached"):
         await other.answer()
@@ -76,11 +76,11 @@ async def test_one_of_all_asks_whether_it_is_back(
     workers = [worker() for _ in range(3)]
     await workers[0].find_away()
     for each in workers:
-        await each.look()
+        await each.poll()
     assert [each.erp.places for each in workers] == [0, 0, 0]
     await due(database)
     for each in workers:
-        await each.look()
+        await each.poll()
     assert sorted(each.erp.places for each in workers) == [0, 0, 1]
 
 
@@ -89,12 +89,12 @@ async def test_an_answer_to_one_is_an_answer_to_all(
 ) -> None:
     one, other = worker(), worker()
     await one.find_away()
-    await other.look()
+    await other.poll()
     await due(database)
-    await other.look()
+    await other.poll()
     await other.answer()
-    await other.look()
-    await one.look()
+    await other.poll()
+    await one.poll()
     assert one.erp.breaker.state is State.CLOSED
     await one.answer()
 
@@ -105,10 +105,10 @@ async def test_who_asks_in_vain_puts_the_next_look_off_for_all(
     one, other = worker(), worker()
     await one.find_away()
     await due(database)
-    await one.look()
+    await one.poll()
     await one.fault()
-    await one.look()
-    await other.look()
+    await one.poll()
+    await other.poll()
     assert (one.erp.places, other.erp.places) == (0, 0)
     async with database.statement() as conn:
         away = (await breakers.away(conn))[KEY]
@@ -121,8 +121,8 @@ async def test_people_are_asked_once_for_the_connection_and_it_closes_by_itself(
     one, other = worker(away_minutes=0), worker(away_minutes=0)
     await one.find_away()
     for _ in range(2):
-        await one.look()
-        await other.look()
+        await one.poll()
+        await other.poll()
     (question,) = await asked(database)
     assert (question.code, question.subject, question.owner) == (
         VENDOR_AWAY,
@@ -135,9 +135,9 @@ async def test_people_are_asked_once_for_the_connection_and_it_closes_by_itself(
     assert seen.exception_id == question.exception_id
 
     await due(database)
-    await one.look()
+    await one.poll()
     await one.answer()
-    await one.look()
+    await one.poll()
     assert await asked(database) == ()
     (closed,) = await asked(database, None)
     assert (closed.resolved_by, closed.note) == ("trueup", "it is back")
@@ -148,7 +148,7 @@ async def test_nobody_is_asked_before_it_is_away_for_long(
 ) -> None:
     one = worker(away_minutes=15)
     await one.find_away()
-    await one.look()
+    await one.poll()
     assert await asked(database) == ()
 
 
@@ -158,8 +158,8 @@ async def test_a_worker_that_has_an_answer_corrects_the_others(
     one, other = worker(), worker()
     await one.find_away()
     await other.answer()
-    await other.look()
-    await one.look()
+    await other.poll()
+    await one.poll()
     assert one.erp.breaker.state is State.CLOSED
 
 
@@ -179,8 +179,8 @@ async def test_a_slow_statement_makes_no_answer_old(
         return found
 
     monkeypatch.setattr(breakers, "away", slowly)
-    await other.look()
-    await one.look()
+    await other.poll()
+    await one.poll()
     assert (one.erp.breaker.state, other.erp.breaker.state) == (State.CLOSED, State.CLOSED)
 
 
@@ -189,7 +189,7 @@ async def test_a_connection_that_is_in_the_settings_no_more_is_forgotten(
 ) -> None:
     one = worker(away_minutes=0)
     await one.find_away()
-    await one.look()
+    await one.poll()
     (question,) = await asked(database)
     assert question.code == VENDOR_AWAY
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from sandbox.demo.looking import until
+from sandbox.demo.observed import until
 from sandbox.demo.systems import Row
 from tests.harness.e2e_stack import Front
 from tests.harness.webhooks import signed, subscription_event

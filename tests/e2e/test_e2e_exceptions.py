@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.demo.looking import until
+from sandbox.demo.observed import until
 from sandbox.demo.systems import Row
 from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import agree, sides_of

@@ -9,7 +9,7 @@ import httpx
 import psutil
 import pytest
 
-from sandbox.demo.looking import until
+from sandbox.demo.observed import until
 from sandbox.demo.systems import Row
 from sandbox.erp.instance import ErpInstance
 from tests.harness.both_sides import ZERO, agree, sides_of

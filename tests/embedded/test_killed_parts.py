@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sandbox.demo.looking import known_changes, next_change, until
+from sandbox.demo.observed import known_changes, next_change, until
 from sandbox.demo.systems import Row
 from sandbox.demo.world import Account, World, account, catalogue, change_plan
 from sandbox.embedded.facts import StackFacts

@@ -17,7 +17,7 @@ from rich.console import Console
 from tests.fire.figures import Figures
 from tests.fire.shrinking import shortest
 from tests.fire.story import Story, written
-from tests.fire.telling import Say, Told, tell
+from tests.fire.story_run import Say, Told, tell
 
 
 def main() -> int:

@@ -192,10 +192,10 @@ def _kept(seen: Seen) -> Iterator[Violation]:
 
 
 async def _marks(world: World, seen: Seen) -> list[Violation]:
-    """What the newest write to a subscription's mark says it left there is there."""
+    """What the newest write to a subscription's sync metadata says it left there is there."""
     newest: dict[str, Row] = {}
     for row in seen.effects:
-        if (row["writes_set"] or "").startswith("mark:") and row["state"] == "confirmed":
+        if (row["writes_set"] or "").startswith("sync metadata:") and row["state"] == "confirmed":
             known = newest.get(row["subject"])
             if known is None or known["confirmed_at"] < row["confirmed_at"]:
                 newest[row["subject"]] = row

@@ -23,8 +23,8 @@ from temporalio.service import RPCError
 
 from runtime.settings import DatabaseSettings
 from runtime.temporal import connect
-from sandbox.demo import looking
-from sandbox.demo.looking import NotSeen
+from sandbox.demo import observed
+from sandbox.demo.observed import NotSeen
 from tests.fire.covered import require_every_write
 from tests.fire.invariants import inspect
 from tests.fire.matrix_faults import FAULTS, Fault, NotReached
@@ -292,9 +292,9 @@ def told(cell: Cell) -> str:
 async def run(cells: Sequence[Cell], at_once: int, patience: float) -> list[str]:
     """What is wrong with no cell in particular; what is wrong with one stands there."""
     times = {name: (call * patience, lands * patience) for name, (call, lands) in TIMES.items()}
-    looking.PATIENCE *= patience
+    observed.PATIENCE *= patience
     # Many look at once here, and the cores are needed by what they look at.
-    looking.EVERY = 1.5
+    observed.EVERY = 1.5
     async with on_fire(times=times, heartbeat=patience) as fire:
         shop = await Shop.open(Front(fire.world, fire.proxies["tryton"]))
         shop.crowded = True

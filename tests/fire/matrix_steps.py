@@ -107,7 +107,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step("grants", "grant and withdraw", None, do.subscribed, do.upgrades),
     Step("support", "publish entitlement", "zendesk", do.subscribed, do.upgrades),
-    Step("mark", "write back", "stripe", do.subscribed, do.upgrades),
+    Step("sync metadata", "write back", "stripe", do.subscribed, do.upgrades),
     Step("master data", "carry on master data", "tryton", do.moves_house, do.is_approved),
     Step("target", "tell target", TARGET, do.target_of, do.upgrades),
     Step(
@@ -153,7 +153,9 @@ STEPS: tuple[Step, ...] = (
         do.aborts,
         undo="all",
     ),
-    Step("undo: mark", "write back", "stripe", do.refused_and_marked, do.aborts, undo="all"),
+    Step(
+        "undo: sync metadata", "write back", "stripe", do.refused_and_synced, do.aborts, undo="all"
+    ),
     Step(
         "undo: drafts",
         "drop drafts",

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from canonical_models.amendment import account_subject
-from sandbox.demo.looking import until
+from sandbox.demo.observed import until
 from sandbox.demo.systems import Row
 from sandbox.embedded.facts import TARGET
 from tests.fire.people import People
@@ -228,9 +228,9 @@ async def _booked(case: Case, count: int) -> bool | None:
     return (len(found.papers) == count and not found.differences()) or None
 
 
-async def refused_and_marked(case: Case) -> None:
+async def refused_and_synced(case: Case) -> None:
     await refused_at_the_end(case)
-    case.only = f"{case.asked['change_id']}/billing.mark_undone"
+    case.only = f"{case.asked['change_id']}/billing.sync_undone"
 
 
 async def aborts(case: Case) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from tests.fire.story import LifePlan, Story
-from tests.fire.telling import Say, Told
+from tests.fire.story_run import Say, Told
 
 Again = Callable[[Story], Told]
 Part = TypeVar("Part")

@@ -16,7 +16,7 @@ from tests.fire.people import NOBODY, People
 from tests.fire.seen import Seen
 from tests.fire.shrinking import shortest
 from tests.fire.story import Blow, LifePlan, Story, written
-from tests.fire.telling import Told
+from tests.fire.story_run import Told
 from tests.fire.violation import Violation
 from tests.harness.both_sides import Issued, Sides
 from tests.harness.erp_documents import Document

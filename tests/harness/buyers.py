@@ -18,7 +18,7 @@ import httpx
 from stdnum.fr import tva
 
 from canonical_models.amendment import account_subject
-from sandbox.demo.looking import NotSeen, until
+from sandbox.demo.observed import NotSeen, until
 from sandbox.demo.systems import Row
 from sandbox.demo.world import World
 from tests.harness.e2e_stack import Front

@@ -12,7 +12,7 @@ from canonical_models.commerce import (
     CustomerPage,
     DocumentPage,
     SubscriptionStatus,
-    SyncMark,
+    SyncMetadata,
 )
 from canonical_models.documents import BillingDocument, DocumentStatus, Settlement, SettlementKind
 from canonical_models.money import Money
@@ -27,7 +27,7 @@ class Billing:
     snapshots: dict[str, BillingSnapshot] = field(default_factory=dict)
     loose: list[BillingDocument] = field(default_factory=list)
     movements: list[Settlement] = field(default_factory=list)
-    marks: dict[str, SyncMark] = field(default_factory=dict)
+    synced: dict[str, SyncMetadata] = field(default_factory=dict)
     accounts: dict[str, AccountProfile] = field(default_factory=dict)
     notes: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Billing:
             ]
             return found.model_copy(
                 update={
-                    "mark": self.marks.get(subscription_id),
+                    "sync": self.synced.get(subscription_id),
                     "documents": tuple(chosen),
                     "missing": tuple(
                         key
@@ -140,10 +140,10 @@ class Billing:
                     return document.document_id
             return None
 
-    async def record_sync(self, subscription_id: str, mark: SyncMark, *, key: str) -> None:
+    async def record_sync(self, subscription_id: str, sync: SyncMetadata, *, key: str) -> None:
         del key
         async with self.script.call("billing.record_sync"):
-            self.marks[subscription_id] = mark
+            self.synced[subscription_id] = sync
 
     async def account(self, customer_id: str) -> AccountProfile:
         async with self.script.call("billing.account"):

@@ -339,7 +339,7 @@ async def test_money_that_goes_back_is_entered_too(life: Life, kind: SettlementK
         (kind, -20000, None),
     ]
     assert life.systems.erp.received == 0
-    assert life.systems.billing.marks["sub_1"].erp_document == "INV-1"
+    assert life.systems.billing.synced["sub_1"].erp_document == "INV-1"
     async with life.database.statement() as conn:
         assert await dunning.get(conn, "acme", "in_1") is None
 

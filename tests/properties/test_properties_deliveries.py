@@ -73,7 +73,7 @@ async def test_any_order_ends_in_the_state_that_billing_is_in(
         if chance.random() < 0.3:
             await running.deliver(chance.choice([*told, *held]))
     await running.settled(sale.subscription, sale.customer)
-    # What our own marks made billing tell.
+    # What our own sync metadata made billing tell.
     for event in await running.new_events(sale.customer):
         await running.deliver(event)
     settled = await running.settled(sale.subscription, sale.customer)

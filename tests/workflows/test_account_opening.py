@@ -284,7 +284,7 @@ async def test_aborting_leaves_the_account_and_takes_access_back(sagas: Sagas) -
     assert sagas.systems.erp.documents == []
     assert await sagas.grants("sub_9") == ()
     effects = await sagas.effects("chg_9")
-    assert {step: e.state for step, e in effects.items() if "mark" not in step} == {
+    assert {step: e.state for step, e in effects.items() if "sync" not in step} == {
         "erp.party": "confirmed",
         "support.organization": "confirmed",
         "entitlements.grants": "compensated",

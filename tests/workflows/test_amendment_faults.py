@@ -54,7 +54,7 @@ async def agreement(sagas: Sagas, change_id: str) -> None:
     assert [d.net.minor for d in sagas.systems.erp.documents] == [5000, 7500]
     assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5), ("sso", 1)}
     assert sagas.systems.support.shown["cus_1"].tier == "premium"
-    assert sagas.systems.billing.marks["sub_1"].state == "synchronised"
+    assert sagas.systems.billing.synced["sub_1"].state == "synchronised"
 
 
 async def untouched(sagas: Sagas, change_id: str, *, posted: bool = False) -> None:

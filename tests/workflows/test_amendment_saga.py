@@ -67,7 +67,7 @@ async def test_an_upgrade_reaches_every_system_once(sagas: Sagas) -> None:
     assert [d.billing_number for d in sagas.systems.erp.documents] == ["N-in_1", "N-in_2"]
     assert await features(sagas) == {("seats", 5), ("sso", 1)}
     assert sagas.systems.support.shown["cus_1"].tier == "premium"
-    assert sagas.systems.billing.marks["sub_1"].erp_document == "INV-2"
+    assert sagas.systems.billing.synced["sub_1"].erp_document == "INV-2"
     assert {e.state for e in (await sagas.effects("chg_1")).values()} == {"confirmed"}
     assert await attribute(handle, ERP_DOCUMENT) == "INV-2"
     assert await attribute(handle, STAGE) == "completed"
@@ -191,7 +191,7 @@ async def test_support_that_fails_for_good_is_aborted_and_all_is_undone(sagas: S
     assert sagas.systems.erp.documents[-1].corrects == "2"
     assert await sagas.grants() == held
     assert sagas.systems.support.shown["cus_1"].tier == "standard"
-    assert {e.state for s, e in (await sagas.effects("chg_1")).items() if "mark" not in s} == {
+    assert {e.state for s, e in (await sagas.effects("chg_1")).items() if "sync" not in s} == {
         "compensated"
     }
 

@@ -104,7 +104,7 @@ async def test_a_document_made_by_hand_is_adopted_where_it_says_the_same(
     (told,) = await told_of(sagas, "invoice.posted.v1")
     assert (told["invoice_id"], told["document_id"], told["number"]) == ("in_1", "77", "MAN-7")
     assert (told["change_id"], told["net"]["minor"]) == ("chg_1", 20000)
-    assert sagas.systems.billing.marks["sub_1"].erp_document == "MAN-7"
+    assert sagas.systems.billing.synced["sub_1"].erp_document == "MAN-7"
     assert (await sagas.finish("chg_2", documents=("in_1",))).outcome == "no_change"
 
 

@@ -11,8 +11,8 @@ from canonical_models.documents import DocumentStatus
 from canonical_models.effects import EffectState
 from canonical_models.failures import RejectionCode, TransientFailure
 from persistence import outbox
+from tests.harness.posted_invoices import ask, invoice, post, release, reverse, view
 from tests.harness.sagas import Sagas
-from tests.harness.standing_invoices import ask, invoice, post, release, reverse, view
 from tests.harness.systems import Planned, lost, refused
 from workflows.invoices import InvoiceSweep
 

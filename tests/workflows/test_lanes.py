@@ -110,7 +110,7 @@ async def test_a_lane_has_one_holder_and_passes_on_when_it_stops(
     async with holding(temporal.client, database, "first") as first:
         await holds(first, DE, US)
         async with second:
-            await second.look()
+            await second.poll()
             assert second.held == frozenset()
             async with database.statement() as conn:
                 shown = await lanes.of_tenant(conn, "acme")
@@ -121,7 +121,7 @@ async def test_a_lane_has_one_holder_and_passes_on_when_it_stops(
             # It has died, or stands still: it says no more that it holds them.
             async with database.statement() as conn:
                 await conn.execute("update lanes set until = now() - interval '1 second'")
-            await second.look()
+            await second.poll()
             assert second.held == {DE, US}
             await holds(first)
     async with holding(temporal.client, database, "third") as third:

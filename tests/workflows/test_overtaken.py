@@ -189,8 +189,8 @@ async def test_a_reset_to_the_first_task_of_a_change_without_a_document_complete
     assert (await again.result()).outcome == "completed"
     change = await sagas.change("chg_1")
     assert (change.outcome, change.kind) == ("completed", ChangeKind.UPGRADE)
-    mark = sagas.systems.billing.snapshots["sub_1"].mark
-    assert mark is None or mark.state == "synchronised"
+    sync = sagas.systems.billing.snapshots["sub_1"].sync
+    assert sync is None or sync.state == "synchronised"
 
 
 async def test_one_saga_carries_out_what_is_pending_of_its_subject(sagas: Sagas) -> None:
@@ -275,7 +275,7 @@ async def test_a_run_that_was_lost_when_all_was_taken_back_is_told_as_undone(
 
     assert settled.outcome == "compensated"
     assert tier(sagas) == "standard"
-    assert sagas.systems.billing.marks["sub_1"].state == "compensated"
+    assert sagas.systems.billing.synced["sub_1"].state == "compensated"
 
 
 async def cancelled_and_lost(sagas: Sagas, at: str) -> Settled:

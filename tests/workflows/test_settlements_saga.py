@@ -157,8 +157,8 @@ async def test_money_on_a_posted_invoice_is_a_change_of_its_own(sagas: Sagas) ->
     change = await sagas.change("chg_1")
     assert (change.kind, change.summary) == (ChangeKind.PAYMENT, "payment of 200.00 EUR")
     assert entries(sagas) == [("pi_1", 20000, "1")]
-    # The mark still names the document that was posted last.
-    assert sagas.systems.billing.marks["sub_1"].erp_document == "INV-1"
+    # The metadata still names the document that was posted last.
+    assert sagas.systems.billing.synced["sub_1"].erp_document == "INV-1"
 
 
 @pytest.mark.parametrize("asked", [{"whole": True}, {"documents": ("cn_1",)}])

@@ -16,8 +16,8 @@ from runtime.settings import (
     TemporalSettings,
     TenantSettings,
 )
+from tests.harness.posted_invoices import ask, invoice, post
 from tests.harness.sagas import Sagas
-from tests.harness.standing_invoices import ask, invoice, post
 from tests.harness.systems import refused
 from tests.harness.waiting import until
 from workflows.names import INVOICES, TENANT, invoices_id, revenue_id

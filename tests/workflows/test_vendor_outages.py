@@ -59,7 +59,7 @@ class Story:
     async def look(self) -> None:
         """What the worker does every second; here the next question to the vendor is always due."""
         while True:
-            await self.shared.look()
+            await self.shared.poll()
             async with self.sagas.database.transaction() as conn:
                 await conn.execute("update breakers set probe_at = now()")
             await asyncio.sleep(0.1)

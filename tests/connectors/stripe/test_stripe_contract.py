@@ -13,7 +13,7 @@ import pytest
 import stripe
 from stripe import params as sdk_params
 
-from canonical_models.commerce import SyncMark
+from canonical_models.commerce import SyncMetadata
 from canonical_models.documents import DocumentStatus
 from connectors.config import ConnectionConfig
 from connectors.stripe.adapter import StripeBilling
@@ -24,7 +24,7 @@ Subscribe = Callable[..., stripe.Subscription]
 Errand = Callable[[httpx.AsyncBaseTransport], Awaitable[None]]
 FOLDER = Path(os.environ.get("TRUEUP_CONTRACTS", "../shared/contracts"))
 FILES = ("contract_httpx.py", "stripe-subset-noprose.json")
-MARK = SyncMark(change_id="chg_1", state="synchronised", erp_document="INV-7")
+SYNC = SyncMetadata(change_id="chg_1", state="synchronised", erp_document="INV-7")
 
 
 def names(*kinds: Any) -> set[str]:
@@ -150,7 +150,7 @@ def errand(
             for name in (str(charge.payment_intent), charge.id, refund.id, dispute, share):
                 assert await billing.document_of(name) == first
             assert await billing.account(customer) is not None
-            await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
+            await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
             await billing.record_erp_status(open_one, {"document": "7"}, key=f"{sold.id}/2")
             await billing.record_erp_status(note.id, {"document": "8"}, key=f"{sold.id}/3")
             await billing.close_invoice(void, DocumentStatus.VOID, key=f"{sold.id}/4")

@@ -72,7 +72,7 @@ async def test_a_new_subscription_and_its_newest_document(
     assert (held.started_at, held.as_of, held.period_end) == (at(APRIL), at(APRIL), at(MAY))
     assert (held.customer.customer_id, held.customer.tax_country) == (sold.customer, "DE")
     assert (held.items[0].plan.item, held.metadata) == (prices["basic"].product, {"unit": "north"})
-    assert (found.mark, found.missing, found.unbilled.lines) == (None, (), ())
+    assert (found.sync, found.missing, found.unbilled.lines) == (None, (), ())
 
     shown = sdk.v1.invoices.retrieve(str(sold.latest_invoice))
     document = by_id(found.documents)[shown.id]

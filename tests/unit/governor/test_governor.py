@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from connectors.breaker import FAULTS, FIRST_LOOK, LONGEST_LOOK, State
+from connectors.breaker import FAULTS, FIRST_PROBE, LONGEST_PROBE, State
 from connectors.governor import AT_ONCE, LONGEST_PAUSE, Governor, NotNow, called, calling
 from tests.harness.virtual_time import passes, run
 
@@ -40,7 +40,7 @@ def test_faults_in_a_row_open_the_breaker_and_nothing_is_sent() -> None:
         with pytest.raises(NotNow, match="is away") as refused:
             await ask(erp)
         assert refused.value.retry_after is not None
-        assert refused.value.retry_after >= FIRST_LOOK
+        assert refused.value.retry_after >= FIRST_PROBE
 
     run(story())
 
@@ -101,7 +101,7 @@ def test_one_call_asks_whether_it_is_back_and_closes_it() -> None:
     async def story() -> None:
         erp = governor()
         await away(erp)
-        await passes(FIRST_LOOK)
+        await passes(FIRST_PROBE)
         assert erp.places == 1
         probe = asyncio.create_task(ask(erp, seconds=2))
         await passes(0.5)
@@ -123,7 +123,7 @@ def test_what_a_step_reads_side_by_side_waits_for_the_one_that_asks() -> None:
     async def story() -> None:
         erp = governor()
         await away(erp)
-        await passes(FIRST_LOOK)
+        await passes(FIRST_PROBE)
         async with asyncio.TaskGroup() as step:
             for _ in range(3):
                 step.create_task(ask(erp, seconds=0.5))
@@ -136,7 +136,7 @@ def test_what_waited_for_one_that_asked_in_vain_is_refused() -> None:
     async def story() -> None:
         erp = governor()
         await away(erp)
-        await passes(FIRST_LOOK)
+        await passes(FIRST_PROBE)
         probe = asyncio.create_task(ask(erp, seconds=2, status=503))
         await passes(1)
         with pytest.raises(NotNow):
@@ -156,8 +156,8 @@ def test_a_probe_that_fails_puts_the_next_one_off_up_to_a_bound() -> None:
             await passes(erp.breaker.probe_at - erp.now())
             await fault(erp)
             pauses.append(erp.breaker.probe_at - erp.now())
-        assert pauses[0] == 2 * FIRST_LOOK
-        assert pauses[-1] == LONGEST_LOOK
+        assert pauses[0] == 2 * FIRST_PROBE
+        assert pauses[-1] == LONGEST_PROBE
 
     run(story())
 
@@ -166,7 +166,7 @@ def test_a_probe_that_is_cancelled_leaves_it_to_the_next() -> None:
     async def story() -> None:
         erp = governor()
         await away(erp)
-        await passes(FIRST_LOOK)
+        await passes(FIRST_PROBE)
         probe = asyncio.create_task(ask(erp, seconds=2))
         await passes(1)
         probe.cancel()
@@ -201,7 +201,7 @@ def test_four_hours_cost_few_tries_and_end_by_themselves() -> None:
                     await passes(pauses[-1])
 
         await asyncio.gather(*(task() for _ in range(200)))
-        assert tries < 200 + back_at / LONGEST_LOOK + 50
+        assert tries < 200 + back_at / LONGEST_PROBE + 50
         assert max(pauses) <= 1.2 * LONGEST_PAUSE
         assert erp.now() < back_at + 2 * LONGEST_PAUSE
 
@@ -215,7 +215,7 @@ def test_when_it_is_back_it_is_learnt_anew_how_much_it_takes() -> None:
             async with erp.call("erp") as call:
                 call.silent("timeout")
         assert erp.limiter.limit == 1
-        await passes(FIRST_LOOK)
+        await passes(FIRST_PROBE)
         await ask(erp)
         assert erp.limiter.limit == 2
 

@@ -7,11 +7,11 @@ import pytest
 import stripe
 from pydantic import ValidationError
 
-from canonical_models.commerce import Subscription, SubscriptionStatus, SyncMark
+from canonical_models.commerce import Subscription, SubscriptionStatus, SyncMetadata
 from canonical_models.failures import ContractDrift
 from canonical_models.money import Money
 from connectors.stripe import wire_subscriptions as wire
-from connectors.stripe.mapping import mark_metadata, mark_of, subscription_of
+from connectors.stripe.mapping import subscription_of, sync_metadata, sync_of
 from connectors.stripe.wire_documents import Invoice
 
 Json = dict[str, Any]
@@ -218,18 +218,18 @@ def test_metadata_is_theirs_and_not_our_mark() -> None:
 
 
 def test_the_mark_goes_there_and_back() -> None:
-    mark = SyncMark(change_id="chg_1", state="synchronised", erp_document="INV-7")
-    assert mark_of(mark_metadata(mark) | {"theirs": "x"}) == mark
+    sync = SyncMetadata(change_id="chg_1", state="synchronised", erp_document="INV-7")
+    assert sync_of(sync_metadata(sync) | {"theirs": "x"}) == sync
 
 
 def test_a_mark_without_a_document_removes_the_old_one() -> None:
-    mark = SyncMark(change_id="chg_1", state="compensated")
-    assert mark_metadata(mark)["trueup_erp_document"] == ""
-    assert mark_of(mark_metadata(mark)) == mark
+    sync = SyncMetadata(change_id="chg_1", state="compensated")
+    assert sync_metadata(sync)["trueup_erp_document"] == ""
+    assert sync_of(sync_metadata(sync)) == sync
 
 
 @pytest.mark.parametrize(
     "metadata", [{}, {"trueup_state": "x"}, {"trueup_change": "two words", "trueup_state": "x"}]
 )
 def test_what_is_no_mark_of_ours_is_none(metadata: dict[str, str]) -> None:
-    assert mark_of(metadata) is None
+    assert sync_of(metadata) is None

@@ -19,7 +19,7 @@ A = TypeVar("A")
 
 
 @asynccontextmanager
-async def together() -> AsyncIterator[asyncio.TaskGroup]:
+async def gathering() -> AsyncIterator[asyncio.TaskGroup]:
     """A task group that raises the gravest failure of its tasks, not a group of them."""
     try:
         async with asyncio.TaskGroup() as reads:
@@ -38,7 +38,7 @@ async def each_of(
         async with gate:
             return await read(one)
 
-    async with together() as group:
+    async with gathering() as group:
         tasks = [group.create_task(in_turn(one)) for one in of]
     return [task.result() for task in tasks]
 

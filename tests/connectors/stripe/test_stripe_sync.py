@@ -1,4 +1,4 @@
-"""Writing back: marks, lost replies, refusals; and the events all this gives rise to."""
+"""Writing back: sync metadata, lost replies, refusals; and the events all this gives rise to."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ import stripe
 from pydantic import SecretStr
 
 from canonical_models.amendment import ChangeKind
-from canonical_models.commerce import SyncMark
+from canonical_models.commerce import SyncMetadata
 from canonical_models.failures import (
     CredentialsRefused,
     Failure,
@@ -24,24 +24,24 @@ from connectors.stripe.adapter import StripeBilling
 from connectors.stripe.webhooks import StripeWebhooks
 
 Subscribe = Callable[..., stripe.Subscription]
-MARK = SyncMark(change_id="chg_1", state="synchronised", erp_document="INV-7")
+SYNC = SyncMetadata(change_id="chg_1", state="synchronised", erp_document="INV-7")
 WRITES = {"method": "POST", "path_prefix": "/v1/subscriptions"}
 READS = {"method": "GET", "path_prefix": "/v1/"}
 
 
-async def mark_of(billing: StripeBilling, sold: stripe.Subscription) -> SyncMark | None:
-    return (await billing.snapshot(sold.id)).mark
+async def sync_of(billing: StripeBilling, sold: stripe.Subscription) -> SyncMetadata | None:
+    return (await billing.snapshot(sold.id)).sync
 
 
 async def test_a_mark_is_written_replaced_and_read(
     billing: StripeBilling, subscribe: Subscribe
 ) -> None:
     sold = subscribe(metadata={"theirs": "stays"})
-    await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
-    assert await mark_of(billing, sold) == MARK
-    undone = SyncMark(change_id="chg_1", state="compensated")
+    await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
+    assert await sync_of(billing, sold) == SYNC
+    undone = SyncMetadata(change_id="chg_1", state="compensated")
     await billing.record_sync(sold.id, undone, key=f"{sold.id}/2")
-    assert await mark_of(billing, sold) == undone
+    assert await sync_of(billing, sold) == undone
 
 
 async def test_the_same_key_changes_nothing_the_second_time(
@@ -49,10 +49,10 @@ async def test_the_same_key_changes_nothing_the_second_time(
 ) -> None:
     sold = subscribe()
     for _ in range(2):
-        await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
-    await billing.record_sync(sold.id, MARK.model_copy(update={"state": "x"}), key=f"{sold.id}/2")
-    await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
-    found = await mark_of(billing, sold)
+        await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
+    await billing.record_sync(sold.id, SYNC.model_copy(update={"state": "x"}), key=f"{sold.id}/2")
+    await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
+    found = await sync_of(billing, sold)
     assert found is not None
     assert found.state == "x"
     assert sdk.v1.subscriptions.retrieve(sold.id).metadata.to_dict().keys() == {
@@ -66,8 +66,8 @@ async def test_a_key_used_for_something_else_is_refused(
     billing: StripeBilling, subscribe: Subscribe
 ) -> None:
     sold = subscribe()
-    await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
-    other = MARK.model_copy(update={"change_id": "chg_2"})
+    await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
+    other = SYNC.model_copy(update={"change_id": "chg_2"})
     with pytest.raises(Rejection, match="idempotency_error") as caught:
         await billing.record_sync(sold.id, other, key=f"{sold.id}/1")
     assert caught.value.reason is RejectionCode.BILLING_REFUSED
@@ -78,8 +78,8 @@ async def test_an_ended_subscription_takes_a_mark(
 ) -> None:
     sold = subscribe()
     sdk.v1.subscriptions.cancel(sold.id)
-    await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
-    assert await mark_of(billing, sold) == MARK
+    await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
+    assert await sync_of(billing, sold) == SYNC
 
 
 @pytest.mark.parametrize(("drop", "written"), [("after", True), ("before", False)])
@@ -93,10 +93,10 @@ async def test_a_lost_reply_is_uncertain_and_can_be_looked_up(
     sold = subscribe()
     fault(**WRITES, drop=drop)
     with pytest.raises(UncertainWrite, match=sold.id):
-        await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
-    assert (await mark_of(billing, sold) == MARK) is written
-    await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
-    assert await mark_of(billing, sold) == MARK
+        await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
+    assert (await sync_of(billing, sold) == SYNC) is written
+    await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
+    assert await sync_of(billing, sold) == SYNC
 
 
 async def test_an_old_error_under_the_same_key_does_not_stand_for_ever(
@@ -105,9 +105,9 @@ async def test_an_old_error_under_the_same_key_does_not_stand_for_ever(
     sold = subscribe()
     fault(**WRITES, status=500)
     with pytest.raises(UncertainWrite):
-        await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
-    await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
-    assert await mark_of(billing, sold) == MARK
+        await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
+    await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
+    assert await sync_of(billing, sold) == SYNC
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ async def test_an_unknown_subscription(billing: StripeBilling, key: str) -> None
         await billing.snapshot(key)
     assert caught.value.reason is RejectionCode.SUBSCRIPTION_UNKNOWN
     with pytest.raises(Rejection) as refused:
-        await billing.record_sync(key, MARK, key="k-unknown")
+        await billing.record_sync(key, SYNC, key="k-unknown")
     assert refused.value.subject == key
 
 
@@ -156,7 +156,7 @@ async def test_nobody_listens(stripe_config: ConnectionConfig) -> None:
         with pytest.raises(TransientFailure, match="cannot be reached"):
             await billing.snapshot("sub_1")
         with pytest.raises(TransientFailure):
-            await billing.record_sync("sub_1", MARK, key="k")
+            await billing.record_sync("sub_1", SYNC, key="k")
 
 
 async def test_every_request_is_observed(
@@ -199,7 +199,7 @@ async def test_the_events_of_a_life_and_our_own_echo(
     update(sold.id, {"items": [{"id": item, "quantity": 4}]})
     update(sold.id, {"items": [{"id": item, "price": prices["pro"].id}]})
     update(sold.id, {"items": [{"price": prices["addon"].id}]})
-    await billing.record_sync(sold.id, MARK, key=f"{sold.id}/1")
+    await billing.record_sync(sold.id, SYNC, key=f"{sold.id}/1")
     update(sold.id, {"cancel_at_period_end": True})
     update(sold.id, {"cancel_at_period_end": False})
     sdk.v1.subscriptions.cancel(sold.id)

@@ -11,7 +11,7 @@ from persistence.change_queue import OURS
 from persistence.connection import Connection
 
 
-class LookAsked(Canonical):
+class SyncStarted(Canonical):
     """`change_id` is the change that reads billing anew; `already` when it waited already."""
 
     change_id: str
@@ -25,15 +25,15 @@ def command(subject: str) -> str:
     return f"`trueup {of}`"
 
 
-async def look(
+async def start(
     conn: Connection, tenant: str, subject: str, *, kind: ChangeKind, customer_id: str | None
-) -> LookAsked:
+) -> SyncStarted:
     """Of a subscription or an account. One that was asked for and has not begun does it as well;
     a change that an event has asked for reads no more than that names."""
     for waiting in await changes.unsettled(conn, tenant, subject):
         ours = waiting.connection == OURS and waiting.state is ChangeState.PENDING
         if ours and isinstance(occasion(waiting.event_id), SyncAsked):
-            return LookAsked(change_id=waiting.change_id, already=True)
+            return SyncStarted(change_id=waiting.change_id, already=True)
     change_id = await change_queue.follow(
         conn,
         tenant,
@@ -43,4 +43,4 @@ async def look(
         customer_id=customer_id,
         whole=True,
     )
-    return LookAsked(change_id=change_id, already=False)
+    return SyncStarted(change_id=change_id, already=False)
