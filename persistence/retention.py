@@ -30,15 +30,6 @@ from old where changes.seq = old.place and changes.state = 'settled' and changes
 # The key stays, so that nothing is published twice.
 _OUTBOX = "update outbox set event = null from old where outbox.seq = old.place"
 
-_EVIDENCE = """
-with old as (
-  select id from exceptions where state = 'resolved' and evidence is not null
-    and resolved_at < now() - %(age)s
-  limit %(rows)s for update skip locked
-)
-update exceptions set evidence = null from old where exceptions.id = old.id
-"""
-
 #: (table, its order, when a row was made, what is dropped), by the name of the policy.
 _PARTS = {
     "inbox": ("inbox", "id", "received_at", _INBOX),
@@ -58,25 +49,18 @@ select count(*), max(place), (select count(*) from dropped) from old
 
 
 async def drop(database: Database, days: Mapping[str, int]) -> dict[str, int]:
-    """How much was dropped, by the name of the policy (`inbox`, `plans`, `outbox`, `evidence`):
-    what is older than so many `days`; 0 keeps it for good. In small transactions, and what another
-    worker is at is left to it."""
+    """How much was dropped, by the name of the policy (`inbox`, `plans`, `outbox`): what is older
+    than so many `days`; 0 keeps it for good. In small transactions, and what another worker is at
+    is left to it."""
     dropped = {}
     for name, age in days.items():
         dropped[name] = 0
         while age:
-            step = _evidence if name == "evidence" else _step
-            seen, gone = await step(database, name, timedelta(days=age))
+            seen, gone = await _step(database, name, timedelta(days=age))
             dropped[name] += gone
             if seen < ROWS:
                 break
     return dropped
-
-
-async def _evidence(database: Database, _name: str, age: timedelta) -> tuple[int, int]:
-    async with database.statement() as conn:
-        gone = (await conn.execute(_EVIDENCE, {"age": age, "rows": ROWS})).rowcount
-    return gone, gone
 
 
 async def _step(database: Database, name: str, age: timedelta) -> tuple[int, int]:

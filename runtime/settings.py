@@ -76,8 +76,6 @@ class RetentionSettings(_Section):
     plans_days: int = Field(default=400, ge=0)
     #: Published events.
     outbox_days: int = Field(default=90, ge=0)
-    #: What systems said when they refused, of exceptions that are resolved.
-    evidence_days: int = Field(default=400, ge=0)
 
 
 class ConnectionSettings(_Section):

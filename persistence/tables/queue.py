@@ -200,12 +200,6 @@ class ExceptionRow(SQLModel, table=True):
         Index("exceptions_by_tenant", "tenant", "state", "opened_at"),
         Index("exceptions_by_cause", "tenant", "fingerprint"),
         Index("exceptions_by_change", "tenant", "change_id"),
-        # What the retention policy may drop.
-        Index(
-            "exceptions_evidence",
-            "resolved_at",
-            postgresql_where=text("state = 'resolved' and evidence is not null"),
-        ),
     )
     id: str = text_column(key=True)
     tenant: str = text_column()
@@ -228,11 +222,9 @@ class ExceptionRow(SQLModel, table=True):
     #: Equal causes share it: tenant, code and subject.
     fingerprint: str = text_column()
     owner: str = text_column()
-    assignee: str | None = text_column(nullable=True)
     message: str = text_column()
     at_risk_minor: int | None = integer_column(nullable=True, big=True)
     at_risk_currency: str | None = text_column(nullable=True)
-    evidence: dict[str, Any] | None = json_column()
     state: str = text_column(default="open")
     resolution: str | None = text_column(nullable=True)
     resolved_by: str | None = text_column(nullable=True)

@@ -3,7 +3,11 @@
 import secrets
 from datetime import date, timedelta
 
-from temporalio.client import ScheduleActionStartWorkflow, ScheduleDescription
+from temporalio.client import (
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
+    ScheduleDescription,
+)
 
 from activities.contracts.revenue import RevenueInput
 from canonical_models.failures import RejectionCode
@@ -20,6 +24,7 @@ from tests.harness.posted_invoices import ask, invoice, post
 from tests.harness.sagas import Sagas
 from tests.harness.systems import refused
 from tests.harness.waiting import until
+from workflows.invoices import InvoiceSweep
 from workflows.names import INVOICES, TENANT, invoices_id, revenue_id
 from workflows.revenue import RevenueSchedules
 
@@ -96,13 +101,20 @@ async def test_what_it_starts_is_a_sweep(sagas: Sagas) -> None:
     await post(sagas.database, sagas.systems.erp, ["in_1"])
     await schedule_sweeps(sagas.client, settings(sagas.task_queue, acme=1440))
     handle = sagas.client.get_schedule_handle(invoices_id("acme"))
+    started: list[str] = []
     try:
         await handle.trigger()
 
-        async def noted() -> bool:
-            return "in_1" in sagas.systems.billing.notes
+        async def begun() -> bool:
+            for acted in (await handle.describe()).info.recent_actions:
+                assert isinstance(acted.action, ScheduleActionExecutionStartWorkflow)
+                started.append(acted.action.workflow_id)
+            return bool(started)
 
-        await until(noted, "the sweep has told billing")
+        await until(begun, "the schedule has started something", seconds=60)
+        swept = await sagas.client.get_workflow_handle_for(InvoiceSweep.run, started[0]).result()
+        assert (swept.changed, swept.problems) == (1, ())
+        assert "in_1" in sagas.systems.billing.notes
     finally:
         await handle.delete()
 

@@ -418,11 +418,9 @@ create table exceptions (
     subject text,
     fingerprint text not null,
     owner text not null,
-    assignee text,
     message text not null,
     at_risk_minor bigint,
     at_risk_currency text,
-    evidence jsonb,
     state text default 'open' not null,
     resolution text,
     resolved_by text,
@@ -441,8 +439,6 @@ create table exceptions (
 );
 create index exceptions_by_cause on exceptions (tenant, fingerprint);
 create index exceptions_by_change on exceptions (tenant, change_id);
-create index exceptions_evidence on exceptions (resolved_at)
-    where state = 'resolved' and evidence is not null;
 create index exceptions_by_tenant on exceptions (tenant, state, opened_at);
 create unique index exceptions_one_open on exceptions (tenant, change_id, track)
     where state = 'open';
