@@ -8,6 +8,7 @@ import sys
 
 PROGRAMS = (
     "benchmarks.intake",
+    "benchmarks.doors",
     "benchmarks.entitlements",
     "benchmarks.saga",
     "benchmarks.dbos_beside",

@@ -129,8 +129,14 @@ async def load(port: int, seconds: float) -> Result:
     )
 
 
+@dataclass(frozen=True)
+class Serving:
+    port: int
+    pid: int
+
+
 @asynccontextmanager
-async def server(kind: str, dsn: str) -> AsyncIterator[int]:
+async def server(kind: str, dsn: str) -> AsyncIterator[Serving]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.intake_server", kind, dsn),
         stdin=asyncio.subprocess.PIPE,
@@ -141,7 +147,7 @@ async def server(kind: str, dsn: str) -> AsyncIterator[int]:
             raise RuntimeError("no pipe to the server")
         async with asyncio.timeout(20):
             ready = await process.stdout.readline()
-        yield int(json.loads(ready)["port"])
+        yield Serving(int(json.loads(ready)["port"]), process.pid)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -171,15 +177,15 @@ async def loaded(port: int, seconds: float) -> Result:
 async def compare(dsn: str, rounds: int, seconds: float) -> dict[str, object]:
     nothing: list[Result] = []
     intake: list[Result] = []
-    async with server("nothing", dsn) as idle_port, server("intake", dsn) as intake_port:
-        for port in (idle_port, intake_port):
-            await loaded(port, WARM_UP_S)
+    async with server("nothing", dsn) as idle, server("intake", dsn) as ours:
+        for each in (idle, ours):
+            await loaded(each.port, WARM_UP_S)
         for _ in range(rounds):
-            nothing.append(await loaded(idle_port, seconds))
-            intake.append(await loaded(intake_port, seconds))
+            nothing.append(await loaded(idle.port, seconds))
+            intake.append(await loaded(ours.port, seconds))
     pairs = list(zip(intake, nothing, strict=True))
-    ratio = statistics.median(ours.rps / theirs.rps for ours, theirs in pairs)
-    times = statistics.median(ours.p99 / theirs.p99 for ours, theirs in pairs)
+    ratio = statistics.median(kept.rps / theirs.rps for kept, theirs in pairs)
+    times = statistics.median(kept.p99 / theirs.p99 for kept, theirs in pairs)
     return {
         "nothing": asdict(_median(nothing)),
         "intake": asdict(_median(intake)),

@@ -13,6 +13,7 @@ def serve(application: ASGIApp) -> None:
     """Until it is terminated."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
         print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
         config = uvicorn.Config(
             application,
@@ -22,5 +23,4 @@ def serve(application: ASGIApp) -> None:
             access_log=False,
             log_level="warning",
         )
-        listener.listen(128)
         uvicorn.Server(config).run(sockets=[listener])

@@ -5,10 +5,9 @@ event means is decided by the dispatcher. Temporal is never called here.
 
     202 {receipt, status}  a new event; `dead_lettered` if it is authentic but cannot be read
     200 {receipt, status}  a duplicate, with the receipt of the first
-    401 404 405 408 413 503  application/problem+json, and nothing was kept
+    401 404 405 503        application/problem+json, and nothing was kept
 """
 
-import asyncio
 import hashlib
 import re
 import time
@@ -25,10 +24,7 @@ from persistence.inbox_writer import Delivery, InboxUnavailable, InboxWriter, Ke
 from starter_api.problems import problem
 
 PREFIX = "/webhooks/"
-MAX_BODY = 1 << 20
 
-#: A sender that trickles its body must not hold a place for ever.
-_BODY_SECONDS = 10.0
 _RETRY_AFTER_S = "5"
 
 _WORD = re.compile(r"[!-~]{1,255}")
@@ -95,22 +91,7 @@ class Intake:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        try:
-            body = await _read(receive, headers.get("content-length", ""))
-        except _TooLarge:
-            return _stray(
-                413,
-                "body-too-large",
-                f"an event may have {MAX_BODY} bytes",
-                {"connection": "close"},
-            )
-        except TimeoutError:
-            return _stray(
-                408,
-                "body-too-slow",
-                f"the body was not complete after {_BODY_SECONDS:.0f} seconds",
-                {"connection": "close"},
-            )
+        body = await _read(receive)
         return None if body is None else await self._keep(key, connection, headers, body)
 
     async def _keep(
@@ -153,25 +134,15 @@ async def _acknowledge(kept: Kept, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-class _TooLarge(Exception):
-    pass
-
-
-async def _read(receive: Receive, declared: str) -> bytes | None:
-    """The body, or None when the sender has gone. Raises _TooLarge, TimeoutError."""
-    if declared.isascii() and declared.isdecimal() and len(declared.lstrip("0")) > 7:
-        raise _TooLarge
-    # Until its first byte comes, a body holds no more than headers that never end would.
+async def _read(receive: Receive) -> bytes | None:
+    """The body, or None when the sender has gone. How much and how long: `starter_api.wire`."""
     message = await receive()
     body: bytes | bytearray = message.get("body", b"")
     if message.get("more_body"):
         body = bytearray(body)
-        async with asyncio.timeout(_BODY_SECONDS):
-            while message.get("more_body") and len(body) <= MAX_BODY:
-                message = await receive()
-                body += message.get("body", b"")
-    if len(body) > MAX_BODY:
-        raise _TooLarge
+        while message.get("more_body"):
+            message = await receive()
+            body += message.get("body", b"")
     return bytes(body) if message["type"] == "http.request" else None
 
 

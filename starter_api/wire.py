@@ -1,20 +1,173 @@
-"""uvicorn's HTTP with one difference: the head of an answer leaves together with its body.
+"""uvicorn's HTTP with two differences.
 
-uvicorn writes the two one after the other, and uvloop makes a system call and a packet of each. For
-an answer as short as the intake's that is up to a tenth of the request.
+What a client that nobody knows yet may use up is bounded before any handler sees it: the bytes and
+seconds of a head and of a body, and the connections. uvicorn bounds none of these with httptools.
+
+The head of an answer leaves together with its body. uvicorn writes the two one after the other, and
+uvloop makes a system call and a packet of each. For an answer as short as the intake's that is up
+to a tenth of the request.
 """
 
 import asyncio
+from enum import Enum, auto
+from http import HTTPStatus
 from typing import Any, cast
 
+from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from starter_api.problems import problem
+
+#: The largest body that any operation takes, which is an event. Others take less, and say so.
+LARGEST_BODY = 1 << 20
+#: Names and values of all headers, and the address.
+LARGEST_HEAD = 32 * 1024
+#: From the connection, or from the first byte of a later request, to the end of its head; and from
+#: there to the end of its body. Vendors send an event in one piece.
+HEAD_SECONDS, BODY_SECONDS = 5.0, 10.0
+#: Below the 1,024 files that a process may open where nobody has said otherwise.
+MOST_CONNECTIONS = 500
+
+CUT_OFF = Counter(
+    "trueup_api_cut_off",
+    "Connections that were closed because their request was too large or too slow, or because "
+    "there were too many of them.",
+    ("reason",),
+)
+
+
+class _At(Enum):
+    """How far the request has come that is arriving."""
+
+    HEAD = auto()
+    BODY = auto()
+    WHOLE = auto()
 
 
 class Http(HttpToolsProtocol):
     """For the `http` of a `uvicorn.Config`."""
 
+    _at = _At.HEAD
+    _since = 0.0
+    _head = _body = 0
+    _cut = False
+    _deadline: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", _Joining(transport)))
+        self._since = self.loop.time()
+        self._expect(HEAD_SECONDS)
+        if len(self.connections) > MOST_CONNECTIONS:
+            self._make_place()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._no_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._cut:
+            return
+        before, self._head = self._at, self._head + len(data)
+        super().data_received(data)
+        if self._cut or self._at is not _At.HEAD:
+            self._head = 0
+        elif self._head > LARGEST_HEAD:
+            self._head_too_large()
+        if self._at is _At.WHOLE:
+            self._no_deadline()
+        elif self._deadline is None or self._at is not before:
+            self._expect(HEAD_SECONDS if self._at is _At.HEAD else BODY_SECONDS)
+
+    def on_message_begin(self) -> None:
+        self._at, self._body, self._since = _At.HEAD, 0, self.loop.time()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        size, declared = len(self.url), b""
+        for name, value in self.headers:
+            size += len(name) + len(value)
+            if name == b"content-length":
+                declared = value
+        if size > LARGEST_HEAD:
+            self._head_too_large()
+        elif declared and int(declared.lstrip(b"0")[:20] or b"0") > LARGEST_BODY:
+            self._body_too_large()
+        else:
+            self._at = _At.BODY
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        if self._body > LARGEST_BODY:
+            self._body_too_large()
+        if not self._cut:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._at = _At.WHOLE
+        if not self._cut:
+            super().on_message_complete()
+
+    def _head_too_large(self) -> None:
+        self._cut_off(
+            431, "head-too-large", f"address and headers may have {LARGEST_HEAD} bytes together"
+        )
+
+    def _body_too_large(self) -> None:
+        self._cut_off(413, "body-too-large", f"a body may have {LARGEST_BODY} bytes")
+
+    def _expect(self, seconds: float) -> None:
+        self._no_deadline()
+        self._deadline = self.loop.call_later(seconds, self._too_slow)
+
+    def _no_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        if self._at is _At.BODY:
+            self._cut_off(
+                408, "body-too-slow", f"the body was not whole after {BODY_SECONDS:g} seconds"
+            )
+        else:
+            self._cut_off(
+                408, "head-too-slow", f"the headers were not whole after {HEAD_SECONDS:g} seconds"
+            )
+
+    def _make_place(self) -> None:
+        """Of the connections that no handler is at work for, which this one is, the oldest goes:
+        so many that send little keep nobody out."""
+        waiting = (of for of in self.connections if isinstance(of, Http) and not of._at_work())
+        oldest = min(waiting, key=lambda of: of._since)
+        oldest._cut_off(503, "too-many-connections", "too many are open: try again")
+
+    def _at_work(self) -> bool:
+        return self._at is _At.WHOLE and not self.cycle.response_complete
+
+    def _cut_off(self, status: int, code: str, detail: str) -> None:
+        """Answered, where that cannot be taken for the answer to something else, and closed."""
+        self._cut = True
+        self._no_deadline()
+        CUT_OFF.labels(code).inc()
+        asked, cycle = self._at is _At.BODY, self.cycle
+        if asked:
+            free = not (cycle.response_started or self.pipeline)
+            # The handler is told that its client is gone, and what it answers goes nowhere.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        else:
+            free = cycle is None or cycle.response_complete
+        if free and not self.transport.is_closing():
+            self.transport.write(_answer(status, code, detail))
+        self.transport.close()
+
+
+def _answer(status: int, code: str, detail: str) -> bytes:
+    answer = problem(status, code, detail, headers={"connection": "close"})
+    lines = [b"%s: %s" % header for header in answer.raw_headers]
+    start = b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())
+    return b"\r\n".join((start, *lines, b"", bytes(answer.body)))
 
 
 class _Joining:

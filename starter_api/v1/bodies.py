@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import orjson
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 LARGEST_BODY = 64 * 1024
 
@@ -53,10 +54,13 @@ async def _bytes(request: Request) -> bytes:
             415, "unsupported-media-type", "send the body with content-type application/json"
         )
     raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > LARGEST_BODY:
-            raise BadBody(413, "body-too-large", f"a body may have {LARGEST_BODY} bytes")
+    try:
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > LARGEST_BODY:
+                raise BadBody(413, "body-too-large", f"a body may have {LARGEST_BODY} bytes")
+    except ClientDisconnect:
+        raise BadBody(400, "body-cut-off", "the client left before its body was whole") from None
     return bytes(raw)
 
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from prometheus_client import REGISTRY
 
-from starter_api.intake import MAX_BODY
+from starter_api.wire import LARGEST_BODY
 from tests.harness.webhooks import CONNECTION, PATH, TENANT, signature, signed, subscription_event
 
 
@@ -176,7 +176,7 @@ async def test_the_largest_body_is_kept_and_one_byte_more_is_refused(
     intake: httpx.AsyncClient, dsn: str
 ) -> None:
     small = subscription_event("evt_1")
-    largest = small + b" " * (MAX_BODY - len(small))
+    largest = small + b" " * (LARGEST_BODY - len(small))
     kept = await send(intake, largest)
     refused = await send(intake, largest + b" ")
     assert (kept.status_code, refused.status_code) == (202, 413)

@@ -13,7 +13,7 @@ from starlette.types import Message
 
 from connectors.stripe.webhooks import StripeWebhooks
 from persistence.inbox_writer import InboxWriter
-from starter_api import intake as intake_module
+from starter_api import wire
 from starter_api.intake import Intake, IntakeConnection
 from tests.harness.webhooks import CONNECTION, PATH, SECRET, TENANT, signed
 
@@ -68,7 +68,7 @@ async def test_a_sender_that_goes_away_half_way_leaves_nothing(
 async def test_a_body_that_never_ends_is_not_waited_for(
     intake: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake_module, "_BODY_SECONDS", 0.05)
+    monkeypatch.setattr(wire, "BODY_SECONDS", 0.05)
     place = urlsplit(str(intake.base_url))
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
     writer.write(f"POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{{".encode())
