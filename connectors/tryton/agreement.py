@@ -123,7 +123,7 @@ def _sums(held: Held) -> dict[int, TaxTarget]:
 
 
 def _same_nets(held: Held, nets: Collection[Money], what: str) -> None:
-    found = [held.money(line.amount) for line in held.charges]
+    found = [held.net(line) for line in held.charges]
     if found != list(nets):
         currency = held.currency.code
         raise Rejection(

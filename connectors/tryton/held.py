@@ -4,10 +4,12 @@ from datetime import date
 from decimal import Decimal
 
 from canonical_models.documents import DocumentKind
+from canonical_models.failures import ContractDrift
 from canonical_models.money import Money
+from connectors.tryton.errors import SYSTEM
 from connectors.tryton.features import Features
 from connectors.tryton.lines import WireLine, line_fields
-from connectors.tryton.mapping import Amount, Day, Wire
+from connectors.tryton.mapping import Amount, Day, Wire, to_pay
 
 INVOICE = "account.invoice"
 
@@ -141,8 +143,22 @@ class Held(Wire):
         """The lines that are about money."""
         return tuple(line for line in self.lines if line.type == "line")
 
-    def money(self, amount: Decimal | None) -> Money:
-        return Money.of(amount or 0, self.currency.code)
+    def money(self, amount: Decimal) -> Money:
+        return Money.of(amount, self.currency.code)
+
+    def net(self, line: WireLine) -> Money:
+        """Raises ContractDrift for a line of `charges` without an amount."""
+        if line.amount is None:
+            raise ContractDrift(
+                f"line {line.id} of the ERP's invoice {self.id} has no amount",
+                system=SYSTEM,
+                payload_path="$.lines.amount",
+            )
+        return self.money(line.amount)
+
+    @property
+    def open(self) -> Money:
+        return to_pay(self.amount_to_pay, self.state, self.currency.code, self.id)
 
     @property
     def gross(self) -> Money:
@@ -169,7 +185,7 @@ class Held(Wire):
         """As Tryton numbers it: nothing but credits, and less than nothing in all."""
         credit = self.sequence_type_cache == "credit_note"
         if self.sequence_type_cache is None and self.total_amount < 0:
-            credit = all((line.amount or 0) <= 0 for line in self.charges)
+            credit = all(self.net(line).minor <= 0 for line in self.charges)
         return DocumentKind.CREDIT_NOTE if credit else DocumentKind.INVOICE
 
     @property

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from canonical_models.failures import ContractDrift
 from canonical_models.ledgering import DocumentState
+from canonical_models.money import Money
 from connectors.tryton.errors import SYSTEM
 
 Row = dict[str, Any]
@@ -84,6 +85,18 @@ def document_state(word: str, invoice: int) -> DocumentState:
             payload_path="$.state",
         )
     return _STATES[word]
+
+
+def to_pay(amount: Decimal | None, state: str, currency: str, invoice: int) -> Money:
+    """What is open of an invoice. Tryton 8.2 says it of posted ones alone: of others nothing is to
+    be paid, yet or any more. Raises ContractDrift for a posted one of which it is not said."""
+    if amount is None and state == "posted":
+        raise ContractDrift(
+            f"the ERP does not say what is open of its posted invoice {invoice}",
+            system=SYSTEM,
+            payload_path="$.amount_to_pay",
+        )
+    return Money.of(amount or 0, currency)
 
 
 def parsed(model: type[Model], row: Row, what: str) -> Model:

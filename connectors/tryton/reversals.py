@@ -146,7 +146,7 @@ class Reversals:
 
         await explain()
         charges = held.charges
-        nets = tuple(-held.money(line.amount) for line in charges)
+        nets = tuple(-held.net(line) for line in charges)
         credit = held.gross.minor > 0 and all(net.minor <= 0 for net in nets)
         last = await self.numbering.last_date(on, key.company, credit=credit)
         targets = {

@@ -7,7 +7,16 @@ from canonical_models.money import Money
 from connectors.tryton.client import Row, TrytonClient
 from connectors.tryton.documents import CHUNK
 from connectors.tryton.held import INVOICE, DueLine
-from connectors.tryton.mapping import Amount, Coded, Company, Day, Wire, document_state, parsed
+from connectors.tryton.mapping import (
+    Amount,
+    Coded,
+    Company,
+    Day,
+    Wire,
+    document_state,
+    parsed,
+    to_pay,
+)
 from connectors.tryton.references import NOT_UNBILLED
 
 _FIELDS = (
@@ -72,5 +81,5 @@ def erp_status(row: Row) -> ErpStatus:
         due_on=min(days, default=None),
         net=Money.of(wire.untaxed_amount, currency),
         tax=Money.of(wire.tax_amount, currency),
-        open=Money.of(wire.amount_to_pay or 0, currency),
+        open=to_pay(wire.amount_to_pay, wire.state, currency, wire.id),
     )

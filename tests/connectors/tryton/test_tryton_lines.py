@@ -196,3 +196,15 @@ def test_a_warning_says_which_it_is() -> None:
     assert "No. Never." in refused.message
     assert isinstance(rpc_refusal("ConcurrencyException", ["x"], "it"), TransientFailure)
     assert isinstance(rpc_refusal("KeyError", [], "it"), ContractDrift)
+
+
+@pytest.mark.parametrize("state", ["draft", "paid", "cancelled"])
+def test_of_what_is_not_posted_nothing_is_open(state: str) -> None:
+    assert not erp_status(invoice(state=state) | {"amount_to_pay": None}).open
+
+
+def test_what_the_erp_does_not_say_of_a_posted_document_is_not_zero() -> None:
+    with pytest.raises(ContractDrift) as drift:
+        erp_status(invoice() | {"amount_to_pay": None})
+    assert "posted invoice 7" in drift.value.message
+    assert drift.value.payload_path == "$.amount_to_pay"
