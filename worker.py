@@ -41,7 +41,7 @@ from dispatch.retaining import retaining
 from persistence.database import Database
 from runtime.metrics import connections_shown, observe_vendor
 from runtime.schedules import schedule_sweeps
-from runtime.settings import Settings, TenantSettings
+from runtime.settings import Settings, SettingsError, TenantSettings
 from runtime.slots import moving
 from runtime.temporal import connect
 from runtime.versions import Deployment, build_of, pinned
@@ -229,9 +229,21 @@ def _activities(*classes: object) -> list[Callable[..., Any]]:
     ]
 
 
+def _metrics(port: int) -> Callable[[], None]:
+    """Serves them; what is answered ends that. Raises SettingsError where the port is taken."""
+    try:
+        server, _ = start_http_server(port, addr="127.0.0.1")
+    except OSError as fault:
+        raise SettingsError(
+            f"the worker cannot serve its metrics on 127.0.0.1:{port}: {fault.strerror}. "
+            "Give each worker of a machine a port of its own with --metrics-port, or none with 0"
+        ) from fault
+    return server.shutdown
+
+
 async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
     """Work until cancelled; `ready` is called once tasks are polled for. Raises SettingsError where
-    the namespace is not the database's."""
+    the namespace is not the database's, or the metrics' port is taken."""
     async with AsyncExitStack() as stack:
         # One connection of the process listens for news.
         database = Database(settings.dsn, pool_size=settings.database.pool_size - 1, ping=False)
@@ -240,9 +252,8 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
         for tenant in known.values():
             for close in tenant.closing:
                 stack.push_async_callback(close)
-        if settings.worker.metrics_port is not None:
-            server, _ = start_http_server(settings.worker.metrics_port, addr="127.0.0.1")
-            stack.callback(server.shutdown)
+        if settings.worker.metrics_port:
+            stack.callback(_metrics(settings.worker.metrics_port))
         client = await connect(settings.temporal, folder=settings.folder)
         await require_same_namespace(database, client, moved=False)
 

@@ -21,7 +21,9 @@ def worker(
     ] = None,
     metrics_port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="Of its own /metrics (default: the settings)."),
+        typer.Option(
+            min=0, max=65535, help="Of its own /metrics; 0: none (default: the settings)."
+        ),
     ] = None,
     exit_with_stdin: ExitWithStdin = False,
 ) -> None:

@@ -56,8 +56,8 @@ class DispatchSettings(_Section):
 
 
 class WorkerSettings(_Section):
-    #: Port of the worker's own /metrics on loopback; none by default.
-    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    #: Port of the worker's own /metrics on loopback; 0 for none.
+    metrics_port: int = Field(default=0, ge=0, le=65535)
     #: The build that the worker is; None for the package's version and a digest of its code. One
     #: name for all builds has open sagas go on in whatever code there is, which must replay them.
     version: str | None = Field(default=None, pattern=r"^[\w.-]{1,100}$")
