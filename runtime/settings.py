@@ -9,8 +9,10 @@ Relative paths are relative to the file that names them.
 import os
 import tomllib
 from datetime import UTC, date, datetime, time
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -27,6 +29,13 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _on_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class DatabaseSettings(_Section):
     #: `postgresql://…`, or a reference to a secret that holds it.
     dsn: str
@@ -41,6 +50,18 @@ class TemporalSettings(_Section):
     ui: str | None = None
     api_key: str | None = None
     tls: bool = False
+    #: The network between is the installation's own: histories may cross it as they are.
+    plain_text: bool = False
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        host = self.address.rpartition(":")[0].strip("[]")
+        if not (self.tls or self.plain_text or _on_loopback(host)):
+            raise ValueError(
+                f"{self.address} is not on this machine, and histories would go there in plain "
+                "text: set `tls = true`, or `plain_text = true` where the network is your own"
+            )
+        return self
 
 
 class ApiSettings(_Section):
@@ -94,6 +115,25 @@ class ConnectionSettings(_Section):
     #: Of billing: the first day whose documents are ours to book. What was issued before belongs
     #: to the process before us.
     books_from: date | None = None
+    #: The network between is the installation's own: keys may cross it as they are.
+    plain_text: bool = False
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        try:
+            url = urlsplit(self.base_url)
+            host = url.hostname
+        except ValueError:
+            host = None
+        if not host or url.scheme not in ("http", "https"):
+            raise ValueError(f"base_url = {self.base_url!r} is no http:// or https:// address")
+        if url.scheme == "http" and not (self.plain_text or _on_loopback(host)):
+            raise ValueError(
+                f"base_url = {self.base_url!r} is not on this machine, and the connection's keys "
+                "would go there in plain text: write https://, or `plain_text = true` where the "
+                "network is your own"
+            )
+        return self
 
     @model_validator(mode="after")
     def _lands_after_the_call(self) -> Self:
