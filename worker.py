@@ -229,13 +229,13 @@ def _activities(*classes: object) -> list[Callable[..., Any]]:
     ]
 
 
-def _metrics(port: int) -> Callable[[], None]:
+def _metrics(host: str, port: int) -> Callable[[], None]:
     """Serves them; what is answered ends that. Raises SettingsError where the port is taken."""
     try:
-        server, _ = start_http_server(port, addr="127.0.0.1")
+        server, _ = start_http_server(port, addr=host)
     except OSError as fault:
         raise SettingsError(
-            f"the worker cannot serve its metrics on 127.0.0.1:{port}: {fault.strerror}. "
+            f"the worker cannot serve its metrics on {host}:{port}: {fault.strerror}. "
             "Give each worker of a machine a port of its own with --metrics-port, or none with 0"
         ) from fault
     return server.shutdown
@@ -253,7 +253,7 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
             for close in tenant.closing:
                 stack.push_async_callback(close)
         if settings.worker.metrics_port:
-            stack.callback(_metrics(settings.worker.metrics_port))
+            stack.callback(_metrics(settings.worker.metrics_host, settings.worker.metrics_port))
         client = await connect(settings.temporal, folder=settings.folder)
         await require_same_namespace(database, client, moved=False)
 

@@ -1,19 +1,20 @@
 """`trueup api`: webhooks and the API."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Generator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 import uvicorn
+from starlette.types import ASGIApp
 
 from cli.choices import chosen
 from cli.output import ExitCode, Problem
 from cli.process import ExitWithStdin, say_ready, until_told
 from operations.context import open_context
 from runtime import logging
-from runtime.settings import ApiSettings
 from starter_api.app import create_app, intake_connections
 from starter_api.wire import Http
 
@@ -27,73 +28,113 @@ def api(
         int | None,
         typer.Option(min=0, max=65535, help="0 takes a free one (default: the settings)."),
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Of /readyz and /metrics; 0: nowhere (default: the settings)."
+        ),
+    ] = None,
     exit_with_stdin: ExitWithStdin = False,
 ) -> None:
     """Serve the webhooks and the API under /v1 until SIGTERM.
 
-    Prints one JSON line with its address once it listens.
+    What monitoring asks has a port of its own. Prints one JSON line with the address once it
+    listens.
 
     Example: [bold]trueup --config /etc/trueup/trueup.toml api --port 8080[/]
     """
     settings = chosen(ctx).settings()
-    given = settings.api
-    where = ApiSettings(host=host or given.host, port=given.port if port is None else port)
+    said = {"host": host, "port": port, "metrics_port": metrics_port}
+    where = settings.api.model_copy(
+        update={name: value for name, value in said.items() if value is not None}
+    )
     logging.configure("api")
-    with _listener(where) as listener:
-        server = _Server(
-            uvicorn.Config(
-                create_app(
-                    dsn=settings.dsn,
-                    connections=intake_connections(settings),
-                    # One connection of the process keeps webhooks.
-                    context=open_context(settings, pool_size=settings.database.pool_size - 1),
-                ),
-                loop="uvloop",
-                http=Http,
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=10,
+    app = create_app(
+        dsn=settings.dsn,
+        connections=intake_connections(settings),
+        # One connection of the process keeps webhooks.
+        context=open_context(settings, pool_size=settings.database.pool_size - 1),
+    )
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(_listener(where.host, where.port, "--port"))]
+        served = [_Server(_config(app, lifespan="on"))]
+        if where.metrics_port:
+            # Its own server, so that nobody who may reach the webhooks reaches what takes no key.
+            listeners.append(
+                stack.enter_context(
+                    _listener(where.metrics_host, where.metrics_port, "--metrics-port")
+                )
             )
-        )
-        until_told(
-            lambda: server.serve(sockets=[listener]),
-            exit_with_stdin=exit_with_stdin,
-            stop=server.stop,
-        )
-    if not server.started:
+            served.append(_Server(_config(app.probes, lifespan="off")))
+
+        async def serve() -> None:
+            async with asyncio.TaskGroup() as group:
+                for server, listener in zip(served, listeners, strict=True):
+                    group.create_task(server.serve(sockets=[listener]))
+                for server in served:
+                    await server.tried.wait()
+                if all(server.started for server in served):
+                    say_ready(url=_url(listeners[0]))
+                else:
+                    stop()
+
+        def stop() -> None:
+            for server in served:
+                server.should_exit = True
+
+        until_told(serve, exit_with_stdin=exit_with_stdin, stop=stop)
+    if not all(server.started for server in served):
         raise Problem("the API did not start", remedy="read its log above this line")
 
 
+def _config(app: ASGIApp, *, lifespan: Literal["on", "off"]) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=Http,
+        ws="none",
+        lifespan=lifespan,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
 class _Server(uvicorn.Server):
-    def stop(self) -> None:
-        self.should_exit = True
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        #: Whether it has started or not: it listens, or it gives up.
+        self.tried = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.tried.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Nothing: uvicorn raises the signal again when it is done, and so ends with its code."""
         yield
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and sockets:
-            host, port = sockets[0].getsockname()[:2]
-            say_ready(url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _listener(where: ApiSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
+def _listener(host: str, port: int, option: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((where.host, where.port))
+        listener.bind((host, port))
     except OSError as fault:
         listener.close()
         raise Problem(
-            f"the API cannot listen on {where.host}:{where.port}: {fault.strerror}",
+            f"the API cannot listen on {host}:{port}: {fault.strerror}",
             code=ExitCode.CONFLICT,
-            remedy="stop what listens there, or choose another with --port",
+            remedy=f"stop what listens there, or choose another with {option}",
         ) from fault
     return listener

@@ -67,6 +67,9 @@ class TemporalSettings(_Section):
 class ApiSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
+    #: Where /readyz and /metrics are, which take no key; port 0 for nowhere.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=0, ge=0, le=65535)
 
 
 class DispatchSettings(_Section):
@@ -77,7 +80,8 @@ class DispatchSettings(_Section):
 
 
 class WorkerSettings(_Section):
-    #: Port of the worker's own /metrics on loopback; 0 for none.
+    #: Where the worker's own /metrics are, which take no key; port 0 for nowhere.
+    metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535)
     #: The build that the worker is; None for the package's version and a digest of its code. One
     #: name for all builds has open sagas go on in whatever code there is, which must replay them.

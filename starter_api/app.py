@@ -1,10 +1,12 @@
-"""The API process: wires the intake and `/v1` into one application."""
+"""The API process: wires the intake and `/v1` into one application, and what monitoring asks into
+another, which has an address of its own because it takes no key."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,7 +23,11 @@ from starter_api.v1 import install
 
 
 class Application(FastAPI):
-    """Webhooks go past FastAPI's own layers, which would cost as much as the intake itself."""
+    """Webhooks go past FastAPI's own layers, which would cost as much as the intake itself.
+
+    `probes` is what monitoring asks, for a listener of its own."""
+
+    probes: Starlette
 
     def take_webhooks(self, intake: Intake) -> None:
         self._intake = intake
@@ -51,7 +57,7 @@ def create_app(
     connections: Mapping[tuple[str, str], IntakeConnection],
     limits: WriterLimits | None = None,
     context: AppContext | None = None,
-) -> FastAPI:
+) -> Application:
     """`dsn` as libpq takes it; the schema must be there. Without `context` there is no `/v1`."""
     writer = InboxWriter(dsn, limits)
 
@@ -79,11 +85,13 @@ def create_app(
     probes = None if context is None else Probes(context)
     if context is not None:
         install(app, context)
-    app.router.routes[:0] = [
-        Route("/healthz", _alive),
-        Route("/readyz", probes.ready if probes else ready),
-        Route("/metrics", probes.metrics if probes else _metrics),
-    ]
+    app.router.routes[:0] = [Route("/healthz", _alive)]
+    app.probes = Starlette(
+        routes=[
+            Route("/readyz", probes.ready if probes else ready),
+            Route("/metrics", probes.metrics if probes else _metrics),
+        ]
+    )
     return app
 
 

@@ -1,12 +1,12 @@
-"""What monitoring asks: does the process live, can it work, and how does the work stand.
+"""What monitoring asks: can the process work, and how does the work stand.
 
-    /healthz  the process answers
     /readyz   the database answers and has this version's schema; Temporal is only reported, since
               webhooks and reads do without it
     /metrics  Prometheus; counts of the tables are over all tenants, and those of whole tables up to
               a minute old
 
-None of these takes an API key: keep them inside the network of the deployment.
+None of these takes an API key, so they have a listener of their own: `api.metrics_host` and
+`api.metrics_port`. That the process lives is said at `/healthz` where webhooks arrive.
 """
 
 import time

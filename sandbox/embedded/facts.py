@@ -21,9 +21,11 @@ class _Facts(BaseModel):
 
 
 class ApiFacts(_Facts):
-    """`key` goes into `Authorization: Bearer`; it may do everything for the tenant."""
+    """`key` goes into `Authorization: Bearer`; it may do everything for the tenant. At `metrics`
+    are /readyz and /metrics."""
 
     url: str
+    metrics: str
     key: str
 
 

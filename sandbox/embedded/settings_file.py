@@ -1,6 +1,7 @@
 """Writes the settings file that the embedded worker, API and CLI read."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,16 @@ class Given:
     policy: TenantPolicy = field(default_factory=TenantPolicy)
 
 
-def write_settings(state: Path, given: Given, *, api_port: int, metrics_port: int) -> None:
-    """Write `<state>/trueup.toml`, with the DSN in a secret file beside it."""
+def write_settings(state: Path, given: Given, ports: Mapping[str, int]) -> None:
+    """Write `<state>/trueup.toml`, with the DSN in a secret file beside it. `ports` are by their
+    names in `services.ports_of`."""
     write(state / "secrets" / "dsn", given.dsn + "\n")
     document: dict[str, Any] = {
         "database": {"dsn": "file:secrets/dsn"},
         "temporal": given.temporal.model_dump(exclude_none=True),
-        "api": {"port": api_port},
+        "api": {"port": ports["api"], "metrics_port": ports["api-metrics"]},
         # One worker alone: when its code has changed, it goes on with what is open.
-        "worker": {"metrics_port": metrics_port, "version": VERSION},
+        "worker": {"metrics_port": ports["worker"], "version": VERSION},
         "tenants": {
             TENANT: {
                 "billing": "stripe",

@@ -27,7 +27,7 @@ from sandbox.embedded.keys import admit, demo_key
 from sandbox.embedded.ports import LOOPBACK, Ports
 from sandbox.embedded.postgres import PostgresServer
 from sandbox.embedded.progress import Report, State, Step, silent
-from sandbox.embedded.services import SERVICES, program
+from sandbox.embedded.services import SERVICES, ports_of, program
 from sandbox.embedded.settings_file import FILE as SETTINGS
 from sandbox.embedded.settings_file import Given, write_settings
 from sandbox.embedded.supervisor import Patience, Supervisor
@@ -144,7 +144,7 @@ class EmbeddedStack:
             logs=self._folders.logs,
             pid=os.getpid(),
             pids={},
-            api=ApiFacts(url="", key=demo_key(self.state)),
+            api=ApiFacts(url="", metrics="", key=demo_key(self.state)),
             postgres_dsn=given.dsn,
             temporal=given.temporal,
             stripe=stripe.result().facts,
@@ -160,34 +160,37 @@ class EmbeddedStack:
         return self._facts
 
     async def _services_up(self, given: Given) -> None:
-        ports = {name: self._ports.take(name) for name in (*SERVICES, *self._services)}
-        await self._point_to_api(ports["api"])
-        write_settings(self.state, given, api_port=ports["api"], metrics_port=ports["worker"])
+        ports = {
+            of: self._ports.take(of)
+            for name in {*SERVICES, *self._services}
+            for of in ports_of(name)
+        }
+        await self._point_to_api(ports)
+        write_settings(self.state, given, ports)
 
-        async def launch(name: str, port: int) -> Child:
-            if port != ports[name]:  # somebody took the port in the meantime
-                ports[name] = port
+        async def launch(name: str, *taken: int) -> Child:
+            now = dict(zip(ports_of(name), taken, strict=True))
+            if now.items() - ports.items():  # somebody took a port in the meantime
+                ports.update(now)
                 if name == "api":
-                    await self._point_to_api(port)
-                write_settings(
-                    self.state, given, api_port=ports["api"], metrics_port=ports["worker"]
-                )
-            return await Child.start(program(name, self.state / SETTINGS, port), self._folders)
+                    await self._point_to_api(ports)
+                write_settings(self.state, given, ports)
+            return await Child.start(program(name, self.state / SETTINGS, *taken), self._folders)
 
         async with asyncio.TaskGroup() as group:
             for name in self._services:
                 start = functools.partial(
-                    self._ports.start, (name,), functools.partial(launch, name)
+                    self._ports.start, ports_of(name), functools.partial(launch, name)
                 )
                 group.create_task(self._bring(name, start, _itself, _pid))
 
-    async def _point_to_api(self, port: int) -> None:
+    async def _point_to_api(self, ports: Mapping[str, int]) -> None:
         """Everything that names the API's address."""
         facts = self._known()
-        url = f"http://{LOOPBACK}:{port}"
+        url, metrics = (f"http://{LOOPBACK}:{ports[name]}" for name in ports_of("api"))
         self._facts = facts.model_copy(
             update={
-                "api": facts.api.model_copy(update={"url": url}),
+                "api": facts.api.model_copy(update={"url": url, "metrics": metrics}),
                 "stripe": await self._vendors.register_webhook(facts.stripe, url),
             }
         )

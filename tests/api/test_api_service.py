@@ -33,7 +33,7 @@ from operations import (
 from operations.context import AppContext
 from operations.paging import Page
 from persistence.inbox import InboxView
-from starter_api.app import create_app
+from starter_api.app import Application, create_app
 from starter_api.v1 import examples, examples_books, examples_processes, examples_whole
 from starter_api.v1.changes import Signalled, SignalRequest
 from starter_api.v1.mappings import MappingRequest
@@ -117,9 +117,18 @@ async def test_no_page_loads_anything_from_elsewhere(service: httpx.AsyncClient)
     assert (await service.get("/openapi.json")).status_code == 200
 
 
-async def test_the_service_is_ready_without_temporal(service: httpx.AsyncClient) -> None:
+async def test_where_webhooks_arrive_nothing_is_told_without_a_key(
+    service: httpx.AsyncClient, probes: httpx.AsyncClient
+) -> None:
     assert (await service.get("/healthz")).status_code == 200
-    ready = await service.get("/readyz")
+    for path in ("/readyz", "/metrics"):
+        assert (await service.get(path)).status_code == 404
+        assert (await probes.get(path)).status_code == 200
+    assert (await probes.get("/v1/changes")).status_code == 404
+
+
+async def test_the_service_is_ready_without_temporal(probes: httpx.AsyncClient) -> None:
+    ready = await probes.get("/readyz")
     assert ready.status_code == 200
     assert ready.json() == {
         "status": "ready",
@@ -129,18 +138,18 @@ async def test_the_service_is_ready_without_temporal(service: httpx.AsyncClient)
     }
 
 
-async def test_an_old_schema_is_not_ready(service: httpx.AsyncClient, context: AppContext) -> None:
+async def test_an_old_schema_is_not_ready(probes: httpx.AsyncClient, context: AppContext) -> None:
     async with context.database.transaction() as conn:
         await conn.execute("update alembic_version set version_num = '0000'")
-    answer = await service.get("/readyz")
+    answer = await probes.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["migrations"] == "at 0000: run `trueup migrate`"
 
 
 async def test_metrics_count_what_is_there(
-    service: httpx.AsyncClient, acme: Ids, globex: Ids
+    probes: httpx.AsyncClient, acme: Ids, globex: Ids
 ) -> None:
-    text = (await service.get("/metrics")).text
+    text = (await probes.get("/metrics")).text
     found = {
         (sample.name, *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text)
@@ -164,10 +173,20 @@ async def test_metrics_count_what_is_there(
 
 
 @pytest.fixture
-async def service(dsn: str, context: AppContext) -> httpx.AsyncClient:
+def deployed(dsn: str, context: AppContext) -> Application:
+    return create_app(dsn=dsn, connections={}, context=context)
+
+
+@pytest.fixture
+async def service(deployed: Application) -> httpx.AsyncClient:
     """The application as it is deployed, its lifespan aside."""
-    app = create_app(dsn=dsn, connections={}, context=context)
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(deployed), base_url="http://api")
+
+
+@pytest.fixture
+async def probes(deployed: Application) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(deployed.probes)
+    return httpx.AsyncClient(transport=transport, base_url="http://api")
 
 
 def _references(node: object) -> list[str]:

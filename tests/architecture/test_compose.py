@@ -218,7 +218,12 @@ def test_the_services_meet_where_the_settings_say(monkeypatch: pytest.MonkeyPatc
     namespace = services()["temporal-namespace"]["environment"]["TEMPORAL_NAMESPACE"]
     assert namespace == settings.temporal.namespace
     assert services()["api"]["ports"] == [f"127.0.0.1:{settings.api.port}:{settings.api.port}"]
-    assert f":{settings.api.port}/readyz" in services()["api"]["healthcheck"]["test"][-1]
+    assert f":{settings.api.metrics_port}/readyz" in services()["api"]["healthcheck"]["test"][-1]
+    # What takes no key is not published.
+    for name in ("api", "worker"):
+        ports = " ".join(services()[name].get("ports", ()))
+        for of in (settings.api, settings.worker):
+            assert str(of.metrics_port) not in ports
     metrics = f":{settings.worker.metrics_port}/metrics"
     assert metrics in services()["worker"]["healthcheck"]["test"][-1]
     assert settings.temporal.ui is not None

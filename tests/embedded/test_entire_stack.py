@@ -72,7 +72,7 @@ def test_up_status_down_and_up_again(cli: Cli) -> None:
     ]
     assert status(cli)["stack"] == "up"
     assert cli("up").returncode == 4
-    assert httpx.get(f"{facts['api']['url']}/readyz", trust_env=False).status_code == 200
+    assert httpx.get(f"{facts['api']['metrics']}/readyz", trust_env=False).status_code == 200
     answer = httpx.get(
         f"{facts['tryton']['url']}/{facts['tryton']['database']}/rest/model/party.party",
         headers={"Authorization": f"Bearer {facts['tryton']['api_key']}"},

@@ -54,6 +54,7 @@ async def test_without_a_database_nothing_is_pretended(
     relay: Relay, relayed: str, dsn: str
 ) -> None:
     app = create_app(dsn=relayed, connections=CONNECTIONS, limits=LIMITS)
+    probes = httpx.AsyncClient(transport=httpx.ASGITransport(app.probes), base_url="http://api")
     async with serving(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
 
         async def send(event_id: str) -> httpx.Response:
@@ -66,12 +67,12 @@ async def test_without_a_database_nothing_is_pretended(
         assert {answer.status_code for answer in refused} == {503}
         assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
         assert refused[0].json()["code"] == "inbox-unavailable"
-        assert (await client.get("/readyz")).status_code == 503
+        assert (await probes.get("/readyz")).status_code == 503
         assert (await client.get("/healthz")).status_code == 200
         assert count(dsn) == 1
         await relay.start()
         assert (await send("evt_2")).status_code == 202
-        assert (await client.get("/readyz")).status_code == 200
+        assert (await probes.get("/readyz")).status_code == 200
         assert count(dsn) == 2
 
 
