@@ -50,7 +50,6 @@ class Http(HttpToolsProtocol):
     _at = _At.HEAD
     _since = 0.0
     _head = _body = 0
-    _cut = False
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -65,21 +64,20 @@ class Http(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._cut:
-            return
-        before, self._head = self._at, self._head + len(data)
+        before = self._at
+        self._head += len(data)
         super().data_received(data)
-        if self._cut or self._at is not _At.HEAD:
-            self._head = 0
-        elif self._head > LARGEST_HEAD:
+        if self._at is _At.HEAD and self._head > LARGEST_HEAD:
             self._head_too_large()
-        if self._at is _At.WHOLE:
+        if self.transport.is_closing() or self._at is _At.WHOLE:
             self._no_deadline()
         elif self._deadline is None or self._at is not before:
             self._expect(HEAD_SECONDS if self._at is _At.HEAD else BODY_SECONDS)
 
     def on_message_begin(self) -> None:
-        self._at, self._body, self._since = _At.HEAD, 0, self.loop.time()
+        # What came with its first bytes may be of the request before.
+        self._at, self._since = _At.HEAD, self.loop.time()
+        self._head = self._body = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -100,12 +98,12 @@ class Http(HttpToolsProtocol):
         self._body += len(body)
         if self._body > LARGEST_BODY:
             self._body_too_large()
-        if not self._cut:
+        if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._at = _At.WHOLE
-        if not self._cut:
+        if not self.transport.is_closing():
             super().on_message_complete()
 
     def _head_too_large(self) -> None:
@@ -147,7 +145,6 @@ class Http(HttpToolsProtocol):
 
     def _cut_off(self, status: int, code: str, detail: str) -> None:
         """Answered, where that cannot be taken for the answer to something else, and closed."""
-        self._cut = True
         self._no_deadline()
         CUT_OFF.labels(code).inc()
         asked, cycle = self._at is _At.BODY, self.cycle

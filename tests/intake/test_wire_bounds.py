@@ -126,6 +126,16 @@ async def test_so_has_that_of_a_later_request(url: str, monkeypatch: pytest.Monk
         assert (await answer(reader))[0] == 408
 
 
+async def test_a_head_that_begins_with_the_end_of_a_body_is_not_taken_for_large(url: str) -> None:
+    body = b"x" * 60_000
+    first = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
+    async with talk(url, first + body + b"GET / HT") as (reader, writer):
+        async with asyncio.timeout(20):
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+            writer.write(b"TP/1.1\r\nhost: x\r\n\r\n")
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+
+
 async def test_a_body_has_its_time_and_its_handler_is_told(
     url: str, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
