@@ -15,6 +15,7 @@ from operations.context import AppContext
 from operations.corrections import signed
 from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
+from operations.exceptions import admit
 from operations.paging import Page, cursor, cut, number
 from operations.syncing import command
 from operations.timeline import Step, in_words, timeline
@@ -126,16 +127,20 @@ async def signal(
 ) -> None:
     """Send a Temporal signal to the saga of this change.
 
-    `decide` carries a Resolution, whose `by` is set here. Raises NotFound, Conflict, Invalid,
-    Unavailable.
+    `decide` carries a decision, which passes the same checks as one that is handed in by itself.
+    Raises NotFound, Conflict, Invalid, Unavailable.
     """
-    arguments = _arguments(name, payload, by)
+    resolution = decided(name, payload, by=by)
     change = await _get(context, tenant, change_id)
     if change.state in (ChangeState.PENDING, ChangeState.SETTLED):
         raise Conflict(
             f"change {change_id} is {change.state}: no saga runs that could hear a signal",
             remedy="signal a change that is running or waiting",
         )
+    if resolution is not None:
+        await admit(context, tenant, change_id, resolution)
+    given = payload if resolution is None else resolution
+    arguments = [] if given is None else [given]
     await context.engine.signal(saga_of(change), await _run(context, change), name, arguments)
 
 
@@ -226,14 +231,15 @@ async def _run(context: AppContext, change: ChangeView) -> str:
     return run_id
 
 
-def _arguments(name: str, payload: Any, by: str) -> list[Any]:
+def decided(name: str, payload: Any, *, by: str) -> Resolution | None:
+    """The decision that a signal carries; None where it is another signal. Raises Invalid."""
     if name.startswith("__"):
         raise Invalid(
             "signal names that begin with __ belong to the engine",
             remedy=f"use `{DECIDE}`, `{NEWER_CHANGE}` or a name that your saga knows",
         )
     if name != DECIDE:
-        return [] if payload is None else [payload]
+        return None
     if not isinstance(payload, dict):
         raise Invalid(
             f"`{DECIDE}` carries a decision",
@@ -248,7 +254,7 @@ def _arguments(name: str, payload: Any, by: str) -> list[Any]:
             remedy="send exception_id, an action that the exception takes (see `trueup exceptions "
             "show`) and, to correct, what was missing",
         ) from None
-    return [signed(decision)]
+    return signed(decision)
 
 
 def _unknown(change_id: str) -> NotFound:

@@ -18,6 +18,16 @@ _OF_BOOKS_MADE_BY_HAND = (
 )
 
 
+def scopes_of(resolution: Resolution) -> tuple[str, ...]:
+    """What who decides this needs leave for: the decision, and whatever it sets on its way."""
+    scopes = ["exceptions:write"]
+    if resolution.account is not None or resolution.item is not None:
+        scopes.append("mappings:write")
+    if resolution.document is not None:
+        scopes.append("invoices:decide")
+    return tuple(scopes)
+
+
 def signed(resolution: Resolution) -> Resolution:
     """With the correction of a document by whom we know; what the caller says about that counts for
     nothing."""
@@ -56,8 +66,11 @@ async def checked(
 
 
 def _check_account(exception: ExceptionView, account: AccountMapping) -> None:
-    if exception.code == RejectionCode.ACCOUNT_UNMAPPED.value and exception.subject:
-        _require(exception, account.billing_customer == exception.subject)
+    """An account is that of the customer who waits, whatever for: another's has its own door."""
+    unmapped = exception.code == RejectionCode.ACCOUNT_UNMAPPED.value
+    customer = exception.subject if unmapped else exception.customer_id
+    if customer is not None:
+        _require(exception, account.billing_customer == customer)
 
 
 async def _check_item(

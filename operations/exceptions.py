@@ -106,7 +106,7 @@ async def resolve(
     that does not mend this exception, Conflict when it is not open or no saga waits, Unavailable.
     """
     exception, change = await _read(context, tenant, exception_id)
-    resolution = signed(Resolution(exception_id=exception_id, by=by, **dict(decision)))
+    resolution = resolution_of(exception_id, decision, by=by)
     if exception.state is not ExceptionState.OPEN:
         if not await _same(context, tenant, exception, resolution):
             raise Conflict(
@@ -115,18 +115,47 @@ async def resolve(
                 remedy=f"see how it went on with `{_seen_with(exception)}`",
             )
         return await _answer(context, tenant, exception_id, already=True)
-    if exception.code == VENDOR_AWAY:
-        raise Conflict(
-            f"exception {exception_id} is about a vendor that is away, and takes no decision",
-            remedy="it closes by itself when the vendor is back: see `trueup connections list`",
-        )
-    await checked(context, tenant, exception, resolution)
+    await _takes(context, tenant, exception, resolution)
     if exception.code == SAGA_LOST:
         await _begin_anew(context, tenant, exception, resolution)
         return await _answer(context, tenant, exception_id, already=False)
     workflow_id, run_id = await _who_asks(context, exception, change)
     await context.engine.update(workflow_id, run_id, RESOLVE, resolution, key=_key(resolution))
     return await _answer(context, tenant, exception_id, already=False)
+
+
+def resolution_of(exception_id: str, decision: Decision, *, by: str) -> Resolution:
+    return signed(Resolution(exception_id=exception_id, by=by, **dict(decision)))
+
+
+async def admit(context: AppContext, tenant: str, change_id: str, resolution: Resolution) -> None:
+    """What is decided by a signal to the change passes what `resolve` asks for. Raises NotFound,
+    Invalid, Conflict."""
+    exception, _ = await _read(context, tenant, resolution.exception_id)
+    if exception.change_id != change_id:
+        raise Conflict(
+            f"exception {exception.exception_id} is of {exception.change_id}, not of {change_id}",
+            remedy=f"decide it with `trueup exceptions resolve {exception.exception_id}`",
+        )
+    if exception.state is not ExceptionState.OPEN:
+        raise Conflict(
+            f"exception {exception.exception_id} is not open: {exception.resolution} by "
+            f"{exception.resolved_by}",
+            remedy=f"see how it went on with `{_seen_with(exception)}`",
+        )
+    await _takes(context, tenant, exception, resolution)
+
+
+async def _takes(
+    context: AppContext, tenant: str, exception: ExceptionView, resolution: Resolution
+) -> None:
+    if exception.code == VENDOR_AWAY:
+        raise Conflict(
+            f"exception {exception.exception_id} is about a vendor that is away, and takes no "
+            "decision",
+            remedy="it closes by itself when the vendor is back: see `trueup connections list`",
+        )
+    await checked(context, tenant, exception, resolution)
 
 
 async def document_of(context: AppContext, tenant: str, exception_id: str) -> str:

@@ -70,12 +70,18 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
                 remedy="ask an administrator of the tenant for a new key",
             )
         found = Principal(tenant=key.tenant, name=key.name, scopes=frozenset(key.scopes))
-        if not found.scopes & {scope, ADMIN}:
+        require(found, scope)
+        return found
+
+    return principal
+
+
+def require(principal: Principal, *scopes: str) -> None:
+    """All of them. Raises Refused."""
+    for scope in scopes:
+        if not principal.scopes & {scope, ADMIN}:
             raise Refused(
                 f"this API key may not {SCOPES[scope]}",
                 remedy=f"use a key that has the scope {scope}",
                 scope=scope,
             )
-        return found
-
-    return principal

@@ -11,10 +11,11 @@ from canonical_models.states import ChangeState
 from canonical_models.views import ChangeView
 from operations import changes, holding
 from operations.changes import Cancelled, ChangeDetail
+from operations.corrections import scopes_of
 from operations.errors import Invalid
 from operations.holding import ChangeHeld, HoldChangeRequest
 from operations.paging import Page
-from starter_api.auth import Principal, scoped
+from starter_api.auth import Principal, require, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import ChangeId, Context, Cursor, Limit, only
@@ -133,8 +134,9 @@ async def release_change(context: Context, caller: Writer, change_id: ChangeId) 
     "/{change_id}/signal",
     summary="Signal the saga of a change",
     description="Sends a Temporal signal to the run of this change. `decide` carries a decision "
-    "on the open exception; prefer `/v1/exceptions/{id}/resolve`, which says whether it was taken. "
-    "A decision that nobody asks for any more is ignored, so repeating it is harmless.",
+    "on the open exception, needs the scopes that `/v1/exceptions/{id}/resolve` needs, and passes "
+    "the same checks; prefer that, which says whether it was taken. A decision that nobody asks "
+    "for any more is refused or ignored, so repeating it is harmless.",
     responses=answers(Signalled, examples.SIGNALLED, 400, 404, 409, 413, 415),
     openapi_extra=takes(SignalRequest, decide=examples.SIGNAL),
 )
@@ -144,6 +146,9 @@ async def signal_change(
     change_id: ChangeId,
     given: Annotated[SignalRequest, Depends(body(SignalRequest))],
 ) -> Response:
+    decided = changes.decided(given.name, given.payload, by=caller.name)
+    if decided is not None:
+        require(caller, *scopes_of(decided))
     await changes.signal(
         context, caller.tenant, change_id, given.name, given.payload, by=caller.name
     )

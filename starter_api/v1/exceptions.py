@@ -8,9 +8,10 @@ from starlette.responses import Response
 from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from operations import exceptions
+from operations.corrections import scopes_of
 from operations.exceptions import Decision, ExceptionDetail, Resolved
 from operations.paging import Page
-from starter_api.auth import Principal, scoped
+from starter_api.auth import Principal, require, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import Context, Cursor, ExceptionId, Limit
@@ -81,8 +82,9 @@ async def show_exception(
     "undo the change, posted documents included; `approve` or `abort` a document above the "
     "tenant's limit; `approve` master data that billing has changed, which carries it on; "
     "`extend`, `credit` or `write_off` an invoice that nobody pays. An exception "
-    "takes those of its `decisions` alone. The same decision by the same key again answers as the "
-    "first time (`already`), so no Idempotency-Key is needed.",
+    "takes those of its `decisions` alone. A correction needs the scope of what it sets besides: "
+    "`mappings:write` for a mapping, `invoices:decide` for a document. The same decision by the "
+    "same key again answers as the first time (`already`), so no Idempotency-Key is needed.",
     responses=answers(Resolved, examples.RESOLVED, 400, 404, 409, 413, 415),
     openapi_extra=takes(
         Decision,
@@ -100,6 +102,7 @@ async def resolve_exception(
     exception_id: ExceptionId,
     decision: Annotated[Decision, Depends(body(Decision))],
 ) -> Response:
+    require(caller, *scopes_of(exceptions.resolution_of(exception_id, decision, by=caller.name)))
     resolved = await exceptions.resolve(
         context, caller.tenant, exception_id, decision, by=caller.name
     )

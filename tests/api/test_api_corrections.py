@@ -19,7 +19,7 @@ TAKEN = 503
 
 
 async def answer(call: Call, key: str, decision: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    found = await call("POST", f"/v1/exceptions/{key}/resolve", "exceptions:write", json=decision)
+    found = await call("POST", f"/v1/exceptions/{key}/resolve", json=decision)
     said: dict[str, Any] = found.json()
     return found.status_code, said
 

@@ -41,13 +41,13 @@ async def test_a_correction_is_taken_once_and_the_saga_goes_on(call: Call, sagas
     path = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
     decision = {"action": "correct", "item": MENDED, "note": "was forgotten"}
 
-    taken = await call("POST", path, "exceptions:write", json=decision)
+    taken = await call("POST", path, "exceptions:write", "mappings:write", json=decision)
     assert taken.status_code == 200, taken.text
     assert not taken.json()["already"]
     assert taken.json()["exception"]["resolved_by"] == "desk"
     assert (await waiting.handle.result()).outcome == "completed"
 
-    again = await call("POST", path, "exceptions:write", json=decision)
+    again = await call("POST", path, "exceptions:write", "mappings:write", json=decision)
     assert again.status_code == 200
     assert again.json()["already"]
     other = await call("POST", path, "exceptions:write", json={"action": "abort"})

@@ -80,7 +80,7 @@ def is_problem(answer: httpx.Response, status: int | None = None) -> bool:
 async def test_a_bad_body_is_a_clear_problem(
     body: bytes, status: int, call: Call, acme: Ids
 ) -> None:
-    answer = await call("POST", RESOLVE, "exceptions:write", content=body, headers=JSON)
+    answer = await call("POST", RESOLVE, content=body, headers=JSON)
     assert is_problem(answer, status), answer.text
     assert answer.json()["remedy"]
     for given_text in ("hunter2", "explode", "gold", "xxx", "sp ace", "\\ud800"):
