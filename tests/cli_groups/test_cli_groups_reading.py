@@ -181,6 +181,24 @@ async def test_a_subscription_shows_grants_changes_and_documents(trueup: Trueup,
         (("exceptions", "resolve", "exc_acme_open", "extend"), ExitCode.USAGE),
         (("changes", "cancel", "chg_acme_done"), ExitCode.CONFLICT),
         (("changes", "signal", "chg_acme_done", "newer_change"), ExitCode.CONFLICT),
+        (
+            ("changes", "signal", "chg_acme_waits", "decide", '{"exception_id":"x"}'),
+            ExitCode.USAGE,
+        ),
+        (
+            (
+                *("changes", "signal", "chg_acme_waits", "decide"),
+                '{"exception_id":"exc_none","action":"retry"}',
+            ),
+            ExitCode.NOT_FOUND,
+        ),
+        (
+            (
+                *("changes", "signal", "chg_acme_waits", "decide"),
+                '{"exception_id":"exc_acme_open","action":"extend"}',
+            ),
+            ExitCode.USAGE,
+        ),
         (("changes", "cancel", "chg_acme_waits"), ExitCode.UNAVAILABLE),
         (("exceptions", "resolve", "exc_acme_open", "retry"), ExitCode.UNAVAILABLE),
         (("exceptions", "resolve", "exc_acme_done", "abort"), ExitCode.CONFLICT),
