@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from canonical_models.exceptions import Action
+from canonical_models.failures import Team
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView
@@ -45,9 +46,7 @@ ExceptionId = Annotated[str, typer.Argument(help="As `trueup exceptions list` sh
 def list_(
     ctx: typer.Context,
     state_: Annotated[str, typer.Option("--state", help="open, resolved, or all.")] = "open",
-    owner: Annotated[
-        str | None, typer.Option(help="Only those for finance, support or operations.")
-    ] = None,
+    owner: Annotated[Team | None, typer.Option(help="Only those that this team answers.")] = None,
     change: Annotated[str | None, typer.Option(help="Only of this change.")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
@@ -67,7 +66,7 @@ def list_(
             command.context,
             command.tenant,
             state=state_only,
-            owner=owner,
+            owner=None if owner is None else owner.value,
             change_id=change,
             after=cursor,
             limit=limit,
