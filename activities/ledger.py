@@ -240,11 +240,16 @@ class EffectLedger:
             if stands is not None and effect.same(stands, result):
                 return stands
             document = effect.named(result)[0]
+            end = (
+                "look there for what is too many, and take it back by hand"
+                if effect.stray is None
+                else "it is taken back"
+            )
             words = (
                 f"{effect.operation} was answered late: {document} stands in the {effect.system}, "
-                f"and the ledger says {known.state}"
+                f"and the ledger says {known.state}: {end}"
             )
-            await effects.evidence(conn, effect.key, f"{words}: it is taken back")
+            await effects.evidence(conn, effect.key, words)
         if effect.stray is not None:
             await effect.stray(result)
             if stands is not None:
@@ -252,7 +257,7 @@ class EffectLedger:
             raise _undone(effect)
         raise Rejection(
             RejectionCode.DOCUMENT_CONFLICT,
-            f"{words}: look there for what is too many, and take it back by hand",
+            words,
             system=effect.system,
             subject=effect.key,
         )

@@ -254,6 +254,7 @@ async def test_s10_what_a_person_took_back_by_hand_is_closed_and_frees_what_hang
 
     assert (closed, again) == (True, False)
     assert (await ledger.row()).state is EffectState.COMPENSATED
+    assert await ledger.said("closed_by", "undo_reference") == ("ann", "CN-7")
     assert ledger.freed == [None]
 
 
@@ -297,6 +298,33 @@ async def test_a_late_twin_of_a_confirmed_effect_is_taken_back(ledger: Ledger) -
 
     assert await slow == stands
     assert ledger.vendor.live() == [stands.number]
+    (told,) = await ledger.said("error")
+    assert told.startswith("post invoice was answered late: ")
+    assert told.endswith(" stands in the erp, and the ledger says confirmed: it is taken back")
+
+
+async def test_a_late_answer_after_an_undo_is_taken_back_and_refused(ledger: Ledger) -> None:
+    slow = ledger.begin(ledger.effect(once=True))
+    create = await ledger.sent("create")
+    ledger.kept.append(create)
+    await ledger.time_passes()
+    undo = ledger.undo(ledger.effect(once=True))
+    await ledger.answer("find")
+    await undo
+
+    create.tell()
+    await ledger.answer("credit")
+
+    with pytest.raises(Rejection, match="post invoice of change chg_1 has been undone") as refused:
+        await slow
+    assert refused.value.reason is RejectionCode.DOCUMENT_CONFLICT
+    assert (refused.value.system, refused.value.subject) == ("erp", KEY)
+    assert ledger.vendor.live() == []
+    # Whoever asks again is told the same, and nothing is sent.
+    sent = len(ledger.vendor.sent)
+    with pytest.raises(Rejection, match="has been undone"):
+        await ledger.begin(ledger.effect(once=True))
+    assert len(ledger.vendor.sent) == sent
 
 
 async def test_a_late_answer_that_nobody_can_take_back_is_told_with_its_evidence(
@@ -310,8 +338,15 @@ async def test_a_late_answer_that_nobody_can_take_back_is_told_with_its_evidence
     await undo
 
     create.tell()
-    with pytest.raises(Rejection, match="1 stands in the erp, and the ledger says compensated"):
+    told = (
+        "post invoice was answered late: 1 stands in the erp, and the ledger says compensated: "
+        "look there for what is too many, and take it back by hand"
+    )
+    with pytest.raises(Rejection, match=told) as refused:
         await slow
+    assert refused.value.reason is RejectionCode.DOCUMENT_CONFLICT
+    assert (refused.value.system, refused.value.subject) == ("erp", KEY)
+    assert await ledger.said("error") == (told,)
 
 
 @pytest.mark.parametrize("kind", [{"once": True}, {"writes_set": "organization:acme/org_1"}])

@@ -88,6 +88,14 @@ class Ledger:
         assert found is not None
         return found
 
+    async def said(self, *columns: str) -> tuple[Any, ...]:
+        """What the row says besides."""
+        async with self.database.statement() as conn:
+            query = f"select {', '.join(columns)} from effects where key = %s"
+            row = await (await conn.execute(query.encode(), (KEY,))).fetchone()
+        assert row is not None
+        return tuple(row)
+
     async def time_passes(self) -> None:
         async with self.database.statement() as conn:
             await conn.execute("update effects set lands_until = now() - interval '1 second'")
