@@ -1,6 +1,8 @@
 """The books' steps: documents, what settles them, what is not billed yet; the same for the sagas of
 subscriptions and accounts."""
 
+from collections.abc import Collection
+
 from temporalio import activity
 
 from activities import document_effects, effects
@@ -63,6 +65,18 @@ class Books(BooksActivities):
             for movement in plan.books.settlements:
                 await self._settle(tenant, owner_of_plan(step), movement, known)
 
+    @activity.defn(name="books.end_settling")
+    async def end_settling(self, step: StepInput) -> None:
+        with mapped_failures():
+            tenant, plan = await self._writing(step)
+            known = await self._records(tenant, plan)
+            async with self._database.statement() as conn:
+                begun = await change_runs.in_doubt(
+                    conn, tenant.name, step.change_id, effects.SETTLEMENT
+                )
+            for movement in plan.books.settlements:
+                await self._settle(tenant, owner_of(step), movement, known, only=begun)
+
     @activity.defn(name="books.show_unbilled")
     async def show_unbilled(self, step: StepInput) -> None:
         with mapped_failures():
@@ -76,6 +90,9 @@ class Books(BooksActivities):
         with mapped_failures():
             async with self._database.statement() as conn:
                 steps = await change_runs.begun(conn, step.tenant, step.change_id)
+                money = await change_runs.in_doubt(
+                    conn, step.tenant, step.change_id, effects.SETTLEMENT
+                )
             named = (name.partition("/") for name in steps)
             documents = (
                 document_of(ref) for what, _, ref in named if what == document_effects.DOCUMENT
@@ -83,6 +100,7 @@ class Books(BooksActivities):
             return Begun(
                 documents=tuple(dict.fromkeys(documents)),
                 access=not {effects.GRANTS, effects.SUPPORT}.isdisjoint(steps),
+                money=bool(money),
             )
 
     @activity.defn(name="books.reverse_document")
@@ -258,7 +276,10 @@ class Books(BooksActivities):
         owner: Owner,
         step: SettlementStep,
         known: dict[str, DocumentRecord],
+        *,
+        only: Collection[str] | None = None,
     ) -> None:
+        """`only` are the keys of the effects that may be carried out; None for any."""
         movement = step.settlement
         if movement.kind is SettlementKind.CREDIT_NOTE and movement.amount.minor < 0:
             # The other side of a set-off: it is entered with the invoice's.
@@ -279,11 +300,12 @@ class Books(BooksActivities):
             recovered=step.recovered,
         )
         settled = of.document.document_id if of is not None and of.in_books else None
-        entry = await self._ledger.perform(
-            effects.settlement_effect(
-                tenant, owner, draft, settled, generation=of.generation if of else 1
-            )
+        effect = effects.settlement_effect(
+            tenant, owner, draft, settled, generation=of.generation if of else 1
         )
+        if only is not None and effect.key not in only:
+            return
+        entry = await self._ledger.perform(effect)
         if found := settlement_differences(draft, entry):
             raise Rejection(
                 RejectionCode.OUTCOME_MISMATCH,

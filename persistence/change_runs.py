@@ -32,6 +32,17 @@ async def begun(conn: Connection, tenant: str, change_id: str) -> tuple[str, ...
     return tuple(row[0] for row in await found.fetchall())
 
 
+async def in_doubt(conn: Connection, tenant: str, change_id: str, step: str) -> frozenset[str]:
+    """Keys of effects of this step, whatever it is about, that have begun and have not said what
+    they came to."""
+    found = await conn.execute(
+        "select key from effects where tenant = %s and change_id = %s "
+        "and step like %s || '/%%' and state in ('attempting', 'uncertain')",
+        (tenant, change_id, step),
+    )
+    return frozenset(row[0] for row in await found.fetchall())
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What our own tables say of a change that has done all that its plan says: the plan, the

@@ -34,7 +34,7 @@ from workflows.names import (
     ChangeInput,
     Status,
 )
-from workflows.policies import KEEPING
+from workflows.policies import KEEPING, at
 from workflows.saga import (
     Saga,
     Undo,
@@ -305,6 +305,9 @@ class ChangeSaga(Asking):
             await self._undo_step(name, undo_it, document=facts and undo.is_fact(name))
 
         await undo.compensate(step, facts=facts)
+        if begun.money and not facts:
+            # Last, so that access never waits for the ERP.
+            await self._undo_step("money that was begun", self._end_settling)
         undone = UndoneInput(
             tenant=self.change.tenant,
             change_id=self.change.change_id,
@@ -317,6 +320,19 @@ class ChangeSaga(Asking):
         self._close(outcome)
         self.tell(f"{outcome}: {reason}")
         return Settled(outcome=outcome, summary=reason)
+
+    async def _end_settling(self) -> None:
+        await workflow.execute_activity_method(
+            BooksActivities.end_settling,
+            # No plan of this run: what was begun may be of an earlier one.
+            StepInput(
+                tenant=self.change.tenant,
+                change_id=self.change.change_id,
+                epoch=self.change.epoch,
+            ),
+            summary="end what was begun of money",
+            **at("erp", self.change.tenant),
+        )
 
     async def _undo_step(self, name: str, undo: Undo, *, document: bool = False) -> None:
         """To the end. Where a machine cannot undo, `abort` says that a person has done it, and of a

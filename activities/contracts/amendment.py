@@ -85,10 +85,12 @@ class Prepared(Canonical):
 
 class Begun(Canonical):
     """What the change has done, or may have, in whichever of its runs: billing's ids of documents,
-    and whether access was touched. All of it is taken back by an undo."""
+    and whether access was touched, which an undo takes back; and whether a movement of money was
+    begun and has not said what it came to, which a cancellation ends, because it did happen."""
 
     documents: tuple[str, ...] = ()
     access: bool = False
+    money: bool = False
 
 
 class Posted(Canonical):
@@ -133,6 +135,12 @@ class BooksActivities(ABC):
     @activity.defn(name="books.settle")
     async def settle_documents(self, step: StepInput) -> None:
         """Enter what settles documents, by time. It did happen, so there is no undo."""
+
+    @abstractmethod
+    @activity.defn(name="books.end_settling")
+    async def end_settling(self, step: StepInput) -> None:
+        """Enter what was begun of the movements and has not said what it came to; begin no other.
+        Without it the ledger would be in doubt until somebody looks at the subject again."""
 
     @abstractmethod
     @activity.defn(name="books.show_unbilled")

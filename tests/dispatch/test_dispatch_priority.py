@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from temporalio import activity, workflow
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from dispatch.priority import priority
 from persistence.turns import LIVE, RENEWAL
@@ -55,7 +55,14 @@ async def test_none_waits_until_all_others_are_done(
     async def all_posted() -> bool:
         return len(done) == OTHERS + 1
 
-    async with Worker(temporal.client, task_queue=name, workflows=[Posting]):
+    # A sandbox would import what this module imports for each of them.
+    sagas = Worker(
+        temporal.client,
+        task_queue=name,
+        workflows=[Posting],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    async with sagas:
         for number in range(OTHERS):
             await begin(f"live-{number}", "acme", LIVE)
         await begin("the one", *of)

@@ -1,5 +1,6 @@
 """What settles documents is entered in the ERP once, and stays entered whatever else is undone."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.harness.subscriptions import (
     subscription,
 )
 from tests.harness.systems import Planned, lost, refused
+from tests.harness.waiting import until
 
 PRO = subscription(item("pro", 5))
 CHARGED = invoice(line("il_1", 20000))
@@ -145,6 +147,43 @@ async def test_cancelling_while_it_waits_leaves_what_was_entered(sagas: Sagas) -
 
     assert (await sagas.finish("chg_2", documents=("in_1",))).outcome == "completed"
     assert entries(sagas) == [("pi_1", 20000, "1"), ("re_1", -20000, None)]
+
+
+@pytest.mark.parametrize("happened", [True, False])
+async def test_cancelling_while_an_entry_is_in_doubt_leaves_nothing_in_doubt(
+    sagas: Sagas, *, happened: bool
+) -> None:
+    """The answer is lost each time until somebody cancels: money has moved, so what was begun of it
+    is ended, and nobody has to look at the subscription again for that."""
+    shows(sagas, REFUNDED)
+    script = sagas.systems.script
+    cancelled = asyncio.Event()
+
+    def unanswered(name: str) -> None:
+        if name == "erp.settle" and not cancelled.is_set():
+            script.faults[name] = [lost(happened=happened)]
+
+    script.on_call = unanswered
+    handle = await sagas.start("chg_1")
+
+    async def in_doubt() -> bool:
+        found = (await sagas.effects("chg_1")).get("erp.settlement/pi_1")
+        return found is not None and found.state == "uncertain"
+
+    await until(in_doubt, "the entry is in doubt")
+    cancelled.set()
+    script.faults.clear()
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+
+    assert (await sagas.change("chg_1")).outcome == "compensated"
+    assert await sagas.grants() == ()
+    assert entries(sagas) == [("pi_1", 20000, "1")]
+    effects = await sagas.effects("chg_1")
+    assert effects["erp.settlement/pi_1"].state == "confirmed"
+    # What had not begun is not begun.
+    assert "erp.settlement/re_1" not in effects
 
 
 async def test_money_on_a_posted_invoice_is_a_change_of_its_own(sagas: Sagas) -> None:
