@@ -168,12 +168,13 @@ async def test_cancelling_while_an_entry_is_in_doubt_leaves_nothing_in_doubt(
 
     async def in_doubt() -> bool:
         found = (await sagas.effects("chg_1")).get("erp.settlement/pi_1")
-        return found is not None and found.state == "uncertain"
+        return found is not None and found.state == "uncertain" and bool(await sagas.grants())
 
-    await until(in_doubt, "the entry is in doubt")
+    await until(in_doubt, "access is given, and the entry is in doubt")
+    await handle.cancel()
+    await sagas.given()
     cancelled.set()
     script.faults.clear()
-    await handle.cancel()
     with pytest.raises(WorkflowFailureError):
         await handle.result()
 
