@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import pytest
 
+from sandbox.demo.systems import Billing
 from tests.fire.access import GRACE_SECONDS, Billed, expected
-from tests.fire.invariants import _has_a_reason, of_all
+from tests.fire.invariants import _has_a_reason, of_all, sync_metadata
 from tests.fire.people import NOBODY, People
 from tests.fire.seen import Seen
 from tests.fire.shrinking import shortest
@@ -131,6 +132,38 @@ def test_nothing_is_wrong_with_what_agrees() -> None:
 def test_what_is_wrong_is_seen(wrong: dict[str, Any], said: str) -> None:
     found = of_all(replace(QUIET, **wrong))
     assert [str(one) for one in found if said in str(one)] != [], found
+
+
+class Shown:
+    """Billing, where every subscription shows this."""
+
+    def __init__(self, state: str | None) -> None:
+        self._metadata = {} if state is None else {"trueup_state": state}
+
+    async def read(self, path: str) -> dict[str, Any]:
+        assert path == "subscriptions/sub_1"
+        return {"metadata": self._metadata}
+
+
+def write_back(state: str, minute: int, *, writes: str = "sync") -> dict[str, Any]:
+    told = effect(f"chg_{minute}/billing.sync", "confirmed")
+    at = datetime(2026, 11, 1, 12, minute, tzinfo=UTC)
+    of = {"system": "billing", "subject": "sub_1", "confirmed_at": at, "result": {"state": state}}
+    return {**told, **of, "writes_set": f"{writes}:acme/sub_1"}
+
+
+async def test_billing_shows_what_was_written_there_last() -> None:
+    seen = replace(QUIET, effects=[write_back("synchronised", 2), write_back("compensated", 1)])
+
+    async def wrong(shown: str | None, of: Seen = seen) -> list[str]:
+        return [str(one) for one in await sync_metadata(cast("Billing", Shown(shown)), of)]
+
+    assert await wrong("synchronised") == []
+    assert "shows compensated, written was synchronised" in (await wrong("compensated"))[0]
+    assert "shows None, written was synchronised" in (await wrong(None))[0]
+    # A set of another name would else be looked at by nobody.
+    renamed = replace(QUIET, effects=[write_back("synchronised", 1, writes="mark")])
+    assert "writes 'mark' to billing, which nobody looks at" in (await wrong(None, renamed))[0]
 
 
 def test_a_cancelled_movement_is_not_there_twice() -> None:
