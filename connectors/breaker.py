@@ -32,7 +32,7 @@ class Breaker:
     #: Whether the time alone makes somebody ask; not where workers agree who does.
     may_ask: bool = True
     #: How often it was found away, and when it was last heard of.
-    probes: int = 0
+    openings: int = 0
     heard_at: float = float("-inf")
     _faults: int = 0
     _wait: float = FIRST_PROBE
@@ -83,4 +83,4 @@ class Breaker:
     def _open(self, now: float, reason: str) -> None:
         self.state, self.reason = State.OPEN, reason
         self.probe_at = now + self._wait
-        self.probes += 1
+        self.openings += 1

@@ -38,7 +38,7 @@ class SharedBreakers:
         self._database = database
         self._governors = governors
         self._away_seconds = away_minutes * 60
-        self._probes: dict[tuple[str, str], int] = {}
+        self._told: dict[tuple[str, str], int] = {}
         self._limits: dict[tuple[str, str], int] = {}
 
     async def run(self) -> None:
@@ -77,9 +77,9 @@ class SharedBreakers:
         self, key: tuple[str, str], governor: Governor, away: Away | None, now: float
     ) -> None:
         breaker = governor.breaker
-        if breaker.probes != self._probes.get(key, 0) and breaker.state is State.OPEN:
+        if breaker.openings != self._told.get(key, 0) and breaker.state is State.OPEN:
             # This worker has found it away, or has asked in vain.
-            self._probes[key] = breaker.probes
+            self._told[key] = breaker.openings
             breaker.may_ask = False
             async with self._database.statement() as conn:
                 probe_in = max(breaker.probe_at - now, 0.0)

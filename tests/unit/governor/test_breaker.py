@@ -22,14 +22,14 @@ def opened(now: float = 10.0) -> Breaker:
 
 def test_so_many_faults_in_a_row_open_it() -> None:
     breaker = faults(Breaker(since=0.0), FAULTS - 1)
-    assert (breaker.state, breaker.probes, breaker.since) == (State.CLOSED, 0, 0.0)
+    assert (breaker.state, breaker.openings, breaker.since) == (State.CLOSED, 0, 0.0)
     assert breaker.may_call(10.0)
     faults(breaker, 1, now=11.0)
-    assert (breaker.state, breaker.probes, breaker.since) == (State.OPEN, 1, 11.0)
+    assert (breaker.state, breaker.openings, breaker.since) == (State.OPEN, 1, 11.0)
     assert (breaker.reason, breaker.probe_at) == ("it gives no answer", 11.0 + FIRST_PROBE)
     # Faults of calls that were under way are no news.
     faults(breaker, FAULTS, now=12.0)
-    assert (breaker.probes, breaker.since, breaker.probe_at) == (1, 11.0, 11.0 + FIRST_PROBE)
+    assert (breaker.openings, breaker.since, breaker.probe_at) == (1, 11.0, 11.0 + FIRST_PROBE)
 
 
 def test_an_answer_between_them_begins_the_row_anew() -> None:
@@ -72,7 +72,7 @@ def test_any_answer_closes_it(away: State) -> None:
     faults(breaker, FAULTS - 1, now=102.0)
     assert state(breaker) is State.CLOSED
     faults(breaker, 1, now=102.0)
-    assert (breaker.probe_at, breaker.probes) == (102.0 + FIRST_PROBE, 2)
+    assert (breaker.probe_at, breaker.openings) == (102.0 + FIRST_PROBE, 2)
 
 
 def test_each_look_in_vain_waits_twice_as_long_up_to_a_limit() -> None:
@@ -84,14 +84,14 @@ def test_each_look_in_vain_waits_twice_as_long_up_to_a_limit() -> None:
         assert state(breaker) is State.OPEN
         waits.append(breaker.probe_at - now)
     assert waits == [10.0, 20.0, 40.0, LONGEST_PROBE, LONGEST_PROBE, LONGEST_PROBE]
-    assert (breaker.probes, breaker.since, breaker.reason) == (7, 10.0, "it cannot be reached")
+    assert (breaker.openings, breaker.since, breaker.reason) == (7, 10.0, "it cannot be reached")
 
 
 def test_as_another_has_found_it_nobody_asks_by_time_alone() -> None:
     breaker = Breaker(since=0.0)
     breaker.away(since=5.0, probe_at=20.0, reason="it cannot be reached")
     assert (breaker.state, breaker.since, breaker.probe_at) == (State.OPEN, 5.0, 20.0)
-    assert (breaker.reason, breaker.may_ask, breaker.probes) == ("it cannot be reached", False, 0)
+    assert (breaker.reason, breaker.may_ask, breaker.openings) == ("it cannot be reached", False, 0)
     assert not breaker.may_call(1000.0)
     breaker.may_ask = True
     assert not breaker.may_call(19.9)
