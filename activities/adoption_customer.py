@@ -9,7 +9,7 @@ import psycopg
 from activities.account_opening import BY, open_account
 from activities.adoption_accounts import refusal
 from activities.adoption_planning import Given, TakeOver, planned
-from activities.adoption_reading import Seen, look, of_subject
+from activities.adoption_reading import Seen, of_subject, read_customer
 from activities.agreed_state import commit_agreed_state
 from activities.effects import SUPPORT
 from activities.ledger import EffectLedger
@@ -68,7 +68,7 @@ class Adopting:
         no customer's: TransientFailure, UncertainWrite, CredentialsRefused.
         """
         for _ in range(_LOOKS):
-            seen = await look(self._database, tenant, customer)
+            seen = await read_customer(self._database, tenant, customer)
             if isinstance(seen, Finding):
                 return AdoptedCustomer(
                     customer_id=customer.customer_id,

@@ -50,7 +50,9 @@ class Seen:
         return (*self.account.movements, *of_documents)
 
 
-async def look(database: Database, tenant: Tenant, customer: BilledCustomer) -> Seen | Finding:
+async def read_customer(
+    database: Database, tenant: Tenant, customer: BilledCustomer
+) -> Seen | Finding:
     """A Finding where the customer itself cannot be read."""
     key = customer.customer_id
     async with database.statement() as conn:

@@ -213,9 +213,8 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             account=customer,
             document=correction(of, tax_code, day, link) if of is not None else None,
         )
-        resolved = await exceptions.resolve(
-            command.context, command.tenant, exception_id, decision, by=command.by
-        )
+        resolution = exceptions.resolution_of(exception_id, decision, by=command.by)
+        resolved = await exceptions.resolve(command.context, command.tenant, resolution)
         if not wait or resolved.change is None:
             return resolved, resolved.change
         return resolved, await changes.followed(

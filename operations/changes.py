@@ -1,7 +1,7 @@
 """Changes: list them, follow one across all systems, cancel it, speak to its saga."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pydantic import ValidationError
@@ -123,14 +123,24 @@ async def cancel(context: AppContext, tenant: str, change_id: str, *, by: str) -
 
 
 async def signal(
-    context: AppContext, tenant: str, change_id: str, name: str, payload: Any, *, by: str
+    context: AppContext,
+    tenant: str,
+    change_id: str,
+    name: str,
+    payload: Any,
+    *,
+    by: str,
+    may: Callable[[Resolution], None],
 ) -> None:
     """Send a Temporal signal to the saga of this change.
 
-    `decide` carries a decision, which passes the same checks as one that is handed in by itself.
-    Raises NotFound, Conflict, Invalid, Unavailable.
+    `decide` carries a decision, which passes the same checks as one that is handed in by itself;
+    `may` raises where who sends it has no leave for it. Raises NotFound, Conflict, Invalid,
+    Unavailable.
     """
-    resolution = decided(name, payload, by=by)
+    resolution = _decided(name, payload, by=by)
+    if resolution is not None:
+        may(resolution)
     change = await _get(context, tenant, change_id)
     if change.state in (ChangeState.PENDING, ChangeState.SETTLED):
         raise Conflict(
@@ -231,7 +241,7 @@ async def _run(context: AppContext, change: ChangeView) -> str:
     return run_id
 
 
-def decided(name: str, payload: Any, *, by: str) -> Resolution | None:
+def _decided(name: str, payload: Any, *, by: str) -> Resolution | None:
     """The decision that a signal carries; None where it is another signal. Raises Invalid."""
     if name.startswith("__"):
         raise Invalid(

@@ -97,23 +97,21 @@ async def show(context: AppContext, tenant: str, exception_id: str) -> Exception
     )
 
 
-async def resolve(
-    context: AppContext, tenant: str, exception_id: str, decision: Decision, *, by: str
-) -> Resolved:
+def resolution_of(exception_id: str, decision: Decision, *, by: str) -> Resolution:
+    return signed(Resolution(exception_id=exception_id, by=by, **dict(decision)))
+
+
+async def resolve(context: AppContext, tenant: str, resolution: Resolution) -> Resolved:
     """Hand the decision to the saga and wait until it has acted on it.
 
     The same decision again answers as the first time. Raises NotFound, Invalid for a correction
     that does not mend this exception, Conflict when it is not open or no saga waits, Unavailable.
     """
+    exception_id = resolution.exception_id
     exception, change = await _read(context, tenant, exception_id)
-    resolution = resolution_of(exception_id, decision, by=by)
     if exception.state is not ExceptionState.OPEN:
         if not await _same(context, tenant, exception, resolution):
-            raise Conflict(
-                f"exception {exception_id} is not open: {exception.resolution} by "
-                f"{exception.resolved_by}",
-                remedy=f"see how it went on with `{_seen_with(exception)}`",
-            )
+            raise _not_open(exception)
         return await _answer(context, tenant, exception_id, already=True)
     await _takes(context, tenant, exception, resolution)
     if exception.code == SAGA_LOST:
@@ -122,10 +120,6 @@ async def resolve(
     workflow_id, run_id = await _who_asks(context, exception, change)
     await context.engine.update(workflow_id, run_id, RESOLVE, resolution, key=_key(resolution))
     return await _answer(context, tenant, exception_id, already=False)
-
-
-def resolution_of(exception_id: str, decision: Decision, *, by: str) -> Resolution:
-    return signed(Resolution(exception_id=exception_id, by=by, **dict(decision)))
 
 
 async def admit(context: AppContext, tenant: str, change_id: str, resolution: Resolution) -> None:
@@ -138,12 +132,16 @@ async def admit(context: AppContext, tenant: str, change_id: str, resolution: Re
             remedy=f"decide it with `trueup exceptions resolve {exception.exception_id}`",
         )
     if exception.state is not ExceptionState.OPEN:
-        raise Conflict(
-            f"exception {exception.exception_id} is not open: {exception.resolution} by "
-            f"{exception.resolved_by}",
-            remedy=f"see how it went on with `{_seen_with(exception)}`",
-        )
+        raise _not_open(exception)
     await _takes(context, tenant, exception, resolution)
+
+
+def _not_open(exception: ExceptionView) -> Conflict:
+    return Conflict(
+        f"exception {exception.exception_id} is not open: {exception.resolution} by "
+        f"{exception.resolved_by}",
+        remedy=f"see how it went on with `{_seen_with(exception)}`",
+    )
 
 
 async def _takes(

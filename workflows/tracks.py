@@ -331,7 +331,7 @@ class ChangeSaga(Asking):
                 epoch=self.change.epoch,
             ),
             summary="end what was begun of money",
-            **at("erp", self.change.tenant),
+            **at(self.plan.lane or "erp", self.change.tenant),
         )
 
     async def _undo_step(self, name: str, undo: Undo, *, document: bool = False) -> None:

@@ -146,10 +146,13 @@ async def signal_change(
     change_id: ChangeId,
     given: Annotated[SignalRequest, Depends(body(SignalRequest))],
 ) -> Response:
-    decided = changes.decided(given.name, given.payload, by=caller.name)
-    if decided is not None:
-        require(caller, *scopes_of(decided))
     await changes.signal(
-        context, caller.tenant, change_id, given.name, given.payload, by=caller.name
+        context,
+        caller.tenant,
+        change_id,
+        given.name,
+        given.payload,
+        by=caller.name,
+        may=lambda decided: require(caller, *scopes_of(decided)),
     )
     return fresh(Signalled(change_id=change_id, name=given.name))

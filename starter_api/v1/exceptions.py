@@ -102,8 +102,6 @@ async def resolve_exception(
     exception_id: ExceptionId,
     decision: Annotated[Decision, Depends(body(Decision))],
 ) -> Response:
-    require(caller, *scopes_of(exceptions.resolution_of(exception_id, decision, by=caller.name)))
-    resolved = await exceptions.resolve(
-        context, caller.tenant, exception_id, decision, by=caller.name
-    )
-    return fresh(resolved)
+    resolution = exceptions.resolution_of(exception_id, decision, by=caller.name)
+    require(caller, *scopes_of(resolution))
+    return fresh(await exceptions.resolve(context, caller.tenant, resolution))

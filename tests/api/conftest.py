@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
 
 from operations.context import AppContext
 from operations.engine import Engine
@@ -16,6 +17,8 @@ from starter_api.problems import speak_problems
 from starter_api.v1 import install
 from tests.api.seeding import Ids, key_of, seeded
 from tests.api.seeding_books import BOOKS_FROM
+from tests.harness.sagas import Sagas, sagas_at_work
+from tests.harness.systems import Systems as Vendors
 
 Call = Callable[..., Awaitable[httpx.Response]]
 
@@ -73,6 +76,12 @@ async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         yield client
+
+
+@pytest.fixture
+async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
+    async with sagas_at_work(temporal.client, database, Vendors()) as working:
+        yield working
 
 
 @pytest.fixture

@@ -3,11 +3,27 @@
 import secrets
 from dataclasses import dataclass
 
+from temporalio.client import Client
+
 from canonical_models.views import ExceptionView
+from operations.context import AppContext
+from operations.engine import Engine
 from persistence import change_queue
+from persistence.database import Database
+from runtime.settings import TenantSettings
 from tests.harness.sagas import Handle, Sagas
 from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from workflows.names import change_workflow_id
+
+
+def at_temporal(database: Database, client: Client, settings: TenantSettings) -> AppContext:
+    """The operations of acme, whose sagas run on this server."""
+
+    async def connected() -> Client:
+        return client
+
+    return AppContext(database, Engine(connected, namespace="default"), {"acme": settings})
+
 
 #: The mapping that mends it.
 MENDED = {"item": "new", "erp_item": "NEW"}

@@ -1,20 +1,18 @@
 """Decisions, cancellation and signals reach the real saga on a real Temporal server."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
 from operations import engine
 from operations.context import AppContext
-from operations.engine import Engine
 from persistence.database import Database
 from runtime.settings import TenantSettings
 from tests.api.conftest import Call
 from tests.api.seeding import Ids
-from tests.api.stuck import MENDED, stuck
+from tests.api.stuck import MENDED, at_temporal, stuck
 from tests.harness.sagas import Sagas, sagas_at_work
 from tests.harness.systems import Systems as Vendors
 from tests.harness.waiting import until
@@ -24,16 +22,7 @@ from tests.harness.waiting import until
 def context(
     database: Database, temporal: WorkflowEnvironment, tenant_settings: TenantSettings
 ) -> AppContext:
-    async def connected() -> Client:
-        return temporal.client
-
-    return AppContext(database, Engine(connected, namespace="default"), {"acme": tenant_settings})
-
-
-@pytest.fixture
-async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
-    async with sagas_at_work(temporal.client, database, Vendors()) as working:
-        yield working
+    return at_temporal(database, temporal.client, tenant_settings)
 
 
 async def test_a_correction_is_taken_once_and_the_saga_goes_on(call: Call, sagas: Sagas) -> None:

@@ -5,17 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
-from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from operations.context import AppContext
-from operations.engine import Engine
 from persistence.database import Database
 from runtime.settings import TenantSettings
 from tests.api.conftest import Call
-from tests.api.stuck import MENDED, Stuck, stuck
-from tests.harness.sagas import Sagas, sagas_at_work
-from tests.harness.systems import Systems as Vendors
+from tests.api.stuck import MENDED, Stuck, at_temporal, stuck
+from tests.harness.sagas import Sagas
 
 #: Another customer's documents would go to this party.
 STOLEN = {
@@ -30,16 +27,7 @@ STOLEN = {
 def context(
     database: Database, temporal: WorkflowEnvironment, tenant_settings: TenantSettings
 ) -> AppContext:
-    async def connected() -> Client:
-        return temporal.client
-
-    return AppContext(database, Engine(connected, namespace="default"), {"acme": tenant_settings})
-
-
-@pytest.fixture
-async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
-    async with sagas_at_work(temporal.client, database, Vendors()) as working:
-        yield working
+    return at_temporal(database, temporal.client, tenant_settings)
 
 
 @pytest.fixture
@@ -110,15 +98,21 @@ async def test_a_decision_that_mends_nothing_is_refused(
     assert (await decide(call, waiting, "admin", **said)).status_code == 422
 
 
-async def test_a_signal_to_one_change_decides_no_other(call: Call, waiting: Stuck) -> None:
-    given = {"name": "decide", "payload": {"exception_id": "exc_x", "action": "retry"}}
-    path = f"/v1/changes/{waiting.change_id}/signal"
-    assert (await call("POST", path, json=given)).status_code == 404
-    payload = {"exception_id": waiting.exception.exception_id, "action": "retry"}
-    answer = await call(
-        "POST",
-        f"/v1/changes/{waiting.change_id}/signal",
-        tenant="globex",
-        json={"name": "decide", "payload": payload},
-    )
-    assert answer.status_code == 404
+async def test_a_signal_to_one_change_decides_no_other(
+    call: Call, waiting: Stuck, sagas: Sagas
+) -> None:
+    other = await stuck(sagas)
+
+    async def sent(to: Stuck, exception_id: str, tenant: str = "acme") -> httpx.Response:
+        payload = {"exception_id": exception_id, "action": "retry"}
+        path = f"/v1/changes/{to.change_id}/signal"
+        given = {"name": "decide", "payload": payload}
+        return await call("POST", path, tenant=tenant, json=given)
+
+    refused = await sent(other, waiting.exception.exception_id)
+    assert refused.status_code == 409
+    assert f"is of {waiting.change_id}, not of {other.change_id}" in refused.json()["detail"]
+    assert (await sent(waiting, "exc_none")).status_code == 404
+    theirs = await sent(waiting, waiting.exception.exception_id, tenant="globex")
+    assert theirs.status_code == 404
+    await other.handle.terminate()

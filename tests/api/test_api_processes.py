@@ -1,6 +1,5 @@
 """Processes are asked and decided, and the ERP is asked, on a real Temporal server."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -19,16 +18,9 @@ from tests.api.overdue import Overdue, overdue
 from tests.api.seeding import Ids
 from tests.api.seeding_books import erp_of, post
 from tests.api.stuck import stuck
-from tests.harness.sagas import Sagas, sagas_at_work
-from tests.harness.systems import Systems as Vendors
+from tests.harness.sagas import Sagas
 from tests.harness.systems import refused
 from tests.harness.waiting import until
-
-
-@pytest.fixture
-async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
-    async with sagas_at_work(temporal.client, database, Vendors()) as working:
-        yield working
 
 
 @pytest.fixture

@@ -10,14 +10,13 @@ import pytest
 from temporalio.service import RPCError
 
 from canonical_models.amendment import ChangeKind, ChangeTrigger
-from canonical_models.exceptions import SAGA_LOST, Action, Raised, Track
+from canonical_models.exceptions import SAGA_LOST, Action, Raised, Resolution, Track
 from canonical_models.failures import RejectionCode
 from canonical_models.views import ChangeView
 from dispatch.dispatcher import Dispatcher
 from operations import exceptions, holding
 from operations.context import AppContext
 from operations.engine import Engine
-from operations.exceptions import Decision
 from persistence import change_queue, change_watch
 from persistence import exceptions as queue
 from persistence.change_queue import change_id
@@ -205,7 +204,9 @@ async def test_what_was_lost_too_often_is_decided_without_a_run(sagas: Sagas) ->
             await change_watch.stop(conn, change)
         async with dispatching(sagas):
             decided = await exceptions.resolve(
-                context, "acme", asked.exception_id, Decision(action=action), by="ops"
+                context,
+                "acme",
+                Resolution(exception_id=asked.exception_id, action=action, by="ops"),
             )
             assert decided.exception.state == "resolved"
             (done,) = await settled(sagas, change)
@@ -240,7 +241,9 @@ async def test_a_saga_that_is_terminated_is_carried_out_anew_by_itself(sagas: Sa
         assert (still.exception_id, still.due_at) == (asked.exception_id, asked.due_at)
         sagas.systems.script.faults.clear()
         await exceptions.resolve(
-            working(sagas), "acme", still.exception_id, Decision(action=Action.RETRY), by="ops"
+            working(sagas),
+            "acme",
+            Resolution(exception_id=still.exception_id, action=Action.RETRY, by="ops"),
         )
         done, behind = await settled(sagas, change, newer)
 
