@@ -5,9 +5,10 @@ import asyncio
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode
 from tests.harness.sagas import Handle, Sagas
-from tests.harness.systems import refused
+from tests.harness.subscriptions import paid, payment, snapshot
+from tests.harness.systems import lost, refused
 from tests.harness.waiting import until
-from tests.replay.scenarios import PRO, Scenario, agreed_on_starter, closed, waiting
+from tests.replay.scenarios import FIRST, PRO, STARTER, Scenario, agreed_on_starter, closed, waiting
 
 
 class Moment:
@@ -83,6 +84,33 @@ async def cancelled_during_the_write_back(sagas: Sagas) -> Handle:
     return await _cancelled_during(sagas, "billing.record_sync", seconds=0.3)
 
 
+async def cancelled_with_money_in_doubt(sagas: Sagas) -> Handle:
+    """What was begun of money is ended, once access is taken back; the ERP answers only then."""
+    script, undoing = sagas.systems.script, asyncio.Event()
+
+    def unanswered(name: str) -> None:
+        if name == "erp.settle" and not undoing.is_set():
+            script.faults[name] = [lost(happened=True)]
+
+    script.on_call = unanswered
+    sagas.systems.billing.snapshots["sub_1"] = snapshot(
+        STARTER.subscription, paid(FIRST, payment(5000))
+    )
+    handle = await sagas.start("chg_1")
+
+    async def in_doubt() -> bool:
+        # In the ERP's own queue by then, where it is tried for as long as it takes.
+        found = (await sagas.effects("chg_1")).get("erp.settlement/pi_1")
+        return found is not None and found.attempts > 1 and bool(await sagas.grants())
+
+    await until(in_doubt, "access is given, and the entry is in doubt")
+    await handle.cancel()
+    await sagas.given()
+    undoing.set()
+    script.faults.clear()
+    return await closed(handle)
+
+
 async def cancelled_during_the_undo(sagas: Sagas) -> Handle:
     """The undo goes on to its end."""
     handle, exception = await waiting(sagas)
@@ -141,6 +169,7 @@ UNDONE: tuple[Scenario, ...] = (
     cancelled_during_a_short_posting,
     cancelled_during_support,
     cancelled_during_the_write_back,
+    cancelled_with_money_in_doubt,
     cancelled_during_the_undo,
     undo_failed_and_was_mended,
     undo_failed_and_was_done_by_hand,
