@@ -27,6 +27,9 @@ LARGEST_HEAD = 32 * 1024
 HEAD_SECONDS, BODY_SECONDS = 5.0, 10.0
 #: Below the 1,024 files that a process may open where nobody has said otherwise.
 MOST_CONNECTIONS = 500
+#: What more is taken, and dropped, of a head or a body after its client was told that it is too
+#: large. A connection closed while its client still sends takes the answer with it (RFC 9112, 9.6).
+MORE_HEAD, MORE_BODY, MORE_SECONDS = 16 * 1024, 4 * LARGEST_BODY, 2.0
 
 CUT_OFF = Counter(
     "trueup_api_cut_off",
@@ -42,6 +45,8 @@ class _At(Enum):
     HEAD = auto()
     BODY = auto()
     WHOLE = auto()
+    #: Refused and answered: what more comes is dropped.
+    REFUSED = auto()
 
 
 class Http(HttpToolsProtocol):
@@ -49,7 +54,7 @@ class Http(HttpToolsProtocol):
 
     _at = _At.HEAD
     _since = 0.0
-    _head = _body = 0
+    _head = _body = _more = 0
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,23 +69,40 @@ class Http(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._at is _At.REFUSED:
+            self._drop(len(data))
+        else:
+            self._take(data)
+
+    def _drop(self, size: int) -> None:
+        self._more -= size
+        if self._more < 0:
+            self.transport.close()
+
+    def _take(self, data: bytes) -> None:
         before = self._at
         self._head += len(data)
         super().data_received(data)
         if self._at is _At.HEAD and self._head > LARGEST_HEAD:
             self._head_too_large()
-        if self.transport.is_closing() or self._at is _At.WHOLE:
+        elif self._at is _At.REFUSED:
+            pass  # It has its deadline.
+        elif self.transport.is_closing() or self._at is _At.WHOLE:
             self._no_deadline()
         elif self._deadline is None or self._at is not before:
             self._expect(HEAD_SECONDS if self._at is _At.HEAD else BODY_SECONDS)
 
     def on_message_begin(self) -> None:
+        if self._over():
+            return
         # What came with its first bytes may be of the request before.
         self._at, self._since = _At.HEAD, self.loop.time()
         self._head = self._body = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        if self._over():
+            return
         size, declared = len(self.url), b""
         for name, value in self.headers:
             size += len(name) + len(value)
@@ -95,24 +117,29 @@ class Http(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        if self._over():
+            return
         self._body += len(body)
         if self._body > LARGEST_BODY:
             self._body_too_large()
-        if not self.transport.is_closing():
+        else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._at = _At.WHOLE
-        if not self.transport.is_closing():
+        if not self._over():
+            self._at = _At.WHOLE
             super().on_message_complete()
 
+    def _over(self) -> bool:
+        return self._at is _At.REFUSED or self.transport.is_closing()
+
     def _head_too_large(self) -> None:
-        self._cut_off(
-            431, "head-too-large", f"address and headers may have {LARGEST_HEAD} bytes together"
-        )
+        detail = f"address and headers may have {LARGEST_HEAD} bytes together"
+        self._refuse(MORE_HEAD, 431, "head-too-large", detail)
 
     def _body_too_large(self) -> None:
-        self._cut_off(413, "body-too-large", f"a body may have {LARGEST_BODY} bytes")
+        detail = f"a body may have {LARGEST_BODY} bytes"
+        self._refuse(MORE_BODY, 413, "body-too-large", detail)
 
     def _expect(self, seconds: float) -> None:
         self._no_deadline()
@@ -146,6 +173,20 @@ class Http(HttpToolsProtocol):
     def _cut_off(self, status: int, code: str, detail: str) -> None:
         """Answered, where that cannot be taken for the answer to something else, and closed."""
         self._no_deadline()
+        if self._at is not _At.REFUSED:
+            self._answer(status, code, detail)
+        self.transport.close()
+
+    def _refuse(self, more: int, status: int, code: str, detail: str) -> None:
+        """The same while the client sends: it is closed once it has had time to read the answer."""
+        self._no_deadline()
+        self._answer(status, code, detail)
+        self._at, self._more = _At.REFUSED, more
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._deadline = self.loop.call_later(MORE_SECONDS, self.transport.close)
+
+    def _answer(self, status: int, code: str, detail: str) -> None:
         CUT_OFF.labels(code).inc()
         asked, cycle = self._at is _At.BODY, self.cycle
         if asked:
@@ -157,7 +198,6 @@ class Http(HttpToolsProtocol):
             free = cycle is None or cycle.response_complete
         if free and not self.transport.is_closing():
             self.transport.write(_answer(status, code, detail))
-        self.transport.close()
 
 
 def _answer(status: int, code: str, detail: str) -> bytes:
@@ -185,6 +225,10 @@ class _Joining:
         else:
             self._held = data
             self._loop.call_soon(self._flush)
+
+    def write_eof(self) -> None:
+        self._flush()
+        self._transport.write_eof()
 
     def close(self) -> None:
         self._flush()

@@ -68,6 +68,13 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
         return int(status.split()[1] if status else 0), await reader.read()
 
 
+async def send_for_ever(writer: asyncio.StreamWriter) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+
+
 async def test_a_head_that_never_ends_is_refused_within_its_bound(url: str) -> None:
     async with talk(url, b"GET / HTTP/1.1\r\nhost: x\r\nx-long: ") as (reader, writer):
         told, sent = asyncio.create_task(answer(reader)), 0
@@ -103,6 +110,26 @@ async def test_what_is_declared_too_large_is_not_waited_for(url: str, app: App) 
     async with talk(url, declared) as (reader, _):
         status, said = await answer(reader)
     assert (status, b"body-too-large" in said, app.asked) == (413, True, 0)
+
+
+async def test_who_sends_too_much_reads_why(url: str) -> None:
+    """A connection closed under what it still sends is reset, and takes the answer away."""
+    body = b"x" * wire.LARGEST_BODY * 2
+    asked = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
+    async with talk(url, asked + body) as (reader, _):
+        status, said = await answer(reader)
+    assert (status, b"body-too-large" in said) == (413, True)
+
+
+async def test_who_never_ends_is_closed_all_the_same(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "MORE_SECONDS", 0.05)
+    declared = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5000000\r\n\r\n"
+    async with talk(url, declared) as (reader, writer):
+        assert (await answer(reader))[0] == 413
+        with pytest.raises(ConnectionError):
+            await send_for_ever(writer)
 
 
 @pytest.mark.parametrize(
