@@ -301,13 +301,24 @@ class ChangeSaga(Asking):
         touched = undo.touched or self.plan.undoing
         outcome = ChangeOutcome.COMPENSATED if touched else ChangeOutcome.CANCELLED
 
+        money = begun.money
+
+        async def end_money() -> None:
+            nonlocal money
+            if money:
+                await self._undo_step("money that was begun", self._end_settling)
+            money = False
+
         async def step(name: str, undo_it: Undo) -> None:
-            await self._undo_step(name, undo_it, document=facts and undo.is_fact(name))
+            document = facts and undo.is_fact(name)
+            if document:
+                # An entry is known by the document that it settles.
+                await end_money()
+            await self._undo_step(name, undo_it, document=document)
 
         await undo.compensate(step, facts=facts)
-        if begun.money and not facts:
-            # Last, so that access never waits for the ERP.
-            await self._undo_step("money that was begun", self._end_settling)
+        # As late as can be, so that access does not wait for the ERP.
+        await end_money()
         undone = UndoneInput(
             tenant=self.change.tenant,
             change_id=self.change.change_id,

@@ -86,11 +86,32 @@ async def cancelled_during_the_write_back(sagas: Sagas) -> Handle:
 
 async def cancelled_with_money_in_doubt(sagas: Sagas) -> Handle:
     """What was begun of money is ended, once access is taken back; the ERP answers only then."""
+    handle, undoing = await _money_in_doubt(sagas)
+    await until(lambda: _is_given(sagas), "access is given")
+    await handle.cancel()
+    await sagas.given()
+    undoing.set()
+    return await closed(handle)
+
+
+async def aborted_with_money_in_doubt(sagas: Sagas) -> Handle:
+    """It is ended first: the document that it settles is taken back."""
+    faults = sagas.systems.script.faults
+    faults["support.publish"] = [refused(RejectionCode.SUPPORT_REFUSED, "support")]
+    handle, undoing = await _money_in_doubt(sagas)
+    question = await sagas.exception("chg_1")
+    await sagas.resolve(handle, question.exception_id, Action.ABORT)
+    undoing.set()
+    return await closed(handle)
+
+
+async def _money_in_doubt(sagas: Sagas) -> tuple[Handle, asyncio.Event]:
+    """The ERP does not answer until the event is set."""
     script, undoing = sagas.systems.script, asyncio.Event()
 
     def unanswered(name: str) -> None:
-        if name == "erp.settle" and not undoing.is_set():
-            script.faults[name] = [lost(happened=True)]
+        if name == "erp.settle":
+            script.faults[name] = [] if undoing.is_set() else [lost(happened=True)]
 
     script.on_call = unanswered
     sagas.systems.billing.snapshots["sub_1"] = snapshot(
@@ -101,14 +122,14 @@ async def cancelled_with_money_in_doubt(sagas: Sagas) -> Handle:
     async def in_doubt() -> bool:
         # In the ERP's own queue by then, where it is tried for as long as it takes.
         found = (await sagas.effects("chg_1")).get("erp.settlement/pi_1")
-        return found is not None and found.attempts > 1 and bool(await sagas.grants())
+        return found is not None and found.attempts > 1
 
-    await until(in_doubt, "access is given, and the entry is in doubt")
-    await handle.cancel()
-    await sagas.given()
-    undoing.set()
-    script.faults.clear()
-    return await closed(handle)
+    await until(in_doubt, "the entry is in doubt")
+    return handle, undoing
+
+
+async def _is_given(sagas: Sagas) -> bool:
+    return bool(await sagas.grants())
 
 
 async def cancelled_during_the_undo(sagas: Sagas) -> Handle:
@@ -170,6 +191,7 @@ UNDONE: tuple[Scenario, ...] = (
     cancelled_during_support,
     cancelled_during_the_write_back,
     cancelled_with_money_in_doubt,
+    aborted_with_money_in_doubt,
     cancelled_during_the_undo,
     undo_failed_and_was_mended,
     undo_failed_and_was_done_by_hand,

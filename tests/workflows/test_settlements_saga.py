@@ -187,6 +187,42 @@ async def test_cancelling_while_an_entry_is_in_doubt_leaves_nothing_in_doubt(
     assert "erp.settlement/re_1" not in effects
 
 
+@pytest.mark.parametrize("happened", [True, False])
+async def test_aborting_while_an_entry_is_in_doubt_leaves_nothing_in_doubt(
+    sagas: Sagas, *, happened: bool
+) -> None:
+    """The document is taken back; the money that was begun on it is ended before, and stays."""
+    shows(sagas, REFUNDED)
+    script = sagas.systems.script
+    script.faults["support.publish"] = [refused(RejectionCode.SUPPORT_REFUSED, "support")]
+
+    def unanswered(name: str) -> None:
+        if name == "erp.settle":
+            script.faults[name] = [lost(happened=happened)]
+
+    script.on_call = unanswered
+    handle = await sagas.start("chg_1")
+
+    async def in_doubt() -> bool:
+        found = (await sagas.effects("chg_1")).get("erp.settlement/pi_1")
+        return found is not None and found.state == "uncertain"
+
+    await until(in_doubt, "the entry is in doubt")
+    waiting = await sagas.exception("chg_1")
+    assert waiting.track == "access"
+    await sagas.resolve(handle, waiting.exception_id, Action.ABORT)
+    script.on_call = None
+    script.faults.clear()
+    await handle.result()
+
+    assert (await sagas.change("chg_1")).outcome == "compensated"
+    assert await sagas.grants() == ()
+    assert {(e.external_id, e.amount.minor) for e in sagas.systems.erp.entries} == {("pi_1", 20000)}
+    effects = await sagas.effects("chg_1")
+    assert effects["erp.settlement/pi_1"].state == "confirmed"
+    assert effects["erp.document/in_1"].state == "compensated"
+
+
 async def test_money_on_a_posted_invoice_is_a_change_of_its_own(sagas: Sagas) -> None:
     shows(sagas, CHARGED)
     await sagas.finish("chg_0")
