@@ -3,7 +3,12 @@
 from enum import StrEnum
 from typing import Any
 
+from pydantic import Field
+
 from canonical_models.base import Canonical, Instant
+from canonical_models.exceptions import Action, Resolution
+from canonical_models.failures import Team
+from canonical_models.views import ExceptionView
 
 
 class Door(StrEnum):
@@ -50,23 +55,68 @@ class Entrance(Canonical):
     request_id: str | None = None
 
 
-class DecisionView(Canonical):
-    """One decision. `before` and `after` are what it is about, without and with it. `outcome` is
-    None while it has not been handed over; it was handed over at `delivered_at`."""
+class DecisionMade(Canonical):
+    """What somebody decides. `before` and `after` are what it is about, without and with it;
+    `change_id` is the change that waited for it or acts on it; `once` is the caller's own name of
+    it."""
+
+    by: str = Field(min_length=1, max_length=200)
+    action: str
+    target_kind: Target
+    target_id: str
+    change_id: str | None = None
+    scope: Scope = Scope.CASE
+    shown_version: int | None = None
+    shown_digest: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    reason: str = ""
+    once: str | None = None
+
+
+class DecisionView(DecisionMade):
+    """As it is kept. `outcome` is None while it has not been handed over, which it was at
+    `delivered_at`."""
 
     decision_id: str
     at: Instant
-    by: str
     door: Door
-    action: str
-    target_kind: str
-    target_id: str
-    change_id: str | None
-    scope: Scope
-    shown_version: int | None
-    shown_digest: str | None
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    reason: str
     delivered_at: Instant | None
     outcome: Outcome | None
+
+
+def of_exception(
+    asked: ExceptionView,
+    resolution: Resolution,
+    *,
+    before: dict[str, Any] | None = None,
+    once: str | None = None,
+) -> DecisionMade:
+    """What somebody decides of an open exception; `after` is the whole decision."""
+    return DecisionMade(
+        by=resolution.by,
+        action=resolution.action.value,
+        target_kind=Target.EXCEPTION,
+        target_id=asked.exception_id,
+        change_id=asked.change_id,
+        shown_digest=asked.digest,
+        before=before,
+        after=resolution.model_dump(mode="json"),
+        reason=resolution.note,
+        once=once,
+    )
+
+
+def not_for_operations(resolution: Resolution, owner: str) -> str | None:
+    """Whose leave the decision needs besides that of operations, in words; None where it needs no
+    other. Whoever speaks to a workflow itself is operations: they may have anything tried again,
+    and take back what operations was asked about. Mappings and money are not theirs."""
+    if resolution.corrects:
+        return "what is mapped or corrected is for those who may set mappings or decide documents"
+    match resolution.action:
+        case Action.RETRY:
+            return None
+        case Action.ABORT if owner == Team.OPERATIONS:
+            return None
+        case _:
+            return f"it is for {owner} to decide"

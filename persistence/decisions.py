@@ -6,7 +6,8 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from canonical_models.decisions import DecisionView, Entrance, Outcome, Scope, Target
+from canonical_models.base import Canonical
+from canonical_models.decisions import DecisionMade, DecisionView, Entrance, Outcome, Target
 from persistence.connection import Connection
 from persistence.rows import columns, fetch, fetch_one
 
@@ -20,60 +21,77 @@ _RECORD = f"""
 insert into decisions (id, tenant, decided_by, door, address, request_id, action, target_kind,
   target_id, change_id, scope, shown_version, shown_digest, before, after, reason, once,
   delivered_at, outcome)
-values (%(id)s, %(tenant)s, %(by)s, %(door)s, %(address)s, %(request)s, %(action)s, %(kind)s,
-  %(target)s, %(change)s, %(scope)s, %(version)s, %(digest)s, %(before)s, %(after)s, %(reason)s,
-  %(once)s, case when %(outcome)s::text is not null then now() end, %(outcome)s)
+values (%(id)s, %(tenant)s, %(by)s, %(door)s, %(address)s, %(request_id)s, %(action)s,
+  %(target_kind)s, %(target_id)s, %(change_id)s, %(scope)s, %(shown_version)s, %(shown_digest)s,
+  %(before)s, %(after)s, %(reason)s, %(once)s,
+  case when %(outcome)s::text is not null then now() end, %(outcome)s)
 returning {_COLUMNS}
 """  # noqa: S608 - put together from constants
+
+#: What was to be decided has ended in another way: the question has answered itself, or the change
+#: has.
+_OUTLIVED = """
+update decisions d set delivered_at = now(), outcome = 'void'
+where d.delivered_at is null and case d.target_kind
+  when 'exception' then exists (select from exceptions e
+    where e.tenant = d.tenant and e.id = d.target_id and e.state <> 'open')
+  when 'change' then exists (select from changes c
+    where c.tenant = d.tenant and c.id = d.target_id and c.state = 'settled')
+  else false end
+"""
+
+#: A change without a saga has nobody who could take it: the next run is told.
+_UNDERWAY = """
+select d.id as decision_id, d.tenant, d.target_kind, d.target_id, d.after,
+  e.workflow_id, coalesce(e.belongs_to, c.subject) as subject, c.run_id
+from decisions d
+left join exceptions e on d.target_kind = 'exception' and e.tenant = d.tenant
+  and e.id = d.target_id
+left join changes c on c.tenant = d.tenant and c.id = coalesce(e.change_id, d.target_id)
+where d.delivered_at is null
+  and (e.workflow_id is not null or c.state in ('starting', 'running', 'waiting'))
+order by d.seq limit %s
+"""
+
+
+class Underway(Canonical):
+    """What is still to be handed over, and to whom: the process `workflow_id`, or the saga of
+    `subject`."""
+
+    decision_id: str
+    tenant: str
+    target_kind: Target
+    target_id: str
+    after: dict[str, Any] | None
+    workflow_id: str | None
+    subject: str | None
+    #: Of the change that is decided about, as far as it is known.
+    run_id: str | None
 
 
 async def record(
     conn: Connection,
     tenant: str,
     entrance: Entrance,
+    decided: DecisionMade,
     *,
-    by: str,
-    action: str,
-    target: tuple[Target, str],
     outcome: Outcome | None = Outcome.DONE,
-    change_id: str | None = None,
-    scope: Scope = Scope.CASE,
-    shown_version: int | None = None,
-    shown_digest: str | None = None,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-    reason: str = "",
-    once: str | None = None,
 ) -> DecisionView:
     """`outcome` None where it is still to be handed over: of one target one decision may be."""
-    kind, target_id = target
-    made = await fetch_one(
+    values = decided.model_dump() | entrance.model_dump()
+    for side in ("before", "after"):
+        values[side] = None if values[side] is None else Jsonb(values[side])
+    (made,) = await fetch(
         conn,
         DecisionView,
         _RECORD,
         {
+            **values,
             "id": f"dec_{secrets.token_hex(10)}",
             "tenant": tenant,
-            "by": by,
-            "door": entrance.door,
-            "address": entrance.address,
-            "request": entrance.request_id,
-            "action": action,
-            "kind": kind,
-            "target": target_id,
-            "change": change_id,
-            "scope": scope,
-            "version": shown_version,
-            "digest": shown_digest,
-            "before": None if before is None else Jsonb(before),
-            "after": None if after is None else Jsonb(after),
-            "reason": reason,
-            "once": once,
             "outcome": outcome,
         },
     )
-    if made is None:
-        raise AssertionError("an insert that did not raise has made a row")
     if outcome is None:
         await conn.execute(f"notify {CHANNEL}".encode())
     return made
@@ -129,3 +147,26 @@ async def close(conn: Connection, decision_id: str, outcome: Outcome) -> bool:
         (outcome, decision_id),
     )
     return closed.rowcount > 0
+
+
+async def outlived(conn: Connection) -> None:
+    """Close those whose object has ended without them."""
+    await conn.execute(_OUTLIVED.encode())
+
+
+async def all_underway(conn: Connection, *, limit: int) -> tuple[Underway, ...]:
+    """What is still to be handed over, the oldest first."""
+    return await fetch(conn, Underway, _UNDERWAY, (limit,))
+
+
+async def underway(
+    conn: Connection, tenant: str, kind: Target, target_id: str
+) -> DecisionView | None:
+    """The decision that is still to be handed over."""
+    return await fetch_one(
+        conn,
+        DecisionView,
+        f"{_SELECT} where tenant = %s and target_kind = %s and target_id = %s "
+        "and delivered_at is null",
+        (tenant, kind, target_id),
+    )
