@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 from persistence.tables.adoption import AdoptionCustomerRow, AdoptionRow
 from persistence.tables.breakers import BreakerRow, LaneRow
 from persistence.tables.configuration import ApiKeyRow, MappingRow, NamespaceRow
+from persistence.tables.decisions import DecisionRow
 from persistence.tables.documents import (
     AccountRow,
     ApprovalRow,
@@ -38,6 +39,7 @@ __all__ = [
     "BreakerRow",
     "ChangeRow",
     "ContractRow",
+    "DecisionRow",
     "DocumentRow",
     "DunningRow",
     "EffectRow",
