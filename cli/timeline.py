@@ -80,7 +80,7 @@ def show_exception(exception: ExceptionView) -> None:
     console = Console(highlight=False, soft_wrap=True)
     cause = exception.code.replace("_", " ")
     waits = _WAITS[exception.track]
-    risk = f", {exception.at_risk} at risk" if exception.at_risk else ""
+    risk = f", {exception.at_risk or 'an unknown amount'} at risk"
     console.print(
         Text.assemble(
             (exception.exception_id, "bold"),

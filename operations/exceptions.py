@@ -1,6 +1,7 @@
 """The exception queue: look, and decide for the saga or the process that waits."""
 
 import hashlib
+from enum import StrEnum
 
 from pydantic import Field
 
@@ -12,25 +13,29 @@ from canonical_models.exceptions import (
     Action,
     DocumentCorrection,
     Resolution,
-    decisions_of,
 )
 from canonical_models.mapping import AccountMapping, ItemMapping
-from canonical_models.states import ExceptionState
-from canonical_models.views import ChangeView, ExceptionView
+from canonical_models.mends import Form, decisions_of
+from canonical_models.records import HoldKind
+from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
+from canonical_models.views import CauseView, ChangeView, ExceptionView, HistoryLine
 from operations import mappings
 from operations.context import AppContext
 from operations.corrections import checked, signed
 from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
+from operations.forms import form
 from operations.paging import Page, cursor, cut, moment
-from persistence import change_watch, changes, documents, exceptions, outbox
+from persistence import causes, change_watch, changes, documents, exceptions, outbox
+from persistence.causes import ALL, Which
 from workflows.names import RESOLVE
 
 
 class Decision(Canonical):
     """`retry` after the data was mended elsewhere; `correct` with what was missing: a mapping of
     the account or the item, or a document's tax code, day or ERP document; `abort` to undo the
-    change, posted documents included. `approve` lets pass what policy holds back: a document, or
+    change, posted documents included; `skip` to leave the `document` out of the ERP for good, with
+    why as `note`. `approve` lets pass what policy holds back: a document, or
     master data that billing has changed. `extend`, `credit` and `write_off` answer an invoice that
     nobody pays."""
 
@@ -41,22 +46,43 @@ class Decision(Canonical):
     document: DocumentCorrection | None = None
 
 
+class Became(StrEnum):
+    """What has truly come of a decision by now."""
+
+    #: The saga or process has taken it and goes on; nothing more is known.
+    HANDED_OVER = "handed_over"
+    #: It was tried, and has failed again for the same cause: the exception is open again.
+    FAILED_AGAIN = "failed_again"
+    #: What it was about went through; the change now waits for something else.
+    WAITS_FOR_ANOTHER = "waits_for_another"
+    #: The change is done, and every system was read back and agrees.
+    READ_BACK = "read_back"
+    #: What the change had done was taken back, as each system has confirmed.
+    UNDONE = "undone"
+
+
 class Resolved(Canonical):
-    """`already` when this very decision had been taken before. `change` is as it is now; None
-    where a process had asked."""
+    """`already` when this very decision had been taken before. `became` is what has come of it by
+    now, and `change` is as it is now; None where a process had asked."""
 
     exception: ExceptionView
     already: bool
+    became: Became
     change: ChangeView | None
     workflow_url: str | None
 
 
 class ExceptionDetail(Canonical):
-    """`change` is None where a process asks. `decisions` are those that the exception takes."""
+    """`change` is None where a process asks. `decisions` are those that the exception takes, `form`
+    is all that is needed to take one. `cause` counts what else waits for the same. `history` has
+    what happened and was said, the oldest first."""
 
     exception: ExceptionView
     change: ChangeView | None
     decisions: tuple[Action, ...]
+    form: Form
+    cause: CauseView | None
+    history: tuple[HistoryLine, ...]
     workflow_url: str | None
 
 
@@ -65,8 +91,8 @@ async def list_(
     tenant: str,
     *,
     state: ExceptionState | None = ExceptionState.OPEN,
-    owner: str | None = None,
     change_id: str | None = None,
+    which: Which = ALL,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[ExceptionView]:
@@ -76,8 +102,8 @@ async def list_(
             conn,
             tenant,
             state=state,
-            owner=owner,
             change_id=change_id,
+            which=which,
             before=moment(after),
             limit=limit + 1,
         )
@@ -88,11 +114,18 @@ async def list_(
 
 async def show(context: AppContext, tenant: str, exception_id: str) -> ExceptionDetail:
     """Raises NotFound."""
-    exception, change = await _read(context, tenant, exception_id)
+    exception, change = await read(context, tenant, exception_id)
+    async with context.database.transaction() as conn:
+        asked = await form(conn, tenant, exception)
+        cause = await causes.get(conn, tenant, exception.cause_id)
+        told = await causes.history(conn, tenant, exception_id)
     return ExceptionDetail(
         exception=exception,
         change=change,
         decisions=decisions_of(exception.code),
+        form=asked,
+        cause=cause,
+        history=told,
         workflow_url=_link(context, exception, change),
     )
 
@@ -108,7 +141,7 @@ async def resolve(context: AppContext, tenant: str, resolution: Resolution) -> R
     that does not mend this exception, Conflict when it is not open or no saga waits, Unavailable.
     """
     exception_id = resolution.exception_id
-    exception, change = await _read(context, tenant, exception_id)
+    exception, change = await read(context, tenant, exception_id)
     if exception.state is not ExceptionState.OPEN:
         if not await _same(context, tenant, exception, resolution):
             raise _not_open(exception)
@@ -125,7 +158,7 @@ async def resolve(context: AppContext, tenant: str, resolution: Resolution) -> R
 async def admit(context: AppContext, tenant: str, change_id: str, resolution: Resolution) -> None:
     """What is decided by a signal to the change passes what `resolve` asks for. Raises NotFound,
     Invalid, Conflict."""
-    exception, _ = await _read(context, tenant, resolution.exception_id)
+    exception, _ = await read(context, tenant, resolution.exception_id)
     if exception.change_id != change_id:
         raise Conflict(
             f"exception {exception.exception_id} is of {exception.change_id}, not of {change_id}",
@@ -159,7 +192,7 @@ async def _takes(
 async def document_of(context: AppContext, tenant: str, exception_id: str) -> str:
     """Billing's id of the document that the exception is about. Raises NotFound, Invalid where it
     is about none, or about several."""
-    exception, _ = await _read(context, tenant, exception_id)
+    exception, _ = await read(context, tenant, exception_id)
     subject = exception.subject
     async with context.database.statement() as conn:
         known = await documents.get(conn, tenant, subject) if subject else None
@@ -264,24 +297,41 @@ async def _same(
 async def _kept(context: AppContext, tenant: str, correction: DocumentCorrection) -> bool:
     async with context.database.statement() as conn:
         record = await documents.get(conn, tenant, correction.document_id)
-    return record is not None and record.correction == correction
+    if record is None:
+        return False
+    if not correction.says:
+        return record.hold is not None and record.hold.kind is HoldKind.SKIPPED
+    return record.correction == correction
 
 
 async def _answer(
     context: AppContext, tenant: str, exception_id: str, *, already: bool
 ) -> Resolved:
-    exception, change = await _read(context, tenant, exception_id)
+    exception, change = await read(context, tenant, exception_id)
     return Resolved(
         exception=exception,
         already=already,
+        became=_became(exception, change),
         change=change,
         workflow_url=_link(context, exception, change),
     )
 
 
-async def _read(
+def _became(exception: ExceptionView, change: ChangeView | None) -> Became:
+    if exception.state is ExceptionState.OPEN:
+        return Became.FAILED_AGAIN
+    if change is None or change.state not in (ChangeState.SETTLED, ChangeState.WAITING):
+        return Became.HANDED_OVER
+    if change.state is ChangeState.WAITING:
+        return Became.WAITS_FOR_ANOTHER
+    undone = change.outcome in (ChangeOutcome.COMPENSATED, ChangeOutcome.CANCELLED)
+    return Became.UNDONE if undone else Became.READ_BACK
+
+
+async def read(
     context: AppContext, tenant: str, exception_id: str
 ) -> tuple[ExceptionView, ChangeView | None]:
+    """The exception, and the change that it is of. Raises NotFound."""
     async with context.database.transaction() as conn:
         exception = await exceptions.get(conn, tenant, exception_id)
         change = await changes.get(conn, tenant, exception.change_id) if exception else None

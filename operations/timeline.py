@@ -6,7 +6,7 @@ from typing import assert_never
 from canonical_models.amendment import customer_of
 from canonical_models.base import Canonical, Instant
 from canonical_models.effects import EffectState
-from canonical_models.exceptions import decisions_of
+from canonical_models.mends import decisions_of
 from canonical_models.occasion import (
     DocumentDecided,
     DocumentSeen,

@@ -15,6 +15,8 @@ select
   (select min(claimed_at) from changes where state = 'starting') < now() - %(lease)s is true,
   (select true from processes where news > acknowledged order by changed_at limit 1) is true,
   (select true from changes where news = 1 and state = 'pending' order by tenant, subject limit 1)
+    is true or
+  (select true from exceptions where news is not null and state = 'open' order by change_id limit 1)
     is true,
   array(select id from changes where id = any(%(started)s) and state = 'starting')
 """
@@ -23,8 +25,8 @@ select
 @dataclass(frozen=True, slots=True)
 class Worklist:
     """Whether there are webhooks to read, changes to claim, claims whose dispatcher has died,
-    processes to tell of news, and sagas that wait to tell of newer changes; and which sagas that
-    were started have not begun yet."""
+    processes to tell of news, and sagas that wait to tell of newer changes, or that what they ask
+    may have answered itself; and which sagas that were started have not begun yet."""
 
     unread: bool
     ready: bool

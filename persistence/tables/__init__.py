@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 
 from persistence.tables.adoption import AdoptionCustomerRow, AdoptionRow
 from persistence.tables.breakers import BreakerRow, LaneRow
+from persistence.tables.causes import CaseHistoryRow, CauseAmountRow, CauseRow
 from persistence.tables.configuration import ApiKeyRow, MappingRow, NamespaceRow
 from persistence.tables.documents import (
     AccountRow,
@@ -36,6 +37,9 @@ __all__ = [
     "ApiKeyRow",
     "ApprovalRow",
     "BreakerRow",
+    "CaseHistoryRow",
+    "CauseAmountRow",
+    "CauseRow",
     "ChangeRow",
     "ContractRow",
     "DocumentRow",

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from starter_api.v1.examples_causes import CAUSE, FORM, HISTORY
+
 CHANGE: dict[str, Any] = {
     "change_id": "chg_01",
     "seq": 42,
@@ -116,6 +118,7 @@ EXCEPTION: dict[str, Any] = {
     "code": "item_unmapped",
     "subject": "prod_ai",
     "fingerprint": "a3bf4f1b2b0b822c",
+    "cause_id": "b3bf4f1b2b0b822c",
     "owner": "finance",
     "message": "billing item prod_ai has no ERP item: map it",
     "at_risk": {"minor": 12000, "currency": "EUR"},
@@ -127,6 +130,8 @@ EXCEPTION: dict[str, Any] = {
     "due_at": "2026-11-22T18:00:01.300Z",
     "escalated_at": None,
     "resolved_at": None,
+    "assignee": None,
+    "tags": [],
 }
 
 _WAITING: dict[str, Any] = {**CHANGE, "state": "waiting", "outcome": None, "settled_at": None}
@@ -135,7 +140,18 @@ EXCEPTION_DETAIL: dict[str, Any] = {
     "exception": EXCEPTION,
     "change": _WAITING,
     "decisions": ["retry", "correct", "abort"],
+    "form": FORM,
+    "cause": CAUSE,
+    "history": HISTORY,
     "workflow_url": _WORKFLOW,
+}
+
+CAUSE_DETAIL: dict[str, Any] = {
+    "cause": CAUSE,
+    "cases": [EXCEPTION],
+    "next": None,
+    "form": FORM,
+    "history": HISTORY,
 }
 
 RESOLVED: dict[str, Any] = {
@@ -148,8 +164,22 @@ RESOLVED: dict[str, Any] = {
         "resolved_at": "2026-11-22T10:20:00Z",
     },
     "already": False,
+    "became": "handed_over",
     "change": {**_WAITING, "state": "running"},
     "workflow_url": _WORKFLOW,
+}
+
+REOPENED: dict[str, Any] = {
+    "exception": {
+        **EXCEPTION,
+        "state": "resolved",
+        "resolution": "abort",
+        "resolved_by": "finance-desk",
+        "note": "sold by mistake",
+        "resolved_at": "2026-11-22T10:20:00Z",
+    },
+    "change_ids": ["chg_02"],
+    "released": ["in_1QfTrueup"],
 }
 
 ACCOUNT: dict[str, Any] = {
