@@ -1,6 +1,6 @@
 """The exception work queue: open, resume, escalate."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from temporalio import activity
@@ -27,11 +27,23 @@ from canonical_models.decisions import (
     not_for_operations,
     of_exception,
 )
-from canonical_models.events import ExceptionOpened, ExceptionResolved, event
+from canonical_models.events import ExceptionOpened, ExceptionResolved, InvoiceDecided, event
 from canonical_models.exceptions import Action, DocumentCorrection, Raised, Resolution
 from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.records import Hold, HoldKind
 from canonical_models.states import ExceptionState
-from persistence import approvals, changes, decisions, documents, exceptions, mappings, outbox
+from canonical_models.views import ExceptionView
+from persistence import (
+    approvals,
+    changes,
+    decisions,
+    documents,
+    exceptions,
+    mappings,
+    outbox,
+    waking,
+)
+from persistence.at_risk import at_risk
 from persistence.connection import Connection
 from persistence.database import Database
 from persistence.ownership import Owner, require
@@ -88,7 +100,7 @@ class ExceptionQueue(ExceptionActivities):
             code=opened.code,
             owner=opened.owner,
         )
-        return Opened(exception_id=opened.exception_id, due_seconds=hours * 3600)
+        return Opened(exception_id=opened.exception_id, due_seconds=_seconds_left(opened))
 
     @activity.defn(name="exceptions.resume")
     async def resume(self, resumed: Resumed) -> None:
@@ -104,7 +116,9 @@ class ExceptionQueue(ExceptionActivities):
                 for mapping in (decided.account, decided.item):
                     if mapping is not None:
                         await mappings.put(conn, resumed.tenant, mapping, by=decided.by)
-                if decided.document is not None:
+                if decided.action is Action.SKIP:
+                    await _skip(conn, resumed)
+                elif decided.document is not None:
                     await documents.correct(
                         conn, resumed.tenant, await _with_what_was_said(conn, resumed)
                     )
@@ -114,6 +128,7 @@ class ExceptionQueue(ExceptionActivities):
                     )
                 await exceptions.resolve(conn, resumed.tenant, decided)
                 await decisions.close(conn, decision.decision_id, Outcome.TAKEN)
+                await _tell_the_others(conn, resumed)
                 await changes.runs(conn, resumed.tenant, resumed.change_id, anyway=True)
                 told = ExceptionResolved(
                     exception_id=decided.exception_id,
@@ -226,14 +241,72 @@ def _not_admitted(why: str) -> ApplicationError:
     )
 
 
+async def _tell_the_others(conn: Connection, resumed: Resumed) -> None:
+    """What this correction has brought may be what others wait for, too."""
+    decided = resumed.resolution
+    if decided.action is not Action.CORRECT:
+        return
+    for mapping in (decided.account, decided.item):
+        if mapping is not None:
+            await waking.wake_mapped(conn, resumed.tenant, mapping)
+    asked = await exceptions.get(conn, resumed.tenant, decided.exception_id)
+    if asked is not None:
+        await waking.wake_cause(conn, resumed.tenant, asked.cause_id, but=asked.exception_id)
+
+
+async def _skip(conn: Connection, resumed: Resumed) -> None:
+    """The document stays out of the books from now on, and who subscribes hears of it."""
+    decided = resumed.resolution
+    document_id = decided.document.document_id if decided.document else None
+    record = await documents.get(conn, resumed.tenant, document_id) if document_id else None
+    if record is None:
+        raise AssertionError("only a document that is known is skipped")
+    kept_out = Hold(kind=HoldKind.SKIPPED, reason=decided.note, by=decided.by, at=datetime.now(UTC))
+    document = record.document
+    if not await documents.hold(conn, resumed.tenant, document.document_id, kept_out):
+        # It was posted meanwhile: the plan that is made anew finds it.
+        return
+    told = InvoiceDecided(
+        invoice_id=document.document_id,
+        subscription_id=document.subscription_id,
+        customer_id=document.customer_id,
+        decision=decided.action.value,
+        reason=decided.note,
+        by=decided.by,
+        until=None,
+        tax_code=None,
+        posting_date=None,
+        link=None,
+        change_id=resumed.change_id,
+    )
+    await outbox.publish(
+        conn,
+        resumed.tenant,
+        [
+            event(
+                resumed.tenant,
+                "invoice.decided.v1",
+                key=f"{decided.exception_id}/{document.document_id}",
+                subject=document.document_id,
+                data=told,
+            )
+        ],
+    )
+
+
+def _seconds_left(opened: ExceptionView) -> float | None:
+    """Until it is late; None where that was told."""
+    if opened.escalated_at is not None:
+        return None
+    return max((opened.due_at - datetime.now(UTC)).total_seconds(), 1.0)
+
+
 async def _with_amount(conn: Connection, raised: Raised) -> Raised:
-    """A saga that was refused while it planned may not know the amount; the document does."""
-    if raised.amount_at_risk is not None or raised.subject is None:
+    """A saga that was refused while it planned does not know the amount; billing has said it."""
+    if raised.amount_at_risk is not None:
         return raised
-    found = await documents.get(conn, raised.tenant, raised.subject)
-    if found is None:
-        return raised
-    return raised.model_copy(update={"amount_at_risk": found.document.gross})
+    said = await at_risk(conn, raised.tenant, raised.change_id, raised.subject)
+    return raised.model_copy(update={"amount_at_risk": said})
 
 
 async def _with_what_was_said(conn: Connection, resumed: Resumed) -> DocumentCorrection:

@@ -1,6 +1,6 @@
 """Invoice status: what the ERP says of documents flows back to billing and to those who ask us."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
@@ -14,15 +14,19 @@ from canonical_models.base import Canonical
 from canonical_models.events import InvoiceStatusChanged, event
 from canonical_models.failures import ContractDrift, Failure, Rejection
 from canonical_models.ledgering import ErpStatus
+from canonical_models.mends import DECIDED_ALONE
 from canonical_models.records import DocumentRecord, RecordState
 from connectors.attempts import Attempt
-from persistence import documents, outbox
+from persistence import documents, outbox, waking
 from persistence.database import Database
 from planning.invoices import erp_status_of
 from planning.term import local_day
 
 #: Invoices of one part: few enough that a part ends within seconds.
 PART = 50
+#: A cause is tried so often, with one case of it, whether it was mended where nobody tells us; and
+#: so many causes a look, since each plans a change anew.
+LOOK_AGAIN, MOST_LOOKS = timedelta(minutes=15), 20
 
 
 class Told(Canonical):
@@ -71,6 +75,10 @@ class Invoicing(InvoiceActivities):
             if not found and not part.sweep.invoice_ids:
                 # The last part of a regular look: nothing else of it is left to read.
                 problems += await sweep_effects(self._database, tenant.name, clearing(tenant))
+                async with self._database.transaction() as conn:
+                    await waking.look_again(
+                        conn, tenant.name, but=DECIDED_ALONE, since=LOOK_AGAIN, limit=MOST_LOOKS
+                    )
             return Swept(looked_at=len(found), changed=changed, problems=tuple(problems))
 
     async def _stands(self, tenant: Tenant, record: DocumentRecord, said: ErpStatus | None) -> bool:

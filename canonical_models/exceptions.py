@@ -6,7 +6,6 @@ from enum import StrEnum
 from pydantic import Field
 
 from canonical_models.base import Canonical, Identifier
-from canonical_models.failures import RejectionCode
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.money import Money
 from canonical_models.process import Process
@@ -39,6 +38,8 @@ class Raised(Canonical):
     amount_at_risk: Money | None = None
     #: The process that asks, and whom it is about; None where it is the saga of the change.
     process: Process | None = None
+    #: The exception that was decided to be tried again, and has failed again for the same cause.
+    again: Identifier | None = None
 
 
 class DocumentCorrection(Canonical):
@@ -59,7 +60,8 @@ class DocumentCorrection(Canonical):
 
 
 class Action(StrEnum):
-    """What a person decides. `correct` also carries the mapping that was missing.
+    """What a person decides. `correct` also carries the mapping that was missing. `skip` leaves a
+    document out of the ERP for good, as a difference that somebody has accepted.
 
     `approve` is the yes to a document that policy does not let pass; the last three answer an
     invoice that nobody pays: more time, or an end with the debt credited or written off.
@@ -67,6 +69,7 @@ class Action(StrEnum):
 
     RETRY = "retry"
     CORRECT = "correct"
+    SKIP = "skip"
     ABORT = "abort"
     APPROVE = "approve"
     EXTEND = "extend"
@@ -82,19 +85,6 @@ UNDO_OF = "undo of "
 
 #: A vendor is away: the question of its connection, which closes by itself when it is back.
 VENDOR_AWAY = "vendor_away"
-
-_ONLY_FOR: dict[str, tuple[Action, ...]] = {
-    VENDOR_AWAY: (),
-    SAGA_LOST: (Action.RETRY, Action.ABORT),
-    RejectionCode.APPROVAL_NEEDED.value: (Action.APPROVE, Action.ABORT),
-    RejectionCode.PAYMENT_OVERDUE.value: (Action.EXTEND, Action.CREDIT, Action.WRITE_OFF),
-    RejectionCode.MASTER_DATA_CHANGED.value: (Action.APPROVE, Action.RETRY, Action.ABORT),
-}
-
-
-def decisions_of(code: str) -> tuple[Action, ...]:
-    """What may be decided of an exception of this code."""
-    return _ONLY_FOR.get(code, (Action.RETRY, Action.CORRECT, Action.ABORT))
 
 
 class Resolution(Canonical):

@@ -45,6 +45,21 @@ class ExceptionState(StrEnum):
     RESOLVED = "resolved"
 
 
+class CauseState(StrEnum):
+    #: A case of it is open.
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class WokenBy(StrEnum):
+    """Why a saga that waits was told to look again whether its question has answered itself."""
+
+    #: Its cause was mended by way of another case, or of a mapping.
+    CAUSE = "cause"
+    #: Nobody said so: it was a regular look.
+    LOOK = "look"
+
+
 class TargetState(StrEnum):
     """How far an entitlement target follows."""
 

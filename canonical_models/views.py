@@ -7,7 +7,7 @@ from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical, Instant
 from canonical_models.effects import EffectState
 from canonical_models.money import Money
-from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
+from canonical_models.states import CauseState, ChangeOutcome, ChangeState, ExceptionState
 
 
 class Happening(Canonical):
@@ -95,8 +95,11 @@ class ExceptionView(Canonical):
     code: str
     subject: str | None
     fingerprint: str
+    #: The cause that it is a case of: code, system and subject. One mend answers all of them.
+    cause_id: str = ""
     owner: str
     message: str
+    #: None where it is not known, which is not zero.
     at_risk: Money | None
     state: ExceptionState
     resolution: str | None
@@ -106,6 +109,9 @@ class ExceptionView(Canonical):
     due_at: Instant
     escalated_at: Instant | None
     resolved_at: Instant | None
+    #: Who has it, within the team.
+    assignee: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -119,6 +125,42 @@ class ExceptionView(Canonical):
             self.opened_at,
         )
         return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
+
+
+class CauseView(Canonical):
+    """What is wrong, with what it has to do, and all that it holds. Amounts are of its open cases,
+    one a currency; of `unknown_cases` of them it is not known what is at risk."""
+
+    cause_id: str
+    code: str
+    system: str
+    #: The business object to mend, such as the unmapped item.
+    subject: str | None
+    owner: str
+    state: CauseState
+    open_cases: int
+    unknown_cases: int
+    at_risk: tuple[Money, ...]
+    #: Of the oldest case that is open, and of the newest there was.
+    opened_at: Instant
+    newest_at: Instant
+    #: When the first of them is due.
+    due_at: Instant
+    closed_at: Instant | None
+    #: When it was last tried whether it has been mended outside.
+    looked_at: Instant | None
+    assignee: str | None
+    tags: tuple[str, ...]
+
+
+class HistoryLine(Canonical):
+    """What happened to a case or a cause, or was said of it: `what` is `opened`, a decision,
+    `failed_again`, `escalated`, `assigned`, `tagged`, `commented` or `reopened`."""
+
+    at: Instant
+    by: str
+    what: str
+    note: str | None
 
 
 class MappingView(Canonical):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from canonical_models.amendment import account_subject
-from canonical_models.states import ChangeState, ExceptionState
+from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
 from cli.command import (
     Command,
     Cursor,
@@ -38,6 +38,10 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         str | None,
         typer.Option("--state", help=f"Only those that are {', '.join(ChangeState)}."),
     ] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option(help=f"Only those that came to this: {', '.join(ChangeOutcome)}."),
+    ] = None,
     subscription: Annotated[str | None, typer.Option(help="Only of this subscription.")] = None,
     account: Annotated[str | None, typer.Option(help="Only of this customer's account.")] = None,
     subject: Annotated[
@@ -51,10 +55,12 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     """The newest changes and where they stand.
 
     Examples: [bold]trueup changes list --state waiting[/] ·
+    [bold]trueup changes list --outcome cancelled[/] ·
     [bold]trueup changes list --subscription sub_1 -o json[/] ·
     [bold]trueup changes list --account cus_x[/]
     """
     state_only = one_of(ChangeState, state_, "change")
+    outcome_only = one_of(ChangeOutcome, outcome, "change")
     of = {subject, subscription, account_subject(account) if account else None} - {None}
     if len(of) > 1:
         raise Problem(
@@ -69,6 +75,7 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             command.context,
             command.tenant,
             state=state_only,
+            outcome=outcome_only,
             subject=next(iter(of), None),
             after=cursor,
             limit=limit,

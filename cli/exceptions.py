@@ -10,6 +10,7 @@ from canonical_models.failures import Team
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView
+from cli.case_notes import UNKNOWN, Assignee, Tag, add_notes, assigned, show_history
 from cli.command import (
     Command,
     Cursor,
@@ -33,7 +34,8 @@ from cli.mapping_options import (
 )
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.timeline import show_exception
-from operations import changes, exceptions
+from operations import changes, exceptions, undoing
+from persistence.causes import Which
 
 app = typer.Typer(
     help="What waits for a person to decide.", no_args_is_help=True, rich_markup_mode="rich"
@@ -43,17 +45,21 @@ ExceptionId = Annotated[str, typer.Argument(help="As `trueup exceptions list` sh
 
 
 @app.command("list")
-def list_(
+def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
     state_: Annotated[str, typer.Option("--state", help="open, resolved, or all.")] = "open",
     owner: Annotated[Team | None, typer.Option(help="Only those that this team answers.")] = None,
     change: Annotated[str | None, typer.Option(help="Only of this change.")] = None,
+    cause: Annotated[str | None, typer.Option(help="Only cases of this cause.")] = None,
+    code: Annotated[str | None, typer.Option(help="Only of this code: 'item_unmapped'.")] = None,
+    assignee: Assignee = None,
+    tag: Tag = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """The exception queue, the newest first. Equal causes share a fingerprint.
+    """The exception queue, the newest first. What one mend answers: [bold]trueup causes list[/].
 
     Examples: [bold]trueup exceptions list --owner finance[/] ·
     [bold]trueup exceptions list --state all -o json[/]
@@ -66,8 +72,14 @@ def list_(
             command.context,
             command.tenant,
             state=state_only,
-            owner=None if owner is None else owner.value,
             change_id=change,
+            which=Which(
+                owner=None if owner is None else owner.value,
+                cause=cause,
+                code=code,
+                assignee=assigned(assignee),
+                tag=tag,
+            ),
             after=cursor,
             limit=limit,
         ),
@@ -84,7 +96,8 @@ def list_(
                 found.track,
                 found.code,
                 found.subject,
-                found.at_risk,
+                found.at_risk or UNKNOWN,
+                found.assignee,
                 state(found.state if found.escalated_at is None else "escalated"),
                 found.change_id,
             )
@@ -98,6 +111,7 @@ def list_(
             "cause",
             "subject",
             "at risk",
+            "who",
             "state",
             "change",
         ),
@@ -124,8 +138,16 @@ def show(
         show_json(detail)
         return
     show_exception(detail.exception, detail.decided)
+    show_history(detail.history)
     if detail.exception.state is ExceptionState.OPEN:
         note(f"It takes: {', '.join(action.value for action in detail.decisions)}.")
+        for given in detail.form.inputs:
+            fields = ", ".join(given.json_schema["properties"])
+            known = "".join(f"; {name} is {value}" for name, value in given.known.items())
+            note(f"correct with {given.name}: {fields}{known}.")
+    cause = detail.cause
+    if cause is not None and cause.open_cases > 1:
+        note(f"{cause.open_cases} wait for the same: `trueup causes show {cause.cause_id}`.")
     if detail.change is not None:
         note(f"Change {detail.change.change_id} is {detail.change.outcome or detail.change.state}.")
     if detail.workflow_url:
@@ -139,7 +161,8 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     action: Annotated[
         Action,
         typer.Argument(
-            help="retry after mending data, correct with what was missing, or abort; approve a "
+            help="retry after mending data, correct with what was missing, skip a document, or "
+            "abort (see `undoes` first); approve a "
             "document, or master data that billing has changed; extend, credit or write_off an "
             "unpaid invoice. `show` says which it takes."
         ),
@@ -193,6 +216,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     [bold]trueup exceptions resolve exc_1 correct --document in_1 --date 2026-12-01[/] ·
     [bold]trueup exceptions resolve exc_1 correct --link INV-2026-0042[/] ·
     [bold]trueup exceptions resolve exc_1 retry --note 'period opened'[/] ·
+    [bold]trueup exceptions resolve exc_1 skip --note 'booked by hand'[/] ·
     [bold]trueup exceptions resolve exc_1 abort[/] ·
     [bold]trueup exceptions resolve exc_2 approve --note 'agreed with the customer'[/] ·
     [bold]trueup exceptions resolve exc_3 extend --note 'pays on the 15th'[/]
@@ -201,7 +225,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         _item(item, per_unit, included, tier),
         _account(account, organization, entity),
     )
-    corrects = document or tax_code or day or link
+    corrects = document or tax_code or day or link or action is Action.SKIP
 
     async def work(command: Command) -> tuple[exceptions.Resolved, ChangeView | None]:
         of = document
@@ -245,16 +269,92 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         )
 
 
+@app.command()
+def undoes(
+    ctx: typer.Context,
+    exception_id: ExceptionId,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """What `abort` would undo, on each system and in its order. Nothing is done.
+
+    Example: [bold]trueup exceptions undoes exc_5f1d2c3b4a596877[/]
+    """
+    preview = run_command(
+        ctx,
+        tenant,
+        lambda command: undoing.abort_preview(command.context, command.tenant, exception_id),
+    )
+    if output is Format.JSON:
+        show_json(preview)
+        return
+    if preview.by_hand:
+        note("It is of an undo: abort says that a person has done it, and undoes nothing more.")
+        return
+    show_rows(
+        (
+            (
+                undone.system,
+                undone.step,
+                undone.document,
+                undone.amount,
+                undone.fate.value.replace("_", " "),
+                None if undone.certain else "if it is there",
+            )
+            for undone in preview.undone
+        ),
+        ("system", "step", "document", "amount", "becomes", ""),
+        empty="nothing was done yet that could be undone",
+    )
+    if preview.held:
+        note(f"Stays out of the ERP until it is released: {', '.join(preview.held)}.")
+
+
+@app.command()
+def reopen(
+    ctx: typer.Context,
+    exception_id: ExceptionId,
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")],
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Begin anew what an abort has undone: what it kept out is released, and a change of its own
+    carries out what billing says now.
+
+    Example: [bold]trueup exceptions reopen exc_1 --reason 'the customer wants it after all'[/]
+    """
+    given = undoing.ReopenRequest(reason=reason)
+    reopened = run_command(
+        ctx,
+        tenant,
+        lambda command: undoing.reopen(
+            command.context, command.tenant, exception_id, given, by=command.by
+        ),
+    )
+    if output is Format.JSON:
+        show_json(reopened)
+        return
+    note(f"Begun anew by change {', '.join(reopened.change_ids)}; what was undone stays so.")
+    if reopened.released:
+        note(f"Released: {', '.join(reopened.released)}.")
+
+
+add_notes(app, "exceptions")
+
+
 def _tell(resolved: exceptions.Resolved, change: ChangeView | None) -> None:
     taken = "had been taken before" if resolved.already else "was taken"
     who = "process" if change is None else "saga"
-    if resolved.decision.outcome is None:
+    if resolved.became is exceptions.Became.KEPT:
         note(
             f"{resolved.decision.action} is kept; the {who} has not taken it yet, and is told by "
             f"itself. See: `trueup exceptions show {resolved.exception.exception_id}`."
         )
         return
-    note(f"{resolved.decision.action} {taken} by the {who}.")
+    if resolved.became is exceptions.Became.FAILED_AGAIN:
+        note(f"It was tried again by the {who}, and has failed for the same cause: still open.")
+    else:
+        note(f"{resolved.decision.action} {taken} by the {who}.")
     if change is None:
         note(f"{resolved.exception.change_id} goes on.")
     elif change.state is ChangeState.SETTLED:

@@ -4,7 +4,8 @@ from rich.console import Console
 from rich.text import Text
 
 from canonical_models.decisions import DecisionView, Outcome
-from canonical_models.exceptions import Track, decisions_of
+from canonical_models.exceptions import Track
+from canonical_models.mends import decisions_of
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView, ExceptionView
 from cli.command import state
@@ -96,7 +97,7 @@ def show_exception(exception: ExceptionView, decided: tuple[DecisionView, ...] =
     console = Console(highlight=False, soft_wrap=True)
     cause = exception.code.replace("_", " ")
     waits = _WAITS[exception.track]
-    risk = f", {exception.at_risk} at risk" if exception.at_risk else ""
+    risk = f", {exception.at_risk or 'an unknown amount'} at risk"
     console.print(
         Text.assemble(
             (exception.exception_id, "bold"),

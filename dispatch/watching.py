@@ -18,10 +18,11 @@ from canonical_models.events import ExceptionOpened, SyncRequeued, event
 from canonical_models.exceptions import SAGA_LOST, Raised, Track
 from canonical_models.failures import FailureClass, Team
 from dispatch.starting import RPC_TIMEOUT, is_of, is_open
-from persistence import change_queue, change_watch, changes, exceptions, outbox
+from persistence import change_queue, change_watch, changes, exceptions, outbox, waking
 from persistence.change_watch import Open
 from persistence.connection import Connection
 from persistence.database import Database
+from persistence.waking import Woken
 from workflows.names import NEWER_CHANGE, change_workflow_id
 
 log = structlog.get_logger()
@@ -129,7 +130,7 @@ class SagaWatch:
 
     async def _ask(self, conn: Connection, change: Open, how: str) -> None:
         """What its last run has asked can be answered by none, and is asked again by the next."""
-        await exceptions.withdraw(
+        await exceptions.drop(
             conn, change.tenant, change.change_id, note=f"the saga that asked it {how}"
         )
         opened = await exceptions.open_(
@@ -148,6 +149,9 @@ class SagaWatch:
                 f"{MOST_TIMES + 1} times before it was done; the last one {how}. Nothing is lost: "
                 "`retry` carries the change out anew, `abort` takes back what it has done. Find "
                 "out first who or what ends it",
+                again=await exceptions.tried_before(
+                    conn, change.tenant, change.change_id, SAGA_LOST
+                ),
             ),
             due=_DUE,
         )
@@ -171,22 +175,29 @@ class SagaWatch:
         await outbox.publish(conn, change.tenant, [asked])
 
     async def tell_of_newer(self) -> None:
-        """Signal each saga that waits for a person, once for what came behind it."""
-        async with self._database.transaction() as conn:
+        """Signal each saga that waits for a person, once for what came behind it; and those whose
+        question may have answered itself, in the same words: both look again."""
+        async with self._database.statement() as conn:
             waiting = await change_watch.outwaited(conn)
+            woken = await waking.woken(conn)
         for change in waiting:
-            try:
-                await self._saga(change, change.run_id).signal(
-                    NEWER_CHANGE, rpc_timeout=RPC_TIMEOUT
-                )
-            except RPCError as fault:
-                # It has just gone on and closed, so it needs no telling.
-                if fault.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-            async with self._database.transaction() as conn:
+            await self._tell(change)
+            async with self._database.statement() as conn:
                 await change_watch.told(conn, change)
+        for case in woken:
+            await self._tell(case)
+            async with self._database.statement() as conn:
+                await waking.told(conn, case)
 
-    def _saga(self, change: Open, run_id: str | None) -> WorkflowHandle[object, object]:
+    async def _tell(self, change: Open | Woken) -> None:
+        try:
+            await self._saga(change, change.run_id).signal(NEWER_CHANGE, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as fault:
+            # It has just gone on and closed, so it needs no telling.
+            if fault.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    def _saga(self, change: Open | Woken, run_id: str | None) -> WorkflowHandle[object, object]:
         workflow_id = change_workflow_id(change.tenant, change.subject)
         return self._client.get_workflow_handle(workflow_id, run_id=run_id)
 

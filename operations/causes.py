@@ -1,166 +1,67 @@
-"""Why a document of billing and the ERP's differ, and which team can mend it."""
+"""Causes: what is wrong, all that it holds, and what was done about it."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
-
-from canonical_models.exceptions import Track
-from canonical_models.failures import RejectionCode, Team
-from canonical_models.records import DocumentRecord, Hold, HoldKind
-from canonical_models.views import ExceptionView
-from operations.sides import InvoiceSummary
-from operations.syncing import command
-from persistence import differences, exceptions
-from persistence.connection import Connection
-
-_KEPT_OUT = {
-    HoldKind.HELD: "held back",
-    HoldKind.SKIPPED: "skipped",
-    HoldKind.ABORTED: "taken back out of the books",
-}
+from canonical_models.base import Canonical
+from canonical_models.mends import Form
+from canonical_models.states import CauseState
+from canonical_models.views import CauseView, ExceptionView, HistoryLine
+from operations.context import AppContext
+from operations.errors import NotFound
+from operations.forms import form
+from operations.paging import Page, cursor, cut, moment
+from persistence import causes, exceptions
+from persistence.causes import ALL, Which
 
 
-@dataclass(frozen=True)
-class Cause:
-    """`word` is stable, for programs; `sentence` is for people. `by` is who decided it."""
+class CauseDetail(Canonical):
+    """`cases` are open ones, the newest first; `next` continues them in the list of exceptions of
+    this cause. `form` is of its newest case: the same mend answers all."""
 
-    word: str
-    sentence: str
-    owner: str
-    by: str | None = None
-    exception_id: str | None = None
-    change_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """What is under way, asked and left out around a number of subjects."""
-
-    asked: dict[str, list[ExceptionView]]
-    at_work: dict[str, str]
-    left_out: dict[str, str]
-
-    def question(self, subject: str, *keys: str) -> ExceptionView | None:
-        """What the books of the subject wait for: about one of these, else whatever it is."""
-        questions = self.asked.get(subject, [])
-        own = (question for question in questions if question.subject in keys)
-        return next(own, questions[0] if questions else None)
+    cause: CauseView
+    cases: tuple[ExceptionView, ...]
+    next: str | None
+    form: Form | None
+    history: tuple[HistoryLine, ...]
 
 
-async def around(conn: Connection, tenant: str, subjects: Collection[str]) -> Circumstances:
-    asked: dict[str, list[ExceptionView]] = {}
-    for question in await exceptions.open_of(conn, tenant, subjects):
-        # Of a plan that cannot be made, or a proof, all of the change waits; what a process beside
-        # the changes asks, as of a debt, holds no document up.
-        whole = question.track == Track.PROCESS.value and question.workflow_id is None
-        if whole or question.track == Track.BOOKS.value:
-            asked.setdefault(question.belongs_to, []).append(question)
-    return Circumstances(
-        asked=asked,
-        at_work=await differences.at_work(conn, tenant, subjects),
-        left_out=await differences.left_out(conn, tenant, subjects),
+async def list_(
+    context: AppContext,
+    tenant: str,
+    *,
+    state: CauseState = CauseState.OPEN,
+    which: Which = ALL,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[CauseView]:
+    """Those that are due first."""
+    async with context.database.statement() as conn:
+        found = await causes.page(
+            conn, tenant, state=state, which=which, after=moment(after), limit=limit + 1
+        )
+    items, more = cut(found, limit)
+    following = cursor(items[-1].due_at.isoformat(), items[-1].cause_id) if more else None
+    return Page[CauseView](items=items, next=following)
+
+
+async def show(context: AppContext, tenant: str, cause_id: str, *, limit: int = 50) -> CauseDetail:
+    """Raises NotFound."""
+    async with context.database.transaction() as conn:
+        cause = await causes.get(conn, tenant, cause_id)
+        if cause is None:
+            raise unknown(cause_id)
+        found = await exceptions.page(conn, tenant, which=Which(cause=cause_id), limit=limit + 1)
+        told = await causes.history(conn, tenant, cause_id)
+        items, more = cut(found, limit)
+        asked = await form(conn, tenant, items[0]) if items else None
+    return CauseDetail(
+        cause=cause,
+        cases=items,
+        next=cursor(items[-1].opened_at.isoformat(), items[-1].exception_id) if more else None,
+        form=asked,
+        history=told,
     )
 
 
-def cause_of(record: DocumentRecord, shown: InvoiceSummary, given: Circumstances) -> Cause:
-    """Of a document that is known to differ."""
-    hold, key = record.hold, record.document.document_id
-    if hold is not None and shown.kept_out:
-        return _held(record, hold)
-    if hold is None and not record.in_books and (why := given.left_out.get(key)):
-        return Cause("left_out", f"left out by policy: {why}", Team.FINANCE.value, by="policy")
-    return waiting(given, record.subject, key) or _at_rest(record, shown)
-
-
-def waiting(given: Circumstances, subject: str, *keys: str) -> Cause | None:
-    """A question to people, or a change that is under way; None where nothing is."""
-    question = given.question(subject, *keys)
-    change_id = given.at_work.get(subject)
-    if question is not None:
-        behind = "" if question.subject in keys else "waits behind another question: "
-        return Cause(
-            question.code,
-            f"{behind}{question.message}",
-            question.owner,
-            exception_id=question.exception_id,
-            change_id=question.change_id,
-        )
-    if change_id is not None:
-        return Cause(
-            "under_way",
-            f"change {change_id} of its subject is still to be made",
-            Team.OPERATIONS.value,
-            change_id=change_id,
-        )
-    return None
-
-
-def debt_cause(given: Circumstances, subject: str, about: str, movements: Collection[str]) -> Cause:
-    question = given.question(subject, about, *movements)
-    asked = question is not None and question.code == RejectionCode.DEBT_REOPENED.value
-    return Cause(
-        "debt_reopened",
-        f"{', '.join(movements)} about {about}: the money went back, no credit note answers it, "
-        "and no document asks for it: issue a credit note in billing, or collect it",
-        question.owner if question is not None and asked else Team.FINANCE.value,
-        exception_id=question.exception_id if question is not None and asked else None,
+def unknown(cause_id: str) -> NotFound:
+    return NotFound(
+        f"there is no cause {cause_id}", remedy="list the open ones with `trueup causes list`"
     )
-
-
-def balance_cause(given: Circumstances, subject: str, movements: Collection[str]) -> Cause:
-    named = ", ".join(movements)
-    known = waiting(given, subject, *movements)
-    if known is not None:
-        return known
-    return Cause(
-        "not_entered",
-        f"the ERP was not told of {named}, and nothing is under way: {_look(subject)}",
-        Team.OPERATIONS.value,
-    )
-
-
-def _held(record: DocumentRecord, hold: Hold) -> Cause:
-    until = f" until {hold.until}" if hold.until else ""
-    what = "left in the books as it was posted" if record.in_books else _KEPT_OUT[hold.kind]
-    return Cause(
-        hold.kind.value,
-        f"{what}{until} by {hold.by} on {hold.at:%Y-%m-%d}: {hold.reason}",
-        Team.FINANCE.value,
-        by=hold.by,
-    )
-
-
-def _at_rest(record: DocumentRecord, shown: InvoiceSummary) -> Cause:
-    """Nobody is asked and nothing is under way."""
-    ours, theirs = shown.billing, shown.erp
-    if not record.in_books or theirs is None:
-        ended = "its hold has ended, but " if record.hold is not None else ""
-        return Cause(
-            "not_posted",
-            f"{ended}no change is under way that posts it: {_look(record.subject)}",
-            Team.OPERATIONS.value,
-        )
-    name = theirs.number or shown.erp_id
-    if record.document.void:
-        return Cause(
-            "void",
-            f"billing has made it void, and it still stands in the ERP as {name}: "
-            f"{_look(record.subject)}",
-            Team.OPERATIONS.value,
-        )
-    for what, one, other in (
-        ("gross", ours.gross, theirs.gross),
-        ("tax", ours.tax, theirs.tax),
-        ("open", ours.open, theirs.open),
-    ):
-        if one != other:
-            return Cause(
-                f"{what}_differs",
-                f"{what} is {one} in billing and {other} in the ERP ({name}): see what was done "
-                f"there by hand, or {_look(record.subject)}",
-                Team.FINANCE.value,
-            )
-    return Cause("settled", "it has come to agree just now", Team.OPERATIONS.value)
-
-
-def _look(subject: str) -> str:
-    return f"have it looked at with {command(subject)}"

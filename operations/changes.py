@@ -54,6 +54,7 @@ async def list_(
     tenant: str,
     *,
     state: ChangeState | None = None,
+    outcome: ChangeOutcome | None = None,
     subject: str | None = None,
     after: str | None = None,
     limit: int = 50,
@@ -66,6 +67,7 @@ async def list_(
             before=number(after),
             limit=limit + 1,
             state=state,
+            outcome=outcome,
             subject=subject,
         )
     items, more = cut(found, limit)

@@ -1,13 +1,16 @@
 """Whether a decision can mend the exception that it is for."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from canonical_models.commerce import BillingSnapshot
-from canonical_models.exceptions import Action, DocumentCorrection, Resolution, decisions_of
+from canonical_models.exceptions import Action, DocumentCorrection, Resolution
 from canonical_models.failures import RejectionCode
 from canonical_models.mapping import DEFAULT_ITEM, AccountMapping, ItemMapping, keys_of
+from canonical_models.mends import INPUTS, decisions_of, mend_of
+from canonical_models.records import DocumentRecord
 from canonical_models.views import ExceptionView
-from operations import mappings
+from operations import decisions, mappings
 from operations.context import AppContext
 from operations.errors import Invalid
 from persistence import change_runs, documents
@@ -18,16 +21,6 @@ _OF_BOOKS_MADE_BY_HAND = (
     RejectionCode.DOCUMENT_CONFLICT,
     RejectionCode.OUTCOME_MISMATCH,
 )
-
-
-def scopes_of(resolution: Resolution) -> tuple[str, ...]:
-    """What who decides this needs leave for: the decision, and whatever it sets on its way."""
-    scopes = ["exceptions:write"]
-    if resolution.account is not None or resolution.item is not None:
-        scopes.append("mappings:write")
-    if resolution.document is not None:
-        scopes.append("invoices:decide")
-    return tuple(scopes)
 
 
 def signed(resolution: Resolution) -> Resolution:
@@ -69,21 +62,57 @@ async def checked(
             f"`{resolution.action.value}`",
             remedy=f"decide one of {', '.join(action.value for action in allowed)}",
         )
-    if resolution.action is not Action.CORRECT:
-        if resolution.corrects:
-            raise Invalid(
-                f"`{resolution.action.value}` carries no correction",
-                remedy="decide `correct` to set what was missing and go on with it",
-            )
-        return
+    if resolution.action is Action.SKIP:
+        await _check_skip(context, tenant, exception, resolution)
+    elif resolution.action is Action.CORRECT:
+        await _check_correction(context, tenant, exception, resolution)
+    elif resolution.corrects:
+        raise Invalid(
+            f"`{resolution.action.value}` carries no correction",
+            remedy="decide `correct` to set what was missing and go on with it",
+        )
+
+
+async def _check_correction(
+    context: AppContext, tenant: str, exception: ExceptionView, resolution: Resolution
+) -> None:
     if not resolution.corrects:
         raise Invalid("a correction needs what was missing", remedy=_missing(exception))
+    taken = {given.name for given in mend_of(exception.code).inputs}
+    for given in INPUTS:
+        if getattr(resolution, given.name) is not None and given.name not in taken:
+            raise Invalid(
+                f"exception {exception.exception_id} ({exception.code}) is not mended by "
+                f"`{given.name}`",
+                remedy=_missing(exception),
+            )
     if resolution.account is not None:
         _check_account(exception, resolution.account)
     if resolution.item is not None:
         await _check_item(context, tenant, exception, resolution.item)
     if resolution.document is not None:
         await _check_document(context, tenant, exception, resolution.document)
+
+
+async def _check_skip(
+    context: AppContext, tenant: str, exception: ExceptionView, resolution: Resolution
+) -> None:
+    """Raises Invalid without a reason, or where no document is named; Conflict where the document
+    cannot stay out of the books."""
+    if resolution.account or resolution.item or resolution.document is None:
+        raise Invalid(
+            "`skip` is of one document, and brings nothing else",
+            remedy="send `document` with its document_id, and why as `note`",
+        )
+    if resolution.document.says or not resolution.note:
+        raise Invalid(
+            "a document that is skipped is not corrected, and somebody will ask why it was",
+            remedy="send its document_id alone, and why as `note`",
+        )
+    record = await _record(context, tenant, exception, resolution.document)
+    decisions.skip(decisions.SkipRequest(reason=resolution.note), by=resolution.by).of(
+        decisions.Found(record, datetime.now(UTC).date())
+    )
 
 
 def _check_account(exception: ExceptionView, account: AccountMapping) -> None:
@@ -127,6 +156,13 @@ async def _check_document(
 ) -> None:
     if not correction.says:
         raise Invalid("the correction of the document says nothing", remedy=_missing(exception))
+    await _record(context, tenant, exception, correction)
+
+
+async def _record(
+    context: AppContext, tenant: str, exception: ExceptionView, correction: DocumentCorrection
+) -> DocumentRecord:
+    """Raises Invalid where it is none that the exception waits for."""
     async with context.database.statement() as conn:
         record = await documents.get(conn, tenant, correction.document_id)
     if record is None or record.subject != exception.belongs_to:
@@ -136,6 +172,7 @@ async def _check_document(
             remedy="name one of these",
             see=("exception", exception.exception_id),
         )
+    return record
 
 
 def _require(exception: ExceptionView, mends: bool) -> None:
@@ -162,7 +199,7 @@ def _missing(exception: ExceptionView) -> str:
     if code in _OF_TAX:
         return f"send `document` with document_id {exception.subject} and the ERP's tax_code"
     if code == RejectionCode.PERIOD_CLOSED.value:
-        return f"send `document` with document_id {exception.subject} and a posting_date"
+        return "send `document` with the document_id and a posting_date that is open"
     if code in _OF_BOOKS_MADE_BY_HAND:
         return (
             f"send `document` with document_id {exception.subject} and, as `link`, the ERP "

@@ -9,10 +9,10 @@ from canonical_models.base import Canonical, Instant
 from canonical_models.mapping import AccountMapping
 from canonical_models.money import Money
 from canonical_models.records import DocumentRecord
-from operations import causes
-from operations.causes import Cause
+from operations import reasons
 from operations.context import AppContext
 from operations.paging import Page, cursor, unreadable, words
+from operations.reasons import Cause
 from operations.sides import InvoiceSummary, summaries
 from persistence import differences, documents, mappings
 from persistence.connection import Connection
@@ -123,10 +123,10 @@ async def _documents(
     while True:
         found = await documents.differences(conn, tenant, after=after, limit=_PAGE)
         subjects = {record.subject for record in found}
-        given = await causes.around(conn, tenant, subjects)
+        given = await reasons.around(conn, tenant, subjects)
         shown = await summaries(context, conn, tenant, found)
         for record, each in zip(found, shown, strict=True):
-            yield _document(record, each, causes.cause_of(record, each, given))
+            yield _document(record, each, reasons.cause_of(record, each, given))
         if len(found) < _PAGE:
             return
         last = found[-1].document
@@ -134,13 +134,13 @@ async def _documents(
 
 
 async def _debts(conn: Connection, tenant: str, found: Collection[Debt]) -> list[DifferenceView]:
-    given = await causes.around(conn, tenant, {debt.subject for debt in found})
+    given = await reasons.around(conn, tenant, {debt.subject for debt in found})
     accounts = await mappings.accounts_now(conn, tenant, {debt.customer_id for debt in found})
     known = await documents.named(conn, tenant, {debt.about for debt in found})
     views = []
     for debt in found:
         record = known.get(debt.about)
-        cause = causes.debt_cause(given, debt.subject, debt.about, debt.movements)
+        cause = reasons.debt_cause(given, debt.subject, debt.about, debt.movements)
         views.append(
             DifferenceView(
                 about="debt",
@@ -165,7 +165,7 @@ async def _debts(conn: Connection, tenant: str, found: Collection[Debt]) -> list
 async def _balances(
     conn: Connection, tenant: str, found: Collection[BalanceApart]
 ) -> list[DifferenceView]:
-    given = await causes.around(conn, tenant, {each.subject for each in found})
+    given = await reasons.around(conn, tenant, {each.subject for each in found})
     accounts = await mappings.accounts_now(conn, tenant, {each.customer_id for each in found})
     return [
         DifferenceView(
@@ -181,7 +181,7 @@ async def _balances(
             erp=each.balance - each.missing if each.balance is not None else None,
             difference=each.missing,
             since=each.since,
-            **_said(causes.balance_cause(given, each.subject, each.movements)),
+            **_said(reasons.balance_cause(given, each.subject, each.movements)),
         )
         for each in found
     ]

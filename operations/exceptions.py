@@ -1,5 +1,7 @@
 """The exception queue: look, and decide for the saga or the process that waits."""
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from canonical_models.base import Canonical, isoformat
@@ -11,24 +13,27 @@ from canonical_models.exceptions import (
     Action,
     DocumentCorrection,
     Resolution,
-    decisions_of,
 )
 from canonical_models.mapping import AccountMapping, ItemMapping
-from canonical_models.states import ExceptionState
-from canonical_models.views import ChangeView, ExceptionView
+from canonical_models.mends import Form, decisions_of
+from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
+from canonical_models.views import CauseView, ChangeView, ExceptionView, HistoryLine
 from operations.context import AppContext
 from operations.corrections import checked, replaced, signed
 from operations.errors import Conflict, Invalid, NotFound
+from operations.forms import form
 from operations.handing import first_was, handed_over, other_than_before, under_name
 from operations.paging import Page, cursor, cut, moment
-from persistence import change_watch, changes, decisions, documents, exceptions, outbox
+from persistence import causes, change_watch, changes, decisions, documents, exceptions, outbox
+from persistence.causes import ALL, Which
 from persistence.connection import Connection
 
 
 class Decision(Canonical):
     """`retry` after the data was mended elsewhere; `correct` with what was missing: a mapping of
     the account or the item, or a document's tax code, day or ERP document; `abort` to undo the
-    change, posted documents included. `approve` lets pass what policy holds back: a document, or
+    change, posted documents included; `skip` to leave the `document` out of the ERP for good, with
+    why as `note`. `approve` lets pass what policy holds back: a document, or
     master data that billing has changed. `extend`, `credit` and `write_off` answer an invoice that
     nobody pays. `digest` is that of the exception as it was looked at: where it asks something else
     by then, nothing is decided."""
@@ -41,28 +46,51 @@ class Decision(Canonical):
     digest: str | None = Field(default=None, max_length=64)
 
 
+class Became(StrEnum):
+    """What has truly come of a decision by now."""
+
+    #: It is kept, and nobody has taken it yet: the engine or its workers are away.
+    KEPT = "kept"
+    #: The saga or process has taken it and goes on; nothing more is known.
+    HANDED_OVER = "handed_over"
+    #: It was tried, and has failed again for the same cause: the exception is open again.
+    FAILED_AGAIN = "failed_again"
+    #: What it was about went through; the change now waits for something else.
+    WAITS_FOR_ANOTHER = "waits_for_another"
+    #: The change is done, and every system was read back and agrees.
+    READ_BACK = "read_back"
+    #: What the change had done was taken back, as each system has confirmed.
+    UNDONE = "undone"
+
+
 class Resolved(Canonical):
     """`already` when this very decision had been made before. `decision` is as it is kept: while
-    its `outcome` is null it is still to be handed over, which happens by itself. `change` is as it
-    is now; None where a process had asked."""
+    its `outcome` is null it is still to be handed over, which happens by itself. `became` is what
+    has come of it by now, and `change` is as it is now; None where a process had asked."""
 
     exception: ExceptionView
     decision: DecisionView
     already: bool
+    became: Became
     change: ChangeView | None
     workflow_url: str | None
 
 
 class ExceptionDetail(Canonical):
-    """`change` is None where a process asks. `decisions` are those that the exception takes,
-    `decided` those that were made, the oldest first. `digest` is of what is asked now: sent with a
-    decision, it is refused where that is something else by then."""
+    """`change` is None where a process asks. `decisions` are those that the exception takes, `form`
+    is all that is needed to take one; `decided` are those that were made, the oldest first.
+    `digest` is of what is asked now: sent with a decision, it is refused where that is something
+    else by then. `cause` counts what else waits for the same. `history` has what happened and was
+    said, the oldest first."""
 
     exception: ExceptionView
     change: ChangeView | None
     decisions: tuple[Action, ...]
     decided: tuple[DecisionView, ...]
     digest: str
+    form: Form
+    cause: CauseView | None
+    history: tuple[HistoryLine, ...]
     workflow_url: str | None
 
 
@@ -71,8 +99,8 @@ async def list_(
     tenant: str,
     *,
     state: ExceptionState | None = ExceptionState.OPEN,
-    owner: str | None = None,
     change_id: str | None = None,
+    which: Which = ALL,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[ExceptionView]:
@@ -82,8 +110,8 @@ async def list_(
             conn,
             tenant,
             state=state,
-            owner=owner,
             change_id=change_id,
+            which=which,
             before=moment(after),
             limit=limit + 1,
         )
@@ -94,15 +122,21 @@ async def list_(
 
 async def show(context: AppContext, tenant: str, exception_id: str) -> ExceptionDetail:
     """Raises NotFound."""
-    exception, change = await _read(context, tenant, exception_id)
-    async with context.database.statement() as conn:
+    exception, change = await read(context, tenant, exception_id)
+    async with context.database.transaction() as conn:
         decided = await decisions.on(conn, tenant, Target.EXCEPTION, exception_id)
+        asked = await form(conn, tenant, exception)
+        cause = await causes.get(conn, tenant, exception.cause_id)
+        told = await causes.history(conn, tenant, exception_id)
     return ExceptionDetail(
         exception=exception,
         change=change,
         decisions=decisions_of(exception.code),
         decided=tuple(reversed(decided)),
         digest=exception.digest,
+        form=asked,
+        cause=cause,
+        history=told,
         workflow_url=_link(context, exception, change),
     )
 
@@ -129,13 +163,14 @@ async def resolve(
     """
     made, already = await decide(context, tenant, resolution, digest=digest, once=once)
     made = await handed_over(context, tenant, made)
-    exception, change = await _read(context, tenant, resolution.exception_id)
+    exception, change = await read(context, tenant, resolution.exception_id)
     if made.outcome is Outcome.VOID:
         raise _not_open(exception)
     return Resolved(
         exception=exception,
         decision=made,
         already=already,
+        became=_became(made, exception, change),
         change=change,
         workflow_url=_link(context, exception, change),
     )
@@ -153,7 +188,7 @@ async def decide(
     """The decision as it is kept, to be handed over from there; and whether it was before. Raises
     as `resolve`, and Conflict where the exception is not of this change."""
     exception_id = resolution.exception_id
-    exception, change = await _read(context, tenant, exception_id)
+    exception, change = await read(context, tenant, exception_id)
     if change_id is not None and exception.change_id != change_id:
         raise Conflict(
             f"exception {exception_id} is of {exception.change_id}, not of {change_id}",
@@ -265,7 +300,7 @@ async def _takes(
 async def document_of(context: AppContext, tenant: str, exception_id: str) -> str:
     """Billing's id of the document that the exception is about. Raises NotFound, Invalid where it
     is about none, or about several."""
-    exception, _ = await _read(context, tenant, exception_id)
+    exception, _ = await read(context, tenant, exception_id)
     subject = exception.subject
     async with context.database.statement() as conn:
         known = await documents.get(conn, tenant, subject) if subject else None
@@ -319,9 +354,23 @@ def _link(context: AppContext, exception: ExceptionView, change: ChangeView | No
     return None if change is None else context.engine.link_of(change)
 
 
-async def _read(
+def _became(made: DecisionView, exception: ExceptionView, change: ChangeView | None) -> Became:
+    if made.outcome is None:
+        return Became.KEPT
+    if exception.state is ExceptionState.OPEN:
+        return Became.FAILED_AGAIN
+    if change is None or change.state not in (ChangeState.SETTLED, ChangeState.WAITING):
+        return Became.HANDED_OVER
+    if change.state is ChangeState.WAITING:
+        return Became.WAITS_FOR_ANOTHER
+    undone = change.outcome in (ChangeOutcome.COMPENSATED, ChangeOutcome.CANCELLED)
+    return Became.UNDONE if undone else Became.READ_BACK
+
+
+async def read(
     context: AppContext, tenant: str, exception_id: str
 ) -> tuple[ExceptionView, ChangeView | None]:
+    """The exception, and the change that it is of. Raises NotFound."""
     async with context.database.transaction() as conn:
         exception = await exceptions.get(conn, tenant, exception_id)
         change = await changes.get(conn, tenant, exception.change_id) if exception else None

@@ -10,7 +10,7 @@ from canonical_models.views import MappingView
 from operations.context import AppContext
 from operations.errors import Invalid
 from operations.paging import Page, cursor, cut, unreadable, words
-from persistence import decisions, mappings
+from persistence import decisions, mappings, waking
 from persistence.connection import Connection
 
 KINDS = ("account", "item")
@@ -65,6 +65,9 @@ async def put(
     async with context.database.transaction() as conn:
         before = await mappings.history(conn, tenant, kind, source)
         await mappings.put(conn, tenant, mapping, by=by, valid_from=begins)
+        if begins is None:
+            # Whoever waits for it looks again.
+            await waking.wake_mapped(conn, tenant, mapping)
         after = await mappings.history(conn, tenant, kind, source)
         # In the clock of the database, which is the one that `from now on` is taken from.
         at = begins or max((row.valid_from for row in after if row not in before), default=None)

@@ -7,7 +7,7 @@ from canonical_models.amendment import customer_of
 from canonical_models.base import Canonical, Instant
 from canonical_models.decisions import DecisionView, Door, Outcome, Target
 from canonical_models.effects import EffectState
-from canonical_models.exceptions import decisions_of
+from canonical_models.mends import decisions_of
 from canonical_models.occasion import (
     DocumentDecided,
     DocumentSeen,

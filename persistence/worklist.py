@@ -15,6 +15,8 @@ select
   (select min(claimed_at) from changes where state = 'starting') < now() - %(lease)s is true,
   (select true from processes where news > acknowledged order by changed_at limit 1) is true,
   (select true from changes where news = 1 and state = 'pending' order by tenant, subject limit 1)
+    is true or
+  (select true from exceptions where news is not null and state = 'open' order by change_id limit 1)
     is true,
   (select true from decisions where delivered_at is null limit 1) is true,
   array(select id from changes where id = any(%(started)s) and state = 'starting')

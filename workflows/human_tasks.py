@@ -27,8 +27,9 @@ from activities.contracts.exceptions import (
     Withdrawn,
 )
 from activities.contracts.failure import FailureDetail, Question
-from canonical_models.exceptions import Action, Raised, Resolution, Track, decisions_of
+from canonical_models.exceptions import Action, Raised, Resolution, Track
 from canonical_models.failures import FailureClass, Team
+from canonical_models.mends import TIMED_OUT, UNEXPECTED, decisions_of
 from canonical_models.money import Money
 from canonical_models.process import Process
 from workflows.names import EXCEPTION, STAGE
@@ -36,6 +37,9 @@ from workflows.policies import KEEPING
 from workflows.saga import heed_cancellation, is_overtaken
 
 Done = TypeVar("Done")
+
+#: After these the same step is tried again, and what fails for the same cause is the same question.
+_TRIED_AGAIN = (Action.RETRY, Action.CORRECT)
 
 
 class Aborted(Exception):
@@ -85,6 +89,8 @@ class HumanTasks:
         self._inherited = set(Track) if begun_before else set()
         if process is not None:
             self._inherited = {Track.PROCESS}
+        #: What was decided to be tried again, until it is seen to have been mended.
+        self._tried: dict[tuple[Track, str], _Open] = {}
         self._opening = asyncio.Lock()
         self._closed = False
 
@@ -166,6 +172,8 @@ class HumanTasks:
         async with self._opening:
             if known is not None and not known.question.same_cause(question):
                 await self._close(track, "it was answered by what came after")
+            tried = self._tried.pop((track, step), None)
+            failed_again = tried is not None and tried.question.same_cause(question)
             opened = await workflow.execute_local_activity_method(
                 ExceptionActivities.open,
                 Raised(
@@ -182,6 +190,7 @@ class HumanTasks:
                     message=question.message[:2000],
                     amount_at_risk=amount,
                     process=self._process,
+                    again=tried.opened.exception_id if tried and failed_again else None,
                 ),
                 **KEEPING,
             )
@@ -196,6 +205,7 @@ class HumanTasks:
 
     async def withdraw(self, track: Track) -> None:
         """What was asked of the track, in this run or an earlier one, has answered itself."""
+        self._tried = {at: tried for at, tried in self._tried.items() if at[0] is not track}
         if track in self._open or track in self._inherited:
             async with self._opening:
                 await self._close(track, "it has answered itself")
@@ -223,6 +233,8 @@ class HumanTasks:
             self._go_on_asking(asked, asked.decision, cause.message)
             return None
         self.forget(track)
+        if asked.decision.action in _TRIED_AGAIN:
+            self._tried[track, asked.step] = asked
         # The change runs again, until what the other track asks is found to be asked still.
         for other in self._open.values():
             other.stale = True
@@ -240,7 +252,7 @@ class HumanTasks:
         when that is the decision."""
         while True:
             try:
-                return await run()
+                done = await run()
             except FailureError as fault:
                 if is_cancelled_exception(fault):
                     raise asyncio.CancelledError from fault
@@ -250,6 +262,9 @@ class HumanTasks:
                 resolution = await self.ask(name, question_of(fault), amount(), track=track)
                 if resolution.action is Action.ABORT:
                     raise Aborted(resolution) from fault
+            else:
+                self._tried.pop((track, name), None)
+                return done
 
     async def ask(
         self, step: str, question: Question, amount: Money | None, *, track: Track = Track.PROCESS
@@ -296,6 +311,8 @@ class HumanTasks:
 
     async def _escalate(self, asked: _Open) -> None:
         """Past the service level it is said loudly, once, and goes on waiting."""
+        if asked.opened.due_seconds is None:
+            return
         due = timedelta(seconds=asked.opened.due_seconds)
         try:
             await workflow.wait_condition(
@@ -373,7 +390,7 @@ def question_of(fault: FailureError) -> Question:
     else:
         detail = FailureDetail(
             failure_class=FailureClass.TRANSIENT,
-            code="unexpected" if isinstance(cause, ApplicationError) else "timed_out",
+            code=UNEXPECTED if isinstance(cause, ApplicationError) else TIMED_OUT,
             owner=Team.OPERATIONS,
             system="trueup",
         )

@@ -14,8 +14,8 @@ NOT_ADMITTED = "NotAdmitted"
 
 class Opened(Canonical):
     exception_id: Identifier
-    #: Seconds until the owner's service level is missed.
-    due_seconds: float
+    #: Seconds until the owner's service level is missed; None where that was told before.
+    due_seconds: float | None
 
 
 class Resumed(Canonical):
@@ -41,7 +41,8 @@ class ExceptionActivities(ABC):
     @abstractmethod
     @activity.defn(name="exceptions.open")
     async def open(self, raised: Raised) -> Opened:
-        """Open the exception, or find the one that is already open for this track of the change."""
+        """Open the exception, or find the one that is already open for this track of the change, or
+        was tried again and has failed: with its own clock."""
 
     @abstractmethod
     @activity.defn(name="exceptions.resume")

@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 
 from persistence.tables.adoption import AdoptionCustomerRow, AdoptionRow
 from persistence.tables.breakers import BreakerRow, LaneRow
+from persistence.tables.causes import CaseHistoryRow, CauseAmountRow, CauseRow
 from persistence.tables.configuration import ApiKeyRow, MappingRow, NamespaceRow
 from persistence.tables.decisions import DecisionRow
 from persistence.tables.documents import (
@@ -37,6 +38,9 @@ __all__ = [
     "ApiKeyRow",
     "ApprovalRow",
     "BreakerRow",
+    "CaseHistoryRow",
+    "CauseAmountRow",
+    "CauseRow",
     "ChangeRow",
     "ContractRow",
     "DecisionRow",

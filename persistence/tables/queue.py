@@ -3,7 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Computed,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -106,6 +115,13 @@ class ChangeRow(SQLModel, table=True):
         Index("changes_by_tenant", "tenant", "seq"),
         Index("changes_by_state", "tenant", "state", "seq"),
         Index("changes_by_subject", "tenant", "subject", "seq"),
+        Index(
+            "changes_by_outcome",
+            "tenant",
+            "outcome",
+            "seq",
+            postgresql_where=text("outcome is not null"),
+        ),
         # What a change that was stopped has not read is read by the next one.
         Index(
             "changes_cancelled", "tenant", "subject", postgresql_where=text("outcome = 'cancelled'")
@@ -181,9 +197,10 @@ class ExceptionRow(SQLModel, table=True):
         CheckConstraint("state in ('open', 'resolved')", name="exceptions_state"),
         CheckConstraint(
             "resolution in ('retry', 'correct', 'abort', 'approve', 'extend', 'credit', "
-            "'write_off', 'cancelled')",
+            "'write_off', 'skip', 'cancelled')",
             name="exceptions_resolution",
         ),
+        CheckConstraint("woken in ('cause', 'look')", name="exceptions_woken"),
         CheckConstraint(
             "(state = 'resolved') = (resolution is not null)", name="exceptions_resolved_how"
         ),
@@ -200,6 +217,47 @@ class ExceptionRow(SQLModel, table=True):
         Index("exceptions_by_tenant", "tenant", "state", "opened_at"),
         Index("exceptions_by_cause", "tenant", "fingerprint"),
         Index("exceptions_by_change", "tenant", "change_id"),
+        Index(
+            "exceptions_by_owner",
+            "tenant",
+            "owner",
+            "opened_at",
+            "id",
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index(
+            "exceptions_by_assignee",
+            "tenant",
+            "assignee",
+            "opened_at",
+            "id",
+            postgresql_where=text("state = 'open'"),
+        ),
+        # What a mapping may mend.
+        Index(
+            "exceptions_by_customer",
+            "tenant",
+            "customer_id",
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index(
+            "exceptions_by_subject", "tenant", "subject", postgresql_where=text("state = 'open'")
+        ),
+        Index("exceptions_of_cause", "tenant", "cause", "state", "opened_at", "id"),
+        # Which open case of a cause is due first.
+        Index(
+            "exceptions_due",
+            "tenant",
+            "cause",
+            "due_at",
+            postgresql_where=text("state = 'open'"),
+        ),
+        # Whose saga is to be told that it may have answered itself.
+        Index(
+            "exceptions_news",
+            "change_id",
+            postgresql_where=text("news is not null and state = 'open'"),
+        ),
     )
     id: str = text_column(key=True)
     tenant: str = text_column()
@@ -219,7 +277,7 @@ class ExceptionRow(SQLModel, table=True):
     code: str = text_column()
     #: The business object to mend, such as the unmapped item.
     subject: str | None = text_column(nullable=True)
-    #: Equal causes share it: tenant, code and subject.
+    #: Of the same question asked again: tenant, code and subject.
     fingerprint: str = text_column()
     owner: str = text_column()
     message: str = text_column()
@@ -233,6 +291,25 @@ class ExceptionRow(SQLModel, table=True):
     due_at: datetime = time_column(nullable=False)
     escalated_at: datetime | None = time_column()
     resolved_at: datetime | None = time_column()
+    #: Tenant, code, system and subject: what one mend answers.
+    cause: str = Field(
+        sa_column=Column(
+            Text,
+            Computed(
+                "substr(md5(tenant || E'\\n' || code || E'\\n' || system || E'\\n' || "
+                "coalesce(subject, '')), 1, 16)",
+                persisted=True,
+            ),
+            nullable=False,
+        )
+    )
+    assignee: str | None = text_column(nullable=True)
+    tags: list[str] = texts_column()
+    #: Why its saga was last told to look again: its cause was mended by way of another case or a
+    #: mapping, or it was a regular look whether it was mended outside.
+    woken: str | None = text_column(nullable=True)
+    #: Since when its saga is to be told; None once it was.
+    news: datetime | None = time_column()
 
 
 class OutboxRow(SQLModel, table=True):

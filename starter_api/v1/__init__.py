@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from operations.context import AppContext
 from starter_api.v1 import (
     accounts,
+    causes,
     changes,
     connections,
     decisions,
@@ -41,6 +42,7 @@ def install(app: FastAPI, context: AppContext) -> None:
         differences,
         dunning,
         exceptions,
+        causes,
         connections,
         inbox,
         mappings,

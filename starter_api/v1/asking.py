@@ -1,11 +1,12 @@
 """Parameters that operations share."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Path, Query
 
 from operations.context import AppContext
 from operations.paging import LARGEST_PAGE
+from persistence.causes import Which
 from starter_api.auth import context_of
 
 #: An identifier as its system issued it: printable, without spaces.
@@ -24,6 +25,7 @@ Cursor = Annotated[
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Items on a page.")]
 ChangeId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["chg_01"])]
 ExceptionId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["exc_5f1d2c3b4a596877"])]
+CauseId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["b3bf4f1b2b0b822c"])]
 SubscriptionId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["sub_1QfTrueup"])]
 CustomerId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["cus_QfTrueup"])]
 InvoiceId = Annotated[
@@ -55,3 +57,23 @@ def only(description: str) -> object:
 def wanted(description: str, example: str) -> object:
     """The metadata of an identifier that the query must name."""
     return Query(pattern=_ID, max_length=255, description=description, examples=[example])
+
+
+def _which(
+    owner: Annotated[
+        Literal["finance", "support", "operations"] | None,
+        Query(description="Only those that this team answers."),
+    ] = None,
+    code: Annotated[str | None, only("Only of this code, such as `item_unmapped`.")] = None,
+    system: Annotated[str | None, only("Only of this system, such as `erp`.")] = None,
+    assignee: Annotated[
+        str | None,
+        Query(max_length=200, description="Only those that this person has; empty: that nobody."),
+    ] = None,
+    tag: Annotated[str | None, only("Only those with this tag.")] = None,
+) -> Which:
+    return Which(owner=owner, code=code, system=system, assignee=assignee, tag=tag)
+
+
+#: Of what waits for people.
+Wanted = Annotated[Which, Depends(_which)]

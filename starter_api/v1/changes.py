@@ -7,11 +7,11 @@ from pydantic import Field
 from starlette.responses import Response
 
 from canonical_models.base import Canonical
-from canonical_models.states import ChangeState
+from canonical_models.mends import scopes_of
+from canonical_models.states import ChangeOutcome, ChangeState
 from canonical_models.views import ChangeView
 from operations import changes, holding
 from operations.changes import Cancelled, ChangeDetail
-from operations.corrections import scopes_of
 from operations.errors import Invalid
 from operations.holding import ChangeHeld, HoldChangeRequest
 from operations.paging import Page
@@ -47,11 +47,15 @@ class Signalled(Canonical):
     "stands. The `subject` of an account's change is `account:` and its customer.",
     responses=answers(Page[ChangeView], examples.page(examples.CHANGE)),
 )
-async def list_changes(
+async def list_changes(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter a filter
     request: Request,
     context: Context,
     caller: Reader,
     state: Annotated[ChangeState | None, Query(description="Only changes in this state.")] = None,
+    outcome: Annotated[
+        ChangeOutcome | None,
+        Query(description="Only changes that came to this, whoever has ended them."),
+    ] = None,
     subscription: Annotated[str | None, only("Only of this subscription.")] = None,
     subject: Annotated[
         str | None, only("Only of this subject: a subscription, or `account:` and a customer.")
@@ -68,6 +72,7 @@ async def list_changes(
         context,
         caller.tenant,
         state=state,
+        outcome=outcome,
         subject=subject or subscription,
         after=cursor,
         limit=limit,

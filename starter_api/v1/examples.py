@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from starter_api.v1.examples_causes import CAUSE, FORM, HISTORY
+
 CHANGE: dict[str, Any] = {
     "change_id": "chg_01",
     "seq": 42,
@@ -122,6 +124,7 @@ EXCEPTION: dict[str, Any] = {
     "code": "item_unmapped",
     "subject": "prod_ai",
     "fingerprint": "a3bf4f1b2b0b822c",
+    "cause_id": "b3bf4f1b2b0b822c",
     "owner": "finance",
     "message": "billing item prod_ai has no ERP item: map it",
     "at_risk": {"minor": 12000, "currency": "EUR"},
@@ -133,6 +136,8 @@ EXCEPTION: dict[str, Any] = {
     "due_at": "2026-11-22T18:00:01.300Z",
     "escalated_at": None,
     "resolved_at": None,
+    "assignee": None,
+    "tags": [],
 }
 
 _WAITING: dict[str, Any] = {**CHANGE, "state": "waiting", "outcome": None, "settled_at": None}
@@ -168,7 +173,18 @@ EXCEPTION_DETAIL: dict[str, Any] = {
     "decisions": ["retry", "correct", "abort"],
     "decided": [],
     "digest": "0d9c8b7a6f5e4d3c",
+    "form": FORM,
+    "cause": CAUSE,
+    "history": HISTORY,
     "workflow_url": _WORKFLOW,
+}
+
+CAUSE_DETAIL: dict[str, Any] = {
+    "cause": CAUSE,
+    "cases": [EXCEPTION],
+    "next": None,
+    "form": FORM,
+    "history": HISTORY,
 }
 
 RESOLVED: dict[str, Any] = {
@@ -182,6 +198,7 @@ RESOLVED: dict[str, Any] = {
     },
     "decision": DECISION,
     "already": False,
+    "became": "handed_over",
     "change": {**_WAITING, "state": "running"},
     "workflow_url": _WORKFLOW,
 }
@@ -189,7 +206,21 @@ RESOLVED_LATER: dict[str, Any] = {
     **RESOLVED,
     "exception": EXCEPTION,
     "decision": {**DECISION, "delivered_at": None, "outcome": None},
+    "became": "kept",
     "change": _WAITING,
+}
+
+REOPENED: dict[str, Any] = {
+    "exception": {
+        **EXCEPTION,
+        "state": "resolved",
+        "resolution": "abort",
+        "resolved_by": "finance-desk",
+        "note": "sold by mistake",
+        "resolved_at": "2026-11-22T10:20:00Z",
+    },
+    "change_ids": ["chg_02"],
+    "released": ["in_1QfTrueup"],
 }
 
 ACCOUNT: dict[str, Any] = {

@@ -1,20 +1,31 @@
 """/v1/exceptions"""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from canonical_models.mends import scopes_of
 from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
-from operations import exceptions
-from operations.corrections import scopes_of
+from operations import cases, exceptions, undoing
+from operations.cases import AssignRequest, CommentRequest, Noted, TagsRequest
 from operations.exceptions import Decision, ExceptionDetail, Resolved
 from operations.paging import Page
+from operations.undoing import AbortPreview, Reopened, ReopenRequest
 from starter_api.auth import Principal, require, scoped
-from starter_api.v1 import examples
+from starter_api.v1 import examples, examples_causes
 from starter_api.v1.answers import fresh, listed, single
-from starter_api.v1.asking import Context, Cursor, ExceptionId, IdempotencyKey, Limit
+from starter_api.v1.asking import (
+    Context,
+    Cursor,
+    ExceptionId,
+    IdempotencyKey,
+    Limit,
+    Wanted,
+    only,
+)
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
 
@@ -28,20 +39,19 @@ Writer = Annotated[Principal, Depends(scoped("exceptions:write"))]
     "",
     summary="List exceptions",
     description="What waits for a person, the newest first. `track` says what of a change waits: "
-    "its books, its access, or a process beside it. Equal causes share a `fingerprint`.",
+    "its books, its access, or a process beside it. Those that one mend answers share a "
+    "`cause_id`. `at_risk` is null where it is not known, which is not zero.",
     responses=answers(Page[ExceptionView], examples.page(examples.EXCEPTION)),
 )
-async def list_exceptions(
+async def list_exceptions(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter a filter
     request: Request,
     context: Context,
     caller: Reader,
+    which: Wanted,
     state: Annotated[
         Literal["open", "resolved", "all"], Query(description="Open ones unless told otherwise.")
     ] = "open",
-    owner: Annotated[
-        Literal["finance", "support", "operations"] | None,
-        Query(description="Only those that this team answers."),
-    ] = None,
+    cause: Annotated[str | None, only("Only cases of this cause.")] = None,
     change: Annotated[
         str | None, Query(pattern=r"^[!-~]+$", max_length=255, description="Only of this change.")
     ] = None,
@@ -52,8 +62,8 @@ async def list_exceptions(
         context,
         caller.tenant,
         state=None if state == "all" else ExceptionState(state),
-        owner=owner,
         change_id=change,
+        which=replace(which, cause=cause),
         after=cursor,
         limit=limit,
     )
@@ -63,9 +73,11 @@ async def list_exceptions(
 @router.get(
     "/{exception_id}",
     summary="Show an exception",
-    description="The exception, what may be decided of it, what was decided, by whom and from "
-    "where, and the change that waits for it; `change` is null where a process asks, such as "
-    "dunning.",
+    description="The exception, the change that waits for it, its cause with what else that holds, "
+    "its history, and what was decided, by whom and from where. `form` is all that is needed to "
+    "decide: where it is mended, what may be decided with which scopes, and for `correct` the JSON "
+    "Schema of what is to be sent, with what is known already. `change` is null where a process "
+    "asks, such as dunning.",
     responses=answers(ExceptionDetail, examples.EXCEPTION_DETAIL, 404, kept=True),
 )
 async def show_exception(
@@ -80,7 +92,8 @@ async def show_exception(
     description="Hands the decision to the saga or process that waits and answers when it has "
     "acted on it: `retry` after the data was mended; `correct` with what was missing, a mapping of "
     "the `account` or the `item`, or the tax code, day or ERP document of a `document`; `abort` to "
-    "undo the change, posted documents included; `approve` or `abort` a document above the "
+    "undo the change, posted documents included; `skip` to leave the `document` out of the ERP for "
+    "good, with why as `note`; `approve` or `abort` a document above the "
     "tenant's limit; `approve` master data that billing has changed, which carries it on; "
     "`extend`, `credit` or `write_off` an invoice that nobody pays. An exception "
     "takes those of its `decisions` alone. A correction needs the scope of what it sets besides: "
@@ -89,7 +102,8 @@ async def show_exception(
     "Idempotency-Key. The decision is kept before it is handed over: 202 says that nobody has "
     "taken it yet, since the engine or its workers are away, and that they will. Who is second is "
     "told in `facts` who was first. With the `digest` that the exception was shown with, what has "
-    "come to ask something else is not decided.",
+    "come to ask something else is not decided. `became` says what has come of it by now: that it "
+    "was handed over is not that the ERP was read back.",
     responses=answers(
         Resolved, examples.RESOLVED, 400, 404, 409, 413, 415, underway=examples.RESOLVED_LATER
     ),
@@ -98,6 +112,11 @@ async def show_exception(
         retry={"action": "retry", "note": "period opened"},
         correct={"action": "correct", "item": examples.ITEM},
         tax={"action": "correct", "document": examples.CORRECTION},
+        skip={
+            "action": "skip",
+            "document": {"document_id": "in_1QfTrueup"},
+            "note": "booked by hand in another company",
+        },
         abort={"action": "abort", "note": "sold by mistake"},
         approve={"action": "approve", "note": "agreed with the customer"},
         extend={"action": "extend", "note": "pays on the 15th"},
@@ -116,3 +135,92 @@ async def resolve_exception(
         context, caller.tenant, resolution, digest=decision.digest, once=idempotency_key
     )
     return fresh(resolved, underway=resolved.decision.outcome is None)
+
+
+@router.get(
+    "/{exception_id}/abort",
+    summary="Preview an abort",
+    description="What `abort` would undo, on each system and in its order, as the effect ledger "
+    "has it; which documents stay out of the ERP afterwards; and what is reversed in the books, "
+    "one amount a currency. Nothing is done.",
+    responses=answers(AbortPreview, examples_causes.ABORT, 404, 409),
+)
+async def preview_abort(context: Context, caller: Reader, exception_id: ExceptionId) -> Response:
+    return fresh(await undoing.abort_preview(context, caller.tenant, exception_id))
+
+
+@router.post(
+    "/{exception_id}/reopen",
+    summary="Reopen a case whose change was undone",
+    description="What was undone stays undone. What its abort has kept out of the ERP is released, "
+    "and a change of its own carries out what billing says now, which asks anew where that is "
+    "still refused. Refused where the change has settled well, or is still at work. It needs the "
+    "scope `invoices:decide` besides.",
+    responses=answers(Reopened, examples.REOPENED, 400, 404, 409, 413, 415),
+    openapi_extra=takes(ReopenRequest, reopen=examples_causes.REOPEN),
+)
+async def reopen_exception(
+    context: Context,
+    caller: Writer,
+    exception_id: ExceptionId,
+    given: Annotated[ReopenRequest, Depends(body(ReopenRequest))],
+) -> Response:
+    require(caller, "invoices:decide")
+    return fresh(await undoing.reopen(context, caller.tenant, exception_id, given, by=caller.name))
+
+
+@router.post(
+    "/{exception_id}/assign",
+    summary="Assign an exception",
+    description="To a person, or with null back to its team. Repeating it is harmless.",
+    responses=answers(Noted, examples_causes.NOTED, 400, 404, 413, 415),
+    openapi_extra=takes(AssignRequest, assign=examples_causes.ASSIGN),
+)
+async def assign_exception(
+    context: Context,
+    caller: Writer,
+    exception_id: ExceptionId,
+    given: Annotated[AssignRequest, Depends(body(AssignRequest))],
+) -> Response:
+    told = await cases.assign(
+        context, "exceptions", caller.tenant, exception_id, given, by=caller.name
+    )
+    return fresh(told)
+
+
+@router.post(
+    "/{exception_id}/tags",
+    summary="Tag an exception",
+    description="Sets all tags that it has from now on. Repeating it is harmless.",
+    responses=answers(Noted, examples_causes.NOTED, 400, 404, 413, 415),
+    openapi_extra=takes(TagsRequest, tags=examples_causes.TAGS),
+)
+async def tag_exception(
+    context: Context,
+    caller: Writer,
+    exception_id: ExceptionId,
+    given: Annotated[TagsRequest, Depends(body(TagsRequest))],
+) -> Response:
+    told = await cases.tag(
+        context, "exceptions", caller.tenant, exception_id, given, by=caller.name
+    )
+    return fresh(told)
+
+
+@router.post(
+    "/{exception_id}/comments",
+    summary="Comment on an exception",
+    description="Adds a line to its history. It is kept with the exception and sent nowhere.",
+    responses=answers(Noted, examples_causes.NOTED, 400, 404, 413, 415),
+    openapi_extra=takes(CommentRequest, comment=examples_causes.COMMENT),
+)
+async def comment_on_exception(
+    context: Context,
+    caller: Writer,
+    exception_id: ExceptionId,
+    given: Annotated[CommentRequest, Depends(body(CommentRequest))],
+) -> Response:
+    told = await cases.comment(
+        context, "exceptions", caller.tenant, exception_id, given, by=caller.name
+    )
+    return fresh(told)

@@ -7,10 +7,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from operations.cases import AssignRequest, CommentRequest, TagsRequest
 from operations.decisions import CorrectRequest, HoldRequest, LinkRequest, SkipRequest
 from operations.exceptions import Decision
 from operations.grants import NewGrant
 from operations.holding import HoldChangeRequest
+from operations.undoing import ReopenRequest
 from starter_api.v1.changes import SignalRequest
 from starter_api.v1.described import Problem
 from starter_api.v1.grants import SuspendRequest
@@ -18,6 +20,8 @@ from starter_api.v1.mappings import MappingRequest
 
 #: Models that FastAPI does not see: bodies are read by `starter_api.v1.bodies`.
 _MODELS: tuple[type[BaseModel], ...] = (
+    AssignRequest,
+    CommentRequest,
     CorrectRequest,
     Decision,
     HoldChangeRequest,
@@ -26,9 +30,11 @@ _MODELS: tuple[type[BaseModel], ...] = (
     MappingRequest,
     NewGrant,
     Problem,
+    ReopenRequest,
     SignalRequest,
     SkipRequest,
     SuspendRequest,
+    TagsRequest,
 )
 
 _ABOUT = """

@@ -1,5 +1,6 @@
 """Rows of one tenant in every table, each marked as the tenant's own."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -51,6 +52,12 @@ class Ids:
     @property
     def resolved(self) -> str:
         return f"exc_{self.tenant}_done"
+
+    @property
+    def cause(self) -> str:
+        """Of the open exception: tenant, code, system and subject."""
+        parts = (self.tenant, "item_unmapped", "trueup", "ai")
+        return hashlib.md5("\n".join(parts).encode(), usedforsecurity=False).hexdigest()[:16]
 
     @property
     def invoice(self) -> str:

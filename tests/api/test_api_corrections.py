@@ -72,7 +72,7 @@ async def test_a_correction_of_another_document_or_of_nothing_is_refused(
     ("key", "words"),
     [
         ("exc_tax", "send `document` with document_id in_acme_alone and the ERP's tax_code"),
-        ("exc_period", "send `document` with document_id in_acme_alone and a posting_date"),
+        ("exc_period", "send `document` with the document_id and a posting_date that is open"),
         ("exc_acme_open", "`name=value` of its metadata and `*` for all others"),
     ],
 )

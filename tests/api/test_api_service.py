@@ -9,9 +9,11 @@ from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, TypeAdapter
 
-from canonical_models.views import ChangeView, ExceptionView, MappingView
+from canonical_models.views import CauseView, ChangeView, ExceptionView, MappingView
 from operations import (
     accounts,
+    cases,
+    causes,
     changes,
     deciding,
     decisions,
@@ -29,12 +31,19 @@ from operations import (
     sides,
     subscriptions,
     syncing,
+    undoing,
 )
 from operations.context import AppContext
 from operations.paging import Page
 from persistence.inbox import InboxView
 from starter_api.app import Application, create_app
-from starter_api.v1 import examples, examples_books, examples_processes, examples_whole
+from starter_api.v1 import (
+    examples,
+    examples_books,
+    examples_causes,
+    examples_processes,
+    examples_whole,
+)
 from starter_api.v1.changes import Signalled, SignalRequest
 from starter_api.v1.mappings import MappingRequest
 from tests.api.seeding import Ids
@@ -51,6 +60,15 @@ EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (Page[ExceptionView], examples.page(examples.EXCEPTION)),
     (exceptions.ExceptionDetail, examples.EXCEPTION_DETAIL),
     (exceptions.Resolved, examples.RESOLVED),
+    (Page[CauseView], examples.page(examples_causes.CAUSE)),
+    (causes.CauseDetail, examples.CAUSE_DETAIL),
+    (cases.AssignRequest, examples_causes.ASSIGN),
+    (cases.TagsRequest, examples_causes.TAGS),
+    (cases.CommentRequest, examples_causes.COMMENT),
+    (cases.Noted, examples_causes.NOTED),
+    (undoing.AbortPreview, examples_causes.ABORT),
+    (undoing.ReopenRequest, examples_causes.REOPEN),
+    (undoing.Reopened, examples.REOPENED),
     (exceptions.Decision, {"action": "correct", "item": examples.ITEM}),
     (Page[MappingView], examples.page(examples.MAPPING)),
     (mappings.Mapped, examples.MAPPED),

@@ -19,6 +19,7 @@ from tests.architecture.repository import ROOT, files
 ENUMS: dict[str, type[StrEnum]] = {
     "adoption_customers.result": AdoptionResult,
     "adoptions.state": AdoptionState,
+    "causes.state": states.CauseState,
     "changes.outcome": states.ChangeOutcome,
     "changes.state": states.ChangeState,
     "contracts.forecast": states.Forecast,
@@ -29,6 +30,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "exceptions.owner": Team,
     "exceptions.state": states.ExceptionState,
     "exceptions.track": Track,
+    "exceptions.woken": states.WokenBy,
     "grants.state": GrantState,
     "inbox.status": states.InboxStatus,
     "target_states.state": states.TargetState,

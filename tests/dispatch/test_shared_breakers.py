@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from canonical_models.exceptions import VENDOR_AWAY, decisions_of
+from canonical_models.exceptions import VENDOR_AWAY
+from canonical_models.mends import decisions_of
 from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from connectors.breaker import FAULTS, State
