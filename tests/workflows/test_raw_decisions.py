@@ -16,7 +16,7 @@ from tests.harness.sagas import Handle, Sagas
 from tests.harness.subscriptions import ACCOUNT, ITEMS, invoice, item, line, snapshot, subscription
 from tests.harness.systems import refused
 from tests.harness.waiting import until
-from workflows.names import DECIDE, RESOLVE, STATUS
+from workflows.names import DECIDE, RESOLVE, STATUS, Status
 
 FIRST = snapshot(subscription(item("pro", 5)), invoice(line("il_1", 5000), key="in_1"))
 NOT_THEIRS: dict[str, dict[str, Any]] = {
@@ -39,7 +39,14 @@ async def waiting(sagas: Sagas) -> tuple[Handle, ExceptionView]:
     sagas.systems.billing.snapshots["sub_1"] = FIRST
     sagas.systems.script.faults["erp.check"] = [refused(RejectionCode.PERIOD_CLOSED)]
     handle = await sagas.start("chg_1")
-    return handle, await sagas.exception("chg_1")
+    asked = await sagas.exception("chg_1")
+
+    async def hears() -> bool:
+        status = await handle.query(STATUS, result_type=Status)
+        return bool(status.exception_id == asked.exception_id)
+
+    await until(hears, "the saga has come to its question")
+    return handle, asked
 
 
 async def made(sagas: Sagas, exception_id: str) -> list[tuple[str, Door, str, Outcome | None]]:
@@ -88,7 +95,7 @@ async def test_mappings_and_money_are_not_decided_there(
         return "**Not taken:**" in await details(handle)
 
     await until(shown, "the Web UI says that it was not taken")
-    assert (await handle.query(STATUS)).stage == "waiting"
+    assert (await handle.query(STATUS, result_type=Status)).stage == "waiting"
     assert await made(sagas, asked.exception_id) == []
     assert (await sagas.exception_of(asked.exception_id)).state == "open"
     assert (await sagas.record("in_1")).correction is None
