@@ -20,6 +20,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.account import Account
 from activities.adoption import Adoptions
 from activities.amendment import Amendment
+from activities.batch import Batching
 from activities.books import Books
 from activities.dunning import Dunning
 from activities.entitlement import Entitling
@@ -49,6 +50,7 @@ from runtime.workers import GRACE, at_work
 from workflows.account import AccountSaga
 from workflows.adoption import AdoptionRun
 from workflows.amendment import AmendmentSaga
+from workflows.batch import BatchProcess
 from workflows.dunning import DunningProcess
 from workflows.entitlement import EntitlementProcess
 from workflows.invoices import InvoiceSweep
@@ -83,6 +85,7 @@ WORKFLOWS = (
     AmendmentSaga,
     AccountSaga,
     AdoptionRun,
+    BatchProcess,
     DunningProcess,
     EntitlementProcess,
     InvoiceSweep,
@@ -153,7 +156,8 @@ def make_worker(
     activities = _activities(
         Amendment(database, known),
         Account(database, known),
-        Adoptions(database, known),
+        Adoptions(),
+        Batching(database, known),
         Books(database, known),
         ExceptionQueue(database, known),
         Dunning(database, known),

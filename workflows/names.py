@@ -16,7 +16,7 @@ INVOICES = "invoices"
 REVENUE = "revenue"
 #: Reads what entitlement targets hold; started by a schedule, or at once.
 TARGETS = "targets"
-#: Takes customers over that billing had before us, or rehearses it.
+#: Took customers over before batches did.
 ADOPTION = "adoption"
 
 #: Update: a person's decision on the open exception; answers when the saga has taken it.
@@ -92,8 +92,3 @@ def targets_id(tenant: str) -> str:
 def invoices_id(tenant: str) -> str:
     """Of the schedule, and of the sweeps that it starts."""
     return f"invoices/{tenant}"
-
-
-def adoption_workflow_id(tenant: str) -> str:
-    """One adoption of a tenant may run at a time."""
-    return f"adoption/{tenant}"
