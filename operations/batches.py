@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from canonical_models.base import Canonical
 from canonical_models.batch import Batch, BatchItem, BatchKind, BatchState, ItemOutcome
 from operations.context import AppContext
 from operations.errors import Conflict, NotFound
@@ -28,6 +29,11 @@ class Begun:
     rate: int | None = None
     trial: bool = False
     listed: bool = True
+
+
+class BatchDetail(Canonical):
+    batch: Batch
+    items: Page[BatchItem]
 
 
 async def begin(conn: Connection, tenant: str, begun: Begun) -> str:

@@ -38,7 +38,7 @@ class BatchProcess(WaitingProcess):
 
     async def _take_turn(self) -> BatchTurn:
         try:
-            taken = await workflow.execute_activity_method(
+            taken: BatchTurn = await workflow.execute_activity_method(
                 BatchActivities.turn, self.process, summary="the next of its items", **WRITE
             )
             heed_cancellation()

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from operations.context import AppContext
 from starter_api.v1 import (
     accounts,
+    batches,
     changes,
     connections,
     decisions,
@@ -43,6 +44,7 @@ def install(app: FastAPI, context: AppContext) -> None:
         exceptions,
         connections,
         inbox,
+        batches,
         mappings,
         entitlements,
         grants,

@@ -31,15 +31,33 @@ _WORDS = {
 }
 
 
-def answers(model: type[BaseModel], example: Any, *problems: int, kept: bool = False) -> Any:
-    """The `responses` of an operation; `kept` where the answer carries an ETag."""
+def answers(
+    model: type[BaseModel],
+    example: Any,
+    *problems: int,
+    kept: bool = False,
+    begun: bool = False,
+) -> Any:
+    """The `responses` of an operation; `kept` where the answer carries an ETag, `begun` where what
+    was asked for goes on by itself."""
+    content = {"application/json": {"example": example}}
     found: dict[int | str, dict[str, Any]] = {
-        200: {
-            "model": model,
-            "description": "As it is now.",
-            "content": {"application/json": {"example": example}},
-        }
+        200: {"model": model, "description": "As it is now.", "content": content}
     }
+    if begun:
+        found = {
+            202: {
+                "model": model,
+                "description": "It goes on by itself.",
+                "headers": {
+                    "Location": {
+                        "schema": {"type": "string"},
+                        "description": "Where its progress is seen.",
+                    }
+                },
+                "content": content,
+            }
+        }
     if kept:
         found[200]["headers"] = {"ETag": {"schema": {"type": "string"}}}
         found[304] = {"description": "As `If-None-Match` says: the caller has it."}
