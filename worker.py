@@ -27,6 +27,7 @@ from activities.entitlement import Entitling
 from activities.exceptions import ExceptionQueue
 from activities.interceptor import Heartbeats
 from activities.invoices import Invoicing
+from activities.preview import Previews
 from activities.renewal import Renewals
 from activities.revenue import Revenue
 from activities.targets import Comparing
@@ -55,6 +56,7 @@ from workflows.dunning import DunningProcess
 from workflows.entitlement import EntitlementProcess
 from workflows.invoices import InvoiceSweep
 from workflows.policies import queue_of
+from workflows.preview import PreviewRun
 from workflows.renewal import RenewalProcess
 from workflows.revenue import RevenueSchedules
 from workflows.targets import TargetsCheck
@@ -89,6 +91,7 @@ WORKFLOWS = (
     DunningProcess,
     EntitlementProcess,
     InvoiceSweep,
+    PreviewRun,
     RenewalProcess,
     RevenueSchedules,
     TargetsCheck,
@@ -161,6 +164,7 @@ def make_worker(
         Books(database, known),
         ExceptionQueue(database, known),
         Dunning(database, known),
+        Previews(database, known),
         Renewals(database, known),
         Entitling(database, known),
         Comparing(database, known),

@@ -6,6 +6,7 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.batch_adopt import AdoptingMany
+from activities.batch_preview import PreviewingMany
 from activities.batch_replay import ReplayingMany
 from activities.contracts.batch import BatchActivities, BatchPaused, BatchTurn
 from activities.error_mapping import mapped_failures
@@ -45,6 +46,7 @@ class Batching(BatchActivities):
         self._kinds: dict[BatchKind, Kind] = {
             BatchKind.ADOPT: AdoptingMany(database),
             BatchKind.REPLAY: ReplayingMany(database),
+            BatchKind.PREVIEW: PreviewingMany(database),
         }
 
     @activity.defn(name="batch.turn")

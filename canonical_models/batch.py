@@ -14,6 +14,8 @@ class BatchKind(StrEnum):
     ADOPT = "adopt"
     #: Webhooks are read again, in the order in which they came.
     REPLAY = "replay"
+    #: What each open case of a cause would come to, with a mend laid over; nothing is done.
+    PREVIEW = "preview"
 
 
 class BatchState(StrEnum):

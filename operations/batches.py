@@ -15,7 +15,7 @@ from persistence import batches
 from persistence.batches import AlreadyOpen
 from persistence.connection import Connection
 
-_PREFIXES = {BatchKind.ADOPT: "ado"}
+_PREFIXES = {BatchKind.ADOPT: "ado", BatchKind.PREVIEW: "pre"}
 
 
 @dataclass(frozen=True)

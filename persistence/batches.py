@@ -415,7 +415,7 @@ where i.tenant = %(tenant)s and i.batch_id = %(id)s and i.number = seen.number
 
 async def look(conn: Connection, tenant: str, batch: Batch) -> None:
     """What has become of that which was handed over."""
-    if batch.kind is BatchKind.ADOPT:
+    if batch.kind in (BatchKind.ADOPT, BatchKind.PREVIEW):
         return
     await conn.execute(
         _SEEN.encode(), {"tenant": tenant, "id": batch.batch_id, "kind": batch.kind.value}

@@ -123,6 +123,7 @@ async def page(
     state: ExceptionState | None = ExceptionState.OPEN,
     owner: str | None = None,
     change_id: str | None = None,
+    fingerprint: str | None = None,
     before: tuple[datetime, str] | None = None,
     limit: int = 50,
 ) -> tuple[ExceptionView, ...]:
@@ -132,6 +133,7 @@ async def page(
             "state = %(state)s": state,
             "owner = %(owner)s": owner,
             "change_id = %(change)s": change_id,
+            "fingerprint = %(fingerprint)s": fingerprint,
             "(opened_at, id) < (%(at)s, %(id)s)": before,
         }
     )
@@ -146,6 +148,7 @@ async def page(
             "state": state,
             "owner": owner,
             "change": change_id,
+            "fingerprint": fingerprint,
             "at": at,
             "id": last,
             "limit": limit,

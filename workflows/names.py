@@ -16,6 +16,8 @@ INVOICES = "invoices"
 REVENUE = "revenue"
 #: Reads what entitlement targets hold; started by a schedule, or at once.
 TARGETS = "targets"
+#: Foresees what would happen, and does nothing.
+PREVIEW = "preview"
 #: Took customers over before batches did.
 ADOPTION = "adoption"
 
@@ -92,3 +94,8 @@ def targets_id(tenant: str) -> str:
 def invoices_id(tenant: str) -> str:
     """Of the schedule, and of the sweeps that it starts."""
     return f"invoices/{tenant}"
+
+
+def preview_id(tenant: str, asking: str) -> str:
+    """Each what-if is one of its own."""
+    return f"preview/{tenant}/{asking}"

@@ -1,6 +1,7 @@
 """What runs beside the changes: taking over existing customers, deferred revenue, targets."""
 
 from activities.contracts.adoption import AdoptionPart
+from activities.contracts.preview import WhatIf
 from activities.contracts.revenue import RevenueInput
 from activities.contracts.targets import TargetsInput
 from canonical_models.adoption import Going
@@ -11,7 +12,7 @@ from tests.harness.sagas import Handle, Sagas
 from tests.harness.systems import Planned
 from tests.harness.waiting import until
 from tests.replay.scenarios import STARTER, Scenario, closed
-from workflows.names import ADOPTION, NEWS, REVENUE, TARGETS
+from workflows.names import ADOPTION, NEWS, PREVIEW, REVENUE, TARGETS
 
 
 async def adoption(sagas: Sagas) -> Handle:
@@ -68,6 +69,18 @@ async def _batch(sagas: Sagas) -> Handle:
     )
 
 
+async def foreseen(sagas: Sagas) -> Handle:
+    """What would come of a subscription that is read anew."""
+    sagas.systems.billing.snapshots["sub_1"] = STARTER
+    handle = await sagas.client.start_workflow(
+        PREVIEW,
+        WhatIf(tenant="acme", subject="sub_1", documents=("in_1",)),
+        id="preview/acme/1",
+        task_queue=sagas.task_queue,
+    )
+    return await closed(handle)
+
+
 async def revenue_earned(sagas: Sagas) -> Handle:
     handle = await sagas.client.start_workflow(
         REVENUE, RevenueInput(tenant="acme"), id="revenue/acme", task_queue=sagas.task_queue
@@ -92,6 +105,7 @@ BACKGROUND: tuple[Scenario, ...] = (
     adoption,
     batch_carried_out,
     batch_paused_and_resumed,
+    foreseen,
     revenue_earned,
     targets_compared,
 )

@@ -16,7 +16,7 @@ create table batches (
     begun_at timestamptz default now() not null,
     ended_at timestamptz,
     primary key (tenant, id),
-    constraint batches_kind check (kind in ('adopt', 'replay')),
+    constraint batches_kind check (kind in ('adopt', 'replay', 'preview')),
     constraint batches_state check (state in ('running', 'paused', 'stopped', 'ended')),
     constraint batches_ended_when
         check ((state in ('stopped', 'ended')) = (ended_at is not null))
