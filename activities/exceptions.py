@@ -4,16 +4,34 @@ from datetime import timedelta
 
 import structlog
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.contracts.exceptions import ExceptionActivities, Opened, Resumed, Withdrawn
+from activities.contracts.exceptions import (
+    NOT_ADMITTED,
+    ExceptionActivities,
+    Opened,
+    Resumed,
+    Withdrawn,
+)
 from activities.error_mapping import mapped_failures
 from activities.master_data import content_of
 from activities.tenants import Tenants
 from canonical_models.amendment import account_subject
+from canonical_models.base import isoformat
+from canonical_models.decisions import (
+    DecisionView,
+    Door,
+    Entrance,
+    Outcome,
+    Target,
+    not_for_operations,
+    of_exception,
+)
 from canonical_models.events import ExceptionOpened, ExceptionResolved, event
-from canonical_models.exceptions import Action, DocumentCorrection, Raised
+from canonical_models.exceptions import Action, DocumentCorrection, Raised, Resolution
 from canonical_models.failures import Rejection, RejectionCode
-from persistence import approvals, changes, documents, exceptions, mappings, outbox
+from canonical_models.states import ExceptionState
+from persistence import approvals, changes, decisions, documents, exceptions, mappings, outbox
 from persistence.connection import Connection
 from persistence.database import Database
 from persistence.ownership import Owner, require
@@ -79,6 +97,10 @@ class ExceptionQueue(ExceptionActivities):
             approved = await self._approved(resumed) if decided.action is Action.APPROVE else None
             async with self._database.transaction() as conn:
                 await _require(conn, resumed)
+                decision = await _admitted(conn, resumed)
+                if decision is None:
+                    # It is this very decision, and the answer was lost.
+                    return
                 for mapping in (decided.account, decided.item):
                     if mapping is not None:
                         await mappings.put(conn, resumed.tenant, mapping, by=decided.by)
@@ -91,6 +113,7 @@ class ExceptionQueue(ExceptionActivities):
                         conn, resumed.tenant, *approved, by=decided.by, note=decided.note
                     )
                 await exceptions.resolve(conn, resumed.tenant, decided)
+                await decisions.close(conn, decision.decision_id, Outcome.TAKEN)
                 await changes.runs(conn, resumed.tenant, resumed.change_id, anyway=True)
                 told = ExceptionResolved(
                     exception_id=decided.exception_id,
@@ -164,6 +187,43 @@ async def _require(conn: Connection, given: Raised | Resumed | Withdrawn) -> Non
     if given.epoch is not None:
         owner = Owner(given.tenant, given.change_id, given.epoch)
         await require(conn, owner, alone=True)
+
+
+async def _admitted(conn: Connection, resumed: Resumed) -> DecisionView | None:
+    """The row of this decision, which is still underway; None where it has been acted on already.
+
+    What has come by another door than to the workflow itself was admitted there, and has its row.
+    Raises ApplicationError where it may not be taken.
+    """
+    given = resumed.resolution
+    tenant, target = resumed.tenant, given.exception_id
+    asked = await exceptions.get(conn, tenant, target, locked=True)
+    made = await decisions.on(conn, tenant, Target.EXCEPTION, target, limit=1)
+    last = made[0] if made else None
+    same = last is not None and Resolution.model_validate(last.after, strict=False) == given
+    if last is not None and last.outcome is None:
+        if same:
+            return last
+        raise _not_admitted(f"{last.by} has decided `{last.action}` at {isoformat(last.at)}")
+    if asked is None or asked.state is not ExceptionState.OPEN:
+        if same:
+            return None
+        raise _not_admitted(f"exception {target} is not open any more")
+    if why := not_for_operations(given, asked.owner):
+        raise _not_admitted(
+            f"`{given.action.value}` of exception {target} is not taken from here, where "
+            f"operations decides: {why}. Decide it by the API or the command line"
+        )
+    return await decisions.record(
+        conn, tenant, Entrance(door=Door.WEB_UI), of_exception(asked, given), outcome=None
+    )
+
+
+def _not_admitted(why: str) -> ApplicationError:
+    log.warning("decision not admitted", why=why)
+    return ApplicationError(
+        why, type=NOT_ADMITTED, non_retryable=True, category=ApplicationErrorCategory.BENIGN
+    )
 
 
 async def _with_amount(conn: Connection, raised: Raised) -> Raised:

@@ -1,5 +1,6 @@
 """What Trueup shows of its own work: changes, effects, exceptions, mappings, events."""
 
+import hashlib
 from typing import Any
 
 from canonical_models.amendment import ChangeKind
@@ -105,6 +106,19 @@ class ExceptionView(Canonical):
     due_at: Instant
     escalated_at: Instant | None
     resolved_at: Instant | None
+
+    @property
+    def digest(self) -> str:
+        """Of what is asked: another one says that somebody has looked at something else."""
+        asked = (
+            self.step,
+            self.code,
+            self.subject,
+            self.message,
+            str(self.at_risk),
+            self.opened_at,
+        )
+        return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 
 
 class MappingView(Canonical):

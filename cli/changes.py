@@ -20,6 +20,7 @@ from cli.command import (
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.timeline import show_change
 from operations import changes, holding
+from workflows.names import DECIDE
 
 app = typer.Typer(
     help="Changes of subscriptions and accounts, and their way through all systems.",
@@ -152,7 +153,8 @@ def cancel(
     if output is Format.JSON:
         show_json({"cancelled": cancelled, "change": detail.change})
     else:
-        note(cancelled.words if not wait else detail.words)
+        follow = f" Follow it with `trueup changes show {change_id}`."
+        note(detail.words if wait else cancelled.words + follow)
     if wait and detail.change.state is not ChangeState.SETTLED:
         raise Problem(
             f"change {change_id} has not been undone within {wait:g} seconds",
@@ -184,7 +186,7 @@ def hold(
     if output is Format.JSON:
         show_json(held)
     else:
-        note(held.words)
+        note(f"{held.words} Let it go on with `trueup changes release {change_id}`.")
 
 
 @app.command()
@@ -240,7 +242,8 @@ def signal(
     if output is Format.JSON:
         show_json({"change_id": change_id, "name": name})
     else:
-        note(f"The saga of {change_id} has the signal {name}.")
+        kept = "The decision is kept, and handed over to the saga." if name == DECIDE else None
+        note(kept or f"The saga of {change_id} has the signal {name}.")
 
 
 def _json(payload: str | None) -> Any:

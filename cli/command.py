@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.text import Text
 
+from canonical_models.decisions import Door
 from cli.choices import chosen
 from cli.output import ExitCode, Problem, note
 from operations.context import AppContext, open_context
@@ -84,7 +85,7 @@ def run_command(
     name = _tenant(settings, tenant)
 
     async def working() -> Result:
-        context = open_context(settings, pool_size=2)
+        context = open_context(settings, pool_size=2, door=Door.CLI)
         try:
             return await work(Command(context, name, _user()))
         finally:
@@ -93,7 +94,7 @@ def run_command(
     try:
         return asyncio.run(working())
     except NotDone as fault:
-        raise Problem(fault.detail, code=_code(fault), remedy=fault.remedy) from fault
+        raise Problem(fault.detail, code=_code(fault), remedy=_remedy(fault)) from fault
 
 
 def state(name: str | None) -> Text:
@@ -145,6 +146,26 @@ def _user() -> str:
     except (KeyError, OSError):
         # A container may run under a number that has no name.
         return f"user {os.getuid()}"
+
+
+#: How each kind of object is looked at.
+_LOOKS = {
+    "change": "changes show {}",
+    "changes": "changes list",
+    "exception": "exceptions show {}",
+    "exceptions": "exceptions list",
+    "document": "invoices show {}",
+    "mapping": "mappings list",
+    "grant": "entitlements list CUSTOMER",
+    "connection": "connections list",
+}
+
+
+def _remedy(fault: NotDone) -> str:
+    if fault.see is None:
+        return fault.remedy
+    kind, key = fault.see
+    return f"{fault.remedy}: `trueup {_LOOKS[kind].format(key)}`"
 
 
 def _code(fault: NotDone) -> ExitCode:

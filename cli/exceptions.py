@@ -126,7 +126,7 @@ def show(
     if output is Format.JSON:
         show_json(detail)
         return
-    show_exception(detail.exception)
+    show_exception(detail.exception, detail.decided)
     if detail.exception.state is ExceptionState.OPEN:
         note(f"It takes: {', '.join(action.value for action in detail.decisions)}.")
     if detail.change is not None:
@@ -185,7 +185,8 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Decide an exception; returns once the saga or process has taken the decision.
+    """Decide an exception; returns once the saga or process has taken the decision, or, while they
+    are away, once it is kept for them.
 
     Examples:
     [bold]trueup exceptions resolve exc_1 correct --item 'prod_x=AI-ADDON' --per-unit seats \
@@ -218,7 +219,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         )
         resolution = exceptions.resolution_of(exception_id, decision, by=command.by)
         resolved = await exceptions.resolve(command.context, command.tenant, resolution)
-        if not wait or resolved.change is None:
+        if not wait or resolved.change is None or resolved.decision.outcome is None:
             return resolved, resolved.change
         return resolved, await changes.followed(
             command.context,
@@ -233,6 +234,12 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         show_json({**resolved.model_dump(mode="json"), "change": change})
     else:
         _tell(resolved, change)
+    if wait and resolved.decision.outcome is None:
+        raise Problem(
+            "the decision is kept, and nobody has taken it yet",
+            code=ExitCode.UNAVAILABLE,
+            remedy="see with `trueup deploy status` that a worker runs",
+        )
     if wait and change is not None and change.outcome is None:
         raise Problem(
             f"the decision was taken, but change {change.change_id} is {change.state} "
@@ -306,7 +313,13 @@ def preview(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
 def _tell(resolved: exceptions.Resolved, change: ChangeView | None) -> None:
     taken = "had been taken before" if resolved.already else "was taken"
     who = "process" if change is None else "saga"
-    note(f"{resolved.exception.resolution} {taken} by the {who}.")
+    if resolved.decision.outcome is None:
+        note(
+            f"{resolved.decision.action} is kept; the {who} has not taken it yet, and is told by "
+            f"itself. See: `trueup exceptions show {resolved.exception.exception_id}`."
+        )
+        return
+    note(f"{resolved.decision.action} {taken} by the {who}.")
     if change is None:
         note(f"{resolved.exception.change_id} goes on.")
     elif change.state is ChangeState.SETTLED:

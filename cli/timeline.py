@@ -3,8 +3,9 @@
 from rich.console import Console
 from rich.text import Text
 
-from canonical_models.exceptions import Track
-from canonical_models.states import ExceptionState
+from canonical_models.decisions import DecisionView, Outcome
+from canonical_models.exceptions import Track, decisions_of
+from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView, ExceptionView
 from cli.command import state
 from cli.output import show_rows
@@ -15,6 +16,12 @@ _WAITS = {
     Track.BOOKS.value: "the books wait",
     Track.ACCESS.value: "access waits",
     Track.PROCESS.value: "the process waits",
+}
+_CAME_TO = {
+    None: "still to be handed over",
+    Outcome.DONE: "done",
+    Outcome.TAKEN: "taken",
+    Outcome.VOID: "void, it had ended by then",
 }
 _COLUMNS = ("system", "what", "state", "document", "link")
 
@@ -34,7 +41,8 @@ def show_change(detail: ChangeDetail) -> None:
     _show_steps(detail.timeline)
     for exception in detail.exceptions:
         console.print()
-        show_exception(exception)
+        of_it = [made for made in detail.decided if made.target_id == exception.exception_id]
+        show_exception(exception, tuple(of_it))
     troubles = [effect for effect in detail.effects if effect.error]
     for effect in troubles:
         console.print()
@@ -43,6 +51,13 @@ def show_change(detail: ChangeDetail) -> None:
         )
     console.print()
     console.print(Text(detail.words))
+    for exception in detail.exceptions:
+        if exception.state is ExceptionState.OPEN and change.state is not ChangeState.SETTLED:
+            decisions = "|".join(action.value for action in decisions_of(exception.code))
+            key = exception.exception_id
+            console.print(Text(f"Decide with `trueup exceptions resolve {key} {decisions}`."))
+    if change.held:
+        console.print(Text(f"Let it go on with `trueup changes release {change.change_id}`."))
 
 
 def _whose(change: ChangeView) -> str:
@@ -76,7 +91,8 @@ def _show_steps(steps: tuple[Step, ...]) -> None:
         console.print(Text(f"({number}) {link}", style="dim"))
 
 
-def show_exception(exception: ExceptionView) -> None:
+def show_exception(exception: ExceptionView, decided: tuple[DecisionView, ...] = ()) -> None:
+    """With the decisions that were made of it."""
     console = Console(highlight=False, soft_wrap=True)
     cause = exception.code.replace("_", " ")
     waits = _WAITS[exception.track]
@@ -92,6 +108,11 @@ def show_exception(exception: ExceptionView) -> None:
     if exception.state is ExceptionState.OPEN:
         due = exception.due_at.astimezone().strftime("%Y-%m-%d %H:%M")
         console.print(Text(f"To be decided by {due}.", style="dim"))
-    else:
+    elif not decided:
         said = f": {exception.note}" if exception.note else ""
         console.print(Text(f"{exception.resolution} by {exception.resolved_by}{said}"))
+    for made in decided:
+        at = made.at.astimezone().strftime("%Y-%m-%d %H:%M")
+        came_to = _CAME_TO[made.outcome]
+        said = f": {made.reason}" if made.reason else ""
+        console.print(Text(f"{at} {made.action} by {made.by} ({made.door}), {came_to}{said}"))

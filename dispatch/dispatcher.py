@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from dispatch.checking import ProcessWatch
+from dispatch.delivering import Deliverer
 from dispatch.gate import Gate
 from dispatch.gathering import Gathering
 from dispatch.listening import listen
@@ -26,7 +27,7 @@ from dispatch.reading import Translators, read_inbox
 from dispatch.signalling import Signaller
 from dispatch.starting import Starter, StartRefused, TemporalAway
 from dispatch.watching import SagaWatch
-from persistence import change_queue, changes, inbox, worklist
+from persistence import change_queue, changes, decisions, inbox, worklist
 from persistence.change_queue import Claim, Turns
 from persistence.database import Database
 from runtime.settings import DispatchSettings
@@ -75,6 +76,7 @@ class Dispatcher:
         self._starter = Starter(client, task_queue)
         self._gathering = Gathering(database, settling or {})
         self._teller = Signaller(database, client, task_queue)
+        self._deliverer = Deliverer(database, client)
         self._watch = SagaWatch(
             database, client, settled_within=timedelta(seconds=_SETTLED_WITHIN_S)
         )
@@ -90,6 +92,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._unread = True
         self._news = asyncio.Event()
+        self._decided = asyncio.Event()
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         #: Runs by their changes, which may not have begun yet.
         self._started: dict[str, str] = {}
@@ -99,7 +102,8 @@ class Dispatcher:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(listen(self._database.dsn, self._woken))
-                group.create_task(self._tell())
+                group.create_task(self._upon(self._news, self._teller.tell))
+                group.create_task(self._upon(self._decided, self._deliverer.deliver))
                 group.create_task(self._every(self._settings.poll_seconds, self._poll, group))
                 group.create_task(self._every(_SETTLED_WITHIN_S, self._sweep, group))
                 group.create_task(self._every(_CHECK_S, self._check, group))
@@ -130,19 +134,23 @@ class Dispatcher:
 
     def _woken(self, channel: str | None) -> None:
         """What an event was received for, no process hears of before its change is settled."""
+        if channel in (decisions.CHANNEL, None):
+            self._decided.set()
+        if channel == decisions.CHANNEL:
+            return
         self._wake.set()
         if channel != changes.CHANNEL:
             self._unread = True
         if channel != inbox.CHANNEL:
             self._news.set()
 
-    async def _tell(self) -> None:
-        """Beside the claims: a process that is told late keeps no change waiting."""
+    async def _upon(self, event: asyncio.Event, tell: Callable[[], Awaitable[object]]) -> None:
+        """Beside the claims: what is told late keeps no change waiting."""
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await event.wait()
+            event.clear()
             try:
-                await self._teller.tell()
+                await tell()
             except (*_AWAY, RPCError, RuntimeError) as fault:
                 log.warning("telling put off", error=_name(fault))
 
@@ -223,6 +231,8 @@ class Dispatcher:
             self._wake.set()
         if found.unacknowledged:
             self._news.set()
+        if found.decided:
+            self._decided.set()
         if found.newer:
             await self._watch.tell_of_newer()
 

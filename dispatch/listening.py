@@ -6,7 +6,7 @@ from collections.abc import Callable
 import psycopg
 import structlog
 
-from persistence import changes, inbox
+from persistence import changes, decisions, inbox
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ async def listen(dsn: str, wake: Callable[[str | None], None]) -> None:
                 dsn, autocommit=True, connect_timeout=5, keepalives_idle=30
             )
             async with connection:
-                for channel in (inbox.CHANNEL, changes.CHANNEL):
+                for channel in (inbox.CHANNEL, changes.CHANNEL, decisions.CHANNEL):
                     await connection.execute(f"listen {channel}".encode())
                 pause = _FIRST_PAUSE_S
                 wake(None)

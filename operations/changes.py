@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from canonical_models.base import Canonical
+from canonical_models.decisions import DecisionMade, DecisionView, Outcome, Target
 from canonical_models.events import SyncCompensated, event
 from canonical_models.exceptions import Resolution
 from canonical_models.states import ChangeOutcome, ChangeState
@@ -15,11 +16,12 @@ from operations.context import AppContext
 from operations.corrections import signed
 from operations.engine import saga_of
 from operations.errors import Conflict, Invalid, NotFound
-from operations.exceptions import admit
+from operations.exceptions import decide
+from operations.handing import handed_over
 from operations.paging import Page, cursor, cut, number
-from operations.syncing import command
 from operations.timeline import Step, in_words, timeline
-from persistence import changes, effects, exceptions, inbox, outbox
+from persistence import changes, decisions, effects, exceptions, inbox, outbox
+from persistence.connection import Connection
 from workflows.names import DECIDE, NEWER_CHANGE
 
 
@@ -31,13 +33,16 @@ class ChangeDetail(Canonical):
     timeline: tuple[Step, ...]
     effects: tuple[EffectView, ...]
     exceptions: tuple[ExceptionView, ...]
+    #: What people decided of it, of what it asked, and of what it carries out, the oldest first.
+    decided: tuple[DecisionView, ...]
     #: What every system said at the end; None until the change has completed.
     proof: dict[str, Any] | None
     workflow_url: str | None
 
 
 class Cancelled(Canonical):
-    """`how`: `settled` at once, `requested` of a saga that now undoes, or `already` done."""
+    """`how`: `settled` at once, `requested` of a saga that now undoes, `kept` where none could be
+    asked yet, which happens by itself, or `already` done."""
 
     change_id: str
     how: str
@@ -77,14 +82,16 @@ async def show(context: AppContext, tenant: str, change_id: str) -> ChangeDetail
         raised = await exceptions.page(conn, tenant, state=None, change_id=change_id, limit=200)
         proof = await changes.proof(conn, tenant, change_id)
         receipt = await inbox.receipt_of(conn, tenant, change_id)
+        decided = await decisions.of_change(conn, tenant, change_id)
     run = context.engine.link_of(change)
     oldest_first = tuple(reversed(raised))
     return ChangeDetail(
         change=change,
-        words=in_words(change, raised),
-        timeline=timeline(change, done, oldest_first, receipt=receipt, run=run),
+        words=in_words(change, raised, decided),
+        timeline=timeline(change, done, oldest_first, decided, receipt=receipt, run=run),
         effects=done,
         exceptions=oldest_first,
+        decided=decided,
         proof=proof,
         workflow_url=run,
     )
@@ -94,31 +101,72 @@ async def cancel(context: AppContext, tenant: str, change_id: str, *, by: str) -
     """Take back what the change has done and end it; before it has begun, just end it. Documents
     that are posted stay: billing has issued them, and only an `abort` of finance reverses them.
 
-    Safe to repeat. Raises NotFound, Conflict when it has completed, Unavailable.
+    Safe to repeat. Raises NotFound, Conflict when it has completed.
     """
-    change = await _get(context, tenant, change_id)
-    if change.state is ChangeState.PENDING and await _cancel_pending(context, change, by):
+    async with context.database.transaction() as conn:
+        change = await changes.get(conn, tenant, change_id)
+        if change is None:
+            raise _unknown(change_id)
+        settled = change.state is ChangeState.PENDING and await _cancel_pending(conn, change, by)
+        # The dispatcher may have begun it since it was read.
+        change = await changes.get(conn, tenant, change_id) or change
+        if not settled and change.state is ChangeState.SETTLED:
+            return _settled_before(change)
+        made = await _kept(conn, context, change, by, settled=settled)
+    if settled:
         return Cancelled(
             change_id=change_id,
             how="settled",
             words="Cancelled before it began; nothing was changed anywhere. What it was about is "
-            f"read again when its subject is looked at: {command(change.subject)}.",
+            "read again when its subject is looked at.",
         )
-    # The dispatcher may have begun it since it was read.
-    change = await _get(context, tenant, change_id)
-    if change.state is ChangeState.SETTLED:
-        if change.outcome in (ChangeOutcome.CANCELLED, ChangeOutcome.COMPENSATED):
-            return Cancelled(change_id=change_id, how="already", words=in_words(change, ()))
-        raise Conflict(
-            f"change {change_id} has settled as {change.outcome} and cannot be cancelled",
-            remedy="change it in billing: the next change puts it right everywhere",
+    made = await handed_over(context, tenant, made)
+    if made.outcome is Outcome.VOID:
+        return _settled_before(await _get(context, tenant, change_id))
+    if made.outcome is None:
+        return Cancelled(
+            change_id=change_id,
+            how="kept",
+            words="Kept: its saga could not be asked yet, and is asked by itself as soon as it can "
+            "be.",
         )
-    await context.engine.cancel(saga_of(change), await _run(context, change))
     return Cancelled(
         change_id=change_id,
         how="requested",
         words="The saga has been asked to stop and takes back what it has done, but for documents "
-        f"that are posted; follow it with `trueup changes show {change_id}`.",
+        "that are posted.",
+    )
+
+
+async def _kept(
+    conn: Connection, context: AppContext, change: ChangeView, by: str, *, settled: bool
+) -> DecisionView:
+    """Who asks for the same while it is handed over waits for that."""
+    # Two who cancel it must each see the other.
+    await changes.lock(conn, change.change_id)
+    known = await decisions.underway(conn, change.tenant, Target.CHANGE, change.change_id)
+    if known is not None:
+        return known
+    decided = DecisionMade(
+        by=by,
+        action="cancel",
+        target_kind=Target.CHANGE,
+        target_id=change.change_id,
+        change_id=change.change_id,
+        before={"state": change.state},
+    )
+    outcome = Outcome.DONE if settled else None
+    return await decisions.record(conn, change.tenant, context.entrance, decided, outcome=outcome)
+
+
+def _settled_before(change: ChangeView) -> Cancelled:
+    """Raises Conflict."""
+    if change.outcome in (ChangeOutcome.CANCELLED, ChangeOutcome.COMPENSATED):
+        return Cancelled(change_id=change.change_id, how="already", words=in_words(change, ()))
+    raise Conflict(
+        f"change {change.change_id} has settled as {change.outcome} and cannot be cancelled",
+        remedy="change it in billing: the next change puts it right everywhere",
+        see=("change", change.change_id),
     )
 
 
@@ -134,9 +182,9 @@ async def signal(
 ) -> None:
     """Send a Temporal signal to the saga of this change.
 
-    `decide` carries a decision, which passes the same checks as one that is handed in by itself;
-    `may` raises where who sends it has no leave for it. Raises NotFound, Conflict, Invalid,
-    Unavailable.
+    `decide` carries a decision, which is kept and handed over like one that is handed in by itself,
+    and nobody waits for it; `may` raises where who sends it has no leave for it. Raises NotFound,
+    Conflict, Invalid, Unavailable.
     """
     resolution = _decided(name, payload, by=by)
     if resolution is not None:
@@ -148,9 +196,9 @@ async def signal(
             remedy="signal a change that is running or waiting",
         )
     if resolution is not None:
-        await admit(context, tenant, change_id, resolution)
-    given = payload if resolution is None else resolution
-    arguments = [] if given is None else [given]
+        await decide(context, tenant, resolution, change_id=change_id)
+        return
+    arguments = [] if payload is None else [payload]
     await context.engine.signal(saga_of(change), await _run(context, change), name, arguments)
 
 
@@ -202,7 +250,7 @@ async def _get(context: AppContext, tenant: str, change_id: str) -> ChangeView:
     return change
 
 
-async def _cancel_pending(context: AppContext, change: ChangeView, by: str) -> bool:
+async def _cancel_pending(conn: Connection, change: ChangeView, by: str) -> bool:
     reason = f"cancelled by {by} before it began"
     told = SyncCompensated(
         change_id=change.change_id,
@@ -210,22 +258,21 @@ async def _cancel_pending(context: AppContext, change: ChangeView, by: str) -> b
         outcome=ChangeOutcome.CANCELLED,
         reason=reason,
     )
-    async with context.database.transaction() as conn:
-        if not await changes.cancel_pending(conn, change.tenant, change.change_id, reason):
-            return False
-        await outbox.publish(
-            conn,
-            change.tenant,
-            [
-                event(
-                    change.tenant,
-                    "sync.compensated.v1",
-                    key=change.change_id,
-                    subject=change.subject,
-                    data=told,
-                )
-            ],
-        )
+    if not await changes.cancel_pending(conn, change.tenant, change.change_id, reason):
+        return False
+    await outbox.publish(
+        conn,
+        change.tenant,
+        [
+            event(
+                change.tenant,
+                "sync.compensated.v1",
+                key=change.change_id,
+                subject=change.subject,
+                data=told,
+            )
+        ],
+    )
     return True
 
 
@@ -235,8 +282,8 @@ async def _run(context: AppContext, change: ChangeView) -> str:
     if run_id is None:
         raise Conflict(
             f"no saga of change {change.change_id} is open at the moment",
-            remedy="do it again in a second; where it waits for operations, decide its exception: "
-            f"see `trueup changes show {change.change_id}`",
+            remedy="do it again in a second; where it waits for operations, decide its exception",
+            see=("change", change.change_id),
         )
     return run_id
 
@@ -261,13 +308,11 @@ def _decided(name: str, payload: Any, *, by: str) -> Resolution | None:
         fields = {".".join(map(str, error["loc"])) for error in fault.errors()}
         raise Invalid(
             f"the decision is not valid in {', '.join(sorted(fields))}",
-            remedy="send exception_id, an action that the exception takes (see `trueup exceptions "
-            "show`) and, to correct, what was missing",
+            remedy="send exception_id, an action that the exception takes and, to correct, what "
+            "was missing",
         ) from None
     return signed(decision)
 
 
 def _unknown(change_id: str) -> NotFound:
-    return NotFound(
-        f"there is no change {change_id}", remedy="list them with `trueup changes list`"
-    )
+    return NotFound(f"there is no change {change_id}", remedy="list them", see=("changes", ""))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from canonical_models.decisions import Door, Entrance
 from connectors import registry
 from connectors.ports import WebhookTranslator
 from operations.engine import Engine
@@ -15,12 +16,14 @@ from runtime.temporal import connect
 
 @dataclass(frozen=True)
 class AppContext:
-    """`translators` is keyed by (tenant, connection); reads need neither it nor the engine."""
+    """`translators` is keyed by (tenant, connection); reads need neither it nor the engine.
+    `entrance` is how who asks came in."""
 
     database: Database
     engine: Engine
     tenants: Mapping[str, TenantSettings] = field(default_factory=dict)
     translators: Mapping[tuple[str, str], WebhookTranslator] = field(default_factory=dict)
+    entrance: Entrance = field(default_factory=Entrance)
 
     def cutover(self, tenant: str) -> datetime:
         """From when on billing's documents and movements are ours; the beginning of time where the
@@ -29,7 +32,9 @@ class AppContext:
         return settings.cutover if settings else datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def open_context(settings: Settings, *, pool_size: int | None = None) -> AppContext:
+def open_context(
+    settings: Settings, *, pool_size: int | None = None, door: Door = Door.TRUEUP
+) -> AppContext:
     """Whoever opens them closes `database` at the end."""
     translators: dict[tuple[str, str], WebhookTranslator] = {}
     for tenant, configured in settings.tenants.items():
@@ -44,4 +49,4 @@ def open_context(settings: Settings, *, pool_size: int | None = None) -> AppCont
         ui=settings.temporal.ui,
         task_queue=settings.temporal.task_queue,
     )
-    return AppContext(database, engine, settings.tenants, translators)
+    return AppContext(database, engine, settings.tenants, translators, entrance=Entrance(door=door))

@@ -1,5 +1,7 @@
 """Whether a decision can mend the exception that it is for."""
 
+from typing import Any
+
 from canonical_models.commerce import BillingSnapshot
 from canonical_models.exceptions import Action, DocumentCorrection, Resolution, decisions_of
 from canonical_models.failures import RejectionCode
@@ -35,6 +37,25 @@ def signed(resolution: Resolution) -> Resolution:
         return resolution
     document = resolution.document.model_copy(update={"by": resolution.by})
     return resolution.model_copy(update={"document": document})
+
+
+async def replaced(
+    context: AppContext, tenant: str, resolution: Resolution
+) -> dict[str, Any] | None:
+    """What is so now of all that the decision sets; None where it sets nothing."""
+    if not resolution.corrects:
+        return None
+    found: dict[str, Any] = {}
+    async with context.database.transaction() as conn:
+        for name, mapping in (("account", resolution.account), ("item", resolution.item)):
+            if mapping is not None:
+                now = await mappings.now(conn, tenant, mapping)
+                found[name] = now.target if now else None
+        if resolution.document is not None:
+            record = await documents.get(conn, tenant, resolution.document.document_id)
+            correction = record.correction if record else None
+            found["document"] = correction.model_dump(mode="json") if correction else None
+    return found
 
 
 async def checked(
@@ -112,8 +133,8 @@ async def _check_document(
         raise Invalid(
             f"exception {exception.exception_id} waits for documents of {exception.belongs_to}, "
             "and the correction is of another one",
-            remedy=f"name one of these: `trueup exceptions show {exception.exception_id}` says "
-            "which is meant",
+            remedy="name one of these",
+            see=("exception", exception.exception_id),
         )
 
 

@@ -6,18 +6,29 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical
+from canonical_models.decisions import DecisionMade, Target
 from canonical_models.events import Event, InvoiceDecided, event
 from canonical_models.occasion import DocumentDecided
 from canonical_models.records import DocumentRecord
 from operations.context import AppContext
 from operations.decisions import Decision, Found, Wanted
 from operations.errors import Conflict
+from operations.handing import under_name
 from operations.invoices import find
 from operations.sides import InvoiceSummary, summaries, zone_of
-from persistence import access_holds, change_queue, differences, documents, mappings, outbox
+from persistence import (
+    access_holds,
+    change_queue,
+    decisions,
+    differences,
+    documents,
+    mappings,
+    outbox,
+)
 from persistence.connection import Connection
 from planning.term import local_day
 
@@ -63,6 +74,8 @@ async def decide(
     """
     async with context.database.transaction() as conn:
         record = await find(conn, tenant, named)
+        target = Target.DOCUMENT, record.document.document_id
+        await under_name(conn, tenant, key, target, decision.name)
         occasion = _occasion(record, decision, key)
         made = await _made_before(conn, tenant, record, occasion) if key is not None else None
         changed = False
@@ -71,6 +84,7 @@ async def decide(
             changed = await _write(conn, tenant, found, decision)
         if changed:
             made = await _follow(conn, tenant, [record], decision, occasion)
+            await _record(context, conn, tenant, found, decision, change_id=made, once=key)
         (shown,) = await _as_they_are(context, conn, tenant, [record])
     return Decided(invoice=shown, changed=changed, change_id=made)
 
@@ -88,9 +102,12 @@ async def decide_many(
         if not dry_run:
             for found in chosen:
                 await _write(conn, tenant, found, decision)
-            for together in _by_subject(found.record for found in chosen):
-                occasion = _occasion(together[0], decision, None)
-                change_ids.append(await _follow(conn, tenant, together, decision, occasion))
+            for together in _by_subject(chosen):
+                records = [found.record for found in together]
+                occasion = _occasion(records[0], decision, None)
+                change_ids.append(await _follow(conn, tenant, records, decision, occasion))
+                for found in together:
+                    await _record(context, conn, tenant, found, decision, change_id=change_ids[-1])
         shown = await _as_they_are(context, conn, tenant, [found.record for found in chosen])
     return DecidedMany(dry_run=dry_run, items=shown, change_ids=tuple(change_ids))
 
@@ -151,7 +168,8 @@ async def _write(conn: Connection, tenant: str, found: Found, decision: Decision
     ):
         raise Conflict(
             f"{document_id} has been posted in the meantime",
-            remedy=f"look at it again with `trueup invoices show {document_id}`",
+            remedy="look at it again",
+            see=("document", document_id),
         )
     if record.hold is not None and wanted.hold is None:
         # What was taken back with it is given again as well.
@@ -159,6 +177,37 @@ async def _write(conn: Connection, tenant: str, found: Found, decision: Decision
     if wanted.correction is not None and wanted.correction != record.correction:
         await documents.correct(conn, tenant, wanted.correction)
     return wanted != Wanted(record.hold, record.correction)
+
+
+async def _record(
+    context: AppContext,
+    conn: Connection,
+    tenant: str,
+    found: Found,
+    decision: Decision,
+    *,
+    change_id: str,
+    once: str | None = None,
+) -> None:
+    document_id = found.record.document.document_id
+    decided = DecisionMade(
+        by=decision.by,
+        action=decision.name,
+        target_kind=Target.DOCUMENT,
+        target_id=document_id,
+        change_id=change_id,
+        shown_digest=found.record.document.approval,
+        before=_kept(Wanted(found.record.hold, found.record.correction)),
+        after=_kept(decision.of(found)),
+        reason=decision.reason,
+        once=once,
+    )
+    await decisions.record(conn, tenant, context.entrance, decided)
+
+
+def _kept(wanted: Wanted) -> dict[str, Any]:
+    said = {"hold": wanted.hold, "correction": wanted.correction}
+    return {name: kept.model_dump(mode="json") if kept else None for name, kept in said.items()}
 
 
 def _occasion(record: DocumentRecord, decision: Decision, key: str | None) -> DocumentDecided:
@@ -229,11 +278,11 @@ def _told(tenant: str, record: DocumentRecord, decision: Decision, change_id: st
     )
 
 
-def _by_subject(records: Iterable[DocumentRecord]) -> list[list[DocumentRecord]]:
+def _by_subject(chosen: Iterable[Found]) -> list[list[Found]]:
     """In the order in which each subject comes first."""
-    grouped: dict[str, list[DocumentRecord]] = {}
-    for record in records:
-        grouped.setdefault(record.subject, []).append(record)
+    grouped: dict[str, list[Found]] = {}
+    for found in chosen:
+        grouped.setdefault(found.record.subject, []).append(found)
     return list(grouped.values())
 
 

@@ -137,7 +137,8 @@ def link(given: LinkRequest, *, by: str) -> Decision:
         if record.hold is not None and record.hold.stands(found.today):
             raise Conflict(
                 f"{_named(record)} is {record.hold.kind.value} and stays out of the books",
-                remedy=f"release it first: `trueup invoices release {record.document.document_id}`",
+                remedy="release it first",
+                see=("document", record.document.document_id),
             )
         return Wanted(record.hold, _corrected(record, by, link=given.document))
 
@@ -212,8 +213,8 @@ def _require_out_of_books(record: DocumentRecord, done: str) -> None:
         raise Conflict(
             f"{_named(record)} was issued before the cutover: it is not ours to post, and cannot "
             f"be {done}",
-            remedy="link the document that the process before has made, with "
-            f"`trueup invoices link {record.document.document_id}`",
+            remedy="link the document that the process before has made",
+            see=("document", record.document.document_id),
         )
     if record.document.void:
         raise Conflict(

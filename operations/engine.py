@@ -17,7 +17,6 @@ from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
-    WorkflowUpdateFailedError,
 )
 from temporalio.common import (
     Priority,
@@ -34,7 +33,7 @@ from workflows.names import CHANGE, STAGE, TENANT, change_workflow_id
 
 #: Longest wait for one answer of the engine itself.
 ANSWER = timedelta(seconds=5)
-#: Longest wait until a saga has acted on an Update: a worker may just be starting again.
+#: Longest wait until a workflow has acted: a worker may just be starting again.
 TAKEN = timedelta(seconds=20)
 
 _NOT_RUNNING = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
@@ -97,16 +96,6 @@ class Engine:
         """The run of this change; None while it has none."""
         return None if change.run_id is None else self.link(saga_of(change), change.run_id)
 
-    async def cancel(self, workflow_id: str, run_id: str | None) -> None:
-        """The saga undoes what it has done. Raises Conflict when it does not run."""
-        with _said(workflow_id):
-            saga = await self._handle(workflow_id, run_id)
-            # The server takes a cancellation of a closed run as well, and does nothing with it.
-            found = await saga.describe(rpc_timeout=ANSWER)
-            if found.status is not WorkflowExecutionStatus.RUNNING:
-                raise _gone(workflow_id)
-            await saga.cancel(rpc_timeout=ANSWER)
-
     async def terminate(self, workflow_id: str, run_id: str | None, *, why: str) -> None:
         """End it where it stands, if it runs. Raises Unavailable."""
         with _said(workflow_id):
@@ -139,19 +128,6 @@ class Engine:
         with _said(workflow_id):
             saga = await self._handle(workflow_id, run_id)
             await saga.signal(name, args=arguments, rpc_timeout=ANSWER)
-
-    async def update(
-        self, workflow_id: str, run_id: str | None, name: str, argument: object, *, key: str
-    ) -> str:
-        """The saga's answer once it has acted. The same `key` is acted on once by a run."""
-        with _said(workflow_id):
-            saga = await self._handle(workflow_id, run_id)
-            async with asyncio.timeout(TAKEN.total_seconds()):
-                return str(
-                    await saga.execute_update(
-                        name, argument, id=key, result_type=str, rpc_timeout=TAKEN
-                    )
-                )
 
     async def result(
         self, name: str, argument: object, *, workflow_id: str, tenant: str, summary: str
@@ -218,8 +194,6 @@ def _said(workflow_id: str) -> Iterator[None]:
     """The engine's errors in the words of `operations.errors`."""
     try:
         yield
-    except WorkflowUpdateFailedError as refused:
-        raise _refusal(refused.cause) from refused
     except WorkflowFailureError as failed:
         raise _failed(workflow_id, failed.cause) from failed
     except (RPCTimeoutOrCancelledError, TimeoutError) as fault:
@@ -232,19 +206,6 @@ def _said(workflow_id: str) -> Iterator[None]:
         raise _rpc(fault, workflow_id) from fault
     except RuntimeError as fault:
         raise _away("cannot be reached") from fault
-
-
-def _refusal(cause: BaseException) -> NotDone:
-    """The saga's own no, by the type that its validator gave it (workflows/human_tasks.py)."""
-    said = cause.message if isinstance(cause, ApplicationError) else str(cause)
-    match cause:
-        case ApplicationError(type="NothingCorrected"):
-            return Invalid(said, remedy="send what was missing, or decide `retry`")
-        case _:
-            return Conflict(
-                f"the saga did not take the decision: {said}",
-                remedy="look at the change again: it may have gone on, or wait for something else",
-            )
 
 
 def _failed(workflow_id: str, cause: BaseException) -> NotDone:

@@ -1,15 +1,29 @@
 """Why an operation was not done. The API turns these into problems, the CLI into exit codes."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class NotDone(Exception):
-    """`detail` says what was not done to which object, `remedy` what to do next."""
+    """`detail` says what was not done to which object, `remedy` what to do next. `see` is the kind
+    and id of the object to look at, which each door has words of its own for, and `facts` are what
+    a program may want to know, such as who was first."""
 
     title: str
 
-    def __init__(self, detail: str, *, remedy: str) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        remedy: str,
+        see: tuple[str, str] | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.remedy = remedy
+        self.see = see
+        self.facts = dict(facts or {})
 
 
 class NotFound(NotDone):

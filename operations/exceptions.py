@@ -1,10 +1,9 @@
 """The exception queue: look, and decide for the saga or the process that waits."""
 
-import hashlib
-
 from pydantic import Field
 
-from canonical_models.base import Canonical
+from canonical_models.base import Canonical, isoformat
+from canonical_models.decisions import DecisionView, Outcome, Target, of_exception
 from canonical_models.events import ExceptionResolved, event
 from canonical_models.exceptions import (
     SAGA_LOST,
@@ -17,14 +16,13 @@ from canonical_models.exceptions import (
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.states import ExceptionState
 from canonical_models.views import ChangeView, ExceptionView
-from operations import mappings
 from operations.context import AppContext
-from operations.corrections import checked, signed
-from operations.engine import saga_of
+from operations.corrections import checked, replaced, signed
 from operations.errors import Conflict, Invalid, NotFound
+from operations.handing import first_was, handed_over, other_than_before, under_name
 from operations.paging import Page, cursor, cut, moment
-from persistence import change_watch, changes, documents, exceptions, outbox
-from workflows.names import RESOLVE
+from persistence import change_watch, changes, decisions, documents, exceptions, outbox
+from persistence.connection import Connection
 
 
 class Decision(Canonical):
@@ -32,31 +30,39 @@ class Decision(Canonical):
     the account or the item, or a document's tax code, day or ERP document; `abort` to undo the
     change, posted documents included. `approve` lets pass what policy holds back: a document, or
     master data that billing has changed. `extend`, `credit` and `write_off` answer an invoice that
-    nobody pays."""
+    nobody pays. `digest` is that of the exception as it was looked at: where it asks something else
+    by then, nothing is decided."""
 
     action: Action
     note: str = Field(default="", max_length=2000)
     account: AccountMapping | None = None
     item: ItemMapping | None = None
     document: DocumentCorrection | None = None
+    digest: str | None = Field(default=None, max_length=64)
 
 
 class Resolved(Canonical):
-    """`already` when this very decision had been taken before. `change` is as it is now; None
-    where a process had asked."""
+    """`already` when this very decision had been made before. `decision` is as it is kept: while
+    its `outcome` is null it is still to be handed over, which happens by itself. `change` is as it
+    is now; None where a process had asked."""
 
     exception: ExceptionView
+    decision: DecisionView
     already: bool
     change: ChangeView | None
     workflow_url: str | None
 
 
 class ExceptionDetail(Canonical):
-    """`change` is None where a process asks. `decisions` are those that the exception takes."""
+    """`change` is None where a process asks. `decisions` are those that the exception takes,
+    `decided` those that were made, the oldest first. `digest` is of what is asked now: sent with a
+    decision, it is refused where that is something else by then."""
 
     exception: ExceptionView
     change: ChangeView | None
     decisions: tuple[Action, ...]
+    decided: tuple[DecisionView, ...]
+    digest: str
     workflow_url: str | None
 
 
@@ -89,69 +95,169 @@ async def list_(
 async def show(context: AppContext, tenant: str, exception_id: str) -> ExceptionDetail:
     """Raises NotFound."""
     exception, change = await _read(context, tenant, exception_id)
+    async with context.database.statement() as conn:
+        decided = await decisions.on(conn, tenant, Target.EXCEPTION, exception_id)
     return ExceptionDetail(
         exception=exception,
         change=change,
         decisions=decisions_of(exception.code),
+        decided=tuple(reversed(decided)),
+        digest=exception.digest,
         workflow_url=_link(context, exception, change),
     )
 
 
 def resolution_of(exception_id: str, decision: Decision, *, by: str) -> Resolution:
-    return signed(Resolution(exception_id=exception_id, by=by, **dict(decision)))
+    said = {name: value for name, value in decision if name != "digest"}
+    return signed(Resolution(exception_id=exception_id, by=by, **said))
 
 
-async def resolve(context: AppContext, tenant: str, resolution: Resolution) -> Resolved:
-    """Hand the decision to the saga and wait until it has acted on it.
+async def resolve(
+    context: AppContext,
+    tenant: str,
+    resolution: Resolution,
+    *,
+    digest: str | None = None,
+    once: str | None = None,
+) -> Resolved:
+    """Keep the decision, and wait until the saga has acted on it.
 
-    The same decision again answers as the first time. Raises NotFound, Invalid for a correction
-    that does not mend this exception, Conflict when it is not open or no saga waits, Unavailable.
+    The same decision again answers as the first time, and so does all that is sent under one name
+    `once`. `digest` is that of what was looked at. Raises NotFound, Invalid for a correction that
+    does not mend this exception, and Conflict where somebody else was first, where it asks
+    something else by now, or where its change is held.
     """
+    made, already = await decide(context, tenant, resolution, digest=digest, once=once)
+    made = await handed_over(context, tenant, made)
+    exception, change = await _read(context, tenant, resolution.exception_id)
+    if made.outcome is Outcome.VOID:
+        raise _not_open(exception)
+    return Resolved(
+        exception=exception,
+        decision=made,
+        already=already,
+        change=change,
+        workflow_url=_link(context, exception, change),
+    )
+
+
+async def decide(
+    context: AppContext,
+    tenant: str,
+    resolution: Resolution,
+    *,
+    change_id: str | None = None,
+    digest: str | None = None,
+    once: str | None = None,
+) -> tuple[DecisionView, bool]:
+    """The decision as it is kept, to be handed over from there; and whether it was before. Raises
+    as `resolve`, and Conflict where the exception is not of this change."""
     exception_id = resolution.exception_id
     exception, change = await _read(context, tenant, exception_id)
-    if exception.state is not ExceptionState.OPEN:
-        if not await _same(context, tenant, exception, resolution):
-            raise _not_open(exception)
-        return await _answer(context, tenant, exception_id, already=True)
-    await _takes(context, tenant, exception, resolution)
-    if exception.code == SAGA_LOST:
-        await _begin_anew(context, tenant, exception, resolution)
-        return await _answer(context, tenant, exception_id, already=False)
-    workflow_id, run_id = await _who_asks(context, exception, change)
-    await context.engine.update(workflow_id, run_id, RESOLVE, resolution, key=_key(resolution))
-    return await _answer(context, tenant, exception_id, already=False)
-
-
-async def admit(context: AppContext, tenant: str, change_id: str, resolution: Resolution) -> None:
-    """What is decided by a signal to the change passes what `resolve` asks for. Raises NotFound,
-    Invalid, Conflict."""
-    exception, _ = await _read(context, tenant, resolution.exception_id)
-    if exception.change_id != change_id:
+    if change_id is not None and exception.change_id != change_id:
         raise Conflict(
-            f"exception {exception.exception_id} is of {exception.change_id}, not of {change_id}",
-            remedy=f"decide it with `trueup exceptions resolve {exception.exception_id}`",
+            f"exception {exception_id} is of {exception.change_id}, not of {change_id}",
+            remedy="decide it as itself, or by the change that it is of",
+            see=("exception", exception_id),
         )
-    if exception.state is not ExceptionState.OPEN:
-        raise _not_open(exception)
-    await _takes(context, tenant, exception, resolution)
+    async with context.database.transaction() as conn:
+        made = await _made_before(conn, tenant, resolution, once)
+    if made is not None:
+        return made, True
+    if exception.state is ExceptionState.OPEN:
+        await _takes(context, tenant, exception, change, resolution)
+    before = await replaced(context, tenant, resolution)
+    async with context.database.transaction() as conn:
+        known = await _made_before(conn, tenant, resolution, once)
+        now = await exceptions.get(conn, tenant, exception_id, locked=True)
+        # Who waited for the lock sees what the other has decided.
+        known = known or await _made_before(conn, tenant, resolution, once)
+        if known is not None:
+            return known, True
+        if now is None or now.state is not ExceptionState.OPEN:
+            raise _not_open(now or exception)
+        if digest is not None and digest != now.digest:
+            raise Conflict(
+                f"exception {exception_id} asks something else than what was looked at: "
+                f"{now.message}",
+                remedy="look at it again, and decide that",
+                see=("exception", exception_id),
+                facts={"digest": now.digest},
+            )
+        lost = now.code == SAGA_LOST
+        if lost:
+            await _begin_anew(conn, tenant, now, resolution)
+        made = await decisions.record(
+            conn,
+            tenant,
+            context.entrance,
+            of_exception(now, resolution, before=before, once=once),
+            outcome=Outcome.DONE if lost else None,
+        )
+    return made, False
+
+
+async def _made_before(
+    conn: Connection, tenant: str, resolution: Resolution, once: str | None
+) -> DecisionView | None:
+    """What is the same as this, or was sent under the same name. Raises Conflict where somebody
+    has decided otherwise."""
+    target = Target.EXCEPTION, resolution.exception_id
+    named_so = await under_name(conn, tenant, once, target, resolution.action.value)
+    if named_so is not None:
+        if _said(named_so) != resolution:
+            raise other_than_before(named_so)
+        return named_so
+    exception = await exceptions.get(conn, tenant, resolution.exception_id)
+    is_open = exception is not None and exception.state is ExceptionState.OPEN
+    made = await decisions.on(conn, tenant, *target, limit=1)
+    if not made or (is_open and made[0].outcome is not None):
+        # Nobody has decided, or it was asked again since.
+        return None
+    if _said(made[0]) != resolution:
+        raise first_was(made[0])
+    return made[0]
+
+
+def _said(made: DecisionView) -> Resolution:
+    return Resolution.model_validate(made.after, strict=False)
 
 
 def _not_open(exception: ExceptionView) -> Conflict:
     return Conflict(
         f"exception {exception.exception_id} is not open: {exception.resolution} by "
         f"{exception.resolved_by}",
-        remedy=f"see how it went on with `{_seen_with(exception)}`",
+        remedy="look at how it went on",
+        see=("change", exception.change_id)
+        if exception.workflow_id is None
+        else ("exception", exception.exception_id),
+        facts={
+            "action": exception.resolution,
+            "by": exception.resolved_by,
+            "at": isoformat(exception.resolved_at) if exception.resolved_at else None,
+        },
     )
 
 
 async def _takes(
-    context: AppContext, tenant: str, exception: ExceptionView, resolution: Resolution
+    context: AppContext,
+    tenant: str,
+    exception: ExceptionView,
+    change: ChangeView | None,
+    resolution: Resolution,
 ) -> None:
     if exception.code == VENDOR_AWAY:
         raise Conflict(
             f"exception {exception.exception_id} is about a vendor that is away, and takes no "
             "decision",
-            remedy="it closes by itself when the vendor is back: see `trueup connections list`",
+            remedy="it closes by itself when the vendor is back",
+            see=("connection", exception.subject or ""),
+        )
+    if change is not None and change.held and exception.code != SAGA_LOST:
+        raise Conflict(
+            f"no saga of change {change.change_id} runs that could take the decision: it is held",
+            remedy="release the change first",
+            see=("change", change.change_id),
         )
     await checked(context, tenant, exception, resolution)
 
@@ -172,31 +278,8 @@ async def document_of(context: AppContext, tenant: str, exception_id: str) -> st
     return known.document.document_id
 
 
-async def _who_asks(
-    context: AppContext, exception: ExceptionView, change: ChangeView | None
-) -> tuple[str, str | None]:
-    """(workflow, run) that waits for the decision. Raises Conflict where none can, Unavailable."""
-    if exception.workflow_id is not None:
-        # A process begins new runs under its name and takes its question along.
-        return exception.workflow_id, None
-    run_id = None if change is None else change.run_id
-    if change is not None and run_id is None:
-        run_id = await context.engine.run_of(change)
-    if change is None or run_id is None:
-        held = change is not None and change.held
-        raise Conflict(
-            f"no saga of change {exception.change_id} runs that could take the decision"
-            + (": it is held" if held else ""),
-            remedy=f"let it go on with `trueup changes release {exception.change_id}`"
-            if held
-            else f"look at it with `{_seen_with(exception)}` and decide again",
-        )
-    # Without its run the decision could reach another change of the same subject.
-    return saga_of(change), run_id
-
-
 async def _begin_anew(
-    context: AppContext, tenant: str, exception: ExceptionView, resolution: Resolution
+    conn: Connection, tenant: str, exception: ExceptionView, resolution: Resolution
 ) -> None:
     """No saga is open that could take the decision: the next one does, which an abort lets do
     nothing but undo. Raises Conflict."""
@@ -207,76 +290,33 @@ async def _begin_anew(
         resolution=resolution.action.value,
         by=resolution.by,
     )
-    async with context.database.transaction() as conn:
-        why = f"{resolution.action.value} by {resolution.by}: its saga is begun anew"
-        if not await change_watch.go_on(conn, change_id, why=why):
-            raise Conflict(
-                f"change {change_id} is not stopped any more",
-                remedy=f"look at it with `{_seen_with(exception)}`",
-            )
-        await exceptions.resolve(conn, tenant, resolution)
-        await outbox.publish(
-            conn,
-            tenant,
-            [
-                event(
-                    tenant,
-                    "sync.exception_resolved.v1",
-                    key=exception.exception_id,
-                    subject=change_id,
-                    data=told,
-                )
-            ],
+    why = f"{resolution.action.value} by {resolution.by}: its saga is begun anew"
+    if not await change_watch.go_on(conn, change_id, why=why):
+        raise Conflict(
+            f"change {change_id} is not stopped any more",
+            remedy="look at where it stands",
+            see=("change", change_id),
         )
+    await exceptions.resolve(conn, tenant, resolution)
+    await outbox.publish(
+        conn,
+        tenant,
+        [
+            event(
+                tenant,
+                "sync.exception_resolved.v1",
+                key=exception.exception_id,
+                subject=change_id,
+                data=told,
+            )
+        ],
+    )
 
 
 def _link(context: AppContext, exception: ExceptionView, change: ChangeView | None) -> str | None:
     if exception.workflow_id is not None:
         return context.engine.link(exception.workflow_id)
     return None if change is None else context.engine.link_of(change)
-
-
-def _seen_with(exception: ExceptionView) -> str:
-    if exception.workflow_id is None:
-        return f"trueup changes show {exception.change_id}"
-    return f"trueup exceptions list --state all --change {exception.change_id}"
-
-
-def _key(resolution: Resolution) -> str:
-    """The same decision is one Update however often its answer is lost."""
-    digest = hashlib.sha256(resolution.model_dump_json().encode()).hexdigest()[:16]
-    return f"{resolution.exception_id}/{digest}"
-
-
-async def _same(
-    context: AppContext, tenant: str, exception: ExceptionView, resolution: Resolution
-) -> bool:
-    """Whether this is what was decided, so that a lost answer may be asked for again."""
-    told = (exception.resolution, exception.resolved_by, exception.note or "")
-    if told != (resolution.action.value, resolution.by, resolution.note):
-        return False
-    for mapping in (resolution.account, resolution.item):
-        if mapping is not None and not await mappings.holds(context, tenant, mapping):
-            return False
-    return resolution.document is None or await _kept(context, tenant, resolution.document)
-
-
-async def _kept(context: AppContext, tenant: str, correction: DocumentCorrection) -> bool:
-    async with context.database.statement() as conn:
-        record = await documents.get(conn, tenant, correction.document_id)
-    return record is not None and record.correction == correction
-
-
-async def _answer(
-    context: AppContext, tenant: str, exception_id: str, *, already: bool
-) -> Resolved:
-    exception, change = await _read(context, tenant, exception_id)
-    return Resolved(
-        exception=exception,
-        already=already,
-        change=change,
-        workflow_url=_link(context, exception, change),
-    )
 
 
 async def _read(
@@ -288,6 +328,7 @@ async def _read(
     if exception is None:
         raise NotFound(
             f"there is no exception {exception_id}",
-            remedy="list the open ones with `trueup exceptions list`",
+            remedy="list the open ones",
+            see=("exceptions", ""),
         )
     return exception, change

@@ -9,13 +9,15 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from canonical_models.base import Canonical, Identifier, Instant
+from canonical_models.decisions import DecisionMade, Target
 from canonical_models.entitlement import Grant, GrantSource, GrantState
 from canonical_models.events import EntitlementTimed, event
 from canonical_models.process import SUPPORT_TARGET, entitlement_processes
 from operations.context import AppContext
 from operations.errors import Conflict, Invalid, NotFound
+from operations.handing import under_name
 from operations.paging import Page, cursor, cut, words
-from persistence import grants, outbox, processes
+from persistence import decisions, grants, outbox, processes
 from persistence.connection import Connection
 from persistence.grants import KeptGrant
 from planning.entitlements import entitlements
@@ -95,6 +97,7 @@ async def give(
     now = datetime.now(UTC)
     grant = _grant(wanted, _grant_id(tenant, key), now)
     async with context.database.transaction() as conn:
+        await under_name(conn, tenant, key, (Target.GRANT, grant.source_id), "give")
         known = await grants.history(conn, tenant, grant.source_id)
         if known:
             if not _same(wanted, known[0].grant):
@@ -110,6 +113,7 @@ async def give(
             )
         before = await grants.of_customer(conn, tenant, grant.customer_id)
         await grants.give(conn, tenant, grant, by=by)
+        await _record(conn, context, tenant, grant, "give", by=by, once=key)
         await _tell(context, conn, tenant, grant, before, now=now)
         return await _as_kept(conn, tenant, grant, now)
 
@@ -126,7 +130,9 @@ async def revoke(
         end = max(now + timedelta(days=grace_days), held.grant.starts_at)
         if held.grant.ends_at is not None and held.grant.ends_at <= end:
             return GrantChanged(grant=_view(held, now), changed=False)
-        return await _exchange(context, conn, tenant, held, {"ends_at": end}, by=by, now=now)
+        return await _exchange(
+            context, conn, tenant, held, {"ends_at": end}, action="revoke", by=by, now=now
+        )
 
 
 async def suspend(
@@ -141,7 +147,9 @@ async def suspend(
         if held.grant.state is GrantState.SUSPENDED:
             return GrantChanged(grant=_view(held, now), changed=False)
         change = {"state": GrantState.SUSPENDED, "reason": reason}
-        return await _exchange(context, conn, tenant, held, change, by=by, now=now)
+        return await _exchange(
+            context, conn, tenant, held, change, action="suspend", by=by, now=now
+        )
 
 
 async def restore(context: AppContext, tenant: str, grant_id: str, *, by: str) -> GrantChanged:
@@ -156,7 +164,9 @@ async def restore(context: AppContext, tenant: str, grant_id: str, *, by: str) -
             return GrantChanged(grant=_view(held, now), changed=False)
         # While it was suspended its reason said why; now it says again why it was given.
         change = {"state": GrantState.ACTIVE, "reason": known[0].grant.reason}
-        return await _exchange(context, conn, tenant, held, change, by=by, now=now)
+        return await _exchange(
+            context, conn, tenant, held, change, action="restore", by=by, now=now
+        )
 
 
 async def _editable(conn: Connection, tenant: str, grant_id: str) -> tuple[KeptGrant, ...]:
@@ -164,7 +174,7 @@ async def _editable(conn: Connection, tenant: str, grant_id: str) -> tuple[KeptG
     if not known:
         raise NotFound(
             f"there is no grant {grant_id}",
-            remedy="list a customer's with `trueup entitlements list CUSTOMER`",
+            remedy="list those of its customer",
         )
     subscription = known[-1].grant.subscription_id
     if subscription is not None:
@@ -179,7 +189,7 @@ def _still_there(held: KeptGrant, now: datetime) -> None:
     if _status(held.grant, now) == "ended":
         raise Conflict(
             f"grant {held.grant.source_id} has ended",
-            remedy="give a new one with `trueup entitlements grant`",
+            remedy="give a new one",
         )
 
 
@@ -190,14 +200,40 @@ async def _exchange(
     held: KeptGrant,
     change: Mapping[str, object],
     *,
+    action: str,
     by: str,
     now: datetime,
 ) -> GrantChanged:
     before = await grants.of_customer(conn, tenant, held.grant.customer_id)
     wanted = held.grant.model_copy(update=change)
     await grants.exchange(conn, tenant, held.grant, wanted, by=by)
+    await _record(conn, context, tenant, wanted, action, by=by, before=held.grant)
     await _tell(context, conn, tenant, wanted, before, now=now)
     return await _as_kept(conn, tenant, wanted, now)
+
+
+async def _record(
+    conn: Connection,
+    context: AppContext,
+    tenant: str,
+    grant: Grant,
+    action: str,
+    *,
+    by: str,
+    before: Grant | None = None,
+    once: str | None = None,
+) -> None:
+    decided = DecisionMade(
+        by=by,
+        action=action,
+        target_kind=Target.GRANT,
+        target_id=grant.source_id,
+        before=before.model_dump(mode="json") if before else None,
+        after=grant.model_dump(mode="json"),
+        reason=(grant.reason or "") if action in ("give", "suspend") else "",
+        once=once,
+    )
+    await decisions.record(conn, tenant, context.entrance, decided)
 
 
 async def _as_kept(conn: Connection, tenant: str, grant: Grant, now: datetime) -> GrantChanged:

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pydantic import Field
 
 from canonical_models.base import Canonical
+from canonical_models.decisions import DecisionMade, Target
 from canonical_models.events import Event, SyncHeld, event
 from canonical_models.states import ChangeState
 from canonical_models.views import ChangeView
 from operations.context import AppContext
 from operations.engine import saga_of
 from operations.errors import Conflict, NotFound
-from persistence import change_queue, changes, outbox
+from persistence import change_queue, changes, decisions, outbox
 from persistence.connection import Connection
 
 _OPEN = (ChangeState.STARTING, ChangeState.RUNNING, ChangeState.WAITING)
@@ -50,6 +51,7 @@ async def hold(
             await change_queue.requeue(conn, change_id, why=words, lost=False)
             await changes.note(conn, change_id, "held", f"by {by}: {reason}")
             await outbox.publish(conn, tenant, [_event(change, "sync.held.v1", by, reason)])
+            await _record(conn, context, change, "hold", by, reason)
     if held and change.state in _OPEN:
         run_id = change.run_id or await context.engine.run_of(change)
         if run_id is not None:
@@ -59,7 +61,7 @@ async def hold(
         held=True,
         already=not held,
         words="Held: neither it nor what comes after it of its subject is begun, and what it has "
-        f"done stands. Let it go on with `trueup changes release {change_id}`.",
+        "done stands, until it is released.",
     )
 
 
@@ -71,6 +73,7 @@ async def release(context: AppContext, tenant: str, change_id: str, *, by: str) 
         if released:
             await changes.note(conn, change_id, "released", f"by {by}")
             await outbox.publish(conn, tenant, [_event(change, "sync.released.v1", by, "")])
+            await _record(conn, context, change, "release", by, "")
     return ChangeHeld(
         change_id=change_id,
         held=False,
@@ -84,15 +87,30 @@ async def release(context: AppContext, tenant: str, change_id: str, *, by: str) 
 async def _get(conn: Connection, tenant: str, change_id: str) -> ChangeView:
     change = await changes.get(conn, tenant, change_id)
     if change is None:
-        raise NotFound(
-            f"there is no change {change_id}", remedy="list them with `trueup changes list`"
-        )
+        raise NotFound(f"there is no change {change_id}", remedy="list them", see=("changes", ""))
     if change.state is ChangeState.SETTLED:
         raise Conflict(
             f"change {change_id} has settled as {change.outcome}: there is nothing to stop",
-            remedy=f"see what it did with `trueup changes show {change_id}`",
+            remedy="see what it did",
+            see=("change", change_id),
         )
     return change
+
+
+async def _record(
+    conn: Connection, context: AppContext, change: ChangeView, action: str, by: str, reason: str
+) -> None:
+    decided = DecisionMade(
+        by=by,
+        action=action,
+        target_kind=Target.CHANGE,
+        target_id=change.change_id,
+        change_id=change.change_id,
+        before={"state": change.state, "held": change.held},
+        after={"held": action == "hold"},
+        reason=reason,
+    )
+    await decisions.record(conn, change.tenant, context.entrance, decided)
 
 
 def _event(change: ChangeView, kind: str, by: str, reason: str) -> Event:

@@ -4,12 +4,14 @@ from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 from canonical_models.base import Canonical
+from canonical_models.decisions import DecisionMade, Target
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.views import MappingView
 from operations.context import AppContext
 from operations.errors import Invalid
 from operations.paging import Page, cursor, cut, unreadable, words
-from persistence import mappings
+from persistence import decisions, mappings
+from persistence.connection import Connection
 
 KINDS = ("account", "item")
 #: Beyond it a time that the database takes may be one that cannot be read back.
@@ -64,24 +66,31 @@ async def put(
         before = await mappings.history(conn, tenant, kind, source)
         await mappings.put(conn, tenant, mapping, by=by, valid_from=begins)
         after = await mappings.history(conn, tenant, kind, source)
-    # In the clock of the database, which is the one that `from now on` is taken from.
-    at = begins or max((row.valid_from for row in after if row not in before), default=None)
-    at = at or datetime.now(UTC)
-    made, replaced = _at(after, at), _at(before, at)
-    if made is None:
-        raise AssertionError(f"the mapping of {kind} {source} was set and is not there")
-    return Mapped(
-        mapping=made,
-        replaced=replaced,
-        changed=replaced is None or replaced.target != made.target,
-    )
+        # In the clock of the database, which is the one that `from now on` is taken from.
+        at = begins or max((row.valid_from for row in after if row not in before), default=None)
+        at = at or datetime.now(UTC)
+        made, replaced = _at(after, at), _at(before, at)
+        if made is None:
+            raise AssertionError(f"the mapping of {kind} {source} was set and is not there")
+        changed = replaced is None or replaced.target != made.target
+        if changed:
+            decided = DecisionMade(
+                by=by,
+                action="set",
+                target_kind=Target.MAPPING,
+                target_id=f"{kind}/{source}",
+                before=replaced.model_dump(mode="json") if replaced else None,
+                after=made.model_dump(mode="json"),
+            )
+            await decisions.record(conn, tenant, context.entrance, decided)
+    return Mapped(mapping=made, replaced=replaced, changed=changed)
 
 
-async def holds(context: AppContext, tenant: str, mapping: AccountMapping | ItemMapping) -> bool:
-    kind, source = _named(mapping)
-    async with context.database.transaction() as conn:
-        now = await mappings.get(conn, tenant, kind, source)
-    return now is not None and now.target == mapping.model_dump(mode="json")
+async def now(
+    conn: Connection, tenant: str, mapping: AccountMapping | ItemMapping
+) -> MappingView | None:
+    """What holds now of the customer or item that this one is of."""
+    return await mappings.get(conn, tenant, *_named(mapping))
 
 
 def check_tier(context: AppContext, tenant: str, item: ItemMapping) -> None:

@@ -1,10 +1,11 @@
 """The way of one change across all systems, step by step and in words."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
 from canonical_models.amendment import customer_of
 from canonical_models.base import Canonical, Instant
+from canonical_models.decisions import DecisionView, Door, Outcome, Target
 from canonical_models.effects import EffectState
 from canonical_models.exceptions import decisions_of
 from canonical_models.occasion import (
@@ -38,6 +39,7 @@ def timeline(
     change: ChangeView,
     effects: Iterable[EffectView],
     exceptions: Iterable[ExceptionView],
+    decisions: Sequence[DecisionView],
     *,
     receipt: str | None,
     run: str | None,
@@ -46,9 +48,15 @@ def timeline(
     steps = list(_begin(change, receipt, run))
     for effect in effects:
         steps += _effect(effect)
+    kept = {(decision.target_id, decision.action) for decision in decisions}
     for exception in exceptions:
         steps += _exception(exception)
+        if (exception.exception_id, exception.resolution) not in kept:
+            steps += _resolved(exception)
+    steps += [_decision(decision) for decision in decisions]
     for happened in change.happened:
+        if (change.change_id, _DECIDES.get(happened.what)) in kept:
+            continue
         steps.append(
             Step(
                 at=happened.at,
@@ -80,6 +88,16 @@ _OUTCOMES = {
     ChangeOutcome.CANCELLED: "cancelled before anything was changed",
 }
 
+#: By what was done to a change, the decision that it was.
+_DECIDES = {"held": "hold", "released": "release"}
+
+_DOORS = {
+    Door.API: "by the API",
+    Door.CLI: "by the command line",
+    Door.WEB_UI: "in the Temporal Web UI",
+    Door.TRUEUP: "by Trueup",
+}
+
 _HAPPENED = {
     "requeued": "its saga was ended before it was done; it is carried out anew",
     "held": "held by a person",
@@ -87,19 +105,25 @@ _HAPPENED = {
 }
 
 
-def in_words(change: ChangeView, exceptions: Iterable[ExceptionView]) -> str:
+def in_words(
+    change: ChangeView,
+    exceptions: Iterable[ExceptionView],
+    decisions: Iterable[DecisionView] = (),
+) -> str:
     """Where the change stands and what it waits for, a sentence or two a question."""
+    underway = {made.target_id: made for made in decisions if made.outcome is None}
     waiting = [found for found in exceptions if found.state is ExceptionState.OPEN]
     if waiting and change.state is not ChangeState.SETTLED:
         # The books and the access of a change wait each for itself.
-        return " ".join(map(_waits, sorted(waiting, key=lambda found: found.opened_at)))
+        oldest_first = sorted(waiting, key=lambda found: found.opened_at)
+        return " ".join(_waits(asked, underway.get(asked.exception_id)) for asked in oldest_first)
     match change.state:
         case ChangeState.PENDING if change.taken_in_by is not None:
             return f"Taken in by {change.taken_in_by}: the saga of that change carries it out, too."
         case ChangeState.PENDING if change.held:
             return (
                 f"Held ({change.summary or 'by a person'}): it is not begun, nor is what comes "
-                f"after it. Let it go on with `trueup changes release {change.change_id}`."
+                "after it, until it is released."
             )
         case ChangeState.PENDING:
             kind = "an account" if customer_of(change.subject) else "a subscription"
@@ -117,11 +141,13 @@ def in_words(change: ChangeView, exceptions: Iterable[ExceptionView]) -> str:
             )
 
 
-def _waits(asked: ExceptionView) -> str:
-    decisions = "|".join(action.value for action in decisions_of(asked.code))
+def _waits(asked: ExceptionView, made: DecisionView | None) -> str:
+    if made is not None:
+        return f"{made.action} by {made.by} is being handed over: {asked.message}."
+    decisions = ", ".join(action.value for action in decisions_of(asked.code))
     return (
-        f"Waits for {asked.owner}: {asked.message}. Decide with `trueup exceptions "
-        f"resolve {asked.exception_id} {decisions}`."
+        f"Waits for {asked.owner}: {asked.message}. "
+        f"Exception {asked.exception_id} takes {decisions}."
     )
 
 
@@ -227,6 +253,10 @@ def _exception(exception: ExceptionView) -> Iterator[Step]:
             state="escalated",
             document=exception.exception_id,
         )
+
+
+def _resolved(exception: ExceptionView) -> Iterator[Step]:
+    """Where no decision is kept of it: it was closed by the saga, or by an earlier release."""
     if exception.resolved_at is not None:
         yield Step(
             at=exception.resolved_at,
@@ -236,3 +266,22 @@ def _exception(exception: ExceptionView) -> Iterator[Step]:
             document=exception.exception_id,
             note=exception.note or None,
         )
+
+
+def _decision(decision: DecisionView) -> Step:
+    about = "" if decision.target_kind is Target.EXCEPTION else f" of {decision.target_kind}"
+    match decision.outcome:
+        case None:
+            state = "underway"
+        case Outcome.VOID:
+            state = "void"
+        case _:
+            state = "resolved" if decision.target_kind is Target.EXCEPTION else "decided"
+    return Step(
+        at=decision.delivered_at or decision.at,
+        system="trueup",
+        what=f"{decision.action}{about} by {decision.by}, {_DOORS[decision.door]}",
+        state=state,
+        document=decision.target_id,
+        note=decision.reason or None,
+    )

@@ -223,6 +223,11 @@ async def proof(conn: Connection, tenant: str, change_id: str) -> dict[str, Any]
     return row[0] if row else None
 
 
+async def lock(conn: Connection, change_id: str) -> None:
+    """Nobody else moves it until the end of the transaction."""
+    await conn.execute("select from changes where id = %s for no key update", (change_id,))
+
+
 async def cancel_pending(conn: Connection, tenant: str, change_id: str, summary: str) -> bool:
     """Settle a change that nobody has begun; False when it has been begun or settled."""
     # Before the row: see the order of locks in the schema.

@@ -98,8 +98,10 @@ async def open_(conn: Connection, raised: Raised, *, due: timedelta) -> Exceptio
     return asked
 
 
-async def get(conn: Connection, tenant: str, exception_id: str) -> ExceptionView | None:
-    one = f"{_SELECT} where tenant = %s and id = %s"
+async def get(
+    conn: Connection, tenant: str, exception_id: str, *, locked: bool = False
+) -> ExceptionView | None:
+    one = f"{_SELECT} where tenant = %s and id = %s" + (" for update" if locked else "")
     return await fetch_one(conn, ExceptionView, one, (tenant, exception_id))
 
 

@@ -3,16 +3,21 @@
 The tenant comes from the key and from nothing else; no request can name one.
 """
 
+import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from canonical_models.decisions import Door, Entrance
 from operations.context import AppContext
 from operations.keys import ADMIN, SCOPES
 from persistence import keys
+
+#: As a proxy or a client names its request; anything else is not kept.
+_REQUEST_ID = re.compile(r"[!-~]{1,100}")
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,15 @@ _BEARER = HTTPBearer(
 
 
 def context_of(request: Request) -> AppContext:
+    """As this request came in."""
     context: AppContext = request.app.state.context
-    return context
+    named = request.headers.get("x-request-id", "")
+    entrance = Entrance(
+        door=Door.API,
+        address=request.client.host if request.client else None,
+        request_id=named if _REQUEST_ID.fullmatch(named) else None,
+    )
+    return replace(context, entrance=entrance)
 
 
 def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:

@@ -19,7 +19,13 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
-from activities.contracts.exceptions import ExceptionActivities, Opened, Resumed, Withdrawn
+from activities.contracts.exceptions import (
+    NOT_ADMITTED,
+    ExceptionActivities,
+    Opened,
+    Resumed,
+    Withdrawn,
+)
 from activities.contracts.failure import FailureDetail, Question
 from canonical_models.exceptions import Action, Raised, Resolution, Track, decisions_of
 from canonical_models.failures import FailureClass, Team
@@ -49,6 +55,8 @@ class _Open:
     opened: Opened
     step: str
     decision: Resolution | None = None
+    #: The last decision that was not admitted, and why.
+    refused: tuple[Resolution, str] | None = None
     #: Nobody has said since the change went on that it waits for this one.
     stale: bool = False
     clock: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -123,11 +131,17 @@ class HumanTasks:
             asked.decision = resolution
 
     async def taken(self, resolution: Resolution) -> None:
-        """Until the saga has acted on the decision. Raises ApplicationError where it ended without
-        that."""
+        """Until the saga has acted on the decision. Raises ApplicationError where it was not
+        admitted, or where the run ended without that."""
+        asked = self._asked(resolution.exception_id)
         await workflow.wait_condition(
-            lambda: (asked := self._asked(resolution.exception_id)) is None or not asked.decision
+            lambda: (
+                (now := self._asked(resolution.exception_id)) is None
+                or now.decision is not resolution
+            )
         )
+        if asked is not None and asked.refused is not None and asked.refused[0] is resolution:
+            raise ApplicationError(asked.refused[1], type=NOT_ADMITTED)
         if self._closed:
             raise ApplicationError(
                 f"exception {resolution.exception_id} is asked by a newer run of the change: "
@@ -187,20 +201,27 @@ class HumanTasks:
                 await self._close(track, "it has answered itself")
 
     async def take(self, track: Track) -> Resolution | None:
-        """The decision on the track's question, applied; None while there is none."""
+        """The decision on the track's question, applied; None while there is none that may be."""
         asked = self._open.get(track)
         if asked is None or asked.decision is None:
             return None
-        await workflow.execute_local_activity_method(
-            ExceptionActivities.resume,
-            Resumed(
-                tenant=self._tenant,
-                change_id=self._change_id,
-                epoch=self._epoch,
-                resolution=asked.decision,
-            ),
-            **KEEPING,
-        )
+        try:
+            await workflow.execute_local_activity_method(
+                ExceptionActivities.resume,
+                Resumed(
+                    tenant=self._tenant,
+                    change_id=self._change_id,
+                    epoch=self._epoch,
+                    resolution=asked.decision,
+                ),
+                **KEEPING,
+            )
+        except FailureError as fault:
+            cause = cause_of(fault)
+            if not isinstance(cause, ApplicationError) or cause.type != NOT_ADMITTED:
+                raise
+            self._go_on_asking(asked, asked.decision, cause.message)
+            return None
         self.forget(track)
         # The change runs again, until what the other track asks is found to be asked still.
         for other in self._open.values():
@@ -252,11 +273,20 @@ class HumanTasks:
         until it is withdrawn."""
         try:
             await self.keep(track, step, question, amount)
-            await self._wait(lambda: self.decided(track) or answered())
-            return await self.take(track)
+            while True:
+                await self._wait(lambda: self.decided(track) or answered())
+                decision = await self.take(track)
+                if decision is not None or answered():
+                    return decision
         except asyncio.CancelledError:
             self.forget(track)
             raise
+
+    def _go_on_asking(self, asked: _Open, decision: Resolution, why: str) -> None:
+        """Who decided has no leave to, or was not the first: it is asked as before."""
+        asked.refused, asked.decision = (decision, why), None
+        asked.clock = asyncio.create_task(self._escalate(asked))
+        self._show()
 
     def _asked(self, exception_id: str) -> _Open | None:
         for asked in self._open.values():
@@ -315,11 +345,16 @@ class HumanTasks:
 def _words(asked: _Open) -> str:
     detail = asked.question.detail
     decisions = "|".join(action.value for action in decisions_of(detail.code))
+    refused = ""
+    if asked.refused is not None:
+        decision, why = asked.refused
+        refused = f"\n\n**Not taken:** `{decision.action.value}` by {decision.by}: {why}"
     return (
         f"**Waits for {detail.owner.value}** since {workflow.now():%Y-%m-%d %H:%M} UTC: "
         f"{asked.step} could not be done ({detail.code}).\n\n{asked.question.message}\n\n"
         f"Decide with `trueup exceptions resolve {asked.opened.exception_id} {decisions}`, or "
-        "here with the Update `resolve`. Cancelling the workflow undoes the change."
+        "here with the Update `resolve`, as far as it is for operations to decide. Cancelling the "
+        f"workflow undoes the change.{refused}"
     )
 
 

@@ -19,7 +19,7 @@ from activities.contracts.amendment import (
     UndoneInput,
 )
 from activities.contracts.failure import Question
-from canonical_models.exceptions import UNDO_OF, Action, Track
+from canonical_models.exceptions import UNDO_OF, Action, Resolution, Track
 from canonical_models.states import ChangeOutcome
 from workflows.asking import Asking
 from workflows.human_tasks import Aborted, cause_of, question_of
@@ -180,15 +180,23 @@ class ChangeSaga(Asking):
                     return
                 continue
             await self.tasks.keep(track, _STEPS[track], question, plan.amount)
-            await self._until(
-                lambda: self.tasks.decided(track) or self.has_news or self.plan is not plan,  # noqa: B023 - waited for in this turn
-                self.wait_long,
-            )
-            decision = await self.tasks.take(track)
+            decision = await self._decision(track, plan)
             if decision is not None and decision.action is Action.ABORT:
                 raise Aborted(decision)
             # What a decision has brought may be unknown to a plan that was made meanwhile.
             await self.plan_anew(None if decision else plan)
+
+    async def _decision(self, track: Track, plan: Prepared) -> Resolution | None:
+        """None where the plan is to be made anew before anybody has decided."""
+
+        def moved() -> bool:
+            return self.has_news or self.plan is not plan
+
+        while True:
+            await self._until(lambda: self.tasks.decided(track) or moved(), self.wait_long)
+            decision = await self.tasks.take(track)
+            if decision is not None or moved():
+                return decision
 
     async def _until(
         self,

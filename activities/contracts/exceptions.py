@@ -7,6 +7,10 @@ from temporalio import activity
 from canonical_models.base import Canonical, Identifier
 from canonical_models.exceptions import Raised, Resolution, Track
 
+#: Of the failure that refuses a decision: who made it had no leave to, or was not the first. The
+#: question stays open.
+NOT_ADMITTED = "NotAdmitted"
+
 
 class Opened(Canonical):
     exception_id: Identifier
@@ -42,7 +46,8 @@ class ExceptionActivities(ABC):
     @abstractmethod
     @activity.defn(name="exceptions.resume")
     async def resume(self, resumed: Resumed) -> None:
-        """Apply the correction, close the exception, put the change back to running."""
+        """Apply the correction, close the exception, put the change back to running. Fails with
+        NOT_ADMITTED."""
 
     @abstractmethod
     @activity.defn(name="exceptions.escalate")

@@ -10,6 +10,7 @@ from persistence.tables.adoption import AdoptionCustomerRow, AdoptionRow
 from persistence.tables.batches import BatchItemRow, BatchRow
 from persistence.tables.breakers import BreakerRow, LaneRow
 from persistence.tables.configuration import ApiKeyRow, MappingRow, NamespaceRow
+from persistence.tables.decisions import DecisionRow
 from persistence.tables.documents import (
     AccountRow,
     ApprovalRow,
@@ -41,6 +42,7 @@ __all__ = [
     "BreakerRow",
     "ChangeRow",
     "ContractRow",
+    "DecisionRow",
     "DocumentRow",
     "DunningRow",
     "EffectRow",

@@ -23,9 +23,11 @@ def single(request: Request, found: BaseModel) -> Response:
     return Response(body, 200, headers, _JSON)
 
 
-def fresh(found: BaseModel) -> Response:
-    """200 for what is only true now, or was just done."""
-    return Response(found.model_dump_json(), 200, {"cache-control": "no-store"}, _JSON)
+def fresh(found: BaseModel, *, underway: bool = False) -> Response:
+    """200 for what is only true now, or was just done; 202 for what is kept and still to be handed
+    over (RFC 9110, 15.3.3)."""
+    status = 202 if underway else 200
+    return Response(found.model_dump_json(), status, {"cache-control": "no-store"}, _JSON)
 
 
 def begun(found: BaseModel, at: str) -> Response:

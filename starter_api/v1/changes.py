@@ -93,11 +93,13 @@ async def show_change(
     summary="Cancel a change",
     description="What a change that has begun has done is taken back, to the end, but for "
     "documents that are posted: those are facts, which only `abort` reverses. One that has not "
-    "begun is settled at once. Repeating it is harmless, so no Idempotency-Key is needed.",
-    responses=answers(Cancelled, examples.CANCELLED, 404, 409),
+    "begun is settled at once. Repeating it is harmless, so no Idempotency-Key is needed. 202 says "
+    "that its saga could not be asked yet, and will be.",
+    responses=answers(Cancelled, examples.CANCELLED, 404, 409, underway=examples.CANCELLED_LATER),
 )
 async def cancel_change(context: Context, caller: Writer, change_id: ChangeId) -> Response:
-    return fresh(await changes.cancel(context, caller.tenant, change_id, by=caller.name))
+    cancelled = await changes.cancel(context, caller.tenant, change_id, by=caller.name)
+    return fresh(cancelled, underway=cancelled.how == "kept")
 
 
 @router.post(
@@ -134,9 +136,9 @@ async def release_change(context: Context, caller: Writer, change_id: ChangeId) 
     "/{change_id}/signal",
     summary="Signal the saga of a change",
     description="Sends a Temporal signal to the run of this change. `decide` carries a decision "
-    "on the open exception, needs the scopes that `/v1/exceptions/{id}/resolve` needs, and passes "
-    "the same checks; prefer that, which says whether it was taken. A decision that nobody asks "
-    "for any more is refused or ignored, so repeating it is harmless.",
+    "on the open exception, needs the scopes that `/v1/exceptions/{id}/resolve` needs, passes the "
+    "same checks, and is kept and handed over in the same way; prefer that, which says whether it "
+    "was taken. Repeating it is harmless.",
     responses=answers(Signalled, examples.SIGNALLED, 400, 404, 409, 413, 415),
     openapi_extra=takes(SignalRequest, decide=examples.SIGNAL),
 )

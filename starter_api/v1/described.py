@@ -15,7 +15,9 @@ class Problem(Canonical):
     status: int = Field(examples=[404])
     code: str = Field(examples=["not-found"])
     detail: str = Field(examples=["there is no change chg_01"])
-    remedy: str | None = Field(default=None, examples=["list them with `trueup changes list`"])
+    remedy: str | None = Field(default=None, examples=["list them"])
+    see: str | None = Field(default=None, examples=["/v1/changes"])
+    facts: dict[str, Any] | None = Field(default=None, examples=[{"action": "retry", "by": "desk"}])
 
 
 _WORDS = {
@@ -36,10 +38,12 @@ def answers(
     example: Any,
     *problems: int,
     kept: bool = False,
+    underway: Any = None,
     begun: bool = False,
 ) -> Any:
-    """The `responses` of an operation; `kept` where the answer carries an ETag, `begun` where what
-    was asked for goes on by itself."""
+    """The `responses` of an operation; `kept` where the answer carries an ETag, `underway` an
+    example of what is answered where a decision is kept and still to be handed over, `begun` where
+    what was asked for goes on by itself."""
     content = {"application/json": {"example": example}}
     found: dict[int | str, dict[str, Any]] = {
         200: {"model": model, "description": "As it is now.", "content": content}
@@ -61,6 +65,12 @@ def answers(
     if kept:
         found[200]["headers"] = {"ETag": {"schema": {"type": "string"}}}
         found[304] = {"description": "As `If-None-Match` says: the caller has it."}
+    if underway is not None:
+        found[202] = {
+            "model": model,
+            "description": "The decision is kept, and handed over by itself as soon as it can be.",
+            "content": {"application/json": {"example": underway}},
+        }
     for status in sorted({401, 403, 422, 503, *problems}):
         found[status] = {
             "description": _WORDS[status],

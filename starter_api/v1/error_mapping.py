@@ -1,5 +1,8 @@
 """From what went wrong to the problem that the caller reads."""
 
+from typing import Any
+from urllib.parse import quote
+
 import psycopg
 import structlog
 from fastapi import FastAPI
@@ -26,17 +29,37 @@ def map_errors(app: FastAPI) -> None:
 
 
 async def _not_done(_request: Request, fault: Exception) -> Response:
+    if not isinstance(fault, NotDone):
+        raise fault
+    said: dict[str, Any] = {"remedy": fault.remedy}
+    if fault.see is not None:
+        said["see"] = _address(*fault.see)
+    if fault.facts:
+        said["facts"] = fault.facts
     match fault:
         case NotFound():
-            return problem(404, "not-found", fault.detail, remedy=fault.remedy)
+            return problem(404, "not-found", fault.detail, **said)
         case Conflict():
-            return problem(409, "conflict", fault.detail, remedy=fault.remedy)
+            return problem(409, "conflict", fault.detail, **said)
         case Invalid():
-            return problem(422, "invalid-request", fault.detail, remedy=fault.remedy)
+            return problem(422, "invalid-request", fault.detail, **said)
         case Unavailable():
-            return problem(503, "unavailable", fault.detail, headers=_LATER, remedy=fault.remedy)
+            return problem(503, "unavailable", fault.detail, headers=_LATER, **said)
         case _:
             raise fault
+
+
+def _address(kind: str, key: str) -> str:
+    """Where it is looked at by this door."""
+    match kind:
+        case "document":
+            return f"/v1/invoices/{quote(key, safe='')}"
+        case "mapping" | "grant" | "connection":
+            return f"/v1/{kind}s"
+        case "changes" | "exceptions":
+            return f"/v1/{kind}"
+        case _:
+            return f"/v1/{kind}s/{quote(key, safe='')}"
 
 
 async def _refused(_request: Request, fault: Exception) -> Response:

@@ -69,6 +69,7 @@ CHANGE_DETAIL: dict[str, Any] = {
     "timeline": [_STEP],
     "effects": [_EFFECT],
     "exceptions": [],
+    "decided": [],
     "proof": {"read_at": "2026-11-22T10:00:01.900Z"},
     "workflow_url": _WORKFLOW,
 }
@@ -77,7 +78,12 @@ CANCELLED: dict[str, Any] = {
     "change_id": "chg_01",
     "how": "requested",
     "words": "The saga has been asked to stop and takes back what it has done, but for documents "
-    "that are posted; follow it with `trueup changes show chg_01`.",
+    "that are posted.",
+}
+CANCELLED_LATER: dict[str, Any] = {
+    "change_id": "chg_01",
+    "how": "kept",
+    "words": "Kept: its saga could not be asked yet, and is asked by itself as soon as it can be.",
 }
 
 HOLD_CHANGE: dict[str, Any] = {"reason": "the books are being moved"}
@@ -86,7 +92,7 @@ CHANGE_HELD: dict[str, Any] = {
     "held": True,
     "already": False,
     "words": "Held: neither it nor what comes after it of its subject is begun, and what it has "
-    "done stands. Let it go on with `trueup changes release chg_01`.",
+    "done stands, until it is released.",
 }
 CHANGE_RELEASED: dict[str, Any] = {
     "change_id": "chg_01",
@@ -131,10 +137,37 @@ EXCEPTION: dict[str, Any] = {
 
 _WAITING: dict[str, Any] = {**CHANGE, "state": "waiting", "outcome": None, "settled_at": None}
 
+DECISION: dict[str, Any] = {
+    "decision_id": "dec_0d9c8b7a6f5e4d3c2b1a",
+    "at": "2026-11-22T10:20:00Z",
+    "by": "finance-desk",
+    "door": "api",
+    "action": "correct",
+    "target_kind": "exception",
+    "target_id": "exc_5f1d2c3b4a596877",
+    "change_id": "chg_01",
+    "scope": "case",
+    "shown_version": None,
+    "shown_digest": "0d9c8b7a6f5e4d3c",
+    "before": {"item": None},
+    "after": {
+        "exception_id": "exc_5f1d2c3b4a596877",
+        "action": "correct",
+        "by": "finance-desk",
+        "item": {"item": "prod_ai", "erp_item": "AI-ADDON"},
+    },
+    "reason": "",
+    "once": None,
+    "delivered_at": "2026-11-22T10:20:00.200Z",
+    "outcome": "taken",
+}
+
 EXCEPTION_DETAIL: dict[str, Any] = {
     "exception": EXCEPTION,
     "change": _WAITING,
     "decisions": ["retry", "correct", "abort"],
+    "decided": [],
+    "digest": "0d9c8b7a6f5e4d3c",
     "workflow_url": _WORKFLOW,
 }
 
@@ -147,9 +180,16 @@ RESOLVED: dict[str, Any] = {
         "note": "",
         "resolved_at": "2026-11-22T10:20:00Z",
     },
+    "decision": DECISION,
     "already": False,
     "change": {**_WAITING, "state": "running"},
     "workflow_url": _WORKFLOW,
+}
+RESOLVED_LATER: dict[str, Any] = {
+    **RESOLVED,
+    "exception": EXCEPTION,
+    "decision": {**DECISION, "delivered_at": None, "outcome": None},
+    "change": _WAITING,
 }
 
 ACCOUNT: dict[str, Any] = {

@@ -14,7 +14,7 @@ from operations.paging import Page
 from starter_api.auth import Principal, require, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
-from starter_api.v1.asking import Context, Cursor, ExceptionId, Limit
+from starter_api.v1.asking import Context, Cursor, ExceptionId, IdempotencyKey, Limit
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
 
@@ -63,8 +63,9 @@ async def list_exceptions(
 @router.get(
     "/{exception_id}",
     summary="Show an exception",
-    description="The exception, what may be decided of it, and the change that waits for it; "
-    "`change` is null where a process asks, such as dunning.",
+    description="The exception, what may be decided of it, what was decided, by whom and from "
+    "where, and the change that waits for it; `change` is null where a process asks, such as "
+    "dunning.",
     responses=answers(ExceptionDetail, examples.EXCEPTION_DETAIL, 404, kept=True),
 )
 async def show_exception(
@@ -84,8 +85,14 @@ async def show_exception(
     "`extend`, `credit` or `write_off` an invoice that nobody pays. An exception "
     "takes those of its `decisions` alone. A correction needs the scope of what it sets besides: "
     "`mappings:write` for a mapping, `invoices:decide` for a document. The same decision by the "
-    "same key again answers as the first time (`already`), so no Idempotency-Key is needed.",
-    responses=answers(Resolved, examples.RESOLVED, 400, 404, 409, 413, 415),
+    "same key again answers as the first time (`already`), and so does all that is sent under one "
+    "Idempotency-Key. The decision is kept before it is handed over: 202 says that nobody has "
+    "taken it yet, since the engine or its workers are away, and that they will. Who is second is "
+    "told in `facts` who was first. With the `digest` that the exception was shown with, what has "
+    "come to ask something else is not decided.",
+    responses=answers(
+        Resolved, examples.RESOLVED, 400, 404, 409, 413, 415, underway=examples.RESOLVED_LATER
+    ),
     openapi_extra=takes(
         Decision,
         retry={"action": "retry", "note": "period opened"},
@@ -101,7 +108,11 @@ async def resolve_exception(
     caller: Writer,
     exception_id: ExceptionId,
     decision: Annotated[Decision, Depends(body(Decision))],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     resolution = exceptions.resolution_of(exception_id, decision, by=caller.name)
     require(caller, *scopes_of(resolution))
-    return fresh(await exceptions.resolve(context, caller.tenant, resolution))
+    resolved = await exceptions.resolve(
+        context, caller.tenant, resolution, digest=decision.digest, once=idempotency_key
+    )
+    return fresh(resolved, underway=resolved.decision.outcome is None)

@@ -17,6 +17,7 @@ from starter_api.problems import speak_problems
 from starter_api.v1 import install
 from tests.api.seeding import Ids, key_of, seeded
 from tests.api.seeding_books import BOOKS_FROM
+from tests.harness.deciding import delivering
 from tests.harness.sagas import Sagas, sagas_at_work
 from tests.harness.systems import Systems as Vendors
 
@@ -80,7 +81,10 @@ async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
-    async with sagas_at_work(temporal.client, database, Vendors()) as working:
+    async with (
+        sagas_at_work(temporal.client, database, Vendors()) as working,
+        delivering(database, temporal.client),
+    ):
         yield working
 
 

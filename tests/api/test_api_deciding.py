@@ -41,7 +41,8 @@ async def test_a_correction_is_taken_once_and_the_saga_goes_on(call: Call, sagas
     assert again.json()["already"]
     other = await call("POST", path, "exceptions:write", json={"action": "abort"})
     assert other.status_code == 409
-    assert "correct by desk" in other.json()["detail"]
+    assert "`correct` by desk" in other.json()["detail"]
+    assert other.json()["facts"]["decision_id"] == taken.json()["decision"]["decision_id"]
 
     shown = (await call("GET", f"/v1/changes/{waiting.change_id}")).json()
     assert [effect["state"] for effect in shown["effects"]] == ["confirmed"] * 4
@@ -109,14 +110,30 @@ async def test_a_signal_that_no_saga_could_read_is_refused(
     assert "explode" not in answer.text
 
 
-async def test_a_saga_that_is_gone_cannot_decide(call: Call, sagas: Sagas) -> None:
+async def test_what_is_decided_of_a_saga_that_is_gone_is_taken_by_its_next_run(
+    call: Call, sagas: Sagas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "TAKEN", timedelta(milliseconds=100))
     waiting = await stuck(sagas)
     await waiting.handle.terminate()
     path = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
-    answer = await call("POST", path, json={"action": "retry"})
-    assert answer.status_code == 409
-    assert "no saga" in answer.json()["detail"]
-    assert (await call("POST", f"/v1/changes/{waiting.change_id}/cancel")).status_code == 409
+    decision = {"action": "correct", "item": MENDED}
+    kept = await call("POST", path, json=decision)
+    assert kept.status_code == 202
+    assert kept.json()["decision"]["outcome"] is None
+
+    again = await sagas.again(waiting.change_id, waiting.subscription_id, tenant="acme")
+
+    async def completed() -> bool:
+        # What the dispatcher's look every second does.
+        async with sagas.database.transaction() as conn:
+            await conn.execute(b"notify trueup_decisions")
+        return (await sagas.change(waiting.change_id)).outcome == "completed"
+
+    await until(completed, "the next run has taken it", seconds=20)
+    assert (await again.result()).outcome == "completed"
+    shown = (await call("GET", path.removesuffix("/resolve"))).json()["decided"]
+    assert [(made["action"], made["outcome"]) for made in shown] == [("correct", "taken")]
 
 
 async def test_without_a_worker_the_wait_has_an_end(
@@ -130,8 +147,11 @@ async def test_without_a_worker_the_wait_has_an_end(
         waiting = await stuck(sagas)
     path = f"/v1/exceptions/{waiting.exception.exception_id}/resolve"
     answer = await call("POST", path, json={"action": "retry"})
-    assert answer.status_code == 503
-    assert "has not answered in time" in answer.json()["detail"]
+    assert answer.status_code == 202
+    assert answer.json()["decision"]["outcome"] is None
+    assert answer.json()["exception"]["state"] == "open"
+    words = (await call("GET", f"/v1/changes/{waiting.change_id}")).json()["words"]
+    assert words.startswith("retry by desk is being handed over")
     await waiting.handle.terminate()
 
 
@@ -157,8 +177,10 @@ async def test_a_change_is_held_and_released(call: Call, acme: Ids) -> None:
     assert again.json()["already"]
     shown = (await call("GET", path)).json()
     assert shown["change"]["held"]
-    assert "changes release" in shown["words"]
-    assert [step["what"] for step in shown["timeline"]][-1] == "held by a person"
+    assert "until it is released" in shown["words"]
+    assert [step["what"] for step in shown["timeline"]][-1] == (
+        "hold of change by desk, by the API"
+    )
 
     released = (await call("POST", f"{path}/release", "changes:write")).json()
     assert (released["held"], released["already"]) == (False, False)

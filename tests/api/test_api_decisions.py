@@ -108,7 +108,8 @@ async def test_a_document_made_by_hand_is_linked_for_the_saga_to_compare(
     await decide(call, "hold", HOLD)
     refused = await decide(call, "link", {"document": "INV-78"})
     assert refused.status_code == 409
-    assert "trueup invoices release in_acme_alone" in refused.json()["remedy"]
+    assert refused.json()["remedy"] == "release it first"
+    assert refused.json()["see"] == "/v1/invoices/in_acme_alone"
     released = (await decide(call, "release")).json()
     assert released["invoice"]["correction"]["link"] is None
 
@@ -151,7 +152,8 @@ async def test_what_the_process_before_us_has_is_linked_or_left(
     path = "/v1/invoices/in_old"
     refused = await decide(call, "hold", HOLD, path=path)
     assert refused.status_code == 409
-    assert "trueup invoices link in_old" in refused.json()["remedy"]
+    assert "link the document" in refused.json()["remedy"]
+    assert refused.json()["see"] == path
     assert (await decide(call, "link", {"document": "OLD-1"}, path=path)).json()["changed"]
     empty = await decide(call, "skip", {"reason": "x"}, path="/v1/invoices/in_gone")
     assert empty.status_code == 409

@@ -33,13 +33,13 @@ from persistence import change_queue, changes, dunning, exceptions, grants, mapp
 from persistence.database import Database
 from runtime.settings import DispatchSettings
 from tests.harness import subscriptions
+from tests.harness.deciding import taken
 from tests.harness.kept_histories import keep_histories
 from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Systems
 from tests.harness.temporal import temporal_server
 from tests.harness.waiting import until
 from worker import SANDBOX, make_worker
-from workflows.names import RESOLVE
 
 TENANT = "acme"
 SUB = "sub_1"
@@ -226,8 +226,9 @@ class Life:
     async def decide(
         self, kind: ProcessKind, key: str, exception: ExceptionView, action: Action
     ) -> None:
+        assert exception.workflow_id == self.handle(kind, key).id
         decision = Resolution(exception_id=exception.exception_id, action=action, by="tester")
-        await self.handle(kind, key).execute_update(RESOLVE, decision)
+        await taken(self.database, TENANT, decision)
 
     async def grants(self) -> tuple[Grant, ...]:
         async with self.database.statement() as conn:

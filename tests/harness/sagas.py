@@ -22,6 +22,7 @@ from canonical_models.views import ChangeView, EffectView, ExceptionView
 from persistence import change_queue, changes, documents, effects, exceptions, grants, mappings
 from persistence.database import Database
 from runtime.versions import Deployment
+from tests.harness.deciding import decided
 from tests.harness.kept_histories import keep_histories
 from tests.harness.subscriptions import ACCOUNT, ITEMS, invoice, item, line, snapshot, subscription
 from tests.harness.systems import Systems
@@ -33,7 +34,6 @@ from workflows.names import (
     CHANGE,
     CHANGE_KIND,
     CUSTOMER,
-    RESOLVE,
     STAGE,
     SUBSCRIPTION,
     TENANT,
@@ -149,7 +149,9 @@ class Sagas:
         await until(opened, f"an exception of {change_id} at {step or 'any step'}")
         return found[0]
 
-    async def again(self, change_id: str, subject: str = "sub_1") -> Handle:
+    async def again(
+        self, change_id: str, subject: str = "sub_1", *, tenant: str | None = None
+    ) -> Handle:
         """The next run of a change whose run was lost, as watch and dispatcher bring it about."""
         async with self.database.transaction() as conn:
             await change_queue.requeue(conn, change_id, why="its run was lost")
@@ -159,7 +161,8 @@ class Sagas:
                 {"id": change_id},
             )
             (epoch,) = await found.fetchone() or (0,)
-        return await self.begin(change_id, subject, epoch=epoch)
+        workflow_id = change_workflow_id(tenant, subject) if tenant else None
+        return await self.begin(change_id, subject, epoch=epoch, workflow_id=workflow_id)
 
     async def exception_of(self, exception_id: str) -> ExceptionView:
         async with self.database.transaction() as conn:
@@ -176,19 +179,15 @@ class Sagas:
         account: AccountMapping | None = None,
         document: DocumentCorrection | None = None,
     ) -> str:
-        answer: str = await handle.execute_update(
-            RESOLVE,
-            Resolution(
-                exception_id=exception_id,
-                action=action,
-                by="tester",
-                item=item,
-                account=account,
-                document=document,
-            ),
-            result_type=str,
+        resolution = Resolution(
+            exception_id=exception_id,
+            action=action,
+            by="tester",
+            item=item,
+            account=account,
+            document=document,
         )
-        return answer
+        return await decided(self.database, "acme", handle, resolution)
 
     async def change(self, change_id: str) -> ChangeView:
         async with self.database.transaction() as conn:

@@ -9,7 +9,6 @@ import pytest
 from temporalio.client import (
     ScheduleHandle,
     WorkflowExecutionStatus,
-    WorkflowUpdateFailedError,
 )
 from temporalio.service import RPCError
 
@@ -19,6 +18,7 @@ from dispatch import checking, dispatcher
 from dispatch.recovery import recover
 from persistence import exceptions
 from persistence.database import Database
+from tests.harness.deciding import taken
 from tests.harness.lives import SUB, TENANT, Life, living
 from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.systems import Script, Systems, Target, refused
@@ -26,7 +26,7 @@ from tests.harness.temporal import free_port, temporal_server
 from tests.harness.waiting import until
 from tests.lives.conftest import POLICY
 from tests.workflows.test_sweep_schedules import settings
-from workflows.names import EXCEPTION, RESOLVE, change_workflow_id, invoices_id, targets_id
+from workflows.names import EXCEPTION, change_workflow_id, invoices_id, targets_id
 
 PROCESSES = ("dunning/acme/in_1", "entitlement/acme/cus_1/app", "renewal/acme/sub_1")
 SAGA = change_workflow_id(TENANT, SUB)
@@ -100,8 +100,8 @@ async def all_is_back(life: Life, before: dict[str, str]) -> None:
     # Else the target would take what it is told before the process asks about it.
     await asks(life, "entitlement/acme/cus_1/app", "target_refused")
     life.systems.script.faults.clear()
-    await decided(life, "entitlement/acme/cus_1/app", before["target_refused"], Action.RETRY)
-    await decided(life, SAGA, before["item_unmapped"], Action.ABORT)
+    await decided(life, before["target_refused"], Action.RETRY)
+    await decided(life, before["item_unmapped"], Action.ABORT)
     await life.no_exception()
 
 
@@ -114,19 +114,9 @@ async def asks(life: Life, workflow_id: str, code: str) -> None:
     await until(shown, f"{workflow_id} asks", seconds=60)
 
 
-async def decided(life: Life, workflow_id: str, exception_id: str, action: Action) -> None:
-    handle = life.client.get_workflow_handle(workflow_id)
+async def decided(life: Life, exception_id: str, action: Action) -> None:
     decision = Resolution(exception_id=exception_id, action=action, by="tester", note="so")
-
-    async def taken() -> bool:
-        try:
-            await handle.execute_update(RESOLVE, decision)
-        except (RPCError, WorkflowUpdateFailedError):
-            # It has just begun and has not come to its question yet.
-            return False
-        return True
-
-    await until(taken, f"{workflow_id} takes a decision", seconds=30)
+    await taken(life.database, TENANT, decision, seconds=30)
 
 
 @pytest.mark.slow

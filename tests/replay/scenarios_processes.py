@@ -11,6 +11,7 @@ from canonical_models.policy import AccountPolicy, TenantPolicy
 from dispatch.signalling import Signaller
 from persistence import dunning, exceptions
 from tests.harness import subscriptions
+from tests.harness.deciding import decided
 from tests.harness.sagas import Handle, Sagas
 from tests.harness.subscriptions import (
     AS_OF,
@@ -24,7 +25,7 @@ from tests.harness.subscriptions import (
 from tests.harness.systems import Target, refused
 from tests.harness.waiting import until
 from tests.replay.scenarios import FIRST, STARTER, Scenario, agreed_on_starter, at_rest, closed
-from workflows.names import INVOICES, RESOLVE
+from workflows.names import INVOICES
 
 ANYONE = AccountProfile(customer_id="cus_2", name="Example")
 KNOWN = AccountProfile(customer_id="cus_1", name="Example")
@@ -188,7 +189,7 @@ async def dunning_ended_by_write_off(sagas: Sagas) -> Handle:
     handle = sagas.client.get_workflow_handle("dunning/acme/in_1")
     exception = await sagas.exception("dunning/acme/in_1")
     decision = Resolution(exception_id=exception.exception_id, action=Action.WRITE_OFF, by="tester")
-    await handle.execute_update(RESOLVE, decision)
+    await decided(sagas.database, "acme", handle, decision)
     return await closed(handle)
 
 
@@ -202,7 +203,7 @@ async def renewal_forecast_blocked(sagas: Sagas) -> Handle:
     handle = sagas.client.get_workflow_handle("renewal/acme/sub_1")
     exception = await sagas.exception("renewal/acme/sub_1")
     decision = Resolution(exception_id=exception.exception_id, action=Action.RETRY, by="tester")
-    await handle.execute_update(RESOLVE, decision)
+    await decided(sagas.database, "acme", handle, decision)
 
     async def answered() -> bool:
         async with sagas.database.transaction() as conn:
@@ -227,7 +228,7 @@ async def entitlement_told(sagas: Sagas) -> Handle:
     handle = sagas.client.get_workflow_handle("entitlement/acme/cus_1/app")
     exception = await sagas.exception("entitlement/acme/cus_1/app")
     decision = Resolution(exception_id=exception.exception_id, action=Action.RETRY, by="tester")
-    await handle.execute_update(RESOLVE, decision)
+    await decided(sagas.database, "acme", handle, decision)
     return await closed(handle)
 
 

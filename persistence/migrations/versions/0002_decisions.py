@@ -1,0 +1,20 @@
+"""Decisions of people: who, by which door, on what, and what became of it."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+_SCHEMA = Path(__file__).with_suffix(".sql")
+
+
+def upgrade() -> None:
+    op.execute("set local lock_timeout = '5s'")
+    op.execute(_SCHEMA.read_text(encoding="utf-8"))
+
+
+def downgrade() -> None:
+    op.execute("drop table decisions")
+    op.execute("drop function keep_decision")
