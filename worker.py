@@ -20,12 +20,14 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.account import Account
 from activities.adoption import Adoptions
 from activities.amendment import Amendment
+from activities.batch import Batching
 from activities.books import Books
 from activities.dunning import Dunning
 from activities.entitlement import Entitling
 from activities.exceptions import ExceptionQueue
 from activities.interceptor import Heartbeats
 from activities.invoices import Invoicing
+from activities.preview import Previews
 from activities.renewal import Renewals
 from activities.revenue import Revenue
 from activities.targets import Comparing
@@ -49,10 +51,12 @@ from runtime.workers import GRACE, at_work
 from workflows.account import AccountSaga
 from workflows.adoption import AdoptionRun
 from workflows.amendment import AmendmentSaga
+from workflows.batch import BatchProcess
 from workflows.dunning import DunningProcess
 from workflows.entitlement import EntitlementProcess
 from workflows.invoices import InvoiceSweep
 from workflows.policies import queue_of
+from workflows.preview import PreviewRun
 from workflows.renewal import RenewalProcess
 from workflows.revenue import RevenueSchedules
 from workflows.targets import TargetsCheck
@@ -83,9 +87,11 @@ WORKFLOWS = (
     AmendmentSaga,
     AccountSaga,
     AdoptionRun,
+    BatchProcess,
     DunningProcess,
     EntitlementProcess,
     InvoiceSweep,
+    PreviewRun,
     RenewalProcess,
     RevenueSchedules,
     TargetsCheck,
@@ -153,10 +159,12 @@ def make_worker(
     activities = _activities(
         Amendment(database, known),
         Account(database, known),
-        Adoptions(database, known),
+        Adoptions(),
+        Batching(database, known),
         Books(database, known),
         ExceptionQueue(database, known),
         Dunning(database, known),
+        Previews(database, known),
         Renewals(database, known),
         Entitling(database, known),
         Comparing(database, known),

@@ -1,9 +1,12 @@
 """From a change to its plan: read, check everything in parallel, decide, keep the decision."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+import psycopg
 
 from activities.agreed_state import commit_agreed_state
 from activities.contracts.amendment import Prepared, StepInput
@@ -25,6 +28,7 @@ from canonical_models.failures import Rejection
 from canonical_models.ledgering import LedgerAnswer, LedgerQuestion
 from canonical_models.mapping import AccountMapping, keys_of
 from canonical_models.occasion import DocumentSeen
+from canonical_models.preview import Overlay
 from canonical_models.records import DocumentRecord, sold_of, subject_of
 from canonical_models.states import ChangeOutcome
 from persistence import (
@@ -40,6 +44,8 @@ from persistence import (
 )
 from persistence.connection import Connection
 from persistence.database import Database
+from persistence.overlaying import overlaid
+from persistence.ownership import Owner
 from persistence.planning_context import PlanningContext
 from planning.access import AccessInput
 from planning.amendment import plan_account, plan_amendment
@@ -60,16 +66,46 @@ class Preparation:
         known = await self._known(step, run_id)
         if known is None or not _is_to_be_planned(known):
             return _without_plan(known)
-        subscription_id = known.subject
+        plan, read = await self._subscription(tenant, step.change_id, known, begun, owner_of(step))
+        return await self._decided(tenant, step, known, plan, read)
+
+    async def of_account(self, tenant: Tenant, step: StepInput, run_id: str) -> Prepared:
+        """The plan of an account's change in brief. Raises Overtaken."""
+        begun = datetime.now(UTC)
+        known = await self._known(step, run_id)
+        if known is None or not _is_to_be_planned(known):
+            return _without_plan(known)
+        plan, read = await self._account(tenant, step.change_id, known, begun, owner_of(step))
+        return await self._decided(tenant, step, known, plan, read)
+
+    async def what_if(
+        self, tenant: Tenant, change_id: str, known: PlanningContext, overlay: Overlay
+    ) -> tuple[AmendmentPlan, Prepared]:
+        """The plan that such a change would make now, with the overlay laid over what holds, and
+        what its saga would be told. By the very code that plans for the saga, of which nothing that
+        it writes is committed. Raises Rejection."""
+        begun, hypothetical = datetime.now(UTC), _Hypothetical(overlay)
+        planned = self._subscription if known.subscription_id is not None else self._account
+        plan, read = await planned(tenant, change_id, known, begun, hypothetical)
+        return plan, brief(plan, account=read.account, policy=tenant.policy)
+
+    async def _subscription(
+        self,
+        tenant: Tenant,
+        change_id: str,
+        known: PlanningContext,
+        begun: datetime,
+        acting: "_Acting",
+    ) -> "tuple[AmendmentPlan, _Read]":
         snapshot = await tenant.billing.snapshot(
-            subscription_id, documents=known.documents, since=_since(tenant, known)
+            known.subject, documents=known.documents, since=_since(tenant, known)
         )
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
-        entitled = await self._held_back(step, known, subscription)
+        entitled = await self._held_back(tenant, acting, known, subscription)
         corrected = await self._with_corrected(tenant, snapshot.documents)
-        async with self._database.transaction() as conn:
-            await self._keep(conn, tenant, step, known, customer, corrected)
+        async with self._transaction(tenant, acting) as conn:
+            await self._keep(conn, tenant, acting, known, customer, corrected)
             found, books, covering = await self._books(
                 conn,
                 tenant,
@@ -80,7 +116,7 @@ class Preparation:
             )
         answers, shown = await gather(_answers(tenant, books), _shown(tenant, found.account))
         plan = plan_amendment(
-            step.change_id,
+            change_id,
             previous=known.agreed,
             books=replace(books, answers=answers),
             access=AccessInput(
@@ -100,15 +136,16 @@ class Preparation:
         plan = without_refused(since_it_began(plan, known), snapshot.refused)
         if found.account is not None and shown is None:
             plan = without_organization(plan, found.account)
-        read = _Read(snapshot, begun, found.account, found.told)
-        return await self._decided(tenant, step, known, plan, read)
+        return plan, _Read(snapshot, begun, found.account, found.told)
 
-    async def of_account(self, tenant: Tenant, step: StepInput, run_id: str) -> Prepared:
-        """The plan of an account's change in brief. Raises Overtaken."""
-        begun = datetime.now(UTC)
-        known = await self._known(step, run_id)
-        if known is None or not _is_to_be_planned(known):
-            return _without_plan(known)
+    async def _account(
+        self,
+        tenant: Tenant,
+        change_id: str,
+        known: PlanningContext,
+        begun: datetime,
+        acting: "_Acting",
+    ) -> "tuple[AmendmentPlan, _Read]":
         customer = customer_of(known.subject) or known.subject
         snapshot = await tenant.billing.account_snapshot(
             customer, documents=known.documents, since=_since(tenant, known)
@@ -117,20 +154,33 @@ class Preparation:
         keys = {
             key for found in snapshot.documents for line in found.lines for key in keys_of(line)
         }
-        async with self._database.transaction() as conn:
-            await self._keep(conn, tenant, step, known, customer, corrected)
+        async with self._transaction(tenant, acting) as conn:
+            await self._keep(conn, tenant, acting, known, customer, corrected)
             await settlements.seen(conn, tenant.name, customer, known.subject, snapshot.movements)
             found, books, _ = await self._books(conn, tenant, known, customer, keys, snapshot)
         changed = await self._master_data_changed(tenant, snapshot, found.account)
         plan = plan_account(
-            step.change_id,
+            change_id,
             books=replace(books, answers=await _answers(tenant, books)),
             at=snapshot.as_of,
         )
         plan = since_it_began(with_master_data(plan) if changed else plan, known)
         plan = without_refused(plan, snapshot.refused)
-        read = _Read(snapshot, begun, found.account, found.told)
-        return await self._decided(tenant, step, known, plan, read)
+        return plan, _Read(snapshot, begun, found.account, found.told)
+
+    @asynccontextmanager
+    async def _transaction(self, tenant: Tenant, acting: "_Acting") -> AsyncIterator[Connection]:
+        """In which billing's word is kept and all is read that a plan needs. It is taken back where
+        nothing is to come of it, and then gives way to whoever means it."""
+        async with self._database.transaction() as conn:
+            if isinstance(acting, Owner):
+                yield conn
+                return
+            # Before the database looks for a deadlock: the saga of the same subject goes first.
+            await conn.execute("set local lock_timeout = '500ms'")
+            async with overlaid(conn, tenant.name, acting.overlay):
+                yield conn
+            raise psycopg.Rollback
 
     async def _known(self, step: StepInput, run_id: str) -> PlanningContext | None:
         """What is pending of the subject is taken in first: what is read then tells of it."""
@@ -141,7 +191,7 @@ class Preparation:
         self,
         conn: Connection,
         tenant: Tenant,
-        step: StepInput,
+        acting: "_Acting",
         known: PlanningContext,
         customer: str,
         found: tuple[BillingDocument, ...],
@@ -156,7 +206,7 @@ class Preparation:
             tenant.connection,
             found,
             books_from=tenant.books_from,
-            owner=owner_of(step),
+            owner=acting if isinstance(acting, Owner) else None,
         )
         for document in found:
             subject = subject_of(document)
@@ -184,7 +234,11 @@ class Preparation:
         return (*found, *await tenant.billing.documents(sorted(unread))) if unread else found
 
     async def _held_back(
-        self, step: StepInput, known: PlanningContext, subscription: Subscription
+        self,
+        tenant: Tenant,
+        acting: "_Acting",
+        known: PlanningContext,
+        subscription: Subscription,
     ) -> Subscription:
         """As far as access goes: what a person took back is not given again while billing sells the
         same; what billing has ended since is ended."""
@@ -192,9 +246,10 @@ class Preparation:
         if hold is None:
             return subscription
         if hold.sold != sold_of(subscription):
-            async with self._database.transaction() as conn:
-                await ownership.require(conn, owner_of(step))
-                await access_holds.lift(conn, step.tenant, subscription.subscription_id)
+            async with self._transaction(tenant, acting) as conn:
+                if isinstance(acting, Owner):
+                    await ownership.require(conn, acting)
+                await access_holds.lift(conn, tenant.name, subscription.subscription_id)
             return subscription
         return subscription.model_copy(update={"items": hold.items})
 
@@ -323,6 +378,16 @@ class Preparation:
                 await lanes.needed(conn, *key)
             self._lanes.add(key)
         return lane
+
+
+@dataclass(frozen=True, slots=True)
+class _Hypothetical:
+    """Nobody's change: what would be planned if this held."""
+
+    overlay: Overlay
+
+
+_Acting = Owner | _Hypothetical
 
 
 @dataclass(frozen=True, slots=True)

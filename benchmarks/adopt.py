@@ -26,10 +26,10 @@ import structlog
 import uvloop
 from temporalio.client import Client
 
-from activities.contracts.adoption import AdoptionPart
 from activities.tenants import Tenant
 from benchmarks.limits import Limit, told
-from canonical_models.adoption import AdoptionResult
+from canonical_models.adoption import Going
+from canonical_models.batch import Batch, BatchKind, ItemOutcome, batch_process
 from canonical_models.commerce import (
     AccountProfile,
     AccountSnapshot,
@@ -43,7 +43,7 @@ from canonical_models.entitlement import SupportEntitlement, SupportOrganization
 from canonical_models.ledgering import DocumentState, ErpDocument, OpenItem, PartyMatch
 from canonical_models.policy import AccountPolicy, TenantPolicy
 from connectors.ports import BillingPort, ErpPort, TicketingPort
-from persistence import adoptions, mappings
+from persistence import batches, mappings
 from persistence.database import Database, migrate
 from runtime.processes import Folders
 from runtime.temporal import connect
@@ -52,7 +52,6 @@ from sandbox.embedded.temporal_server import TemporalServer
 from tests.harness.postgres import durable_server
 from tests.harness.subscriptions import ITEMS, START, invoice, item, line, snapshot, subscription
 from worker import make_worker
-from workflows.names import ADOPTION, adoption_workflow_id
 
 TENANT, ADOPTION_ID = "acme", "ado_bench"
 BEFORE = START - timedelta(days=10)
@@ -190,36 +189,51 @@ async def at_work(customers: int) -> AsyncIterator[tuple[Client, Database, str]]
         yield client, database, queue
 
 
-async def adopt(client: Client, database: Database, queue: str) -> None:
+async def begin(database: Database) -> None:
     async with database.transaction() as conn:
-        await adoptions.begin(
-            conn, TENANT, ADOPTION_ID, rehearsal=False, cutover=START, customer=None, by="bench"
+        await batches.begin(
+            conn,
+            TENANT,
+            ADOPTION_ID,
+            BatchKind.ADOPT,
+            subject="customers",
+            given=Going(rehearsal=False, cutover=START).model_dump(mode="json"),
+            by="bench",
+            listed=False,
         )
+
+
+async def adopt(client: Client, queue: str) -> None:
+    process = batch_process(TENANT, ADOPTION_ID)
     await client.execute_workflow(
-        ADOPTION,
-        AdoptionPart(tenant=TENANT, adoption_id=ADOPTION_ID),
-        id=adoption_workflow_id(TENANT),
-        task_queue=queue,
+        process.kind.value, process, id=process.workflow_id, task_queue=queue
     )
+
+
+async def far(database: Database) -> Batch:
+    async with database.statement() as conn:
+        found = await batches.get(conn, TENANT, ADOPTION_ID)
+    if found is None:
+        raise RuntimeError("the batch was not begun")
+    return found
 
 
 async def measure(customers: int) -> int:
     early: list[float] = []
     async with at_work(customers) as (client, database, queue):
         began, worked_before = time.perf_counter(), time.process_time()
-        running = asyncio.create_task(adopt(client, database, queue))
+        await begin(database)
+        running = asyncio.create_task(adopt(client, queue))
         while not running.done():
             await asyncio.wait([running], timeout=0.5)
-            async with database.statement() as conn:
-                done = await adoptions.counted(conn, TENANT, ADOPTION_ID)
-            if not early and sum(done.values()) >= customers // 10:
+            if not early and (await far(database)).count(ItemOutcome.DONE) >= customers // 10:
                 early.append(peak())
         running.result()
         took, worked = time.perf_counter() - began, time.process_time() - worked_before
+        found = (await far(database)).counts
         async with database.statement() as conn:
-            found = await adoptions.counted(conn, TENANT, ADOPTION_ID)
             given: Any = await (await conn.execute("select count(*) from grants")).fetchone()
-    if found != {AdoptionResult.AGREED: customers} or given[0] != customers * 3:
+    if found != {ItemOutcome.DONE: customers} or given[0] != customers * 3:
         raise RuntimeError(f"not adopted as they are: {found}, {given[0]} grants")
     at_a_tenth = early[0] if early else peak()
     print(

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from canonical_models.base import Canonical, Identifier, Instant
+from canonical_models.batch import Batch, BatchState, ItemOutcome
 from canonical_models.money import Money
 
 
@@ -105,21 +106,60 @@ class AdoptedCustomer(Canonical):
     def result(self) -> AdoptionResult:
         return AdoptionResult.LEFT if self.findings else AdoptionResult.AGREED
 
+    @property
+    def outcome(self) -> ItemOutcome:
+        """Where it stands in its batch."""
+        causes = {finding.cause for finding in self.findings}
+        if AdoptionCause.UNREACHABLE in causes:
+            return ItemOutcome.FAILED
+        return ItemOutcome.WAITS if causes else ItemOutcome.DONE
 
-class Adoption(Canonical):
-    """One run over billing's customers. `customer` is set where it is of that one alone; `counts`
-    are customers by their result; `error` is what stopped it."""
 
-    adoption_id: Identifier
+class Going(Canonical):
+    """What an adoption is begun with: whether it is tried out, of which customer alone, and the
+    day."""
+
     rehearsal: bool
     customer: Identifier | None = None
     cutover: Instant
+
+
+class Adoption(Going):
+    """One batch over billing's customers. `listed` are those that are on its list so far, `counts`
+    those that are done by their result; `error` is what stopped it."""
+
+    adoption_id: Identifier
     state: AdoptionState
+    listed: int = 0
     counts: dict[AdoptionResult, int] = Field(default_factory=dict)
     started_by: str
     error: str | None = None
     started_at: Instant
     ended_at: Instant | None = None
+
+    @classmethod
+    def of(cls, batch: Batch) -> "Adoption":
+        running = batch.state is BatchState.RUNNING
+        ended = batch.state is BatchState.ENDED
+        results = {
+            AdoptionResult.AGREED: batch.count(ItemOutcome.DONE),
+            AdoptionResult.LEFT: batch.count(ItemOutcome.WAITS, ItemOutcome.FAILED),
+        }
+        return cls(
+            **dict(Going.model_validate(batch.given, strict=False)),
+            adoption_id=batch.batch_id,
+            state=AdoptionState.RUNNING
+            if running
+            else AdoptionState.ENDED
+            if ended
+            else AdoptionState.STOPPED,
+            listed=batch.total,
+            counts={result: count for result, count in results.items() if count},
+            started_by=batch.begun_by,
+            error=batch.why,
+            started_at=batch.begun_at,
+            ended_at=batch.ended_at,
+        )
 
     @property
     def customers(self) -> int:

@@ -13,6 +13,8 @@ class ProcessKind(StrEnum):
     DUNNING = "dunning"
     #: What a customer may use, told to one target, also when time alone changes it.
     ENTITLEMENT = "entitlement"
+    #: Many objects of one kind, one after the other.
+    BATCH = "batch"
 
 
 #: The support platform as a target: what people grant beside subscriptions, and what is put right.
@@ -20,8 +22,9 @@ SUPPORT_TARGET = "support"
 
 
 class Process(Canonical):
-    """One process, and the input of its workflow. `key` is the subscription, invoice or customer
-    that it is about, and `target` who is told of the customer's entitlements; no personal data."""
+    """One process, and the input of its workflow. `key` is the subscription, invoice, customer or
+    batch that it is about, and `target` who is told of the customer's entitlements; no personal
+    data."""
 
     kind: ProcessKind
     tenant: str

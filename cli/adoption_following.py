@@ -27,10 +27,9 @@ _STILL_SECONDS = 20.0
 async def followed(command: Command, begun: Adoption) -> Adoption:
     """Until it has ended or was stopped."""
     console = Console(stderr=True, highlight=False)
-    total = await adoptions.expected(command.context, command.tenant, begun)
     with _bar(console) as bar:
         task = bar.add_task(
-            "Rehearsing" if begun.rehearsal else "Adopting", total=total, left=0, rate="-"
+            "Rehearsing" if begun.rehearsal else "Adopting", total=None, left=0, rate="-"
         )
         pulse = _Pulse()
         while True:
@@ -39,7 +38,6 @@ async def followed(command: Command, begun: Adoption) -> Adoption:
             if now.state is not AdoptionState.RUNNING:
                 return now
             if pulse.still(now.customers):
-                await adoptions.keep_going(command.context, command.tenant, begun.adoption_id)
                 note(
                     f"adoption {begun.adoption_id} does not move: see with `trueup deploy "
                     "status` that a worker runs; it goes on by itself"
@@ -85,4 +83,6 @@ def _bar(console: Console) -> Progress:
 
 def _show(bar: Progress, task: TaskID, now: Adoption, pulse: _Pulse) -> None:
     rate = f"{pulse.rate(now.customers):.1f}"
-    bar.update(task, completed=now.customers, left=now.left, rate=rate)
+    # Until the list is whole, it grows.
+    total = now.listed or None
+    bar.update(task, completed=now.customers, total=total, left=now.left, rate=rate)

@@ -8,6 +8,7 @@ import typer
 from canonical_models.exceptions import Action
 from canonical_models.failures import Team
 from canonical_models.mapping import AccountMapping, ItemMapping
+from canonical_models.preview import Foreseen, Mend
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView
 from cli.case_notes import UNKNOWN, Assignee, Tag, add_notes, assigned, show_history
@@ -33,8 +34,10 @@ from cli.mapping_options import (
     pair,
 )
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
+from cli.previews import show_foreseen
 from cli.timeline import show_exception
 from operations import changes, exceptions, undoing
+from operations import preview as previews
 from persistence.causes import Which
 
 app = typer.Typer(
@@ -337,6 +340,68 @@ def reopen(
     note(f"Begun anew by change {', '.join(reopened.change_ids)}; what was undone stays so.")
     if reopened.released:
         note(f"Released: {', '.join(reopened.released)}.")
+
+
+@app.command()
+def preview(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
+    ctx: typer.Context,
+    exception_id: ExceptionId,
+    item: Annotated[
+        str | None, typer.Option(help="The item that was not mapped: 'prod_x=AI-ADDON'.")
+    ] = None,
+    per_unit: PerUnit = None,
+    included: Included = None,
+    tier: Tier = None,
+    account: Annotated[
+        str | None, typer.Option(help="The customer that was not mapped: 'cus_x=C-1001'.")
+    ] = None,
+    organization: Organization = None,
+    entity: Entity = None,
+    document: Annotated[
+        str | None,
+        typer.Option(help="Billing's id of the document (default: that of the exception)."),
+    ] = None,
+    tax_code: Annotated[
+        str | None, typer.Option(help="The ERP's tax code, for all lines of the document.")
+    ] = None,
+    day: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="The day that it is booked on."),
+    ] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(help="Id or number of the ERP document, made by hand, that it is."),
+    ] = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """What `retry` would do, or `correct` with the same options; nothing is done.
+
+    Examples: [bold]trueup exceptions preview exc_1[/] ·
+    [bold]trueup exceptions preview exc_1 --item 'prod_x=AI-ADDON' --per-unit seats[/]
+    """
+    mapped, customer = (
+        _item(item, per_unit, included, tier),
+        _account(account, organization, entity),
+    )
+    corrects = document or tax_code or day or link
+
+    async def work(command: Command) -> Foreseen:
+        of = document
+        if corrects and of is None:
+            of = await exceptions.document_of(command.context, command.tenant, exception_id)
+        mend = Mend(
+            item=mapped,
+            account=customer,
+            document=correction(of, tax_code, day, link) if of is not None else None,
+        )
+        return await previews.of_exception(command.context, command.tenant, exception_id, mend)
+
+    found = run_command(ctx, tenant, work)
+    if output is Format.JSON:
+        show_json(found)
+    else:
+        show_foreseen(found)
 
 
 add_notes(app, "exceptions")

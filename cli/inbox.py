@@ -1,5 +1,6 @@
 """`trueup inbox`: received webhooks, dead letters, and reading them again."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from canonical_models.states import InboxStatus
 from cli.command import Cursor, Limit, TenantOption, one_of, run_command, state, tell_of_more
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import inbox
+from operations.inbox import ReplayMany
 
 app = typer.Typer(
     help="Received webhooks, dead letters, replay.", no_args_is_help=True, rich_markup_mode="rich"
@@ -126,3 +128,44 @@ def replay(
         show_json(replayed)
     else:
         note(replayed.words)
+
+
+@app.command("replay-all")
+def replay_all(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
+    ctx: typer.Context,
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the batch.")],
+    status: Annotated[str | None, typer.Option(help=f"Only {', '.join(InboxStatus)}.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Only what came from then on, in UTC.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(help="Only what came before, in UTC.")] = None,
+    rate: Annotated[int, typer.Option(min=1, max=60_000, help="How many a minute.")] = 600,
+    trial: Annotated[
+        bool, typer.Option("--trial", help="Read the first one, then wait to be resumed.")
+    ] = False,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Read all webhooks again that fit now, in the order in which they came.
+
+    Example: [bold]trueup inbox replay-all --status dead_lettered --reason "mended" --trial[/]
+    """
+    asked = ReplayMany(
+        status=one_of(InboxStatus, status, "webhook"),
+        event_type=type_,
+        since=since and since.replace(tzinfo=UTC),
+        until=until and until.replace(tzinfo=UTC),
+        rate=rate,
+        trial=trial,
+        reason=reason,
+    )
+    batch = run_command(
+        ctx,
+        tenant,
+        lambda command: inbox.replay_many(command.context, command.tenant, asked, by=command.by),
+    )
+    if output is Format.JSON:
+        show_json(batch)
+    else:
+        note(f"{batch.total} are read again: follow it with `trueup batches show {batch.batch_id}`")

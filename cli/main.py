@@ -42,6 +42,7 @@ COMMANDS = {
 #: Group to its module, whose `app` is a `typer.Typer`, and the first line of its help.
 GROUPS = {
     "accounts": ("cli.accounts", "See customers' accounts; have one looked at now."),
+    "batches": ("cli.batches", "See what is done in bulk; pause, resume and stop it."),
     "causes": ("cli.causes", "See what is wrong, and all that it holds."),
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
     "deploy": ("cli.deploy", "Versions of the worker: roll out, roll back, drain."),

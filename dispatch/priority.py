@@ -2,10 +2,13 @@
 
 from temporalio.common import Priority
 
-from persistence.turns import RECONCILIATION, SHARES
+from canonical_models.process import ProcessKind
+from persistence.turns import BULK, RECONCILIATION, SHARES
 
-#: Of what a process does.
-OF_PROCESSES = RECONCILIATION
+
+def of_process(kind: ProcessKind) -> int:
+    """The lane of what a process does."""
+    return BULK if kind is ProcessKind.BATCH else RECONCILIATION
 
 
 def priority(tenant: str, lane: int) -> Priority:

@@ -14,7 +14,7 @@ from temporalio.common import (
 from temporalio.service import RPCError
 
 from canonical_models.process import Process, ProcessKind
-from dispatch.priority import OF_PROCESSES, priority
+from dispatch.priority import of_process, priority
 from dispatch.starting import AWAY, RPC_TIMEOUT, TASK_TIMEOUT
 from persistence import processes
 from persistence.database import Database
@@ -26,6 +26,7 @@ _SUMMARIES = {
     ProcessKind.RENEWAL: "Renewal of {}",
     ProcessKind.DUNNING: "Dunning of invoice {}",
     ProcessKind.ENTITLEMENT: "Entitlements of customer {} at {}",
+    ProcessKind.BATCH: "Batch {}",
 }
 
 
@@ -68,7 +69,7 @@ class Signaller:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             task_timeout=TASK_TIMEOUT,
             start_signal=NEWS,
-            priority=priority(process.tenant, OF_PROCESSES),
+            priority=priority(process.tenant, of_process(process.kind)),
             search_attributes=_search_attributes(process),
             static_summary=_SUMMARIES[process.kind].format(process.key, process.target),
             rpc_timeout=RPC_TIMEOUT,

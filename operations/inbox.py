@@ -1,12 +1,17 @@
-"""The inbox: what was received, what became of it, and reading it again."""
+"""The inbox: what was received, what became of it, and reading it again, one or many."""
+
+from pydantic import Field
 
 from canonical_models.amendment import ChangeTrigger, account_subject, customer_of
-from canonical_models.base import Canonical
+from canonical_models.base import Canonical, Identifier, Instant
+from canonical_models.batch import Batch, BatchKind
 from canonical_models.states import ChangeState, InboxStatus
 from canonical_models.views import ChangeView
 from connectors.ports import UnreadableEvent
+from operations import batches
+from operations.batches import Begun
 from operations.context import AppContext
-from operations.errors import Conflict, NotFound
+from operations.errors import Conflict, Invalid, NotFound
 from operations.paging import Page, cursor, cut, number
 from persistence import changes, inbox, settlements
 from persistence.connection import Connection
@@ -31,6 +36,21 @@ class Replay(Canonical):
     done: bool
     words: str
     reads_as: ChangeTrigger | None
+
+
+class ReplayMany(Canonical):
+    """Which webhooks are read again: those that are named, or all that fit the rest; and how. They
+    keep their order. `rate` is how many a minute after the first 1, 5 and 20; `trial` reads one
+    and waits to be told to go on."""
+
+    receipts: tuple[Identifier, ...] = Field(default=(), max_length=5000)
+    status: InboxStatus | None = None
+    event_type: str | None = Field(default=None, max_length=255)
+    since: Instant | None = None
+    until: Instant | None = None
+    rate: int = Field(default=600, ge=1, le=60_000)
+    trial: bool = False
+    reason: str = Field(min_length=1, max_length=2000)
 
 
 async def list_(
@@ -104,6 +124,45 @@ async def replay(
             item = (await inbox.replay(conn, tenant, [item.inbox_id]))[0]
     begun = "Would be read again" if dry_run else "Is being read again"
     return Replay(item=item, done=not dry_run, words=f"{begun}; {outlook}.", reads_as=trigger)
+
+
+async def replay_many(context: AppContext, tenant: str, asked: ReplayMany, *, by: str) -> Batch:
+    """The batch that reads them again. Its list is what fits now, and stays that. Raises
+    Invalid."""
+    if not any((asked.receipts, asked.status, asked.event_type, asked.since, asked.until)):
+        raise Invalid(
+            "it is not said which webhooks are to be read again",
+            remedy="name receipts, or a status, a type, or since when they came",
+        )
+    async with context.database.transaction() as conn:
+        made = await batches.begin(
+            conn,
+            tenant,
+            Begun(
+                kind=BatchKind.REPLAY,
+                given=asked.model_dump(mode="json", exclude={"receipts"}, exclude_defaults=True),
+                by=by,
+                rate=asked.rate,
+                trial=asked.trial,
+            ),
+        )
+        frozen = await inbox.freeze(
+            conn,
+            tenant,
+            made,
+            receipts=asked.receipts or None,
+            status=asked.status,
+            event_type=asked.event_type,
+            since=asked.since,
+            until=asked.until,
+        )
+        if not frozen:
+            raise Invalid(
+                "no webhook fits that could be read again",
+                remedy="those that wait to be read anyway, and those whose body is kept no longer, "
+                "are left out: see `trueup inbox list`",
+            )
+    return await batches.show(context, tenant, made)
 
 
 async def _outlook(

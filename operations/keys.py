@@ -18,6 +18,8 @@ SCOPES = {
     "exceptions:write": "decide exceptions",
     "inbox:read": "see received webhooks and dead letters, bodies included",
     "inbox:write": "replay webhooks",
+    "batches:read": "see what is done in bulk, item by item",
+    "batches:write": "pause, resume and stop what is done in bulk",
     "mappings:read": "see account and item mappings",
     "mappings:write": "set account and item mappings",
     "entitlements:read": "list and check entitlements, see grants",

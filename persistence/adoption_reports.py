@@ -4,7 +4,6 @@ from pydantic import TypeAdapter
 
 from canonical_models.adoption import (
     AdoptedCustomer,
-    AdoptionResult,
     AdoptionTotals,
     CauseCount,
     ItemCount,
@@ -14,38 +13,35 @@ from persistence.connection import Connection
 _CUSTOMERS = TypeAdapter(tuple[AdoptedCustomer, ...])
 _CAUSES = TypeAdapter(tuple[CauseCount, ...])
 
-_CUSTOMER_JSON = """
-json_build_object('customer_id', customer_id, 'findings', causes, 'figures', figures)
+_CUSTOMERS_AFTER = """
+select coalesce(json_agg(found order by key), '[]')::text from (
+  select key, found from batch_items
+  where tenant = %(tenant)s and batch_id = %(id)s and key > %(after)s and found is not null
+    and (not %(left)s or outcome <> 'done')
+  order by key limit %(limit)s) page
 """
-
-_CUSTOMERS_AFTER = f"""
-select coalesce(json_agg({_CUSTOMER_JSON} order by customer_id), '[]')::text from (
-  select * from adoption_customers
-  where tenant = %(tenant)s and adoption_id = %(id)s and customer_id > %(after)s
-    and (%(result)s::text is null or result = %(result)s)
-  order by customer_id limit %(limit)s) page
-"""  # noqa: S608 - put together from constants
 
 _CAUSES_OF = """
 select coalesce(json_agg(json_build_object('cause', cause, 'findings', findings,
   'customers', customers, 'example', example) order by customers desc, cause), '[]')::text
 from (
-  select found ->> 'cause' as cause, count(*) as findings,
-    count(distinct customer_id) as customers, min(found ->> 'message') as example
-  from adoption_customers, jsonb_array_elements(causes) found
-  where tenant = %(tenant)s and adoption_id = %(id)s group by 1) counted
+  select one ->> 'cause' as cause, count(*) as findings,
+    count(distinct key) as customers, min(one ->> 'message') as example
+  from batch_items, jsonb_array_elements(found -> 'findings') one
+  where tenant = %(tenant)s and batch_id = %(id)s group by 1) counted
 """
 
 _ITEMS_OF = """
-select found ->> 'subject', count(distinct customer_id)
-from adoption_customers, jsonb_array_elements(causes) found
-where tenant = %(tenant)s and adoption_id = %(id)s and found ->> 'cause' = 'item_unmapped'
+select one ->> 'subject', count(distinct key)
+from batch_items, jsonb_array_elements(found -> 'findings') one
+where tenant = %(tenant)s and batch_id = %(id)s and one ->> 'cause' = 'item_unmapped'
 group by 1 order by 2 desc, 1 limit %(limit)s
 """
 
 _TOTALS = """
 with mine as (
-  select figures from adoption_customers where tenant = %(tenant)s and adoption_id = %(id)s
+  select found -> 'figures' as figures from batch_items
+  where tenant = %(tenant)s and batch_id = %(id)s and found is not null
 ), summed as (
   select coalesce(sum((figures ->> 'subscriptions')::bigint), 0)::bigint as subscriptions,
     coalesce(sum((figures ->> 'given')::bigint), 0)::bigint as given,
@@ -75,7 +71,7 @@ async def customers(
     tenant: str,
     adoption_id: str,
     *,
-    result: AdoptionResult | None = None,
+    left_only: bool = False,
     after: str = "",
     limit: int = 200,
 ) -> tuple[AdoptedCustomer, ...]:
@@ -85,7 +81,7 @@ async def customers(
         {
             "tenant": tenant,
             "id": adoption_id,
-            "result": result.value if result else None,
+            "left": left_only,
             "after": after,
             "limit": limit,
         },

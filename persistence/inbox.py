@@ -9,6 +9,7 @@ from datetime import datetime
 
 from canonical_models.base import Canonical, Instant
 from canonical_models.states import InboxStatus
+from persistence import batches
 from persistence.connection import Connection
 from persistence.inbox_writer import storable
 from persistence.rows import all_of, fetch, fetch_one, select
@@ -139,6 +140,46 @@ async def replay(
     await conn.execute(f"notify {CHANNEL}".encode())
     return await fetch(
         conn, InboxView, f"{_SELECT} where tenant = %s and id = any(%s) order by id", these
+    )
+
+
+_FREEZE = """
+select receipt as key, jsonb_build_object('inbox_id', id) as given from inbox
+where tenant = %(tenant)s and status <> 'received' and octet_length(body) > 0
+  and (%(receipts)s::text[] is null or receipt = any(%(receipts)s))
+  and (%(status)s::text is null or status = %(status)s)
+  and (%(type)s::text is null or event_type = %(type)s)
+  and (%(since)s::timestamptz is null or received_at >= %(since)s)
+  and (%(until)s::timestamptz is null or received_at < %(until)s)
+order by id
+"""
+
+
+async def freeze(
+    conn: Connection,
+    tenant: str,
+    batch_id: str,
+    *,
+    receipts: Collection[str] | None = None,
+    status: InboxStatus | None = None,
+    event_type: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> int:
+    """Put all that fit and can be read again onto the list of the batch, in the order in which
+    they came; how many there are."""
+    return await batches.add_found(
+        conn,
+        tenant,
+        batch_id,
+        _FREEZE,
+        {
+            "receipts": None if receipts is None else list(receipts),
+            "status": status,
+            "type": event_type,
+            "since": since,
+            "until": until,
+        },
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.sql import SQL, Literal
 from pydantic import TypeAdapter
 
-from canonical_models.amendment import AmendmentPlan
+from canonical_models.amendment import AmendmentPlan, ChangeKind, customer_of
 from canonical_models.commerce import Subscription
 from canonical_models.entitlement import Grant, SubscriptionSupport
 from canonical_models.exceptions import UNDO_OF, Resolution
@@ -182,6 +182,53 @@ async def of_change(conn: Connection, tenant: str, change_id: str) -> PlanningCo
     found = await conn.execute((_TAKEN_IN + _CONTEXT).encode(), values)
     row = await found.fetchone()
     return None if row is None else _context(row)
+
+
+async def of_subject(
+    conn: Connection, tenant: str, subject: str, documents: Collection[str]
+) -> PlanningContext:
+    """As before a change of it that begins now and reads these documents."""
+    found = await conn.execute(
+        "select id from changes where tenant = %s and subject = %s order by seq desc limit 1",
+        (tenant, subject),
+    )
+    row = await found.fetchone()
+    known = await of_change(conn, tenant, row[0]) if row else None
+    named = tuple(documents)
+    if known is None:
+        customer = customer_of(subject)
+        return PlanningContext(
+            subject=subject,
+            subscription_id=None if customer else subject,
+            customer_id=customer,
+            kind=ChangeKind.OTHER.value,
+            epoch=0,
+            reading=0,
+            outcome=None,
+            documents=named,
+            whole=False,
+            first_time=True,
+            agreed=None,
+            held=(),
+            contribution=None,
+            unpaid=frozenset(),
+            access_hold=None,
+            aborted=None,
+            undoing=False,
+            set_in_doubt=False,
+            plan=None,
+            digest=None,
+        )
+    return replace(
+        known,
+        outcome=None,
+        documents=named,
+        whole=False,
+        aborted=None,
+        undoing=False,
+        plan=None,
+        digest=None,
+    )
 
 
 def _context(row: tuple[Any, ...]) -> PlanningContext:

@@ -1,8 +1,6 @@
-"""Taking customers over that billing had before us, page by page, or rehearsing it.
-
-How far it has come stands in its row, and what was found of each customer in another: a run that
-was killed goes on with the customers that are left. What no retry can mend stops it until somebody
-resumes it.
+"""Adoptions as version 0.1.0 ran them. A batch does it now (`workflows.batch`): what is open of
+these ends at its next page, and the batch that the migration has made of it goes on. Until none is
+open anywhere it has to replay.
 """
 
 import asyncio

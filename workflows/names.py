@@ -16,7 +16,9 @@ INVOICES = "invoices"
 REVENUE = "revenue"
 #: Reads what entitlement targets hold; started by a schedule, or at once.
 TARGETS = "targets"
-#: Takes customers over that billing had before us, or rehearses it.
+#: Foresees what would happen, and does nothing.
+PREVIEW = "preview"
+#: Took customers over before batches did.
 ADOPTION = "adoption"
 
 #: Update: a person's decision on the open exception; answers when the saga has taken it.
@@ -94,6 +96,6 @@ def invoices_id(tenant: str) -> str:
     return f"invoices/{tenant}"
 
 
-def adoption_workflow_id(tenant: str) -> str:
-    """One adoption of a tenant may run at a time."""
-    return f"adoption/{tenant}"
+def preview_id(tenant: str, asking: str) -> str:
+    """Each what-if is one of its own."""
+    return f"preview/{tenant}/{asking}"

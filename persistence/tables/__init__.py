@@ -7,6 +7,7 @@ the migrations create it, and a test compares them with this package.
 from sqlmodel import SQLModel
 
 from persistence.tables.adoption import AdoptionCustomerRow, AdoptionRow
+from persistence.tables.batches import BatchItemRow, BatchRow
 from persistence.tables.breakers import BreakerRow, LaneRow
 from persistence.tables.causes import CaseHistoryRow, CauseAmountRow, CauseRow
 from persistence.tables.configuration import ApiKeyRow, MappingRow, NamespaceRow
@@ -37,6 +38,8 @@ __all__ = [
     "AdoptionRow",
     "ApiKeyRow",
     "ApprovalRow",
+    "BatchItemRow",
+    "BatchRow",
     "BreakerRow",
     "CaseHistoryRow",
     "CauseAmountRow",

@@ -1,4 +1,5 @@
-"""Taking customers over when a company goes live."""
+"""What version 0.1.0 has kept of customers that it took over. Batches have it all; nothing reads
+these tables, which go with the next version."""
 
 from datetime import datetime
 from typing import Any

@@ -36,11 +36,15 @@ def serial_column(*, key: bool = True) -> Any:
     )
 
 
-def integer_column(*, nullable: bool = False, big: bool = False, default: int | None = None) -> Any:
+def integer_column(
+    *, nullable: bool = False, big: bool = False, default: int | None = None, key: bool = False
+) -> Any:
     return Field(
         sa_column=Column(
             BigInteger if big else Integer,
             nullable=nullable,
+            primary_key=key,
+            autoincrement=False,
             server_default=None if default is None else text(str(default)),
         )
     )

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from operations.context import AppContext
 from starter_api.v1 import (
     accounts,
+    batches,
     causes,
     changes,
     connections,
@@ -18,6 +19,7 @@ from starter_api.v1 import (
     inbox,
     invoices,
     mappings,
+    previews,
     renewals,
     subscriptions,
     targets,
@@ -43,8 +45,10 @@ def install(app: FastAPI, context: AppContext) -> None:
         dunning,
         exceptions,
         causes,
+        previews,
         connections,
         inbox,
+        batches,
         mappings,
         entitlements,
         grants,

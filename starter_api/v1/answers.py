@@ -30,6 +30,12 @@ def fresh(found: BaseModel, *, underway: bool = False) -> Response:
     return Response(found.model_dump_json(), status, {"cache-control": "no-store"}, _JSON)
 
 
+def begun(found: BaseModel, at: str) -> Response:
+    """202 for what goes on by itself; `at` is where its progress is seen."""
+    headers = {"cache-control": "no-store", "location": at}
+    return Response(found.model_dump_json(), 202, headers, _JSON)
+
+
 def listed(request: Request, found: BaseModel, following: str | None) -> Response:
     """200; the next page is in the body and as a Link (RFC 8288)."""
     headers = dict(_PRIVATE)

@@ -37,6 +37,7 @@ InvoiceId = Annotated[
         examples=["in_1QfTrueup"],
     ),
 ]
+BatchId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["bat_0d9c8b7a6f5e"])]
 GrantId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["grt_0d9c8b7a6f5e4d3c2b1a"])]
 Receipt = Annotated[
     str, Path(pattern=_ID, max_length=255, examples=["rcp_0d9c8b7a6f5e4d3c2b1a09f8"])

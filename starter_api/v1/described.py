@@ -39,16 +39,29 @@ def answers(
     *problems: int,
     kept: bool = False,
     underway: Any = None,
+    begun: bool = False,
 ) -> Any:
     """The `responses` of an operation; `kept` where the answer carries an ETag, `underway` an
-    example of what is answered where a decision is kept and still to be handed over."""
+    example of what is answered where a decision is kept and still to be handed over, `begun` where
+    what was asked for goes on by itself."""
+    content = {"application/json": {"example": example}}
     found: dict[int | str, dict[str, Any]] = {
-        200: {
-            "model": model,
-            "description": "As it is now.",
-            "content": {"application/json": {"example": example}},
-        }
+        200: {"model": model, "description": "As it is now.", "content": content}
     }
+    if begun:
+        found = {
+            202: {
+                "model": model,
+                "description": "It goes on by itself.",
+                "headers": {
+                    "Location": {
+                        "schema": {"type": "string"},
+                        "description": "Where its progress is seen.",
+                    }
+                },
+                "content": content,
+            }
+        }
     if kept:
         found[200]["headers"] = {"ETag": {"schema": {"type": "string"}}}
         found[304] = {"description": "As `If-None-Match` says: the caller has it."}

@@ -5,16 +5,18 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from canonical_models.batch import Batch
 from canonical_models.states import InboxStatus
 from operations import inbox
-from operations.inbox import InboxDetail, Replay
+from operations.inbox import InboxDetail, Replay, ReplayMany
 from operations.paging import Page
 from persistence.inbox import InboxView
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples
-from starter_api.v1.answers import fresh, listed, single
+from starter_api.v1 import examples, examples_batches
+from starter_api.v1.answers import begun, fresh, listed, single
 from starter_api.v1.asking import Context, Cursor, Limit, Receipt
-from starter_api.v1.described import answers
+from starter_api.v1.bodies import body
+from starter_api.v1.described import answers, takes
 
 router = APIRouter(prefix="/inbox", tags=["inbox"])
 
@@ -66,6 +68,25 @@ async def show_received(
     raw: Annotated[bool, Query(description="Whether to show the body.")] = False,
 ) -> Response:
     return single(request, await inbox.show(context, caller.tenant, receipt, raw=raw))
+
+
+@router.post(
+    "/replays",
+    status_code=202,
+    summary="Read many webhooks again",
+    description="What fits now is a frozen list, read again in the order in which it came: one, "
+    "then 5, then 20, then at the rate. It pauses by itself after 3 failures in a row or 10 % of "
+    "the last 50. See it under `Location`.",
+    responses=answers(Batch, examples_batches.BATCH, 400, 413, 415, begun=True),
+    openapi_extra=takes(ReplayMany, dead_letters=examples_batches.REPLAY_MANY),
+)
+async def replay_many(
+    context: Context,
+    caller: Writer,
+    asked: Annotated[ReplayMany, Depends(body(ReplayMany))],
+) -> Response:
+    made = await inbox.replay_many(context, caller.tenant, asked, by=caller.name)
+    return begun(made, f"/v1/batches/{made.batch_id}")
 
 
 @router.post(

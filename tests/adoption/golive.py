@@ -6,21 +6,30 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
-from activities.contracts.adoption import AdoptionPart
 from activities.contracts.amendment import Settled
-from canonical_models.adoption import AdoptedCustomer, Adoption, AdoptionResult, Finding
+from canonical_models.adoption import (
+    AdoptedCustomer,
+    Adoption,
+    AdoptionResult,
+    AdoptionState,
+    Finding,
+    Going,
+)
 from canonical_models.amendment import ChangeKind, customer_of
+from canonical_models.batch import BatchKind, batch_process
 from canonical_models.commerce import BillingSnapshot, Customer, SubscriptionStatus
 from canonical_models.documents import BillingDocument, DocumentStatus
 from canonical_models.ledgering import DocumentState, ErpDocument
 from canonical_models.mapping import AccountMapping
 from canonical_models.money import Money
-from persistence import adoptable, adoption_reports, adoptions, documents, subscriptions
+from canonical_models.process import ProcessKind
+from persistence import adoptable, adoption_reports, adoptions, batches, documents, subscriptions
 from persistence.database import Database
 from tests.harness.sagas import Sagas
 from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.systems import Systems
-from workflows.names import ACCOUNT, ADOPTION, AMENDMENT, ChangeInput, change_workflow_id
+from tests.harness.waiting import until
+from workflows.names import ACCOUNT, AMENDMENT, NEWS, ChangeInput, change_workflow_id
 
 CUTOVER = datetime(2026, 11, 1, tzinfo=UTC)
 BEFORE = CUTOVER - timedelta(days=10)
@@ -41,7 +50,7 @@ WRITES = (
     "support.publish",
 )
 #: Of our tables, what an adoption writes of itself.
-OWN = {"adoptions", "adoption_customers", "alembic_version"}
+OWN = {"batches", "batch_items", "processes", "alembic_version"}
 
 
 def before_going_live(**changed: Any) -> Systems:
@@ -136,33 +145,58 @@ class GoLive:
     async def begin(
         self, adoption_id: str, *, rehearsal: bool, customer: str | None = None
     ) -> None:
+        await self.begin_by(adoption_id, CUTOVER, rehearsal=rehearsal, customer=customer)
+
+    async def begin_by(
+        self,
+        adoption_id: str,
+        cutover: datetime,
+        *,
+        rehearsal: bool,
+        customer: str | None = None,
+    ) -> None:
+        going = Going(rehearsal=rehearsal, customer=customer, cutover=cutover)
         async with self.database.transaction() as conn:
-            await adoptions.begin(
+            await batches.begin(
                 conn,
                 "acme",
                 adoption_id,
-                rehearsal=rehearsal,
-                cutover=CUTOVER,
-                customer=customer,
+                BatchKind.ADOPT,
+                subject="customers",
+                given=going.model_dump(mode="json"),
                 by="tester",
+                listed=False,
             )
 
     async def start(self, adoption_id: str) -> WorkflowHandle[Any, Any]:
+        """As the dispatcher does, or again where it has been lost."""
+        process = batch_process("acme", adoption_id)
         return await self.sagas.client.start_workflow(
-            ADOPTION,
-            AdoptionPart(tenant="acme", adoption_id=adoption_id),
-            id=f"adoption/{self.sagas.task_queue}",
+            ProcessKind.BATCH.value,
+            process,
+            id=f"{process.workflow_id}/{self.sagas.task_queue}",
             task_queue=self.sagas.task_queue,
             task_timeout=timedelta(seconds=2),
+            start_signal=NEWS,
             result_type=str,
         )
+
+    async def rests(self, adoption_id: str) -> Adoption:
+        """Once it does not run any more."""
+
+        async def so() -> bool:
+            return (await self.adoption(adoption_id)).state is not AdoptionState.RUNNING
+
+        await until(so, f"{adoption_id} does not run")
+        return await self.adoption(adoption_id)
 
     async def adopts(
         self, adoption_id: str, *, rehearsal: bool = False, customer: str | None = None
     ) -> dict[str, AdoptedCustomer]:
         """What was found, by customer, once it has ended."""
         await self.begin(adoption_id, rehearsal=rehearsal, customer=customer)
-        assert await (await self.start(adoption_id)).result() == "completed"
+        await (await self.start(adoption_id)).result()
+        assert (await self.adoption(adoption_id)).state is AdoptionState.ENDED
         return await self.found(adoption_id)
 
     async def only(self, adoption_id: str = "ado_1") -> AdoptedCustomer:

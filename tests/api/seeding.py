@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from canonical_models.amendment import ChangeKind, account_subject
+from canonical_models.batch import BatchKind
 from canonical_models.events import SubscriptionChanged, event
 from canonical_models.exceptions import Action, Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
-from persistence import changes, exceptions, keys, mappings, outbox, subscriptions
+from persistence import batches, changes, exceptions, keys, mappings, outbox, subscriptions
+from persistence.batches import Listed
 from persistence.database import Database
 from persistence.tables import (
     ChangeRow,
@@ -67,6 +69,10 @@ class Ids:
     def account(self) -> str:
         """The subject of changes of the customer's account."""
         return account_subject(self.customer)
+
+    @property
+    def batch(self) -> str:
+        return f"bat_{self.tenant}"
 
     @property
     def receipt(self) -> str:
@@ -127,6 +133,17 @@ async def seeded(database: Database, tenant: str) -> Ids:
                 )
             ],
         )
+        await batches.begin(
+            conn,
+            tenant,
+            ids.batch,
+            BatchKind.REPLAY,
+            subject=ids.batch,
+            given={"reason": ids.mark},
+            by="anna",
+        )
+        await batches.add(conn, tenant, ids.batch, [Listed(ids.receipt)])
+        await batches.pause(conn, tenant, ids.batch, ids.mark)
         await exceptions.resolve(
             conn,
             tenant,

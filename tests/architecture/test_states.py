@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from canonical_models import states
 from canonical_models.adoption import AdoptionResult, AdoptionState
+from canonical_models.batch import BatchKind, BatchState, ItemOutcome
 from canonical_models.documents import DocumentStatus
 from canonical_models.effects import EffectState
 from canonical_models.entitlement import GrantState
@@ -19,6 +20,9 @@ from tests.architecture.repository import ROOT, files
 ENUMS: dict[str, type[StrEnum]] = {
     "adoption_customers.result": AdoptionResult,
     "adoptions.state": AdoptionState,
+    "batch_items.outcome": ItemOutcome,
+    "batches.kind": BatchKind,
+    "batches.state": BatchState,
     "causes.state": states.CauseState,
     "changes.outcome": states.ChangeOutcome,
     "changes.state": states.ChangeState,

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import psycopg
 
-from canonical_models.adoption import AdoptedCustomer, AdoptionCause, Finding
-from persistence import adoptions, approvals
+from canonical_models.adoption import AdoptedCustomer, AdoptionCause, Finding, Going
+from canonical_models.batch import BatchKind
+from persistence import approvals, batches
+from persistence.batches import Listed
 from persistence.database import Database
 from tests.api.seeding import seeded
 
@@ -72,20 +74,25 @@ async def _more(dsn: str) -> None:
     database = Database(dsn)
     await seeded(database, "globex")
     async with database.transaction() as conn:
-        await adoptions.begin(
+        going = Going(rehearsal=True, cutover=datetime(2026, 11, 1, tzinfo=UTC))
+        await batches.begin(
             conn,
             "globex",
             "ado_1",
-            rehearsal=True,
-            cutover=datetime(2026, 11, 1, tzinfo=UTC),
-            customer=None,
+            BatchKind.ADOPT,
+            subject="customers",
+            given=going.model_dump(mode="json"),
             by="Jane",
+            listed=False,
         )
+        await batches.add(conn, "globex", "ado_1", [Listed("cus_globex", {})])
         found = Finding(
             cause=AdoptionCause.ACCOUNT_UNMAPPED, subject="cus_globex", message="it has no party"
         )
         left = AdoptedCustomer(customer_id="cus_globex", findings=(found,))
-        await adoptions.record(conn, "globex", "ado_1", left)
+        await batches.stands(
+            conn, "globex", "ado_1", 1, left.outcome, found=left.model_dump(mode="json")
+        )
         await approvals.put(conn, "globex", "in_globex", "0" * 64, by="Jane", note="agreed")
     await database.close()
 

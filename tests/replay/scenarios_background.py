@@ -1,42 +1,84 @@
 """What runs beside the changes: taking over existing customers, deferred revenue, targets."""
 
-from datetime import timedelta
-
 from activities.contracts.adoption import AdoptionPart
+from activities.contracts.preview import WhatIf
 from activities.contracts.revenue import RevenueInput
 from activities.contracts.targets import TargetsInput
-from persistence import adoptions
+from canonical_models.adoption import Going
+from canonical_models.batch import BatchKind, BatchState, batch_process
+from canonical_models.failures import CredentialsRefused
+from persistence import batches
 from tests.harness.sagas import Handle, Sagas
+from tests.harness.systems import Planned
+from tests.harness.waiting import until
 from tests.replay.scenarios import STARTER, Scenario, closed
-from workflows.names import ADOPTION, REVENUE, TARGETS
+from workflows.names import ADOPTION, NEWS, PREVIEW, REVENUE, TARGETS
 
 
 async def adoption(sagas: Sagas) -> Handle:
-    """One page with one customer, and the end of the list."""
+    """As version 0.1.0 has begun it: a batch goes on with its customers."""
+    part = AdoptionPart(tenant="acme", adoption_id="ado_1")
+    handle = await sagas.client.start_workflow(
+        ADOPTION, part, id="adoption/acme", task_queue=sagas.task_queue
+    )
+    return await closed(handle)
+
+
+async def batch_carried_out(sagas: Sagas) -> Handle:
+    """Of one customer: its list, and all that is on it."""
     sagas.systems.billing.snapshots["sub_1"] = STARTER
-    return await closed(await _adopting(sagas))
+    return await closed(await _batch(sagas))
 
 
-async def adoption_stopped(sagas: Sagas) -> Handle:
-    """Started with another cutover than the worker has: no retry mends it."""
-    return await closed(await _adopting(sagas, later=timedelta(days=1)))
+async def batch_paused_and_resumed(sagas: Sagas) -> Handle:
+    """No retry mends what it meets at first."""
+    sagas.systems.billing.snapshots["sub_1"] = STARTER
+    sagas.systems.script.faults["billing.customer_page"] = [
+        Planned(lambda: CredentialsRefused("scripted", system="billing"))
+    ]
+    handle = await _batch(sagas)
 
+    async def paused() -> bool:
+        async with sagas.database.statement() as conn:
+            found = await batches.get(conn, "acme", "ado_1")
+        return found is not None and found.state is BatchState.PAUSED
 
-async def _adopting(sagas: Sagas, *, later: timedelta = timedelta()) -> Handle:
+    await until(paused, "the batch is paused")
     async with sagas.database.transaction() as conn:
-        await adoptions.begin(
+        await batches.resume(conn, "acme", "ado_1")
+    await handle.signal(NEWS)
+    return await closed(handle)
+
+
+async def _batch(sagas: Sagas) -> Handle:
+    going = Going(rehearsal=True, cutover=sagas.systems.tenant.books_from)
+    async with sagas.database.transaction() as conn:
+        await batches.begin(
             conn,
             "acme",
             "ado_1",
-            rehearsal=True,
-            cutover=sagas.systems.tenant.books_from + later,
-            customer=None,
+            BatchKind.ADOPT,
+            subject="customers",
+            given=going.model_dump(mode="json"),
             by="tester",
+            listed=False,
         )
-    part = AdoptionPart(tenant="acme", adoption_id="ado_1")
+    process = batch_process("acme", "ado_1")
     return await sagas.client.start_workflow(
-        ADOPTION, part, id="adoption/acme", task_queue=sagas.task_queue
+        process.kind.value, process, id=process.workflow_id, task_queue=sagas.task_queue
     )
+
+
+async def foreseen(sagas: Sagas) -> Handle:
+    """What would come of a subscription that is read anew."""
+    sagas.systems.billing.snapshots["sub_1"] = STARTER
+    handle = await sagas.client.start_workflow(
+        PREVIEW,
+        WhatIf(tenant="acme", subject="sub_1", documents=("in_1",)),
+        id="preview/acme/1",
+        task_queue=sagas.task_queue,
+    )
+    return await closed(handle)
 
 
 async def revenue_earned(sagas: Sagas) -> Handle:
@@ -59,4 +101,11 @@ async def targets_compared(sagas: Sagas) -> Handle:
     return await closed(handle)
 
 
-BACKGROUND: tuple[Scenario, ...] = (adoption, adoption_stopped, revenue_earned, targets_compared)
+BACKGROUND: tuple[Scenario, ...] = (
+    adoption,
+    batch_carried_out,
+    batch_paused_and_resumed,
+    foreseen,
+    revenue_earned,
+    targets_compared,
+)

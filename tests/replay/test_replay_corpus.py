@@ -15,11 +15,11 @@ from tests.replay.histories import FOLDER, GATHERED, Recorded, newest_series, re
 from tests.replay.mutants import GrantsWithoutDigest, MoneyBeforeDocuments
 from tests.replay.replaying import replay
 from worker import WORKFLOWS
-from workflows.names import REVENUE
+from workflows.names import PREVIEW, REVENUE
 
 CORPUS = list(recorded())
-#: A sweep of one step.
-SHORT = {REVENUE}
+#: Of one step.
+SHORT = {PREVIEW, REVENUE}
 
 
 def advice(case: Recorded, result: WorkflowReplayResult) -> str:

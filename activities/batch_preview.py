@@ -1,0 +1,49 @@
+"""A batch of what-ifs: each open case of a cause, with a mend laid over. The list, and what is
+found of each, are what a release is held against."""
+
+import asyncio
+from collections.abc import Sequence
+
+from activities.preview import Foreseeing
+from activities.tenants import Tenant
+from canonical_models.batch import Batch, ItemOutcome
+from canonical_models.preview import Comes, Mend
+from persistence import batches
+from persistence.batches import ToDo
+from persistence.database import Database
+
+_AT_ONCE = 4
+
+
+class PreviewingMany:
+    at_once = 20
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._foreseeing = Foreseeing(database)
+
+    async def list_on(self, tenant: Tenant, batch: Batch) -> None:
+        raise AssertionError(f"the list of {batch.batch_id} of {tenant.name} was frozen whole")
+
+    async def carry_out(self, tenant: Tenant, batch: Batch, items: Sequence[ToDo]) -> None:
+        overlay = Mend.model_validate(batch.given["mend"], strict=False).overlay
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(item: ToDo) -> None:
+            async with gate:
+                found = await self._foreseeing.of_exception(tenant, item.key, overlay)
+            untold = found.comes is Comes.UNTOLD
+            async with self._database.statement() as conn:
+                await batches.stands(
+                    conn,
+                    tenant.name,
+                    batch.batch_id,
+                    item.number,
+                    ItemOutcome.FAILED if untold else ItemOutcome.DONE,
+                    reason=found.why,
+                    found=found.model_dump(mode="json"),
+                )
+
+        async with asyncio.TaskGroup() as group:
+            for item in items:
+                group.create_task(one(item))

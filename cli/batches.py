@@ -1,0 +1,186 @@
+"""`trueup batches`: what is done in bulk, and how far it has come."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+
+from canonical_models.batch import Batch, BatchKind, BatchState, ItemOutcome
+from cli.command import (
+    Command,
+    Cursor,
+    Limit,
+    TenantOption,
+    one_of,
+    run_command,
+    state,
+    tell_of_more,
+)
+from cli.output import Format, Output, note, show_json, show_rows
+from operations import batches
+from operations.batches import BatchDetail
+
+app = typer.Typer(
+    help="What is done in bulk: see, pause, resume, stop.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+BatchId = Annotated[str, typer.Argument(metavar="ID", help="As `trueup batches list` shows it.")]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    kind: Annotated[str | None, typer.Option(help=f"Only {', '.join(BatchKind)}.")] = None,
+    state_: Annotated[
+        str | None, typer.Option("--state", help=f"Only {', '.join(BatchState)}.")
+    ] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """The newest batches and how far they have come.
+
+    Examples: [bold]trueup batches list --state paused[/] · [bold]trueup batches list -o json[/]
+    """
+    of_kind = one_of(BatchKind, kind, "batch")
+    in_state = one_of(BatchState, state_, "batch")
+    page = run_command(
+        ctx,
+        tenant,
+        lambda command: batches.list_(
+            command.context,
+            command.tenant,
+            kind=of_kind,
+            state=in_state,
+            after=cursor,
+            limit=limit,
+        ),
+    )
+    if output is Format.JSON:
+        show_json(page)
+        return
+    show_rows(
+        (
+            (
+                batch.batch_id,
+                batch.kind.value,
+                state(batch.state),
+                f"{batch.count(ItemOutcome.DONE)} of {batch.total}",
+                batch.begun_at,
+                batch.begun_by,
+                batch.why,
+            )
+            for batch in page.items
+        ),
+        ("batch", "kind", "state", "done", "begun", "by", "why"),
+        empty="nothing was done in bulk",
+    )
+    tell_of_more(page.next)
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    batch_id: BatchId,
+    outcome: Annotated[
+        str | None, typer.Option(help=f"Only items that are {', '.join(ItemOutcome)}.")
+    ] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """One batch: its counts, which add up, and its items with their reasons.
+
+    Examples: [bold]trueup batches show bat_0d9c8b7a6f5e[/] ·
+    [bold]trueup batches show bat_0d9c8b7a6f5e --outcome failed -o json[/]
+    """
+    which = one_of(ItemOutcome, outcome, "item")
+
+    async def both(command: Command) -> BatchDetail:
+        found = await batches.show(command.context, command.tenant, batch_id)
+        items = await batches.items(
+            command.context, command.tenant, batch_id, outcome=which, after=cursor, limit=limit
+        )
+        return BatchDetail(batch=found, items=items)
+
+    detail = run_command(ctx, tenant, both)
+    if output is Format.JSON:
+        show_json(detail)
+        return
+    _tell(detail.batch)
+    show_rows(
+        (
+            (item.number, item.key, state(item.outcome), item.change_id, item.reason)
+            for item in detail.items.items
+        ),
+        ("", "item", "outcome", "change", "reason"),
+        empty="none of its items",
+    )
+    tell_of_more(detail.items.next)
+
+
+@app.command()
+def pause(ctx: typer.Context, batch_id: BatchId, tenant: TenantOption = None) -> None:
+    """Hand nothing more over until it is resumed; what was handed over goes on.
+
+    Example: [bold]trueup batches pause bat_0d9c8b7a6f5e[/]
+    """
+    _moved(
+        ctx,
+        tenant,
+        lambda command: batches.pause(command.context, command.tenant, batch_id, by=command.by),
+    )
+
+
+@app.command()
+def resume(ctx: typer.Context, batch_id: BatchId, tenant: TenantOption = None) -> None:
+    """Go on with what is left, behind its trial or what has paused it.
+
+    Example: [bold]trueup batches resume bat_0d9c8b7a6f5e[/]
+    """
+    _moved(
+        ctx,
+        tenant,
+        lambda command: batches.resume(command.context, command.tenant, batch_id),
+    )
+
+
+@app.command()
+def stop(ctx: typer.Context, batch_id: BatchId, tenant: TenantOption = None) -> None:
+    """End it: what is done stays done, the rest stays as it is.
+
+    Example: [bold]trueup batches stop bat_0d9c8b7a6f5e[/]
+    """
+    _moved(
+        ctx,
+        tenant,
+        lambda command: batches.stop(command.context, command.tenant, batch_id, by=command.by),
+    )
+
+
+def _moved(
+    ctx: typer.Context, tenant: str | None, act: Callable[[Command], Awaitable[Batch]]
+) -> None:
+    batch = run_command(ctx, tenant, act)
+    note(f"batch {batch.batch_id} is {batch.state.value}")
+
+
+def _tell(batch: Batch) -> None:
+    rate = f"{batch.rate} a minute" if batch.rate else None
+    show_rows(
+        (
+            ("kind", batch.kind.value),
+            ("state", state(batch.state)),
+            ("why", batch.why),
+            ("begun", batch.begun_at),
+            ("by", batch.begun_by),
+            ("rate", rate),
+            ("total", batch.total),
+            *((outcome.value, count) for outcome in ItemOutcome if (count := batch.count(outcome))),
+        ),
+        ("", batch.batch_id),
+    )

@@ -1,0 +1,131 @@
+"""What would happen: asked of a worker, which plans as its sagas do. Nothing is done by asking."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from canonical_models.base import Canonical, Instant
+from canonical_models.batch import Batch, BatchKind
+from canonical_models.exceptions import Action, Resolution
+from canonical_models.preview import Comes, Foreseen, Mend
+from canonical_models.views import ExceptionView
+from operations import batches, exceptions
+from operations.batches import Begun
+from operations.context import AppContext
+from operations.corrections import checked
+from operations.errors import NotFound, Unavailable
+from persistence import previews
+from persistence.previews import PreviewTotal
+from workflows.names import PREVIEW, preview_id
+
+
+class CausePreview(Canonical):
+    """`batch` is the frozen list and how far it was looked at; its id is the number of the preview,
+    and its items hold what each would come to. `comes` counts them, `totals` are what would be
+    posted by those that go through."""
+
+    batch: Batch
+    cause_id: str
+    mend: Mend
+    comes: Mapping[Comes, int]
+    totals: tuple[PreviewTotal, ...]
+    earliest: str | None
+    made_at: Instant
+
+
+async def of_exception(context: AppContext, tenant: str, exception_id: str, mend: Mend) -> Foreseen:
+    """The documents with lines and tax, the access and the tier that deciding it so would bring
+    about. Raises NotFound, Invalid where the mend is not for it, Unavailable."""
+    detail = await exceptions.show(context, tenant, exception_id)
+    await _mends(context, tenant, detail.exception, mend)
+    return await _foreseen(
+        context, tenant, {"exception_id": exception_id, "overlay": _json(mend.overlay)}
+    )
+
+
+async def of_subject(
+    context: AppContext, tenant: str, subject: str, documents: tuple[str, ...] = ()
+) -> Foreseen:
+    """What a change of it would come to that begins now, and reads these documents. Raises
+    Unavailable."""
+    return await _foreseen(context, tenant, {"subject": subject, "documents": list(documents)})
+
+
+async def of_cause(
+    context: AppContext, tenant: str, cause_id: str, mend: Mend, *, by: str
+) -> CausePreview:
+    """Of all open cases of the cause, frozen as they are now. It goes on by itself, and is seen
+    with `show`. Raises NotFound, Invalid."""
+    async with context.database.transaction() as conn:
+        first = await previews.first_of(conn, tenant, cause_id)
+    if first is None:
+        raise NotFound(
+            f"no open exception has the cause {cause_id}",
+            remedy="list the open ones with `trueup exceptions list`",
+        )
+    await _mends(context, tenant, first, mend)
+    async with context.database.transaction() as conn:
+        made = await batches.begin(
+            conn,
+            tenant,
+            Begun(
+                kind=BatchKind.PREVIEW,
+                given={"cause_id": cause_id, "mend": _json(mend)},
+                by=by,
+            ),
+        )
+        await previews.freeze(conn, tenant, made, cause_id)
+    return await show(context, tenant, made)
+
+
+async def show(context: AppContext, tenant: str, preview: str) -> CausePreview:
+    """Raises NotFound."""
+    found = await batches.show(context, tenant, preview)
+    if found.kind is not BatchKind.PREVIEW:
+        raise NotFound(
+            f"{preview} is no preview", remedy="make one of the cause that it is to be of"
+        )
+    async with context.database.statement() as conn:
+        comes = await previews.comes(conn, tenant, preview)
+        totals = await previews.totals(conn, tenant, preview)
+    return CausePreview(
+        batch=found,
+        cause_id=found.given["cause_id"],
+        mend=Mend.model_validate(found.given["mend"], strict=False),
+        comes=comes,
+        totals=totals,
+        earliest=min((total.earliest for total in totals if total.earliest), default=None),
+        made_at=found.begun_at,
+    )
+
+
+async def _mends(context: AppContext, tenant: str, exception: ExceptionView, mend: Mend) -> None:
+    """Raises Invalid where it could not mend that."""
+    empty = mend.overlay == Mend().overlay
+    resolution = Resolution(
+        exception_id=exception.exception_id,
+        action=Action.RETRY if empty else Action.CORRECT,
+        by="what-if",
+        **dict(mend),
+    )
+    await checked(context, tenant, exception, resolution)
+
+
+async def _foreseen(context: AppContext, tenant: str, given: Mapping[str, Any]) -> Foreseen:
+    found = await context.engine.result(
+        PREVIEW,
+        {"tenant": tenant, **given},
+        workflow_id=preview_id(tenant, secrets.token_hex(8)),
+        tenant=tenant,
+        summary="What would happen",
+    )
+    if found is None:
+        raise Unavailable(
+            "a worker has not said in time what would happen",
+            remedy="see with `trueup deploy status` that one runs, and ask again",
+        )
+    return Foreseen.model_validate(found, strict=False)
+
+
+def _json(given: Canonical) -> dict[str, Any]:
+    return given.model_dump(mode="json", exclude_none=True)

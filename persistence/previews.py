@@ -1,0 +1,75 @@
+"""Batches that foresee what cases of a cause would come to, summed up."""
+
+from canonical_models.base import Canonical
+from canonical_models.money import Money
+from canonical_models.preview import Comes
+from canonical_models.states import ExceptionState
+from canonical_models.views import ExceptionView
+from persistence import batches, exceptions
+from persistence.causes import Which
+from persistence.connection import Connection
+from persistence.rows import fetch
+
+_OPEN = """
+select id as key, null::jsonb as given from exceptions
+where tenant = %(tenant)s and cause = %(cause)s and state = 'open'
+order by opened_at, id
+"""
+
+_COMES = """
+select found ->> 'comes', count(*) from batch_items
+where tenant = %s and batch_id = %s and found is not null group by 1 order by 1
+"""
+
+_TOTALS = """
+select d ->> 'legal_entity' as legal_entity, count(*) as documents,
+  jsonb_build_object('currency', d #>> '{net,currency}',
+    'minor', sum((d #>> '{net,minor}')::bigint)::bigint) as net,
+  jsonb_build_object('currency', d #>> '{tax,currency}',
+    'minor', sum((d #>> '{tax,minor}')::bigint)::bigint) as tax,
+  jsonb_build_object('currency', d #>> '{gross,currency}',
+    'minor', sum((d #>> '{gross,minor}')::bigint)::bigint) as gross,
+  min(d ->> 'posting_date') as earliest
+from batch_items i, jsonb_array_elements(i.found -> 'documents') d
+where i.tenant = %(tenant)s and i.batch_id = %(id)s and i.found ->> 'comes' = 'goes_through'
+  and d -> 'gross' <> 'null'
+group by d ->> 'legal_entity', d #>> '{net,currency}', d #>> '{tax,currency}',
+  d #>> '{gross,currency}'
+order by 1, d #>> '{gross,currency}'
+"""
+
+
+class PreviewTotal(Canonical):
+    """What would be posted in one legal entity and currency; `earliest` is the first day of the
+    books."""
+
+    legal_entity: str
+    documents: int
+    net: Money
+    tax: Money
+    gross: Money
+    earliest: str | None
+
+
+async def first_of(conn: Connection, tenant: str, cause_id: str) -> ExceptionView | None:
+    """The oldest open case of the cause."""
+    found = await exceptions.page(
+        conn, tenant, state=ExceptionState.OPEN, which=Which(cause=cause_id), limit=1
+    )
+    return found[0] if found else None
+
+
+async def freeze(conn: Connection, tenant: str, batch_id: str, cause_id: str) -> int:
+    """All open cases of the cause onto the list; how many there are."""
+    return await batches.add_found(conn, tenant, batch_id, _OPEN, {"cause": cause_id})
+
+
+async def comes(conn: Connection, tenant: str, batch_id: str) -> dict[Comes, int]:
+    """How many of those that were looked at come to what."""
+    found = await conn.execute(_COMES, (tenant, batch_id))
+    return {Comes(name): count for name, count in await found.fetchall()}
+
+
+async def totals(conn: Connection, tenant: str, batch_id: str) -> tuple[PreviewTotal, ...]:
+    """Of those that go through."""
+    return await fetch(conn, PreviewTotal, _TOTALS, {"tenant": tenant, "id": batch_id})
