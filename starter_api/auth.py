@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from operations.context import AppContext
 from operations.keys import ADMIN, SCOPES
 from persistence import keys
+from starter_api.callers import Callers
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
         raise ValueError(f"{scope} is not a scope")
 
     async def principal(
+        request: Request,
         context: Annotated[AppContext, Depends(context_of)],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> Principal:
@@ -64,11 +66,14 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
             )
         async with context.database.statement() as conn:
             key = await keys.find(conn, credentials.credentials)
+        callers: Callers = request.app.state.callers
         if key is None:
+            callers.bad(credentials.credentials)
             raise Refused(
                 "this API key is not known, or has been revoked",
                 remedy="ask an administrator of the tenant for a new key",
             )
+        callers.good(credentials.credentials)
         found = Principal(tenant=key.tenant, name=key.name, scopes=frozenset(key.scopes))
         require(found, scope)
         return found
