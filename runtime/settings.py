@@ -112,6 +112,8 @@ class RetentionSettings(_Section):
 
     #: Bodies of webhooks that were understood.
     inbox_days: int = Field(default=90, ge=0)
+    #: Bodies of all others: dead letters, and what no worker has ever been able to read.
+    dead_letter_days: int = Field(default=365, ge=0)
     #: Plans and snapshots of settled changes that are not the newest of their subject.
     plans_days: int = Field(default=400, ge=0)
     #: Published events.

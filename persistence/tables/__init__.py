@@ -23,6 +23,7 @@ from persistence.tables.effects import (
     SubscriptionStateRow,
     SupportContributionRow,
 )
+from persistence.tables.privacy import ErasureRow
 from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
 from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
 
@@ -41,6 +42,7 @@ __all__ = [
     "DocumentRow",
     "DunningRow",
     "EffectRow",
+    "ErasureRow",
     "ExceptionRow",
     "GrantRow",
     "InboxRow",
