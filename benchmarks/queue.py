@@ -44,6 +44,7 @@ from runtime.settings import DispatchSettings, RetentionSettings
 from tests.harness.postgres import durable_server
 
 _IN_FLIGHT = 32
+_READ = [(f"t{number}", "billing") for number in range(200)]
 _TIMES = 61
 _LEASE = timedelta(seconds=4)
 #: A saga makes seven calls of vendors in a row.
@@ -112,7 +113,7 @@ class Queue:
 
     async def read_inbox(self) -> None:
         async with self._database.transaction() as conn:
-            await inbox.take(conn, rows=200, size=8 << 20)
+            await inbox.take(conn, _READ, rows=200, size=8 << 20)
 
     async def add(self) -> None:
         """200 changes of 200 subjects, half of which have some already."""

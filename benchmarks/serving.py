@@ -21,6 +21,7 @@ def serve(application: ASGIApp) -> None:
             http=Http,
             ws="none",
             access_log=False,
+            proxy_headers=False,
             log_level="warning",
         )
         uvicorn.Server(config).run(sockets=[listener])

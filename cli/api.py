@@ -54,6 +54,7 @@ def api(
         connections=intake_connections(settings),
         # One connection of the process keeps webhooks.
         context=open_context(settings, pool_size=settings.database.pool_size - 1),
+        settings=settings.api,
     )
     with contextlib.ExitStack() as stack:
         listeners = [stack.enter_context(_listener(where.host, where.port, "--port"))]
@@ -96,6 +97,8 @@ def _config(app: ASGIApp, *, lifespan: Literal["on", "off"]) -> uvicorn.Config:
         lifespan=lifespan,
         log_config=None,
         access_log=False,
+        # `starter_api.callers` knows which proxies are ours; uvicorn would believe all of loopback.
+        proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=10,
     )

@@ -60,6 +60,7 @@ GROUPS = {
     ),
     "keys": ("cli.keys", "Make, list and revoke API keys."),
     "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
+    "privacy": ("cli.privacy", "Erase what is personal of a customer."),
     "renewals": ("cli.renewals", "See renewals that are to come, and whether they will post."),
     "subscriptions": (
         "cli.subscriptions",

@@ -23,7 +23,7 @@ from dispatch.delivering import Deliverer
 from dispatch.gate import Gate
 from dispatch.gathering import Gathering
 from dispatch.listening import listen
-from dispatch.reading import Translators, read_inbox
+from dispatch.reading import Translators, read_inbox, warn_of_others
 from dispatch.signalling import Signaller
 from dispatch.starting import Starter, StartRefused, TemporalAway
 from dispatch.watching import SagaWatch
@@ -241,6 +241,7 @@ class Dispatcher:
 
     async def _check(self, _group: asyncio.TaskGroup) -> None:
         LOST_PROCESSES.inc(await self._processes.poll())
+        await warn_of_others(self._database, self._translators)
 
     async def _every(
         self,

@@ -22,9 +22,13 @@ Translators = Mapping[tuple[str, str], WebhookTranslator]
 
 
 async def read_inbox(database: Database, translators: Translators) -> bool:
-    """Settle the oldest arrivals, all in one transaction. Whether there may be more."""
+    """Settle the oldest arrivals, all in one transaction. Whether there may be more.
+
+    What the API has taken for a connection that is not configured here waits for a worker that has
+    it: one that is started later, or runs beside this one.
+    """
     async with database.transaction() as conn:
-        arrivals = await inbox.take(conn, rows=ROWS, size=BYTES)
+        arrivals = await inbox.take(conn, translators, rows=ROWS, size=BYTES)
         if not arrivals:
             return False
         readings: list[Reading] = []
@@ -45,6 +49,18 @@ async def read_inbox(database: Database, translators: Translators) -> bool:
         await inbox.settle(conn, readings)
     log.info("inbox read", events=len(arrivals), changes=len(triggered))
     return len(arrivals) == ROWS or sum(len(arrival.body) for arrival in arrivals) >= BYTES
+
+
+async def warn_of_others(database: Database, translators: Translators) -> None:
+    """Say what waits and no worker like this one reads: nobody else knows that it does."""
+    async with database.statement() as conn:
+        others = await inbox.unread_elsewhere(conn, translators)
+    for tenant, connection in others:
+        log.warning(
+            "webhooks wait for a worker that is configured with their connection",
+            tenant=tenant,
+            connection=connection,
+        )
 
 
 async def _whose(
@@ -82,16 +98,8 @@ def _read(arrival: Arrival, translators: Translators) -> ChangeTrigger | Reading
     known = log.bind(
         tenant=arrival.tenant, connection=arrival.connection, event_id=arrival.event_id
     )
-    translator = translators.get((arrival.tenant, arrival.connection))
-    if translator is None:
-        known.warning("dead letter: its connection is not configured any more")
-        return Reading(
-            arrival.inbox_id,
-            InboxStatus.DEAD_LETTERED,
-            reason="its connection is not configured any more: restore it and replay the event",
-        )
     try:
-        trigger = translator.trigger(arrival.body)
+        trigger = translators[arrival.tenant, arrival.connection].trigger(arrival.body)
     except UnreadableEvent as unreadable:
         known.warning("dead letter: the event cannot be read")
         return Reading(arrival.inbox_id, InboxStatus.DEAD_LETTERED, reason=str(unreadable))

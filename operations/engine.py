@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
@@ -29,7 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from canonical_models.views import ChangeView
 from operations.errors import Conflict, Invalid, NotDone, Unavailable
-from workflows.names import CHANGE, STAGE, TENANT, change_workflow_id
+from workflows.names import CHANGE, CUSTOMER, STAGE, TENANT, change_workflow_id
 
 #: Longest wait for one answer of the engine itself.
 ANSWER = timedelta(seconds=5)
@@ -184,9 +185,36 @@ class Engine:
                 rpc_timeout=ANSWER,
             )
 
+    async def kept_for(self) -> timedelta:
+        """How long a history stays after its workflow has ended. Raises Unavailable."""
+        with _said(self._namespace):
+            client = await self.client()
+            found = await client.workflow_service.describe_namespace(
+                DescribeNamespaceRequest(namespace=client.namespace), timeout=ANSWER
+            )
+            return found.config.workflow_execution_retention_ttl.ToTimedelta()
+
+    async def open_of(self, tenant: str, customer_id: str) -> int:
+        """How many workflows go on that are about this customer. Raises Unavailable."""
+        which = " and ".join(
+            (
+                f"{TENANT.name} = '{_quoted(tenant)}'",
+                f"{CUSTOMER.name} = '{_quoted(customer_id)}'",
+                "ExecutionStatus = 'Running'",
+            )
+        )
+        with _said(self._namespace):
+            client = await self.client()
+            return (await client.count_workflows(which, rpc_timeout=ANSWER)).count
+
     async def _handle(self, workflow_id: str, run_id: str | None) -> WorkflowHandle[Any, Any]:
         client = await self.client()
         return client.get_workflow_handle(workflow_id, run_id=run_id)
+
+
+def _quoted(value: str) -> str:
+    """Within a query for workflows, between single quotes."""
+    return value.replace("\\", "\\\\").replace("'", "''")
 
 
 @contextmanager

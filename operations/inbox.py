@@ -96,7 +96,7 @@ async def replay(
 
     Nothing is posted twice: the change that comes of it plans from billing's present state, and
     every document is posted once, ever. Raises NotFound, and Conflict while the event's change is
-    still being made.
+    still being made, or where its body has been dropped.
     """
     async with context.database.transaction() as conn:
         item = await inbox.find(conn, tenant, receipt)
@@ -104,12 +104,18 @@ async def replay(
             raise _unknown(receipt)
         change = await changes.get(conn, tenant, item.change_id) if item.change_id else None
         body = await inbox.body(conn, tenant, item.inbox_id)
+        if not body:
+            raise Conflict(
+                f"the body of receipt {receipt} has been dropped: {item.reason or 'it is old'}",
+                remedy="have billing read anew instead: `trueup subscriptions sync`, or "
+                "`trueup accounts sync`",
+            )
         if change is not None and change.state is not ChangeState.SETTLED:
             raise Conflict(
                 f"the change {change.change_id} of receipt {receipt} is {change.state}",
                 remedy="let it settle first, or cancel it: a replay makes a new change",
             )
-        trigger, outlook = await _outlook(conn, context, item, body or b"")
+        trigger, outlook = await _outlook(conn, context, item, body)
         if trigger is not None and (subject := _subject(trigger)) is not None:
             ahead = await changes.unsettled(conn, tenant, subject)
             outlook += f", behind {len(ahead)} that wait or run" if ahead else ""

@@ -188,7 +188,8 @@ with mine as materialized (
   select pg_try_advisory_xact_lock(%(lock)s) as got
 ), taken as (
   select id, octet_length(body) as size from inbox
-  where status = 'received' and (select got from mine)
+  where status = 'received' and tenant || '/' || connection = any(%(read)s)
+    and (select got from mine)
   order by id limit %(rows)s for update skip locked
 ), counted as (
   select id, sum(size) over (order by id) - size as size_before from taken
@@ -198,11 +199,30 @@ from inbox join counted using (id) where size_before < %(size)s order by inbox.i
 """
 
 
-async def take(conn: Connection, *, rows: int, size: int) -> tuple[Arrival, ...]:
-    """The oldest that wait, locked until the transaction ends: at most `rows`, and as many as
-    begin within the first `size` bytes of bodies. Nothing while another dispatcher takes."""
-    found = await conn.execute(_TAKE, {"lock": _DRAIN_LOCK, "rows": rows, "size": size})
+async def take(
+    conn: Connection, read: Collection[tuple[str, str]], *, rows: int, size: int
+) -> tuple[Arrival, ...]:
+    """The oldest that wait, of the connections (tenant and name) that can be `read` here, locked
+    until the transaction ends: at most `rows`, and as many as begin within the first `size` bytes
+    of bodies. Nothing while another dispatcher takes."""
+    known = [f"{tenant}/{connection}" for tenant, connection in read]
+    found = await conn.execute(
+        _TAKE, {"lock": _DRAIN_LOCK, "read": known, "rows": rows, "size": size}
+    )
     return tuple(Arrival(*row) for row in await found.fetchall())
+
+
+async def unread_elsewhere(
+    conn: Connection, read: Collection[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """The other connections that something waits of."""
+    known = [f"{tenant}/{connection}" for tenant, connection in read]
+    found = await conn.execute(
+        "select distinct tenant, connection from inbox where status = 'received' "
+        "and tenant || '/' || connection <> all(%s) order by 1, 2",
+        (known,),
+    )
+    return tuple((tenant, connection) for tenant, connection in await found.fetchall())
 
 
 _SETTLE = """

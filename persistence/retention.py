@@ -12,11 +12,20 @@ from persistence.database import Database
 
 ROWS = 500
 
-# A dead letter keeps its body: it waits for its replay.
+# A dead letter keeps its body for longer: it waits for its replay.
 _INBOX = """
 update inbox set body = '',
   reason = coalesce(reason, 'its body was dropped by the retention policy')
 from old where inbox.id = old.place and inbox.status in ('dispatched', 'ignored')
+"""
+
+# Whatever has become of it since the first visit: it was replayed, or nobody could ever read it.
+_DEAD_LETTERS = """
+update inbox set body = '',
+  status = case inbox.status when 'received' then 'dead_lettered' else inbox.status end,
+  settled_at = coalesce(settled_at, now()),
+  reason = concat_ws('; ', reason, 'its body was dropped by the retention policy')
+from old where inbox.id = old.place and octet_length(inbox.body) > 0
 """
 
 # Later changes are compared with the newest plan of their subject.
@@ -33,6 +42,7 @@ _OUTBOX = "update outbox set event = null from old where outbox.seq = old.place"
 #: (table, its order, when a row was made, what is dropped), by the name of the policy.
 _PARTS = {
     "inbox": ("inbox", "id", "received_at", _INBOX),
+    "dead_letter": ("inbox", "id", "received_at", _DEAD_LETTERS),
     "plans": ("changes", "seq", "received_at", _PLANS),
     "outbox": ("outbox", "seq", "created_at", _OUTBOX),
 }
@@ -49,7 +59,8 @@ select count(*), max(place), (select count(*) from dropped) from old
 
 
 async def drop(database: Database, days: Mapping[str, int]) -> dict[str, int]:
-    """How much was dropped, by the name of the policy (`inbox`, `plans`, `outbox`): what is older
+    """How much was dropped, by the name of the policy (`inbox`, `dead_letter`, `plans`,
+    `outbox`): what is older
     than so many `days`; 0 keeps it for good. In small transactions, and what another worker is at
     is left to it."""
     dropped = {}

@@ -9,9 +9,9 @@ Relative paths are relative to the file that names them.
 import os
 import tomllib
 from datetime import UTC, date, datetime, time
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -64,12 +64,27 @@ class TemporalSettings(_Section):
         return self
 
 
+class LimitSettings(_Section):
+    """Requests a minute that each process of the API takes; 0 for any number."""
+
+    #: Of one key.
+    key: int = Field(default=6000, ge=0)
+    #: Of one address, without a key that is known.
+    address: int = Field(default=300, ge=0)
+    #: Of one address: webhooks whose signature is not good.
+    forged: int = Field(default=60, ge=0)
+
+
 class ApiSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     #: Where /readyz and /metrics are, which take no key; port 0 for nowhere.
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535)
+    limits: LimitSettings = LimitSettings()
+    #: Networks whose word on a client's address counts, and the one header that it stands in.
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
 
 
 class DispatchSettings(_Section):
@@ -97,6 +112,8 @@ class RetentionSettings(_Section):
 
     #: Bodies of webhooks that were understood.
     inbox_days: int = Field(default=90, ge=0)
+    #: Bodies of all others: dead letters, and what no worker has ever been able to read.
+    dead_letter_days: int = Field(default=365, ge=0)
     #: Plans and snapshots of settled changes that are not the newest of their subject.
     plans_days: int = Field(default=400, ge=0)
     #: Published events.

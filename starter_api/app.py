@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 from connectors import registry
 from operations.context import AppContext
 from persistence.inbox_writer import InboxUnavailable, InboxWriter, WriterLimits
-from runtime.settings import Settings
+from runtime.settings import ApiSettings, Settings
+from starter_api.callers import Callers
 from starter_api.intake import PREFIX, Intake, IntakeConnection
 from starter_api.metrics import Probes
 from starter_api.problems import problem, speak_problems
@@ -23,7 +24,8 @@ from starter_api.v1 import install
 
 
 class Application(FastAPI):
-    """Webhooks go past FastAPI's own layers, which would cost as much as the intake itself.
+    """Webhooks go past FastAPI's own layers, which would cost as much as the intake itself, and
+    past the bound on how much one may send: what refuses a vendor's burst delays money.
 
     `probes` is what monitoring asks, for a listener of its own."""
 
@@ -32,11 +34,22 @@ class Application(FastAPI):
     def take_webhooks(self, intake: Intake) -> None:
         self._intake = intake
 
+    def bound(self, callers: Callers) -> None:
+        self._callers = callers
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        elif scope["path"].startswith(PREFIX):
             await self._intake(scope, receive, send)
+        elif scope["path"] != ALIVE and (refused := self._callers.limited(scope)) is not None:
+            await refused(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+#: Never refused: who asks it decides whether the process lives.
+ALIVE = "/healthz"
 
 
 def intake_connections(settings: Settings) -> dict[tuple[str, str], IntakeConnection]:
@@ -57,8 +70,10 @@ def create_app(
     connections: Mapping[tuple[str, str], IntakeConnection],
     limits: WriterLimits | None = None,
     context: AppContext | None = None,
+    settings: ApiSettings | None = None,
 ) -> Application:
     """`dsn` as libpq takes it; the schema must be there. Without `context` there is no `/v1`."""
+    callers = Callers(settings or ApiSettings())
     writer = InboxWriter(dsn, limits)
 
     @asynccontextmanager
@@ -79,19 +94,29 @@ def create_app(
         return JSONResponse({"status": "ready"})
 
     # The documentation pages would load scripts from elsewhere; /openapi.json is the whole of it.
-    app = Application(title="Trueup", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.take_webhooks(Intake(connections, writer))
+    # A redirect would lead to whatever host the client has named.
+    app = Application(
+        title="Trueup",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.bound(callers)
+    app.take_webhooks(Intake(connections, writer, callers))
     speak_problems(app)
     probes = None if context is None else Probes(context)
     if context is not None:
-        install(app, context)
-    app.router.routes[:0] = [Route("/healthz", _alive)]
+        install(app, context, callers)
+    app.router.routes[:0] = [Route(ALIVE, _alive)]
     app.probes = Starlette(
         routes=[
             Route("/readyz", probes.ready if probes else ready),
             Route("/metrics", probes.metrics if probes else _metrics),
         ]
     )
+    app.probes.router.redirect_slashes = False
     return app
 
 

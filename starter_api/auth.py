@@ -15,6 +15,7 @@ from canonical_models.decisions import Door, Entrance
 from operations.context import AppContext
 from operations.keys import ADMIN, SCOPES
 from persistence import keys
+from starter_api.callers import Callers
 
 #: As a proxy or a client names its request; anything else is not kept.
 _REQUEST_ID = re.compile(r"[!-~]{1,100}")
@@ -67,6 +68,7 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
         raise ValueError(f"{scope} is not a scope")
 
     async def principal(
+        request: Request,
         context: Annotated[AppContext, Depends(context_of)],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> Principal:
@@ -76,11 +78,14 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
             )
         async with context.database.statement() as conn:
             key = await keys.find(conn, credentials.credentials)
+        callers: Callers = request.app.state.callers
         if key is None:
+            callers.bad(credentials.credentials)
             raise Refused(
                 "this API key is not known, or has been revoked",
                 remedy="ask an administrator of the tenant for a new key",
             )
+        callers.good(credentials.credentials)
         found = Principal(tenant=key.tenant, name=key.name, scopes=frozenset(key.scopes))
         require(found, scope)
         return found

@@ -5,7 +5,8 @@ event means is decided by the dispatcher. Temporal is never called here.
 
     202 {receipt, status}  a new event; `dead_lettered` if it is authentic but cannot be read
     200 {receipt, status}  a duplicate, with the receipt of the first
-    401 404 405 503        application/problem+json, and nothing was kept
+    401 404 405 429 503    application/problem+json, and nothing was kept; 429 instead of 401 for an
+                           address that has sent too many with a bad signature
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from connectors.ports import SignatureRefused, UnreadableEvent, WebhookTranslator
 from persistence.inbox_writer import Delivery, InboxUnavailable, InboxWriter, Kept, storable
+from starter_api.callers import Callers
 from starter_api.problems import problem
 
 PREFIX = "/webhooks/"
@@ -56,11 +58,13 @@ class Intake:
         self,
         connections: Mapping[tuple[str, str], IntakeConnection],
         writer: InboxWriter,
+        callers: Callers,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._connections = connections
         self._writer = writer
+        self._callers = callers
         self._clock = clock
         self._counters = {
             (*key, result): EVENTS.labels(*key, result)
@@ -92,21 +96,20 @@ class Intake:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         body = await _read(receive)
-        return None if body is None else await self._keep(key, connection, headers, body)
-
-    async def _keep(
-        self,
-        key: tuple[str, str],
-        connection: IntakeConnection,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> Kept | Response:
-        translator = connection.translator
+        if body is None:
+            return None
         try:
-            translator.verify(headers, body, secrets=connection.secrets, now=self._clock())
+            connection.translator.verify(
+                headers, body, secrets=connection.secrets, now=self._clock()
+            )
         except SignatureRefused as refused:
             self._counters[*key, "refused"].inc()
-            return problem(401, "signature-refused", str(refused))
+            return self._callers.forged(scope) or problem(401, "signature-refused", str(refused))
+        return await self._keep(key, connection.translator, body)
+
+    async def _keep(
+        self, key: tuple[str, str], translator: WebhookTranslator, body: bytes
+    ) -> Kept | Response:
         try:
             kept = await self._writer.keep(_delivery(key, translator, body))
         except InboxUnavailable as fault:

@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from starter_api.methods import HeadAsGet, allowed
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -23,11 +25,17 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **extensions: Any,
 ) -> Response:
+    """The answer; see `problem_of`."""
+    body = problem_of(status, code, detail, **extensions)
+    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def problem_of(status: int, code: str, detail: str, **extensions: Any) -> dict[str, Any]:
     """`code` is the stable name that programs branch on; `detail` is for people.
 
     The title is the status in words, as RFC 9457 section 4.2.1 has it for generic types.
     """
-    body = {
+    return {
         "type": f"urn:trueup:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -35,21 +43,27 @@ def problem(
         "detail": detail,
         **extensions,
     }
-    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
 
 
 def speak_problems(app: FastAPI) -> None:
-    """Let everything that `app` refuses or fails at be answered as a problem."""
+    """Let everything that `app` refuses or fails at be answered as a problem, and every address say
+    what it takes."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _failed)
+    app.add_middleware(HeadAsGet)
 
 
-async def _refused(_request: Request, refusal: Exception) -> Response:
+async def _refused(request: Request, refusal: Exception) -> Response:
     if not isinstance(refusal, HTTPException):
         raise refusal
+    headers = refusal.headers
+    if refusal.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"allow": allowed(request.app, request.url.path)}
+        if request.method == "OPTIONS":
+            return Response(None, HTTPStatus.NO_CONTENT, headers)
     code = HTTPStatus(refusal.status_code).phrase.lower().replace(" ", "-")
-    return problem(refusal.status_code, code, str(refusal.detail), headers=refusal.headers)
+    return problem(refusal.status_code, code, str(refusal.detail), headers=headers)
 
 
 async def _invalid(_request: Request, refusal: Exception) -> Response:

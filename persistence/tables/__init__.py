@@ -26,6 +26,7 @@ from persistence.tables.effects import (
     SubscriptionStateRow,
     SupportContributionRow,
 )
+from persistence.tables.privacy import ErasureRow
 from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
 from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
 
@@ -50,6 +51,7 @@ __all__ = [
     "DocumentRow",
     "DunningRow",
     "EffectRow",
+    "ErasureRow",
     "ExceptionRow",
     "GrantRow",
     "InboxRow",

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends, FastAPI
 
 from operations.context import AppContext
+from starter_api.callers import Callers
 from starter_api.v1 import (
     accounts,
     batches,
@@ -29,9 +30,9 @@ from starter_api.v1.openapi import describe
 from starter_api.v1.parameters import only_known_parameters
 
 
-def install(app: FastAPI, context: AppContext) -> None:
+def install(app: FastAPI, context: AppContext, callers: Callers) -> None:
     """Add `/v1` to the application. Nothing is connected before the first request."""
-    app.state.context = context
+    app.state.context, app.state.callers = context, callers
     map_errors(app)
     routes = APIRouter(prefix="/v1", dependencies=[Depends(only_known_parameters)])
     for area in (

@@ -2,22 +2,38 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from canonical_models.base import Canonical
+from starter_api.v1.examples_problems import PROBLEMS
 
 
-class Problem(Canonical):
-    """RFC 9457. `code` is stable, `detail` says what failed, `remedy` what to do next."""
+class Misfit(Canonical):
+    """A parameter, or a field of a body, that does not fit."""
+
+    at: str = Field(examples=["query.limit"])
+    code: str = Field(examples=["less_than_equal"])
+    message: str = Field(examples=["Input should be less than or equal to 200"])
+
+
+class Problem(BaseModel):
+    """RFC 9457. `code` is stable, `detail` says what failed, `remedy` what to do next. Members that
+    are not listed here may be added."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["urn:trueup:problem:not-found"])
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
     code: str = Field(examples=["not-found"])
     detail: str = Field(examples=["there is no change chg_01"])
-    remedy: str | None = Field(default=None, examples=["list them"])
-    see: str | None = Field(default=None, examples=["/v1/changes"])
-    facts: dict[str, Any] | None = Field(default=None, examples=[{"action": "retry", "by": "desk"}])
+    remedy: str = Field(default="", examples=["list them"])
+    see: str = Field(default="", examples=["/v1/changes"])
+    facts: dict[str, Any] = Field(
+        default={}, description="With 409: what is so by now.", examples=[{"action": "retry"}]
+    )
+    errors: tuple[Misfit, ...] = Field(default=(), description="With 422: where it does not fit.")
+    scope: str = Field(default="", description="With 403: the scope that the API key lacks.")
 
 
 _WORDS = {
@@ -29,7 +45,14 @@ _WORDS = {
     413: "The body is too large.",
     415: "The body is not announced as JSON.",
     422: "Parameters or body do not fit; `errors` says where, and never repeats what was sent.",
+    429: "The API key, or without a known one the address, has sent too many requests.",
     503: "A system that this needs does not answer; nothing is known to have changed.",
+}
+
+#: What may be sent again, and when.
+_LATER = {429, 503}
+_RETRY_AFTER = {
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
 }
 
 
@@ -71,13 +94,18 @@ def answers(
             "description": "The decision is kept, and handed over by itself as soon as it can be.",
             "content": {"application/json": {"example": underway}},
         }
-    for status in sorted({401, 403, 422, 503, *problems}):
+    for status in sorted({401, 403, 422, 429, 503, *problems}):
         found[status] = {
             "description": _WORDS[status],
             "content": {
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+                "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": PROBLEMS[status],
+                }
             },
         }
+        if status in _LATER:
+            found[status]["headers"] = _RETRY_AFTER
     return found
 
 

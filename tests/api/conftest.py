@@ -12,9 +12,11 @@ from temporalio.testing import WorkflowEnvironment
 from operations.context import AppContext
 from operations.engine import Engine
 from persistence.database import Database
-from runtime.settings import ConnectionSettings, TenantSettings
+from runtime.settings import ApiSettings, ConnectionSettings, TenantSettings
+from starter_api.callers import Callers
 from starter_api.problems import speak_problems
 from starter_api.v1 import install
+from tests.api.described import described
 from tests.api.seeding import Ids, key_of, seeded
 from tests.api.seeding_books import BOOKS_FROM
 from tests.harness.deciding import delivering
@@ -51,7 +53,8 @@ def routes() -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None)
     speak_problems(app)
     engine = Engine(no_temporal, namespace="default", ui="http://127.0.0.1:8233/")
-    install(app, AppContext(Database("postgresql://nobody"), engine, {}))
+    context = AppContext(Database("postgresql://nobody"), engine, {})
+    install(app, context, Callers(ApiSettings()))
     return app
 
 
@@ -89,8 +92,9 @@ async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncItera
 
 
 @pytest.fixture
-def call(api: httpx.AsyncClient, database: Database) -> Call:
-    """`await call("GET", "/v1/changes", "changes:read")` with a key of acme."""
+def call(app: FastAPI, api: httpx.AsyncClient, database: Database) -> Call:
+    """`await call("GET", "/v1/changes", "changes:read")` with a key of acme; each answer is as
+    the document describes it."""
 
     async def calling(
         method: str,
@@ -102,6 +106,8 @@ def call(api: httpx.AsyncClient, database: Database) -> Call:
     ) -> httpx.Response:
         key = await key_of(database, tenant, *(scopes or ("admin",)))
         sent = {"authorization": f"Bearer {key}", **(headers or {})}
-        return await api.request(method, path, headers=sent, **more)
+        answer = await api.request(method, path, headers=sent, **more)
+        described(app).holds(answer)
+        return answer
 
     return calling

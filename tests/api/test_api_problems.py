@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from operations.context import AppContext
 from operations.engine import Engine
 from persistence.database import Database
+from runtime.settings import ApiSettings
+from starter_api.callers import Callers
 from starter_api.problems import speak_problems
 from starter_api.v1 import install
 from starter_api.v1.error_mapping import map_errors
@@ -217,7 +219,8 @@ async def test_without_a_database_nothing_is_pretended() -> None:
     database = Database("postgresql://nobody@127.0.0.1:9/none")
     app = FastAPI()
     speak_problems(app)
-    install(app, AppContext(database, Engine(no_temporal, namespace="default")))
+    context = AppContext(database, Engine(no_temporal, namespace="default"))
+    install(app, context, Callers(ApiSettings()))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         answer = await client.get("/v1/changes", headers={"authorization": "Bearer tu_x"})

@@ -1,5 +1,6 @@
 """The service around `/v1`: probes, metrics, and a document that says all of it."""
 
+import re
 from typing import Any
 
 import httpx
@@ -46,6 +47,8 @@ from starter_api.v1 import (
 )
 from starter_api.v1.changes import Signalled, SignalRequest
 from starter_api.v1.mappings import MappingRequest
+from tests.api.conftest import Call
+from tests.api.described import Described
 from tests.api.seeding import Ids
 
 EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
@@ -128,6 +131,54 @@ def test_openapi_describes_every_operation(app: FastAPI) -> None:
                 assert body["examples"], where
     for reference in _references(document):
         assert reference.removeprefix("#/components/schemas/") in schemas
+
+
+def test_every_example_is_what_its_schema_allows(app: FastAPI) -> None:
+    document = Described(app)
+    every = list(document.examples())
+    assert len(every) > 300
+    assert not [
+        (where, misfits)
+        for where, schema, given in every
+        if (misfits := document.misfits(schema, given))
+    ]
+
+
+async def test_every_address_says_all_that_it_takes(service: httpx.AsyncClient) -> None:
+    answers: dict[str, str] = {}
+    document = (await service.get("/openapi.json")).json()
+    for path, operations in document["paths"].items():
+        address = re.sub(r"\{[a-z_]+\}", "x", path)
+        wanted = {method.upper() for method in operations} | {"OPTIONS"}
+        wanted |= {"HEAD"} if "GET" in wanted else set()
+        options = await service.options(address)
+        assert (options.status_code, options.content) == (204, b"")
+        refused = await service.request("PATCH", address)
+        assert (refused.status_code, refused.json()["code"]) == (405, "method-not-allowed")
+        for answer in (options, refused):
+            assert set(answer.headers["allow"].split(", ")) >= wanted, path
+        answers[path] = refused.headers["allow"]
+    assert answers["/v1/grants"] == "GET, HEAD, OPTIONS, POST"
+    # A document may be called `refresh`.
+    assert answers["/v1/invoices/refresh"] == "GET, HEAD, OPTIONS, POST"
+    assert answers["/v1/invoices/{invoice_id}/refresh"] == "OPTIONS, POST"
+    assert (await service.options("/v1/nothing")).status_code == 404
+
+
+async def test_head_is_get_without_its_body(call: Call, acme: Ids) -> None:
+    for path in ("/v1/changes", f"/v1/exceptions/{acme.exception}", "/v1/changes/none"):
+        got, head = await call("GET", path), await call("HEAD", path)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert dict(head.headers) == dict(got.headers)
+
+
+async def test_nothing_leads_to_a_host_that_the_client_has_named(
+    service: httpx.AsyncClient, probes: httpx.AsyncClient
+) -> None:
+    for client, path in ((service, "/v1/changes/"), (service, "/healthz/"), (probes, "/readyz/")):
+        answer = await client.get(path, headers={"host": "evil.example"})
+        assert answer.status_code == 404
+        assert "evil.example" not in answer.text + str(answer.headers)
 
 
 async def test_no_page_loads_anything_from_elsewhere(service: httpx.AsyncClient) -> None:

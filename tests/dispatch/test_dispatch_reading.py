@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 import pytest
+import structlog.testing
 
 from canonical_models.amendment import ChangeTrigger
 from canonical_models.documents import BillingDocument
@@ -11,7 +12,7 @@ from canonical_models.records import subject_of
 from canonical_models.states import InboxStatus
 from connectors.ports import UnreadableEvent
 from connectors.stripe.webhooks import StripeWebhooks
-from dispatch.reading import read_inbox
+from dispatch.reading import read_inbox, warn_of_others
 from persistence import changes, documents, inbox, settlements
 from persistence.database import Database
 from tests.harness.flow import receive, states, statuses, write
@@ -78,7 +79,7 @@ async def test_events_become_changes_ignored_or_dead_letters(database: Database)
         "evt_other": "ignored",
         "evt_odd": "dead_lettered",
         "evt_2": "dispatched",
-        "evt_x": "dead_lettered",
+        "evt_x": "received",
     }
     assert await states(database) == {"evt_1": "pending", "evt_2": "pending"}
     assert (await reasons(database))["evt_odd"]
@@ -86,6 +87,30 @@ async def test_events_become_changes_ignored_or_dead_letters(database: Database)
         (newest, *_) = await inbox.page(conn, TENANT, status=InboxStatus.DISPATCHED)
     assert newest.change_id is not None
     assert newest.settled_at is not None
+
+
+async def test_what_no_worker_can_read_yet_waits_for_one(database: Database) -> None:
+    """A tenant is configured in the API before it is in the worker, or in one worker of two."""
+    events = [("evt_1", subscription_event("evt_1")), ("evt_2", subscription_event("evt_2"))]
+    await receive(database.dsn, events, tenant="new")
+    await receive(database.dsn, [("evt_3", subscription_event("evt_3"))])
+    for _ in range(2):
+        await read_inbox(database, TRANSLATORS)
+    assert await statuses(database) == {
+        "evt_1": "received",
+        "evt_2": "received",
+        "evt_3": "dispatched",
+    }
+    with structlog.testing.capture_logs() as logs:
+        await warn_of_others(database, TRANSLATORS)
+    assert [(entry["tenant"], entry["connection"]) for entry in logs] == [("new", CONNECTION)]
+    both = {**TRANSLATORS, ("new", CONNECTION): StripeWebhooks()}
+    await read_inbox(database, both)
+    assert set((await statuses(database)).values()) == {"dispatched"}
+    assert (await states(database)).keys() == {"evt_1", "evt_2", "evt_3"}
+    with structlog.testing.capture_logs() as logs:
+        await warn_of_others(database, both)
+    assert logs == []
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
             ws="none",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
         server = _QuietServer(config)

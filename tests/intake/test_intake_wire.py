@@ -13,7 +13,9 @@ from starlette.types import Message
 
 from connectors.stripe.webhooks import StripeWebhooks
 from persistence.inbox_writer import InboxWriter
+from runtime.settings import ApiSettings, LimitSettings
 from starter_api import wire
+from starter_api.callers import Callers
 from starter_api.intake import Intake, IntakeConnection
 from tests.harness.webhooks import CONNECTION, PATH, SECRET, TENANT, signed
 
@@ -83,7 +85,7 @@ async def endpoint(module_dsn: str) -> AsyncIterator[Intake]:
     writer = InboxWriter(module_dsn)
     writer.start()
     connections = {(TENANT, CONNECTION): IntakeConnection(StripeWebhooks(), (SECRET,))}
-    yield Intake(connections, writer)
+    yield Intake(connections, writer, Callers(ApiSettings(limits=LimitSettings(forged=0))))
     await writer.close()
 
 

@@ -40,6 +40,33 @@ async def test_bodies_of_webhooks_that_were_understood(database: Database) -> No
     }
 
 
+async def test_bodies_that_were_never_understood_go_later(database: Database) -> None:
+    days = {"inbox": 90, "dead_letter": 365}
+    events = ("evt_dead", "evt_replayed", "evt_unread", "evt_old", "evt_young")
+    await receive(database.dsn, [(event, b"{}") for event in events], tenant="acme")
+    await write(
+        database,
+        "update inbox set status = 'dead_lettered', reason = 'no id' "
+        "where event_id <> 'evt_unread'",
+    )
+    await write(database, "update inbox set status = 'dispatched' where event_id = 'evt_old'")
+    await write(
+        database,
+        "update inbox set received_at = now() - interval '366 d' where event_id <> 'evt_young'",
+    )
+    assert await retention.drop(database, {"inbox": 90}) == {"inbox": 1}
+    # It was read after all, when the policy had passed it by.
+    await write(database, "update inbox set status = 'dispatched' where event_id = 'evt_replayed'")
+    assert await retention.drop(database, days) == {"inbox": 0, "dead_letter": 3}
+    assert await rows(
+        database, "select event_id from inbox where octet_length(body) > 0 order by id"
+    ) == [("evt_young",)]
+    assert (await statuses(database))["evt_unread"] == "dead_lettered"
+    assert await rows(database, "select reason from inbox where event_id = 'evt_dead'") == [
+        ("no id; its body was dropped by the retention policy",)
+    ]
+
+
 async def test_plans_but_the_newest_of_each_subject(database: Database) -> None:
     await write(
         database,
