@@ -21,7 +21,13 @@ Result = TypeVar("Result")
 Known = TypeVar("Known", bound=StrEnum)
 
 TenantOption = Annotated[
-    str | None, typer.Option("--tenant", help="Which tenant (default: the only one configured).")
+    str | None,
+    typer.Option(
+        # Read before all others: ids are looked up among the tenant's.
+        "--tenant",
+        is_eager=True,
+        help="Which tenant (default: the only one configured).",
+    ),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="Rows to show.")]
 Cursor = Annotated[

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from canonical_models.entitlement import Entitlement
 from cli.command import TenantOption, run_command
+from cli.ids import CustomerId, GrantId
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.shared_rows import show_held_back
 from operations import entitlements, grants
@@ -19,9 +20,7 @@ app = typer.Typer(
     help="What customers may use, and why.", no_args_is_help=True, rich_markup_mode="rich"
 )
 
-Customer = Annotated[str, typer.Argument(help="The billing customer.")]
 Feature = Annotated[str, typer.Argument(help="The feature, as item mappings name it.")]
-GrantId = Annotated[str, typer.Argument(help="As `trueup entitlements list` shows it: grt_….")]
 #: Without a zone it is meant as this machine's.
 Time = typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
 
@@ -29,7 +28,7 @@ Time = typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    customer: Customer,
+    customer: CustomerId,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -50,7 +49,7 @@ def list_(
 @app.command()
 def check(
     ctx: typer.Context,
-    customer: Customer,
+    customer: CustomerId,
     feature: Feature,
     at: Annotated[datetime | None, Time] = None,
     tenant: TenantOption = None,
@@ -77,7 +76,7 @@ def check(
 @app.command()
 def grant(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
-    customer: Customer,
+    customer: CustomerId,
     feature: Feature,
     reason: Annotated[str, typer.Option(help="Why; it is kept and shown.")],
     quantity: Annotated[int, typer.Option(min=1, max=10**9)] = 1,

@@ -1,26 +1,29 @@
 """What operations work on: the database, the workflow engine, each tenant's policy, and how the
 webhooks of each connection are understood."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from connectors import registry
-from connectors.ports import WebhookTranslator
+from connectors.ports import ErpPort, WebhookTranslator
 from operations.engine import Engine
 from persistence.database import Database
+from runtime.metrics import observe_vendor
 from runtime.settings import Settings, TenantSettings
 from runtime.temporal import connect
 
 
 @dataclass(frozen=True)
 class AppContext:
-    """`translators` is keyed by (tenant, connection); reads need neither it nor the engine."""
+    """`translators` is keyed by (tenant, connection); reads need neither it nor the engine. `erp`
+    is a tenant's ERP, None where there is none to ask; whoever asks closes it."""
 
     database: Database
     engine: Engine
     tenants: Mapping[str, TenantSettings] = field(default_factory=dict)
     translators: Mapping[tuple[str, str], WebhookTranslator] = field(default_factory=dict)
+    erp: Callable[[str], ErpPort | None] = lambda _tenant: None
 
     def cutover(self, tenant: str) -> datetime:
         """From when on billing's documents and movements are ours; the beginning of time where the
@@ -44,4 +47,12 @@ def open_context(settings: Settings, *, pool_size: int | None = None) -> AppCont
         ui=settings.temporal.ui,
         task_queue=settings.temporal.task_queue,
     )
-    return AppContext(database, engine, settings.tenants, translators)
+
+    def erp(tenant: str) -> ErpPort | None:
+        try:
+            config = settings.connection(tenant, settings.tenants[tenant].erp)
+            return registry.erp(config, observe_vendor)
+        except (KeyError, registry.UnknownVendor):
+            return None
+
+    return AppContext(database, engine, settings.tenants, translators, erp)

@@ -33,17 +33,32 @@ async def page(
     before: int | None = None,
     limit: int = 50,
     state: ChangeState | None = None,
+    outcome: ChangeOutcome | None = None,
+    lost: bool = False,
     subject: str | None = None,
 ) -> tuple[ChangeView, ...]:
     """Newest first; `before` is the `seq` of the last one seen."""
     which = all_of(
-        {"seq < %(before)s": before, "state = %(state)s": state, "subject = %(subject)s": subject}
+        {
+            "seq < %(before)s": before,
+            "state = %(state)s": state,
+            "outcome = %(outcome)s": outcome,
+            "requeued > 0": lost or None,
+            "subject = %(subject)s": subject,
+        }
     )
     return await fetch(
         conn,
         ChangeView,
         f"{_SELECT} where tenant = %(tenant)s and {which} order by seq desc limit %(limit)s",
-        {"tenant": tenant, "before": before, "state": state, "subject": subject, "limit": limit},
+        {
+            "tenant": tenant,
+            "before": before,
+            "state": state,
+            "outcome": outcome,
+            "subject": subject,
+            "limit": limit,
+        },
     )
 
 

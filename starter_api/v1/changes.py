@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from canonical_models.base import Canonical
-from canonical_models.states import ChangeState
+from canonical_models.states import ChangeOutcome, ChangeState
 from canonical_models.views import ChangeView
 from operations import changes, holding
 from operations.changes import Cancelled, ChangeDetail
@@ -47,11 +47,17 @@ class Signalled(Canonical):
     "stands. The `subject` of an account's change is `account:` and its customer.",
     responses=answers(Page[ChangeView], examples.page(examples.CHANGE)),
 )
-async def list_changes(
+async def list_changes(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter a filter
     request: Request,
     context: Context,
     caller: Reader,
     state: Annotated[ChangeState | None, Query(description="Only changes in this state.")] = None,
+    outcome: Annotated[
+        ChangeOutcome | None, Query(description="Only changes that came to this.")
+    ] = None,
+    lost: Annotated[
+        bool, Query(description="Only changes whose saga was lost, and begun anew.")
+    ] = False,
     subscription: Annotated[str | None, only("Only of this subscription.")] = None,
     subject: Annotated[
         str | None, only("Only of this subject: a subscription, or `account:` and a customer.")
@@ -68,6 +74,8 @@ async def list_changes(
         context,
         caller.tenant,
         state=state,
+        outcome=outcome,
+        lost=lost,
         subject=subject or subscription,
         after=cursor,
         limit=limit,
