@@ -26,7 +26,7 @@ from cli.output import (
 COMMANDS = {
     "up": ("sandbox.commands.up", "Start everything on this machine, and stop it with Ctrl-C."),
     "down": ("sandbox.commands.stack", "Stop the stack and wait until nothing of it runs."),
-    "status": ("sandbox.commands.stack", "Show what runs and where."),
+    "status": ("cli.status", "Show whether each part works, since when, and what waits."),
     "demo": (
         "sandbox.commands.demo",
         "Seven stories through the front door, each verified in Stripe, Tryton and Zendesk.",
@@ -66,6 +66,7 @@ GROUPS = {
     ),
     "keys": ("cli.keys", "Make, list and revoke API keys."),
     "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
+    "notify": ("cli.notify", "Mail to teams about what waits for them: try it out."),
     "renewals": ("cli.renewals", "See renewals that are to come, and whether they will post."),
     "subscriptions": (
         "cli.subscriptions",

@@ -23,6 +23,7 @@ from persistence.tables.effects import (
     SubscriptionStateRow,
     SupportContributionRow,
 )
+from persistence.tables.notices import AtWorkRow, DigestRow
 from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
 from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
 
@@ -35,9 +36,11 @@ __all__ = [
     "AdoptionRow",
     "ApiKeyRow",
     "ApprovalRow",
+    "AtWorkRow",
     "BreakerRow",
     "ChangeRow",
     "ContractRow",
+    "DigestRow",
     "DocumentRow",
     "DunningRow",
     "EffectRow",

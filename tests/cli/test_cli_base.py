@@ -90,13 +90,13 @@ def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
 
 
 def test_status_speaks_json_also_when_down(tmp_path: Path) -> None:
-    done = trueup("status", "--state", str(tmp_path), "-o", "json")
+    done = trueup("--state", str(tmp_path), "status", "-o", "json")
     assert done.returncode == ExitCode.UNAVAILABLE
     assert json.loads(done.stdout) == {
-        "state": str(tmp_path),
-        "stack": "down",
+        "state": "away",
         "parts": [],
-        "vendors_away": [],
+        "waiting": None,
+        "stack": {"folder": str(tmp_path), "phase": "down", "processes": []},
     }
 
 
