@@ -25,7 +25,9 @@ def adopt(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             help="Do it, or try it out: a rehearsal writes nothing and gives the same report.",
         ),
     ] = False,
-    customer: Annotated[str | None, typer.Option(help="Only this billing customer.")] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="Only of this billing customer: by its id, known yet or not.")
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the newest that has not come to its end."),

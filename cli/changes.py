@@ -170,7 +170,7 @@ def cancel(
 def hold(
     ctx: typer.Context,
     change_id: ChangeId,
-    reason: Annotated[str, typer.Option(help="Why, for those who find it held.")],
+    reason: Annotated[str, typer.Option(help="Why: for those who find it held.")],
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:

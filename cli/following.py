@@ -13,7 +13,7 @@ from operations import changes
 from operations.syncing import SyncStarted
 
 Wait = Annotated[
-    bool, typer.Option("--wait", help="Until it has come to its end, or waits for a person.")
+    bool, typer.Option("--wait", help="Until it has come to its end: settled, or asking a person.")
 ]
 Timeout = Annotated[float, typer.Option(min=1, max=3600, help="Seconds that --wait lasts.")]
 

@@ -82,4 +82,6 @@ OfSubject = Annotated[
     only(Kind.SUBJECT, "Only of this subject: a subscription, or `account:` and a customer."),
 ]
 OfChange = Annotated[str | None, only(Kind.ASKING, "Only of this change, or process by its name.")]
-InEntity = Annotated[str | None, only(Kind.ENTITY, "Only in the books of this legal entity.")]
+InEntity = Annotated[
+    str | None, only(Kind.ENTITY, "Code of the legal entity: only what is in its books.")
+]

@@ -31,12 +31,12 @@ OneOrMany = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option(help="Why: it is kept and shown.")]
-Key = Annotated[str | None, typer.Option(help="Names this decision: the same key acts once.")]
+Key = Annotated[str | None, typer.Option(help="Names this act: the same key acts once.")]
 Before = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="Only those issued before this day."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show which ones it would be.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def correct(
         typer.Option(
             "--date",
             formats=["%Y-%m-%d"],
-            help="The day on which it, and what settles it, is booked where its own is closed.",
+            help="The day that it is booked on: it and what settles it, where its own is closed.",
         ),
     ] = None,
     key: Key = None,

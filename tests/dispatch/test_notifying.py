@@ -76,7 +76,7 @@ async def digest(database: Database) -> Digest:
 
 
 def counted(outcome: str) -> float:
-    return NOTIFICATIONS.labels("finance", outcome)._value.get()
+    return float(NOTIFICATIONS.labels("finance", outcome)._value.get())
 
 
 def body(post: Post) -> str:
