@@ -27,8 +27,8 @@ demo: setup ## Start everything, play seven stories, verify them in the systems 
 	$(BIN)/trueup demo
 
 up: setup ## Start the embedded stack and leave it running
-	@$(BIN)/trueup --state $(STATE) status >/dev/null 2>&1 || $(BIN)/trueup --state $(STATE) up --detach
-	@$(BIN)/trueup --state $(STATE) status
+	@$(BIN)/trueup --state $(STATE) status >/dev/null 2>&1; test $$? -le 1 || $(BIN)/trueup --state $(STATE) up --detach
+	@$(BIN)/trueup --state $(STATE) status || test $$? -eq 1
 
 down: setup ## Stop the embedded stack; its state stays
 	$(BIN)/trueup --state $(STATE) down

@@ -38,9 +38,11 @@ from dispatch.belonging import require_same_namespace
 from dispatch.breakers import SharedBreakers
 from dispatch.dispatcher import Dispatcher
 from dispatch.lanes import Lanes
+from dispatch.notifying import Notifier
 from dispatch.recovery import refill
 from dispatch.retaining import retaining
 from persistence.database import Database
+from runtime.at_work import at_work_as
 from runtime.metrics import connections_shown, observe_vendor
 from runtime.schedules import schedule_sweeps
 from runtime.settings import Settings, SettingsError, TenantSettings
@@ -288,7 +290,11 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
         }
         stack.enter_context(connections_shown(governors))
         shared = SharedBreakers(database, governors, away_minutes=settings.worker.away_minutes)
-        async with worker, asyncio.TaskGroup() as group:
+        async with (
+            at_work_as("worker", database, build=build),
+            worker,
+            asyncio.TaskGroup() as group,
+        ):
             deployment = Deployment(client, queue)
             current = await deployment.begin(build)
             if current != build:
@@ -302,6 +308,7 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
             group.create_task(dispatcher.run())
             group.create_task(retaining(database, settings.retention))
             group.create_task(shared.run())
+            group.create_task(Notifier(database, settings).run())
             group.create_task(schedule_sweeps(client, settings))
             log.info("worker ready", tenants=sorted(known), queue=queue, build=build)
             ready()

@@ -1,13 +1,12 @@
 """`trueup accounts`: what belongs to a customer beside subscriptions."""
 
-from typing import Annotated
-
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from cli.command import TenantOption, run_command
-from cli.following import Bound, Wait, look
+from cli.following import Timeout, Wait, look
+from cli.ids import CustomerId
 from cli.output import Format, Output, show_json, show_rows
 from cli.shared_rows import show_changes, show_invoices, show_settlements
 from cli.timeline import show_exception
@@ -20,13 +19,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Customer = Annotated[str, typer.Argument(help="Billing's id of the customer.")]
-
 
 @app.command()
 def show(
     ctx: typer.Context,
-    customer: Customer,
+    customer: CustomerId,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -46,9 +43,9 @@ def show(
 @app.command()
 def sync(
     ctx: typer.Context,
-    customer: Customer,
+    customer: CustomerId,
     wait: Wait = False,
-    bound: Bound = 60,
+    timeout: Timeout = 60,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -61,7 +58,7 @@ def sync(
         tenant,
         lambda command: accounts.sync(command.context, command.tenant, customer),
         wait=wait,
-        bound=bound,
+        timeout=timeout,
         output=output,
     )
 

@@ -9,9 +9,11 @@ from canonical_models.adoption import Adoption, AdoptionState
 from cli.adoption_following import followed
 from cli.adoption_rows import show_left, show_report, stream_json
 from cli.command import Command, Limit, TenantOption, run_command
+from cli.ids import only
 from cli.output import ExitCode, Format, Output, Problem
 from operations import adoption as adoptions
 from operations.adoption import AdoptionReport
+from operations.naming import Kind
 
 
 def adopt(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
@@ -23,14 +25,21 @@ def adopt(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             help="Do it, or try it out: a rehearsal writes nothing and gives the same report.",
         ),
     ] = False,
-    customer: Annotated[str | None, typer.Option(help="Only this billing customer.")] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="Only of this billing customer: by its id, known yet or not.")
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the newest that has not come to its end."),
     ] = False,
     report: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Only show the report of this one, or of the `last`."),
+        only(
+            Kind.ADOPTION,
+            "Only show the report of this one, or of the `last`.",
+            must_be=False,
+            metavar="ID",
+        ),
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Apply what was not rehearsed for this cutover.")

@@ -31,7 +31,9 @@ def api(
     metrics_port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Of /readyz and /metrics; 0: nowhere (default: the settings)."
+            min=0,
+            max=65535,
+            help="Port of what monitoring asks: /readyz, /metrics; 0: none (default: settings).",
         ),
     ] = None,
     exit_with_stdin: ExitWithStdin = False,

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from canonical_models.amendment import account_subject
 from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
 from cli.command import (
     Command,
@@ -17,6 +16,8 @@ from cli.command import (
     state,
     tell_of_more,
 )
+from cli.following import Timeout, Wait
+from cli.ids import ChangeId, OfSubject, OfSubscription
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.timeline import show_change
 from operations import changes, holding
@@ -28,25 +29,24 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-ChangeId = Annotated[str, typer.Argument(help="As `trueup changes list` shows it.")]
-
 
 @app.command("list")
 def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
     state_: Annotated[
         str | None,
-        typer.Option("--state", help=f"Only those that are {', '.join(ChangeState)}."),
+        typer.Option("--state", help=f"Only those in this state: {', '.join(ChangeState)}."),
     ] = None,
     outcome: Annotated[
         str | None,
         typer.Option(help=f"Only those that came to this: {', '.join(ChangeOutcome)}."),
     ] = None,
-    subscription: Annotated[str | None, typer.Option(help="Only of this subscription.")] = None,
-    account: Annotated[str | None, typer.Option(help="Only of this customer's account.")] = None,
-    subject: Annotated[
-        str | None, typer.Option(help="Only of this subject, as the list shows it.")
-    ] = None,
+    lost: Annotated[
+        bool,
+        typer.Option("--lost", help="Only those whose saga was lost, and begun anew."),
+    ] = False,
+    subscription: OfSubscription = None,
+    subject: OfSubject = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     tenant: TenantOption = None,
@@ -55,16 +55,15 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     """The newest changes and where they stand.
 
     Examples: [bold]trueup changes list --state waiting[/] ·
-    [bold]trueup changes list --outcome cancelled[/] ·
     [bold]trueup changes list --subscription sub_1 -o json[/] ·
-    [bold]trueup changes list --account cus_x[/]
+    [bold]trueup changes list --outcome cancelled[/] ·
+    [bold]trueup changes list --subject account:cus_x[/]
     """
     state_only = one_of(ChangeState, state_, "change")
     outcome_only = one_of(ChangeOutcome, outcome, "change")
-    of = {subject, subscription, account_subject(account) if account else None} - {None}
-    if len(of) > 1:
+    if subject is not None and subscription is not None and subject != subscription:
         raise Problem(
-            "--subscription, --account and --subject name different subjects",
+            "--subscription and --subject name different subjects",
             code=ExitCode.USAGE,
             remedy="use one of them",
         )
@@ -76,7 +75,8 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             command.tenant,
             state=state_only,
             outcome=outcome_only,
-            subject=next(iter(of), None),
+            lost=lost,
+            subject=subject or subscription,
             after=cursor,
             limit=limit,
         ),
@@ -126,9 +126,8 @@ def show(
 def cancel(
     ctx: typer.Context,
     change_id: ChangeId,
-    wait: Annotated[
-        float, typer.Option(min=0, max=3600, help="Seconds to wait until it is taken back.")
-    ] = 0,
+    wait: Wait = False,
+    timeout: Timeout = 60,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -137,7 +136,7 @@ def cancel(
     Documents that are posted stay: only `trueup exceptions resolve … abort` reverses them.
 
     Examples: [bold]trueup changes cancel chg_0123456789abcdef0123[/] ·
-    [bold]trueup changes cancel chg_0123456789abcdef0123 --wait 60[/]
+    [bold]trueup changes cancel chg_0123456789abcdef0123 --wait[/]
     """
 
     async def work(command: Command) -> tuple[changes.Cancelled, changes.ChangeDetail]:
@@ -152,7 +151,7 @@ def cancel(
                 command.tenant,
                 change_id,
                 apart_from=waiting,
-                bound=wait,
+                bound=timeout,
             )
         return cancelled, await changes.show(command.context, command.tenant, change_id)
 
@@ -164,7 +163,7 @@ def cancel(
         note(detail.words if wait else cancelled.words + follow)
     if wait and detail.change.state is not ChangeState.SETTLED:
         raise Problem(
-            f"change {change_id} has not been undone within {wait:g} seconds",
+            f"change {change_id} has not been undone within {timeout:g} seconds",
             remedy=f"see where it stands with `trueup changes show {change_id}`",
         )
 
@@ -173,7 +172,7 @@ def cancel(
 def hold(
     ctx: typer.Context,
     change_id: ChangeId,
-    reason: Annotated[str, typer.Option(help="Why, for those who find it held.")],
+    reason: Annotated[str, typer.Option(help="Why: for those who find it held.")],
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:

@@ -22,7 +22,13 @@ Result = TypeVar("Result")
 Known = TypeVar("Known", bound=StrEnum)
 
 TenantOption = Annotated[
-    str | None, typer.Option("--tenant", help="Which tenant (default: the only one configured).")
+    str | None,
+    typer.Option(
+        # Read before all others: ids are looked up among the tenant's.
+        "--tenant",
+        is_eager=True,
+        help="Which tenant (default: the only one configured).",
+    ),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="Rows to show.")]
 Cursor = Annotated[
@@ -40,6 +46,7 @@ _COLOURS = {
     "ready": "green",
     "current": "green",
     "live": "green",
+    "works": "green",
     "compensated": "magenta",
     "cancelled": "magenta",
     "credited": "magenta",
@@ -59,7 +66,12 @@ _COLOURS = {
     "rejected": "red",
     "requeued": "yellow",
     "held": "yellow",
+    "slow": "yellow",
+    "unknown": "yellow",
     "overdue": "red",
+    "away": "red",
+    "down": "red",
+    "given up": "red",
     "suspended": "red",
     "final": "red",
     "blocked": "red",

@@ -1,6 +1,7 @@
 """`trueup deploy`: versions of the worker, rolled out and back while sagas are open."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
@@ -8,6 +9,7 @@ import typer
 
 from cli.choices import chosen
 from cli.command import state
+from cli.following import Timeout
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from runtime.temporal import connect
 from runtime.versions import Deployment, NotDeployed, Version
@@ -80,7 +82,10 @@ def rollback(ctx: typer.Context) -> None:
 @app.command()
 def drain(
     ctx: typer.Context,
-    wait: Annotated[bool, typer.Option("--wait", help="Until nothing is open on them.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until it has come to its end: nothing is open on them.")
+    ] = False,
+    timeout: Timeout = 3600,
 ) -> None:
     """Have what waits on versions that new sagas do not begin on go on in the current one.
 
@@ -88,18 +93,25 @@ def drain(
 
     Example: [bold]trueup deploy drain --wait[/]
     """
-    left = _run(ctx, lambda deployment: _drained(deployment, wait=wait))
+    left = _run(ctx, lambda deployment: _drained(deployment, seconds=timeout if wait else 0))
     if not left:
         note("Nothing is open on other versions than those that new sagas begin on.")
     for build, count in left.items():
         note(f"{build}: {count} were open and have been woken; look again, or wait with --wait.")
+    if left and wait:
+        raise Problem(
+            f"not drained within {timeout:g} seconds",
+            remedy="see with `trueup deploy status` what is open, and drain again",
+        )
 
 
-async def _drained(deployment: Deployment, *, wait: bool) -> dict[str, int]:
+async def _drained(deployment: Deployment, *, seconds: float) -> dict[str, int]:
+    """What is still open after so many seconds at most."""
     before: dict[str, int] = {}
+    until = time.monotonic() + seconds
     while True:
         left = await deployment.drain()
-        if not left or not wait:
+        if not left or time.monotonic() >= until:
             return left
         if left != before:
             note("still open: " + ", ".join(f"{count} on {build}" for build, count in left.items()))

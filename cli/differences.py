@@ -6,6 +6,7 @@ import typer
 
 from canonical_models.failures import Team
 from cli.command import Cursor, Limit, TenantOption, run_command, state, tell_of_more
+from cli.ids import InEntity, OfCustomer
 from cli.output import ExitCode, Format, Output, note, show_json, show_rows
 from operations import differences as found_by
 from operations.differences import Wanted
@@ -13,11 +14,9 @@ from operations.differences import Wanted
 
 def differences(
     ctx: typer.Context,
-    customer: Annotated[str | None, typer.Option(help="Only of this billing customer.")] = None,
-    entity: Annotated[
-        str | None, typer.Option(help="Only in the books of this legal entity.")
-    ] = None,
-    owner: Annotated[Team | None, typer.Option(help="Only those that this team can mend.")] = None,
+    customer: OfCustomer = None,
+    entity: InEntity = None,
+    owner: Annotated[Team | None, typer.Option(help="Only those of this team.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     tenant: TenantOption = None,

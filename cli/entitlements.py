@@ -1,7 +1,7 @@
 """`trueup entitlements`: what customers may use and why, and grants by people."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -9,6 +9,7 @@ from rich.console import Console
 
 from canonical_models.entitlement import Entitlement
 from cli.command import TenantOption, run_command
+from cli.ids import CustomerId, GrantId
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.shared_rows import show_held_back
 from operations import entitlements, grants
@@ -19,17 +20,20 @@ app = typer.Typer(
     help="What customers may use, and why.", no_args_is_help=True, rich_markup_mode="rich"
 )
 
-Customer = Annotated[str, typer.Argument(help="The billing customer.")]
 Feature = Annotated[str, typer.Argument(help="The feature, as item mappings name it.")]
-GrantId = Annotated[str, typer.Argument(help="As `trueup entitlements list` shows it: grt_….")]
-#: Without a zone it is meant as this machine's.
-Time = typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
+
+
+def _time(words: str) -> Any:
+    """An option; without a zone it is meant as this machine's."""
+    return typer.Option(
+        help=words, formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+    )
 
 
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    customer: Customer,
+    customer: CustomerId,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -50,9 +54,9 @@ def list_(
 @app.command()
 def check(
     ctx: typer.Context,
-    customer: Customer,
+    customer: CustomerId,
     feature: Feature,
-    at: Annotated[datetime | None, Time] = None,
+    at: Annotated[datetime | None, _time("When (default: now).")] = None,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -77,16 +81,14 @@ def check(
 @app.command()
 def grant(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
-    customer: Customer,
+    customer: CustomerId,
     feature: Feature,
-    reason: Annotated[str, typer.Option(help="Why; it is kept and shown.")],
-    quantity: Annotated[int, typer.Option(min=1, max=10**9)] = 1,
-    source: Annotated[str, typer.Option(help=f"{', '.join(grants.SOURCES)}.")] = "manual",
-    starts: Annotated[datetime | None, Time] = None,
-    ends: Annotated[datetime | None, Time] = None,
-    key: Annotated[
-        str | None, typer.Option(help="Names this grant: the same key gives it once.")
-    ] = None,
+    reason: Annotated[str, typer.Option(help="Why: it is kept and shown.")],
+    quantity: Annotated[int, typer.Option(min=1, max=10**9, help="How many.")] = 1,
+    source: Annotated[str, typer.Option(help=f"Whence: {', '.join(grants.SOURCES)}.")] = "manual",
+    starts: Annotated[datetime | None, _time("From when on (default: now).")] = None,
+    ends: Annotated[datetime | None, _time("Until when (default: until it is ended).")] = None,
+    key: Annotated[str | None, typer.Option(help="Names this act: the same key acts once.")] = None,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -160,7 +162,7 @@ def revoke(
 def suspend(
     ctx: typer.Context,
     grant_id: GrantId,
-    reason: Annotated[str, typer.Option(help="Why; whoever asks for the feature is told.")],
+    reason: Annotated[str, typer.Option(help="Why: whoever asks for the feature is told.")],
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:

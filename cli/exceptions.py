@@ -22,6 +22,8 @@ from cli.command import (
     state,
     tell_of_more,
 )
+from cli.following import Timeout, Wait
+from cli.ids import ExceptionId, OfChange
 from cli.mapping_options import (
     Entity,
     Included,
@@ -44,15 +46,15 @@ app = typer.Typer(
     help="What waits for a person to decide.", no_args_is_help=True, rich_markup_mode="rich"
 )
 
-ExceptionId = Annotated[str, typer.Argument(help="As `trueup exceptions list` shows it.")]
-
 
 @app.command("list")
 def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
-    state_: Annotated[str, typer.Option("--state", help="open, resolved, or all.")] = "open",
-    owner: Annotated[Team | None, typer.Option(help="Only those that this team answers.")] = None,
-    change: Annotated[str | None, typer.Option(help="Only of this change.")] = None,
+    state_: Annotated[
+        str, typer.Option("--state", help="Only those in this state: open, resolved, or all.")
+    ] = "open",
+    owner: Annotated[Team | None, typer.Option(help="Only those of this team.")] = None,
+    change: OfChange = None,
     cause: Annotated[str | None, typer.Option(help="Only cases of this cause.")] = None,
     code: Annotated[str | None, typer.Option(help="Only of this code: 'item_unmapped'.")] = None,
     assignee: Assignee = None,
@@ -197,14 +199,8 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         typer.Option(help="Id or number of the ERP document, made by hand, that it is."),
     ] = None,
     text: Annotated[str, typer.Option("--note", help="Why; it is kept.")] = "",
-    wait: Annotated[
-        bool,
-        typer.Option(
-            "--wait",
-            help="Until the change has settled or waits again; a process has acted already.",
-        ),
-    ] = False,
-    bound: Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait at most.")] = 60,
+    wait: Wait = False,
+    timeout: Timeout = 60,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -250,7 +246,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             command.tenant,
             resolved.change.change_id,
             apart_from=(exception_id,),
-            bound=bound,
+            bound=timeout,
         )
 
     resolved, change = run_command(ctx, tenant, work)

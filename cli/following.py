@@ -13,9 +13,9 @@ from operations import changes
 from operations.syncing import SyncStarted
 
 Wait = Annotated[
-    bool, typer.Option("--wait", help="Until the change has settled or waits for a person.")
+    bool, typer.Option("--wait", help="Until it has come to its end: settled, or asking a person.")
 ]
-Bound = Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait at most.")]
+Timeout = Annotated[float, typer.Option(min=1, max=3600, help="Seconds that --wait lasts.")]
 
 
 def look(
@@ -24,25 +24,25 @@ def look(
     ask: Callable[[Command], Awaitable[SyncStarted]],
     *,
     wait: bool,
-    bound: float,
+    timeout: float,
     output: Format,
 ) -> None:
-    """Raises Problem where it was waited for and has not settled within `bound` seconds."""
+    """Raises Problem where it was waited for and has not settled within `timeout` seconds."""
 
     async def work(command: Command) -> tuple[SyncStarted, ChangeView | None]:
         asked = await ask(command)
         if not wait:
             return asked, None
         change = await changes.followed(
-            command.context, command.tenant, asked.change_id, bound=bound
+            command.context, command.tenant, asked.change_id, bound=timeout
         )
         return asked, change
 
     asked, change = run_command(ctx, tenant, work)
-    _tell(asked, change, bound=bound, output=output)
+    _tell(asked, change, timeout=timeout, output=output)
 
 
-def _tell(asked: SyncStarted, change: ChangeView | None, *, bound: float, output: Format) -> None:
+def _tell(asked: SyncStarted, change: ChangeView | None, *, timeout: float, output: Format) -> None:
     """`change` is None where nobody waited for it."""
     if output is Format.JSON:
         show_json({**asked.model_dump(mode="json"), "change": change})
@@ -52,7 +52,7 @@ def _tell(asked: SyncStarted, change: ChangeView | None, *, bound: float, output
         note(f"Follow it with `trueup changes show {asked.change_id}`.")
     if change is not None and change.state is not ChangeState.SETTLED:
         raise Problem(
-            f"change {change.change_id} is {change.state} after {bound:g} seconds or waits for a "
+            f"change {change.change_id} is {change.state} after {timeout:g} seconds or waits for a "
             "person",
             remedy=f"see it with `trueup changes show {change.change_id}`",
         )

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from canonical_models.states import InboxStatus
 from cli.command import Cursor, Limit, TenantOption, one_of, run_command, state, tell_of_more
+from cli.ids import Receipt
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import inbox
 from operations.inbox import ReplayMany
@@ -17,13 +18,13 @@ app = typer.Typer(
     help="Received webhooks, dead letters, replay.", no_args_is_help=True, rich_markup_mode="rich"
 )
 
-Receipt = Annotated[str, typer.Argument(help="As `trueup inbox list` shows it.")]
-
 
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    status: Annotated[str | None, typer.Option(help=f"Only {', '.join(InboxStatus)}.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help=f"Only those of this status: {', '.join(InboxStatus)}.")
+    ] = None,
     type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,

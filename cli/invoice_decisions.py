@@ -9,33 +9,34 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from cli.command import Command, TenantOption, run_command
+from cli.ids import OfCustomer, an_id
 from cli.output import ExitCode, Format, Output, Problem, note, show_json
 from cli.shared_rows import show_invoices
 from operations import deciding, decisions
 from operations.deciding import Decided, DecidedMany, Selection
 from operations.decisions import CorrectRequest, Decision, HoldRequest, LinkRequest, SkipRequest
+from operations.naming import Kind
 
 _Request = TypeVar("_Request", bound=BaseModel)
 
 Invoice = Annotated[
-    str, typer.Argument(help="Billing's id, or a number of billing or the ERP.", metavar="INVOICE")
+    str, an_id(Kind.INVOICE, "Billing's id, or a number of billing or the ERP.", metavar="INVOICE")
 ]
 OneOrMany = Annotated[
     str | None,
-    typer.Argument(
-        help="Billing's id or a number; none with --customer and --before.", metavar="INVOICE"
+    an_id(
+        Kind.INVOICE,
+        "Billing's id or a number; none with --customer and --before.",
+        metavar="INVOICE",
     ),
 ]
-Reason = Annotated[str, typer.Option(help="Why; it is kept and shown.")]
-Key = Annotated[str | None, typer.Option(help="Names this decision: the same key decides once.")]
-Customer = Annotated[
-    str | None, typer.Option(help="All documents of this billing customer; needs --before.")
-]
+Reason = Annotated[str, typer.Option(help="Why: it is kept and shown.")]
+Key = Annotated[str | None, typer.Option(help="Names this act: the same key acts once.")]
 Before = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="Only those issued before this day."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show which ones it would be.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def hold(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The day on which it ends by itself."),
     ] = None,
-    customer: Customer = None,
+    customer: OfCustomer = None,
     before: Before = None,
     dry_run: DryRun = False,
     key: Key = None,
@@ -83,7 +84,7 @@ def skip(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
     reason: Reason,
     invoice: OneOrMany = None,
-    customer: Customer = None,
+    customer: OfCustomer = None,
     before: Before = None,
     dry_run: DryRun = False,
     key: Key = None,
@@ -108,7 +109,7 @@ def skip(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
 def release(
     ctx: typer.Context,
     invoice: OneOrMany = None,
-    customer: Customer = None,
+    customer: OfCustomer = None,
     before: Before = None,
     dry_run: DryRun = False,
     key: Key = None,
@@ -164,7 +165,7 @@ def correct(
         typer.Option(
             "--date",
             formats=["%Y-%m-%d"],
-            help="The day on which it, and what settles it, is booked where its own is closed.",
+            help="The day that it is booked on: it and what settles it, where its own is closed.",
         ),
     ] = None,
     key: Key = None,

@@ -7,10 +7,12 @@ import typer
 from cli import invoice_decisions
 from cli.books_rows import show_invoice
 from cli.command import Cursor, Limit, TenantOption, run_command, tell_of_more
+from cli.ids import OfCustomer, OfSubscription, an_id
 from cli.output import ExitCode, Format, Output, Problem, note, show_json
 from cli.shared_rows import show_invoices
 from operations import invoices
 from operations.invoices import Refreshed
+from operations.naming import Kind
 
 app = typer.Typer(
     help="Invoices and credit notes in billing and the ERP.",
@@ -22,13 +24,16 @@ app = typer.Typer(
 @app.command("list")
 def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
-    customer: Annotated[str | None, typer.Option(help="Only of this billing customer.")] = None,
-    subscription: Annotated[str | None, typer.Option(help="Only of this subscription.")] = None,
+    customer: OfCustomer = None,
+    subscription: OfSubscription = None,
     number: Annotated[
         str | None, typer.Option(help="Only of this number, billing's or the ERP's.")
     ] = None,
     erp_status: Annotated[
-        str | None, typer.Option(help=f"Only {', '.join(invoices.ERP_STATUSES)}.")
+        str | None,
+        typer.Option(
+            help=f"Only those that stand so in the ERP: {', '.join(invoices.ERP_STATUSES)}."
+        ),
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
@@ -94,7 +99,7 @@ def show(
 def sync(
     ctx: typer.Context,
     invoice: Annotated[
-        str | None, typer.Argument(help="Billing's id, or a number (default: all).")
+        str | None, an_id(Kind.INVOICE, "Billing's id, or a number (default: all).")
     ] = None,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.command import TenantOption, run_command
+from cli.ids import KeyId
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import keys
 
@@ -62,7 +63,7 @@ def list_(ctx: typer.Context, tenant: TenantOption = None, output: Output = Form
 @app.command()
 def revoke(
     ctx: typer.Context,
-    key: Annotated[str, typer.Argument(help="As `trueup keys list` shows it.")],
+    key: KeyId,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:

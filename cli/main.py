@@ -12,13 +12,21 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cli.choices import Choices
-from cli.output import EXIT_CODES, ExitCode, Problem, problem_of, show_problem
+from cli.output import (
+    EXIT_CODES,
+    ExitCode,
+    Problem,
+    problem_of,
+    show_problem,
+    show_problem_as_json,
+    wants_json,
+)
 
 #: Command to the module whose function of that name it is, and the first line of its help.
 COMMANDS = {
     "up": ("sandbox.commands.up", "Start everything on this machine, and stop it with Ctrl-C."),
     "down": ("sandbox.commands.stack", "Stop the stack and wait until nothing of it runs."),
-    "status": ("sandbox.commands.stack", "Show what runs and where."),
+    "status": ("cli.status", "Show whether each part works, since when, and what waits."),
     "demo": (
         "sandbox.commands.demo",
         "Seven stories through the front door, each verified in Stripe, Tryton and Zendesk.",
@@ -60,6 +68,7 @@ GROUPS = {
     ),
     "keys": ("cli.keys", "Make, list and revoke API keys."),
     "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
+    "notify": ("cli.notify", "Mail to teams about what waits for them: try it out."),
     "privacy": ("cli.privacy", "Erase what is personal of a customer."),
     "renewals": ("cli.renewals", "See renewals that are to come, and whether they will post."),
     "subscriptions": (
@@ -111,11 +120,12 @@ class _LazyGroup(TyperGroup):
             return TyperCommand(cmd_name, help=text)
         loaded = importlib.import_module(module)
         if cmd_name in GROUPS:
-            group: typer.Typer = loaded.app
+            # Not get_command, which gives each group options of its own to install completion.
+            command: Any = typer.main.get_group(loaded.app)
         else:
-            group = typer.Typer(add_completion=False, rich_markup_mode="rich")
-            group.command()(getattr(loaded, cmd_name))
-        command = typer.main.get_command(group)
+            alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+            alone.command()(getattr(loaded, cmd_name))
+            command = typer.main.get_command(alone)
         command.name = cmd_name
         return command
 
@@ -127,7 +137,6 @@ def _is_here(module: str) -> bool:
 app = typer.Typer(
     cls=_LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     epilog=f"{_EPILOG}\n\n{EXIT_CODES}",
@@ -154,8 +163,12 @@ def choose(
 
 def main() -> None:
     """Run the command line; ends the process with an exit code that means something."""
+    as_json = wants_json(sys.argv[1:])
+    show = show_problem_as_json if as_json else show_problem
     try:
-        app(prog_name="trueup")
+        # What is wrong with the words themselves is shown by typer, but where JSON is asked for.
+        code = app(prog_name="trueup", standalone_mode=not as_json)
+        _leave(code if isinstance(code, int) else ExitCode.OK)
     except KeyboardInterrupt:
         _leave(130)
     except SystemExit as left:
@@ -165,9 +178,8 @@ def main() -> None:
     except BaseException as fault:
         if (problem := problem_of(fault)) is None:
             raise
-        show_problem(problem)
+        show(problem)
         _leave(problem.code)
-    _leave(ExitCode.OK)
 
 
 def _leave(code: int) -> NoReturn:

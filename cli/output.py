@@ -2,14 +2,16 @@
 something.
 
 A command raises `Problem`; errors of the libraries below are turned into one here. No traceback
-is shown for what an operator can mend.
+is shown for what an operator can mend. With `-o json` the problem is JSON as well, on stderr, so
+that stdout holds a result or nothing.
 """
 
 import dataclasses
+import itertools
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 
@@ -18,6 +20,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from cli.fitting import fitted
 
 
 class ExitCode(IntEnum):
@@ -57,13 +61,12 @@ class Problem(Exception):
         self.remedy = remedy
 
 
-_WIDTH_OF_FILES = 250
-
 _LOCALLY = "of a local stack see `trueup status`"
 
 #: Errors that mean the same wherever they come from, by qualified name, so that showing help
 #: imports no database driver: exit code, and what to do next.
 _KNOWN: dict[str, tuple[ExitCode, str | None]] = {
+    "typer._click.exceptions.ClickException": (ExitCode.USAGE, "see it with --help"),
     "runtime.settings.SettingsError": (ExitCode.USAGE, None),
     "connectors.registry.UnknownVendor": (ExitCode.USAGE, None),
     "sandbox.embedded.files.StackBusy": (ExitCode.CONFLICT, None),
@@ -122,6 +125,26 @@ def show_problem(problem: Problem) -> None:
         console.print(Text.assemble(("Next: ", "bold"), problem.remedy))
 
 
+def show_problem_as_json(problem: Problem) -> None:
+    """On stderr, one line: `code` is the name of the exit code, for programs to branch on."""
+    told = {
+        "code": problem.code.name.lower(),
+        "exit_code": int(problem.code),
+        "detail": str(problem),
+        "remedy": problem.remedy,
+    }
+    sys.stderr.write(json.dumps({"problem": told}, ensure_ascii=False) + "\n")
+
+
+def wants_json(words: Sequence[str]) -> bool:
+    """Whether a command line asks for JSON; also one that is wrong in something else."""
+    return any(
+        word in {"-ojson", "--output=json"}
+        or (word in {"-o", "--output"} and following == Format.JSON)
+        for word, following in itertools.pairwise([*words, ""])
+    )
+
+
 def note(text: str) -> None:
     """A remark on stderr, so that stdout stays the result alone."""
     Console(stderr=True, soft_wrap=True, highlight=False).print(Text(text))
@@ -138,25 +161,40 @@ def show_rows(
     *,
     empty: str = "nothing found",
 ) -> None:
-    """A table on stdout; cells are shown as they are, never read as markup."""
-    cells = [[_cell(value) for value in row] for row in rows]
-    if not cells:
-        note(empty)
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in cells:
-        table.add_row(*row)
+    """A row a line on stdout; cells are shown as they are, never read as markup.
+
+    In a terminal a table as wide as it is: words are cut, ids are not, and columns for which there
+    is no room are named on stderr, the last ones first. Elsewhere columns are separated by tabs,
+    under a line with their names, all of them and nothing cut, times in UTC.
+    """
     console = Console(highlight=False)
-    if not console.is_terminal:
-        # A file or a program has no width: a row stays one line, an id whole.
-        console.width = max(console.width, _WIDTH_OF_FILES)
+    found = [list(row) for row in rows]
+    if not found:
+        note(empty)
+    elif console.is_terminal:
+        _show_table(console, [[_cell(value) for value in row] for row in found], columns)
+    else:
+        for row in [columns, *found]:
+            sys.stdout.write("\t".join(map(_plainly, row)) + "\n")
+
+
+def _show_table(console: Console, cells: list[list[Text]], columns: Sequence[str]) -> None:
+    widths = fitted([columns, *([cell.plain for cell in row] for row in cells)], console.width)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, width in zip(columns, widths, strict=False):
+        table.add_column(column, width=width, no_wrap=True, overflow="ellipsis")
+    for row in cells:
+        table.add_row(*row[: len(widths)])
+    console.width = max(console.width, sum(widths) + 2 * len(widths))
     console.print(table)
+    if left_out := columns[len(widths) :]:
+        note(f"No room for: {', '.join(left_out)}. Widen the terminal, or use -o json.")
 
 
 def _sentence(fault: BaseException) -> str:
-    text = str(fault).strip() or type(fault).__name__
+    # What is wrong with a word of the command line does not say which word in its text alone.
+    said = getattr(fault, "format_message", fault.__str__)()
+    text = said.strip() or type(fault).__name__
     # SQLAlchemy appends the statement and a link.
     return text.split("\n[SQL:")[0].split("\n(Background")[0]
 
@@ -170,7 +208,22 @@ def _cell(value: object) -> Text:
         case datetime():
             return Text(value.astimezone().strftime("%Y-%m-%d %H:%M:%S"))
         case _:
-            return Text(str(value))
+            return Text(_in_a_line(str(value)))
+
+
+def _plainly(value: object) -> str:
+    """As a field between tabs."""
+    match value:
+        case None:
+            return "-"
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case _:
+            return _in_a_line(str(value)) or "-"
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split()) if any(sign in text for sign in "\t\r\n") else text
 
 
 def _plain(value: object) -> object:

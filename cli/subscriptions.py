@@ -1,7 +1,5 @@
 """`trueup subscriptions`: what every system last agreed on, and having one looked at now."""
 
-from typing import Annotated
-
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -9,7 +7,8 @@ from rich.text import Text
 from cli.books_rows import show_unbilled
 from cli.command import Cursor, Limit, TenantOption, run_command, state, tell_of_more
 from cli.entitlements import show_entitlements
-from cli.following import Bound, Wait, look
+from cli.following import Timeout, Wait, look
+from cli.ids import OfCustomer, SubscriptionId
 from cli.output import Format, Output, show_json, show_rows
 from cli.shared_rows import (
     show_cases,
@@ -31,7 +30,7 @@ app = typer.Typer(
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    customer: Annotated[str | None, typer.Option(help="Only of this billing customer.")] = None,
+    customer: OfCustomer = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     tenant: TenantOption = None,
@@ -73,7 +72,7 @@ def list_(
 @app.command()
 def show(
     ctx: typer.Context,
-    subscription_id: Annotated[str, typer.Argument(help="Billing's id of the subscription.")],
+    subscription_id: SubscriptionId,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -98,9 +97,9 @@ def show(
 @app.command()
 def sync(
     ctx: typer.Context,
-    subscription_id: Annotated[str, typer.Argument(help="Billing's id of the subscription.")],
+    subscription_id: SubscriptionId,
     wait: Wait = False,
-    bound: Bound = 60,
+    timeout: Timeout = 60,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -114,7 +113,7 @@ def sync(
         tenant,
         lambda command: subscriptions.sync(command.context, command.tenant, subscription_id),
         wait=wait,
-        bound=bound,
+        timeout=timeout,
         output=output,
     )
 

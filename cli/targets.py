@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.command import TenantOption, run_command
+from cli.ids import OfCustomer
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from operations import targets
 
@@ -14,16 +15,15 @@ app = typer.Typer(
 
 Target = Annotated[
     str | None,
-    typer.Option(help="One target by its connection, or `support` (default: all of them)."),
+    typer.Option(help="Only of this target, by its connection, or of `support`."),
 ]
-Customer = Annotated[str | None, typer.Option(help="One billing customer (default: all of them).")]
 
 
 @app.command()
 def check(
     ctx: typer.Context,
     target: Target = None,
-    customer: Customer = None,
+    customer: OfCustomer = None,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -75,7 +75,7 @@ def check(
 def publish(
     ctx: typer.Context,
     target: Target = None,
-    customer: Customer = None,
+    customer: OfCustomer = None,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:

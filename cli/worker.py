@@ -22,7 +22,9 @@ def worker(
     metrics_port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Of its own /metrics; 0: none (default: the settings)."
+            min=0,
+            max=65535,
+            help="Port of what monitoring asks: /metrics. 0: none (default: the settings).",
         ),
     ] = None,
     exit_with_stdin: ExitWithStdin = False,

@@ -55,11 +55,13 @@ async def list_(
     *,
     state: ChangeState | None = None,
     outcome: ChangeOutcome | None = None,
+    lost: bool = False,
     subject: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[ChangeView]:
-    """Newest first; `subject` is a subscription, or `account:` and a customer."""
+    """Newest first; `subject` is a subscription, or `account:` and a customer. `lost` are those
+    whose saga was lost, and begun anew."""
     async with context.database.transaction() as conn:
         found = await changes.page(
             conn,
@@ -68,6 +70,7 @@ async def list_(
             limit=limit + 1,
             state=state,
             outcome=outcome,
+            lost=lost,
             subject=subject,
         )
     items, more = cut(found, limit)

@@ -1,13 +1,10 @@
 """Connections to vendors: which are away, how many calls at once each takes, and which worker posts
 for a legal entity."""
 
-import psycopg
-
 from canonical_models.base import Canonical
 from operations.context import AppContext
 from persistence import breakers, lanes
 from persistence.breakers import ConnectionView
-from persistence.database import Database
 from persistence.lanes import LaneView
 
 
@@ -25,15 +22,3 @@ async def list_(context: AppContext, tenant: str) -> Connections:
             items=await breakers.of_tenant(conn, tenant),
             lanes=await lanes.of_tenant(conn, tenant),
         )
-
-
-async def away(dsn: str) -> list[ConnectionView]:
-    """Those of all tenants whose vendor is away; empty where the database does not say."""
-    database = Database(dsn, pool_size=2, statement_timeout=3)
-    try:
-        async with database.statement() as conn:
-            return [one for one in await breakers.all_of(conn) if one.state == "open"]
-    except (psycopg.Error, OSError):
-        return []
-    finally:
-        await database.close()

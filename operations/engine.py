@@ -30,6 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from canonical_models.views import ChangeView
 from operations.errors import Conflict, Invalid, NotDone, Unavailable
+from runtime.versions import Deployment
 from workflows.names import CHANGE, CUSTOMER, STAGE, TENANT, change_workflow_id
 
 #: Longest wait for one answer of the engine itself.
@@ -82,6 +83,22 @@ class Engine:
             return await client.service_client.check_health(timeout=timedelta(seconds=2))
         except (Unavailable, RPCError, RuntimeError):
             return False
+
+    async def workers(self) -> int:
+        """How many ask for tasks. One that has stopped counts for up to two minutes. Raises
+        Unavailable."""
+        client = await self.client()
+        try:
+            return (await Deployment(client, self._task_queue).workers()).total()
+        except (RPCError, RuntimeError) as fault:
+            raise _away("does not say who works") from fault
+
+    def listed(self, query: str) -> str | None:
+        """Where people see the workflows of a query in the Web UI; None when none is configured."""
+        if self._ui is None:
+            return None
+        place = f"{self._ui.rstrip('/')}/namespaces/{quote(self._namespace, safe='')}/workflows"
+        return f"{place}?query={quote(query, safe='')}"
 
     def link(self, workflow_id: str, run_id: str | None = None) -> str | None:
         """Where people see it in the Web UI; None when no Web UI is configured."""

@@ -8,6 +8,7 @@ from canonical_models.decisions import DecisionMade, Target
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.views import MappingView
 from operations.context import AppContext
+from operations.erp_names import require_in_erp
 from operations.errors import Invalid
 from operations.paging import Page, cursor, cut, unreadable, words
 from persistence import decisions, mappings, waking
@@ -56,10 +57,13 @@ async def put(
     """From now on this mapping holds, or from the beginning of that day in the tenant's time zone,
     until the next that is set. Setting what holds then already changes nothing.
 
-    Raises Invalid for a support tier that the tenant does not have, and for a day that has begun.
+    Raises Invalid for a support tier that the tenant does not have, for what the ERP says that it
+    does not have, where it is to hold from now on, and for a day that has begun.
     """
     if isinstance(mapping, ItemMapping):
         check_tier(context, tenant, mapping)
+    if valid_from is None:
+        await require_in_erp(context, tenant, mapping)
     kind, source = _named(mapping)
     begins = None if valid_from is None else _beginning(context, tenant, source, valid_from)
     async with context.database.transaction() as conn:

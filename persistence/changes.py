@@ -34,6 +34,7 @@ async def page(
     limit: int = 50,
     state: ChangeState | None = None,
     outcome: ChangeOutcome | None = None,
+    lost: bool = False,
     subject: str | None = None,
 ) -> tuple[ChangeView, ...]:
     """Newest first; `before` is the `seq` of the last one seen."""
@@ -42,6 +43,7 @@ async def page(
             "seq < %(before)s": before,
             "state = %(state)s": state,
             "outcome = %(outcome)s": outcome,
+            "requeued > 0": lost or None,
             "subject = %(subject)s": subject,
         }
     )

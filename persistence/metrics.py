@@ -75,6 +75,42 @@ class Metrics:
     posting_seconds: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What waits for a saga and for people, of all tenants; ages in seconds, 0 for nothing. `ready`
+    changes wait for nothing but a place."""
+
+    pending: int
+    ready: int
+    oldest_ready: float
+    unread: int
+    oldest_unread: float
+    open: int
+    late: int
+    escalated: int
+
+
+_STANDING = """
+select
+  (select count(*) from changes where state = 'pending'),
+  (select count(*) from changes where ready),
+  (select coalesce(extract(epoch from now() - min(received_at)), 0)::float from changes
+   where ready),
+  (select count(*) from inbox where status = 'received'),
+  (select coalesce(extract(epoch from now() - min(received_at)), 0)::float from inbox
+   where status = 'received'),
+  count(*), count(*) filter (where due_at < now()), count(escalated_at)
+from exceptions where state = 'open'
+"""
+
+
+async def standing(conn: Connection) -> Standing:
+    row = await (await conn.execute(_STANDING)).fetchone()
+    if row is None:
+        raise AssertionError("an aggregate has a row")
+    return Standing(*row)
+
+
 async def whole(conn: Connection) -> Whole:
     """What takes as long as the tables are long: not to be read at every scrape."""
     posted = await conn.execute(_POSTING, (POSTING_WINDOW,))

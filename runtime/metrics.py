@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from prometheus_client import REGISTRY, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -16,6 +16,12 @@ VENDOR_SECONDS = Histogram(
     "Time that a vendor took to answer, by outcome: a status code, or `fault` without an answer.",
     ("system", "method", "outcome"),
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+)
+
+NOTIFICATIONS = Counter(
+    "trueup_notifications",
+    "Mails to teams by what became of them: `sent`, or `failed` and tried again.",
+    ("team", "outcome"),
 )
 
 LANE_HELD = Gauge(

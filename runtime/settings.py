@@ -11,12 +11,21 @@ import tomllib
 from datetime import UTC, date, datetime, time
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
+from canonical_models.failures import Team
 from canonical_models.policy import TenantPolicy
 from connectors.config import ConnectionConfig
 
@@ -120,6 +129,47 @@ class RetentionSettings(_Section):
     outbox_days: int = Field(default=90, ge=0)
 
 
+#: One address, without the name of who has it.
+MailAddress = Annotated[
+    str, StringConstraints(max_length=254, pattern=r"^[^\s@<>,;:\"()]+@[A-Za-z0-9.-]+$")
+]
+
+
+class NotificationSettings(_Section):
+    """The mail server by which teams are told what waits for them, and how often at most."""
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    #: `starttls`, or `tls` from the first byte; `none` on this machine. By default `starttls`, and
+    #: `none` on this machine.
+    encryption: Literal["starttls", "tls", "none"] | None = None
+    #: The network between is the installation's own: mail may cross it as it is.
+    plain_text: bool = False
+    user: str | None = None
+    password: str | None = None
+    sender: MailAddress
+    #: Minutes between two mails to a team; none is sent where there is nothing new.
+    minutes: float = Field(default=30, gt=0, le=1440)
+    #: Of the pages where a case is decided; without it mails name the command that shows it.
+    base_url: str | None = Field(default=None, pattern=r"^https?://[!-~]+$")
+
+    @property
+    def secured(self) -> Literal["starttls", "tls", "none"]:
+        return self.encryption or ("none" if _on_loopback(self.host) else "starttls")
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if self.secured == "none" and not (self.plain_text or _on_loopback(self.host)):
+            raise ValueError(
+                f"{self.host} is not on this machine, and mail would go there in plain text: set "
+                '`encryption = "starttls"` or "tls", or `plain_text = true` where the network is '
+                "your own"
+            )
+        if (self.user is None) != (self.password is None):
+            raise ValueError("`user` and `password` go together: give both, or neither")
+        return self
+
+
 class ConnectionSettings(_Section):
     vendor: str
     base_url: str
@@ -181,6 +231,8 @@ class TenantSettings(_Section):
     targets: tuple[str, ...] = ()
     connections: dict[str, ConnectionSettings]
     policy: TenantPolicy = TenantPolicy()
+    #: Whom of each team is told by mail what waits for it.
+    notify: dict[Team, tuple[MailAddress, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _parts_exist(self) -> Self:
@@ -224,9 +276,20 @@ class Settings(_Section):
     dispatch: DispatchSettings = DispatchSettings()
     worker: WorkerSettings = WorkerSettings()
     retention: RetentionSettings = RetentionSettings()
+    notifications: NotificationSettings | None = None
     tenants: dict[str, TenantSettings] = Field(default_factory=dict)
     #: Folder that relative `file:` references start from.
     folder: Path = Path()
+
+    @model_validator(mode="after")
+    def _can_be_told(self) -> Self:
+        told = [name for name, tenant in self.tenants.items() if any(tenant.notify.values())]
+        if told and self.notifications is None:
+            raise ValueError(
+                f"tenant {told[0]!r} has addresses in `notify`, and there is no mail server: add "
+                "[notifications] with `host` and `sender`"
+            )
+        return self
 
     @property
     def dsn(self) -> str:

@@ -122,7 +122,7 @@ class Deployment:
         found = await self._described()
         if found is None:
             return []
-        workers = await self._workers()
+        workers = await self.workers()
         routing = found.routing_config
         made = []
         for summary in sorted(
@@ -296,7 +296,8 @@ class Deployment:
             raise
         return answer.worker_deployment_info
 
-    async def _workers(self) -> Counter[str]:
+    async def workers(self) -> Counter[str]:
+        """How many ask for tasks, by build."""
         answer = await self._client.workflow_service.describe_task_queue(
             DescribeTaskQueueRequest(
                 namespace=self._client.namespace,

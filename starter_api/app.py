@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from connectors import registry
 from operations.context import AppContext
 from persistence.inbox_writer import InboxUnavailable, InboxWriter, WriterLimits
+from runtime.at_work import at_work_as
 from runtime.settings import ApiSettings, Settings
 from starter_api.callers import Callers
 from starter_api.intake import PREFIX, Intake, IntakeConnection
@@ -80,7 +81,11 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         writer.start()
         try:
-            yield
+            if context is None:
+                yield
+            else:
+                async with at_work_as("api", context.database, build=None):
+                    yield
         finally:
             await writer.close()
             if context is not None:

@@ -26,6 +26,7 @@ from persistence.tables.effects import (
     SubscriptionStateRow,
     SupportContributionRow,
 )
+from persistence.tables.notices import AtWorkRow, DigestRow
 from persistence.tables.privacy import ErasureRow
 from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
 from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
@@ -39,6 +40,7 @@ __all__ = [
     "AdoptionRow",
     "ApiKeyRow",
     "ApprovalRow",
+    "AtWorkRow",
     "BatchItemRow",
     "BatchRow",
     "BreakerRow",
@@ -48,6 +50,7 @@ __all__ = [
     "ChangeRow",
     "ContractRow",
     "DecisionRow",
+    "DigestRow",
     "DocumentRow",
     "DunningRow",
     "EffectRow",

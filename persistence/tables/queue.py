@@ -126,6 +126,15 @@ class ChangeRow(SQLModel, table=True):
         Index(
             "changes_cancelled", "tenant", "subject", postgresql_where=text("outcome = 'cancelled'")
         ),
+        # The few that people look for by what they came to.
+        Index(
+            "changes_apart",
+            "tenant",
+            "outcome",
+            "seq",
+            postgresql_where=text("outcome in ('compensated', 'cancelled')"),
+        ),
+        Index("changes_lost", "tenant", "seq", postgresql_where=text("requeued > 0")),
     )
     id: str = text_column(key=True)
     seq: int = serial_column(key=False)

@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,9 +18,6 @@ from sandbox.embedded.stack import EmbeddedStack
 
 def demo(
     ctx: typer.Context,
-    state: Annotated[
-        Path | None, typer.Option(help="Folder of its state (default: .trueup).")
-    ] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Seven stories through the front door, each verified in Stripe, Tryton and Zendesk.
@@ -31,7 +27,7 @@ def demo(
 
     Examples: [bold]trueup demo[/] · [bold]trueup up --detach && trueup demo && trueup down[/]
     """
-    chosen_state = state or chosen(ctx).state_folder
+    chosen_state = chosen(ctx).state_folder
     try:
         facts = StackFacts.load(chosen_state)
     except FileNotFoundError:

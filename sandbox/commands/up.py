@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-from pathlib import Path
 from subprocess import Popen
 from typing import Annotated
 
@@ -26,12 +25,6 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Leave it running; `trueup down` stops it.")
     ] = False,
-    state: Annotated[
-        Path | None, typer.Option(help="Folder of its state (default: .trueup).")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="TOML: what to use instead of embedded parts.")
-    ] = None,
     output: Output = Format.TABLE,
     to_parent: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
@@ -40,11 +33,10 @@ def up(
     PostgreSQL, Temporal, Tryton, stand-ins of Stripe and Zendesk, the worker and the API.
     Yesterday's state goes on. Where everything is, and how to get in, is in <state>/stack.json.
 
-    Examples: [bold]trueup up[/] · [bold]trueup up --detach --state /tmp/second[/] ·
+    Examples: [bold]trueup up[/] · [bold]trueup --state /tmp/second up --detach[/] ·
     [bold]TRUEUP_TEMPORAL_ADDRESS=127.0.0.1:7233 trueup up[/]
     """
-    before = chosen(ctx)
-    choices = Choices(config=config or before.config, state=state or before.state)
+    choices = chosen(ctx)
     stack_config = StackConfig.load(choices.config)
     if detach:
         show_welcome(_detached(choices), output, stop_with="trueup down")

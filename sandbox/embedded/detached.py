@@ -24,8 +24,8 @@ def launch(state: Path, *, config: Path | None, cache: Path) -> "subprocess.Pope
     with log.open("ab") as errors:
         return subprocess.Popen(
             (
-                *(sys.executable, "-m", "cli", "up", "--to-parent"),
-                *("--state", str(state.absolute()), *given),
+                *(sys.executable, "-m", "cli", "--state", str(state.absolute()), *given),
+                *("up", "--to-parent"),
             ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

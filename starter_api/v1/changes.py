@@ -53,9 +53,11 @@ async def list_changes(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter 
     caller: Reader,
     state: Annotated[ChangeState | None, Query(description="Only changes in this state.")] = None,
     outcome: Annotated[
-        ChangeOutcome | None,
-        Query(description="Only changes that came to this, whoever has ended them."),
+        ChangeOutcome | None, Query(description="Only changes that came to this.")
     ] = None,
+    lost: Annotated[
+        bool, Query(description="Only changes whose saga was lost, and begun anew.")
+    ] = False,
     subscription: Annotated[str | None, only("Only of this subscription.")] = None,
     subject: Annotated[
         str | None, only("Only of this subject: a subscription, or `account:` and a customer.")
@@ -73,6 +75,7 @@ async def list_changes(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter 
         caller.tenant,
         state=state,
         outcome=outcome,
+        lost=lost,
         subject=subject or subscription,
         after=cursor,
         limit=limit,

@@ -3,8 +3,10 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,11 +22,13 @@ from sandbox.embedded.missing import not_bundled
 ROOT = Path(__file__).parents[2]
 
 
-def trueup(*arguments: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+def trueup(
+    *arguments: str, cwd: Path = ROOT, **environment: str
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "160"},
+        env={**os.environ, "COLUMNS": "160", **environment},
         check=False,
         capture_output=True,
         text=True,
@@ -83,6 +87,63 @@ def test_a_database_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
     assert "hidden" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "named"),
+    [
+        (("--config", "absent.toml", "changes", "list"), ExitCode.USAGE, "absent.toml"),
+        (("changes", "list", "--stat", "waiting"), ExitCode.USAGE, "--stat"),
+        (("changes", "list", "--limit", "many"), ExitCode.USAGE, "--limit"),
+        (("changes", "show"), ExitCode.USAGE, "change_id"),
+        (("nothing",), ExitCode.USAGE, "nothing"),
+    ],
+)
+@pytest.mark.parametrize("asked", [("-o", "json"), ("--output=json",)])
+def test_where_json_is_asked_for_a_problem_is_json(
+    tmp_path: Path, arguments: tuple[str, ...], code: ExitCode, named: str, asked: tuple[str, ...]
+) -> None:
+    done = trueup(*arguments, *asked, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert done.returncode == code
+    assert done.stdout == ""
+    problem = json.loads(done.stderr)["problem"]
+    assert problem.keys() == {"code", "exit_code", "detail", "remedy"}
+    assert (problem["code"], problem["exit_code"]) == ("usage", code)
+    assert named in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("trueup chan", "changes"),
+        ("trueup changes li", "list"),
+        ("trueup changes list --stat", "--state"),
+        ("trueup exceptions list --owner fin", "finance"),
+    ],
+)
+def test_the_shell_completes_commands_options_and_values(words: str, found: str) -> None:
+    done = trueup(
+        _TRUEUP_COMPLETE="complete_bash",
+        COMP_WORDS=words,
+        COMP_CWORD=str(len(words.split()) - 1),
+    )
+    assert done.returncode == 0, done.stderr
+    assert found in done.stdout.split()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_installed_for_each_shell(tmp_path: Path, shell: str) -> None:
+    done = trueup(
+        "--install-completion",
+        shell,
+        HOME=str(tmp_path),
+        _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1",
+    )
+    assert done.returncode == 0, done.stderr
+    installed = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any("_TRUEUP_COMPLETE=complete_" in text for text in installed)
+    source = trueup(_TRUEUP_COMPLETE=f"source_{shell}")
+    assert f"complete_{shell}" in source.stdout
+
+
 def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
     done = trueup("--state", str(tmp_path), "down", "-o", "json")
     assert done.returncode == ExitCode.OK
@@ -90,13 +151,13 @@ def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
 
 
 def test_status_speaks_json_also_when_down(tmp_path: Path) -> None:
-    done = trueup("status", "--state", str(tmp_path), "-o", "json")
+    done = trueup("--state", str(tmp_path), "status", "-o", "json")
     assert done.returncode == ExitCode.UNAVAILABLE
     assert json.loads(done.stdout) == {
-        "state": str(tmp_path),
-        "stack": "down",
+        "state": "away",
         "parts": [],
-        "vendors_away": [],
+        "waiting": None,
+        "stack": {"folder": str(tmp_path), "phase": "down", "processes": []},
     }
 
 
@@ -127,6 +188,47 @@ def test_rows_are_never_read_as_markup(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     assert "[red]x[/red]" in out
     assert "-" in out
+
+
+ROW = (
+    *("exc_5f1d2c3b4a596877", datetime(2026, 11, 30, 12, tzinfo=UTC), "finance", "item_unmapped"),
+    *("120.00 EUR", "nobody has said\nwhat it is in the ERP, and so it waits", "chg_" + "0" * 20),
+)
+COLUMNS = ("exception", "opened", "owner", "cause", "at risk", "message", "change")
+
+
+def test_in_a_pipe_a_row_is_a_line_of_tabs_with_nothing_cut(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_rows([ROW, ROW], COLUMNS)
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert tuple(head.split("\t")) == COLUMNS
+    assert first == second
+    fields = first.split("\t")
+    assert fields[:2] == ["exc_5f1d2c3b4a596877", "2026-11-30T12:00:00Z"]
+    assert fields[5] == "nobody has said what it is in the ERP, and so it waits"
+    assert fields[6] == "chg_" + "0" * 20
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 120, 300])
+def test_in_a_terminal_a_row_is_a_line_and_ids_are_whole(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    show_rows([ROW, ROW, ROW], COLUMNS)
+    said = capsys.readouterr()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", said.out).splitlines()
+    assert len(lines) == 4
+    assert all(len(line.rstrip()) <= max(width, 22) for line in lines)
+    assert all("exc_5f1d2c3b4a596877" in line for line in lines[1:])
+    for name, cell in zip(COLUMNS, ROW, strict=True):
+        shown = name in lines[0]
+        assert shown or name in said.err
+        if shown and name in {"change", "at risk", "cause"}:
+            assert str(cell) in lines[1]
 
 
 def test_json_understands_models(capsys: pytest.CaptureFixture[str]) -> None:

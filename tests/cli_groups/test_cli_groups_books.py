@@ -39,7 +39,7 @@ async def test_an_invoice_is_drawn_with_both_sides(trueup: Trueup, acme: Ids) ->
 
 async def test_a_list_shows_what_is_between_billing_and_the_erp(trueup: Trueup, acme: Ids) -> None:
     lines = (await trueup("invoices", "list")).out.splitlines()
-    (posted,) = [line for line in lines if line.startswith("in_acme ")]
+    (posted,) = [line for line in lines if line.startswith("in_acme\t")]
     (alone,) = [line for line in lines if line.startswith("in_acme_alone")]
     assert posted.rstrip().endswith("part_paid")
     assert "0.00 EUR" in posted
@@ -151,7 +151,7 @@ async def test_an_account_is_drawn_and_looked_at(
     assert f"trueup changes show {asked_for.json['change_id']}" in again.err
     drawn = (await trueup("changes", "show", asked_for.json["change_id"])).out
     assert f"account of the account of customer {acme.customer}" in drawn
-    waited = await trueup("accounts", "sync", acme.customer, "--wait", "--bound", "1")
+    waited = await trueup("accounts", "sync", acme.customer, "--wait", "--timeout", "1")
     assert waited.code == ExitCode.FAILED
 
 
@@ -162,7 +162,7 @@ async def test_changes_of_an_account_are_listed_by_its_customer(
         await add(
             conn, change_row(acme, "acct", "pending", subject=acme.account, subscription_id=None)
         )
-    listed = await trueup("changes", "list", "--account", acme.customer)
+    listed = await trueup("changes", "list", "--subject", acme.account)
     assert acme.change("acct") in listed.out
     assert acme.account in listed.out
     assert acme.change("done") not in listed.out

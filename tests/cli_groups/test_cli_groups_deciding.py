@@ -54,7 +54,9 @@ async def test_a_cancellation_waits_until_all_is_undone(
     trueup_at_work: Trueup, sagas: Sagas
 ) -> None:
     waiting = await stuck(sagas)
-    cancelled = await trueup_at_work("changes", "cancel", waiting.change_id, "--wait", "30")
+    cancelled = await trueup_at_work(
+        "changes", "cancel", waiting.change_id, "--wait", "--timeout", "30"
+    )
     assert cancelled.code == 0, cancelled.err
     assert "Undone: what it had done was taken back" in cancelled.err
     with pytest.raises(WorkflowFailureError):

@@ -96,7 +96,7 @@ async def test_a_look_is_asked_for_and_not_waited_for_in_vain(
     asked = await trueup("subscriptions", "sync", acme.subscription)
     assert asked.code == 0
     assert "Follow it with `trueup changes show chg_" in asked.err
-    waited = await trueup("subscriptions", "sync", acme.subscription, "--wait", "--bound", "1")
+    waited = await trueup("subscriptions", "sync", acme.subscription, "--wait", "--timeout", "1")
     assert waited.code == ExitCode.FAILED
     await write(database, "update changes set state = 'settled', outcome = 'no_change'")
     made = (await trueup("subscriptions", "sync", acme.subscription, "-o", "json")).json

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_demo_proves_what_it_claims(erp_cache: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     done = subprocess.run(
-        [sys.executable, "-m", "cli", "demo", "--state", str(state), "-o", "json"],
+        [sys.executable, "-m", "cli", "--state", str(state), "demo", "-o", "json"],
         cwd=ROOT,
         env={**os.environ, "TRUEUP_CACHE": str(erp_cache)},
         check=False,

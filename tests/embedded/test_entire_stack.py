@@ -70,7 +70,7 @@ def test_up_status_down_and_up_again(cli: Cli) -> None:
     assert sorted(facts["pids"]) == [
         *("api", "postgres", "stripe", "target", "temporal", "tryton", "worker", "zendesk")
     ]
-    assert status(cli)["stack"] == "up"
+    assert status(cli)["stack"]["phase"] == "up"
     assert cli("up").returncode == 4
     assert httpx.get(f"{facts['api']['metrics']}/readyz", trust_env=False).status_code == 200
     answer = httpx.get(
@@ -96,8 +96,8 @@ def test_a_killed_worker_is_started_again(cli: Cli) -> None:
         lambda: json.loads(stack.read_text())["pids"]["worker"] != facts["pids"]["worker"]
     )
     shown = status(cli)
-    assert shown["stack"] == "up"
-    worker = next(part for part in shown["parts"] if part["part"] == "worker")
+    assert shown["stack"]["phase"] == "up"
+    worker = next(part for part in shown["stack"]["processes"] if part["part"] == "worker")
     assert worker["restarts"] == 1
     assert worker["ended_why"].startswith("was killed by SIGKILL; the end of")
     lines = (Path(facts["state"]) / "logs" / "supervisor.log").read_text().splitlines()
@@ -118,5 +118,5 @@ def test_a_killed_supervisor_leaves_nothing(cli: Cli) -> None:
     os.kill(facts["pid"], signal.SIGKILL)
     _, left = psutil.wait_procs(family, timeout=60)
     assert left == []
-    assert status(cli)["stack"] == "down"
+    assert status(cli)["stack"]["phase"] == "down"
     assert up(cli)["api"] == facts["api"]
