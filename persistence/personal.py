@@ -142,7 +142,7 @@ PLACES = (
 BODIES = "bodies of webhooks"
 
 _BY_LAW = "to be kept for as long as books are, here as in the ERP; lines as billing describes them"
-_LEDGER = "says by ids and digests what was done elsewhere, so that nothing is done twice"
+_LEDGER = "what was done elsewhere, posted documents included, so that nothing is done twice"
 _PROOF = "that it was, when, and who decided; without what was said"
 #: What stays of the customer, by table: which rows, and why.
 KEPT: Mapping[str, tuple[str, str]] = {
@@ -151,7 +151,7 @@ KEPT: Mapping[str, tuple[str, str]] = {
     "unbilled": (_SUBSCRIPTION, "the ERP's draft, as it was last shown"),
     "effects": (_OF_CHANGES, _LEDGER),
     "inbox": (_OF_CHANGES, "that a message came, and its id, so that none is taken twice"),
-    "changes": (_SUBJECT, _PROOF),
+    "changes": (_SUBJECT, f"{_PROOF}; and the proof that both sides have the same documents"),
     "exceptions": (_BELONGS, _PROOF),
     "approvals": (_OF_DOCUMENTS, _PROOF),
     "adoption_customers": (_CUSTOMER, _PROOF),

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from canonical_models.adoption import AdoptedCustomer, AdoptionCause, Finding
@@ -72,10 +73,10 @@ def test_of_every_table_it_is_known_what_it_holds_of_a_customer() -> None:
 
 @pytest.fixture
 def context(database: Database, temporal: WorkflowEnvironment) -> AppContext:
-    async def connect() -> object:
+    async def connect() -> Client:
         return temporal.client
 
-    engine = Engine(connect, namespace="default")  # type: ignore[arg-type]
+    engine = Engine(connect, namespace="default")
     return AppContext(database, engine, {}, {})
 
 
