@@ -38,6 +38,7 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.lanes import Lanes
 from dispatch.recovery import refill
 from dispatch.retaining import retaining
+from dispatch.sealing import Sealer
 from persistence.database import Database
 from runtime.metrics import connections_shown, observe_vendor
 from runtime.schedules import schedule_sweeps
@@ -261,6 +262,7 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
             # The address is the same as ever, so it is the store that was lost.
             await refill(database, client, settings)
 
+        sealer = Sealer(database)
         dispatcher = Dispatcher(
             settings.dispatch,
             database,
@@ -269,6 +271,7 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
             task_queue=settings.temporal.task_queue,
             refill=after_loss,
             settling={name: tenant.policy.settling_seconds for name, tenant in known.items()},
+            unsealed=sealer.wake,
         )
         queue = settings.temporal.task_queue
         build = build_of(settings.worker.version)
@@ -292,6 +295,7 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
                 )
             group.create_task(deployment.keep(build))
             group.create_task(dispatcher.run())
+            group.create_task(sealer.run())
             group.create_task(retaining(database, settings.retention))
             group.create_task(shared.run())
             group.create_task(schedule_sweeps(client, settings))

@@ -42,6 +42,7 @@ COMMANDS = {
 #: Group to its module, whose `app` is a `typer.Typer`, and the first line of its help.
 GROUPS = {
     "accounts": ("cli.accounts", "See customers' accounts; have one looked at now."),
+    "audit": ("cli.audit", "Verify that what was done stands as it was written; export it."),
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
     "deploy": ("cli.deploy", "Versions of the worker: roll out, roll back, drain."),
     "connections": ("cli.connections", "See vendors, and which of them are away."),

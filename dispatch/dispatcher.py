@@ -56,7 +56,8 @@ LOST_PROCESSES = Counter(
 class Dispatcher:
     """`run()` until cancelled. `translators` is keyed by (tenant, connection); `refill` puts into
     an engine that has lost its store what is neither a process nor a change. `settling` says by
-    tenant for how many seconds the events of one act are gathered."""
+    tenant for how many seconds the events of one act are gathered; `unsealed` is called when rows
+    may wait for their seal."""
 
     def __init__(
         self,
@@ -68,10 +69,12 @@ class Dispatcher:
         task_queue: str,
         refill: Callable[[], Awaitable[None]] | None = None,
         settling: Mapping[str, float] | None = None,
+        unsealed: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._translators = translators
+        self._unsealed = unsealed
         self._starter = Starter(client, task_queue)
         self._gathering = Gathering(database, settling or {})
         self._teller = Signaller(database, client, task_queue)
@@ -131,6 +134,7 @@ class Dispatcher:
     def _woken(self, channel: str | None) -> None:
         """What an event was received for, no process hears of before its change is settled."""
         self._wake.set()
+        self._unsealed()
         if channel != changes.CHANNEL:
             self._unread = True
         if channel != inbox.CHANNEL:
@@ -223,6 +227,8 @@ class Dispatcher:
             self._wake.set()
         if found.unacknowledged:
             self._news.set()
+        if found.unsealed:
+            self._unsealed()
         if found.newer:
             await self._watch.tell_of_newer()
 

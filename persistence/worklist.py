@@ -16,6 +16,7 @@ select
   (select true from processes where news > acknowledged order by changed_at limit 1) is true,
   (select true from changes where news = 1 and state = 'pending' order by tenant, subject limit 1)
     is true,
+  (select true from unsealed order by id limit 1) is true,
   array(select id from changes where id = any(%(started)s) and state = 'starting')
 """
 
@@ -23,14 +24,15 @@ select
 @dataclass(frozen=True, slots=True)
 class Worklist:
     """Whether there are webhooks to read, changes to claim, claims whose dispatcher has died,
-    processes to tell of news, and sagas that wait to tell of newer changes; and which sagas that
-    were started have not begun yet."""
+    processes to tell of news, sagas that wait to tell of newer changes, and rows that wait for
+    their seal; and which sagas that were started have not begun yet."""
 
     unread: bool
     ready: bool
     abandoned: bool
     unacknowledged: bool
     newer: bool
+    unsealed: bool
     not_begun: list[str]
 
 

@@ -26,6 +26,7 @@ from persistence.tables.effects import (
 )
 from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
 from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
+from persistence.tables.seals import SealRow, UnsealedRow
 
 metadata = SQLModel.metadata
 
@@ -52,10 +53,12 @@ __all__ = [
     "OutboxRow",
     "ProcessRow",
     "RetentionRow",
+    "SealRow",
     "SettlementRow",
     "SubscriptionStateRow",
     "SupportContributionRow",
     "TargetRow",
     "UnbilledRow",
+    "UnsealedRow",
     "metadata",
 ]

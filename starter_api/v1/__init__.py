@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from operations.context import AppContext
 from starter_api.v1 import (
     accounts,
+    audit,
     changes,
     connections,
     decisions,
@@ -48,6 +49,7 @@ def install(app: FastAPI, context: AppContext) -> None:
         grants,
         targets,
         events,
+        audit,
     ):
         routes.include_router(area.router)
     app.include_router(routes)

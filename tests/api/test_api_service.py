@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, TypeAdapter
 
+from canonical_models.audit import AuditEntry
 from canonical_models.views import ChangeView, ExceptionView, MappingView
 from operations import (
     accounts,
@@ -34,12 +35,19 @@ from operations.context import AppContext
 from operations.paging import Page
 from persistence.inbox import InboxView
 from starter_api.app import Application, create_app
-from starter_api.v1 import examples, examples_books, examples_processes, examples_whole
+from starter_api.v1 import (
+    examples,
+    examples_audit,
+    examples_books,
+    examples_processes,
+    examples_whole,
+)
 from starter_api.v1.changes import Signalled, SignalRequest
 from starter_api.v1.mappings import MappingRequest
 from tests.api.seeding import Ids
 
 EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
+    (Page[AuditEntry], examples.page(examples_audit.DECIDED)),
     (Page[ChangeView], examples.page(examples.CHANGE)),
     (changes.ChangeDetail, examples.CHANGE_DETAIL),
     (changes.Cancelled, examples.CANCELLED),
