@@ -12,6 +12,9 @@ from typing import Any
 
 import rfc8785
 
+#: What stands where words were erased.
+ERASED = "erased"
+
 #: What the first seal of a tenant is linked to.
 GENESIS = bytes(32)
 
@@ -33,10 +36,10 @@ def digest(values: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(canonical(values)).digest()
 
 
-def salted(salt: bytes, part: Any) -> str:
-    """In hex; of bytes as they are, of all else as canonical JSON."""
-    content = bytes(part) if isinstance(part, bytes | memoryview) else rfc8785.dumps(part)
-    return hashlib.sha256(salt + content).hexdigest()
+def salted(salt: str, part: Any) -> str:
+    """In hex, as the salt is; of bytes as they are, of all else as canonical JSON."""
+    content = part if isinstance(part, bytes) else rfc8785.dumps(part)
+    return hashlib.sha256(bytes.fromhex(salt) + content).hexdigest()
 
 
 def link(before: bytes, said: Mapping[str, Any]) -> bytes:

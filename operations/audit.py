@@ -215,7 +215,7 @@ def _said(one: Seal, row: Row) -> dict[str, Any]:
                 data.get("change_id"),
                 row["type"],
                 after=data or None,
-                reason=data.get("reason"),
+                reason=row["reason"],
             )
         case _:
             return _words(row["connection"], "webhook", row["event_type"])

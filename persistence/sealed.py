@@ -5,10 +5,10 @@ retention policy drops, or a person may have erased, enters by a salted digest.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from canonical_models.seal import read
+from canonical_models.seal import ERASED, read
 from persistence.connection import Connection
 
 #: A row by its columns, JSON as values.
@@ -22,7 +22,7 @@ Stands = Literal["stands", "superseded", "impossible"]
 class Source:
     """A table of which rows are sealed. `key` is its key, a number where `numbered`; `columns` are
     what each `part` of a row says, `erasable` what of these may be gone later, `json` those in
-    JSON, `large` those of which the database reads the SHA-256. `also` is looked at and not sealed.
+    JSON, `shown` how some are read in SQL. `also` is looked at and not sealed.
     `objects` are columns that name what the row is about."""
 
     name: str
@@ -36,7 +36,7 @@ class Source:
     numbered: bool = False
     erasable: tuple[str, ...] = ()
     json: tuple[str, ...] = ()
-    large: tuple[str, ...] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
     stands: Callable[[Row, str], Stands] = lambda _row, _part: "stands"
 
@@ -52,7 +52,8 @@ class Source:
     def erasables(self, row: Row, part: str) -> dict[str, Any]:
         """What is there of what may go."""
         columns = self.columns.get(self.kind(part), ())
-        return {name: row[name] for name in columns if name in self.erasable and row[name]}
+        there = {name: row[name] for name in columns if name in self.erasable and row[name]}
+        return {name: value for name, value in there.items() if value != ERASED}
 
     def about(self, row: Row) -> list[str]:
         """Ids of the business objects, each once."""
@@ -65,7 +66,8 @@ class Source:
     async def rows(self, conn: Connection, places: Sequence[str]) -> dict[str, Row]:
         """By key."""
         names = dict.fromkeys(name for columns in self.columns.values() for name in columns)
-        shown = [self._shown(name) for name in names]
+        json = {name: f"{name}::text" for name in self.json}
+        shown = [{**json, **self.shown}.get(name, name) for name in names]
         kind = "bigint" if self.numbered else "text"
         found = await conn.execute(
             f"select {', '.join([*shown, *self.also])} from {self.name} "  # noqa: S608 - of constants
@@ -77,13 +79,6 @@ class Source:
         for row in rows:
             row.update({name: read(row[name]) for name in self.json})
         return {str(row[self.key]): row for row in rows}
-
-    def _shown(self, name: str) -> str:
-        if name in self.json:
-            return f"{name}::text"
-        if name in self.large:
-            return f"case when octet_length({name}) > 0 then sha256({name}) end"
-        return name
 
 
 _UNDONE = ("compensating", "compensated")
@@ -150,13 +145,29 @@ SOURCES = {
         Source(
             "outbox",
             key="seq",
-            columns={"": ("seq", "event_id", "tenant", "type", "subject", "event", "created_at")},
+            columns={
+                "": (
+                    "seq",
+                    "event_id",
+                    "tenant",
+                    "type",
+                    "subject",
+                    "event",
+                    "reason",
+                    "created_at",
+                )
+            },
             at={"": "created_at"},
             objects=("subject",),
             all_of="select tenant, seq::text, '', created_at from outbox",
             numbered=True,
-            erasable=("event",),
+            erasable=("event", "reason"),
             json=("event",),
+            # What people said may be erased without the rest.
+            shown={
+                "event": "(event #- '{data,reason}')::text",
+                "reason": "event #>> '{data,reason}'",
+            },
         ),
         Source(
             "inbox",
@@ -172,7 +183,8 @@ SOURCES = {
             all_of="select tenant, id::text, '', received_at from inbox",
             numbered=True,
             erasable=("body",),
-            large=("body",),
+            # Its digest alone leaves the database: a body may be large.
+            shown={"body": "case when octet_length(body) > 0 then sha256(body) end"},
         ),
     )
 }

@@ -4,7 +4,7 @@ See canonical_models/seal.py for what a seal is, and persistence/sealed.py for w
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -40,14 +40,14 @@ select tenant, head.number, head.link from unnest(%s::text[]) as tenant,
 """
 
 _LINK = """
-insert into seals (tenant, number, source, place, part, objects, at, sealed_at, kept, salt, digest,
+insert into seals (tenant, number, source, place, part, objects, at, sealed_at, kept, salts, digest,
   link)
 values (%(tenant)s, %(number)s, %(source)s, %(place)s, %(part)s, %(objects)s, %(at)s,
-  %(sealed_at)s, %(kept)s, %(salt)s, %(digest)s, %(link)s)
+  %(sealed_at)s, %(kept)s, %(salts)s, %(digest)s, %(link)s)
 """
 
 _READ = """
-select tenant, number, source, place, part, objects, at, sealed_at, kept, salt, digest, link
+select tenant, number, source, place, part, objects, at, sealed_at, kept, salts, digest, link
 from seals where tenant = %(tenant)s and {which} order by number {order} limit %(limit)s
 """
 
@@ -64,7 +64,7 @@ class Seal(NamedTuple):
     at: datetime
     sealed_at: datetime
     kept: dict[str, str]
-    salt: bytes | None
+    salts: dict[str, str]
     digest: bytes
     link: bytes
 
@@ -121,7 +121,11 @@ async def seal_waiting(database: Database) -> int:
                 made.append(one)
         async with conn.cursor() as cursor:
             await cursor.executemany(
-                _LINK, [one._asdict() | {"kept": Jsonb(one.kept)} for one in made]
+                _LINK,
+                [
+                    one._asdict() | {"kept": Jsonb(one.kept), "salts": Jsonb(one.salts)}
+                    for one in made
+                ],
             )
         await conn.execute(
             "delete from unsealed where id = any(%s)", ([row[0] for row in waiting],)
@@ -140,8 +144,9 @@ def _seal(
 ) -> Seal:
     of = SOURCES[source]
     number, before = head or (0, seal.GENESIS)
-    salt = secrets.token_bytes(_SALT_BYTES)
-    kept = {name: seal.salted(salt, value) for name, value in of.erasables(row, part).items()}
+    there = of.erasables(row, part)
+    salts = {name: secrets.token_hex(_SALT_BYTES) for name in there}
+    kept = {name: seal.salted(salts[name], value) for name, value in there.items()}
     one = Seal(
         tenant=tenant,
         number=number + 1,
@@ -152,7 +157,7 @@ def _seal(
         at=row[of.at[of.kind(part)]],
         sealed_at=now,
         kept=kept,
-        salt=salt if kept else None,
+        salts=salts,
         digest=seal.digest({**of.content(row, part), "kept": kept}),
         link=b"",
     )
@@ -251,27 +256,6 @@ async def unsealed(conn: Connection, tenant: str) -> list[Unsealed]:
     return found
 
 
-async def tenants(conn: Connection) -> tuple[str, ...]:
-    """Those that have a chain."""
-    found = await conn.execute(
-        "with recursive of (tenant) as ((select min(tenant) from seals) union all "
-        "select (select min(tenant) from seals where tenant > of.tenant) from of "
-        "where of.tenant is not null) select tenant from of where tenant is not null"
-    )
-    return tuple(tenant for (tenant,) in await found.fetchall())
-
-
-async def erase_salts(conn: Connection, tenant: str, source: str, places: Sequence[str]) -> int:
-    """Of rows whose personal data is erased in the same transaction: from now on nobody can try
-    guesses on what stood there. How many seals that were."""
-    erased = await conn.execute(
-        "update seals set salt = null where tenant = %s and source = %s and place = any(%s) "
-        "and salt is not null",
-        (tenant, source, list(places)),
-    )
-    return erased.rowcount
-
-
 def wrong(one: Seal, row: Row) -> str | None:
     """What is wrong with the row of this seal, in words; None where it is what was sealed, or where
     another of its set has taken its place. What was dropped or erased is not wrong."""
@@ -284,9 +268,9 @@ def wrong(one: Seal, row: Row) -> str | None:
     for name, value in of.erasables(row, one.part).items():
         if name not in one.kept:
             return f"{name} has been added to it"
-        if one.salt is None:
+        if name not in one.salts:
             return f"{name} is there, and what it was sealed with is erased"
-        if seal.salted(one.salt, value) != one.kept[name]:
+        if seal.salted(one.salts[name], value) != one.kept[name]:
             return f"{name} is not what was sealed"
     if seal.digest({**of.content(row, one.part), "kept": one.kept}) != one.digest:
         return "the row is not what was sealed"

@@ -41,8 +41,8 @@ class SealRow(SQLModel, table=True):
     sealed_at: datetime = time_column(nullable=False)
     #: Salted digests, by name, of what may be dropped or erased.
     kept: dict[str, Any] = json_column(nullable=False)
-    #: None once it is erased.
-    salt: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
+    #: In hex, by the same names; without those whose part was dropped or erased.
+    salts: dict[str, Any] = json_column(nullable=False)
     digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     link: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 

@@ -104,10 +104,11 @@ _OTHER = {
 }
 #: Columns that do not take just anything.
 _TAKES = {
-    ("decisions", "seq"): "default",
-    ("decisions", "door"): "'web_ui'",
-    ("decisions", "scope"): "'cause'",
-    ("decisions", "outcome"): "'void'",
+    ("decisions", "seq"): "seq = default",
+    ("decisions", "door"): "door = 'web_ui'",
+    ("decisions", "scope"): "scope = 'cause'",
+    ("decisions", "outcome"): "outcome = 'void'",
+    ("outbox", "reason"): """event = jsonb_set(event, '{data,reason}', '"other"')""",
 }
 #: A key that is changed is another row, and a state has its own test.
 _KEYS = {(source.name, source.key) for source in SOURCES.values()}
@@ -126,10 +127,9 @@ async def test_every_column_that_is_sealed_is_found_changed(
     database: Database, source: str, part: str, column: str
 ) -> None:
     await one_of_each(database)
-    kind = _type_of(database.dsn, source, column)
     which = f" where state = '{part}'" if source == "effects" else ""
-    change = _TAKES.get((source, column)) or _OTHER[kind].format(column)
-    assert tamper(database.dsn, f"update {source} set {column} = {change}{which}") >= 1
+    change = _TAKES.get((source, column)) or _other(database.dsn, source, column)
+    assert tamper(database.dsn, f"update {source} set {change}{which}") >= 1
     found = await verified(database)
     assert found.broken >= 1
     assert found.first is not None
@@ -137,7 +137,7 @@ async def test_every_column_that_is_sealed_is_found_changed(
     assert found.first.object
 
 
-def _type_of(dsn: str, table: str, column: str) -> str:
+def _other(dsn: str, table: str, column: str) -> str:
     with psycopg.connect(dsn) as conn:
         found = conn.execute(
             "select data_type from information_schema.columns "
@@ -145,7 +145,7 @@ def _type_of(dsn: str, table: str, column: str) -> str:
             (table, column),
         ).fetchone()
     assert found is not None
-    return str(found[0])
+    return f"{column} = {_OTHER[found[0]].format(column)}"
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -179,7 +179,12 @@ _SEALS = (
     *("number = number + 100", "source = 'inbox'", "place = place || '1'", "part = 'x'"),
     *("objects = array['other']", "at = at + interval '1 second'", "digest = digest || 'x'::bytea"),
     *("sealed_at = sealed_at + interval '1 second'", "link = link || 'x'::bytea"),
-    *("""kept = '{"event": "00"}'""", "salt = 'x'::bytea", "salt = null", "tenant = 'globex'"),
+    *(
+        """kept = '{"event": "00"}'""",
+        """salts = '{"event": "00"}'""",
+        "salts = '{}'",
+        "tenant = 'globex'",
+    ),
 )
 
 
@@ -247,31 +252,56 @@ async def test_a_head_that_is_none_is_refused(database: Database, head: str) -> 
         await audit.verify(context_of(database), "acme", head=head)
 
 
-async def test_what_is_dropped_or_erased_breaks_nothing_and_is_counted(database: Database) -> None:
-    await one_of_each(database)
-    await write(database, "update inbox set status = 'dispatched'")
-    # They are old, without a change of what is sealed.
-    with psycopg.connect(database.dsn) as conn:
-        conn.execute("update retention set up_to = 0")
-    tamper(database.dsn, "update inbox set body = ''")
-    tamper(database.dsn, "update outbox set event = null")
-    tamper(
-        database.dsn,
-        "update decisions set before = null, after = null, reason = '', address = null",
+async def salts(database: Database) -> list[tuple[str, list[str]]]:
+    """(the source of each seal, what of its row can still be proved)."""
+    async with database.statement() as conn:
+        found = await conn.execute(
+            "select source, array(select jsonb_object_keys(salts) order by 1) from seals "
+            "order by number"
+        )
+        return [(source, names) for source, names in await found.fetchall() if names]
+
+
+async def test_what_the_policy_drops_breaks_nothing_and_its_salts_go(database: Database) -> None:
+    """Rows are old when they are sealed; what they say of that does not change."""
+    await webhook(database)
+    await told(database, reason="Ann asked")
+    await write(
+        database,
+        "update inbox set status = 'dispatched', received_at = now() - interval '91 d'",
     )
-    async with database.transaction() as conn:
-        assert await seals.erase_salts(conn, "acme", "inbox", ["1"]) == 1
-        assert await seals.erase_salts(conn, "acme", "inbox", ["1"]) == 0
-    found = await verified(database)
-    assert (found.broken, found.erased, found.sealed) == (0, 3, 7)
-    assert await retention.drop(database, {"inbox": 90, "outbox": 90}) == {"inbox": 0, "outbox": 0}
-
-
-async def test_what_comes_back_after_its_salt_was_erased_is_found(database: Database) -> None:
-    await told(database)
+    await write(database, "update outbox set created_at = now() - interval '91 d'")
     await all_sealed(database)
-    async with database.transaction() as conn:
-        await seals.erase_salts(conn, "acme", "outbox", ["1"])
+    assert await salts(database) == [("inbox", ["body"]), ("outbox", ["event", "reason"])]
+    assert await retention.drop(database, {"inbox": 90, "outbox": 90}) == {"inbox": 1, "outbox": 1}
+    assert await salts(database) == []
+    found = await verified(database)
+    assert (found.broken, found.erased, found.sealed) == (0, 2, 2)
+
+
+async def test_words_of_people_are_erased_without_the_rest(database: Database) -> None:
+    await told(database, reason="Ann asked")
+    await decided(database)
+    await all_sealed(database)
+    await write(
+        database, """update outbox set event = jsonb_set(event, '{data,reason}', '"erased"')"""
+    )
+    with psycopg.connect(database.dsn, autocommit=True) as conn:
+        # Decisions are kept as they were made: who erases in them has to say so.
+        conn.execute("alter table decisions disable trigger decisions_are_kept")
+        conn.execute("update decisions set before = null, reason = 'erased', address = null")
+    assert await salts(database) == [("outbox", ["event"]), ("decisions", ["after"])]
+    found = await verified(database)
+    assert (found.broken, found.erased, found.sealed) == (0, 2, 3)
+    tamper(database.dsn, "update decisions set after = '{}' || '{\"item\": \"OTHER\"}'")
+    assert (await verified(database)).broken == 1
+
+
+async def test_what_comes_back_after_it_was_erased_is_found(database: Database) -> None:
+    await webhook(database)
+    await all_sealed(database)
+    await write(database, "update inbox set body = ''")
+    await write(database, """update inbox set body = '{"to": "Ann"}'""")
     found = await verified(database)
     assert found.first is not None
     assert "is erased" in found.first.what

@@ -23,19 +23,19 @@ from tests.audit.written import (
     confirmed,
     decided,
     handed_over,
-    tamper,
     told,
     undone,
     verified,
     webhook,
 )
+from tests.harness.flow import write
 from tests.harness.postgres import PostgresServer
 
 pytestmark = pytest.mark.timeout(600)
 
 ACTS = (
     *("webhook", "event", "decide", "decide later", "hand over", "begin", "begin a set"),
-    *("confirm", "confirm", "undo", "again", "seal", "seal", "drop", "erase", "open", "commit"),
+    *("confirm", "confirm", "undo", "again", "seal", "seal", "drop", "drop", "open", "commit"),
     *("roll back", "race"),
 )
 
@@ -73,8 +73,8 @@ class Life:
         match name:
             case "seal":
                 await seals.seal_waiting(self.database)
-            case "drop" | "erase":
-                await self._drop(name)
+            case "drop":
+                await self._drop()
             case "open":
                 await self._open(tenant)
             case "commit" | "roll back" if self.open_:
@@ -98,21 +98,14 @@ class Life:
             state = fence.state
         self.effects[key] = Fence(key, fence.attempt, state), of_set
 
-    async def _drop(self, name: str) -> None:
-        """Of what has its seal, as the policy drops what is old, and as a person has it erased."""
+    async def _drop(self) -> None:
+        """As the policy drops what is old."""
         for source, change in (("inbox", "body = ''"), ("outbox", "event = null")):
             key = SOURCES[source].key
-            sealed = f"(select place from seals where source = '{source}')"
-            tamper(
-                self.database.dsn,
-                f"update {source} set {change} where mod({key}, 2) = 0 and {key}::text in {sealed}",
+            await write(
+                self.database,
+                f"update {source} set {change} where mod({key}, 2) = 0",
             )
-            if name == "erase":
-                tamper(
-                    self.database.dsn,
-                    f"update seals set salt = null where source = '{source}' "
-                    f"and mod(place::bigint, 2) = 0",
-                )
 
     async def _open(self, tenant: str) -> None:
         """A transaction that has written, and is not committed yet."""

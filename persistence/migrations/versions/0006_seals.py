@@ -19,7 +19,10 @@ def downgrade() -> None:
     for trigger in ("inbox_unsealed", "outbox_unsealed", "effects_unsealed", "decisions_unsealed"):
         op.execute(f"drop trigger {trigger} on {trigger.removesuffix('_unsealed')}")
     op.execute("drop trigger decisions_unsealed_outcome on decisions")
+    for table in ("inbox", "outbox", "decisions"):
+        op.execute(f"drop trigger {table}_salts on {table}")
     op.execute("drop table seals, unsealed")
     op.execute(
-        "drop function inbox_to_seal, outbox_to_seal, effect_to_seal, decision_to_seal, seal_stays"
+        "drop function inbox_to_seal, outbox_to_seal, effect_to_seal, decision_to_seal, "
+        "seal_stays, body_goes, event_goes, words_go"
     )

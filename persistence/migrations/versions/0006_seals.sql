@@ -8,7 +8,7 @@ create table seals (
     at timestamptz default now() not null,
     sealed_at timestamptz default now() not null,
     kept jsonb not null,
-    salt bytea,
+    salts jsonb not null,
     digest bytea not null,
     link bytea not null,
     primary key (tenant, number),
@@ -26,12 +26,12 @@ create table unsealed (
     primary key (id)
 );
 
--- A seal is never changed, but that its salt may be erased. This keeps mistakes out, not an owner of
+-- A seal is never changed, but that its salts may be erased. This keeps mistakes out, not an owner of
 -- the database: what such a one changes is found by the chain.
 create function seal_stays() returns trigger language plpgsql as $$
 begin
-  if tg_op = 'UPDATE' and new.salt is null
-    and (to_jsonb(new) - 'salt') = (to_jsonb(old) - 'salt') then
+  if tg_op = 'UPDATE' and new.salts <@ old.salts
+    and (to_jsonb(new) - 'salts') = (to_jsonb(old) - 'salts') then
     return new;
   end if;
   raise exception 'a seal is never changed or deleted' using errcode = 'restrict_violation';
@@ -76,6 +76,39 @@ create trigger decisions_unsealed after insert on decisions
   for each row execute function decision_to_seal('made');
 create trigger decisions_unsealed_outcome after insert or update of delivered_at on decisions
   for each row when (new.delivered_at is not null) execute function decision_to_seal('outcome');
+
+-- With what is dropped or erased goes its salt, whoever does it: then nobody can try guesses on what
+-- stood there.
+create function body_goes() returns trigger language plpgsql as $$
+begin
+  update seals set salts = salts - 'body'
+    where tenant = new.tenant and source = 'inbox' and place = new.id::text;
+  return null;
+end $$;
+create trigger inbox_salts after update of body on inbox
+  for each row when (octet_length(new.body) = 0) execute function body_goes();
+create function event_goes() returns trigger language plpgsql as $$
+begin
+  update seals set salts = salts - case when new.event is null then array['event', 'reason']
+      else array['reason'] end
+    where tenant = new.tenant and source = 'outbox' and place = new.seq::text;
+  return null;
+end $$;
+create trigger outbox_salts after update of event on outbox
+  for each row when (new.event is null or new.event #>> '{data,reason}' = 'erased')
+  execute function event_goes();
+create function words_go() returns trigger language plpgsql as $$
+begin
+  update seals set salts = salts - array_remove(array[
+      case when new.address is null then 'address' end,
+      case when new.before is null then 'before' end,
+      case when new.after is null then 'after' end,
+      case when new.reason in ('', 'erased') then 'reason' end], null)
+    where tenant = new.tenant and source = 'decisions' and place = new.id;
+  return null;
+end $$;
+create trigger decisions_salts after update of address, before, after, reason on decisions
+  for each row execute function words_go();
 
 -- What was there before is sealed as it is.
 insert into unsealed (tenant, source, place, part)
