@@ -90,6 +90,9 @@ class ExceptionQueue(ExceptionActivities):
                     await approvals.put(
                         conn, resumed.tenant, *approved, by=decided.by, note=decided.note
                     )
+                    await approvals.keep_plan(
+                        conn, resumed.tenant, resumed.change_id, by=decided.by
+                    )
                 await exceptions.resolve(conn, resumed.tenant, decided)
                 await changes.runs(conn, resumed.tenant, resumed.change_id, anyway=True)
                 told = ExceptionResolved(

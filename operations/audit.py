@@ -199,6 +199,8 @@ def _said(one: Seal, row: Row) -> dict[str, Any]:
                 after=row["after"],
                 reason=row["reason"] or None,
             )
+        case "approved_plans":
+            return _words(row["approved_by"], None, "approve plan", after=row["plan"])
         case "effects" if one.part.startswith("compensated"):
             who = row["closed_by"] or "trueup"
             undone = {"reference": row["undo_reference"], "result": row["undo_result"]}

@@ -124,6 +124,18 @@ SOURCES = {
             json=("before", "after"),
         ),
         Source(
+            "approved_plans",
+            key="id",
+            columns={
+                "": ("id", "tenant", "change_id", "digest", "plan", "approved_by", "approved_at")
+            },
+            at={"": "approved_at"},
+            objects=("change_id",),
+            all_of="select tenant, id, '', approved_at from approved_plans",
+            erasable=("plan",),
+            json=("plan",),
+        ),
+        Source(
             "effects",
             key="key",
             columns={

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -68,6 +68,10 @@ class Seal(NamedTuple):
     digest: bytes
     link: bytes
 
+    def values(self) -> dict[str, Any]:
+        """As a row."""
+        return {**self._asdict(), "kept": Jsonb(self.kept), "salts": Jsonb(self.salts)}
+
     def linked(self, before: bytes) -> bytes:
         """Its link, as it follows from the seal before."""
         return seal.link(
@@ -120,13 +124,7 @@ async def seal_waiting(database: Database) -> int:
                 heads[tenant] = one.number, one.link
                 made.append(one)
         async with conn.cursor() as cursor:
-            await cursor.executemany(
-                _LINK,
-                [
-                    one._asdict() | {"kept": Jsonb(one.kept), "salts": Jsonb(one.salts)}
-                    for one in made
-                ],
-            )
+            await cursor.executemany(_LINK, [one.values() for one in made])
         await conn.execute(
             "delete from unsealed where id = any(%s)", ([row[0] for row in waiting],)
         )

@@ -55,6 +55,7 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
         raise ValueError(f"{scope} is not a scope")
 
     async def principal(
+        request: Request,
         context: Annotated[AppContext, Depends(context_of)],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> Principal:
@@ -65,11 +66,13 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
         async with context.database.statement() as conn:
             key = await keys.find(conn, credentials.credentials)
         if key is None:
+            request.state.sent_key = True
             raise Refused(
                 "this API key is not known, or has been revoked",
                 remedy="ask an administrator of the tenant for a new key",
             )
         found = Principal(tenant=key.tenant, name=key.name, scopes=frozenset(key.scopes))
+        request.state.who = found
         require(found, scope)
         return found
 

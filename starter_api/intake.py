@@ -21,7 +21,9 @@ from starlette.types import Receive, Scope, Send
 
 from connectors.ports import SignatureRefused, UnreadableEvent, WebhookTranslator
 from persistence.inbox_writer import Delivery, InboxUnavailable, InboxWriter, Kept, storable
+from runtime.security import Reason
 from starter_api.problems import problem
+from starter_api.refusals import refused
 
 PREFIX = "/webhooks/"
 
@@ -82,6 +84,7 @@ class Intake:
         key = (tenant, name)
         connection = self._connections.get(key)
         if connection is None:
+            refused(scope, Reason.UNKNOWN_CONNECTION, "no connection takes webhooks there")
             return _stray(
                 404,
                 "unknown-connection",
@@ -92,10 +95,11 @@ class Intake:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         body = await _read(receive)
-        return None if body is None else await self._keep(key, connection, headers, body)
+        return None if body is None else await self._keep(scope, key, connection, headers, body)
 
     async def _keep(
         self,
+        scope: Scope,
         key: tuple[str, str],
         connection: IntakeConnection,
         headers: Mapping[str, str],
@@ -104,9 +108,10 @@ class Intake:
         translator = connection.translator
         try:
             translator.verify(headers, body, secrets=connection.secrets, now=self._clock())
-        except SignatureRefused as refused:
+        except SignatureRefused as refusal:
             self._counters[*key, "refused"].inc()
-            return problem(401, "signature-refused", str(refused))
+            refused(scope, Reason.SIGNATURE, str(refusal), tenant=key[0], who=key[1])
+            return problem(401, "signature-refused", str(refusal))
         try:
             kept = await self._writer.keep(_delivery(key, translator, body))
         except InboxUnavailable as fault:

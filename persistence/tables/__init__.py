@@ -26,7 +26,7 @@ from persistence.tables.effects import (
 )
 from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
 from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
-from persistence.tables.seals import SealRow, UnsealedRow
+from persistence.tables.seals import ApprovedPlanRow, SealRow, UnsealedRow
 
 metadata = SQLModel.metadata
 
@@ -37,6 +37,7 @@ __all__ = [
     "AdoptionRow",
     "ApiKeyRow",
     "ApprovalRow",
+    "ApprovedPlanRow",
     "BreakerRow",
     "ChangeRow",
     "ContractRow",

@@ -47,6 +47,22 @@ class SealRow(SQLModel, table=True):
     link: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class ApprovedPlanRow(SQLModel, table=True):
+    """The plan of a change as it was when a person said yes to it. It stays when the change is
+    planned again, and is not dropped with the change's own."""
+
+    __tablename__ = "approved_plans"
+    #: The change, and the digest of the plan.
+    id: str = text_column(key=True)
+    tenant: str = text_column()
+    change_id: str = text_column()
+    digest: str = text_column()
+    #: None once it is erased.
+    plan: dict[str, Any] | None = json_column()
+    approved_by: str = text_column()
+    approved_at: datetime = time_column(nullable=False)
+
+
 class UnsealedRow(SQLModel, table=True):
     """A row that waits for its seal; written by triggers, in the transaction of the row."""
 

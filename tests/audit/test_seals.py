@@ -15,6 +15,7 @@ from persistence.database import Database
 from persistence.sealed import SOURCES
 from tests.audit.written import (
     all_sealed,
+    approved,
     begun,
     begun_again,
     confirmed,
@@ -35,6 +36,7 @@ async def one_of_each(database: Database, tenant: str = "acme") -> None:
     await webhook(database, tenant)
     await told(database, tenant)
     await decided(database, tenant)
+    await approved(database, tenant)
     await confirmed(database, await begun(database, tenant))
     effect = await begun(database, tenant)
     await confirmed(database, effect, "INV-2")
@@ -47,10 +49,8 @@ async def test_rows_are_sealed_in_a_chain_of_each_tenant(database: Database) -> 
     for tenant in ("acme", "globex"):
         await one_of_each(database, tenant)
         found = await verified(database, tenant)
-        assert (found.sealed, found.broken, found.unsealed) == (7, 0, ())
-        assert found.head.startswith("7:")
-    async with database.statement() as conn:
-        assert await seals.tenants(conn) == ("acme", "globex")
+        assert (found.sealed, found.broken, found.unsealed) == (8, 0, ())
+        assert found.head.startswith("8:")
 
 
 async def test_what_waits_is_counted(database: Database) -> None:
@@ -77,6 +77,18 @@ async def test_an_undo_is_another_link_and_a_set_that_is_written_again_no_break(
     await all_sealed(database)
     found = await verified(database)
     assert (found.sealed, found.superseded, found.broken, found.unsealed) == (3, 2, 0, ())
+
+
+async def test_a_plan_stays_as_it_was_approved(database: Database) -> None:
+    change_id = await approved(database)
+    await all_sealed(database)
+    await write(database, """update changes set plan = '{"net": "-1.00"}', plan_digest = 'b52a'""")
+    await write(database, "update changes set plan = null")
+    (entry,) = await entries(database)
+    assert (entry.who, entry.object, entry.after) == ("Chris", change_id, {"net": "-1200.00"})
+    await write(database, "update approved_plans set plan = null")
+    (entry,) = await entries(database)
+    assert (entry.after, entry.erased, (await verified(database)).broken) == (None, True, 0)
 
 
 async def test_what_became_of_a_decision_is_sealed_when_it_is_known(database: Database) -> None:
@@ -293,7 +305,7 @@ async def test_words_of_people_are_erased_without_the_rest(database: Database) -
     assert await salts(database) == [("outbox", ["event"]), ("decisions", ["after"])]
     found = await verified(database)
     assert (found.broken, found.erased, found.sealed) == (0, 2, 3)
-    tamper(database.dsn, "update decisions set after = '{}' || '{\"item\": \"OTHER\"}'")
+    tamper(database.dsn, """update decisions set after = '{"item": "OTHER"}'""")
     assert (await verified(database)).broken == 1
 
 

@@ -13,7 +13,7 @@ from canonical_models.events import Event
 from operations import audit
 from operations.context import AppContext
 from operations.engine import Engine
-from persistence import decisions, effects, outbox, seals
+from persistence import approvals, decisions, effects, outbox, seals
 from persistence.database import Database
 from persistence.effects import Fence
 from persistence.inbox_writer import Delivery, InboxWriter
@@ -104,6 +104,19 @@ async def undone(database: Database, key: str) -> None:
         assert await effects.compensate(
             conn, fence, result='{"document_id": "8"}', reference="CN-1", lands_until=None
         )
+
+
+async def approved(database: Database, tenant: str = "acme") -> str:
+    """The change whose plan was approved."""
+    change_id = f"chg_{next(_NUMBERS)}"
+    async with database.transaction() as conn:
+        await conn.execute(
+            "insert into changes (id, tenant, connection, subject, event_id, kind, plan, "
+            "plan_digest) values (%s, %s, 'billing', %s, %s, 'upgrade', %s, 'a41f')",
+            (change_id, tenant, change_id, change_id, '{"net": "-1200.00"}'),
+        )
+        await approvals.keep_plan(conn, tenant, change_id, by="Chris")
+    return change_id
 
 
 async def decided(

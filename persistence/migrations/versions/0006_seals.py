@@ -21,8 +21,8 @@ def downgrade() -> None:
     op.execute("drop trigger decisions_unsealed_outcome on decisions")
     for table in ("inbox", "outbox", "decisions"):
         op.execute(f"drop trigger {table}_salts on {table}")
-    op.execute("drop table seals, unsealed")
+    op.execute("drop table seals, unsealed, approved_plans")
     op.execute(
         "drop function inbox_to_seal, outbox_to_seal, effect_to_seal, decision_to_seal, "
-        "seal_stays, body_goes, event_goes, words_go"
+        "approved_plan_to_seal, seal_stays, body_goes, event_goes, words_go, plan_goes"
     )

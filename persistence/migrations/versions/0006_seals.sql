@@ -17,6 +17,17 @@ create table seals (
 create index seals_by_object on seals using gin (objects);
 create index seals_by_time on seals (tenant, at);
 
+create table approved_plans (
+    id text not null,
+    tenant text not null,
+    change_id text not null,
+    digest text not null,
+    plan jsonb,
+    approved_by text not null,
+    approved_at timestamptz default now() not null,
+    primary key (id)
+);
+
 create table unsealed (
     id bigint generated always as identity,
     tenant text not null,
@@ -77,6 +88,14 @@ create trigger decisions_unsealed after insert on decisions
 create trigger decisions_unsealed_outcome after insert or update of delivered_at on decisions
   for each row when (new.delivered_at is not null) execute function decision_to_seal('outcome');
 
+create function approved_plan_to_seal() returns trigger language plpgsql as $$
+begin
+  insert into unsealed (tenant, source, place) values (new.tenant, 'approved_plans', new.id);
+  return null;
+end $$;
+create trigger approved_plans_unsealed after insert on approved_plans
+  for each row execute function approved_plan_to_seal();
+
 -- With what is dropped or erased goes its salt, whoever does it: then nobody can try guesses on what
 -- stood there.
 create function body_goes() returns trigger language plpgsql as $$
@@ -97,6 +116,14 @@ end $$;
 create trigger outbox_salts after update of event on outbox
   for each row when (new.event is null or new.event #>> '{data,reason}' = 'erased')
   execute function event_goes();
+create function plan_goes() returns trigger language plpgsql as $$
+begin
+  update seals set salts = salts - 'plan'
+    where tenant = new.tenant and source = 'approved_plans' and place = new.id;
+  return null;
+end $$;
+create trigger approved_plans_salts after update of plan on approved_plans
+  for each row when (new.plan is null) execute function plan_goes();
 create function words_go() returns trigger language plpgsql as $$
 begin
   update seals set salts = salts - array_remove(array[
