@@ -41,6 +41,7 @@ from dispatch.lanes import Lanes
 from dispatch.notifying import Notifier
 from dispatch.recovery import refill
 from dispatch.retaining import retaining
+from dispatch.sealing import Sealer
 from persistence.database import Database
 from runtime.at_work import at_work_as
 from runtime.metrics import connections_shown, observe_vendor
@@ -271,6 +272,7 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
             # The address is the same as ever, so it is the store that was lost.
             await refill(database, client, settings)
 
+        sealer = Sealer(database)
         dispatcher = Dispatcher(
             settings.dispatch,
             database,
@@ -279,6 +281,7 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
             task_queue=settings.temporal.task_queue,
             refill=after_loss,
             settling={name: tenant.policy.settling_seconds for name, tenant in known.items()},
+            unsealed=sealer.wake,
         )
         queue = settings.temporal.task_queue
         build = build_of(settings.worker.version)
@@ -306,6 +309,7 @@ async def run(settings: Settings, *, ready: Callable[[], None]) -> None:
                 )
             group.create_task(deployment.keep(build))
             group.create_task(dispatcher.run())
+            group.create_task(sealer.run())
             group.create_task(retaining(database, settings.retention))
             group.create_task(shared.run())
             group.create_task(Notifier(database, settings).run())

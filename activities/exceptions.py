@@ -126,6 +126,9 @@ class ExceptionQueue(ExceptionActivities):
                     await approvals.put(
                         conn, resumed.tenant, *approved, by=decided.by, note=decided.note
                     )
+                    await approvals.keep_plan(
+                        conn, resumed.tenant, resumed.change_id, by=decided.by
+                    )
                 await exceptions.resolve(conn, resumed.tenant, decided)
                 await decisions.close(conn, decision.decision_id, Outcome.TAKEN)
                 await _tell_the_others(conn, resumed)

@@ -50,6 +50,7 @@ COMMANDS = {
 #: Group to its module, whose `app` is a `typer.Typer`, and the first line of its help.
 GROUPS = {
     "accounts": ("cli.accounts", "See customers' accounts; have one looked at now."),
+    "audit": ("cli.audit", "Verify that what was done stands as it was written; export it."),
     "batches": ("cli.batches", "See what is done in bulk; pause, resume and stop it."),
     "causes": ("cli.causes", "See what is wrong, and all that it holds."),
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),

@@ -30,6 +30,7 @@ from dispatch.watching import SagaWatch
 from persistence import change_queue, changes, decisions, inbox, worklist
 from persistence.change_queue import Claim, Turns
 from persistence.database import Database
+from persistence.worklist import Worklist
 from runtime.settings import DispatchSettings
 
 log = structlog.get_logger()
@@ -57,7 +58,8 @@ LOST_PROCESSES = Counter(
 class Dispatcher:
     """`run()` until cancelled. `translators` is keyed by (tenant, connection); `refill` puts into
     an engine that has lost its store what is neither a process nor a change. `settling` says by
-    tenant for how many seconds the events of one act are gathered."""
+    tenant for how many seconds the events of one act are gathered; `unsealed` is called when rows
+    may wait for their seal."""
 
     def __init__(
         self,
@@ -69,10 +71,12 @@ class Dispatcher:
         task_queue: str,
         refill: Callable[[], Awaitable[None]] | None = None,
         settling: Mapping[str, float] | None = None,
+        unsealed: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._translators = translators
+        self._unsealed = unsealed
         self._starter = Starter(client, task_queue)
         self._gathering = Gathering(database, settling or {})
         self._teller = Signaller(database, client, task_queue)
@@ -139,6 +143,7 @@ class Dispatcher:
         if channel == decisions.CHANNEL:
             return
         self._wake.set()
+        self._unsealed()
         if channel != changes.CHANNEL:
             self._unread = True
         if channel != inbox.CHANNEL:
@@ -226,6 +231,11 @@ class Dispatcher:
                     conn, lease=self._lease, mine=mine, by=self._turns.dispatcher
                 )
             self._launch(abandoned, group)
+        self._set_off(found)
+        if found.newer:
+            await self._watch.tell_of_newer()
+
+    def _set_off(self, found: Worklist) -> None:
         if found.unread or found.ready:
             self._unread |= found.unread
             self._wake.set()
@@ -233,8 +243,8 @@ class Dispatcher:
             self._news.set()
         if found.decided:
             self._decided.set()
-        if found.newer:
-            await self._watch.tell_of_newer()
+        if found.unsealed:
+            self._unsealed()
 
     async def _sweep(self, _group: asyncio.TaskGroup) -> None:
         LOST.inc(await self._watch.requeue_lost())

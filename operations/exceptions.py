@@ -254,8 +254,9 @@ async def _made_before(
     return made[0]
 
 
-def _said(made: DecisionView) -> Resolution:
-    return Resolution.model_validate(made.after, strict=False)
+def _said(made: DecisionView) -> Resolution | None:
+    """None where it was erased."""
+    return None if made.after is None else Resolution.model_validate(made.after, strict=False)
 
 
 def _not_open(exception: ExceptionView) -> Conflict:

@@ -32,6 +32,7 @@ SCOPES = {
     "invoices:write": "have the ERP asked anew where invoices stand",
     "invoices:decide": "hold, skip, release, link and correct invoices and credit notes",
     "events:read": "read the feed of canonical events",
+    "audit:read": "read the audit trail",
     ADMIN: "all of these",
 }
 

@@ -19,6 +19,18 @@ async def put(
     )
 
 
+async def keep_plan(conn: Connection, tenant: str, change_id: str, *, by: str) -> None:
+    """The plan of the change as it is now, which somebody has said yes to: it stays for good,
+    whatever is planned later. A process has none."""
+    await conn.execute(
+        "insert into approved_plans (id, tenant, change_id, digest, plan, approved_by) "
+        "select id || '/' || plan_digest, tenant, id, plan_digest, plan, %s from changes "
+        "where tenant = %s and id = %s and plan is not null and plan_digest is not null "
+        "on conflict do nothing",
+        (by, tenant, change_id),
+    )
+
+
 async def used(conn: Connection, tenant: str, document_id: str, content: str) -> None:
     """What was said yes to has been done; the next time it is asked again."""
     await conn.execute(

@@ -27,7 +27,7 @@ _OF = {
     Kind.EXCEPTION: "select id from exceptions where tenant = %(tenant)s",
     Kind.RECEIPT: "select receipt from inbox where tenant = %(tenant)s",
     Kind.GRANT: "select source_id from grants where tenant = %(tenant)s",
-    Kind.ADOPTION: "select id from adoptions where tenant = %(tenant)s",
+    Kind.ADOPTION: "select id from batches where tenant = %(tenant)s and kind = 'adopt'",
     Kind.KEY: "select left(encode(key_hash, 'hex'), 16) from api_keys where tenant = %(tenant)s",
     Kind.INVOICE: "select document_id from documents where tenant = %(tenant)s",
     Kind.SUBSCRIPTION: (

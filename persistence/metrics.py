@@ -47,6 +47,7 @@ _UNREAD = (
     "select coalesce(extract(epoch from now() - min(received_at)), 0) from inbox "
     "where status = 'received'"
 )
+_UNSEALED = "select count(*) from unsealed"
 _LATE = "select count(*) from exceptions where state = 'open' and due_at < now()"
 _POSTING = (
     "select extract(epoch from e.confirmed_at - c.received_at) from effects e "
@@ -72,6 +73,7 @@ class Metrics:
     oldest_pending: float
     oldest_unread: float
     late_exceptions: int
+    unsealed: int
     posting_seconds: tuple[float, ...]
 
 
@@ -136,6 +138,7 @@ async def read(conn: Connection, *, of_whole: Whole | None = None) -> Metrics:
         oldest_pending=await number(_OLDEST),
         oldest_unread=await number(_UNREAD),
         late_exceptions=int(await number(_LATE)),
+        unsealed=int(await number(_UNSEALED)),
         posting_seconds=seen.posting_seconds,
     )
 

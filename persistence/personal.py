@@ -38,6 +38,14 @@ _OF_DOCUMENTS = (
     "document_id in (select document_id from documents where tenant = %(tenant)s "
     "and customer_id = %(customer)s)"
 )
+_OF_EXCEPTIONS = f"in (select id from exceptions where tenant = %(tenant)s and {_BELONGS})"  # noqa: S608 - constants
+_DECIDED = (
+    f"({_OF_CHANGES} or target_id {_OF_EXCEPTIONS} or target_id = 'account/' || %(customer)s "  # noqa: S608 - constants
+    "or target_id in (select document_id from documents where tenant = %(tenant)s "
+    "and customer_id = %(customer)s) or target_id in (select source_id from grants "
+    "where tenant = %(tenant)s and customer_id = %(customer)s))"
+)
+_ITEMS = f"({_OF_CHANGES} or key = %(customer)s or key {_OF_EXCEPTIONS})"
 _TOLD = "(subject = any(%(names)s) or subject = any(%(subjects)s))"
 
 
@@ -113,6 +121,22 @@ PLACES = (
         f"(message <> '{ERASED}' or note is not null)",
         f"message = '{ERASED}', note = null",
     ),
+    _words("notes of cases", "case_history", "note", f"about {_OF_EXCEPTIONS}"),
+    Place(
+        "what decisions said",
+        "decisions",
+        _DECIDED,
+        "(reason <> '' or before is not null or after is not null)",
+        "reason = '', before = null, after = null",
+    ),
+    Place("approved plans", "approved_plans", _OF_CHANGES, "plan is not null", "plan = null"),
+    Place(
+        "what was found in bulk",
+        "batch_items",
+        _ITEMS,
+        "(reason is not null or found is not null)",
+        "reason = null, found = null",
+    ),
     _words("reasons of grants", "grants", "reason", _CUSTOMER),
     _said("reasons of holds", "access_holds", "hold", "reason", _SUBSCRIPTION),
     _words("errors of writes", "effects", "error", _OF_CHANGES),
@@ -155,6 +179,10 @@ KEPT: Mapping[str, tuple[str, str]] = {
     "exceptions": (_BELONGS, _PROOF),
     "approvals": (_OF_DOCUMENTS, _PROOF),
     "adoption_customers": (_CUSTOMER, _PROOF),
+    "case_history": (f"about {_OF_EXCEPTIONS}", _PROOF),
+    "decisions": (_DECIDED, _PROOF),
+    "approved_plans": (_OF_CHANGES, _PROOF),
+    "batch_items": (_ITEMS, _PROOF),
     "grants": (_CUSTOMER, "what could be used, when and why not"),
     "subscription_states": (_CUSTOMER, "what was sold, by ids and quantities"),
     "contracts": (_CUSTOMER, "the term of what was sold"),
@@ -175,9 +203,16 @@ KEPT: Mapping[str, tuple[str, str]] = {
 WITHOUT = {
     "adoptions": "a run over all customers",
     "api_keys": "who may call",
+    "at_work": "our own processes",
+    "batches": "what is done in bulk, and by whom",
     "breakers": "vendors",
+    "cause_amounts": "sums over all cases of a cause",
+    "causes": "ids of what is to be mended",
+    "digests": "how far a team was told by mail",
     "lanes": "workers",
     "processes": "ids of what waits",
     "retention": "how far old rows were visited",
+    "seals": "digests: the salt of what is erased goes with it",
     "temporal_namespace": "the engine",
+    "unsealed": "ids of rows that wait for their seal",
 }

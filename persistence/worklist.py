@@ -19,6 +19,7 @@ select
   (select true from exceptions where news is not null and state = 'open' order by change_id limit 1)
     is true,
   (select true from decisions where delivered_at is null limit 1) is true,
+  (select true from unsealed order by id limit 1) is true,
   array(select id from changes where id = any(%(started)s) and state = 'starting')
 """
 
@@ -26,8 +27,8 @@ select
 @dataclass(frozen=True, slots=True)
 class Worklist:
     """Whether there are webhooks to read, changes to claim, claims whose dispatcher has died,
-    processes to tell of news, sagas that wait to tell of newer changes, and decisions to hand
-    over; and which sagas that were started have not begun yet."""
+    processes to tell of news, sagas that wait to tell of newer changes, decisions to hand over,
+    and rows that wait for their seal; and which sagas that were started have not begun yet."""
 
     unread: bool
     ready: bool
@@ -35,6 +36,7 @@ class Worklist:
     unacknowledged: bool
     newer: bool
     decided: bool
+    unsealed: bool
     not_begun: list[str]
 
 

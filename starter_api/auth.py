@@ -81,12 +81,14 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
         callers: Callers = request.app.state.callers
         if key is None:
             callers.bad(credentials.credentials)
+            request.state.sent_key = True
             raise Refused(
                 "this API key is not known, or has been revoked",
                 remedy="ask an administrator of the tenant for a new key",
             )
         callers.good(credentials.credentials)
         found = Principal(tenant=key.tenant, name=key.name, scopes=frozenset(key.scopes))
+        request.state.who = found
         require(found, scope)
         return found
 

@@ -22,8 +22,10 @@ from starlette.types import Receive, Scope, Send
 
 from connectors.ports import SignatureRefused, UnreadableEvent, WebhookTranslator
 from persistence.inbox_writer import Delivery, InboxUnavailable, InboxWriter, Kept, storable
+from runtime.security import Reason
 from starter_api.callers import Callers
 from starter_api.problems import problem
+from starter_api.refusals import refused
 
 PREFIX = "/webhooks/"
 
@@ -86,6 +88,7 @@ class Intake:
         key = (tenant, name)
         connection = self._connections.get(key)
         if connection is None:
+            refused(scope, Reason.UNKNOWN_CONNECTION, "no connection takes webhooks there")
             return _stray(
                 404,
                 "unknown-connection",
@@ -96,20 +99,23 @@ class Intake:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         body = await _read(receive)
-        if body is None:
-            return None
-        try:
-            connection.translator.verify(
-                headers, body, secrets=connection.secrets, now=self._clock()
-            )
-        except SignatureRefused as refused:
-            self._counters[*key, "refused"].inc()
-            return self._callers.forged(scope) or problem(401, "signature-refused", str(refused))
-        return await self._keep(key, connection.translator, body)
+        return None if body is None else await self._keep(scope, key, connection, headers, body)
 
     async def _keep(
-        self, key: tuple[str, str], translator: WebhookTranslator, body: bytes
+        self,
+        scope: Scope,
+        key: tuple[str, str],
+        connection: IntakeConnection,
+        headers: Mapping[str, str],
+        body: bytes,
     ) -> Kept | Response:
+        translator = connection.translator
+        try:
+            translator.verify(headers, body, secrets=connection.secrets, now=self._clock())
+        except SignatureRefused as refusal:
+            self._counters[*key, "refused"].inc()
+            refused(scope, Reason.SIGNATURE, str(refusal), tenant=key[0], who=key[1])
+            return self._callers.forged(scope) or problem(401, "signature-refused", str(refusal))
         try:
             kept = await self._writer.keep(_delivery(key, translator, body))
         except InboxUnavailable as fault:

@@ -64,6 +64,7 @@ class Numbers(Collector):
             yield _by_state(f"trueup_{name}", words, label, read.counts[name])
         for name, words, value in (
             ("exceptions_late", "Open exceptions past their service level.", read.late_exceptions),
+            ("unsealed", "Rows that wait for their seal.", read.unsealed),
             ("pending_age_seconds", "Age of the oldest change not begun.", read.oldest_pending),
             ("inbox_age_seconds", "Age of the oldest webhook not dispatched.", read.oldest_unread),
         ):

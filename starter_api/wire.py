@@ -16,6 +16,8 @@ from typing import Any, cast
 from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from runtime import security
+from runtime.security import Reason, Refusal
 from starter_api.problems import problem
 
 #: The largest body that any operation takes, which is an event. Others take less, and say so.
@@ -188,6 +190,8 @@ class Http(HttpToolsProtocol):
 
     def _answer(self, status: int, code: str, detail: str) -> None:
         CUT_OFF.labels(code).inc()
+        address = self.client[0] if self.client else None
+        security.refused(Refusal(Reason.CUT_OFF, f"{code}: {detail}", address=address))
         asked, cycle = self._at is _At.BODY, self.cycle
         if asked:
             free = not (cycle.response_started or self.pipeline)

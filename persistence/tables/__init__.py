@@ -30,6 +30,7 @@ from persistence.tables.notices import AtWorkRow, DigestRow
 from persistence.tables.privacy import ErasureRow
 from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
 from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
+from persistence.tables.seals import ApprovedPlanRow, SealRow, UnsealedRow
 
 metadata = SQLModel.metadata
 
@@ -40,6 +41,7 @@ __all__ = [
     "AdoptionRow",
     "ApiKeyRow",
     "ApprovalRow",
+    "ApprovedPlanRow",
     "AtWorkRow",
     "BatchItemRow",
     "BatchRow",
@@ -64,10 +66,12 @@ __all__ = [
     "OutboxRow",
     "ProcessRow",
     "RetentionRow",
+    "SealRow",
     "SettlementRow",
     "SubscriptionStateRow",
     "SupportContributionRow",
     "TargetRow",
     "UnbilledRow",
+    "UnsealedRow",
     "metadata",
 ]

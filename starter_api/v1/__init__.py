@@ -6,6 +6,7 @@ from operations.context import AppContext
 from starter_api.callers import Callers
 from starter_api.v1 import (
     accounts,
+    audit,
     batches,
     causes,
     changes,
@@ -55,6 +56,7 @@ def install(app: FastAPI, context: AppContext, callers: Callers) -> None:
         grants,
         targets,
         events,
+        audit,
     ):
         routes.include_router(area.router)
     app.include_router(routes)

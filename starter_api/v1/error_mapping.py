@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from operations.errors import Conflict, Invalid, NotDone, NotFound, Unavailable
-from starter_api.auth import Refused
+from runtime.security import Reason
+from starter_api.auth import Principal, Refused
 from starter_api.problems import problem
+from starter_api.refusals import refused
 from starter_api.v1.bodies import BadBody
 
 log = structlog.get_logger()
@@ -62,10 +64,11 @@ def _address(kind: str, key: str) -> str:
             return f"/v1/{kind}s/{quote(key, safe='')}"
 
 
-async def _refused(_request: Request, fault: Exception) -> Response:
+async def _refused(request: Request, fault: Exception) -> Response:
     """RFC 6750, section 3."""
     if not isinstance(fault, Refused):
         raise fault
+    _note(request, fault.detail)
     if fault.scope is None:
         return problem(
             401,
@@ -83,6 +86,16 @@ async def _refused(_request: Request, fault: Exception) -> Response:
         remedy=fault.remedy,
         scope=fault.scope,
     )
+
+
+def _note(request: Request, detail: str) -> None:
+    """In the security log: who it was, as far as that is known."""
+    who: Principal | None = getattr(request.state, "who", None)
+    if who is not None:
+        refused(request.scope, Reason.NOT_ALLOWED, detail, tenant=who.tenant, who=who.name)
+    else:
+        sent = getattr(request.state, "sent_key", False)
+        refused(request.scope, Reason.UNKNOWN_KEY if sent else Reason.NO_KEY, detail)
 
 
 async def _bad_body(_request: Request, fault: Exception) -> Response:

@@ -79,6 +79,7 @@ OPERATIONS = (
     ("POST", "/v1/targets/check", "entitlements:read"),
     ("POST", "/v1/targets/publish", "entitlements:write"),
     ("GET", "/v1/events", "events:read"),
+    ("GET", "/v1/audit", "audit:read"),
 )
 
 

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, TypeAdapter
 
+from canonical_models.audit import AuditEntry
 from canonical_models.views import CauseView, ChangeView, ExceptionView, MappingView
 from operations import (
     accounts,
@@ -40,6 +41,7 @@ from persistence.inbox import InboxView
 from starter_api.app import Application, create_app
 from starter_api.v1 import (
     examples,
+    examples_audit,
     examples_books,
     examples_causes,
     examples_processes,
@@ -52,6 +54,7 @@ from tests.api.described import Described
 from tests.api.seeding import Ids
 
 EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
+    (Page[AuditEntry], examples.page(examples_audit.DECIDED)),
     (Page[ChangeView], examples.page(examples.CHANGE)),
     (changes.ChangeDetail, examples.CHANGE_DETAIL),
     (changes.Cancelled, examples.CANCELLED),

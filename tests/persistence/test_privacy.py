@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from canonical_models.adoption import AdoptedCustomer, AdoptionCause, Finding
+from canonical_models.batch import BatchKind
 from operations import inbox as inbox_of_operators
 from operations import privacy as erasing
 from operations.context import AppContext
@@ -15,8 +15,8 @@ from operations.engine import Engine
 from operations.errors import Conflict
 from operations.privacy import Erased
 from persistence import (
-    adoptions,
     approvals,
+    batches,
     changes,
     documents,
     outbox,
@@ -24,6 +24,7 @@ from persistence import (
     settlements,
     subscriptions,
 )
+from persistence.batches import Listed
 from persistence.connection import Connection
 from persistence.database import Database
 from persistence.personal import BODIES, ERASED, KEPT, PLACES, WITHOUT
@@ -32,7 +33,6 @@ from persistence.tables import metadata
 from tests.api.seeding import Ids, seeded
 from tests.harness.flow import receive, write
 from tests.harness.planted import places_of
-from tests.harness.systems import CUTOVER
 
 #: What stands wherever words may stand.
 NAME = "Erika Mustermann"
@@ -58,6 +58,14 @@ PLANTED = (
     "update contracts set forecast_problem = 'Erika Mustermann has no address'",
     "update target_states set error = 'no Erika Mustermann'",
     "update unbilled set problem = 'Erika Mustermann has no tax id'",
+    "update decisions set reason = 'Erika Mustermann called' where tenant = 'acme'",
+    """update decisions set after = '{"note": "Erika Mustermann"}' where tenant = 'acme'""",
+    """update approved_plans set plan = '{"said": "Erika Mustermann"}' where tenant = 'acme'""",
+    "update case_history set note = 'Erika Mustermann asks' where tenant = 'acme'",
+    """update adoption_customers set causes =
+      '[{"message": "Erika Mustermann?"}, {"message": "Erika Mustermann?"}]'""",
+    "update batch_items set reason = 'Erika Mustermann has no tax id' where tenant = 'acme'",
+    """update batch_items set found = '{"said": "Erika Mustermann"}' where tenant = 'acme'""",
     """update outbox set event = jsonb_set(event, '{data,reason}', '"Erika Mustermann asked"')""",
     "update accounts set profile_digest = 'digest of Erika Mustermann'",
 )
@@ -86,12 +94,32 @@ async def acme(database: Database) -> Ids:
     ids = await seeded(database, "acme")
     await seeded(database, "globex")
     async with database.transaction() as conn:
-        await adoptions.begin(
-            conn, "acme", "ado_1", rehearsal=True, cutover=CUTOVER, customer=None, by="jane"
+        await conn.execute(
+            "insert into adoption_customers (tenant, adoption_id, customer_id, result, causes) "
+            "values ('acme', 'ado_1', %s, 'left', '[]')",
+            (ids.customer,),
         )
-        found = Finding(cause=AdoptionCause.ACCOUNT_UNMAPPED, subject="x", message=f"{NAME}?")
-        left = AdoptedCustomer(customer_id=ids.customer, findings=(found, found))
-        await adoptions.record(conn, "acme", "ado_1", left)
+        await batches.begin(
+            conn, "acme", "bat_1", BatchKind.ADOPT, subject="customers", given={}, by="jane"
+        )
+        await batches.add(conn, "acme", "bat_1", [Listed(ids.customer)])
+        waits = ids.change("waits")
+        for statement in (
+            (
+                "insert into decisions (id, tenant, decided_by, door, action, target_kind, target_id, "
+                "change_id, delivered_at, outcome) values ('dec_1', 'acme', 'jane', 'api', 'retry', "
+                "'change', %(change)s, %(change)s, now(), 'done')"
+            ),
+            (
+                "insert into approved_plans (id, tenant, change_id, digest, approved_by) "
+                "values (%(change)s || '/a', 'acme', %(change)s, 'a', 'jane')"
+            ),
+            (
+                "insert into case_history (tenant, about, by, what) select tenant, id, 'jane', "
+                "'commented' from exceptions where tenant = 'acme'"
+            ),
+        ):
+            await conn.execute(statement.encode(), {"change": waits})
         await approvals.put(conn, "acme", ids.invoice, "0" * 64, by="jane", note=f"{NAME} agrees")
         await conn.execute(
             "insert into access_holds (tenant, subscription_id, hold) values ('acme', %s, %s)",
@@ -176,7 +204,6 @@ async def test_what_stays_is_still_read(context: AppContext, acme: Ids, database
         (agreed,) = await subscriptions.page(conn, "acme", limit=9)
         (settlement, *_) = await settlements.of_customer(conn, "acme", acme.customer)
         feed = await outbox.feed(conn, "acme", after=0, limit=99)
-        report = await adoptions.newest(conn, "acme")
     assert change is not None
     assert document is not None
     assert document.hold is not None
@@ -185,7 +212,6 @@ async def test_what_stays_is_still_read(context: AppContext, acme: Ids, database
     assert settlement.settlement.note is None
     assert agreed.subscription.metadata == {}
     assert feed
-    assert report is not None
     with pytest.raises(Conflict, match="its body was erased"):
         await inbox_of_operators.replay(context, "acme", acme.receipt)
 
