@@ -58,14 +58,12 @@ PLANTED = (
     "update contracts set forecast_problem = 'Erika Mustermann has no address'",
     "update target_states set error = 'no Erika Mustermann'",
     "update unbilled set problem = 'Erika Mustermann has no tax id'",
-    "update decisions set reason = 'Erika Mustermann called' where tenant = 'acme'",
-    """update decisions set after = '{"note": "Erika Mustermann"}' where tenant = 'acme'""",
     """update approved_plans set plan = '{"said": "Erika Mustermann"}' where tenant = 'acme'""",
     "update case_history set note = 'Erika Mustermann asks' where tenant = 'acme'",
     """update adoption_customers set causes =
       '[{"message": "Erika Mustermann?"}, {"message": "Erika Mustermann?"}]'""",
-    "update batch_items set reason = 'Erika Mustermann has no tax id' where tenant = 'acme'",
-    """update batch_items set found = '{"said": "Erika Mustermann"}' where tenant = 'acme'""",
+    "update batch_items set reason = 'Erika Mustermann has no tax id' where batch_id = 'bat_1'",
+    """update batch_items set found = '{"said": "Erika Mustermann"}' where batch_id = 'bat_1'""",
     """update outbox set event = jsonb_set(event, '{data,reason}', '"Erika Mustermann asked"')""",
     "update accounts set profile_digest = 'digest of Erika Mustermann'",
 )
@@ -95,8 +93,8 @@ async def acme(database: Database) -> Ids:
     await seeded(database, "globex")
     async with database.transaction() as conn:
         await conn.execute(
-            "insert into adoption_customers (tenant, adoption_id, customer_id, result, causes) "
-            "values ('acme', 'ado_1', %s, 'left', '[]')",
+            "insert into adoption_customers (tenant, adoption_id, customer_id, result, causes, "
+            "figures) values ('acme', 'ado_1', %s, 'left', '[]', '{}')",
             (ids.customer,),
         )
         await batches.begin(
@@ -106,9 +104,10 @@ async def acme(database: Database) -> Ids:
         waits = ids.change("waits")
         for statement in (
             (
-                "insert into decisions (id, tenant, decided_by, door, action, target_kind, target_id, "
-                "change_id, delivered_at, outcome) values ('dec_1', 'acme', 'jane', 'api', 'retry', "
-                "'change', %(change)s, %(change)s, now(), 'done')"
+                "insert into decisions (id, tenant, decided_by, door, action, target_kind, "
+                "target_id, change_id, delivered_at, outcome, reason, after) values ('dec_1', "
+                "'acme', 'jane', 'api', 'retry', 'change', %(change)s, %(change)s, now(), "
+                """'done', 'Erika Mustermann called', '{"note": "Erika Mustermann"}')"""
             ),
             (
                 "insert into approved_plans (id, tenant, change_id, digest, approved_by) "
