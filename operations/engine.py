@@ -31,6 +31,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from canonical_models.views import ChangeView
 from operations.errors import Conflict, Invalid, NotDone, Unavailable
 from runtime.versions import Deployment
+from runtime.web_ui import listed
 from workflows.names import CHANGE, CUSTOMER, STAGE, TENANT, change_workflow_id
 
 #: Longest wait for one answer of the engine itself.
@@ -95,10 +96,7 @@ class Engine:
 
     def listed(self, query: str) -> str | None:
         """Where people see the workflows of a query in the Web UI; None when none is configured."""
-        if self._ui is None:
-            return None
-        place = f"{self._ui.rstrip('/')}/namespaces/{quote(self._namespace, safe='')}/workflows"
-        return f"{place}?query={quote(query, safe='')}"
+        return None if self._ui is None else listed(self._ui, self._namespace, query)
 
     def link(self, workflow_id: str, run_id: str | None = None) -> str | None:
         """Where people see it in the Web UI; None when no Web UI is configured."""

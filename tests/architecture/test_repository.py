@@ -96,11 +96,14 @@ def test_ci_runs_what_must_hold() -> None:
 @pytest.mark.parametrize("words", sorted(commands("trueup")), ids=" ".join)
 def test_every_command_in_the_documentation_is_one(words: tuple[str, ...]) -> None:
     """Its group, its name and its options; the values are examples."""
-    command = typer.main.get_command(app)
+    command, takes_value = typer.main.get_command(app), False
     for word in words:
         if word.startswith("-"):
-            known = {option for parameter in command.params for option in parameter.opts}
-            assert word in known | {"--help"}, f"{command.name} has no {word}"
+            known = {option: each for each in command.params for option in each.opts}
+            assert word in {*known, "--help"}, f"{command.name} has no {word}"
+            takes_value = word in known and not getattr(known[word], "is_flag", False)
+        elif takes_value:
+            takes_value = False
         elif isinstance(command, TyperGroup):
             found = command.get_command(typer.Context(command), word)
             assert found is not None, f"{command.name or 'trueup'} has no {word}"

@@ -1,5 +1,7 @@
 """Operators decide, and the real saga does it."""
 
+from urllib.parse import unquote
+
 import pytest
 from temporalio.client import WorkflowFailureError
 
@@ -12,6 +14,7 @@ from tests.api.stuck import stuck
 from tests.cli_groups.conftest import Trueup
 from tests.harness.rows import add
 from tests.harness.sagas import Sagas
+from tests.harness.waiting import until
 from tests.harness.webhooks import subscription_event
 
 
@@ -121,3 +124,14 @@ async def _status(database: Database) -> tuple[str, int]:
         item = await inbox.find(conn, "acme", "rcp_9")
     assert item is not None
     return item.status, item.replays
+
+
+async def test_the_link_to_what_waits_finds_it(trueup_at_work: Trueup, sagas: Sagas) -> None:
+    waiting = await stuck(sagas)
+    link = (await trueup_at_work("status", "-o", "json")).json["waiting"]
+    query = unquote(link.partition("?query=")[2])
+
+    async def found() -> bool:
+        return waiting.handle.id in {run.id async for run in sagas.client.list_workflows(query)}
+
+    await until(found, "the Web UI's list shows the saga that waits")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -17,6 +18,7 @@ from cli.output import ExitCode
 from persistence import breakers
 from persistence.database import Database
 from runtime.at_work import at_work_as
+from runtime.web_ui import WAITING
 from tests.api.seeding import Ids
 from tests.cli_groups.conftest import Said, Trueup, trueup_with
 from tests.harness.mail import mail_server
@@ -95,10 +97,8 @@ async def test_what_answers_works_and_a_worker_without_tasks_is_slow(
         await until(all_work, "every part is seen to work")
         said = await at_temporal("status", "-o", "json")
         assert said.code == ExitCode.FAILED
-        assert said.json["waiting"].endswith(
-            "/namespaces/default/workflows?query="
-            "TrueupStage%20in%20%28%27waiting%27%2C%20%27escalated%27%29"
-        )
+        link = f"/namespaces/default/workflows?query={quote(WAITING)}"
+        assert said.json["waiting"].endswith(link)
         async with database.statement() as conn:
             await breakers.opened(conn, "acme", "billing", reason="503", probe_in=5)
         away = part(await at_temporal("status", "-o", "json"), "connection acme/billing")
