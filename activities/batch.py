@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities.batch_adopt import AdoptingMany
 from activities.batch_preview import PreviewingMany
+from activities.batch_release import ReleasingMany
 from activities.batch_replay import ReplayingMany
 from activities.contracts.batch import BatchActivities, BatchPaused, BatchTurn
 from activities.error_mapping import mapped_failures
@@ -47,6 +48,7 @@ class Batching(BatchActivities):
             BatchKind.ADOPT: AdoptingMany(database),
             BatchKind.REPLAY: ReplayingMany(database),
             BatchKind.PREVIEW: PreviewingMany(database),
+            BatchKind.RELEASE: ReleasingMany(database),
         }
 
     @activity.defn(name="batch.turn")
@@ -98,7 +100,8 @@ class Batching(BatchActivities):
             return failing
         begun = batch.total - batch.count(ItemOutcome.NOT_BEGUN)
         if batch.trial and begun and not batch.count(*UNDER_WAY):
-            return "the trial is through: look at it, then go on with the others"
+            async with self._database.statement() as conn:
+                return await batches.tried_since(conn, tenant.name, batch.batch_id)
         return None
 
     async def _hand_over(self, tenant: Tenant, batch: Batch, kind: Kind) -> float:
@@ -121,7 +124,7 @@ class Batching(BatchActivities):
         async with self._database.statement() as conn:
             seconds, begun = await batches.may_hand_over(conn, tenant.name, batch.batch_id)
         if batch.trial:
-            return (0, _LOOK_SECONDS) if begun else (1, 0)
+            return (0, _LOOK_SECONDS) if at_work else (1, 0)
         if batch.rate is None:
             return kind.at_once, 0
         if seconds > 0:

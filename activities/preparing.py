@@ -85,6 +85,8 @@ class Preparation:
         what its saga would be told. By the very code that plans for the saga, of which nothing that
         it writes is committed. Raises Rejection."""
         begun, hypothetical = datetime.now(UTC), _Hypothetical(overlay)
+        if overlay != Overlay():
+            known = replace(known, mend=None)
         planned = self._subscription if known.subscription_id is not None else self._account
         plan, read = await planned(tenant, change_id, known, begun, hypothetical)
         return plan, brief(plan, account=read.account, policy=tenant.policy)
@@ -263,7 +265,11 @@ class Preparation:
         snapshot: BillingSnapshot | AccountSnapshot,
     ) -> tuple[planning_context.MasterData, BooksInput, tuple[DocumentRecord, ...]]:
         """And the documents that pay for the subscription. `keys` are of items that the plan needs
-        beside those of the documents."""
+        beside those of the documents. What was decided for this change alone holds meanwhile."""
+        if (mend := known.mend) is not None:
+            async with overlaid(conn, tenant.name, mend):
+                alone = replace(known, mend=None)
+                return await self._books(conn, tenant, alone, customer, keys, snapshot)
         subscription = None if isinstance(snapshot, AccountSnapshot) else snapshot.subscription
         kept = await planning_context.books(
             conn,

@@ -16,6 +16,8 @@ class BatchKind(StrEnum):
     REPLAY = "replay"
     #: What each open case of a cause would come to, with a mend laid over; nothing is done.
     PREVIEW = "preview"
+    #: Open cases of a cause go on, once it is mended and as they were foreseen.
+    RELEASE = "release"
 
 
 class BatchState(StrEnum):

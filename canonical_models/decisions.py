@@ -29,6 +29,7 @@ class Target(StrEnum):
     DOCUMENT = "document"
     MAPPING = "mapping"
     GRANT = "grant"
+    CAUSE = "cause"
 
 
 class Scope(StrEnum):

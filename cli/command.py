@@ -168,6 +168,8 @@ _LOOKS = {
     "exceptions": "exceptions list",
     "document": "invoices show {}",
     "mapping": "mappings list",
+    "batch": "batches show {}",
+    "batches": "batches list",
     "grant": "entitlements list CUSTOMER",
     "connection": "connections list",
 }

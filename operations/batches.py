@@ -15,7 +15,12 @@ from persistence import batches
 from persistence.batches import AlreadyOpen
 from persistence.connection import Connection
 
-_PREFIXES = {BatchKind.ADOPT: "ado", BatchKind.PREVIEW: "pre"}
+_PREFIXES = {
+    BatchKind.ADOPT: "ado",
+    BatchKind.REPLAY: "bat",
+    BatchKind.PREVIEW: "pre",
+    BatchKind.RELEASE: "rel",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class BatchDetail(Canonical):
 
 async def begin(conn: Connection, tenant: str, begun: Begun) -> str:
     """Its id; who carries it out is told with the commit. Raises Conflict."""
-    made = f"{_PREFIXES.get(begun.kind, 'bat')}_{secrets.token_hex(6)}"
+    made = f"{_PREFIXES[begun.kind]}_{secrets.token_hex(6)}"
     try:
         await batches.begin(
             conn,
@@ -55,7 +60,8 @@ async def begin(conn: Connection, tenant: str, begun: Begun) -> str:
     except AlreadyOpen as fault:
         raise Conflict(
             f"batch {fault.batch_id} is about the same and has not come to its end",
-            remedy=f"see it with `trueup batches show {fault.batch_id}`; resume or stop it first",
+            remedy="resume or stop it first",
+            see=("batch", fault.batch_id),
         ) from fault
     return made
 
@@ -150,7 +156,8 @@ async def _moved(
         why = f" ({found.why})" if found.why else ""
         raise Conflict(
             f"batch {batch_id} is {found.state.value}{why}",
-            remedy=f"see where it stands with `trueup batches show {batch_id}`",
+            remedy="see where it stands",
+            see=("batch", batch_id),
         )
     return found
 
@@ -158,7 +165,5 @@ async def _moved(
 async def _known(conn: Connection, tenant: str, batch_id: str) -> Batch:
     found = await batches.get(conn, tenant, batch_id)
     if found is None:
-        raise NotFound(
-            f"there is no batch {batch_id}", remedy="list them with `trueup batches list`"
-        )
+        raise NotFound(f"there is no batch {batch_id}", remedy="list them", see=("batches", ""))
     return found

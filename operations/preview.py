@@ -4,15 +4,15 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from canonical_models import mends
 from canonical_models.base import Canonical, Instant
 from canonical_models.batch import Batch, BatchKind
 from canonical_models.exceptions import Action, Resolution
 from canonical_models.preview import Comes, Foreseen, Mend
 from canonical_models.views import ExceptionView
-from operations import batches, exceptions
+from operations import batches, corrections, exceptions
 from operations.batches import Begun
 from operations.context import AppContext
-from operations.corrections import checked
 from operations.errors import NotFound, Unavailable
 from persistence import previews
 from persistence.previews import PreviewTotal
@@ -52,16 +52,23 @@ async def of_subject(
 
 
 async def of_cause(
-    context: AppContext, tenant: str, cause_id: str, mend: Mend, *, by: str
+    context: AppContext,
+    tenant: str,
+    cause_id: str,
+    mend: Mend,
+    *,
+    by: str,
+    beside: str | None = None,
 ) -> CausePreview:
-    """Of all open cases of the cause, frozen as they are now. It goes on by itself, and is seen
-    with `show`. Raises NotFound, Invalid."""
+    """Of all open cases of the cause, frozen as they are now, or of those alone that a release has
+    not. It goes on by itself, and is seen with `show`. Raises NotFound, Invalid."""
     async with context.database.transaction() as conn:
         first = await previews.first_of(conn, tenant, cause_id)
     if first is None:
         raise NotFound(
             f"no open exception has the cause {cause_id}",
-            remedy="list the open ones with `trueup exceptions list`",
+            remedy="list the open ones",
+            see=("exceptions", ""),
         )
     await _mends(context, tenant, first, mend)
     async with context.database.transaction() as conn:
@@ -74,7 +81,7 @@ async def of_cause(
                 by=by,
             ),
         )
-        await previews.freeze(conn, tenant, made, cause_id)
+        await previews.freeze(conn, tenant, made, cause_id, beside=beside)
     return await show(context, tenant, made)
 
 
@@ -99,16 +106,20 @@ async def show(context: AppContext, tenant: str, preview: str) -> CausePreview:
     )
 
 
+def scopes_of(mend: Mend) -> tuple[str, ...]:
+    """What who puts it in force needs leave for."""
+    return mends.scopes_of(_resolution("any", mend))
+
+
+def _resolution(exception_id: str, mend: Mend) -> Resolution:
+    action = Action.RETRY if mend == Mend() else Action.CORRECT
+    return Resolution(exception_id=exception_id, action=action, by="what-if", **dict(mend))
+
+
 async def _mends(context: AppContext, tenant: str, exception: ExceptionView, mend: Mend) -> None:
     """Raises Invalid where it could not mend that."""
-    empty = mend.overlay == Mend().overlay
-    resolution = Resolution(
-        exception_id=exception.exception_id,
-        action=Action.RETRY if empty else Action.CORRECT,
-        by="what-if",
-        **dict(mend),
-    )
-    await checked(context, tenant, exception, resolution)
+    resolution = _resolution(exception.exception_id, mend)
+    await corrections.checked(context, tenant, exception, resolution)
 
 
 async def _foreseen(context: AppContext, tenant: str, given: Mapping[str, Any]) -> Foreseen:

@@ -40,10 +40,12 @@ class AlreadyOpen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What goes onto the list: its key, and what was looked at."""
+    """What goes onto the list: its key, what was looked at, and the change that is to carry it
+    out, where there is one already."""
 
     key: str
     given: Mapping[str, Any] | None = None
+    change_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +99,19 @@ async def begin(  # noqa: PLR0913 - what a batch is
 async def add(conn: Connection, tenant: str, batch_id: str, items: Collection[Listed]) -> None:
     """Behind those that it has; what is on the list already is left out."""
     await conn.execute(
-        "insert into batch_items (tenant, batch_id, number, key, given) "
+        "insert into batch_items (tenant, batch_id, number, key, given, change_id) "
         "select %(tenant)s, %(id)s, row_number() over (order by place) + (select "
         "coalesce(max(number), 0) from batch_items where tenant = %(tenant)s "
-        "and batch_id = %(id)s), key, given "
-        "from unnest(%(keys)s::text[], %(givens)s::jsonb[]) with ordinality as new "
-        "(key, given, place) on conflict (tenant, batch_id, key) do nothing",
+        "and batch_id = %(id)s), key, given, change_id "
+        "from unnest(%(keys)s::text[], %(givens)s::jsonb[], %(changes)s::text[]) "
+        "with ordinality as new (key, given, change_id, place) "
+        "on conflict (tenant, batch_id, key) do nothing",
         {
             "tenant": tenant,
             "id": batch_id,
             "keys": [item.key for item in items],
             "givens": [None if item.given is None else Jsonb(dict(item.given)) for item in items],
+            "changes": [item.change_id for item in items],
         },
     )
 
@@ -308,6 +312,24 @@ async def failing(conn: Connection, tenant: str, batch_id: str) -> str | None:
     return None
 
 
+async def tried_since(conn: Connection, tenant: str, batch_id: str) -> str | None:
+    """What a trial has come to since it was looked at last; None where none was made."""
+    found = await conn.execute(
+        "select i.key, i.outcome, i.reason from batch_items i join batches b "
+        "on b.tenant = i.tenant and b.id = i.batch_id and i.at > b.looked_at "
+        "where i.tenant = %s and i.batch_id = %s and i.outcome <> 'not_begun' "
+        "order by i.at desc limit 1",
+        (tenant, batch_id),
+    )
+    row = await found.fetchone()
+    if row is None:
+        return None
+    why = f" ({row[2][:500]})" if row[2] else ""
+    return (
+        f"the trial is through: {row[0]} is {row[1].replace('_', ' ')}{why}. Look at it, then go on"
+    )
+
+
 async def pause(conn: Connection, tenant: str, batch_id: str, why: str) -> bool:
     """Whether it ran until now."""
     return await _moved(conn, tenant, batch_id, "state = 'paused', why = %(why)s", "running", why)
@@ -321,8 +343,10 @@ async def resume(conn: Connection, tenant: str, batch_id: str) -> bool:
         tenant,
         batch_id,
         "state = 'running', why = %(why)s, looked_at = clock_timestamp(), trial = trial and "
+        # A release has tried nothing as long as none has gone through.
         "not exists (select from batch_items i where i.tenant = batches.tenant "
-        "and i.batch_id = batches.id and i.outcome <> 'not_begun')",
+        "and i.batch_id = batches.id and i.outcome <> 'not_begun' "
+        "and (batches.kind <> 'release' or i.outcome = 'done'))",
         "paused",
         None,
     )
@@ -372,14 +396,16 @@ async def end(conn: Connection, tenant: str, batch_id: str) -> bool:
 # once it was read.
 _SEEN = """
 with mine as (
-  select i.number, i.outcome, i.change_id, n.status, n.reason as unread, n.change_id as made
+  select i.number, i.outcome, i.change_id, n.status, n.reason as unread, n.change_id as made,
+    %(kind)s = 'release' and exists (select from decisions d where d.tenant = i.tenant
+      and d.target_kind = 'exception' and d.target_id = i.key and d.delivered_at is null) as held
   from batch_items i left join inbox n
     on %(kind)s = 'replay' and n.tenant = i.tenant and n.id = (i.given ->> 'inbox_id')::bigint
   where i.tenant = %(tenant)s and i.batch_id = %(id)s
     and i.outcome in ('handed_over', 'at_work', 'needs_approval', 'waits')
 ), seen as (
   select m.number, c.id as change_id,
-    case when m.status = 'received' then 'handed_over'
+    case when m.status = 'received' or m.held then 'handed_over'
       when m.status = 'ignored' then 'done'
       when m.status = 'dead_lettered' then 'failed'
       when c.outcome in ('completed', 'no_change') then 'done'
@@ -389,7 +415,7 @@ with mine as (
       when coalesce(t.state, c.state) = 'waiting' then 'waits'
       when coalesce(t.state, c.state) in ('starting', 'running') then 'at_work'
       when c.id is not null then 'handed_over' end as outcome,
-    case when m.status = 'received' then null
+    case when m.status = 'received' or m.held then null
       when m.status = 'ignored' then 'it is about nothing that is kept in agreement'
       when m.status = 'dead_lettered' then m.unread
       when c.outcome in ('compensated', 'cancelled') then 'its change was ' || c.outcome

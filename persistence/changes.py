@@ -5,6 +5,7 @@ from typing import Any
 
 from canonical_models.amendment import AmendmentPlan
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot
+from canonical_models.preview import Overlay
 from canonical_models.states import ChangeOutcome, ChangeState
 from canonical_models.views import ChangeView
 from persistence.connection import Connection
@@ -261,3 +262,11 @@ async def cancel_pending(conn: Connection, tenant: str, change_id: str, summary:
     # The next change of the subject need not wait for a poll.
     await _wake(conn)
     return True
+
+
+async def mended(conn: Connection, tenant: str, change_id: str, mend: Overlay) -> None:
+    """What is decided for this change alone: its plans are made as if it held."""
+    await conn.execute(
+        "update changes set mend = %s::jsonb where tenant = %s and id = %s",
+        (mend.model_dump_json(), tenant, change_id),
+    )

@@ -13,6 +13,7 @@ from canonical_models.commerce import Subscription
 from canonical_models.entitlement import Grant, SubscriptionSupport
 from canonical_models.exceptions import UNDO_OF, Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
+from canonical_models.preview import Overlay
 from canonical_models.records import (
     AccessHold,
     DocumentRecord,
@@ -86,6 +87,8 @@ class PlanningContext:
     #: The plan that this change was last planned with, by whose digest its steps know it.
     plan: AmendmentPlan | None
     digest: str | None
+    #: What was decided for this change alone.
+    mend: Overlay | None = None
 
 
 # What the change has taken in before, and in `begin` what it takes in now: whoever of saga and
@@ -142,7 +145,7 @@ select c.subject, c.subscription_id, coalesce(c.customer_id, s.customer_id), c.k
     and e.state in ('compensating', 'compensated')),
   exists (select from effects e where e.tenant = c.tenant and e.change_id = c.id
     and e.writes_set is not null and e.state in ('attempting', 'uncertain')),
-  c.plan::text, c.plan_digest
+  c.plan::text, c.plan_digest, c.mend::text
 from changes c
 left join subscription_states s
   on s.tenant = c.tenant and s.subscription_id = c.subscription_id
@@ -228,12 +231,13 @@ async def of_subject(
         undoing=False,
         plan=None,
         digest=None,
+        mend=None,
     )
 
 
 def _context(row: tuple[Any, ...]) -> PlanningContext:
     subject, of, customer, kind, epoch, reading, outcome, documents, whole, first, *known = row
-    agreed, held, contribution, unpaid, hold, aborted, undoing, in_doubt, plan, digest = known
+    agreed, held, contribution, unpaid, hold, aborted, undoing, in_doubt, plan, digest, mend = known
     return PlanningContext(
         subject=subject,
         subscription_id=of,
@@ -257,6 +261,7 @@ def _context(row: tuple[Any, ...]) -> PlanningContext:
         set_in_doubt=in_doubt,
         plan=AmendmentPlan.model_validate_json(plan) if plan else None,
         digest=digest,
+        mend=Overlay.model_validate_json(mend) if mend else None,
     )
 
 

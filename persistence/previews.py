@@ -2,7 +2,7 @@
 
 from canonical_models.base import Canonical
 from canonical_models.money import Money
-from canonical_models.preview import Comes
+from canonical_models.preview import Comes, Foreseen
 from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from persistence import batches, exceptions
@@ -10,9 +10,14 @@ from persistence.causes import Which
 from persistence.connection import Connection
 from persistence.rows import fetch
 
+#: Of a change that asks the same twice, for its books and for its access, one: both go on together.
 _OPEN = """
-select id as key, null::jsonb as given from exceptions
-where tenant = %(tenant)s and cause = %(cause)s and state = 'open'
+select id as key, null::jsonb as given from (
+  select distinct on (change_id) id, opened_at from exceptions
+  where tenant = %(tenant)s and cause = %(cause)s and state = 'open'
+    and (%(beside)s::text is null or change_id not in (select i.change_id from batch_items i
+      where i.tenant = %(tenant)s and i.batch_id = %(beside)s and i.change_id is not null))
+  order by change_id, track desc, opened_at) cases
 order by opened_at, id
 """
 
@@ -59,15 +64,29 @@ async def first_of(conn: Connection, tenant: str, cause_id: str) -> ExceptionVie
     return found[0] if found else None
 
 
-async def freeze(conn: Connection, tenant: str, batch_id: str, cause_id: str) -> int:
-    """All open cases of the cause onto the list; how many there are."""
-    return await batches.add_found(conn, tenant, batch_id, _OPEN, {"cause": cause_id})
+async def freeze(
+    conn: Connection, tenant: str, batch_id: str, cause_id: str, *, beside: str | None = None
+) -> int:
+    """All open cases of the cause onto the list; how many there are. `beside` is a release whose
+    own are left out."""
+    given = {"cause": cause_id, "beside": beside}
+    return await batches.add_found(conn, tenant, batch_id, _OPEN, given)
 
 
 async def comes(conn: Connection, tenant: str, batch_id: str) -> dict[Comes, int]:
     """How many of those that were looked at come to what."""
     found = await conn.execute(_COMES, (tenant, batch_id))
     return {Comes(name): count for name, count in await found.fetchall()}
+
+
+async def that_go_through(conn: Connection, tenant: str, batch_id: str) -> dict[str, Foreseen]:
+    """By exception, in the order of the list."""
+    found = await conn.execute(
+        "select key, found::text from batch_items where tenant = %s and batch_id = %s "
+        "and found ->> 'comes' = 'goes_through' order by number",
+        (tenant, batch_id),
+    )
+    return {key: Foreseen.model_validate_json(case) for key, case in await found.fetchall()}
 
 
 async def totals(conn: Connection, tenant: str, batch_id: str) -> tuple[PreviewTotal, ...]:

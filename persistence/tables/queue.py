@@ -171,6 +171,8 @@ class ChangeRow(SQLModel, table=True):
     taken_in_by: str | None = text_column(nullable=True)
     #: By which of its readings.
     taken_at: int | None = integer_column(nullable=True)
+    #: What a person has decided for this change alone, and is in force nowhere else.
+    mend: dict[str, Any] | None = json_column()
     plan: dict[str, Any] | None = json_column()
     plan_digest: str | None = text_column(nullable=True)
     #: The claim whose run made it, and when it began to read billing for it.

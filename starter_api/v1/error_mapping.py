@@ -58,7 +58,9 @@ def _address(kind: str, key: str) -> str:
             return f"/v1/invoices/{quote(key, safe='')}"
         case "mapping" | "grant" | "connection":
             return f"/v1/{kind}s"
-        case "changes" | "exceptions":
+        case "batch":
+            return f"/v1/batches/{quote(key, safe='')}"
+        case "batches" | "changes" | "exceptions":
             return f"/v1/{kind}"
         case _:
             return f"/v1/{kind}s/{quote(key, safe='')}"

@@ -83,3 +83,29 @@ CAUSE: dict[str, Any] = {
     "earliest": "2026-11-20",
     "made_at": "2026-11-22T10:43:00Z",
 }
+
+RELEASE_ASKED: dict[str, Any] = {
+    "preview": "pre_0d9c8b7a6f5e",
+    "reason": "AI-ADDON is an article of the ERP since today",
+    "rate": 40,
+}
+
+RELEASE: dict[str, Any] = {
+    "batch": {
+        **examples_batches.BATCH,
+        "batch_id": "rel_0d9c8b7a6f5e",
+        "kind": "release",
+        "given": {
+            "cause_id": "4c1d2e3f5a6b7c8d",
+            "preview": "pre_0d9c8b7a6f5e",
+            "mend": MEND,
+            "reason": "AI-ADDON is an article of the ERP since today",
+        },
+        "counts": {"done": 6, "at_work": 1, "handed_over": 1, "not_begun": 1, "set_aside": 2},
+        "rate": 40,
+    },
+    "cause_id": "4c1d2e3f5a6b7c8d",
+    "preview": "pre_0d9c8b7a6f5e",
+    "mend": CAUSE["mend"],
+    "joined": 2,
+}

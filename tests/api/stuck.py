@@ -47,7 +47,7 @@ async def stuck(sagas: Sagas) -> Stuck:
     change, sub, document = f"chg_{name}", f"sub_{name}", f"in_{name}"
     issued = invoice(line(f"il_{name}", 5000, "new", of=sub), key=document)
     sagas.systems.billing.snapshots[sub] = snapshot(
-        subscription(item("pro", 5), subscription_id=sub), issued
+        subscription(item("pro", 5, key=f"si_{name}"), subscription_id=sub), issued
     )
     handle = await sagas.start(
         change, sub, workflow_id=change_workflow_id("acme", sub), documents=(document,)

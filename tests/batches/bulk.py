@@ -76,20 +76,20 @@ class Bulk:
         assert row[2] == 0, "each that is not done says why"
         return found
 
-    async def came_to(self, batch_id: str, state: BatchState, *, seconds: float = 60) -> Batch:
+    async def came_to(self, batch_id: str, state: BatchState, *, seconds: float = 100) -> Batch:
         """Looked at all the while."""
 
         async def there() -> bool:
             return (await self.look(batch_id)).state is state
 
-        await until(there, f"{batch_id} is {state.value}", seconds=seconds)
+        await until(there, f"{batch_id} is {state.value}", seconds=seconds, every=0.2)
         return await self.look(batch_id)
 
     async def count(self, batch_id: str, outcome: ItemOutcome, count: int) -> None:
         async def there() -> bool:
             return (await self.look(batch_id)).count(outcome) == count
 
-        await until(there, f"{count} of {batch_id} are {outcome.value}", seconds=60)
+        await until(there, f"{count} of {batch_id} are {outcome.value}", seconds=60, every=0.2)
 
     async def replays(self) -> dict[str, int]:
         """How often each event was read again."""

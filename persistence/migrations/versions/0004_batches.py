@@ -17,3 +17,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("drop table batch_items, batches")
+    op.execute("alter table changes drop column mend")

@@ -16,7 +16,7 @@ create table batches (
     begun_at timestamptz default now() not null,
     ended_at timestamptz,
     primary key (tenant, id),
-    constraint batches_kind check (kind in ('adopt', 'replay', 'preview')),
+    constraint batches_kind check (kind in ('adopt', 'replay', 'preview', 'release')),
     constraint batches_state check (state in ('running', 'paused', 'stopped', 'ended')),
     constraint batches_ended_when
         check ((state in ('stopped', 'ended')) = (ended_at is not null))
@@ -43,6 +43,8 @@ create table batch_items (
 );
 create unique index batch_items_key on batch_items (tenant, batch_id, key);
 create index batch_items_by_outcome on batch_items (tenant, batch_id, outcome, number);
+
+alter table changes add column mend jsonb;
 
 -- Of those that have not come to their end the newest may be resumed; its list goes on from the page
 -- that it had reached.
