@@ -34,6 +34,7 @@ from cli.mapping_options import (
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.timeline import show_exception
 from operations import changes, exceptions
+from operations.permissions import require_decision
 
 app = typer.Typer(
     help="What waits for a person to decide.", no_args_is_help=True, rich_markup_mode="rich"
@@ -214,6 +215,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             document=correction(of, tax_code, day, link) if of is not None else None,
         )
         resolution = exceptions.resolution_of(exception_id, decision, by=command.by)
+        await require_decision(command.context, command.who, resolution)
         resolved = await exceptions.resolve(command.context, command.tenant, resolution)
         if not wait or resolved.change is None:
             return resolved, resolved.change

@@ -18,16 +18,6 @@ _OF_BOOKS_MADE_BY_HAND = (
 )
 
 
-def scopes_of(resolution: Resolution) -> tuple[str, ...]:
-    """What who decides this needs leave for: the decision, and whatever it sets on its way."""
-    scopes = ["exceptions:write"]
-    if resolution.account is not None or resolution.item is not None:
-        scopes.append("mappings:write")
-    if resolution.document is not None:
-        scopes.append("invoices:decide")
-    return tuple(scopes)
-
-
 def signed(resolution: Resolution) -> Resolution:
     """With the correction of a document by whom we know; what the caller says about that counts for
     nothing."""

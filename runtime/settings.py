@@ -29,7 +29,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _on_loopback(host: str) -> bool:
+def on_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -56,7 +56,7 @@ class TemporalSettings(_Section):
     @model_validator(mode="after")
     def _encrypted(self) -> Self:
         host = self.address.rpartition(":")[0].strip("[]")
-        if not (self.tls or self.plain_text or _on_loopback(host)):
+        if not (self.tls or self.plain_text or on_loopback(host)):
             raise ValueError(
                 f"{self.address} is not on this machine, and histories would go there in plain "
                 "text: set `tls = true`, or `plain_text = true` where the network is your own"
@@ -103,6 +103,38 @@ class RetentionSettings(_Section):
     outbox_days: int = Field(default=90, ge=0)
 
 
+class OidcSettings(_Section):
+    """The identity provider, by OpenID Connect. `redirect` is where it sends people back to: the
+    console's address and `/sign-in/callback`, as it is registered there."""
+
+    issuer: str
+    client_id: str
+    #: A reference to a secret; None for a client that has none, which PKCE alone protects.
+    client_secret: str | None = None
+    redirect: str
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        for name, address in (("issuer", self.issuer), ("redirect", self.redirect)):
+            url = urlsplit(address)
+            host = url.hostname or ""
+            if url.scheme != "https" and not (url.scheme == "http" and on_loopback(host)):
+                raise ValueError(f"{name} = {address!r} must be https:// outside this machine")
+        return self
+
+
+class SignInSettings(_Section):
+    """How long people stay signed in in a browser, and by whom else they may be known."""
+
+    #: Without anything being asked for.
+    idle_minutes: float = Field(default=60, gt=0, le=1440)
+    #: At most, whatever is asked for.
+    session_hours: float = Field(default=12, gt=0, le=168)
+    #: Of keys that `trueup login` makes.
+    key_days: float = Field(default=90, gt=0, le=3660)
+    oidc: OidcSettings | None = None
+
+
 class ConnectionSettings(_Section):
     vendor: str
     base_url: str
@@ -131,7 +163,7 @@ class ConnectionSettings(_Section):
             host = None
         if not host or url.scheme not in ("http", "https"):
             raise ValueError(f"base_url = {self.base_url!r} is no http:// or https:// address")
-        if url.scheme == "http" and not (self.plain_text or _on_loopback(host)):
+        if url.scheme == "http" and not (self.plain_text or on_loopback(host)):
             raise ValueError(
                 f"base_url = {self.base_url!r} is not on this machine, and the connection's keys "
                 "would go there in plain text: write https://, or `plain_text = true` where the "
@@ -207,6 +239,7 @@ class Settings(_Section):
     dispatch: DispatchSettings = DispatchSettings()
     worker: WorkerSettings = WorkerSettings()
     retention: RetentionSettings = RetentionSettings()
+    sign_in: SignInSettings = SignInSettings()
     tenants: dict[str, TenantSettings] = Field(default_factory=dict)
     #: Folder that relative `file:` references start from.
     folder: Path = Path()

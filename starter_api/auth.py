@@ -3,35 +3,28 @@
 The tenant comes from the key and from nothing else; no request can name one.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from canonical_models.acts import Act
+from operations import permissions
 from operations.context import AppContext
-from operations.keys import ADMIN, SCOPES
+from operations.keys import SCOPES
+from operations.permissions import Principal
 from persistence import keys
 
-
-@dataclass(frozen=True)
-class Principal:
-    """The holder of a key; `name` is what is recorded as the author of a decision."""
-
-    tenant: str
-    name: str
-    scopes: frozenset[str]
+__all__ = ["Principal", "Refused", "context_of", "require", "scoped"]
 
 
 class Refused(Exception):
-    """401 without a `scope`: nobody is known. 403 with the scope that is missing."""
+    """401: nobody is known. What somebody who is known may not do is `permissions.Forbidden`."""
 
-    def __init__(self, detail: str, *, remedy: str, scope: str | None = None) -> None:
+    def __init__(self, detail: str, *, remedy: str) -> None:
         super().__init__(detail)
         self.detail = detail
         self.remedy = remedy
-        self.scope = scope
 
 
 _BEARER = HTTPBearer(
@@ -49,15 +42,18 @@ def context_of(request: Request) -> AppContext:
     return context
 
 
-def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
-    """The dependency of an operation that needs `scope`. Raises Refused."""
-    if scope not in SCOPES:
-        raise ValueError(f"{scope} is not a scope")
+class Needs:
+    """The dependency of an operation: who calls, who has to be allowed to do `act`."""
 
-    async def principal(
+    def __init__(self, act: Act) -> None:
+        self.act = act
+
+    async def __call__(
+        self,
         context: Annotated[AppContext, Depends(context_of)],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> Principal:
+        """Raises Refused, Forbidden, NotFound."""
         if credentials is None:
             raise Refused(
                 "no API key was sent", remedy="send the header `Authorization: Bearer tu_…`"
@@ -66,22 +62,20 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
             key = await keys.find(conn, credentials.credentials)
         if key is None:
             raise Refused(
-                "this API key is not known, or has been revoked",
+                "this API key is not known, has expired, or has been revoked",
                 remedy="ask an administrator of the tenant for a new key",
             )
-        found = Principal(tenant=key.tenant, name=key.name, scopes=frozenset(key.scopes))
-        require(found, scope)
+        found = permissions.of_key(key)
+        permissions.require(found, self.act)
         return found
 
-    return principal
+
+def scoped(scope: str) -> Needs:
+    """An operation whose act has the name of the scope. Raises ValueError for another."""
+    return Needs(Act(scope))
 
 
 def require(principal: Principal, *scopes: str) -> None:
-    """All of them. Raises Refused."""
+    """All of them. Raises Forbidden."""
     for scope in scopes:
-        if not principal.scopes & {scope, ADMIN}:
-            raise Refused(
-                f"this API key may not {SCOPES[scope]}",
-                remedy=f"use a key that has the scope {scope}",
-                scope=scope,
-            )
+        permissions.require(principal, Act(scope))

@@ -23,6 +23,7 @@ from persistence.tables.effects import (
     SubscriptionStateRow,
     SupportContributionRow,
 )
+from persistence.tables.people import MembershipRow, PersonRow, SessionRow, SignInFailureRow
 from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
 from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
 
@@ -46,11 +47,15 @@ __all__ = [
     "InboxRow",
     "LaneRow",
     "MappingRow",
+    "MembershipRow",
     "NamespaceRow",
     "OutboxRow",
+    "PersonRow",
     "ProcessRow",
     "RetentionRow",
+    "SessionRow",
     "SettlementRow",
+    "SignInFailureRow",
     "SubscriptionStateRow",
     "SupportContributionRow",
     "TargetRow",

@@ -11,11 +11,11 @@ from canonical_models.states import ChangeState
 from canonical_models.views import ChangeView
 from operations import changes, holding
 from operations.changes import Cancelled, ChangeDetail
-from operations.corrections import scopes_of
 from operations.errors import Invalid
 from operations.holding import ChangeHeld, HoldChangeRequest
 from operations.paging import Page
-from starter_api.auth import Principal, require, scoped
+from operations.permissions import require_decision
+from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import ChangeId, Context, Cursor, Limit, only
@@ -153,6 +153,6 @@ async def signal_change(
         given.name,
         given.payload,
         by=caller.name,
-        may=lambda decided: require(caller, *scopes_of(decided)),
+        may=lambda decided: require_decision(context, caller, decided),
     )
     return fresh(Signalled(change_id=change_id, name=given.name))

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from operations import exceptions
-from operations.corrections import scopes_of
 from operations.exceptions import Decision, ExceptionDetail, Resolved
 from operations.paging import Page
-from starter_api.auth import Principal, require, scoped
+from operations.permissions import require_decision
+from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import Context, Cursor, ExceptionId, Limit
@@ -103,5 +103,5 @@ async def resolve_exception(
     decision: Annotated[Decision, Depends(body(Decision))],
 ) -> Response:
     resolution = exceptions.resolution_of(exception_id, decision, by=caller.name)
-    require(caller, *scopes_of(resolution))
+    await require_decision(context, caller, resolution)
     return fresh(await exceptions.resolve(context, caller.tenant, resolution))

@@ -10,7 +10,7 @@ from operations import inbox
 from operations.inbox import InboxDetail, Replay
 from operations.paging import Page
 from persistence.inbox import InboxView
-from starter_api.auth import Principal, scoped
+from starter_api.auth import Principal, require, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import Context, Cursor, Limit, Receipt
@@ -65,6 +65,8 @@ async def show_received(
     receipt: Receipt,
     raw: Annotated[bool, Query(description="Whether to show the body.")] = False,
 ) -> Response:
+    if raw:
+        require(caller, "inbox:bodies")
     return single(request, await inbox.show(context, caller.tenant, receipt, raw=raw))
 
 
