@@ -21,6 +21,7 @@ from cli.ids import ChangeId, OfSubject, OfSubscription
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.timeline import show_change
 from operations import changes, holding
+from operations.permissions import require_decision
 from workflows.names import DECIDE
 
 app = typer.Typer(
@@ -240,8 +241,7 @@ def signal(
             name,
             document,
             by=command.by,
-            # Who reaches the database has no key that could lack a scope.
-            may=lambda _: None,
+            may=lambda decided: require_decision(command.context, command.who, decided),
         )
 
     run_command(ctx, tenant, work)

@@ -1,8 +1,6 @@
 """What the operator's commands share: the tenant, the systems, and errors as exit codes."""
 
 import asyncio
-import getpass
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,10 +10,14 @@ import typer
 from rich.text import Text
 
 from canonical_models.decisions import Door
+from cli import identity
+from cli.acts import act_of
 from cli.choices import chosen
 from cli.output import ExitCode, Problem, note
+from operations import permissions
 from operations.context import AppContext, open_context
 from operations.errors import Conflict, Invalid, NotDone, NotFound, Unavailable
+from operations.permissions import Forbidden, Principal
 from runtime.settings import Settings
 
 Result = TypeVar("Result")
@@ -85,21 +87,33 @@ class Command:
     """`by` is recorded as the author of what is decided here."""
 
     context: AppContext
-    tenant: str
-    by: str
+    who: Principal
+
+    @property
+    def tenant(self) -> str:
+        return self.who.tenant
+
+    @property
+    def by(self) -> str:
+        return self.who.name
 
 
 def run_command(
     ctx: typer.Context, tenant: str | None, work: Callable[[Command], Awaitable[Result]]
 ) -> Result:
-    """Do the work for the tenant. Raises Problem with the exit code of what went wrong."""
+    """Do the work for the tenant, if who is signed in may. Raises Problem with the exit code of
+    what went wrong."""
     settings = chosen(ctx).settings()
-    name = _tenant(settings, tenant)
+    name = tenant_of(settings, tenant)
 
     async def working() -> Result:
         context = open_context(settings, pool_size=2, door=Door.CLI)
         try:
-            return await work(Command(context, name, _user()))
+            who = await identity.who(context, settings, name)
+            permissions.require(who, act_of(ctx))
+            return await work(Command(context, who))
+        except Forbidden as refusal:
+            raise await permissions.explained(context, refusal) from refusal
         finally:
             await context.database.close()
 
@@ -133,7 +147,7 @@ def tell_of_more(following: str | None) -> None:
         note(f"there is more: --cursor {following}")
 
 
-def _tenant(settings: Settings, given: str | None) -> str:
+def tenant_of(settings: Settings, given: str | None) -> str:
     known = sorted(settings.tenants)
     if given is not None:
         if given not in settings.tenants:
@@ -150,14 +164,6 @@ def _tenant(settings: Settings, given: str | None) -> str:
             remedy=f"say which with --tenant: {', '.join(known)}",
         )
     return known[0]
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run under a number that has no name.
-        return f"user {os.getuid()}"
 
 
 #: How each kind of object is looked at.
@@ -186,7 +192,7 @@ def _code(fault: NotDone) -> ExitCode:
     match fault:
         case NotFound():
             return ExitCode.NOT_FOUND
-        case Conflict():
+        case Conflict() | Forbidden():
             return ExitCode.CONFLICT
         case Invalid():
             return ExitCode.USAGE

@@ -40,6 +40,7 @@ from cli.previews import show_foreseen
 from cli.timeline import show_exception
 from operations import changes, exceptions, undoing
 from operations import preview as previews
+from operations.permissions import require_decision
 from persistence.causes import Which
 
 app = typer.Typer(
@@ -238,6 +239,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             document=correction(of, tax_code, day, link) if of is not None else None,
         )
         resolution = exceptions.resolution_of(exception_id, decision, by=command.by)
+        await require_decision(command.context, command.who, resolution)
         resolved = await exceptions.resolve(command.context, command.tenant, resolution)
         if not wait or resolved.change is None or resolved.decision.outcome is None:
             return resolved, resolved.change

@@ -7,12 +7,23 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from canonical_models.acts import Act
 from canonical_models.states import InboxStatus
-from cli.command import Cursor, Limit, TenantOption, one_of, run_command, state, tell_of_more
+from cli.command import (
+    Command,
+    Cursor,
+    Limit,
+    TenantOption,
+    one_of,
+    run_command,
+    state,
+    tell_of_more,
+)
 from cli.ids import Receipt
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import inbox
 from operations.inbox import ReplayMany
+from operations.permissions import require
 
 app = typer.Typer(
     help="Received webhooks, dead letters, replay.", no_args_is_help=True, rich_markup_mode="rich"
@@ -82,9 +93,13 @@ def show(
 
     Example: [bold]trueup inbox show rcp_0d9c8b7a6f5e4d3c2b1a09f8 --raw[/]
     """
-    detail = run_command(
-        ctx, tenant, lambda command: inbox.show(command.context, command.tenant, receipt, raw=raw)
-    )
+
+    async def work(command: Command) -> inbox.InboxDetail:
+        if raw:
+            require(command.who, Act.INBOX_BODIES)
+        return await inbox.show(command.context, command.tenant, receipt, raw=raw)
+
+    detail = run_command(ctx, tenant, work)
     if output is Format.JSON:
         show_json(detail)
         return

@@ -45,6 +45,8 @@ COMMANDS = {
         "cli.recover",
         "Start again what Temporal should have and has not: processes, open changes, schedules.",
     ),
+    "login": ("cli.login", "Sign in on this machine, with an invitation, a key or a password."),
+    "logout": ("cli.login", "Give back the key that you signed in with."),
     "migrate": ("cli.migrate", "Bring the database to this version's schema."),
 }
 #: Group to its module, whose `app` is a `typer.Typer`, and the first line of its help.
@@ -67,10 +69,11 @@ GROUPS = {
         "cli.invoices",
         "See invoices and credit notes in billing and the ERP; decide what becomes of them.",
     ),
-    "keys": ("cli.keys", "Make, list and revoke API keys."),
+    "keys": ("cli.keys", "Make, list, rotate and revoke API keys."),
     "mappings": ("cli.mappings", "See and set how things in billing are called elsewhere."),
     "notify": ("cli.notify", "Mail to teams about what waits for them: try it out."),
     "privacy": ("cli.privacy", "Erase what is personal of a customer."),
+    "people": ("cli.people", "Who may sign in, and what they are to the company."),
     "renewals": ("cli.renewals", "See renewals that are to come, and whether they will post."),
     "subscriptions": (
         "cli.subscriptions",

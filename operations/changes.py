@@ -1,7 +1,7 @@
 """Changes: list them, follow one across all systems, cancel it, speak to its saga."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from pydantic import ValidationError
@@ -183,7 +183,7 @@ async def signal(
     payload: Any,
     *,
     by: str,
-    may: Callable[[Resolution], None],
+    may: Callable[[Resolution], Awaitable[None]],
 ) -> None:
     """Send a Temporal signal to the saga of this change.
 
@@ -193,7 +193,7 @@ async def signal(
     """
     resolution = _decided(name, payload, by=by)
     if resolution is not None:
-        may(resolution)
+        await may(resolution)
     change = await _get(context, tenant, change_id)
     if change.state in (ChangeState.PENDING, ChangeState.SETTLED):
         raise Conflict(

@@ -1,48 +1,39 @@
-"""API keys: make, list and revoke; what a key may be allowed to do."""
+"""API keys: make, list, rotate and revoke; what a key may be allowed to do."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
+from canonical_models import acts
 from canonical_models.base import Canonical
 from operations.context import AppContext
-from operations.errors import Invalid, NotFound
+from operations.errors import Conflict, Invalid, NotFound
 from persistence import keys
+from persistence.connection import Connection
 from persistence.keys import ApiKey
 
-ADMIN = "admin"
+ADMIN = acts.ADMIN
 
 #: Every scope a key may have, with what it allows.
-SCOPES = {
-    "changes:read": "see changes and their timelines",
-    "changes:write": "cancel changes and signal their sagas",
-    "exceptions:read": "see the exception queue",
-    "exceptions:write": "decide exceptions",
-    "inbox:read": "see received webhooks and dead letters, bodies included",
-    "inbox:write": "replay webhooks",
-    "batches:read": "see what is done in bulk, item by item",
-    "batches:write": "pause, resume and stop what is done in bulk",
-    "mappings:read": "see account and item mappings",
-    "mappings:write": "set account and item mappings",
-    "entitlements:read": "list and check entitlements, see grants",
-    "entitlements:write": "give, end, suspend and restore grants",
-    "subscriptions:read": "see subscriptions as every system agreed on them, dunning and renewals",
-    "subscriptions:write": "have subscriptions looked at anew",
-    "accounts:read": "see customers' accounts: documents, balance and open items",
-    "accounts:write": "have accounts looked at anew",
-    "invoices:read": "see invoices and credit notes in billing and the ERP, and where they differ",
-    "invoices:write": "have the ERP asked anew where invoices stand",
-    "invoices:decide": "hold, skip, release, link and correct invoices and credit notes",
-    "events:read": "read the feed of canonical events",
-    "audit:read": "read the audit trail",
-    ADMIN: "all of these",
-}
+SCOPES = {scope: acts.words_of(scope) for scope in acts.SCOPES}
+
+#: How long a key that was rotated goes on to open, so that nothing stops in between.
+GRACE = timedelta(hours=24)
 
 
 class KeyMade(Canonical):
     """`key` is shown this once; nobody can read it again."""
 
     key: str
+    key_id: str
     name: str
     scopes: tuple[str, ...]
+    expires_at: datetime | None = None
+
+
+class KeyRotated(KeyMade):
+    """The new key, and until when the one before it opens."""
+
+    replaces: str
+    until: datetime
 
 
 class KeyRevoked(Canonical):
@@ -50,13 +41,34 @@ class KeyRevoked(Canonical):
     revoked_at: datetime
 
 
-async def create(context: AppContext, tenant: str, name: str, scopes: tuple[str, ...]) -> KeyMade:
-    """Raises Invalid for a scope that does not exist."""
+async def create(
+    context: AppContext,
+    tenant: str,
+    name: str,
+    scopes: tuple[str, ...],
+    *,
+    lasts: timedelta | None = None,
+) -> KeyMade:
+    """Of a program. Raises Invalid for a scope that does not exist."""
     if unknown := sorted(set(scopes) - SCOPES.keys()):
         raise Invalid(f"there is no scope {', '.join(unknown)}", remedy=f"use {', '.join(SCOPES)}")
     async with context.database.transaction() as conn:
-        raw = await keys.create(conn, tenant, name, scopes)
-    return KeyMade(key=raw, name=name, scopes=scopes)
+        return await made(conn, tenant, name, scopes, lasts=lasts)
+
+
+async def made(
+    conn: Connection,
+    tenant: str,
+    name: str,
+    scopes: tuple[str, ...] = (ADMIN,),
+    *,
+    person_id: str | None = None,
+    lasts: timedelta | None = None,
+) -> KeyMade:
+    """Of a person, unless told otherwise: it may what they may."""
+    expires_at = None if lasts is None else datetime.now(UTC) + lasts
+    raw = await keys.create(conn, tenant, name, scopes, person_id=person_id, expires_at=expires_at)
+    return KeyMade(key=raw, key_id=keys.id_of(raw), name=name, scopes=scopes, expires_at=expires_at)
 
 
 async def list_(context: AppContext, tenant: str) -> tuple[ApiKey, ...]:
@@ -64,10 +76,38 @@ async def list_(context: AppContext, tenant: str) -> tuple[ApiKey, ...]:
         return await keys.listed(conn, tenant)
 
 
+async def rotate(
+    context: AppContext, tenant: str, key_id: str, *, grace: timedelta = GRACE
+) -> KeyRotated:
+    """A new key for the same holder, that may the same and lasts as long as that one was made to;
+    that one opens for the grace still. Raises NotFound, Conflict for one that opens nothing."""
+    async with context.database.transaction() as conn:
+        known = await keys.named(conn, tenant, key_id)
+        if known is None:
+            raise _unknown(key_id)
+        now = datetime.now(UTC)
+        until = await keys.end_at(conn, tenant, key_id, now + grace)
+        if until is None:
+            raise Conflict(
+                f"{known.key_id} opens nothing any more",
+                remedy="make one with `trueup keys create`",
+            )
+        lasts = None if known.expires_at is None else known.expires_at - known.created_at
+        new = await made(
+            conn, tenant, known.name, known.scopes, person_id=known.person_id, lasts=lasts
+        )
+    return KeyRotated(**new.model_dump(), replaces=known.key_id, until=until)
+
+
 async def revoke(context: AppContext, tenant: str, key_id: str) -> KeyRevoked:
     """From now on the key opens nothing. Raises NotFound."""
     async with context.database.transaction() as conn:
         revoked_at = await keys.revoke(conn, tenant, key_id)
-    if revoked_at is None:
-        raise NotFound(f"no API key is called {key_id}", remedy="see `trueup keys list`")
-    return KeyRevoked(key_id=key_id, revoked_at=revoked_at)
+        known = await keys.named(conn, tenant, key_id)
+    if revoked_at is None or known is None:
+        raise _unknown(key_id)
+    return KeyRevoked(key_id=known.key_id, revoked_at=revoked_at)
+
+
+def _unknown(key_id: str) -> NotFound:
+    return NotFound(f"no API key is called {key_id}", remedy="see `trueup keys list`")

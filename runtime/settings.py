@@ -38,7 +38,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _on_loopback(host: str) -> bool:
+def on_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -65,7 +65,7 @@ class TemporalSettings(_Section):
     @model_validator(mode="after")
     def _encrypted(self) -> Self:
         host = self.address.rpartition(":")[0].strip("[]")
-        if not (self.tls or self.plain_text or _on_loopback(host)):
+        if not (self.tls or self.plain_text or on_loopback(host)):
             raise ValueError(
                 f"{self.address} is not on this machine, and histories would go there in plain "
                 "text: set `tls = true`, or `plain_text = true` where the network is your own"
@@ -155,11 +155,11 @@ class NotificationSettings(_Section):
 
     @property
     def secured(self) -> Literal["starttls", "tls", "none"]:
-        return self.encryption or ("none" if _on_loopback(self.host) else "starttls")
+        return self.encryption or ("none" if on_loopback(self.host) else "starttls")
 
     @model_validator(mode="after")
     def _encrypted(self) -> Self:
-        if self.secured == "none" and not (self.plain_text or _on_loopback(self.host)):
+        if self.secured == "none" and not (self.plain_text or on_loopback(self.host)):
             raise ValueError(
                 f"{self.host} is not on this machine, and mail would go there in plain text: set "
                 '`encryption = "starttls"` or "tls", or `plain_text = true` where the network is '
@@ -168,6 +168,38 @@ class NotificationSettings(_Section):
         if (self.user is None) != (self.password is None):
             raise ValueError("`user` and `password` go together: give both, or neither")
         return self
+
+
+class OidcSettings(_Section):
+    """The identity provider, by OpenID Connect. `redirect` is where it sends people back to: the
+    console's address and `/sign-in/callback`, as it is registered there."""
+
+    issuer: str
+    client_id: str
+    #: A reference to a secret; None for a client that has none, which PKCE alone protects.
+    client_secret: str | None = None
+    redirect: str
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        for name, address in (("issuer", self.issuer), ("redirect", self.redirect)):
+            url = urlsplit(address)
+            host = url.hostname or ""
+            if url.scheme != "https" and not (url.scheme == "http" and on_loopback(host)):
+                raise ValueError(f"{name} = {address!r} must be https:// outside this machine")
+        return self
+
+
+class SignInSettings(_Section):
+    """How long people stay signed in in a browser, and by whom else they may be known."""
+
+    #: Without anything being asked for.
+    idle_minutes: float = Field(default=60, gt=0, le=1440)
+    #: At most, whatever is asked for.
+    session_hours: float = Field(default=12, gt=0, le=168)
+    #: Of keys that `trueup login` makes.
+    key_days: float = Field(default=90, gt=0, le=3660)
+    oidc: OidcSettings | None = None
 
 
 class ConnectionSettings(_Section):
@@ -198,7 +230,7 @@ class ConnectionSettings(_Section):
             host = None
         if not host or url.scheme not in ("http", "https"):
             raise ValueError(f"base_url = {self.base_url!r} is no http:// or https:// address")
-        if url.scheme == "http" and not (self.plain_text or _on_loopback(host)):
+        if url.scheme == "http" and not (self.plain_text or on_loopback(host)):
             raise ValueError(
                 f"base_url = {self.base_url!r} is not on this machine, and the connection's keys "
                 "would go there in plain text: write https://, or `plain_text = true` where the "
@@ -277,6 +309,7 @@ class Settings(_Section):
     worker: WorkerSettings = WorkerSettings()
     retention: RetentionSettings = RetentionSettings()
     notifications: NotificationSettings | None = None
+    sign_in: SignInSettings = SignInSettings()
     tenants: dict[str, TenantSettings] = Field(default_factory=dict)
     #: Folder that relative `file:` references start from.
     folder: Path = Path()

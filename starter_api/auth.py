@@ -4,40 +4,34 @@ The tenant comes from the key and from nothing else; no request can name one.
 """
 
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from canonical_models.acts import Act
 from canonical_models.decisions import Door, Entrance
+from operations import permissions
 from operations.context import AppContext
-from operations.keys import ADMIN, SCOPES
+from operations.keys import SCOPES
+from operations.permissions import Principal
 from persistence import keys
 from starter_api.callers import Callers
 
 #: As a proxy or a client names its request; anything else is not kept.
 _REQUEST_ID = re.compile(r"[!-~]{1,100}")
 
-
-@dataclass(frozen=True)
-class Principal:
-    """The holder of a key; `name` is what is recorded as the author of a decision."""
-
-    tenant: str
-    name: str
-    scopes: frozenset[str]
+__all__ = ["Principal", "Refused", "context_of", "require", "scoped"]
 
 
 class Refused(Exception):
-    """401 without a `scope`: nobody is known. 403 with the scope that is missing."""
+    """401: nobody is known. What somebody who is known may not do is `permissions.Forbidden`."""
 
-    def __init__(self, detail: str, *, remedy: str, scope: str | None = None) -> None:
+    def __init__(self, detail: str, *, remedy: str) -> None:
         super().__init__(detail)
         self.detail = detail
         self.remedy = remedy
-        self.scope = scope
 
 
 _BEARER = HTTPBearer(
@@ -62,16 +56,19 @@ def context_of(request: Request) -> AppContext:
     return replace(context, entrance=entrance)
 
 
-def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
-    """The dependency of an operation that needs `scope`. Raises Refused."""
-    if scope not in SCOPES:
-        raise ValueError(f"{scope} is not a scope")
+class Needs:
+    """The dependency of an operation: who calls, who has to be allowed to do `act`."""
 
-    async def principal(
+    def __init__(self, act: Act) -> None:
+        self.act = act
+
+    async def __call__(
+        self,
         request: Request,
         context: Annotated[AppContext, Depends(context_of)],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> Principal:
+        """Raises Refused, Forbidden, NotFound."""
         if credentials is None:
             raise Refused(
                 "no API key was sent", remedy="send the header `Authorization: Bearer tu_…`"
@@ -83,24 +80,22 @@ def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
             callers.bad(credentials.credentials)
             request.state.sent_key = True
             raise Refused(
-                "this API key is not known, or has been revoked",
+                "this API key is not known, has expired, or has been revoked",
                 remedy="ask an administrator of the tenant for a new key",
             )
         callers.good(credentials.credentials)
-        found = Principal(tenant=key.tenant, name=key.name, scopes=frozenset(key.scopes))
+        found = permissions.of_key(key)
         request.state.who = found
-        require(found, scope)
+        permissions.require(found, self.act)
         return found
 
-    return principal
+
+def scoped(scope: str) -> Needs:
+    """An operation whose act has the name of the scope. Raises ValueError for another."""
+    return Needs(Act(scope))
 
 
 def require(principal: Principal, *scopes: str) -> None:
-    """All of them. Raises Refused."""
+    """All of them. Raises Forbidden."""
     for scope in scopes:
-        if not principal.scopes & {scope, ADMIN}:
-            raise Refused(
-                f"this API key may not {SCOPES[scope]}",
-                remedy=f"use a key that has the scope {scope}",
-                scope=scope,
-            )
+        permissions.require(principal, Act(scope))

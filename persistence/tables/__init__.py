@@ -27,6 +27,7 @@ from persistence.tables.effects import (
     SupportContributionRow,
 )
 from persistence.tables.notices import AtWorkRow, DigestRow
+from persistence.tables.people import MembershipRow, PersonRow, SessionRow, SignInFailureRow
 from persistence.tables.privacy import ErasureRow
 from persistence.tables.processes import ContractRow, DunningRow, ProcessRow, TargetRow
 from persistence.tables.queue import ChangeRow, ExceptionRow, InboxRow, OutboxRow, RetentionRow
@@ -62,12 +63,16 @@ __all__ = [
     "InboxRow",
     "LaneRow",
     "MappingRow",
+    "MembershipRow",
     "NamespaceRow",
     "OutboxRow",
+    "PersonRow",
     "ProcessRow",
     "RetentionRow",
     "SealRow",
+    "SessionRow",
     "SettlementRow",
+    "SignInFailureRow",
     "SubscriptionStateRow",
     "SupportContributionRow",
     "TargetRow",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Index, LargeBinary, Text, text
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -46,12 +46,20 @@ class ApiKeyRow(SQLModel, table=True):
     """An API key, as SHA-256 of 256 random bits; the key itself is shown once and never stored."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (
+        Index("api_keys_by_person", "person_id", postgresql_where=text("person_id is not null")),
+    )
     key_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     tenant: str = text_column()
     name: str = text_column()
     scopes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     created_at: datetime = time_column(nullable=False)
     revoked_at: datetime | None = time_column()
+    #: Of a personal key: whose. It may what they may; a program's key has nobody.
+    person_id: str | None = Field(sa_column=Column(Text, ForeignKey("people.id"), nullable=True))
+    expires_at: datetime | None = time_column()
+    #: Exact to a minute.
+    last_used_at: datetime | None = time_column()
 
 
 class NamespaceRow(SQLModel, table=True):

@@ -206,7 +206,7 @@ class EmbeddedStack:
             dsn = given
             self._report(Step("postgres", "given", _without(dsn)))
         await migrate(dsn)
-        await admit(dsn, demo_key(self.state))
+        await admit(dsn, self.state)
         return dsn
 
     async def _temporal(self) -> TemporalSettings:

@@ -7,7 +7,6 @@ from pydantic import Field
 from starlette.responses import Response
 
 from canonical_models.base import Canonical
-from canonical_models.mends import scopes_of
 from canonical_models.states import ChangeOutcome, ChangeState
 from canonical_models.views import ChangeView
 from operations import changes, holding
@@ -15,7 +14,8 @@ from operations.changes import Cancelled, ChangeDetail
 from operations.errors import Invalid
 from operations.holding import ChangeHeld, HoldChangeRequest
 from operations.paging import Page
-from starter_api.auth import Principal, require, scoped
+from operations.permissions import require_decision
+from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import ChangeId, Context, Cursor, Limit, only
@@ -163,6 +163,6 @@ async def signal_change(
         given.name,
         given.payload,
         by=caller.name,
-        may=lambda decided: require(caller, *scopes_of(decided)),
+        may=lambda decided: require_decision(context, caller, decided),
     )
     return fresh(Signalled(change_id=change_id, name=given.name))

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from operations.errors import Conflict, Invalid, NotDone, NotFound, Unavailable
+from operations.permissions import Forbidden, Principal, explained
 from runtime.security import Reason
-from starter_api.auth import Principal, Refused
+from starter_api.auth import Refused, context_of
 from starter_api.problems import problem
 from starter_api.refusals import refused
 from starter_api.v1.bodies import BadBody
@@ -25,6 +26,7 @@ _LATER = {"retry-after": "5"}
 def map_errors(app: FastAPI) -> None:
     app.add_exception_handler(NotDone, _not_done)
     app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Forbidden, _forbidden)
     app.add_exception_handler(BadBody, _bad_body)
     for fault in (psycopg.OperationalError, psycopg.InterfaceError):
         app.add_exception_handler(fault, _no_database)
@@ -71,22 +73,29 @@ async def _refused(request: Request, fault: Exception) -> Response:
     if not isinstance(fault, Refused):
         raise fault
     _note(request, fault.detail)
-    if fault.scope is None:
-        return problem(
-            401,
-            "unauthorized",
-            fault.detail,
-            headers={"www-authenticate": 'Bearer realm="trueup"'},
-            remedy=fault.remedy,
-        )
-    challenge = f'Bearer realm="trueup", error="insufficient_scope", scope="{fault.scope}"'
+    return problem(
+        401,
+        "unauthorized",
+        fault.detail,
+        headers={"www-authenticate": 'Bearer realm="trueup"'},
+        remedy=fault.remedy,
+    )
+
+
+async def _forbidden(request: Request, fault: Exception) -> Response:
+    """RFC 6750, section 3.1."""
+    if not isinstance(fault, Forbidden):
+        raise fault
+    _note(request, fault.detail)
+    told = await explained(context_of(request), fault)
+    challenge = f'Bearer realm="trueup", error="insufficient_scope", scope="{told.scope}"'
     return problem(
         403,
         "forbidden",
-        fault.detail,
+        told.detail,
         headers={"www-authenticate": challenge},
-        remedy=fault.remedy,
-        scope=fault.scope,
+        remedy=told.remedy,
+        scope=told.scope,
     )
 
 

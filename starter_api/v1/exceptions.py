@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from canonical_models.mends import scopes_of
 from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from operations import cases, exceptions, undoing
 from operations.cases import AssignRequest, CommentRequest, Noted, TagsRequest
 from operations.exceptions import Decision, ExceptionDetail, Resolved
 from operations.paging import Page
+from operations.permissions import require_decision
 from operations.undoing import AbortPreview, Reopened, ReopenRequest
 from starter_api.auth import Principal, require, scoped
 from starter_api.v1 import examples, examples_causes
@@ -130,7 +130,7 @@ async def resolve_exception(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     resolution = exceptions.resolution_of(exception_id, decision, by=caller.name)
-    require(caller, *scopes_of(resolution))
+    await require_decision(context, caller, resolution)
     resolved = await exceptions.resolve(
         context, caller.tenant, resolution, digest=decision.digest, once=idempotency_key
     )

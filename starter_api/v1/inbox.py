@@ -11,7 +11,7 @@ from operations import inbox
 from operations.inbox import InboxDetail, Replay, ReplayMany
 from operations.paging import Page
 from persistence.inbox import InboxView
-from starter_api.auth import Principal, scoped
+from starter_api.auth import Principal, require, scoped
 from starter_api.v1 import examples, examples_batches
 from starter_api.v1.answers import begun, fresh, listed, single
 from starter_api.v1.asking import Context, Cursor, Limit, Receipt
@@ -67,6 +67,8 @@ async def show_received(
     receipt: Receipt,
     raw: Annotated[bool, Query(description="Whether to show the body.")] = False,
 ) -> Response:
+    if raw:
+        require(caller, "inbox:bodies")
     return single(request, await inbox.show(context, caller.tenant, receipt, raw=raw))
 
 

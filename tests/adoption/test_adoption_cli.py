@@ -8,10 +8,13 @@ import pytest
 from rich.console import Console
 from temporalio.testing import WorkflowEnvironment
 
+from canonical_models.acts import Role
 from canonical_models.failures import CredentialsRefused
 from cli.output import ExitCode
+from persistence.database import Database
 from tests.adoption.golive import GoLive, in_erp, old, sold
 from tests.cli_groups.conftest import Trueup, trueup_with
+from tests.harness.people import keep_key, personal_key
 from tests.harness.systems import Planned
 from tests.harness.telling import telling
 
@@ -38,14 +41,16 @@ Trueups = Callable[..., Trueup]
 
 
 @pytest.fixture
-def trueup_of(
+async def trueup_of(
     golive: GoLive,
+    database: Database,
     temporal: WorkflowEnvironment,
     dsn: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Trueups:
-    """With the worker's cutover, unless another day is given."""
+    """With the worker's cutover, unless another day is given; Anna types."""
+    keep_key(tmp_path, await personal_key(database, "acme", "anna", Role.FINANCE))
 
     def configured(day: str = "2026-11-01", address: str | None = None) -> Trueup:
         path = tmp_path / f"trueup-{day}.toml"

@@ -21,7 +21,7 @@ from canonical_models.policy import (
     TaxCodeRule,
 )
 from cli.main import app
-from runtime.settings import ConnectionSettings, Settings, TenantSettings
+from runtime.settings import ConnectionSettings, OidcSettings, Settings, TenantSettings
 from tests.architecture.repository import ROOT, files, named, texts
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/**/*.md")
@@ -38,6 +38,7 @@ BY_ITSELF: dict[type[BaseModel], str] = {
     TaxCodeRule: "Tax codes",
     PartyTaxRules: "Tax rules of parties",
     DocumentRule: "Rules",
+    OidcSettings: "People",
 }
 
 

@@ -4,6 +4,7 @@ import re
 from enum import StrEnum
 
 from canonical_models import states
+from canonical_models.acts import Role
 from canonical_models.adoption import AdoptionResult, AdoptionState
 from canonical_models.batch import BatchKind, BatchState, ItemOutcome
 from canonical_models.documents import DocumentStatus
@@ -30,6 +31,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "documents.erp_status": states.InvoiceStatus,
     "documents.state": RecordState,
     "dunning_cases.stage": DunningStage,
+    "memberships.role": Role,
     "effects.state": EffectState,
     "exceptions.owner": Team,
     "exceptions.state": states.ExceptionState,

@@ -11,10 +11,12 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 from typer.testing import CliRunner
 
+from canonical_models.acts import Role
 from cli.main import app
 from cli.output import problem_of
 from persistence.database import Database
 from tests.api.seeding import Ids, seeded
+from tests.harness.people import keep_key, personal_key
 from tests.harness.sagas import Sagas, sagas_at_work
 from tests.harness.systems import Systems as Vendors
 
@@ -60,7 +62,8 @@ books_from = 2026-01-01
 def trueup_with(path: Path, monkeypatch: pytest.MonkeyPatch) -> Trueup:
     """Commands with this settings file, in a thread: each runs its own event loop."""
     monkeypatch.setenv("COLUMNS", "250")
-    monkeypatch.setenv("LOGNAME", "anna")
+    monkeypatch.delenv("TRUEUP_KEY", raising=False)
+    monkeypatch.delenv("TRUEUP_KEY_FILE", raising=False)
 
     async def trueup(*words: str) -> Said:
         runner = CliRunner()
@@ -88,9 +91,17 @@ def settings_file(tmp_path: Path, dsn: str) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def trueup(settings_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Trueup:
-    """One tenant, and no Temporal."""
+def trueup(
+    settings_file: Callable[..., Path], anna: None, monkeypatch: pytest.MonkeyPatch
+) -> Trueup:
+    """One tenant, and no Temporal; Anna types, who may do everything."""
     return trueup_with(settings_file("acme"), monkeypatch)
+
+
+@pytest.fixture
+async def anna(database: Database, tmp_path: Path) -> None:
+    """Signed in beside the settings."""
+    keep_key(tmp_path, await personal_key(database, "acme", "anna", *Role))
 
 
 @pytest.fixture
@@ -98,9 +109,10 @@ def trueup_at_work(
     settings_file: Callable[..., Path],
     temporal: WorkflowEnvironment,
     sagas: Sagas,
+    anna: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Trueup:
-    """One tenant, and a worker for it."""
+    """One tenant, and a worker for it; Anna types."""
     address = temporal.client.service_client.config.target_host
     path = settings_file("acme", address=address, queue=sagas.task_queue)
     return trueup_with(path, monkeypatch)

@@ -59,6 +59,7 @@ def trueup(
     dsn: str,
     temporal: WorkflowEnvironment,
     sagas: Sagas,
+    anna: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Trueup:
     address = temporal.client.service_client.config.target_host
