@@ -102,7 +102,6 @@ def changed(**claims: Any) -> Callable[[Claims], Claims]:
         changed(email="nobody@example.com"),
         changed(at_hash="AAAAAAAAAAAAAAAAAAAAAA"),
     ],
-    ids=str,
 )
 async def test_a_token_that_is_not_for_this_sign_in_opens_nothing(
     browser: httpx.AsyncClient,
