@@ -29,9 +29,11 @@ returning {_COLUMNS}
 """  # noqa: S608 - put together from constants
 
 #: What was to be decided has ended in another way: the question has answered itself, or the change
-#: has.
+#: has. A worker of a release before acts on a decision and knows of no row.
 _OUTLIVED = """
-update decisions d set delivered_at = now(), outcome = 'void'
+update decisions d set delivered_at = now(), outcome = case when exists (select from exceptions e
+    where d.target_kind = 'exception' and e.tenant = d.tenant and e.id = d.target_id
+    and (e.resolution, e.resolved_by) = (d.action, d.decided_by)) then 'taken' else 'void' end
 where d.delivered_at is null and case d.target_kind
   when 'exception' then exists (select from exceptions e
     where e.tenant = d.tenant and e.id = d.target_id and e.state <> 'open')

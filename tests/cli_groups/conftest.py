@@ -16,6 +16,7 @@ from cli.main import app
 from cli.output import problem_of
 from persistence.database import Database
 from tests.api.seeding import Ids, seeded
+from tests.harness.deciding import delivering
 from tests.harness.people import keep_key, personal_key
 from tests.harness.sagas import Sagas, sagas_at_work
 from tests.harness.systems import Systems as Vendors
@@ -120,7 +121,10 @@ def trueup_at_work(
 
 @pytest.fixture
 async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
-    async with sagas_at_work(temporal.client, database, Vendors()) as working:
+    async with (
+        sagas_at_work(temporal.client, database, Vendors()) as working,
+        delivering(database, temporal.client),
+    ):
         yield working
 
 
