@@ -63,7 +63,7 @@ class Preparing(Preparation):
         snapshot = await tenant.billing.snapshot(known.subject, documents=known.documents)
         customer = snapshot.subscription.customer.customer_id
         async with self._database.transaction() as conn:
-            await self._keep(conn, tenant, step, known, customer, snapshot.documents)
+            await self._keep(conn, tenant, owner_of(step), known, customer, snapshot.documents)
         return Loaded(step=step, known=known, snapshot=snapshot)
 
     async def check(self, tenant: Tenant, given: Loaded) -> Checked:
