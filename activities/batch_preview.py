@@ -1,5 +1,5 @@
-"""A batch of what-ifs: each open case of a cause, with a mend laid over. The list, and what is
-found of each, are what a release is held against."""
+"""A batch of what-ifs: each open case of a cause, or each subscription that a mapping is about,
+with a mend laid over. The list, and what is found of each, are what a release is held against."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from activities.preview import Foreseeing
 from activities.tenants import Tenant
 from canonical_models.batch import Batch, ItemOutcome
-from canonical_models.preview import Comes, Mend
+from canonical_models.preview import Comes, Foreseen, Mend, Overlay
 from persistence import batches
 from persistence.batches import ToDo
 from persistence.database import Database
@@ -31,7 +31,7 @@ class PreviewingMany:
 
         async def one(item: ToDo) -> None:
             async with gate:
-                found = await self._foreseeing.of_exception(tenant, item.key, overlay)
+                found = await self._of(tenant, item, overlay)
             untold = found.comes is Comes.UNTOLD
             async with self._database.statement() as conn:
                 await batches.stands(
@@ -47,3 +47,9 @@ class PreviewingMany:
         async with asyncio.TaskGroup() as group:
             for item in items:
                 group.create_task(one(item))
+
+    async def _of(self, tenant: Tenant, item: ToDo, overlay: Overlay) -> Foreseen:
+        """Of a case, or of a subscription that a mapping is about."""
+        if (subject := item.given.get("subject")) is not None:
+            return await self._foreseeing.of_subject(tenant, subject, (), overlay)
+        return await self._foreseeing.of_exception(tenant, item.key, overlay)

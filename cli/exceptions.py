@@ -38,9 +38,11 @@ from cli.mapping_options import (
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.previews import show_foreseen
 from cli.timeline import show_exception
-from operations import changes, exceptions, undoing
+from operations import changes, exceptions, releases, undoing
 from operations import preview as previews
 from operations.permissions import require_decision
+from operations.preview import CausePreview
+from operations.releases import Release, ReleaseAsked
 from persistence.causes import Which
 
 app = typer.Typer(
@@ -370,13 +372,16 @@ def preview(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         str | None,
         typer.Option(help="Id or number of the ERP document, made by hand, that it is."),
     ] = None,
+    cause: Annotated[
+        bool, typer.Option("--cause", help="Of all open cases of its cause, as a frozen list.")
+    ] = False,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
     """What `retry` would do, or `correct` with the same options; nothing is done.
 
     Examples: [bold]trueup exceptions preview exc_1[/] ·
-    [bold]trueup exceptions preview exc_1 --item 'prod_x=AI-ADDON' --per-unit seats[/]
+    [bold]trueup exceptions preview exc_1 --item 'prod_x=AI-ADDON' --per-unit seats --cause[/]
     """
     mapped, customer = (
         _item(item, per_unit, included, tier),
@@ -384,7 +389,7 @@ def preview(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     )
     corrects = document or tax_code or day or link
 
-    async def work(command: Command) -> Foreseen:
+    async def work(command: Command) -> Foreseen | CausePreview:
         of = document
         if corrects and of is None:
             of = await exceptions.document_of(command.context, command.tenant, exception_id)
@@ -393,13 +398,62 @@ def preview(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             account=customer,
             document=correction(of, tax_code, day, link) if of is not None else None,
         )
-        return await previews.of_exception(command.context, command.tenant, exception_id, mend)
+        if not cause:
+            return await previews.of_exception(command.context, command.tenant, exception_id, mend)
+        detail = await exceptions.show(command.context, command.tenant, exception_id)
+        of_cause = detail.exception.fingerprint
+        return await previews.of_cause(
+            command.context, command.tenant, of_cause, mend, by=command.by
+        )
 
     found = run_command(ctx, tenant, work)
     if output is Format.JSON:
         show_json(found)
-    else:
+    elif isinstance(found, Foreseen):
         show_foreseen(found)
+    else:
+        named = found.batch.batch_id
+        note(
+            f"{found.batch.total} cases are looked at as {named}: see what each comes to with "
+            f"`trueup batches show {named}`, and go on with `trueup exceptions release {named}`"
+        )
+
+
+@app.command()
+def release(
+    ctx: typer.Context,
+    preview_id: Annotated[
+        str, typer.Argument(metavar="PREVIEW", help="As `preview --cause` has named it.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the release.")],
+    first: Annotated[
+        str | None, typer.Option(help="The exception that is tried alone, before the others.")
+    ] = None,
+    rate: Annotated[int, typer.Option(min=1, max=6000, help="How many a minute.")] = 60,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Mend a cause as it was foreseen: one case alone, then, once resumed, all others.
+
+    Example: [bold]trueup exceptions release pre_0d9c8b7a6f5e --reason 'has an article now'[/]
+    """
+    asked = ReleaseAsked(preview=preview_id, first=first, rate=rate, reason=reason)
+
+    async def work(command: Command) -> Release:
+        seen = await previews.show(command.context, command.tenant, preview_id)
+        return await releases.begin(
+            command.context, command.tenant, seen.cause_id or "", asked, by=command.by
+        )
+
+    made = run_command(ctx, tenant, work)
+    if output is Format.JSON:
+        show_json(made)
+        return
+    named = made.batch.batch_id
+    note(
+        f"{named} tries the first of {made.batch.total}: see it with "
+        f"`trueup batches show {named}`, then go on with `trueup batches resume {named}`"
+    )
 
 
 add_notes(app, "exceptions")

@@ -5,17 +5,26 @@ from pydantic import Field
 from canonical_models.amendment import ChangeTrigger, account_subject, customer_of
 from canonical_models.base import Canonical, Identifier, Instant
 from canonical_models.batch import Batch, BatchKind
+from canonical_models.preview import Comes, Foreseen
 from canonical_models.states import ChangeState, InboxStatus
 from canonical_models.views import ChangeView
 from connectors.ports import UnreadableEvent
-from operations import batches
+from operations import batches, preview
 from operations.batches import Begun
 from operations.context import AppContext
-from operations.errors import Conflict, Invalid, NotFound
+from operations.errors import Conflict, Invalid, NotFound, Unavailable
 from operations.paging import Page, cursor, cut, number
 from persistence import changes, inbox, settlements
 from persistence.connection import Connection
 from persistence.inbox import InboxView
+
+_COMES = {
+    Comes.GOES_THROUGH: "goes through",
+    Comes.THEN_WAITS: "waits for a person",
+    Comes.NEEDS_APPROVAL: "needs approval",
+    Comes.NOT_AFFECTED: "changes nothing",
+    Comes.UNTOLD: "cannot be told",
+}
 
 
 class InboxDetail(Canonical):
@@ -29,13 +38,15 @@ class InboxDetail(Canonical):
 class Replay(Canonical):
     """`done` is False for a dry run, and when the event waits to be read anyway.
 
-    `reads_as` is what the event says now, None when it is ignored or cannot be read.
+    `reads_as` is what the event says now, None when it is ignored or cannot be read. `foreseen` is
+    what its change would come to: of a dry run, where a worker could be asked.
     """
 
     item: InboxView
     done: bool
     words: str
     reads_as: ChangeTrigger | None
+    foreseen: Foreseen | None = None
 
 
 class ReplayMany(Canonical):
@@ -116,7 +127,8 @@ async def replay(
                 remedy="let it settle first, or cancel it: a replay makes a new change",
             )
         trigger, outlook = await _outlook(conn, context, item, body)
-        if trigger is not None and (subject := _subject(trigger)) is not None:
+        subject = None if trigger is None else _subject(trigger)
+        if subject is not None:
             ahead = await changes.unsettled(conn, tenant, subject)
             outlook += f", behind {len(ahead)} that wait or run" if ahead else ""
         if item.status is InboxStatus.RECEIVED:
@@ -128,8 +140,26 @@ async def replay(
             )
         if not dry_run:
             item = (await inbox.replay(conn, tenant, [item.inbox_id]))[0]
-    begun = "Would be read again" if dry_run else "Is being read again"
-    return Replay(item=item, done=not dry_run, words=f"{begun}; {outlook}.", reads_as=trigger)
+    if dry_run:
+        words, foreseen = f"Would be read again; {outlook}.", None
+        if trigger is not None and subject is not None:
+            foreseen, told = await _foreseen(context, tenant, trigger, subject)
+            words = f"{words} {told}"
+        return Replay(item=item, done=False, words=words, reads_as=trigger, foreseen=foreseen)
+    return Replay(item=item, done=True, words=f"Is being read again; {outlook}.", reads_as=trigger)
+
+
+async def _foreseen(
+    context: AppContext, tenant: str, trigger: ChangeTrigger, subject: str
+) -> tuple[Foreseen | None, str]:
+    """And in words."""
+    named = (trigger.document_id,) if trigger.document_id else ()
+    try:
+        found = await preview.of_subject(context, tenant, subject, named)
+    except Unavailable as fault:
+        return None, f"What it would come to could not be told: {fault.detail}."
+    told = found.summary if found.comes is Comes.GOES_THROUGH else found.why or found.summary
+    return found, f"As things are it {_COMES[found.comes]}: {told}."
 
 
 async def replay_many(context: AppContext, tenant: str, asked: ReplayMany, *, by: str) -> Batch:

@@ -8,24 +8,26 @@ from canonical_models import mends
 from canonical_models.base import Canonical, Instant
 from canonical_models.batch import Batch, BatchKind
 from canonical_models.exceptions import Action, Resolution
+from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.preview import Comes, Foreseen, Mend
 from canonical_models.views import ExceptionView
-from operations import batches, corrections, exceptions
+from operations import batches, corrections, exceptions, mappings
 from operations.batches import Begun
 from operations.context import AppContext
-from operations.errors import NotFound, Unavailable
+from operations.errors import Invalid, NotFound, Unavailable
 from persistence import previews
 from persistence.previews import PreviewTotal
 from workflows.names import PREVIEW, preview_id
 
 
 class CausePreview(Canonical):
-    """`batch` is the frozen list and how far it was looked at; its id is the number of the preview,
-    and its items hold what each would come to. `comes` counts them, `totals` are what would be
-    posted by those that go through."""
+    """Of all open cases of a cause; without a `cause_id`, of all subscriptions that a mapping is
+    about. `batch` is the frozen list and how far it was looked at; its id is the number of the
+    preview, and its items hold what each would come to. `comes` counts them, `totals` are what
+    would be posted by those that go through."""
 
     batch: Batch
-    cause_id: str
+    cause_id: str | None
     mend: Mend
     comes: Mapping[Comes, int]
     totals: tuple[PreviewTotal, ...]
@@ -85,6 +87,29 @@ async def of_cause(
     return await show(context, tenant, made)
 
 
+async def of_mapping(
+    context: AppContext, tenant: str, mapping: AccountMapping | ItemMapping, *, by: str
+) -> CausePreview:
+    """What it would change of the subscriptions that it is about, if it held from now on. It goes
+    on by itself. Raises Invalid where it is about none that is known."""
+    customer, item = None, None
+    if isinstance(mapping, ItemMapping):
+        mappings.check_tier(context, tenant, mapping)
+        mend, item = Mend(item=mapping), mapping.item
+    else:
+        mend, customer = Mend(account=mapping), mapping.billing_customer
+    async with context.database.transaction() as conn:
+        made = await batches.begin(
+            conn, tenant, Begun(kind=BatchKind.PREVIEW, given={"mend": _json(mend)}, by=by)
+        )
+        if not await previews.freeze_using(conn, tenant, made, customer=customer, item=item):
+            raise Invalid(
+                f"no subscription is known that is of {customer or item}",
+                remedy="set it, and it holds for what comes",
+            )
+    return await show(context, tenant, made)
+
+
 async def show(context: AppContext, tenant: str, preview: str) -> CausePreview:
     """Raises NotFound."""
     found = await batches.show(context, tenant, preview)
@@ -97,7 +122,7 @@ async def show(context: AppContext, tenant: str, preview: str) -> CausePreview:
         totals = await previews.totals(conn, tenant, preview)
     return CausePreview(
         batch=found,
-        cause_id=found.given["cause_id"],
+        cause_id=found.given.get("cause_id"),
         mend=Mend.model_validate(found.given["mend"], strict=False),
         comes=comes,
         totals=totals,

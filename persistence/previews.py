@@ -15,10 +15,21 @@ _OPEN = """
 select id as key, null::jsonb as given from (
   select distinct on (change_id) id, opened_at from exceptions
   where tenant = %(tenant)s and cause = %(cause)s and state = 'open'
-    and (%(beside)s::text is null or change_id not in (select i.change_id from batch_items i
-      where i.tenant = %(tenant)s and i.batch_id = %(beside)s and i.change_id is not null))
+    and (%(beside)s::text is null or not exists (select from batch_items i
+      where i.tenant = %(tenant)s and i.batch_id = %(beside)s
+        and (i.key = exceptions.id or i.change_id = exceptions.change_id)))
   order by change_id, track desc, opened_at) cases
 order by opened_at, id
+"""
+
+#: Those that every system last agreed on, and that the mapping is about.
+_USING = """
+select subscription_id as key, jsonb_build_object('subject', subscription_id) as given
+from subscription_states s
+where tenant = %(tenant)s and (customer_id = %(customer)s or exists (
+  select from jsonb_array_elements(snapshot -> 'items') i
+  where %(item)s in (i #>> '{plan,item}', i #>> '{plan,plan_id}')))
+order by subscription_id
 """
 
 _COMES = """
@@ -71,6 +82,15 @@ async def freeze(
     own are left out."""
     given = {"cause": cause_id, "beside": beside}
     return await batches.add_found(conn, tenant, batch_id, _OPEN, given)
+
+
+async def freeze_using(
+    conn: Connection, tenant: str, batch_id: str, *, customer: str | None, item: str | None
+) -> int:
+    """The subscriptions of the customer, or that subscribe to the price or product, onto the
+    list; how many there are."""
+    given = {"customer": customer, "item": item}
+    return await batches.add_found(conn, tenant, batch_id, _USING, given)
 
 
 async def comes(conn: Connection, tenant: str, batch_id: str) -> dict[Comes, int]:

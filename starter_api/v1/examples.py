@@ -369,6 +369,7 @@ REPLAY: dict[str, Any] = {
         "payment_id": None,
         "bulk": False,
     },
+    "foreseen": None,
 }
 
 

@@ -84,6 +84,8 @@ CAUSE: dict[str, Any] = {
     "made_at": "2026-11-22T10:43:00Z",
 }
 
+MAPPING: dict[str, Any] = {**CAUSE, "fingerprint": None}
+
 RELEASE_ASKED: dict[str, Any] = {
     "preview": "pre_0d9c8b7a6f5e",
     "reason": "AI-ADDON is an article of the ERP since today",

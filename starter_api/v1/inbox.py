@@ -96,7 +96,8 @@ async def replay_many(
     summary="Read a webhook again",
     description="The event is read as if it had just come, and its change plans from billing's "
     "present state, so nothing is posted twice. With `dry_run=true` nothing happens and the answer "
-    "says what would. Repeating it while the event waits to be read changes nothing.",
+    "says what would, as the saga itself would plan it now (`foreseen`). "
+    "Repeating it while the event waits to be read changes nothing.",
     responses=answers(Replay, examples.REPLAY, 404, 409),
 )
 async def replay_received(

@@ -10,12 +10,14 @@ from starlette.responses import Response
 from canonical_models.base import Canonical
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.views import MappingView
-from operations import mappings
+from operations import mappings, preview
+from operations.errors import Invalid
 from operations.mappings import Mapped
 from operations.paging import Page
+from operations.preview import CausePreview
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples
-from starter_api.v1.answers import fresh, listed
+from starter_api.v1 import examples, examples_previews
+from starter_api.v1.answers import begun, fresh, listed
 from starter_api.v1.asking import Context, Cursor, Limit
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
@@ -94,3 +96,24 @@ async def set_mapping(
             context, caller.tenant, given.mapping, by=caller.name, valid_from=given.valid_from
         )
     )
+
+
+@router.post(
+    "/preview",
+    status_code=202,
+    summary="Foresee what a mapping would change",
+    description="Of the subscriptions of the customer, or of those that subscribe to the price or "
+    "product: what the next change of each would post and give if the mapping held now. It goes on "
+    "by itself: see it under `Location`. Nothing is set.",
+    responses=answers(CausePreview, examples_previews.MAPPING, 400, 413, 415, begun=True),
+    openapi_extra=takes(MappingRequest, item={"item": examples.ITEM}),
+)
+async def preview_mapping(
+    context: Context,
+    caller: Writer,
+    given: Annotated[MappingRequest, Depends(body(MappingRequest))],
+) -> Response:
+    if given.valid_from is not None:
+        raise Invalid("what is foreseen is as of now", remedy="leave `valid_from` out")
+    made = await preview.of_mapping(context, caller.tenant, given.mapping, by=caller.name)
+    return begun(made, f"/v1/previews/{made.batch.batch_id}")

@@ -73,6 +73,7 @@ OPERATIONS = (
     ("POST", "/v1/batches/bat_acme/stop", "batches:write"),
     ("GET", "/v1/mappings", "mappings:read"),
     ("PUT", "/v1/mappings", "mappings:write"),
+    ("POST", "/v1/mappings/preview", "mappings:write"),
     ("GET", "/v1/entitlements?customer=cus_acme", "entitlements:read"),
     ("GET", "/v1/entitlements/check?customer=cus_acme&feature=seats", "entitlements:read"),
     ("GET", "/v1/grants?customer=cus_acme", "entitlements:read"),

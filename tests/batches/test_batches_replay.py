@@ -158,7 +158,7 @@ async def test_whoever_is_killed_each_is_read_again_once(bulk: Bulk, seed: int) 
             now = await bulk.look(key)
             return now.state is BatchState.ENDED or now.count(ItemOutcome.DONE) >= before + moved
 
-        await until(further, "it goes on", seconds=60)
+        await until(further, "it goes on", seconds=60, every=0.2)
     ended = await bulk.came_to(key, BatchState.ENDED)
     assert ended.counts == {ItemOutcome.DONE: 30}
     assert set((await bulk.replays()).values()) == {1}

@@ -1,14 +1,13 @@
 """What would happen, against what then does; and nothing is done by asking."""
 
 from collections.abc import AsyncIterator
-from datetime import date
 from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from canonical_models.batch import BatchState, ItemOutcome
-from canonical_models.exceptions import Action, DocumentCorrection
+from canonical_models.exceptions import Action, DocumentCorrection, Resolution
 from canonical_models.failures import TransientFailure
 from canonical_models.mapping import ItemMapping
 from canonical_models.preview import Comes, Mend
@@ -17,50 +16,68 @@ from operations import batches, preview
 from operations.context import AppContext
 from operations.errors import Invalid, NotFound
 from persistence.database import Database
-from runtime.settings import ConnectionSettings, TenantSettings
 from tests.adoption.golive import WRITES
-from tests.api.stuck import Stuck, at_temporal, stuck
+from tests.api.stuck import Stuck, stuck
+from tests.batches.bulk import Bulk, at_work
+from tests.harness.deciding import taken
 from tests.harness.sagas import Sagas, sagas_at_work
+from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Planned, Systems
-from tests.harness.telling import telling
 from tests.harness.waiting import until
 
 NEW = ItemMapping(item="new", erp_item="NEW", included=("assistant",))
 MEND = Mend(item=NEW)
+#: What a preview that is kept writes of itself.
+OWN = ("batches", "batch_items", "processes")
 
 
 @pytest.fixture
-async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Sagas]:
+async def bulk(temporal: WorkflowEnvironment, database: Database) -> AsyncIterator[Bulk]:
     async with (
         sagas_at_work(temporal.client, database, Systems()) as working,
-        telling(working),
+        at_work(working) as made,
     ):
-        yield working
+        yield made
 
 
 @pytest.fixture
-def context(sagas: Sagas) -> AppContext:
-    one = ConnectionSettings(
-        vendor="stripe", base_url="http://127.0.0.1:9", books_from=date(2020, 1, 1)
-    )
-    settings = TenantSettings(
-        billing="billing", erp="billing", support="billing", connections={"billing": one}
-    )
-    made = at_temporal(sagas.database, sagas.client, settings)
-    made.engine._task_queue = sagas.task_queue
-    return made
+def sagas(bulk: Bulk) -> Sagas:
+    return bulk.sagas
 
 
-async def everything(sagas: Sagas, *apart: str) -> dict[str, list[str]]:
-    """Every row of every table."""
+@pytest.fixture
+def context(bulk: Bulk) -> AppContext:
+    return bulk.context
+
+
+async def resting(sagas: Sagas) -> dict[str, list[str]]:
+    """Everything, once no saga is at work any more: both tracks of one have come to rest."""
+    seen: list[dict[str, list[str]]] = [{}]
+
+    async def rests() -> bool:
+        seen.append(await everything(sagas))
+        return len(seen) > 5 and seen[-1] == seen[-5]
+
+    await until(rests, "all sagas rest", seconds=60, every=0.3)
+    return seen[-1]
+
+
+async def everything(sagas: Sagas) -> dict[str, list[str]]:
+    """Every row of every table, but those that a preview is kept in."""
     async with sagas.database.statement() as conn:
         names = await conn.execute("select tablename from pg_tables where schemaname = 'public'")
         held = {}
         for (name,) in await names.fetchall():
-            if name not in apart:
+            if name not in OWN:
                 rows = await conn.execute(f"select t::text from {name} t order by 1".encode())
                 held[name] = [row[0] for row in await rows.fetchall()]
         return held
+
+
+async def corrected(sagas: Sagas, of: Stuck) -> None:
+    key = of.exception.exception_id
+    decided = Resolution(exception_id=key, action=Action.CORRECT, by="tester", item=NEW)
+    await taken(sagas.database, "acme", decided, seconds=60)
 
 
 def written(sagas: Sagas) -> list[str]:
@@ -69,7 +86,7 @@ def written(sagas: Sagas) -> list[str]:
 
 async def test_it_says_what_the_saga_then_does(sagas: Sagas, context: AppContext) -> None:
     waiting = await stuck(sagas)
-    held, did = await everything(sagas), written(sagas)
+    held, did = await resting(sagas), written(sagas)
     foreseen = await preview.of_exception(context, "acme", waiting.exception.exception_id, MEND)
     assert await everything(sagas) == held
     assert written(sagas) == did
@@ -84,7 +101,7 @@ async def test_it_says_what_the_saga_then_does(sagas: Sagas, context: AppContext
     again = await preview.of_exception(context, "acme", waiting.exception.exception_id, MEND)
     assert (again.digest, again.documents) == (foreseen.digest, foreseen.documents)
 
-    await sagas.resolve(waiting.handle, waiting.exception.exception_id, Action.CORRECT, item=NEW)
+    await corrected(sagas, waiting)
     assert (await waiting.handle.result()).outcome == ChangeOutcome.COMPLETED
     (posted,) = [
         each for each in sagas.systems.erp.documents if waiting.document_id in each.external_id
@@ -125,7 +142,7 @@ async def test_what_is_away_is_not_told(sagas: Sagas, context: AppContext) -> No
 async def test_what_is_closed_is_not_affected(sagas: Sagas, context: AppContext) -> None:
     waiting = await stuck(sagas)
     key = waiting.exception.exception_id
-    await sagas.resolve(waiting.handle, key, Action.CORRECT, item=NEW)
+    await corrected(sagas, waiting)
     await waiting.handle.result()
     foreseen = await preview.of_exception(context, "acme", key, Mend())
     assert foreseen.comes is Comes.NOT_AFFECTED
@@ -174,11 +191,10 @@ async def test_a_cause_is_foreseen_case_by_case(sagas: Sagas, context: AppContex
     waiting = await several(sagas, 5)
     key = waiting[0].exception.cause_id
     assert {each.exception.cause_id for each in waiting} == {key}
-    own = ("batches", "batch_items", "processes")
-    held, did = await everything(sagas, *own), written(sagas)
+    held, did = await resting(sagas), written(sagas)
     made = await preview.of_cause(context, "acme", key, MEND, by="fay")
     found = await ended(context, made)
-    assert await everything(sagas, *own) == held
+    assert await everything(sagas) == held
     assert written(sagas) == did
 
     assert found.comes == {Comes.GOES_THROUGH: 5}
@@ -202,3 +218,32 @@ async def test_a_case_that_was_closed_meanwhile_is_told(sagas: Sagas, context: A
     assert (await ended(context, made)).batch.counts == {ItemOutcome.DONE: 1}
     with pytest.raises(NotFound, match="no open exception has the cause"):
         await preview.of_cause(context, "acme", "0" * 16, MEND, by="fay")
+
+
+async def test_a_mapping_is_foreseen_over_what_it_is_about(
+    sagas: Sagas, context: AppContext
+) -> None:
+    for number in (1, 2):
+        await (await sagas.sell(number)).result()
+    held, did = await resting(sagas), written(sagas)
+    other = ITEMS["pro"].model_copy(update={"included": ("sso", "audit")})
+    made = await preview.of_mapping(context, "acme", other, by="fay")
+    found = await ended(context, made)
+    assert await everything(sagas) == held
+    assert written(sagas) == did
+    assert found.comes == {Comes.GOES_THROUGH: 2}
+    items = (await batches.items(context, "acme", made.batch.batch_id)).items
+    gives = [(item.found or {})["features"] for item in items]
+    assert [item.key for item in items] == ["sub_1", "sub_2"]
+    assert all("audit" in each for each in gives)
+    nobody = ACCOUNT.model_copy(update={"billing_customer": "cus_none"})
+    with pytest.raises(Invalid, match="no subscription is known"):
+        await preview.of_mapping(context, "acme", nobody, by="fay")
+
+
+async def test_a_replay_is_foreseen_the_same_way(sagas: Sagas, context: AppContext) -> None:
+    await (await sagas.sell(1)).result()
+    again = await preview.of_subject(context, "acme", "sub_1", ("in_1",))
+    assert (again.comes, again.documents) == (Comes.GOES_THROUGH, ())
+    new = await preview.of_subject(context, "acme", "account:cus_1")
+    assert (new.comes, new.summary) == (Comes.GOES_THROUGH, "already agreed everywhere")

@@ -7,7 +7,7 @@ import pytest
 from temporalio.service import RPCError
 
 from canonical_models.batch import BatchState, ItemOutcome
-from canonical_models.exceptions import Action
+from canonical_models.exceptions import Action, Resolution
 from canonical_models.mapping import ItemMapping
 from canonical_models.preview import Mend
 from canonical_models.process import ProcessKind
@@ -19,6 +19,7 @@ from operations.releases import MoreAsked, Release, ReleaseAsked
 from persistence import mappings
 from tests.api.stuck import Stuck, stuck
 from tests.batches.bulk import Bulk
+from tests.harness.deciding import taken
 from tests.harness.subscriptions import invoice, line, snapshot
 from tests.harness.waiting import until
 
@@ -40,7 +41,8 @@ async def released(bulk: Bulk, seen: CausePreview, **more: object) -> Release:
     asked = ReleaseAsked.model_validate(
         {"preview": seen.batch.batch_id, "reason": "it has an article", "rate": 6000, **more}
     )
-    return await releases.begin(bulk.context, "acme", seen.cause_id, asked, by="fay")
+    cause = str(seen.cause_id)
+    return await releases.begin(bulk.context, "acme", cause, asked, by="fay")
 
 
 async def in_force(bulk: Bulk) -> bool:
@@ -102,7 +104,8 @@ async def test_what_is_no_longer_what_was_looked_at_is_set_aside(bulk: Bulk) -> 
     bulk.sagas.systems.billing.snapshots[moved.subscription_id] = snapshot(
         shown.subscription, dearer
     )
-    await bulk.sagas.resolve(decided.handle, decided.exception.exception_id, Action.ABORT)
+    aborted = Resolution(exception_id=decided.exception.exception_id, action=Action.ABORT, by="sam")
+    await taken(bulk.sagas.database, "acme", aborted, seconds=60)
     await decided.handle.result()
 
     await batches.resume(bulk.context, "acme", made.batch.batch_id)
@@ -188,14 +191,15 @@ async def test_who_joins_is_added_after_a_look(bulk: Bulk) -> None:
         await releases.add(bulk.context, "acme", key, more)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(2))
 async def test_whoever_is_killed_each_case_is_decided_once(bulk: Bulk, seed: int) -> None:
     chance = random.Random(seed)
-    waiting = await several(bulk, 10)
+    waiting = await several(bulk, 6)
     made = await released(bulk, await looked_at(bulk, waiting[0]))
     key = made.batch.batch_id
     workflow_id = f"{ProcessKind.BATCH.value}/acme/{key}"
-    for _ in range(10):
+    for _ in range(4):
         found = await bulk.look(key)
         if found.state is BatchState.ENDED:
             break
@@ -208,7 +212,7 @@ async def test_whoever_is_killed_each_case_is_decided_once(bulk: Bulk, seed: int
         async with bulk.sagas.database.statement() as conn:
             await conn.execute("update processes set acknowledged = 0, changed_at = now()")
             await conn.execute("notify trueup_changes")
-        before, moved = found.count(ItemOutcome.DONE), chance.randrange(1, 4)
+        before, moved = found.count(ItemOutcome.DONE), chance.randrange(1, 3)
 
         async def further(before: int = before, moved: int = moved) -> bool:
             now = await bulk.look(key)
@@ -216,14 +220,14 @@ async def test_whoever_is_killed_each_case_is_decided_once(bulk: Bulk, seed: int
                 now.state is not BatchState.RUNNING or now.count(ItemOutcome.DONE) >= before + moved
             )
 
-        await until(further, "it goes on", seconds=60)
+        await until(further, "it goes on", seconds=100, every=0.2)
     if (await bulk.look(key)).state is BatchState.PAUSED:
         await batches.resume(bulk.context, "acme", key)
     ended = await bulk.came_to(key, BatchState.ENDED)
-    assert ended.counts == {ItemOutcome.DONE: 10}
-    assert [posted(bulk, each) for each in waiting] == [1] * 10
+    assert ended.counts == {ItemOutcome.DONE: 6}
+    assert [posted(bulk, each) for each in waiting] == [1] * 6
     async with bulk.sagas.database.statement() as conn:
         found_ = await conn.execute(
             "select count(*), count(distinct target_id) from decisions where action = 'retry'"
         )
-        assert await found_.fetchone() == (10, 10)
+        assert await found_.fetchone() == (6, 6)
