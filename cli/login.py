@@ -37,7 +37,8 @@ def login(
     It is asked for, or read as one line of standard input. The personal key that comes of it is
     kept in a file that only you can read; $TRUEUP_KEY goes before it.
 
-    Examples: [bold]trueup login[/] · [bold]trueup login --name fay[/] · [bold]trueup login --show[/]
+    Examples: [bold]trueup login[/] · [bold]trueup login --name fay[/] ·
+    [bold]trueup login --show[/]
     """
     settings = chosen(ctx).settings()
     of = tenant_of(settings, tenant)
