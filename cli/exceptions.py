@@ -401,7 +401,7 @@ def preview(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         if not cause:
             return await previews.of_exception(command.context, command.tenant, exception_id, mend)
         detail = await exceptions.show(command.context, command.tenant, exception_id)
-        of_cause = detail.exception.fingerprint
+        of_cause = detail.exception.cause_id
         return await previews.of_cause(
             command.context, command.tenant, of_cause, mend, by=command.by
         )

@@ -118,10 +118,13 @@ class Provider:
             "code_verifier": _of(kept, "verifier"),
         }
         # RFC 6749, section 2.3.1: both are encoded as in a form before.
-        auth = (quote(self._given.client_id), quote(self._secret)) if self._secret else None
-        answer = await client.post(
-            address, data=sent, auth=auth, headers={"accept": "application/json"}
+        auth = (
+            httpx.BasicAuth(quote(self._given.client_id), quote(self._secret))
+            if self._secret
+            else httpx.USE_CLIENT_DEFAULT
         )
+        headers = {"accept": "application/json"}
+        answer = await client.post(address, data=sent, auth=auth, headers=headers)
         if answer.status_code in {400, 401}:
             raise ValueError("the provider does not take the code")
         return _object(answer)

@@ -84,7 +84,7 @@ CAUSE: dict[str, Any] = {
     "made_at": "2026-11-22T10:43:00Z",
 }
 
-MAPPING: dict[str, Any] = {**CAUSE, "fingerprint": None}
+MAPPING: dict[str, Any] = {**CAUSE, "cause_id": None}
 
 RELEASE_ASKED: dict[str, Any] = {
     "preview": "pre_0d9c8b7a6f5e",

@@ -14,6 +14,7 @@ import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
+from canonical_models.acts import Role
 from persistence import keys
 from persistence.database import Database
 from runtime.processes import ChildFailed
@@ -22,6 +23,7 @@ from runtime.temporal import RETENTION, connect
 from sandbox.embedded.config import StackConfig
 from sandbox.embedded.facts import Ended, StackFacts
 from sandbox.embedded.files import StackBusy
+from sandbox.embedded.keys import local_name
 from sandbox.embedded.progress import Step
 from sandbox.embedded.stack import EmbeddedStack
 from sandbox.embedded.temporal_server import TemporalServer
@@ -143,15 +145,37 @@ async def test_the_namespace_and_the_key_are_ready(
             made = await keys.create(conn, "acme", "portal", ("changes:read",))
             assert len(made) == 46
             listed = await keys.listed(conn, "acme")
-            assert [one.name for one in listed] == ["demo", "portal"]
-            assert await keys.revoke(conn, "other", listed[1].key_id) is None
+            assert [one.name for one in listed] == ["demo", local_name(), "portal"]
+            portal = listed[2].key_id
+            assert await keys.revoke(conn, "other", portal) is None
             assert await keys.find(conn, made) is not None
-            revoked = await keys.revoke(conn, "acme", listed[1].key_id)
+            revoked = await keys.revoke(conn, "acme", portal)
             assert revoked is not None
-            assert await keys.revoke(conn, "acme", listed[1].key_id) == revoked
+            assert await keys.revoke(conn, "acme", portal) == revoked
             assert await keys.find(conn, made) is None
             assert await keys.find(conn, "tu_" + "a" * 43) is None
         await database.close()
+
+
+async def test_whoever_starts_it_may_do_everything_by_the_command_line(
+    place: Path, without_tryton: StackConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "the-cfo")
+    words = ("mappings", "set", "item", "prod_x", "--erp-item")
+    async with EmbeddedStack(place, without_tryton, services=()).running():
+        assert (place / "secrets" / "operator-key").stat().st_mode & 0o777 == 0o600
+        code, made = await cli(place, *words, "X")
+        assert (code, made["mapping"]["set_by"]) == (0, local_name())
+        code, found = await cli(place, "people", "list")
+        (me,) = found
+        assert (me["name"], set(me["roles"])) == (local_name(), set(Role))
+    # Again, with what is there; and with another key where that one was deleted.
+    for deleted in (False, True):
+        if deleted:
+            (place / "secrets" / "operator-key").unlink()
+        async with EmbeddedStack(place, without_tryton, services=()).running():
+            code, _ = await cli(place, *words, "Y" if deleted else "Z")
+            assert code == 0
 
 
 async def test_given_parts_are_used_instead(place: Path, without_tryton: StackConfig) -> None:
@@ -252,8 +276,13 @@ async def test_status_says_since_when_parts_are_up_and_what_was_given_up(
 
 async def status(state: Path) -> tuple[int | None, dict[str, Any]]:
     """Exit code and output of `trueup status`."""
+    return await cli(state, "status")
+
+
+async def cli(state: Path, *words: str) -> tuple[int | None, Any]:
+    """Exit code and output of a command."""
     asked = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "--state", str(state), "status", "-o", "json"),
+        *(sys.executable, "-m", "cli", "--state", str(state), *words, "-o", "json"),
         cwd=Path(__file__).parents[2],
         stdout=asyncio.subprocess.PIPE,
     )

@@ -35,7 +35,7 @@ Claims = dict[str, Any]
 
 
 @dataclass
-class Client(ClientMixin):  # type: ignore[misc] - authlib's stubs know it as Any
+class Client(ClientMixin):
     client_id: str
     client_secret: str
     redirect: str
@@ -79,7 +79,7 @@ class Code:
         return self.scope
 
 
-class _Payload(OAuth2Payload):  # type: ignore[misc] - authlib's stubs know it as Any
+class _Payload(OAuth2Payload):
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self.pairs = pairs
 
@@ -95,7 +95,7 @@ class _Payload(OAuth2Payload):  # type: ignore[misc] - authlib's stubs know it a
         return values
 
 
-class _Asked(OAuth2Request):  # type: ignore[misc] - authlib's stubs know it as Any
+class _Asked(OAuth2Request):
     def __init__(self, request: Request, body: bytes) -> None:
         super().__init__(request.method, str(request.url), headers=request.headers)
         self.sent = parse_qsl(body.decode())
@@ -106,7 +106,7 @@ class _Asked(OAuth2Request):  # type: ignore[misc] - authlib's stubs know it as 
         return dict(self.sent)
 
 
-class _OnlyS256(CodeChallenge):  # type: ignore[misc] - authlib's stubs know it as Any
+class _OnlyS256(CodeChallenge):
     SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
 
     def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
@@ -191,7 +191,7 @@ class Idp:
         return answer
 
 
-class _Server(AuthorizationServer):  # type: ignore[misc] - authlib's stubs know it as Any
+class _Server(AuthorizationServer):
     def __init__(self, idp: Idp) -> None:
         super().__init__(scopes_supported=["openid", "email"])
         self.idp = idp
@@ -218,7 +218,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc] - authlib's stubs know
         """Nobody listens."""
 
 
-class _Grant(AuthorizationCodeGrant):  # type: ignore[misc] - authlib's stubs know it as Any
+class _Grant(AuthorizationCodeGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic",)
 
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
