@@ -28,6 +28,7 @@ from connectors.governor import Governor
 from dispatch.breakers import SharedBreakers
 from dispatch.dispatcher import Dispatcher
 from dispatch.retaining import retaining
+from dispatch.sealing import Sealer
 from persistence import (
     change_queue,
     change_watch,
@@ -218,12 +219,15 @@ async def fairness(queue: Queue, dsn: str) -> list[Limit]:
 
 async def idle(dsn: str) -> float:
     """Transactions a second of a worker that has nothing to do: its dispatcher with all its looks,
-    what it shares of its breakers, and what it drops."""
+    its sealer, what it shares of its breakers, and what it drops."""
     # Its transactions would be counted too.
     await asyncio.to_thread(_autovacuum, dsn, "off")
     database = Database(dsn, ping=False)
     client = await Client.connect("127.0.0.1:1", lazy=True)
-    dispatcher = Dispatcher(DispatchSettings(), database, client, {}, task_queue="bench")
+    sealer = Sealer(database)
+    dispatcher = Dispatcher(
+        DispatchSettings(), database, client, {}, task_queue="bench", unsealed=sealer.wake
+    )
     governors = {("t1", name): Governor(name) for name in ("billing", "erp", "support")}
     breakers = SharedBreakers(database, governors, away_minutes=5)
     without = await _counted(dsn)
@@ -231,6 +235,7 @@ async def idle(dsn: str) -> float:
         asyncio.create_task(each)
         for each in (
             dispatcher.run(),
+            sealer.run(),
             breakers.run(),
             retaining(database, RetentionSettings()),
         )

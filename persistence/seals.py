@@ -42,8 +42,11 @@ select tenant, head.number, head.link from unnest(%s::text[]) as tenant,
 _LINK = """
 insert into seals (tenant, number, source, place, part, objects, at, sealed_at, kept, salts, digest,
   link)
-values (%(tenant)s, %(number)s, %(source)s, %(place)s, %(part)s, %(objects)s, %(at)s,
-  %(sealed_at)s, %(kept)s, %(salts)s, %(digest)s, %(link)s)
+select tenant, number, source, place, part, objects, at, sealed_at, kept, salts,
+  decode(digest, 'hex'), decode(link, 'hex')
+from jsonb_to_recordset(%s) as made (tenant text, number bigint, source text, place text, part text,
+  objects text[], at timestamptz, sealed_at timestamptz, kept jsonb, salts jsonb, digest text,
+  link text)
 """
 
 _READ = """
@@ -69,8 +72,9 @@ class Seal(NamedTuple):
     link: bytes
 
     def values(self) -> dict[str, Any]:
-        """As a row."""
-        return {**self._asdict(), "kept": Jsonb(self.kept), "salts": Jsonb(self.salts)}
+        """As JSON."""
+        times = {"at": self.at.isoformat(), "sealed_at": self.sealed_at.isoformat()}
+        return {**self._asdict(), **times, "digest": self.digest.hex(), "link": self.link.hex()}
 
     def linked(self, before: bytes) -> bytes:
         """Its link, as it follows from the seal before."""
@@ -123,8 +127,8 @@ async def seal_waiting(database: Database) -> int:
                 one = _seal(heads.get(tenant), tenant, source, place, part, row, now)
                 heads[tenant] = one.number, one.link
                 made.append(one)
-        async with conn.cursor() as cursor:
-            await cursor.executemany(_LINK, [one.values() for one in made])
+        if made:
+            await conn.execute(_LINK, (Jsonb([one.values() for one in made]),))
         await conn.execute(
             "delete from unsealed where id = any(%s)", ([row[0] for row in waiting],)
         )

@@ -378,7 +378,6 @@ async def _dies_before(database: Database, survived: int) -> bool:
     """Whether it had done all its work before it was to die."""
     said = 0
     execute: Any = psycopg.AsyncConnection.execute
-    executemany: Any = psycopg.AsyncCursor.executemany
 
     async def die(conn: psycopg.AsyncConnection) -> None:
         nonlocal said
@@ -390,13 +389,8 @@ async def _dies_before(database: Database, survived: int) -> bool:
         await die(self)
         return await execute(self, *args, **more)
 
-    async def many(self: psycopg.AsyncCursor, *args: object, **more: object) -> None:
-        await die(self.connection)
-        await executemany(self, *args, **more)
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.AsyncConnection, "execute", one)
-        patch.setattr(psycopg.AsyncCursor, "executemany", many)
         try:
             await seals.seal_waiting(database)
         except psycopg.OperationalError:
