@@ -41,7 +41,9 @@ class Application(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
-        elif scope["path"].startswith(PREFIX):
+            return
+        self._callers.address(scope)
+        if scope["path"].startswith(PREFIX):
             await self._intake(scope, receive, send)
         elif scope["path"] != ALIVE and (refused := self._callers.limited(scope)) is not None:
             await refused(scope, receive, send)

@@ -67,7 +67,8 @@ class Callers:
         self._good: set[str] = set()
 
     def address(self, scope: Scope) -> str:
-        """The client's; empty where the server knows none."""
+        """The client's; empty where the server knows none. From then on `client` of the scope has
+        it, for limits, logs and whatever is written down."""
         client = scope.get("client")
         address = _address(client[0]) if client else None
         if address is None:
@@ -80,6 +81,7 @@ class Callers:
                 address = before
                 if not self._ours(address):
                     break
+        scope["client"] = (str(address), client[1] if client else 0)
         return str(address)
 
     def good(self, key: str) -> None:
@@ -91,7 +93,8 @@ class Callers:
         self._good.discard(_digest(key.encode()))
 
     def limited(self, scope: Scope) -> Response | None:
-        """How a request is refused that is one too many; None where it may go on."""
+        """How a request is refused that is one too many; None where it may go on. This and the next
+        count for the `address` as it was found."""
         for name, value in scope["headers"]:
             if name == b"authorization":
                 key = _digest(value.partition(b" ")[2].strip())
@@ -119,7 +122,8 @@ class Callers:
         )
 
     def _place(self, scope: Scope) -> str:
-        said = self.address(scope)
+        client = scope.get("client")
+        said = client[0] if client else ""
         address = _address(said)
         if isinstance(address, IPv6Address):
             # Whoever has one of these addresses has all of its network.

@@ -46,7 +46,11 @@ def callers(**more: Any) -> Callers:
     ],
 )
 def test_the_address_of_a_client(scope: dict[str, Any], address: str) -> None:
-    assert callers().address(scope) == address
+    known = callers()
+    assert known.address(scope) == address
+    # Whoever asks the request itself reads the same, and so does who asks again.
+    assert not address or scope["client"] == (address, 4711)
+    assert known.address(scope) == address
 
 
 @pytest.mark.parametrize(
