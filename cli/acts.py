@@ -48,6 +48,7 @@ COMMANDS = {
     # Of what is decided the act is another: `permissions.require_decision`.
     "exceptions resolve": Act.EXCEPTIONS_READ,
     "exceptions preview": Act.EXCEPTIONS_READ,
+    "exceptions release": Act.EXCEPTIONS_WRITE,
     "exceptions undoes": Act.EXCEPTIONS_READ,
     "exceptions reopen": Act.INVOICES_DECIDE,
     "causes assign": Act.EXCEPTIONS_WRITE,
@@ -59,6 +60,7 @@ COMMANDS = {
     "inbox list": Act.INBOX_READ,
     "inbox show": Act.INBOX_READ,
     "inbox replay": Act.INBOX_WRITE,
+    "inbox replay-all": Act.INBOX_WRITE,
     "invoices list": Act.INVOICES_READ,
     "invoices show": Act.INVOICES_READ,
     "invoices sync": Act.INVOICES_WRITE,

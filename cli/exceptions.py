@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from canonical_models.acts import Act
 from canonical_models.exceptions import Action
 from canonical_models.failures import Team
 from canonical_models.mapping import AccountMapping, ItemMapping
@@ -40,7 +41,7 @@ from cli.previews import show_foreseen
 from cli.timeline import show_exception
 from operations import changes, exceptions, releases, undoing
 from operations import preview as previews
-from operations.permissions import require_decision
+from operations.permissions import require, require_decision
 from operations.preview import CausePreview
 from operations.releases import Release, ReleaseAsked
 from persistence.causes import Which
@@ -441,6 +442,8 @@ def release(
 
     async def work(command: Command) -> Release:
         seen = await previews.show(command.context, command.tenant, preview_id)
+        for scope in previews.scopes_of(seen.mend):
+            require(command.who, Act(scope))
         return await releases.begin(
             command.context, command.tenant, seen.cause_id or "", asked, by=command.by
         )

@@ -45,7 +45,7 @@ async def test_without_a_key_with_a_bad_one_and_without_the_scope(
     assert await refused(api, "/v1/changes", authorization="Bearer tu_wrong") == {
         **common,
         "reason": "unknown_key",
-        "detail": "this API key is not known, or has been revoked",
+        "detail": "this API key is not known, has expired, or has been revoked",
         "route": "GET /v1/changes",
     }
     assert await refused(api, "/v1/audit", authorization=f"Bearer {key}") == {

@@ -17,7 +17,7 @@ from cli.main import app as trueup_app
 from cli.output import ExitCode
 from persistence.database import Database
 from starter_api.auth import Needs
-from tests.api.seeding import seeded
+from tests.api.seeding import Ids, seeded
 from tests.api.test_api_keys_and_scopes import OPERATIONS
 from tests.cli_groups.conftest import Trueup, trueup_with
 from tests.harness.people import keep_key, personal_key
@@ -30,6 +30,18 @@ ARGUMENTS = {
     "accounts show": ("cus_acme",),
     "accounts sync": ("cus_acme",),
     "adopt": (),
+    "audit export": (),
+    "audit verify": (),
+    "batches list": (),
+    "batches pause": ("bat_acme",),
+    "batches resume": ("bat_acme",),
+    "batches show": ("bat_acme",),
+    "batches stop": ("bat_acme",),
+    "causes assign": (Ids("acme").cause, "--to", "sam"),
+    "causes comment": (Ids("acme").cause, "asked"),
+    "causes list": (),
+    "causes show": (Ids("acme").cause,),
+    "causes tag": (Ids("acme").cause, "vat"),
     "changes cancel": ("chg_acme_next",),
     "changes list": (),
     "changes hold": ("chg_acme_next", "--reason", "moved"),
@@ -45,11 +57,19 @@ ARGUMENTS = {
     "entitlements restore": ("owned-by-acme",),
     "entitlements revoke": ("owned-by-acme",),
     "entitlements suspend": ("owned-by-acme", "--reason", "unpaid"),
+    "exceptions assign": ("exc_acme_open", "--to", "sam"),
+    "exceptions comment": ("exc_acme_open", "asked"),
     "exceptions list": (),
+    "exceptions preview": ("exc_acme_open",),
+    "exceptions release": ("pre_acme", "--reason", "mended"),
+    "exceptions reopen": ("exc_acme_done", "--reason", "wanted after all"),
     "exceptions resolve": ("exc_acme_open", "retry"),
     "exceptions show": ("exc_acme_open",),
+    "exceptions tag": ("exc_acme_open", "vat"),
+    "exceptions undoes": ("exc_acme_open",),
     "inbox list": (),
     "inbox replay": ("rcp_acme",),
+    "inbox replay-all": ("--reason", "mended"),
     "inbox show": ("rcp_acme",),
     "invoices correct": ("in_acme_alone", "--tax-code", "X"),
     "invoices hold": ("in_acme_alone", "--reason", "disputed"),
@@ -66,12 +86,14 @@ ARGUMENTS = {
     "mappings list": (),
     "mappings set account": ("cus_1", "--party", "C-1", "--entity", "DE"),
     "mappings set item": ("prod_x", "--erp-item", "X"),
+    "notify test": ("finance",),
     "people add": ("sam", "--role", "support"),
     "people invite": ("sam",),
     "people list": (),
     "people password": (),
     "people remove": ("sam",),
     "people role": ("sam", "viewer"),
+    "privacy erase": ("cus_acme",),
     "renewals list": (),
     "subscriptions list": (),
     "subscriptions show": ("sub_acme",),
@@ -193,8 +215,14 @@ def _body(path: str) -> dict[str, Any]:
             return {"document": "INV-1"}
         case "correct":
             return {"tax_code": "X"}
-        case "hold" | "skip" | "suspend":
+        case "hold" | "skip" | "suspend" | "reopen":
             return {"reason": "moved"}
+        case "assign":
+            return {"to": None}
+        case "tags":
+            return {"tags": []}
+        case "comments":
+            return {"text": "asked"}
         case _:
             return {}
 
