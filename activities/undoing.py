@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from activities.contracts.amendment import UndoneInput
 from activities.events import undone
 from activities.kept_plans import owner_of
-from canonical_models.exceptions import Action
+from canonical_models.exceptions import UNDO_OF, Action
 from canonical_models.records import Hold, HoldKind
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView
-from persistence import changes, documents, exceptions, outbox
+from persistence import changes, documents, effects, exceptions, outbox
 from persistence.connection import Connection
 from persistence.database import Database
 from persistence.ownership import require
@@ -24,6 +24,7 @@ async def settle_undone(database: Database, given: UndoneInput) -> None:
         await require(conn, owner_of(given), alone=True)
         if given.aborted:
             await _leave_what_was_refused(conn, given, change)
+        await _close_what_people_took_back(conn, given)
         await exceptions.cancel_of_change(conn, given.tenant, given.change_id)
         await outbox.publish(conn, given.tenant, [undone(given, change)])
         await changes.settle(
@@ -33,6 +34,34 @@ async def settle_undone(database: Database, given: UndoneInput) -> None:
             outcome=given.outcome,
             summary=f"{change.summary or change.kind.value} - undone: {given.reason}",
         )
+
+
+async def _close_what_people_took_back(conn: Connection, given: UndoneInput) -> None:
+    """An undo that a machine could not end was ended by the person who was asked about it."""
+    left = await effects.being_undone(conn, given.tenant, given.change_id)
+    if not left:
+        return
+    asked = await exceptions.page(
+        conn, given.tenant, state=ExceptionState.RESOLVED, change_id=given.change_id
+    )
+    by_hand = (
+        question
+        for question in asked
+        if question.step.startswith(UNDO_OF) and question.resolution == Action.ABORT.value
+    )
+    said = next(by_hand, None)
+    by = said.resolved_by if said else None
+    note = said.note if said else None
+    for key in left:
+        known = await effects.get(conn, key, lock=True)
+        if known is not None:
+            await effects.close_by_hand(
+                conn,
+                key,
+                known,
+                by=by or "operator",
+                reference=(note or "taken back by hand")[:255],
+            )
 
 
 async def _leave_what_was_refused(conn: Connection, given: UndoneInput, change: ChangeView) -> None:

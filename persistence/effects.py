@@ -299,6 +299,16 @@ async def compensate(
     )
 
 
+async def being_undone(conn: Connection, tenant: str, change_id: str) -> tuple[str, ...]:
+    """Keys of the change's effects whose undo has begun and has not ended."""
+    found = await conn.execute(
+        "select key from effects where tenant = %s and change_id = %s and state = 'compensating' "
+        "order by created_at, key",
+        (tenant, change_id),
+    )
+    return tuple(row[0] for row in await found.fetchall())
+
+
 async def close_by_hand(
     conn: Connection, key: str, known: Known, *, by: str, reference: str
 ) -> None:
