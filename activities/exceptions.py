@@ -14,8 +14,18 @@ from canonical_models.events import ExceptionOpened, ExceptionResolved, InvoiceD
 from canonical_models.exceptions import Action, DocumentCorrection, Raised
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.records import Hold, HoldKind
+from canonical_models.states import ChangeState
 from canonical_models.views import ExceptionView
-from persistence import approvals, changes, documents, exceptions, mappings, outbox, waking
+from persistence import (
+    approvals,
+    causes,
+    changes,
+    documents,
+    exceptions,
+    mappings,
+    outbox,
+    waking,
+)
 from persistence.at_risk import at_risk
 from persistence.connection import Connection
 from persistence.database import Database
@@ -45,27 +55,7 @@ class ExceptionQueue(ExceptionActivities):
                     f"waiting: {raised.code}",
                     run_id=activity.info().workflow_run_id,
                 )
-                told = ExceptionOpened(
-                    exception_id=opened.exception_id,
-                    change_id=opened.change_id,
-                    code=opened.code,
-                    owner=opened.owner,
-                    subject=opened.subject,
-                    at_risk=opened.at_risk,
-                )
-                await outbox.publish(
-                    conn,
-                    raised.tenant,
-                    [
-                        event(
-                            raised.tenant,
-                            "sync.exception_opened.v1",
-                            key=opened.exception_id,
-                            subject=opened.belongs_to,
-                            data=told,
-                        )
-                    ],
-                )
+                await _tell_of(conn, "sync.exception_opened.v1", opened)
         log.warning(
             "exception opened",
             exception_id=opened.exception_id,
@@ -111,7 +101,7 @@ class ExceptionQueue(ExceptionActivities):
                         event(
                             resumed.tenant,
                             "sync.exception_resolved.v1",
-                            key=decided.exception_id,
+                            key=await causes.occasion(conn, resumed.tenant, decided.exception_id),
                             subject=resumed.change_id,
                             data=told,
                         )
@@ -122,6 +112,11 @@ class ExceptionQueue(ExceptionActivities):
     async def withdraw(self, withdrawn: Withdrawn) -> None:
         with mapped_failures():
             async with self._database.transaction() as conn:
+                change = await changes.get(conn, withdrawn.tenant, withdrawn.change_id)
+                if change is not None and change.state is ChangeState.SETTLED:
+                    # By this very run, whose task is done again because news came while it ended:
+                    # what was asked was closed with the change.
+                    return
                 await _require(conn, withdrawn)
                 await exceptions.withdraw(
                     conn,
@@ -137,6 +132,8 @@ class ExceptionQueue(ExceptionActivities):
         with mapped_failures():
             async with self._database.transaction() as conn:
                 late = await exceptions.escalate(conn, opened.exception_id)
+                if late is not None:
+                    await _tell_of(conn, "sync.exception_escalated.v1", late)
         if late is not None:
             log.error(
                 "exception past its service level",
@@ -163,6 +160,20 @@ class ExceptionQueue(ExceptionActivities):
             # The customer has been deleted meanwhile: nothing is left to carry on.
             return None
         return account_subject(asked.subject), content_of(profile)
+
+
+async def _tell_of(conn: Connection, kind: str, asked: ExceptionView) -> None:
+    told = ExceptionOpened(
+        exception_id=asked.exception_id,
+        change_id=asked.change_id,
+        code=asked.code,
+        owner=asked.owner,
+        subject=asked.subject,
+        at_risk=asked.at_risk,
+    )
+    key = await causes.occasion(conn, asked.tenant, asked.exception_id)
+    of = event(asked.tenant, kind, key=key, subject=asked.belongs_to, data=told)
+    await outbox.publish(conn, asked.tenant, [of])
 
 
 async def _require(conn: Connection, given: Raised | Resumed | Withdrawn) -> None:
