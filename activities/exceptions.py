@@ -31,10 +31,11 @@ from canonical_models.events import ExceptionOpened, ExceptionResolved, InvoiceD
 from canonical_models.exceptions import Action, DocumentCorrection, Raised, Resolution
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.records import Hold, HoldKind
-from canonical_models.states import ExceptionState
+from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ExceptionView
 from persistence import (
     approvals,
+    causes,
     changes,
     decisions,
     documents,
@@ -72,27 +73,7 @@ class ExceptionQueue(ExceptionActivities):
                     f"waiting: {raised.code}",
                     run_id=activity.info().workflow_run_id,
                 )
-                told = ExceptionOpened(
-                    exception_id=opened.exception_id,
-                    change_id=opened.change_id,
-                    code=opened.code,
-                    owner=opened.owner,
-                    subject=opened.subject,
-                    at_risk=opened.at_risk,
-                )
-                await outbox.publish(
-                    conn,
-                    raised.tenant,
-                    [
-                        event(
-                            raised.tenant,
-                            "sync.exception_opened.v1",
-                            key=opened.exception_id,
-                            subject=opened.belongs_to,
-                            data=told,
-                        )
-                    ],
-                )
+                await _tell_of(conn, "sync.exception_opened.v1", opened)
         log.warning(
             "exception opened",
             exception_id=opened.exception_id,
@@ -146,7 +127,7 @@ class ExceptionQueue(ExceptionActivities):
                         event(
                             resumed.tenant,
                             "sync.exception_resolved.v1",
-                            key=decided.exception_id,
+                            key=await causes.occasion(conn, resumed.tenant, decided.exception_id),
                             subject=resumed.change_id,
                             data=told,
                         )
@@ -157,6 +138,11 @@ class ExceptionQueue(ExceptionActivities):
     async def withdraw(self, withdrawn: Withdrawn) -> None:
         with mapped_failures():
             async with self._database.transaction() as conn:
+                change = await changes.get(conn, withdrawn.tenant, withdrawn.change_id)
+                if change is not None and change.state is ChangeState.SETTLED:
+                    # By this very run, whose task is done again because news came while it ended:
+                    # what was asked was closed with the change.
+                    return
                 await _require(conn, withdrawn)
                 await exceptions.withdraw(
                     conn,
@@ -172,6 +158,8 @@ class ExceptionQueue(ExceptionActivities):
         with mapped_failures():
             async with self._database.transaction() as conn:
                 late = await exceptions.escalate(conn, opened.exception_id)
+                if late is not None:
+                    await _tell_of(conn, "sync.exception_escalated.v1", late)
         if late is not None:
             log.error(
                 "exception past its service level",
@@ -198,6 +186,20 @@ class ExceptionQueue(ExceptionActivities):
             # The customer has been deleted meanwhile: nothing is left to carry on.
             return None
         return account_subject(asked.subject), content_of(profile)
+
+
+async def _tell_of(conn: Connection, kind: str, asked: ExceptionView) -> None:
+    told = ExceptionOpened(
+        exception_id=asked.exception_id,
+        change_id=asked.change_id,
+        code=asked.code,
+        owner=asked.owner,
+        subject=asked.subject,
+        at_risk=asked.at_risk,
+    )
+    key = await causes.occasion(conn, asked.tenant, asked.exception_id)
+    of = event(asked.tenant, kind, key=key, subject=asked.belongs_to, data=told)
+    await outbox.publish(conn, asked.tenant, [of])
 
 
 async def _require(conn: Connection, given: Raised | Resumed | Withdrawn) -> None:

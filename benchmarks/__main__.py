@@ -19,6 +19,7 @@ PROGRAMS = (
     "benchmarks.governor",
     "benchmarks.adopt",
     "benchmarks.queue",
+    "benchmarks.cases",
 )
 
 

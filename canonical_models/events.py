@@ -207,6 +207,7 @@ TYPES: dict[str, type[Canonical]] = {
     "sync.held.v1": SyncHeld,
     "sync.released.v1": SyncHeld,
     "sync.exception_opened.v1": ExceptionOpened,
+    "sync.exception_escalated.v1": ExceptionOpened,
     "sync.exception_resolved.v1": ExceptionResolved,
 }
 

@@ -18,7 +18,7 @@ from canonical_models.events import ExceptionOpened, SyncRequeued, event
 from canonical_models.exceptions import SAGA_LOST, Raised, Track
 from canonical_models.failures import FailureClass, Team
 from dispatch.starting import RPC_TIMEOUT, is_of, is_open
-from persistence import change_queue, change_watch, changes, exceptions, outbox, waking
+from persistence import causes, change_queue, change_watch, changes, exceptions, outbox, waking
 from persistence.change_watch import Open
 from persistence.connection import Connection
 from persistence.database import Database
@@ -168,7 +168,7 @@ class SagaWatch:
         asked = event(
             change.tenant,
             "sync.exception_opened.v1",
-            key=opened.exception_id,
+            key=await causes.occasion(conn, change.tenant, opened.exception_id),
             subject=change.subject,
             data=told,
         )

@@ -341,7 +341,7 @@ async def _begin_anew(
             event(
                 tenant,
                 "sync.exception_resolved.v1",
-                key=exception.exception_id,
+                key=await causes.occasion(conn, tenant, exception.exception_id),
                 subject=change_id,
                 data=told,
             )

@@ -50,7 +50,7 @@ class Which:
             "system = %(system)s": self.system,
             "cause = %(cause)s": self.cause,
             "assignee is null" if nobody else "assignee = %(assignee)s": self.assignee,
-            "%(tag)s = any(tags)": self.tag,
+            "tags @> array[%(tag)s::text]": self.tag,
         }
 
 
@@ -130,6 +130,18 @@ async def add(
         "insert into case_history (tenant, about, by, what, note) values (%s, %s, %s, %s, %s)",
         (tenant, about, by, what, note),
     )
+
+
+async def occasion(conn: Connection, tenant: str, exception_id: str) -> str:
+    """What names this time that the exception is asked: its id, and which time where it has failed
+    again."""
+    found = await conn.execute(
+        "select count(*) from case_history "
+        "where tenant = %s and about = %s and what = 'failed_again'",
+        (tenant, exception_id),
+    )
+    (failed,) = await found.fetchone() or (0,)
+    return f"{exception_id}/{failed + 1}" if failed else exception_id
 
 
 async def history(conn: Connection, tenant: str, about: str) -> tuple[HistoryLine, ...]:

@@ -225,7 +225,7 @@ class ExceptionRow(SQLModel, table=True):
             unique=True,
             postgresql_where=text("state = 'open'"),
         ),
-        Index("exceptions_by_tenant", "tenant", "state", "opened_at"),
+        Index("exceptions_by_tenant", "tenant", "state", "opened_at", "id"),
         Index("exceptions_by_cause", "tenant", "fingerprint"),
         Index("exceptions_by_change", "tenant", "change_id"),
         Index(
@@ -242,6 +242,12 @@ class ExceptionRow(SQLModel, table=True):
             "assignee",
             "opened_at",
             "id",
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index(
+            "exceptions_by_tag",
+            "tags",
+            postgresql_using="gin",
             postgresql_where=text("state = 'open'"),
         ),
         # What a mapping may mend.

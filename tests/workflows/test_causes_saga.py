@@ -185,8 +185,14 @@ async def test_what_was_mended_outside_closes_by_itself_and_says_so(sagas: Sagas
         "update causes set newest_at = now() - interval '1 day', opened_at = newest_at - "
         "interval '1 day'",
     )
+    tried = sagas.systems.script.calls.count("erp.check")
     await look(sagas)
     await tell(sagas)
+
+    async def looked() -> bool:
+        return sagas.systems.script.calls.count("erp.check") > tried
+
+    await until(looked, "the oldest case is tried")
     for each in waiting:
         # Not mended yet: it stays asked, with its clock.
         assert await sagas.exception_of(each.exception.exception_id) == each.exception

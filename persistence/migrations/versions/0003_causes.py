@@ -22,10 +22,11 @@ def downgrade() -> None:
     op.execute("drop function keep_causes, move_cause")
     op.execute("drop table causes, cause_amounts, case_history")
     op.execute(
-        "drop index exceptions_by_owner, exceptions_by_assignee, exceptions_of_cause, "
-        "exceptions_by_customer, exceptions_by_subject, exceptions_due, exceptions_news, "
-        "changes_by_outcome"
+        "drop index exceptions_by_tenant, exceptions_by_owner, exceptions_by_tag, "
+        "exceptions_by_assignee, exceptions_of_cause, exceptions_by_customer, "
+        "exceptions_by_subject, exceptions_due, exceptions_news, changes_by_outcome"
     )
+    op.execute("create index exceptions_by_tenant on exceptions (tenant, state, opened_at)")
     op.execute(
         "alter table exceptions drop column cause, drop column assignee, drop column tags, "
         "drop column woken, drop column news, drop constraint exceptions_resolution, "

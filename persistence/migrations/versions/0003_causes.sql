@@ -10,6 +10,9 @@ alter table exceptions
     drop constraint exceptions_resolution,
     add constraint exceptions_resolution check (resolution in ('retry', 'correct', 'abort',
         'approve', 'extend', 'credit', 'write_off', 'skip', 'cancelled'));
+drop index exceptions_by_tenant;
+create index exceptions_by_tenant on exceptions (tenant, state, opened_at, id);
+create index exceptions_by_tag on exceptions using gin (tags) where state = 'open';
 create index exceptions_by_owner on exceptions (tenant, owner, opened_at, id) where state = 'open';
 create index exceptions_by_assignee on exceptions (tenant, assignee, opened_at, id)
     where state = 'open';
@@ -78,15 +81,25 @@ create function move_cause(
 begin
     insert into causes (tenant, id, code, system, subject, owner, state, open_cases, unknown_cases,
         opened_at, newest_at, due_at)
-    select tenant, cause, code, system, subject, owner, 'open', now_is::int,
-        (now_is and now_minor is null)::int, opened_at, opened_at, due_at
+    select tenant, cause, code, system, subject, owner, case when now_is then 'open' else 'closed' end,
+        now_is::int, (now_is and now_minor is null)::int, opened_at, opened_at, due_at
     from exceptions where id = of_case
     on conflict (tenant, id) do update set
         owner = excluded.owner,
         open_cases = causes.open_cases + now_is::int - was::int,
         unknown_cases = causes.unknown_cases
             + (now_is and now_minor is null)::int - (was and was_minor is null)::int,
-        newest_at = greatest(causes.newest_at, excluded.newest_at);
+        state = case when causes.open_cases + now_is::int - was::int > 0
+            then 'open' else 'closed' end,
+        closed_at = case when causes.open_cases + now_is::int - was::int > 0 then null
+            else now() end,
+        newest_at = greatest(causes.newest_at, excluded.newest_at),
+        opened_at = coalesce((select e.opened_at from exceptions e where e.tenant = of_tenant
+            and e.cause = of_cause and e.state = 'open'
+            order by e.opened_at, e.id limit 1), causes.opened_at),
+        due_at = coalesce((select e.due_at from exceptions e where e.tenant = of_tenant
+            and e.cause = of_cause and e.state = 'open'
+            order by e.due_at limit 1), causes.due_at);
     if was and was_minor is not null then
         update cause_amounts set minor = minor - was_minor, cases = cases - 1
         where tenant = of_tenant and cause = of_cause and currency = was_currency;
@@ -98,14 +111,6 @@ begin
             set minor = cause_amounts.minor + now_minor, cases = cause_amounts.cases + 1;
     end if;
     delete from cause_amounts where tenant = of_tenant and cause = of_cause and cases = 0;
-    update causes set
-        state = case when open_cases > 0 then 'open' else 'closed' end,
-        closed_at = case when open_cases > 0 then null else now() end,
-        opened_at = coalesce((select min(e.opened_at) from exceptions e where e.tenant = of_tenant
-            and e.cause = of_cause and e.state = 'open'), opened_at),
-        due_at = coalesce((select min(e.due_at) from exceptions e where e.tenant = of_tenant
-            and e.cause = of_cause and e.state = 'open'), due_at)
-    where tenant = of_tenant and id = of_cause;
 end
 $$;
 
