@@ -7,10 +7,13 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from canonical_models.preview import Mend
 from operations.decisions import CorrectRequest, HoldRequest, LinkRequest, SkipRequest
 from operations.exceptions import Decision
 from operations.grants import NewGrant
 from operations.holding import HoldChangeRequest
+from operations.inbox import ReplayMany
+from operations.releases import MoreAsked, ReleaseAsked
 from starter_api.v1.changes import SignalRequest
 from starter_api.v1.described import Problem
 from starter_api.v1.grants import SuspendRequest
@@ -24,8 +27,12 @@ _MODELS: tuple[type[BaseModel], ...] = (
     HoldRequest,
     LinkRequest,
     MappingRequest,
+    Mend,
+    MoreAsked,
     NewGrant,
     Problem,
+    ReleaseAsked,
+    ReplayMany,
     SignalRequest,
     SkipRequest,
     SuspendRequest,
