@@ -9,11 +9,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from operations.cases import AssignRequest, CommentRequest, TagsRequest
+from canonical_models.preview import Mend
 from operations.decisions import CorrectRequest, HoldRequest, LinkRequest, SkipRequest
 from operations.exceptions import Decision
 from operations.grants import NewGrant
 from operations.holding import HoldChangeRequest
 from operations.undoing import ReopenRequest
+from operations.inbox import ReplayMany
+from operations.releases import MoreAsked, ReleaseAsked
 from starter_api.v1.changes import SignalRequest
 from starter_api.v1.described import Problem
 from starter_api.v1.grants import SuspendRequest
@@ -29,8 +32,12 @@ _MODELS: tuple[type[BaseModel], ...] = (
     HoldRequest,
     LinkRequest,
     MappingRequest,
+    Mend,
+    MoreAsked,
     NewGrant,
     Problem,
+    ReleaseAsked,
+    ReplayMany,
     ReopenRequest,
     SignalRequest,
     SkipRequest,

@@ -2,16 +2,21 @@
 
 import asyncio
 import random
+import time
 
 import pytest
+from temporalio.client import Client
 from temporalio.service import RPCError
 
 from canonical_models.batch import BatchKind, BatchState, ItemOutcome
 from canonical_models.process import ProcessKind
 from canonical_models.states import InboxStatus
 from operations import batches, inbox
+from operations.context import AppContext
+from operations.engine import Engine
 from operations.errors import Conflict, Invalid, NotFound
 from operations.inbox import ReplayMany
+from persistence.database import Database
 from tests.batches.bulk import Bulk
 from tests.harness.waiting import until
 
@@ -162,3 +167,27 @@ async def test_whoever_is_killed_each_is_read_again_once(bulk: Bulk, seed: int) 
     ended = await bulk.came_to(key, BatchState.ENDED)
     assert ended.counts == {ItemOutcome.DONE: 30}
     assert set((await bulk.replays()).values()) == {1}
+
+
+_MANY = """
+insert into inbox (receipt, tenant, connection, event_id, event_type, status, body)
+select 'rcp_' || n, 'globex', 'billing', 'evt_' || n, 'any', 'dispatched', '{}'
+from generate_series(1, 5000) n
+"""
+
+
+async def test_five_thousand_are_begun_at_once(database: Database) -> None:
+    """The answer does not wait for any of them: the list is frozen by one statement."""
+
+    async def away() -> Client:
+        raise RuntimeError("Temporal is not asked")
+
+    context = AppContext(database, Engine(away, namespace="default"))
+    async with database.statement() as conn:
+        await conn.execute(_MANY)
+    began = time.perf_counter()
+    made = await inbox.replay_many(context, "globex", ALL, by="anna")
+    took = time.perf_counter() - began
+    assert (made.total, made.counts) == (5000, {ItemOutcome.NOT_BEGUN: 5000})
+    # 200 ms where the machine is not shared.
+    assert took < 2, took
