@@ -30,10 +30,10 @@ async def test_a_correction_ends_with_the_change_done(trueup_at_work: Trueup, sa
     assert f"Change {waiting.change_id} is completed" in corrected.err
     again = await trueup_at_work("exceptions", "resolve", key, "abort")
     assert again.code == ExitCode.CONFLICT
-    assert "correct by anna" in again.err
+    assert "`correct` by anna" in again.err
     drawn = (await trueup_at_work("changes", "show", waiting.change_id)).out
     assert "INV-1" in drawn
-    assert "correct by anna: was forgotten" in drawn
+    assert "correct by anna (cli), taken: was forgotten" in drawn
 
 
 async def test_a_retry_that_mends_nothing_is_not_called_done(
