@@ -84,6 +84,10 @@ class Source:
 _UNDONE = ("compensating", "compensated")
 
 
+#: Of ours, the grants of a change are such a set; others' sets have a name.
+_OWN_SETS = "entitlements"
+
+
 def _effect_stands(row: Row, part: str) -> Stands:
     """A set is written again and again, by one row: what it was before stands no longer. All else
     is confirmed once, and then only undone."""
@@ -93,7 +97,7 @@ def _effect_stands(row: Row, part: str) -> Stands:
         return "stands"
     if kind != "confirmed" or not attempt.isdecimal() or int(attempt) >= row["attempt"]:
         return "impossible"
-    if row["writes_set"] is not None:
+    if row["writes_set"] is not None or row["system"] == _OWN_SETS:
         return "superseded"
     return "stands" if row["state"] in _UNDONE else "impossible"
 

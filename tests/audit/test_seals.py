@@ -62,10 +62,13 @@ async def test_what_waits_is_counted(database: Database) -> None:
     assert (found.sealed, found.broken) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("system", "writes_set"), [("support", "organization:1"), ("entitlements", None)]
+)
 async def test_an_undo_is_another_link_and_a_set_that_is_written_again_no_break(
-    database: Database,
+    system: str, writes_set: str | None, database: Database
 ) -> None:
-    fence = await begun(database, writes_set="organization:1")
+    fence = await begun(database, system=system, writes_set=writes_set)
     await confirmed(database, fence)
     await all_sealed(database)
     again = await begun_again(database, fence.key)

@@ -54,7 +54,11 @@ async def told(database: Database, tenant: str = "acme", **data: Any) -> str:
 
 
 async def begun(
-    database: Database, tenant: str = "acme", *, writes_set: str | None = None
+    database: Database,
+    tenant: str = "acme",
+    *,
+    writes_set: str | None = None,
+    system: str = "erp",
 ) -> Fence:
     """The first attempt of an effect."""
     key = f"document:{tenant}/in_{next(_NUMBERS)}"
@@ -63,7 +67,7 @@ async def begun(
         "tenant": tenant,
         "change_id": f"chg_{tenant}",
         "step": "erp.document",
-        "system": "erp",
+        "system": system,
         "operation": "post invoice",
         "request_hash": "0" * 64,
         "place": "DE",

@@ -29,6 +29,7 @@ from persistence import (
     unbilled,
 )
 from persistence.database import Database, _config, migrate_now, sqlalchemy_url
+from tests.audit.written import all_sealed, verified
 from tests.harness.postgres import PostgresServer
 from tests.persistence.filled import FOLDER, fill
 
@@ -58,6 +59,16 @@ def filled(
             rows = fill(conn, request.param)
         migrate_now(dsn)
         yield dsn, rows
+
+
+async def test_what_a_release_has_done_is_sealed(filled: tuple[str, dict[str, int]]) -> None:
+    dsn, rows = filled
+    database = Database(dsn)
+    await all_sealed(database)
+    found = [await verified(database, tenant) for tenant in ("acme", "globex")]
+    assert [(each.first, each.unsealed) for each in found] == [(None, ())] * 2
+    assert sum(each.sealed for each in found) >= rows["inbox"] + rows["outbox"]
+    await database.close()
 
 
 async def test_what_a_release_has_written_is_read(filled: tuple[str, dict[str, int]]) -> None:
