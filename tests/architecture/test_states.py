@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from typing import get_args
 
 from canonical_models import states
 from canonical_models.adoption import AdoptionResult, AdoptionState
@@ -13,6 +14,7 @@ from canonical_models.failures import Team
 from canonical_models.records import RecordState
 from canonical_models.term import DunningStage
 from connectors.breaker import State
+from persistence.at_work import Part
 from persistence.tables import metadata
 from tests.architecture.repository import ROOT, files
 
@@ -22,6 +24,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "changes.outcome": states.ChangeOutcome,
     "changes.state": states.ChangeState,
     "contracts.forecast": states.Forecast,
+    "digests.team": Team,
     "documents.erp_status": states.InvoiceStatus,
     "documents.state": RecordState,
     "dunning_cases.stage": DunningStage,
@@ -35,6 +38,7 @@ ENUMS: dict[str, type[StrEnum]] = {
 }
 #: Those that say less, or more, than the enum.
 PARTS = {
+    "at_work.part": set(get_args(Part)),
     # What one worker alone is at is not shared.
     "breakers.state": {state.value for state in State} - {State.PROBING.value},
     # What nobody decided any more.
