@@ -163,9 +163,9 @@ def show_rows(
 ) -> None:
     """A row a line on stdout; cells are shown as they are, never read as markup.
 
-    In a terminal a table as wide as it is: words are cut, ids are not, and columns for which there
-    is no room are named on stderr, the last ones first. Elsewhere columns are separated by tabs,
-    under a line with their names, all of them and nothing cut, times in UTC.
+    In a terminal a table as wide as it is: sentences are cut, ids are not, and the last columns
+    are left out where there is no room, and named on stderr. Elsewhere columns are separated by
+    tabs, under a line with their names, all of them and nothing cut, times in UTC.
     """
     console = Console(highlight=False)
     found = [list(row) for row in rows]

@@ -29,7 +29,7 @@ async def at_work_as(part: Part, database: Database, *, build: str | None) -> As
         saying.cancel()
         await asyncio.gather(saying, return_exceptions=True)
         with contextlib.suppress(psycopg.Error, OSError):
-            async with database.statement() as conn:
+            async with asyncio.timeout(at_work.EVERY), database.statement() as conn:
                 await at_work.leave(conn, name)
 
 

@@ -197,6 +197,8 @@ def _requests(owner: Ids) -> st.SearchStrategy[tuple[str, dict[str, str | int]]]
     lists: dict[str, dict[str, Any]] = {
         "/v1/changes": {
             "state": some(["settled", "pending"]),
+            "outcome": some(["completed", "cancelled"]),
+            "lost": some(["true", "false"]),
             "subscription": owner.subscription,
         },
         "/v1/differences": {"customer": owner.customer, "owner": some(["finance", "operations"])},

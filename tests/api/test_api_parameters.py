@@ -86,7 +86,10 @@ async def test_what_is_not_like_a_name_is_not_sent_back(name: str, call: Call) -
     answer = await call("GET", f"/v1/changes?{name}=hunter2")
     (error,) = errors(answer)
     assert (error["at"], error["code"]) == ("query", "unknown_parameter")
-    assert "no parameter of that name: it takes cursor, limit, lost, outcome, state" in error["message"]
+    assert (
+        "no parameter of that name: it takes cursor, limit, lost, outcome, state"
+        in error["message"]
+    )
     assert "hunter2" not in answer.text
 
 

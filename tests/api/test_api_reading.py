@@ -232,3 +232,23 @@ async def _walk(call: Call, path: str, key: str) -> list[str]:
 def _next(answer: httpx.Response) -> str:
     link = answer.links.get("next")
     return link["url"] if link else ""
+
+
+async def test_changes_are_found_by_what_they_came_to(
+    call: Call, acme: Ids, database: Database
+) -> None:
+    async with database.transaction() as conn:
+        await add(
+            conn,
+            change_row(acme, "off", "settled", outcome="cancelled"),
+            change_row(acme, "again", "settled", outcome="completed", requeued=2),
+        )
+
+    async def found(query: str) -> list[str]:
+        answer = await call("GET", f"/v1/changes?{query}", "changes:read")
+        return [item["change_id"] for item in answer.json()["items"]]
+
+    assert await found("outcome=cancelled") == [acme.change("off")]
+    assert await found("lost=true") == [acme.change("again")]
+    assert acme.change("off") in await found("lost=false")
+    assert (await call("GET", "/v1/changes?outcome=won", "changes:read")).status_code == 422

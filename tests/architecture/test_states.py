@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from typing import get_args
 
 from canonical_models import states
 from canonical_models.acts import Role
@@ -15,6 +16,7 @@ from canonical_models.failures import Team
 from canonical_models.records import RecordState
 from canonical_models.term import DunningStage
 from connectors.breaker import State
+from persistence.at_work import Part
 from persistence.tables import metadata
 from tests.architecture.repository import ROOT, files
 
@@ -28,6 +30,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "changes.outcome": states.ChangeOutcome,
     "changes.state": states.ChangeState,
     "contracts.forecast": states.Forecast,
+    "digests.team": Team,
     "documents.erp_status": states.InvoiceStatus,
     "documents.state": RecordState,
     "dunning_cases.stage": DunningStage,
@@ -43,6 +46,7 @@ ENUMS: dict[str, type[StrEnum]] = {
 }
 #: Those that say less, or more, than the enum.
 PARTS = {
+    "at_work.part": set(get_args(Part)),
     # What one worker alone is at is not shared.
     "breakers.state": {state.value for state in State} - {State.PROBING.value},
     # What nobody decided any more.

@@ -160,7 +160,7 @@ async def test_a_worker_that_was_stopped_is_not_at_work(
 
 
 async def test_a_mail_is_tried_out_and_a_server_that_is_away_is_said(
-    settings_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    settings_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, database: Database
 ) -> None:
     path = settings_file("acme")
     trueup = trueup_with(path, monkeypatch)
@@ -181,3 +181,14 @@ async def test_a_mail_is_tried_out_and_a_server_that_is_away_is_said(
     refused = await trueup("notify", "test", "finance")
     assert refused.code == ExitCode.UNAVAILABLE
     assert "fay@" not in refused.err
+    async with database.statement() as conn:
+        await conn.execute(
+            "insert into digests (tenant, team, failures, failing_since, error) "
+            "values ('acme', 'finance', 3, now(), 'SMTPConnectError')"
+        )
+    mail = part(await trueup("status", "-o", "json"), "mail acme/finance")
+    assert (mail["state"], mail["facts"]) == (
+        "away",
+        {"error": "SMTPConnectError", "failures": 3},
+    )
+    assert mail["since"]
