@@ -104,7 +104,7 @@ ACTS = {
         "hold, skip, release, link and correct invoices and credit notes", _FINANCE
     ),
     Act.EVENTS_READ: Rule("read the feed of canonical events", _ALL),
-    Act.AUDIT_READ: Rule("read and verify the audit trail", _ALL),
+    Act.AUDIT_READ: Rule("read the audit trail", _ALL),
     Act.PRIVACY_WRITE: Rule("erase what is personal of a customer", _OPERATIONS | _ADMIN),
     Act.BATCHES_READ: Rule("see what is done in bulk, item by item", _ALL),
     Act.BATCHES_WRITE: Rule(

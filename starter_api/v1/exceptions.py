@@ -14,7 +14,7 @@ from operations.exceptions import Decision, ExceptionDetail, Resolved
 from operations.paging import Page
 from operations.permissions import require_decision
 from operations.undoing import AbortPreview, Reopened, ReopenRequest
-from starter_api.auth import Principal, require, scoped
+from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_causes
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import (
@@ -154,18 +154,16 @@ async def preview_abort(context: Context, caller: Reader, exception_id: Exceptio
     summary="Reopen a case whose change was undone",
     description="What was undone stays undone. What its abort has kept out of the ERP is released, "
     "and a change of its own carries out what billing says now, which asks anew where that is "
-    "still refused. Refused where the change has settled well, or is still at work. It needs the "
-    "scope `invoices:decide` besides.",
+    "still refused. Refused where the change has settled well, or is still at work.",
     responses=answers(Reopened, examples.REOPENED, 400, 404, 409, 413, 415),
     openapi_extra=takes(ReopenRequest, reopen=examples_causes.REOPEN),
 )
 async def reopen_exception(
     context: Context,
-    caller: Writer,
+    caller: Annotated[Principal, Depends(scoped("invoices:decide"))],
     exception_id: ExceptionId,
     given: Annotated[ReopenRequest, Depends(body(ReopenRequest))],
 ) -> Response:
-    require(caller, "invoices:decide")
     return fresh(await undoing.reopen(context, caller.tenant, exception_id, given, by=caller.name))
 
 

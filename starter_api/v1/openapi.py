@@ -8,15 +8,15 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from operations.cases import AssignRequest, CommentRequest, TagsRequest
 from canonical_models.preview import Mend
+from operations.cases import AssignRequest, CommentRequest, TagsRequest
 from operations.decisions import CorrectRequest, HoldRequest, LinkRequest, SkipRequest
 from operations.exceptions import Decision
 from operations.grants import NewGrant
 from operations.holding import HoldChangeRequest
-from operations.undoing import ReopenRequest
 from operations.inbox import ReplayMany
 from operations.releases import MoreAsked, ReleaseAsked
+from operations.undoing import ReopenRequest
 from starter_api.v1.changes import SignalRequest
 from starter_api.v1.described import Problem
 from starter_api.v1.grants import SuspendRequest

@@ -45,7 +45,7 @@ OPERATIONS = (
     ("GET", "/v1/exceptions/exc_acme_open", "exceptions:read"),
     ("POST", "/v1/exceptions/exc_acme_open/resolve", "exceptions:write"),
     ("GET", "/v1/exceptions/exc_acme_open/abort", "exceptions:read"),
-    ("POST", "/v1/exceptions/exc_acme_done/reopen", "exceptions:write"),
+    ("POST", "/v1/exceptions/exc_acme_done/reopen", "invoices:decide"),
     ("POST", "/v1/exceptions/exc_acme_open/assign", "exceptions:write"),
     ("POST", "/v1/exceptions/exc_acme_open/tags", "exceptions:write"),
     ("POST", "/v1/exceptions/exc_acme_open/comments", "exceptions:write"),

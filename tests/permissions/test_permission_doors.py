@@ -30,14 +30,14 @@ ARGUMENTS = {
     "accounts show": ("cus_acme",),
     "accounts sync": ("cus_acme",),
     "adopt": (),
-    "audit export": (),
+    "audit export": ("--format", "csv"),
     "audit verify": (),
     "batches list": (),
     "batches pause": ("bat_acme",),
     "batches resume": ("bat_acme",),
     "batches show": ("bat_acme",),
     "batches stop": ("bat_acme",),
-    "causes assign": (Ids("acme").cause, "--to", "sam"),
+    "causes assign": (Ids("acme").cause, "sam"),
     "causes comment": (Ids("acme").cause, "asked"),
     "causes list": (),
     "causes show": (Ids("acme").cause,),
@@ -57,7 +57,7 @@ ARGUMENTS = {
     "entitlements restore": ("owned-by-acme",),
     "entitlements revoke": ("owned-by-acme",),
     "entitlements suspend": ("owned-by-acme", "--reason", "unpaid"),
-    "exceptions assign": ("exc_acme_open", "--to", "sam"),
+    "exceptions assign": ("exc_acme_open", "sam"),
     "exceptions comment": ("exc_acme_open", "asked"),
     "exceptions list": (),
     "exceptions preview": ("exc_acme_open",),
@@ -223,6 +223,8 @@ def _body(path: str) -> dict[str, Any]:
             return {"tags": []}
         case "comments":
             return {"text": "asked"}
+        case "add":
+            return {"preview": "pre_acme"}
         case _:
             return {}
 
