@@ -30,6 +30,8 @@ ENUMS: dict[str, type[StrEnum]] = {
     "changes.outcome": states.ChangeOutcome,
     "changes.state": states.ChangeState,
     "contracts.forecast": states.Forecast,
+    "decisions.door": Door,
+    "decisions.scope": Scope,
     "digests.team": Team,
     "documents.erp_status": states.InvoiceStatus,
     "documents.state": RecordState,

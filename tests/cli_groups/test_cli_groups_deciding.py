@@ -45,7 +45,8 @@ async def test_a_retry_that_mends_nothing_is_not_called_done(
     assert retried.code == ExitCode.FAILED
     assert "is waiting" in retried.err
     reopened = await sagas.exception(waiting.change_id)
-    assert reopened.exception_id != key
+    # The same question, with its clock.
+    assert (reopened.exception_id, reopened.due_at) == (key, waiting.exception.due_at)
     aborted = await trueup_at_work(
         "exceptions", "resolve", reopened.exception_id, "abort", "--wait", "-o", "json"
     )
