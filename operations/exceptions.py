@@ -151,7 +151,10 @@ async def resolve(context: AppContext, tenant: str, resolution: Resolution) -> R
         await _begin_anew(context, tenant, exception, resolution)
         return await _answer(context, tenant, exception_id, already=False)
     workflow_id, run_id = await _who_asks(context, exception, change)
-    await context.engine.update(workflow_id, run_id, RESOLVE, resolution, key=_key(resolution))
+    async with context.database.transaction() as conn:
+        occasion = await causes.occasion(conn, tenant, exception_id)
+    key = _key(resolution, occasion)
+    await context.engine.update(workflow_id, run_id, RESOLVE, resolution, key=key)
     return await _answer(context, tenant, exception_id, already=False)
 
 
@@ -275,10 +278,11 @@ def _seen_with(exception: ExceptionView) -> str:
     return f"trueup exceptions list --state all --change {exception.change_id}"
 
 
-def _key(resolution: Resolution) -> str:
-    """The same decision is one Update however often its answer is lost."""
+def _key(resolution: Resolution, occasion: str) -> str:
+    """The same decision is one Update however often its answer is lost, and another one once it has
+    failed."""
     digest = hashlib.sha256(resolution.model_dump_json().encode()).hexdigest()[:16]
-    return f"{resolution.exception_id}/{digest}"
+    return f"{occasion}/{digest}"
 
 
 async def _same(

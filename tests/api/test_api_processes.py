@@ -100,7 +100,7 @@ async def test_a_change_takes_no_decision_of_dunning(call: Call, sagas: Sagas) -
     for action in ("approve", "extend", "credit", "write_off"):
         answer = await call("POST", path, json={"action": action})
         assert answer.status_code == 422
-        assert answer.json()["remedy"] == "decide one of retry, correct, abort"
+        assert answer.json()["remedy"] == "decide one of retry, correct, skip, abort"
     await waiting.handle.terminate()
 
 

@@ -105,7 +105,7 @@ async def test_a_change_is_drawn_across_systems(trueup: Trueup, acme: Ids) -> No
 async def test_a_waiting_change_says_what_to_do(trueup: Trueup, acme: Ids) -> None:
     drawn = (await trueup("changes", "show", acme.change("waits"))).out
     assert "120.00 EUR at risk" in drawn
-    assert f"trueup exceptions resolve {acme.exception} retry|correct|abort" in drawn
+    assert f"trueup exceptions resolve {acme.exception} retry|correct|skip|abort" in drawn
 
 
 async def test_a_body_is_shown_only_when_asked_for(trueup: Trueup, acme: Ids) -> None:
