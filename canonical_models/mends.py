@@ -153,7 +153,7 @@ MENDS: Mapping[str, Mend] = {
     _C.PAYMENT_OVERDUE: Mend(
         (_HERE,), (Action.EXTEND, Action.CREDIT, Action.WRITE_OFF), "end_debt"
     ),
-    _C.APPROVAL_NEEDED: Mend((_HERE,), (Action.APPROVE, Action.SKIP, Action.ABORT), "approve"),
+    _C.APPROVAL_NEEDED: Mend((_HERE,), (Action.APPROVE, Action.ABORT), "approve"),
     _C.TARGET_REFUSED: _mend("mend_target", _THERE),
     _C.SUBSCRIPTION_UNKNOWN: _mend("look_in_billing", _THERE),
     _C.AMOUNT_OUT_OF_RANGE: _mend("look_in_billing", _THERE, inputs=_ANY, skip=True),

@@ -221,7 +221,7 @@ async def test_an_approval_answers_no_other_exception(sagas: Sagas, action: Acti
     waiting = await sagas.exception("chg_1")
     with pytest.raises(WorkflowUpdateFailedError) as refusal:
         await sagas.resolve(handle, waiting.exception_id, action)
-    assert "(period_closed) takes retry, correct, abort" in str(refusal.value.cause)
+    assert "(period_closed) takes retry, correct, skip, abort" in str(refusal.value.cause)
     await sagas.resolve(handle, waiting.exception_id, Action.RETRY)
     assert (await handle.result()).outcome == "completed"
 
