@@ -9,6 +9,8 @@ from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, TypeAdapter
 
+from canonical_models.batch import Batch, BatchItem
+from canonical_models.preview import Foreseen
 from canonical_models.views import ChangeView, ExceptionView, MappingView
 from operations import (
     accounts,
@@ -25,6 +27,8 @@ from operations import (
     inbox,
     invoices,
     mappings,
+    preview,
+    releases,
     renewals,
     sides,
     subscriptions,
@@ -34,7 +38,14 @@ from operations.context import AppContext
 from operations.paging import Page
 from persistence.inbox import InboxView
 from starter_api.app import Application, create_app
-from starter_api.v1 import examples, examples_books, examples_processes, examples_whole
+from starter_api.v1 import (
+    examples,
+    examples_batches,
+    examples_books,
+    examples_previews,
+    examples_processes,
+    examples_whole,
+)
 from starter_api.v1.changes import Signalled, SignalRequest
 from starter_api.v1.mappings import MappingRequest
 from tests.api.seeding import Ids
@@ -76,6 +87,12 @@ EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (Page[grants.GrantView], examples.page(examples_processes.GRANT)),
     (grants.GrantChanged, examples_processes.GRANT_CHANGED),
     (events.Feed, examples.FEED),
+    (Page[Batch], examples.page(examples_batches.BATCH)),
+    (Page[BatchItem], examples.page(examples_batches.ITEM)),
+    (Foreseen, examples_previews.FORESEEN),
+    (preview.CausePreview, examples_previews.CAUSE),
+    (preview.CausePreview, examples_previews.MAPPING),
+    (releases.Release, examples_previews.RELEASE),
 ]
 
 
