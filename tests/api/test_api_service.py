@@ -11,6 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, TypeAdapter
 
 from canonical_models.audit import AuditEntry
+from canonical_models.batch import Batch, BatchItem
+from canonical_models.preview import Foreseen
 from canonical_models.views import CauseView, ChangeView, ExceptionView, MappingView
 from operations import (
     accounts,
@@ -29,6 +31,8 @@ from operations import (
     inbox,
     invoices,
     mappings,
+    preview,
+    releases,
     renewals,
     sides,
     subscriptions,
@@ -42,8 +46,10 @@ from starter_api.app import Application, create_app
 from starter_api.v1 import (
     examples,
     examples_audit,
+    examples_batches,
     examples_books,
     examples_causes,
+    examples_previews,
     examples_processes,
     examples_whole,
 )
@@ -100,6 +106,12 @@ EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (Page[grants.GrantView], examples.page(examples_processes.GRANT)),
     (grants.GrantChanged, examples_processes.GRANT_CHANGED),
     (events.Feed, examples.FEED),
+    (Page[Batch], examples.page(examples_batches.BATCH)),
+    (Page[BatchItem], examples.page(examples_batches.ITEM)),
+    (Foreseen, examples_previews.FORESEEN),
+    (preview.CausePreview, examples_previews.CAUSE),
+    (preview.CausePreview, examples_previews.MAPPING),
+    (releases.Release, examples_previews.RELEASE),
 ]
 
 
