@@ -6,6 +6,7 @@ line, one for each tenant, and only its owner may read it.
 """
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -68,10 +69,8 @@ def kept_in_file(settings: Settings) -> tuple[str, ...]:
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ()
-    except PermissionError:
-        # It is somebody else's, who shares the settings with us.
+    except OSError:
+        # There is none, or it is somebody else's, who shares the settings with us.
         return ()
     if stat.S_IMODE(mode) & 0o077:
         raise Problem(
@@ -83,8 +82,11 @@ def kept_in_file(settings: Settings) -> tuple[str, ...]:
 
 
 def keep(settings: Settings, given: tuple[str, ...]) -> Path:
-    """Have these from now on; a file of mode 0600, whatever it was before."""
+    """Have these from now on; a file of mode 0600, whatever it was before. Raises OSError, also
+    where the file is somebody else's."""
     path = key_file(settings)
+    if path.exists() and not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = path.with_name(f".{path.name}.{os.getpid()}")
     try:

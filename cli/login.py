@@ -70,7 +70,7 @@ def login(
 def logout(ctx: typer.Context, tenant: TenantOption = None) -> None:
     """Give back the key that you signed in with.
 
-    It opens nothing any more, also where it was copied to.
+    A personal key opens nothing any more, also where it was copied to.
 
     Example: [bold]trueup logout[/]
     """
@@ -80,8 +80,10 @@ def logout(ctx: typer.Context, tenant: TenantOption = None) -> None:
     async def work(context: AppContext) -> str | None:
         for raw in identity.kept(settings):
             if (found := await identity.of_tenant(context, raw, of)) is not None:
-                async with context.database.transaction() as conn:
-                    await keys.revoke(conn, of, found.key_id)
+                # A program's key is not ours to end: `trueup keys revoke` does that.
+                if found.person_id is not None:
+                    async with context.database.transaction() as conn:
+                        await keys.revoke(conn, of, found.key_id)
                 _keep(settings, await _others(context, settings, of))
                 return found.name
         return None

@@ -105,7 +105,7 @@ def may(person: Principal, act: Act, thing: Thing) -> Answer:
     can = _able(act, thing)
     if act in person.acts and (person.roles is None or person.roles & can):
         return Yes()
-    if rule.hidden and person.roles is not None:
+    if rule.hidden and person.person_id is not None:
         return Hidden()
     if act in person.acts:
         return No(f"may not {rule.what} that {_said(can)} answers", _ordered(can))

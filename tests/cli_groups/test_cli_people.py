@@ -59,7 +59,8 @@ async def test_the_first_who_administers_is_added_by_whoever_has_the_configurati
     assert (await unsigned("login")).code == ExitCode.CONFLICT
     file.unlink()
     refused = await unsigned("people", "add", "mallory", "--role", "admin")
-    assert refused.code == ExitCode.NOT_FOUND
+    assert refused.code == ExitCode.CONFLICT
+    assert "trueup login" in refused.err
     assert "mallory" not in str(await _names(database))
 
 
@@ -182,6 +183,33 @@ async def test_who_signs_out_gives_the_key_back(
         assert await keys.find(conn, raw) is None
     assert (tmp_path / "secrets" / "operator-key").read_text() == ""
     assert "Nobody was signed in" in (await trueup("logout")).err
+
+
+async def test_a_programs_key_outlives_who_signs_out(
+    trueup: Trueup, typed: Typed, database: Database
+) -> None:
+    made = await trueup("keys", "create", "portal", "--scope", "mappings:read", "-o", "json")
+    typed(made.json["key"])
+    assert "as portal (a program)" in (await trueup("login")).err
+    assert (await trueup("logout")).code == 0
+    async with database.transaction() as conn:
+        assert await keys.find(conn, made.json["key"]) is not None
+
+
+async def test_a_key_is_printed_where_it_cannot_be_kept(
+    trueup: Trueup, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await trueup("people", "add", "fay", "--role", "finance")).code == 0
+    typed((await trueup("people", "invite", "fay")).out.strip())
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TRUEUP_KEY_FILE", str(tmp_path / "file" / "key"))
+    refused = await trueup("login")
+    assert "--show" in refused.err
+    # The invitation was not used up by that.
+    shown = await trueup("login", "--show")
+    assert shown.code == 0, shown.err
+    monkeypatch.setenv("TRUEUP_KEY", shown.out.strip())
+    assert (await trueup(*MAP)).code == 0
 
 
 async def test_a_key_that_others_may_read_is_not_taken(trueup: Trueup, tmp_path: Path) -> None:
