@@ -1,5 +1,10 @@
 """Ids by their beginning, and what names nothing."""
 
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,3 +155,20 @@ async def test_a_mapping_to_what_the_erp_has_not_is_refused(
     ):
         erp.fault = fault
         assert (await mappings.put(context, "acme", mapping, by="anna")).mapping
+
+
+async def test_the_shell_completes_ids(settings_file: Callable[..., Path], acme: Ids) -> None:
+    words = f"trueup --config {settings_file('acme')} changes show chg_acme_"
+    asked = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli"),
+        cwd=Path(__file__).parents[2],
+        env={
+            **os.environ,
+            "_TRUEUP_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": "5",
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asked.communicate()
+    assert said.decode().split() == [acme.change(name) for name in ("done", "next", "waits")]

@@ -257,6 +257,12 @@ async def test_status_says_since_when_parts_are_up_and_what_was_given_up(
         # Nobody works: no worker and no API were started.
         assert (code, shown["state"], shown["stack"]["phase"]) == (5, "away", "up")
         assert {part["part"]: part["state"] for part in shown["parts"]}["database"] == "works"
+        psutil.Process(facts.pids["stripe"]).suspend()
+        _, stopped = await status(place)
+        psutil.Process(facts.pids["stripe"]).resume()
+        # It is there, and does not answer.
+        (stripe,) = (one for one in stopped["stack"]["processes"] if one["part"] == "stripe")
+        assert (stripe["state"], stopped["stack"]["phase"]) == ("away", "degraded")
         why = "was killed by SIGKILL; the end of stripe.log:\nlines of it"
         ended = {
             "stripe": Ended(at=datetime.now(UTC), why=why, restarts=2),

@@ -1,9 +1,9 @@
-"""Keys and histories leave the machine encrypted, unless it is said that they need not."""
+"""Keys, histories and mail leave the machine encrypted, unless it is said that they need not."""
 
 import pytest
 from pydantic import ValidationError
 
-from runtime.settings import ConnectionSettings, TemporalSettings
+from runtime.settings import ConnectionSettings, NotificationSettings, TemporalSettings
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,20 @@ def test_a_temporal_elsewhere_does(address: str) -> None:
         TemporalSettings(address=address)
     assert TemporalSettings(address=address, tls=True).tls
     assert TemporalSettings(address=address, plain_text=True).plain_text
+
+
+def test_mail_is_encrypted_but_on_this_machine() -> None:
+    def server(host: str, **more: object) -> NotificationSettings:
+        given = {"host": host, "sender": "trueup@example.com", **more}
+        return NotificationSettings.model_validate(given)
+
+    assert server("127.0.0.1").secured == "none"
+    assert server("smtp.example.com").secured == "starttls"
+    assert server("smtp.example.com", encryption="tls").secured == "tls"
+    with pytest.raises(ValidationError, match="plain_text = true"):
+        server("smtp.example.com", encryption="none")
+    assert server("smtp.example.com", encryption="none", plain_text=True).secured == "none"
+    with pytest.raises(ValidationError, match="go together"):
+        server("smtp.example.com", user="trueup")
+    with pytest.raises(ValidationError, match="sender"):
+        server("smtp.example.com", sender="Fay <fay@example.com>")
