@@ -39,7 +39,8 @@ from cli.mapping_options import (
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.previews import show_foreseen
 from cli.timeline import show_exception
-from operations import changes, exceptions, releases, undoing
+from cli.undone import reopen, undoes
+from operations import changes, exceptions, releases
 from operations import preview as previews
 from operations.permissions import require, require_decision
 from operations.preview import CausePreview
@@ -274,76 +275,6 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
 
 
 @app.command()
-def undoes(
-    ctx: typer.Context,
-    exception_id: ExceptionId,
-    tenant: TenantOption = None,
-    output: Output = Format.TABLE,
-) -> None:
-    """What `abort` would undo, on each system and in its order. Nothing is done.
-
-    Example: [bold]trueup exceptions undoes exc_5f1d2c3b4a596877[/]
-    """
-    preview = run_command(
-        ctx,
-        tenant,
-        lambda command: undoing.abort_preview(command.context, command.tenant, exception_id),
-    )
-    if output is Format.JSON:
-        show_json(preview)
-        return
-    if preview.by_hand:
-        note("It is of an undo: abort says that a person has done it, and undoes nothing more.")
-        return
-    show_rows(
-        (
-            (
-                undone.system,
-                undone.step,
-                undone.document,
-                undone.amount,
-                undone.fate.value.replace("_", " "),
-                None if undone.certain else "if it is there",
-            )
-            for undone in preview.undone
-        ),
-        ("system", "step", "document", "amount", "becomes", ""),
-        empty="nothing was done yet that could be undone",
-    )
-    if preview.held:
-        note(f"Stays out of the ERP until it is released: {', '.join(preview.held)}.")
-
-
-@app.command()
-def reopen(
-    ctx: typer.Context,
-    exception_id: ExceptionId,
-    reason: Annotated[str, typer.Option(help="Why; it is kept.")],
-    tenant: TenantOption = None,
-    output: Output = Format.TABLE,
-) -> None:
-    """Begin anew what an abort has undone: what it kept out is released, and a change of its own
-    carries out what billing says now.
-
-    Example: [bold]trueup exceptions reopen exc_1 --reason 'the customer wants it after all'[/]
-    """
-    given = undoing.ReopenRequest(reason=reason)
-    reopened = run_command(
-        ctx,
-        tenant,
-        lambda command: undoing.reopen(
-            command.context, command.tenant, exception_id, given, by=command.by
-        ),
-    )
-    if output is Format.JSON:
-        show_json(reopened)
-        return
-    note(f"Begun anew by change {', '.join(reopened.change_ids)}; what was undone stays so.")
-    if reopened.released:
-        note(f"Released: {', '.join(reopened.released)}.")
-
-
-@app.command()
 def preview(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
     exception_id: ExceptionId,
@@ -459,6 +390,8 @@ def release(
     )
 
 
+app.command()(undoes)
+app.command()(reopen)
 add_notes(app, "exceptions")
 
 

@@ -8,6 +8,7 @@ from canonical_models import states
 from canonical_models.acts import Role
 from canonical_models.adoption import AdoptionResult, AdoptionState
 from canonical_models.batch import BatchKind, BatchState, ItemOutcome
+from canonical_models.decisions import Door, Scope
 from canonical_models.documents import DocumentStatus
 from canonical_models.effects import EffectState
 from canonical_models.entitlement import GrantState
