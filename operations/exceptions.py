@@ -246,8 +246,8 @@ async def _made_before(
     exception = await exceptions.get(conn, tenant, resolution.exception_id)
     is_open = exception is not None and exception.state is ExceptionState.OPEN
     made = await decisions.on(conn, tenant, *target, limit=1)
-    if not made or (is_open and made[0].outcome is not None):
-        # Nobody has decided, or it was asked again since.
+    if not made or made[0].outcome is Outcome.VOID or (is_open and made[0].outcome is not None):
+        # Nobody has decided, or it came to nothing, or it was asked again since.
         return None
     if _said(made[0]) != resolution:
         raise first_was(made[0])

@@ -180,6 +180,9 @@ async def test_what_has_answered_itself_makes_the_decision_void(
     assert (await waiting.handle.result()).outcome == "completed"
     await Deliverer(database, temporal.client).deliver()
     assert [row.outcome for row in await rows(database, waiting)] == [Outcome.VOID]
+    late = await call("POST", resolve(waiting), json={"action": "abort"})
+    assert late.status_code == 409
+    assert late.json()["facts"]["by"] == "trueup"
 
 
 async def test_a_cancellation_is_kept_while_nobody_can_be_asked(
