@@ -1,6 +1,7 @@
 """The exception work queue: open, resume, escalate."""
 
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 import structlog
 from temporalio import activity
@@ -303,7 +304,7 @@ def _seconds_left(opened: ExceptionView) -> float | None:
     """Until it is late; None where that was told."""
     if opened.escalated_at is not None:
         return None
-    return max((opened.due_at - datetime.now(UTC)).total_seconds(), 1.0)
+    return max(ceil((opened.due_at - datetime.now(UTC)).total_seconds()), 1)
 
 
 async def _with_amount(conn: Connection, raised: Raised) -> Raised:
