@@ -14,7 +14,7 @@ from rich.text import Text
 
 from canonical_models.audit import AuditEntry, Break, Verification
 from cli.choices import chosen
-from cli.command import Command, TenantOption, run_command
+from cli.command import Command, Since, TenantOption, To, run_command
 from cli.output import ExitCode, Format, Output, Problem, show_json, show_rows
 from operations import audit
 from persistence.seals import Which
@@ -23,7 +23,6 @@ app = typer.Typer(
     help="Verify and export what was done.", no_args_is_help=True, rich_markup_mode="rich"
 )
 
-Time = typer.Option(help="In UTC.", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 #: Where a spreadsheet sees a formula: at the start of a cell, and at what one that splits at
 #: semicolons takes for a start (https://owasp.org/www-community/attacks/CSV_Injection); the same
@@ -99,18 +98,18 @@ def export(
         str | None,
         typer.Option("--object", help="Only of this change, document, customer, exception …"),
     ] = None,
-    since: Annotated[datetime | None, Time] = None,
-    until: Annotated[datetime | None, Time] = None,
+    since: Since = None,
+    to: To = None,
     tenant: TenantOption = None,
 ) -> None:
-    """What was done, on stdout, the oldest first: from --since on and before --until.
+    """What was done, on stdout, the oldest first: from --since on and before --to.
 
     A cell that a spreadsheet would take for a formula begins with an apostrophe.
 
     Examples: [bold]trueup audit export --format csv --since 2027-01-01 > january.csv[/] ·
     [bold]trueup audit export --format jsonl --object chg_0d9c8b7a6f[/]
     """
-    which = Which(about=object_, since=_utc(since), until=_utc(until))
+    which = Which(about=object_, since=_utc(since), until=_utc(to))
 
     async def writing(command: Command) -> None:
         write = _writer(as_)

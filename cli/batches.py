@@ -16,6 +16,7 @@ from cli.command import (
     state,
     tell_of_more,
 )
+from cli.ids import BatchId
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import batches
 from operations.batches import BatchDetail
@@ -26,15 +27,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-BatchId = Annotated[str, typer.Argument(metavar="ID", help="As `trueup batches list` shows it.")]
-
 
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    kind: Annotated[str | None, typer.Option(help=f"Only {', '.join(BatchKind)}.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help=f"Only of this kind: {', '.join(BatchKind)}.")
+    ] = None,
     state_: Annotated[
-        str | None, typer.Option("--state", help=f"Only {', '.join(BatchState)}.")
+        str | None,
+        typer.Option("--state", help=f"Only those in this state: {', '.join(BatchState)}."),
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
@@ -86,7 +88,7 @@ def show(
     ctx: typer.Context,
     batch_id: BatchId,
     outcome: Annotated[
-        str | None, typer.Option(help=f"Only items that are {', '.join(ItemOutcome)}.")
+        str | None, typer.Option(help=f"Only those that came to this: {', '.join(ItemOutcome)}.")
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,

@@ -7,9 +7,11 @@ import typer
 
 from canonical_models.views import HistoryLine
 from cli.command import Command, TenantOption, run_command
+from cli.ids import an_id
 from cli.output import Format, Output, show_json, show_rows
 from operations import cases
 from operations.cases import AssignRequest, CommentRequest, Noted, TagsRequest
+from operations.naming import Kind
 from persistence.causes import Table
 
 #: Where it is not known what is at risk, which is not zero.
@@ -17,7 +19,6 @@ UNKNOWN = "unknown"
 
 _NOBODY = "nobody"
 
-About = Annotated[str, typer.Argument(help="As `list` shows it.")]
 Assignee = Annotated[str | None, typer.Option(help="Only those that this person has, or 'nobody'.")]
 Tag = Annotated[str | None, typer.Option(help="Only those with this tag.")]
 
@@ -26,19 +27,22 @@ def assigned(given: str | None) -> str | None:
     return "" if given == _NOBODY else given
 
 
-def add_notes(app: typer.Typer, table: Table) -> None:
-    """The commands `assign`, `tag` and `comment` of this group."""
+def add_notes(app: typer.Typer, table: Table, kind: Kind, one: str) -> None:
+    """The commands `assign`, `tag` and `comment` of this group; `one` is an id of it, to show how
+    it is done."""
 
-    @app.command()
+    @app.command(
+        help="Give it to a person, or back to its team.\n\n"
+        f"Example: [bold]trueup {table} assign {one} fay[/]"
+    )
     def assign(
         ctx: typer.Context,
-        named: About,
+        named: Annotated[str, an_id(kind, "As `list` shows it.")],
         to: Annotated[str, typer.Argument(help="A person, or 'nobody'.")],
-        text: Annotated[str, typer.Option("--note", help="Said with it.")] = "",
+        text: Annotated[str, typer.Option("--note", help="Why; it is kept.")] = "",
         tenant: TenantOption = None,
         output: Output = Format.TABLE,
     ) -> None:
-        """Give it to a person, or back to its team."""
         given = AssignRequest(to=None if to == _NOBODY else to, note=text)
         _do(
             ctx,
@@ -49,17 +53,19 @@ def add_notes(app: typer.Typer, table: Table) -> None:
             ),
         )
 
-    @app.command()
+    @app.command(
+        help="Set its tags; without any it has none.\n\n"
+        f"Example: [bold]trueup {table} tag {one} month-end vat[/]"
+    )
     def tag(
         ctx: typer.Context,
-        named: About,
+        named: Annotated[str, an_id(kind, "As `list` shows it.")],
         tags: Annotated[
             list[str] | None, typer.Argument(help="All that it has from now on.")
         ] = None,
         tenant: TenantOption = None,
         output: Output = Format.TABLE,
     ) -> None:
-        """Set its tags; without any it has none."""
         given = TagsRequest(tags=tuple(tags or ()))
         _do(
             ctx,
@@ -70,15 +76,17 @@ def add_notes(app: typer.Typer, table: Table) -> None:
             ),
         )
 
-    @app.command()
+    @app.command(
+        help="Add a line to its history.\n\n"
+        f"Example: [bold]trueup {table} comment {one} 'asked the customer'[/]"
+    )
     def comment(
         ctx: typer.Context,
-        named: About,
+        named: Annotated[str, an_id(kind, "As `list` shows it.")],
         text: Annotated[str, typer.Argument(help="Kept in its history.")],
         tenant: TenantOption = None,
         output: Output = Format.TABLE,
     ) -> None:
-        """Add a line to its history."""
         given = CommentRequest(text=text)
         _do(
             ctx,

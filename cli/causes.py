@@ -17,8 +17,10 @@ from cli.command import (
     state,
     tell_of_more,
 )
+from cli.ids import CauseId
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import causes
+from operations.naming import Kind
 from persistence.causes import Which
 
 app = typer.Typer(
@@ -27,14 +29,14 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-CauseId = Annotated[str, typer.Argument(help="As `trueup causes list` shows it.")]
-
 
 @app.command("list")
 def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
-    state_: Annotated[str, typer.Option("--state", help="open or closed.")] = "open",
-    owner: Annotated[Team | None, typer.Option(help="Only those that this team answers.")] = None,
+    state_: Annotated[
+        str, typer.Option("--state", help="Only those in this state: open or closed.")
+    ] = "open",
+    owner: Annotated[Team | None, typer.Option(help="Only those of this team.")] = None,
     code: Annotated[str | None, typer.Option(help="Only of this code: 'item_unmapped'.")] = None,
     system: Annotated[str | None, typer.Option(help="Only of this system: 'erp'.")] = None,
     assignee: Assignee = None,
@@ -146,4 +148,4 @@ def _at_risk(cause: CauseView) -> str:
     return ", ".join(known) or "-"
 
 
-add_notes(app, "causes")
+add_notes(app, "causes", Kind.CAUSE, "b3bf4f1b")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
@@ -31,6 +32,15 @@ TenantOption = Annotated[
         is_eager=True,
         help="Which tenant (default: the only one configured).",
     ),
+]
+#: A stretch of time.
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+Since = Annotated[
+    datetime | None, typer.Option(help="Only what was from then on, in UTC.", formats=_TIMES)
+]
+To = Annotated[
+    datetime | None,
+    typer.Option("--to", help="Only what was before then, in UTC.", formats=_TIMES),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="Rows to show.")]
 Cursor = Annotated[

@@ -24,7 +24,7 @@ from cli.command import (
     tell_of_more,
 )
 from cli.following import Timeout, Wait
-from cli.ids import ExceptionId, OfChange
+from cli.ids import ExceptionId, OfCause, OfChange
 from cli.mapping_options import (
     Entity,
     Included,
@@ -42,6 +42,7 @@ from cli.timeline import show_exception
 from cli.undone import reopen, undoes
 from operations import changes, exceptions, releases
 from operations import preview as previews
+from operations.naming import Kind
 from operations.permissions import require, require_decision
 from operations.preview import CausePreview
 from operations.releases import Release, ReleaseAsked
@@ -60,7 +61,7 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ] = "open",
     owner: Annotated[Team | None, typer.Option(help="Only those of this team.")] = None,
     change: OfChange = None,
-    cause: Annotated[str | None, typer.Option(help="Only cases of this cause.")] = None,
+    cause: OfCause = None,
     code: Annotated[str | None, typer.Option(help="Only of this code: 'item_unmapped'.")] = None,
     assignee: Assignee = None,
     tag: Tag = None,
@@ -305,7 +306,8 @@ def preview(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         typer.Option(help="Id or number of the ERP document, made by hand, that it is."),
     ] = None,
     cause: Annotated[
-        bool, typer.Option("--cause", help="Of all open cases of its cause, as a frozen list.")
+        bool,
+        typer.Option("--whole-cause", help="Of all open cases of its cause, as a frozen list."),
     ] = False,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
@@ -313,7 +315,7 @@ def preview(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     """What `retry` would do, or `correct` with the same options; nothing is done.
 
     Examples: [bold]trueup exceptions preview exc_1[/] ·
-    [bold]trueup exceptions preview exc_1 --item 'prod_x=AI-ADDON' --per-unit seats --cause[/]
+    [bold]trueup exceptions preview exc_1 --item 'prod_x=AI-ADDON' --per-unit seats --whole-cause[/]
     """
     mapped, customer = (
         _item(item, per_unit, included, tier),
@@ -355,7 +357,7 @@ def preview(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
 def release(
     ctx: typer.Context,
     preview_id: Annotated[
-        str, typer.Argument(metavar="PREVIEW", help="As `preview --cause` has named it.")
+        str, typer.Argument(metavar="PREVIEW", help="As `preview --whole-cause` has named it.")
     ],
     reason: Annotated[str, typer.Option(help="Why; it is kept with the release.")],
     first: Annotated[
@@ -392,7 +394,7 @@ def release(
 
 app.command()(undoes)
 app.command()(reopen)
-add_notes(app, "exceptions")
+add_notes(app, "exceptions", Kind.EXCEPTION, "exc_5f1d2c3b")
 
 
 def _tell(resolved: exceptions.Resolved, change: ChangeView | None) -> None:

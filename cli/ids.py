@@ -69,6 +69,8 @@ def only(kind: Kind, words: str, *, must_be: bool = True, **more: Any) -> Any:
 
 ChangeId = Annotated[str, an_id(Kind.CHANGE, "As `trueup changes list` shows it.")]
 ExceptionId = Annotated[str, an_id(Kind.EXCEPTION, "As `trueup exceptions list` shows it.")]
+CauseId = Annotated[str, an_id(Kind.CAUSE, "As `trueup causes list` shows it.")]
+BatchId = Annotated[str, an_id(Kind.BATCH, "As `trueup batches list` shows it.")]
 Receipt = Annotated[str, an_id(Kind.RECEIPT, "As `trueup inbox list` shows it.")]
 GrantId = Annotated[str, an_id(Kind.GRANT, "As `trueup entitlements list` shows it: grt_….")]
 KeyId = Annotated[str, an_id(Kind.KEY, "As `trueup keys list` shows it.")]
@@ -81,6 +83,7 @@ OfSubject = Annotated[
     str | None,
     only(Kind.SUBJECT, "Only of this subject: a subscription, or `account:` and a customer."),
 ]
+OfCause = Annotated[str | None, only(Kind.CAUSE, "Only cases of this cause.")]
 OfChange = Annotated[str | None, only(Kind.ASKING, "Only of this change, or process by its name.")]
 InEntity = Annotated[
     str | None, only(Kind.ENTITY, "Code of the legal entity: only what is in its books.")

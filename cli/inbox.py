@@ -1,6 +1,6 @@
 """`trueup inbox`: received webhooks, dead letters, and reading them again."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated
 
 import typer
@@ -13,7 +13,9 @@ from cli.command import (
     Command,
     Cursor,
     Limit,
+    Since,
     TenantOption,
+    To,
     one_of,
     run_command,
     state,
@@ -150,12 +152,12 @@ def replay(
 def replay_all(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
     reason: Annotated[str, typer.Option(help="Why; it is kept with the batch.")],
-    status: Annotated[str | None, typer.Option(help=f"Only {', '.join(InboxStatus)}.")] = None,
-    type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
-    since: Annotated[
-        datetime | None, typer.Option(help="Only what came from then on, in UTC.")
+    status: Annotated[
+        str | None, typer.Option(help=f"Only those of this status: {', '.join(InboxStatus)}.")
     ] = None,
-    until: Annotated[datetime | None, typer.Option(help="Only what came before, in UTC.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
+    since: Since = None,
+    to: To = None,
     rate: Annotated[int, typer.Option(min=1, max=60_000, help="How many a minute.")] = 600,
     trial: Annotated[
         bool, typer.Option("--trial", help="Read the first one, then wait to be resumed.")
@@ -171,7 +173,7 @@ def replay_all(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         status=one_of(InboxStatus, status, "webhook"),
         event_type=type_,
         since=since and since.replace(tzinfo=UTC),
-        until=until and until.replace(tzinfo=UTC),
+        until=to and to.replace(tzinfo=UTC),
         rate=rate,
         trial=trial,
         reason=reason,

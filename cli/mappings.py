@@ -45,7 +45,7 @@ From = Annotated[
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    kind: Annotated[str | None, typer.Option(help="Only account or item mappings.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only of this kind: account or item.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
     tenant: TenantOption = None,

@@ -24,7 +24,8 @@ def erase(
     ctx: typer.Context,
     customer: Annotated[str, typer.Argument(help="The billing customer.")],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would go, and what would stay.")
+        bool,
+        typer.Option("--dry-run", help="Only say what would happen: what goes, and what stays."),
     ] = False,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,

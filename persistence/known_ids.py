@@ -9,6 +9,8 @@ from persistence.connection import Connection
 class Kind(StrEnum):
     CHANGE = "change"
     EXCEPTION = "exception"
+    CAUSE = "cause"
+    BATCH = "batch"
     RECEIPT = "receipt"
     GRANT = "grant"
     ADOPTION = "adoption"
@@ -25,10 +27,14 @@ class Kind(StrEnum):
 _OF = {
     Kind.CHANGE: "select id from changes where tenant = %(tenant)s",
     Kind.EXCEPTION: "select id from exceptions where tenant = %(tenant)s",
+    Kind.CAUSE: "select id from causes where tenant = %(tenant)s",
+    Kind.BATCH: "select id from batches where tenant = %(tenant)s",
     Kind.RECEIPT: "select receipt from inbox where tenant = %(tenant)s",
     Kind.GRANT: "select source_id from grants where tenant = %(tenant)s",
     Kind.ADOPTION: "select id from batches where tenant = %(tenant)s and kind = 'adopt'",
-    Kind.KEY: "select left(encode(key_hash, 'hex'), 16) from api_keys where tenant = %(tenant)s",
+    Kind.KEY: (
+        "select 'tk_' || left(encode(key_hash, 'hex'), 16) from api_keys where tenant = %(tenant)s"
+    ),
     Kind.INVOICE: "select document_id from documents where tenant = %(tenant)s",
     Kind.SUBSCRIPTION: (
         "select subscription_id from contracts where tenant = %(tenant)s "

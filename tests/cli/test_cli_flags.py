@@ -30,7 +30,7 @@ def _below(words: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 ALL = dict(commands())
 #: Lists that the settings, or what one customer holds, keep short.
-SHORT = {"connections list", "entitlements list", "keys list"}
+SHORT = {"connections list", "entitlements list", "keys list", "people list"}
 
 
 def options(command: Any) -> list[Any]:

@@ -99,5 +99,5 @@ async def test_lines_for_programs(trueup: Trueup, database: Database) -> None:
     assert "globex" not in exported.out
     one = await trueup("audit", "export", "--format", "jsonl", "--object", "chg_1")
     assert [json.loads(line)["source"] for line in one.out.splitlines()] == ["outbox"]
-    none = await trueup("audit", "export", "--format", "jsonl", "--until", "2026-01-01")
+    none = await trueup("audit", "export", "--format", "jsonl", "--to", "2026-01-01")
     assert (none.code, none.out) == (0, "")

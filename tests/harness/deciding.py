@@ -70,7 +70,12 @@ async def decided(
 
 
 async def taken(
-    database: Database, tenant: str, resolution: Resolution, *, seconds: float = 20
+    database: Database,
+    tenant: str,
+    resolution: Resolution,
+    *,
+    outcomes: frozenset[Outcome] = frozenset({Outcome.TAKEN}),
+    seconds: float = 20,
 ) -> None:
     """Kept, and handed over by the dispatcher that runs, until the workflow has acted on it."""
     made = await kept(database, tenant, resolution)
@@ -79,6 +84,6 @@ async def taken(
     async def so() -> bool:
         async with database.statement() as conn:
             now = await decisions.get(conn, tenant, made.decision_id)
-        return now is not None and now.outcome is Outcome.TAKEN
+        return now is not None and now.outcome in outcomes
 
     await until(so, f"{resolution.action} is taken", seconds=seconds)

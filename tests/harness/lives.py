@@ -16,6 +16,7 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import BillingSnapshot
+from canonical_models.decisions import Outcome
 from canonical_models.documents import (
     BillingDocument,
     BillingLine,
@@ -228,7 +229,9 @@ class Life:
     ) -> None:
         assert exception.workflow_id == self.handle(kind, key).id
         decision = Resolution(exception_id=exception.exception_id, action=action, by="tester")
-        await taken(self.database, TENANT, decision)
+        # What the process has heard since may have answered its question first.
+        outcomes = frozenset({Outcome.TAKEN, Outcome.VOID})
+        await taken(self.database, TENANT, decision, outcomes=outcomes)
 
     async def grants(self) -> tuple[Grant, ...]:
         async with self.database.statement() as conn:

@@ -17,12 +17,13 @@ from dispatch.watching import SagaWatch
 from persistence import causes, exceptions, mappings, outbox, waking
 from persistence.causes import Which
 from tests.api.stuck import MENDED, Stuck
+from tests.harness.deciding import decided as decide
 from tests.harness.flow import write
 from tests.harness.sagas import Sagas
 from tests.harness.subscriptions import ACCOUNT, invoice, item, line, snapshot, subscription
 from tests.harness.systems import refused
 from tests.harness.waiting import until
-from workflows.names import RESOLVE, change_workflow_id
+from workflows.names import change_workflow_id
 
 ISSUED = invoice(line("il_1", 5000), key="in_1")
 
@@ -225,7 +226,7 @@ async def test_a_skipped_document_stays_out_and_the_same_saga_goes_on(sagas: Sag
         note="booked by hand in another company",
         document=DocumentCorrection(document_id=waiting.document_id),
     )
-    await waiting.handle.execute_update(RESOLVE, decided, result_type=str)
+    await decide(sagas.database, "acme", waiting.handle, decided)
     assert (await waiting.handle.result()).outcome in ("completed", "no_change")
     record = await sagas.record(waiting.document_id)
     assert record.hold is not None
