@@ -31,6 +31,7 @@ from persistence.personal import BODIES, ERASED, KEPT, PLACES, WITHOUT
 from persistence.privacy import Scope
 from persistence.tables import metadata
 from tests.api.seeding import Ids, seeded
+from tests.audit.written import all_sealed, verified
 from tests.harness.flow import receive, write
 from tests.harness.planted import places_of
 
@@ -227,6 +228,18 @@ async def test_a_rehearsal_says_the_same_and_changes_nothing(
     assert {one.table for one in rehearsed.kept} | {"erasures"} == {
         one.table for one in erased.kept
     }
+
+
+async def test_what_was_done_is_proved_all_the_same(
+    context: AppContext, acme: Ids, database: Database
+) -> None:
+    await all_sealed(database)
+    before = await verified(database)
+    await erase(context, acme)
+    await all_sealed(database)
+    after = await verified(database)
+    assert (before.broken, after.broken, after.first) == (0, 0, None)
+    assert after.erased > before.erased
 
 
 async def test_again_there_is_nothing_left(context: AppContext, acme: Ids) -> None:
