@@ -41,7 +41,7 @@ test: setup ## Run every suite but the slow ones, on real servers
 
 coverage: setup ## Run `make test`, and print which branches of the product it has taken
 	rm -rf build/coverage && mkdir -p build/coverage
-	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest -m "not slow" -n 2 --dist loadfile
+	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest -m "not slow" -n 2 --dist loadfile --tb=native
 	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage combine --quiet
 	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage report --skip-covered --sort=cover
 
