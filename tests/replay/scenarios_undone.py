@@ -98,18 +98,21 @@ async def aborted_with_money_in_doubt(sagas: Sagas) -> Handle:
     """It is ended first: the document that it settles is taken back."""
     faults = sagas.systems.script.faults
     faults["support.publish"] = [refused(RejectionCode.SUPPORT_REFUSED, "support")]
-    handle, undoing = await _money_in_doubt(sagas)
+    # The saga waits for a person by the time that its document is posted and money comes to it.
+    handle, undoing = await _money_in_doubt(sagas, posting=2)
     question = await sagas.exception("chg_1")
     await sagas.resolve(handle, question.exception_id, Action.ABORT)
     undoing.set()
     return await closed(handle)
 
 
-async def _money_in_doubt(sagas: Sagas) -> tuple[Handle, asyncio.Event]:
-    """The ERP does not answer until the event is set."""
+async def _money_in_doubt(sagas: Sagas, posting: float = 0) -> tuple[Handle, asyncio.Event]:
+    """The ERP takes so many seconds to post, and does not answer about money until the event is
+    set."""
     script, undoing = sagas.systems.script, asyncio.Event()
 
     def unanswered(name: str) -> None:
+        script.seconds = posting if name == "erp.post" else 0
         if name == "erp.settle":
             script.faults[name] = [] if undoing.is_set() else [lost(happened=True)]
 
