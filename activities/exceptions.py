@@ -15,9 +15,7 @@ from activities.contracts.exceptions import (
     Withdrawn,
 )
 from activities.error_mapping import mapped_failures
-from activities.master_data import content_of
 from activities.tenants import Tenants
-from canonical_models.amendment import account_subject
 from canonical_models.base import isoformat
 from canonical_models.decisions import (
     DecisionView,
@@ -30,12 +28,10 @@ from canonical_models.decisions import (
 )
 from canonical_models.events import ExceptionOpened, ExceptionResolved, InvoiceDecided, event
 from canonical_models.exceptions import Action, DocumentCorrection, Raised, Resolution
-from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.records import Hold, HoldKind
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ExceptionView
 from persistence import (
-    approvals,
     causes,
     changes,
     decisions,
@@ -88,7 +84,6 @@ class ExceptionQueue(ExceptionActivities):
     async def resume(self, resumed: Resumed) -> None:
         decided = resumed.resolution
         with mapped_failures():
-            approved = await self._approved(resumed) if decided.action is Action.APPROVE else None
             async with self._database.transaction() as conn:
                 await _require(conn, resumed)
                 decision = await _admitted(conn, resumed)
@@ -103,13 +98,6 @@ class ExceptionQueue(ExceptionActivities):
                 elif decided.document is not None:
                     await documents.correct(
                         conn, resumed.tenant, await _with_what_was_said(conn, resumed)
-                    )
-                if approved is not None:
-                    await approvals.put(
-                        conn, resumed.tenant, *approved, by=decided.by, note=decided.note
-                    )
-                    await approvals.keep_plan(
-                        conn, resumed.tenant, resumed.change_id, by=decided.by
                     )
                 await exceptions.resolve(conn, resumed.tenant, decided)
                 await decisions.close(conn, decision.decision_id, Outcome.TAKEN)
@@ -169,24 +157,6 @@ class ExceptionQueue(ExceptionActivities):
                 owner=late.owner,
                 code=late.code,
             )
-
-    async def _approved(self, resumed: Resumed) -> tuple[str, str] | None:
-        """(subject, content) as it is now of what is asked about: a document, or a customer whose
-        master data has changed."""
-        tenant = self._tenants[resumed.tenant]
-        async with self._database.transaction() as conn:
-            asked = await exceptions.get(conn, tenant.name, resumed.resolution.exception_id)
-            if asked is None or asked.subject is None:
-                return None
-            if asked.code != RejectionCode.MASTER_DATA_CHANGED.value:
-                found = await documents.get(conn, tenant.name, asked.subject)
-                return (asked.subject, found.document.approval) if found else None
-        try:
-            profile = await tenant.billing.account(asked.subject)
-        except Rejection:
-            # The customer has been deleted meanwhile: nothing is left to carry on.
-            return None
-        return account_subject(asked.subject), content_of(profile)
 
 
 async def _tell_of(conn: Connection, kind: str, asked: ExceptionView) -> None:

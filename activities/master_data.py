@@ -5,6 +5,7 @@ What was told is remembered as a digest alone: the data itself stays in its syst
 
 from activities.tenants import Tenant
 from canonical_models.amendment import account_subject
+from canonical_models.approvals import ApprovalAsked
 from canonical_models.commerce import AccountProfile
 from canonical_models.documents import BilledParty
 from canonical_models.failures import Rejection, RejectionCode
@@ -55,8 +56,11 @@ async def carry_on(database: Database, tenant: Tenant, profile: AccountProfile) 
         return
     subject, content = account_subject(customer), content_of(profile)
     async with database.statement() as conn:
-        approved = (subject, content) in await approvals.of(conn, tenant.name, [subject])
+        said = await approvals.of(conn, tenant.name, subject)
+    approved = any(each.content == content for each in said)
     if tenant.policy.books.of(account.legal_entity).master_data == "ask" and not approved:
+        async with database.statement() as conn:
+            await approvals.ask(conn, tenant.name, subject, ApprovalAsked(content=content))
         raise Rejection(
             RejectionCode.MASTER_DATA_CHANGED,
             f"billing has changed the name, address or tax ids of customer {customer}, which is "

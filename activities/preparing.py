@@ -34,6 +34,7 @@ from canonical_models.states import ChangeOutcome
 from persistence import (
     access_holds,
     accounts,
+    approvals,
     change_queue,
     changes,
     documents,
@@ -316,7 +317,7 @@ class Preparation:
             movements=movements,
             unbilled=pending,
             shown=kept.unbilled,
-            approved=kept.approved,
+            approvals=kept.approvals,
             books_from=tenant.books_from,
             today=local_day(max(as_of, datetime.now(UTC)), zone),
             metadata=subscription.metadata if subscription else {},
@@ -363,6 +364,9 @@ class Preparation:
                     await changes.settle(
                         conn, tenant.name, plan.change_id, outcome=ChangeOutcome.NO_CHANGE
                     )
+            refused = plan.books.refused
+            if saved and refused is not None and refused.asked is not None and refused.subject:
+                await approvals.ask(conn, tenant.name, refused.subject, refused.asked)
             if not saved:
                 await ownership.require(conn, owner_of(step))
                 plan = await changes.plan(conn, tenant.name, plan.change_id) or plan

@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field
 
+from canonical_models.approvals import ApprovalAsked
 from canonical_models.base import Canonical, Identifier, Instant
 from canonical_models.documents import Settlement
 from canonical_models.entitlement import (
@@ -17,7 +18,7 @@ from canonical_models.entitlement import (
     SubscriptionSupport,
     SupportEntitlement,
 )
-from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.failures import ApprovalNeeded, Rejection, RejectionCode
 from canonical_models.ledgering import DocumentDraft, ItemTerms, UnbilledDraft
 from canonical_models.money import Money
 from canonical_models.term import Contract
@@ -94,6 +95,8 @@ class Refusal(Canonical):
     message: str
     system: str
     subject: str | None = None
+    #: Whose yes would let it pass; None where nobody's does.
+    asked: ApprovalAsked | None = Field(default=None, exclude_if=lambda asked: asked is None)
 
     @classmethod
     def of(cls, rejection: Rejection) -> Self:
@@ -102,6 +105,7 @@ class Refusal(Canonical):
             message=rejection.message,
             system=rejection.system,
             subject=rejection.subject,
+            asked=rejection.asked if isinstance(rejection, ApprovalNeeded) else None,
         )
 
     def error(self) -> Rejection:

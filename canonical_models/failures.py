@@ -13,6 +13,8 @@
 
 from enum import StrEnum
 
+from canonical_models.approvals import ApprovalAsked
+
 
 class Team(StrEnum):
     FINANCE = "finance"
@@ -149,6 +151,14 @@ class Rejection(Failure):
     @property
     def owner(self) -> Team:
         return self.reason.owner
+
+
+class ApprovalNeeded(Rejection):
+    """Policy lets it pass with the yes of those who are `asked`."""
+
+    def __init__(self, message: str, *, system: str, subject: str, asked: ApprovalAsked) -> None:
+        super().__init__(RejectionCode.APPROVAL_NEEDED, message, system=system, subject=subject)
+        self.asked = asked
 
 
 class ContractDrift(Failure):

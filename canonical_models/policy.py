@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from canonical_models.acts import ACTS, Act, Role
+from canonical_models.approvals import Occasion
 from canonical_models.money import Currency
 from canonical_models.term import TimeZone
 
@@ -88,6 +90,45 @@ class PartyTaxRules(_Policy):
     third_country: str | None = None
 
 
+class ApprovalRule(_Policy):
+    """That `on` an occasion `people` different people say yes, each of whom has one of `roles`
+    (anybody who may approve where none is named); `then` may as well once it is late.
+
+    `above` are amounts in major units by currency: what is not more than that passes. One of a
+    currency that it does not name is above it. Without any, all of the occasion is asked about.
+    `share` is the like for a discount: a fraction, 0.2 for 20 %.
+    """
+
+    on: Occasion
+    above: dict[Currency, Annotated[Decimal, Field(ge=0)]] = Field(default_factory=dict)
+    share: Decimal | None = Field(default=None, ge=0, lt=1)
+    roles: tuple[Role, ...] = ()
+    people: int = Field(default=1, ge=1, le=9)
+    then: tuple[Role, ...] = ()
+
+    @model_validator(mode="after")
+    def _measures_what_it_is_about(self) -> Self:
+        if self.on is Occasion.DISCOUNT and self.share is None:
+            raise ValueError("a rule on discounts names the `share` above which it asks")
+        if self.on is not Occasion.DISCOUNT and self.share is not None:
+            raise ValueError(f"`share` is of rules on discounts, not on {self.on.value}")
+        if self.on in (Occasion.DISCOUNT, Occasion.CLOSED_PERIOD) and self.above:
+            raise ValueError(f"a rule on {self.on.value} has no amount to be `above`")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_answered(self) -> Self:
+        able = ACTS[Act.EXCEPTIONS_APPROVE].roles
+        unable = [role for role in (*self.roles, *self.then) if role not in able]
+        if unable:
+            raise ValueError(
+                f"{', '.join(unable)} may not approve: name of {', '.join(sorted(able))}"
+            )
+        if self.then and not self.roles:
+            raise ValueError("`then` is for those who are not among `roles`: name `roles` as well")
+        return self
+
+
 class EntityBooks(_Policy):
     """How the books of a legal entity are kept.
 
@@ -100,10 +141,12 @@ class EntityBooks(_Policy):
       units of its currency.
     - `zero_documents`: documents over nothing are posted (`post`) or left out (`skip`).
     - `master_data`: what billing changes of a customer is carried on (`update`) or asked (`ask`).
+    - `approvals`: what needs somebody's yes before it is booked; each rule by itself.
     - `country` says where the entity is, for the tax rules of parties.
     """
 
     unbilled: Literal["draft", "none"] = "draft"
+    approvals: tuple[ApprovalRule, ...] = ()
     closed_period: Literal["ask", "first_open_day"] = "ask"
     late_number: Literal["next_date", "billing_number"] = "next_date"
     rounding_limit: Annotated[Decimal, Field(ge=0, le=10)] = Decimal("0.05")
@@ -155,9 +198,6 @@ class TenantPolicy(_Policy):
     #: Where days begin and end: contracts run to the end of their last day there, and documents
     #: are dated by it. None: contracts end at billing's very second, documents are dated in UTC.
     time_zone: TimeZone | None = None
-    #: A document whose lines credit more than this, in major units by currency and whatever else
-    #: it charges, needs an approval.
-    credit_limits: dict[Currency, Annotated[Decimal, Field(ge=0)]] = Field(default_factory=dict)
     #: Seconds after the first event of a subject in which others of the same act are waited for:
     #: one saga carries all of them out.
     settling_seconds: float = Field(default=0.3, ge=0, le=60)

@@ -21,7 +21,6 @@ from cli.ids import ChangeId, OfSubject, OfSubscription
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.timeline import show_change
 from operations import changes, holding
-from operations.permissions import require_decision
 from workflows.names import DECIDE
 
 app = typer.Typer(
@@ -240,8 +239,7 @@ def signal(
             change_id,
             name,
             document,
-            by=command.by,
-            may=lambda decided: require_decision(command.context, command.who, decided),
+            who=command.who,
         )
 
     run_command(ctx, tenant, work)

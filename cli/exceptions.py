@@ -42,6 +42,7 @@ from cli.timeline import show_exception
 from cli.undone import reopen, undoes
 from operations import changes, exceptions, releases
 from operations import preview as previews
+from operations.approving import ApprovalStands
 from operations.naming import Kind
 from operations.permissions import require, require_decision
 from operations.preview import CausePreview
@@ -151,6 +152,7 @@ def show(
     show_exception(detail.exception, detail.decided)
     show_history(detail.history)
     if detail.exception.state is ExceptionState.OPEN:
+        _show_approval(detail.approval, detail.digest)
         note(f"It takes: {', '.join(action.value for action in detail.decisions)}.")
         for given in detail.form.inputs:
             fields = ", ".join(given.json_schema["properties"])
@@ -205,6 +207,13 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         typer.Option(help="Id or number of the ERP document, made by hand, that it is."),
     ] = None,
     text: Annotated[str, typer.Option("--note", help="Why; it is kept.")] = "",
+    digest: Annotated[
+        str | None,
+        typer.Option(
+            help="That of what was looked at, from `show`: nothing is decided where something "
+            "else is asked by now."
+        ),
+    ] = None,
     wait: Wait = False,
     timeout: Timeout = 60,
     tenant: TenantOption = None,
@@ -245,7 +254,9 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         )
         resolution = exceptions.resolution_of(exception_id, decision, by=command.by)
         await require_decision(command.context, command.who, resolution)
-        resolved = await exceptions.resolve(command.context, command.tenant, resolution)
+        resolved = await exceptions.resolve(
+            command.context, command.tenant, resolution, digest=digest, roles=command.who.roles
+        )
         if not wait or resolved.change is None or resolved.decision.outcome is None:
             return resolved, resolved.change
         return resolved, await changes.followed(
@@ -397,6 +408,20 @@ app.command()(reopen)
 add_notes(app, "exceptions", Kind.EXCEPTION, "exc_5f1d2c3b")
 
 
+def _show_approval(approval: ApprovalStands | None, digest: str) -> None:
+    if approval is None:
+        return
+    for standing in approval.standing:
+        need = standing.need
+        of = f" of {' or '.join(need.roles)}" if need.roles else ""
+        given = f"; {', '.join(standing.given)} said yes" if standing.given else ""
+        then = f"; once it is late, {' or '.join(need.then)} may as well" if need.then else ""
+        note(f"It {need.why}: needs {standing.missing} of {need.people}{of} more{given}{then}.")
+    if approval.before:
+        note(f"{', '.join(approval.before)} approved what it was before.")
+    note(f"To say yes to exactly this: --digest {digest}.")
+
+
 def _tell(resolved: exceptions.Resolved, change: ChangeView | None) -> None:
     taken = "had been taken before" if resolved.already else "was taken"
     who = "process" if change is None else "saga"
@@ -404,6 +429,12 @@ def _tell(resolved: exceptions.Resolved, change: ChangeView | None) -> None:
         note(
             f"{resolved.decision.action} is kept; the {who} has not taken it yet, and is told by "
             f"itself. See: `trueup exceptions show {resolved.exception.exception_id}`."
+        )
+        return
+    if resolved.became is exceptions.Became.NEEDS_ANOTHER:
+        note(
+            "The yes is kept, and it takes another one: see whose with "
+            f"`trueup exceptions show {resolved.exception.exception_id}`."
         )
         return
     if resolved.became is exceptions.Became.FAILED_AGAIN:

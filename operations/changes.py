@@ -1,7 +1,7 @@
 """Changes: list them, follow one across all systems, cancel it, speak to its saga."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ from operations.errors import Conflict, Invalid, NotFound
 from operations.exceptions import decide
 from operations.handing import handed_over
 from operations.paging import Page, cursor, cut, number
+from operations.permissions import Principal, require_decision
 from operations.timeline import Step, in_words, timeline
 from persistence import changes, decisions, effects, exceptions, inbox, outbox
 from persistence.connection import Connection
@@ -182,18 +183,16 @@ async def signal(
     name: str,
     payload: Any,
     *,
-    by: str,
-    may: Callable[[Resolution], Awaitable[None]],
+    who: Principal,
 ) -> None:
     """Send a Temporal signal to the saga of this change.
 
     `decide` carries a decision, which is kept and handed over like one that is handed in by itself,
-    and nobody waits for it; `may` raises where who sends it has no leave for it. Raises NotFound,
-    Conflict, Invalid, Unavailable.
+    and nobody waits for it. Raises NotFound, Forbidden, Conflict, Invalid, Unavailable.
     """
-    resolution = _decided(name, payload, by=by)
+    resolution = _decided(name, payload, by=who.name)
     if resolution is not None:
-        await may(resolution)
+        await require_decision(context, who, resolution)
     change = await _get(context, tenant, change_id)
     if change.state in (ChangeState.PENDING, ChangeState.SETTLED):
         raise Conflict(
@@ -201,7 +200,7 @@ async def signal(
             remedy="signal a change that is running or waiting",
         )
     if resolution is not None:
-        await decide(context, tenant, resolution, change_id=change_id)
+        await decide(context, tenant, resolution, change_id=change_id, roles=who.roles)
         return
     arguments = [] if payload is None else [payload]
     await context.engine.signal(saga_of(change), await _run(context, change), name, arguments)

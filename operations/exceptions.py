@@ -1,9 +1,12 @@
 """The exception queue: look, and decide for the saga or the process that waits."""
 
+import hashlib
+from collections.abc import Collection
 from enum import StrEnum
 
 from pydantic import Field
 
+from canonical_models.acts import Role
 from canonical_models.base import Canonical, isoformat
 from canonical_models.decisions import DecisionView, Outcome, Target, of_exception
 from canonical_models.events import ExceptionResolved, event
@@ -18,6 +21,8 @@ from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.mends import Form, decisions_of
 from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
 from canonical_models.views import CauseView, ChangeView, ExceptionView, HistoryLine
+from operations import approving
+from operations.approving import ApprovalStands
 from operations.context import AppContext
 from operations.corrections import checked, replaced, signed
 from operations.errors import Conflict, Invalid, NotFound
@@ -53,6 +58,8 @@ class Became(StrEnum):
     KEPT = "kept"
     #: The saga or process has taken it and goes on; nothing more is known.
     HANDED_OVER = "handed_over"
+    #: It is a yes that is kept, and does not suffice: the exception is still open for others.
+    NEEDS_ANOTHER = "needs_another"
     #: It was tried, and has failed again for the same cause: the exception is open again.
     FAILED_AGAIN = "failed_again"
     #: What it was about went through; the change now waits for something else.
@@ -81,7 +88,7 @@ class ExceptionDetail(Canonical):
     is all that is needed to take one; `decided` are those that were made, the oldest first.
     `digest` is of what is asked now: sent with a decision, it is refused where that is something
     else by then. `cause` counts what else waits for the same. `history` has what happened and was
-    said, the oldest first."""
+    said, the oldest first. `approval` is whose yes is asked, where one is."""
 
     exception: ExceptionView
     change: ChangeView | None
@@ -92,6 +99,7 @@ class ExceptionDetail(Canonical):
     cause: CauseView | None
     history: tuple[HistoryLine, ...]
     workflow_url: str | None
+    approval: ApprovalStands | None = None
 
 
 async def list_(
@@ -128,17 +136,26 @@ async def show(context: AppContext, tenant: str, exception_id: str) -> Exception
         asked = await form(conn, tenant, exception)
         cause = await causes.get(conn, tenant, exception.cause_id)
         told = await causes.history(conn, tenant, exception_id)
+        approval = await approving.stands(conn, tenant, exception)
     return ExceptionDetail(
         exception=exception,
         change=change,
         decisions=decisions_of(exception.code),
         decided=tuple(reversed(decided)),
-        digest=exception.digest,
+        digest=_digest(exception, approval.content if approval else None),
         form=asked,
         cause=cause,
         history=told,
         workflow_url=_link(context, exception, change),
+        approval=approval,
     )
+
+
+def _digest(exception: ExceptionView, content: str | None) -> str:
+    """Of what is asked, and of what a yes would be to."""
+    if content is None:
+        return exception.digest
+    return hashlib.sha256(f"{exception.digest}/{content}".encode()).hexdigest()[:16]
 
 
 def resolution_of(exception_id: str, decision: Decision, *, by: str) -> Resolution:
@@ -153,15 +170,17 @@ async def resolve(
     *,
     digest: str | None = None,
     once: str | None = None,
+    roles: Collection[Role] | None = None,
 ) -> Resolved:
     """Keep the decision, and wait until the saga has acted on it.
 
     The same decision again answers as the first time, and so does all that is sent under one name
-    `once`. `digest` is that of what was looked at. Raises NotFound, Invalid for a correction that
-    does not mend this exception, and Conflict where somebody else was first, where it asks
-    something else by now, or where its change is held.
+    `once`. `digest` is that of what was looked at; `roles` are those of the person who decides,
+    None for a program. Raises NotFound, Invalid for a correction that does not mend this exception,
+    Forbidden for a yes that is not theirs to give, and Conflict where somebody else was first,
+    where it asks something else by now, or where its change is held.
     """
-    made, already = await decide(context, tenant, resolution, digest=digest, once=once)
+    made, already = await decide(context, tenant, resolution, digest=digest, once=once, roles=roles)
     made = await handed_over(context, tenant, made)
     exception, change = await read(context, tenant, resolution.exception_id)
     if made.outcome is Outcome.VOID:
@@ -184,6 +203,7 @@ async def decide(
     change_id: str | None = None,
     digest: str | None = None,
     once: str | None = None,
+    roles: Collection[Role] | None = None,
 ) -> tuple[DecisionView, bool]:
     """The decision as it is kept, to be handed over from there; and whether it was before. Raises
     as `resolve`, and Conflict where the exception is not of this change."""
@@ -211,23 +231,29 @@ async def decide(
             return known, True
         if now is None or now.state is not ExceptionState.OPEN:
             raise _not_open(now or exception)
-        if digest is not None and digest != now.digest:
+        content = await approving.content_of(conn, tenant, now)
+        shown = _digest(now, content)
+        if digest is not None and digest != shown:
             raise Conflict(
                 f"exception {exception_id} asks something else than what was looked at: "
                 f"{now.message}",
                 remedy="look at it again, and decide that",
                 see=("exception", exception_id),
-                facts={"digest": now.digest},
+                facts={"digest": shown},
             )
         lost = now.code == SAGA_LOST
         if lost:
             await _begin_anew(conn, tenant, now, resolution)
+        enough = True
+        if resolution.action is Action.APPROVE:
+            enough = await approving.say_yes(conn, tenant, now, resolution, roles)
+            before = {"content": content}
         made = await decisions.record(
             conn,
             tenant,
             context.entrance,
             of_exception(now, resolution, before=before, once=once),
-            outcome=Outcome.DONE if lost else None,
+            outcome=Outcome.DONE if lost or not enough else None,
         )
     return made, False
 
@@ -359,7 +385,8 @@ def _became(made: DecisionView, exception: ExceptionView, change: ChangeView | N
     if made.outcome is None:
         return Became.KEPT
     if exception.state is ExceptionState.OPEN:
-        return Became.FAILED_AGAIN
+        yes = made.action == Action.APPROVE and made.outcome is Outcome.DONE
+        return Became.NEEDS_ANOTHER if yes else Became.FAILED_AGAIN
     if change is None or change.state not in (ChangeState.SETTLED, ChangeState.WAITING):
         return Became.HANDED_OVER
     if change.state is ChangeState.WAITING:

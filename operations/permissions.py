@@ -72,14 +72,23 @@ Answer = Yes | No | Hidden
 
 
 class Forbidden(NotDone):
-    """Known, and not allowed. `scope` is what a key for it needs; `roles` have whoever can."""
+    """Known, and not allowed. `scope` is what a key for it needs; `roles` have whoever can, save
+    the one who is called `but`."""
 
     title = "Not allowed"
 
     def __init__(
-        self, detail: str, *, remedy: str, act: Act, tenant: str, roles: tuple[Role, ...] = ()
+        self,
+        detail: str,
+        *,
+        remedy: str,
+        act: Act,
+        tenant: str,
+        roles: tuple[Role, ...] = (),
+        but: str | None = None,
     ) -> None:
         super().__init__(detail, remedy=remedy)
+        self.but = but
         self.act = act
         self.scope = scope_of(act)
         self.tenant = tenant
@@ -140,7 +149,8 @@ async def explained(context: AppContext, refusal: Forbidden) -> Forbidden:
     if not refusal.roles:
         return refusal
     async with context.database.statement() as conn:
-        names = await people.holders(conn, refusal.tenant, refusal.roles)
+        holders = await people.holders(conn, refusal.tenant, refusal.roles)
+    names = [name for name in holders if name != refusal.but]
     who = f": {', '.join(names)}" if names else ", whom nobody here has"
     return Forbidden(
         refusal.detail,

@@ -178,6 +178,7 @@ KEPT: Mapping[str, tuple[str, str]] = {
     "changes": (_SUBJECT, f"{_PROOF}; and the proof that both sides have the same documents"),
     "exceptions": (_BELONGS, _PROOF),
     "approvals": (_OF_DOCUMENTS, _PROOF),
+    "approval_requests": (_OF_DOCUMENTS, "what a yes was asked to, by amounts and a digest"),
     "adoption_customers": (_CUSTOMER, _PROOF),
     "case_history": (f"about {_OF_EXCEPTIONS}", _PROOF),
     "decisions": (_DECIDED, _PROOF),

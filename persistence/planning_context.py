@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Literal
 from pydantic import TypeAdapter
 
 from canonical_models.amendment import AmendmentPlan, ChangeKind, customer_of
+from canonical_models.approvals import Approval
 from canonical_models.commerce import Subscription
 from canonical_models.entitlement import Grant, SubscriptionSupport
 from canonical_models.exceptions import UNDO_OF, Resolution
@@ -21,6 +22,7 @@ from canonical_models.records import (
     UnbilledRecord,
 )
 from canonical_models.states import ChangeOutcome
+from persistence.approvals import APPROVALS_JSON, by_subject
 from persistence.connection import Connection
 from persistence.documents.statements import COVERING
 from persistence.grants import AS_JSON, GRANTS
@@ -341,8 +343,8 @@ class BooksKnown:
     #: balance.
     entered: dict[str, SettlementRecord]
     unbilled: UnbilledRecord | None
-    #: Contents of `records` that a person has said yes to.
-    approved: frozenset[str]
+    #: What people have said yes to, by the ids of `records` and movements.
+    approvals: dict[str, tuple[Approval, ...]]
     #: Of which a line pays for the subscription at a moment, those that are not paid, what paid
     #: when these were issued, and all since the first of them; also where they belong to the
     #: account, since other lines of theirs are of no subscription. Oldest first, without what
@@ -396,8 +398,8 @@ select
      and s.settlement_id in (select id from movement)),
   (select {UNBILLED_JSON}::text from unbilled u
    where u.tenant = %(tenant)s and u.subscription_id = %(subject)s),
-  array(select a.content from approvals a where a.tenant = %(tenant)s
-    and a.document_id in (select document_id from own)),
+  (select {APPROVALS_JSON} from approvals a where a.tenant = %(tenant)s and a.document_id in (
+     select document_id from own union all select id from movement)),
   (select coalesce(json_agg({DOCUMENT_JSON} order by d.issued_at, d.document_id), '[]')::text
    from documents d where d.tenant = %(tenant)s and {COVERING})
 """.encode()  # noqa: S608 - put together from constants
@@ -426,12 +428,12 @@ async def books(
         },
     )
     row = await found.fetchone()
-    own, other, moved, shown, approved, paying = row or ("[]", "[]", "[]", None, (), "[]")
+    own, other, moved, shown, approved, paying = row or ("[]", "[]", "[]", None, "[]", "[]")
     return BooksKnown(
         records=DOCUMENTS.validate_json(own),
         others={d.document.document_id: d for d in DOCUMENTS.validate_json(other)},
         entered={s.settlement.settlement_id: s for s in SETTLEMENTS.validate_json(moved)},
         unbilled=UnbilledRecord.model_validate_json(shown) if shown else None,
-        approved=frozenset(approved),
+        approvals=by_subject(approved),
         covering=DOCUMENTS.validate_json(paying),
     )

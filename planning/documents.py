@@ -3,12 +3,11 @@
 from datetime import date
 
 from canonical_models.amendment import DocumentStep, Refusal
-from canonical_models.documents import BillingDocument
 from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import ErpDocument, LedgerAnswer, LedgerQuestion
 from canonical_models.mapping import AccountMapping
-from canonical_models.money import Money
 from canonical_models.records import DocumentRecord
+from planning import approving
 from planning.choosing import Act, Choice, linked
 from planning.drafting import draft_of, generation_of, posting_question
 from planning.given import BooksInput
@@ -36,20 +35,21 @@ def question_of(given: BooksInput, account: AccountMapping, choice: Choice) -> L
 
 
 def step_of(given: BooksInput, account: AccountMapping, choice: Choice) -> DocumentStep:
-    """Raises Rejection for a document that cannot be booked, or not without a person's yes."""
+    """Raises Rejection for a document that cannot be booked, or not without somebody's yes."""
     record, document = choice.record, choice.record.document
     if choice.act is Act.LINK:
         return _booked(account, record)
-    question_of(given, account, choice)
+    question = question_of(given, account, choice)
     answer = given.answers[document.document_id]
     if isinstance(answer, Refusal):
         raise answer.error()
     if choice.act is not Act.REVERSE:
         step = _posting(given, account, record, answer)
-        _require_approval(given, record, _credited(document))
+        approving.require_for_posting(given, record, step)
         return step
-    _require_approval(given, record, _taken_back(record))
-    return _booked(account, record).model_copy(update={"void": True, "on": answer.posting_date})
+    back = _booked(account, record).model_copy(update={"void": True, "on": answer.posting_date})
+    approving.require_for_reversal(given, record, back, question.on)
+    return back
 
 
 def _booked(account: AccountMapping, record: DocumentRecord) -> DocumentStep:
@@ -82,41 +82,6 @@ def _posting(
         terms=answer.items,
         legal_entity=account.legal_entity,
         defaulted=tuple(sorted(stood_in)),
-    )
-
-
-def _credited(document: BillingDocument) -> Money:
-    """What its lines give the customer, with tax. What others charge beside it is not set against
-    it: a credit of 9,000 is one also where 9,001 are charged for something else."""
-    return -_of_sign(document, -1)
-
-
-def _taken_back(record: DocumentRecord) -> Money:
-    """What a reversal gives the customer: all that was charged, by the same rule. Where billing
-    shows other figures by now, its lines do not say what was."""
-    posted = record.posted
-    if posted is not None and posted.gross != record.document.gross:
-        return posted.gross
-    return _of_sign(record.document, 1)
-
-
-def _of_sign(document: BillingDocument, sign: int) -> Money:
-    lines = [line for line in document.lines if line.net.minor * sign > 0]
-    amounts = [amount for line in lines for amount in (line.net, line.tax) if amount is not None]
-    return Money.total(amounts, document.currency)
-
-
-def _require_approval(given: BooksInput, record: DocumentRecord, credited: Money) -> None:
-    """Each document by itself, and only the direction in which the customer gains."""
-    limit = given.policy.credit_limits.get(credited.currency)
-    approval = record.document.approval
-    if limit is None or credited.decimal <= limit or approval in given.approved:
-        return
-    raise refused(
-        RejectionCode.APPROVAL_NEEDED,
-        f"{named(record.document)} credits {credited}, more than {limit:,f} {credited.currency}: "
-        "approve it, or abort",
-        record.document.document_id,
     )
 
 

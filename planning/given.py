@@ -6,6 +6,7 @@ from datetime import date, datetime
 from functools import cached_property
 
 from canonical_models.amendment import Refusal
+from canonical_models.approvals import Approval
 from canonical_models.commerce import Subscription
 from canonical_models.documents import BillingDocument, Settlement, Unbilled
 from canonical_models.ledgering import LedgerAnswer
@@ -48,8 +49,8 @@ class BooksInput:
     #: None where it is not this subject's to show.
     unbilled: Unbilled | None = None
     shown: UnbilledRecord | None = None
-    #: Contents of documents that a person has approved.
-    approved: frozenset[str] = frozenset()
+    #: What people have said yes to of documents and movements, by their ids.
+    approvals: Mapping[str, tuple[Approval, ...]] = field(default_factory=dict)
     #: What the ERP said to `questions`, by their keys.
     answers: Mapping[str, LedgerAnswer | Refusal] = field(default_factory=dict)
     #: Of the subscription, or of the customer.

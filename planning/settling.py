@@ -11,6 +11,7 @@ from canonical_models.failures import Rejection, RejectionCode
 from canonical_models.ledgering import LedgerAnswer, LedgerQuestion
 from canonical_models.mapping import AccountMapping
 from canonical_models.records import DocumentRecord
+from planning.approving import require_for_movement
 from planning.balance import Balance
 from planning.choosing import before_cutover, choice_of
 from planning.figures import require_explained, require_in_range
@@ -229,7 +230,8 @@ def _recovers(given: BooksInput, movement: Settlement) -> bool:
 
 
 def _step(given: BooksInput, each: Due, balance: Balance) -> SettlementStep:
-    """Raises Rejection: amount_out_of_range, balance_crosses, or what the ERP says of the day."""
+    """Raises Rejection: amount_out_of_range, approval_needed, balance_crosses, or what the ERP says
+    of the day."""
     require_in_range(each.settlement)
     step = SettlementStep(
         settlement=each.settlement,
@@ -239,6 +241,7 @@ def _step(given: BooksInput, each: Due, balance: Balance) -> SettlementStep:
         posting_date=_posting_date(given, each),
         recovered=each.recovered,
     )
+    require_for_movement(given, step)
     balance.take(each.settlement, each.legal_entity)
     return step
 

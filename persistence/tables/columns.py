@@ -58,5 +58,6 @@ def boolean_column(*, default: bool) -> Any:
     )
 
 
-def texts_column() -> Any:
-    return Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
+def texts_column(*, nullable: bool = False) -> Any:
+    default = None if nullable else text("'{}'")
+    return Field(sa_column=Column(ARRAY(Text), nullable=nullable, server_default=default))

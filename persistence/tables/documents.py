@@ -250,12 +250,26 @@ class AccountRow(SQLModel, table=True):
 
 
 class ApprovalRow(SQLModel, table=True):
-    """A person's yes to a document as it is, whichever change posts it."""
+    """Somebody's yes to what `document_id` names as it is, whichever change carries it out: a
+    document, a movement, or `account:` and a customer. `roles` are what they were then, null for a
+    program's key."""
 
     __tablename__ = "approvals"
     tenant: str = text_column(key=True)
     document_id: str = text_column(key=True)
     content: str = text_column(key=True)
-    approved_by: str = text_column()
+    approved_by: str = text_column(key=True)
+    roles: list[str] | None = texts_column(nullable=True)
     note: str = text_column(default="")
     approved_at: datetime = time_column(nullable=False)
+
+
+class ApprovalRequestRow(SQLModel, table=True):
+    """What a yes is asked to now, and whose."""
+
+    __tablename__ = "approval_requests"
+    tenant: str = text_column(key=True)
+    document_id: str = text_column(key=True)
+    content: str = text_column()
+    needs: list[dict[str, Any]] = json_column(nullable=False)
+    asked_at: datetime = time_column(nullable=False)

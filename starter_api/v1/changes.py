@@ -14,7 +14,6 @@ from operations.changes import Cancelled, ChangeDetail
 from operations.errors import Invalid
 from operations.holding import ChangeHeld, HoldChangeRequest
 from operations.paging import Page
-from operations.permissions import require_decision
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh, listed, single
@@ -162,7 +161,6 @@ async def signal_change(
         change_id,
         given.name,
         given.payload,
-        by=caller.name,
-        may=lambda decided: require_decision(context, caller, decided),
+        who=caller,
     )
     return fresh(Signalled(change_id=change_id, name=given.name))

@@ -177,6 +177,7 @@ EXCEPTION_DETAIL: dict[str, Any] = {
     "cause": CAUSE,
     "history": HISTORY,
     "workflow_url": _WORKFLOW,
+    "approval": None,
 }
 
 CAUSE_DETAIL: dict[str, Any] = {

@@ -132,7 +132,12 @@ async def resolve_exception(
     resolution = exceptions.resolution_of(exception_id, decision, by=caller.name)
     await require_decision(context, caller, resolution)
     resolved = await exceptions.resolve(
-        context, caller.tenant, resolution, digest=decision.digest, once=idempotency_key
+        context,
+        caller.tenant,
+        resolution,
+        digest=decision.digest,
+        once=idempotency_key,
+        roles=caller.roles,
     )
     return fresh(resolved, underway=resolved.decision.outcome is None)
 

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from canonical_models.failures import RejectionCode
 from canonical_models.policy import (
+    ApprovalRule,
     BooksPolicy,
     DocumentRule,
     DunningPolicy,
@@ -35,6 +36,7 @@ BY_ITSELF: dict[type[BaseModel], str] = {
     TenantSettings: "Tenants",
     BooksPolicy: "Books",
     EntityBooks: "Books",
+    ApprovalRule: "Approvals",
     TaxCodeRule: "Tax codes",
     PartyTaxRules: "Tax rules of parties",
     DocumentRule: "Rules",

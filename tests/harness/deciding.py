@@ -9,9 +9,10 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from canonical_models.decisions import DecisionView, Door, Entrance, Outcome, of_exception
-from canonical_models.exceptions import Resolution
+from canonical_models.exceptions import Action, Resolution
 from dispatch.delivering import Deliverer
 from dispatch.listening import listen
+from operations import approving
 from persistence import decisions, exceptions
 from persistence.database import Database
 from tests.harness.waiting import until
@@ -49,6 +50,8 @@ async def kept(database: Database, tenant: str, resolution: Resolution) -> Decis
         asked = await exceptions.get(conn, tenant, resolution.exception_id)
         if asked is None:
             return None
+        if resolution.action is Action.APPROVE:
+            await approving.say_yes(conn, tenant, asked, resolution, roles=None)
         made = of_exception(asked, resolution)
         return await decisions.record(conn, tenant, Entrance(door=Door.API), made, outcome=None)
 

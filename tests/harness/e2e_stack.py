@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+from canonical_models.approvals import Occasion
 from canonical_models.policy import (
     AccountPolicy,
+    ApprovalRule,
     BooksPolicy,
     EntityBooks,
     PartyTaxRules,
@@ -32,12 +34,14 @@ POLICY = TenantPolicy(
 #: Two legal entities that decide otherwise wherever there is something to decide. Accounts are
 #: opened in the books of their currency.
 BOTH_ENTITIES = TenantPolicy(
-    credit_limits={"EUR": Decimal(5000)},
     accounts=AccountPolicy(
         create=True,
         legal_entities={"EUR": "LE-DE", "JPY": "LE-DE", "KWD": "LE-DE", "USD": "LE-US"},
     ),
     books=BooksPolicy(
+        approvals=(
+            ApprovalRule(on=Occasion.CREDIT, above={"EUR": Decimal(5000), "USD": Decimal(10**9)}),
+        ),
         entities={
             "LE-DE": EntityBooks(
                 country="DE",

@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 
 from canonical_models.adoption import AdoptedCustomer, AdoptionCause, Finding, Going
+from canonical_models.approvals import ApprovalAsked
 from canonical_models.batch import BatchKind
 from persistence import approvals, batches
 from persistence.batches import Listed
@@ -93,7 +94,10 @@ async def _more(dsn: str) -> None:
         await batches.stands(
             conn, "globex", "ado_1", 1, left.outcome, found=left.model_dump(mode="json")
         )
-        await approvals.put(conn, "globex", "in_globex", "0" * 64, by="Jane", note="agreed")
+        await approvals.ask(conn, "globex", "in_globex", ApprovalAsked(content="0" * 64))
+        await approvals.put(
+            conn, "globex", "in_globex", "0" * 64, by="Jane", roles=None, note="agreed"
+        )
     await database.close()
 
 

@@ -1,7 +1,10 @@
 """What is shown as not billed, what other systems were told of a customer, and a person's yes."""
 
+from canonical_models.acts import Role
+from canonical_models.approvals import Approval, ApprovalAsked, Need, Occasion
 from canonical_models.ledgering import DraftLine, UnbilledDraft
 from persistence import accounts, approvals, unbilled
+from persistence.connection import Connection
 from persistence.database import Database
 from tests.persistence.issued import TENANT, eur
 
@@ -93,9 +96,31 @@ async def test_what_is_not_said_of_an_account_stays(database: Database) -> None:
 async def test_a_yes_is_to_a_document_as_it_is(database: Database) -> None:
     async with database.transaction() as conn:
         for document_id, content in (("cn_1", "a"), ("cn_1", "b"), ("cn_1", "a"), ("cn_2", "a")):
-            await approvals.put(conn, TENANT, document_id, content, by="Jane", note="fine")
-        await approvals.put(conn, "globex", "cn_1", "c", by="Joe", note="")
-        assert await approvals.of(conn, TENANT, ["cn_1", "cn_9"]) == {("cn_1", "a"), ("cn_1", "b")}
-        assert await approvals.of(conn, TENANT, []) == frozenset()
+            await approvals.put(
+                conn, TENANT, document_id, content, by="Jane", roles=["finance"], note="fine"
+            )
+        await approvals.put(conn, TENANT, "cn_1", "a", by="robot", roles=None, note="")
+        await approvals.put(conn, "globex", "cn_1", "c", by="Joe", roles=(), note="")
+        said = {(each.content, each.by, each.roles) for each in await of(conn, "cn_1")}
+        assert said == {
+            ("a", "Jane", ("finance",)),
+            ("b", "Jane", ("finance",)),
+            ("a", "robot", None),
+        }
+        assert await of(conn, "cn_9") == ()
         await approvals.used(conn, TENANT, "cn_1", "a")
-        assert await approvals.of(conn, TENANT, ["cn_1"]) == {("cn_1", "b")}
+        assert [each.content for each in await of(conn, "cn_1")] == ["b"]
+
+
+async def test_what_is_asked_now_takes_the_place_of_what_was(database: Database) -> None:
+    need = Need(occasion=Occasion.CREDIT, why="credits 1", roles=(Role.FINANCE,), people=2)
+    async with database.transaction() as conn:
+        assert await approvals.asked_of(conn, TENANT, "cn_1") is None
+        await approvals.ask(conn, TENANT, "cn_1", ApprovalAsked(content="a"))
+        asked = ApprovalAsked(content="b", needs=(need,))
+        await approvals.ask(conn, TENANT, "cn_1", asked)
+        assert await approvals.asked_of(conn, TENANT, "cn_1") == asked
+
+
+async def of(conn: Connection, document_id: str) -> tuple[Approval, ...]:
+    return await approvals.of(conn, TENANT, document_id)

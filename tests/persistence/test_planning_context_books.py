@@ -52,7 +52,7 @@ def settled(document_id: str) -> BillingDocument:
 
 async def test_nothing_is_known_of_books_that_are_empty(database: Database) -> None:
     assert await books(database, "in_1") == BooksKnown(
-        records=(), others={}, entered={}, unbilled=None, approved=frozenset(), covering=()
+        records=(), others={}, entered={}, unbilled=None, approvals={}, covering=()
     )
 
 
@@ -129,11 +129,14 @@ async def test_what_is_shown_as_not_billed_and_what_was_approved(database: Datab
     async with database.transaction() as conn:
         await unbilled.put(conn, TENANT, "sub_1", draft, digest="d", document_id=None)
         for document_id, content in (("in_1", "a"), ("in_1", "b"), ("in_2", "c")):
-            await approvals.put(conn, TENANT, document_id, content, by="Jane", note="")
+            await approvals.put(conn, TENANT, document_id, content, by="Jane", roles=None, note="")
         shown = await unbilled.get(conn, TENANT, "sub_1")
     known = await books(database)
     assert shown is not None
-    assert (known.unbilled, sorted(known.approved)) == (shown, ["a", "b"])
+    said = {
+        (subject, each.content) for subject in known.approvals for each in known.approvals[subject]
+    }
+    assert (known.unbilled, said) == (shown, {("in_1", "a"), ("in_1", "b")})
 
 
 async def test_what_is_known_is_what_the_stores_say(database: Database) -> None:

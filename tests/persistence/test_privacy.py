@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from canonical_models.approvals import ApprovalAsked
 from canonical_models.batch import BatchKind
 from operations import inbox as inbox_of_operators
 from operations import privacy as erasing
@@ -120,7 +121,10 @@ async def acme(database: Database) -> Ids:
             ),
         ):
             await conn.execute(statement.encode(), {"change": waits})
-        await approvals.put(conn, "acme", ids.invoice, "0" * 64, by="jane", note=f"{NAME} agrees")
+        await approvals.put(
+            conn, "acme", ids.invoice, "0" * 64, by="jane", roles=None, note=f"{NAME} agrees"
+        )
+        await approvals.ask(conn, "acme", ids.invoice, ApprovalAsked(content="0" * 64))
         await conn.execute(
             "insert into access_holds (tenant, subscription_id, hold) values ('acme', %s, %s)",
             (ids.subscription, f'{{"sold": "x", "items": [], "reason": "{NAME} pays late"}}'),

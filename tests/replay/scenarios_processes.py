@@ -33,7 +33,9 @@ RENAMED = AccountProfile(customer_id="cus_1", name="Another Example")
 WHO = account_subject("cus_1")
 
 OPENING = TenantPolicy(accounts=AccountPolicy(create=True, legal_entity="LE-DE"))
-LIMITED = TenantPolicy.model_validate({"credit_limits": {"EUR": "10"}})
+LIMITED = TenantPolicy.model_validate(
+    {"books": {"approvals": [{"on": "credit", "above": {"EUR": "10"}}]}}
+)
 
 #: What may be left open by a scenario.
 PROCESSES = ("dunning/acme/in_1", "entitlement/acme/cus_1/app", "renewal/acme/sub_1")

@@ -134,8 +134,8 @@ async def test_a_yes_is_to_what_billing_has_then(sagas: Sagas) -> None:
     reads = sagas.systems.script.calls.count("billing.account")
 
     def changes_once_more(call: str) -> None:
-        # Read for the yes, for the plan, and for the act.
-        if sagas.systems.script.calls.count("billing.account") == reads + 3:
+        # Read for the plan, and for the act.
+        if sagas.systems.script.calls.count("billing.account") == reads + 2:
             sagas.systems.billing.accounts["cus_1"] = LATER
 
     sagas.systems.script.on_call = changes_once_more

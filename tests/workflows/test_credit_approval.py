@@ -1,7 +1,6 @@
 """A credit above the tenant's limit waits for a person's yes, which is to exactly that document."""
 
 from collections.abc import AsyncIterator
-from decimal import Decimal
 
 import pytest
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
@@ -17,7 +16,9 @@ from tests.harness.sagas import Handle, Sagas, sagas_at_work
 from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.systems import Systems, refused
 
-LIMIT = TenantPolicy(credit_limits={"EUR": Decimal("20.00"), "USD": Decimal(0)})
+LIMIT = TenantPolicy.model_validate(
+    {"books": {"approvals": [{"on": "credit", "above": {"EUR": "20.00", "USD": 0}}]}}
+)
 
 
 @pytest.fixture

@@ -15,10 +15,14 @@ from canonical_models.policy import (
 )
 
 
+def asks(on: str = "credit", **entries: object) -> dict[str, object]:
+    return {"books": {"approvals": [{"on": on, **entries}]}}
+
+
 def test_the_policy_of_a_tenant_that_has_decided_nothing() -> None:
     policy = TenantPolicy()
     assert policy.tiers == ("standard", "premium", "enterprise")
-    assert (policy.time_zone, policy.credit_limits, policy.accounts.create) == (None, {}, False)
+    assert (policy.time_zone, policy.books.approvals, policy.accounts.create) == (None, (), False)
     assert (policy.dunning.grace_days, policy.dunning.final_days) == (7, 30)
     assert (policy.renewal.forecast_days, policy.renewal.late_hours) == (14, 6)
     books = policy.books
@@ -31,13 +35,15 @@ def test_a_policy_as_a_file_says_it() -> None:
     policy = TenantPolicy.model_validate(
         {
             "time_zone": "Europe/Berlin",
-            "credit_limits": {"EUR": 500, "JPY": "70000"},
+            "books": {"approvals": [{"on": "credit", "above": {"EUR": 500, "JPY": "70000"}}]},
             "accounts": {"create": True, "legal_entities": {"DE": "LE-DE", "USD": "LE-US"}},
             "dunning": {"grace_days": 0, "reminder_days": [], "items": {"PRO": 14}},
             "invoice_minutes": 0.5,
         }
     )
-    assert policy.credit_limits == {"EUR": Decimal(500), "JPY": Decimal(70000)}
+    (rule,) = policy.books.approvals
+    assert rule.above == {"EUR": Decimal(500), "JPY": Decimal(70000)}
+    assert (rule.people, rule.roles, rule.then) == (1, (), ())
     assert policy.accounts == AccountPolicy(
         create=True, legal_entities={"DE": "LE-DE", "USD": "LE-US"}
     )
@@ -102,9 +108,17 @@ def test_dunning_that_cannot_be(entries: dict[str, object], words: str) -> None:
     ("entries", "words"),
     [
         ({"time_zone": "Berlin"}, "not a time zone of the IANA database"),
-        ({"credit_limits": {"EURO": 5}}, "not an ISO 4217 currency"),
-        ({"credit_limits": {"EUR": -5}}, "greater than or equal to 0"),
-        ({"credit_limits": {"EUR": "NaN"}}, "finite"),
+        (asks(above={"EURO": 5}), "not an ISO 4217 currency"),
+        (asks(above={"EUR": -5}), "greater than or equal to 0"),
+        (asks(above={"EUR": "NaN"}), "finite"),
+        (asks(share="0.2"), "`share` is of rules on discounts, not on credit"),
+        (asks(on="discount"), "names the `share` above which it asks"),
+        (asks(on="discount", share=1), "less than 1"),
+        (asks(on="closed_period", above={"EUR": 5}), "has no amount to be `above`"),
+        (asks(roles=["viewer"]), "viewer may not approve: name of finance, operations"),
+        (asks(roles=["clerk"]), "Input should be"),
+        (asks(then=["operations"]), "name `roles` as well"),
+        (asks(people=0), "greater than or equal to 1"),
         ({"exception_hours": {"finance": 0}}, "greater than 0"),
         ({"invoice_minutes": 0}, "greater than 0"),
         ({"invoice_minutes": 1441}, "less than or equal to 1440"),

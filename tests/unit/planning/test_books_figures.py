@@ -1,11 +1,11 @@
 """Billing's own figures: what contradicts itself, is too large, or is in another currency."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from canonical_models.amendment import Refusal
+from canonical_models.amendment import BooksPlan, Refusal
+from canonical_models.approvals import Approval
 from canonical_models.documents import BillingDocument, DocumentStatus
 from canonical_models.policy import TenantPolicy
 from planning.books import BooksInput
@@ -140,7 +140,9 @@ def test_a_tax_that_is_not_decided_is_not_zero() -> None:
 
 
 PAID = moved("pi_1", "payment", 5000)
-LIMITED = TenantPolicy(credit_limits={"EUR": Decimal(100)})
+LIMITED = TenantPolicy.model_validate(
+    {"books": {"approvals": [{"on": "credit", "above": {"EUR": 100}}]}}
+)
 
 
 @pytest.mark.parametrize("remaining", [6900, 6899, 6901, 0])
@@ -201,12 +203,13 @@ def test_each_document_is_looked_at_by_itself() -> None:
     assert [step.document_id for step in found.documents] == ["in_a"]
     assert found.refused is not None
     assert (found.refused.code, found.refused.subject) == ("approval_needed", "in_b")
-    yes = books(plus, seen(minus), last, policy=LIMITED, approved=frozenset({minus.content}))
+    yes = books(plus, seen(minus), last, policy=LIMITED, approvals=yes_to(found, "in_b"))
     assert [step.document_id for step in plan(yes, terms()).documents] == ["in_a", "in_b", "in_c"]
     # The yes is to that content, not to the id.
     other = minus.model_copy(update={"number": "INV-8"})
-    again = books(seen(other), policy=LIMITED, approved=frozenset({minus.content}))
-    assert plan(again, terms()).refused is not None
+    again = plan(books(seen(other), policy=LIMITED, approvals=yes_to(found, "in_b")), terms())
+    assert again.refused is not None
+    assert "and is not what Jane approved" in again.refused.message
 
 
 def test_what_is_charged_beside_a_credit_is_not_set_against_it() -> None:
@@ -215,24 +218,36 @@ def test_what_is_charged_beside_a_credit_is_not_set_against_it() -> None:
     asked = refused(given)
     assert (asked.code, asked.subject) == ("approval_needed", "in_1")
     assert "invoice INV-7 credits 10,710.00 EUR, more than 100 EUR" in asked.message
-    yes = books(seen(both), policy=LIMITED, approved=frozenset({both.content}))
+    yes = books(seen(both), policy=LIMITED, approvals=yes_to(plan(given), "in_1"))
     assert plan(yes).documents
 
 
 def test_a_yes_to_booking_it_is_none_to_taking_it_back() -> None:
     given = document(taxed("il_1", 90000), taxed("il_2", -89000))
     void = given.model_copy(update={"status": DocumentStatus.VOID, "closed_at": utc("2026-11-16")})
-    booked = frozenset({given.approval})
-    asked = plan(books(posted(void), policy=LIMITED, approved=booked)).refused
-    assert asked is not None
-    assert asked.code == "approval_needed"
-    both = booked | {void.approval}
-    assert the_step(plan(books(posted(void), policy=LIMITED, approved=both))).void
+    booked = yes_to(plan(books(seen(given), policy=LIMITED)), "in_1")
+    asked = plan(books(posted(void), policy=LIMITED, approvals=booked))
+    assert asked.refused is not None
+    assert asked.refused.code == "approval_needed"
+    both = {"in_1": (*booked["in_1"], *yes_to(asked, "in_1")["in_1"])}
+    assert the_step(plan(books(posted(void), policy=LIMITED, approvals=both))).void
 
 
-def test_limits_are_by_currency_and_where_there_is_none_all_passes() -> None:
-    dollars = seen(document(line(net=-90000, currency="USD"), currency="USD"))
-    assert plan(books(dollars, subscription=None, policy=LIMITED), terms()).documents
+def test_what_has_no_limit_in_its_currency_is_asked_about() -> None:
+    dollars = seen(document(line(net=-1, currency="USD"), currency="USD"))
+    found = plan(books(dollars, subscription=None, policy=LIMITED), terms())
+    assert found.refused is not None
+    assert "credits 0.01 USD, and the policy has no limit in USD" in found.refused.message
+
+
+def yes_to(found: BooksPlan, subject: str) -> dict[str, tuple[Approval, ...]]:
+    """Jane's, to what the plan has asked about."""
+    assert found.refused is not None
+    assert found.refused.asked is not None
+    assert found.refused.subject == subject
+    return {
+        subject: (Approval(content=found.refused.asked.content, by="Jane", roles=("finance",)),)
+    }
 
 
 def test_taking_back_what_was_posted_credits_too() -> None:

@@ -1,0 +1,142 @@
+"""What of a document policy asks a yes for, in whose words, and when that is enough."""
+
+from typing import Any
+
+import pytest
+
+from canonical_models.amendment import BooksPlan
+from canonical_models.approvals import Approval
+from canonical_models.documents import DocumentStatus
+from canonical_models.policy import TenantPolicy
+from tests.unit.planning.answers import plan, terms
+from tests.unit.planning.cases import books, document, eur, line, posted, seen, taxed, utc
+
+
+def policy(*rules: dict[str, Any], **entities: list[dict[str, Any]]) -> TenantPolicy:
+    own = {name.replace("_", "-"): {"approvals": said} for name, said in entities.items()}
+    return TenantPolicy.model_validate({"books": {"approvals": rules, "entities": own}})
+
+
+def asked(found: BooksPlan) -> str | None:
+    """In words; None where nothing is."""
+    if found.refused is None:
+        return None
+    assert found.refused.code == "approval_needed"
+    return found.refused.message
+
+
+CHARGE = {"on": "charge", "above": {"EUR": 100}}
+
+
+@pytest.mark.parametrize(("net", "words"), [(10000, None), (10001, "charges 100.01 EUR")])
+def test_a_charge_above_the_limit(net: int, words: str | None) -> None:
+    found = asked(plan(books(seen(document(line(net=net))), policy=policy(CHARGE)), terms()))
+    assert found is None if words is None else words in (found or "")
+
+
+def test_a_credit_is_no_charge_and_a_charge_no_credit() -> None:
+    credit = {"on": "credit", "above": {"EUR": 100}}
+    for net, rule in ((-90000, CHARGE), (90000, credit)):
+        given = books(seen(document(line(net=net))), policy=policy(rule))
+        assert asked(plan(given, terms())) is None
+
+
+def void_of(*lines: Any) -> Any:
+    return document(*lines).model_copy(
+        update={"status": DocumentStatus.VOID, "closed_at": utc("2026-11-16")}
+    )
+
+
+def test_taking_back_what_was_charged_credits_it_and_is_a_reversal() -> None:
+    given = posted(void_of(taxed("il_1", 90000)))
+    for on, words in (
+        ("reversal", "is posted, and takes back 1,071.00"),
+        ("credit", "credits 1,0"),
+    ):
+        assert words in (asked(plan(books(given, policy=policy({"on": on})))) or "")
+    assert asked(plan(books(given, policy=policy({"on": "charge"})))) is None
+
+
+def test_taking_back_what_was_credited_charges_it() -> None:
+    given = posted(void_of(taxed("il_1", -90000)))
+    assert "charges 1,071.00 EUR" in (asked(plan(books(given, policy=policy(CHARGE)))) or "")
+    assert asked(plan(books(given, policy=policy({"on": "credit"})))) is None
+    back = asked(plan(books(given, policy=policy({"on": "reversal", "above": {"EUR": 1071}}))))
+    assert back is None
+
+
+def test_posting_is_no_reversal() -> None:
+    given = books(seen(document(line(net=90000))), policy=policy({"on": "reversal"}))
+    assert asked(plan(given, terms())) is None
+
+
+@pytest.mark.parametrize(
+    ("taken", "words"), [(2000, None), (2001, "takes 20.01 % off, more than 20 %")]
+)
+def test_a_discount_above_its_share(taken: int, words: str | None) -> None:
+    sold = line(net=10000 - taken).model_copy(update={"discount": eur(taken)})
+    rule = {"on": "discount", "share": "0.2"}
+    found = asked(plan(books(seen(document(sold)), policy=policy(rule)), terms()))
+    assert found is None if words is None else words in (found or "")
+
+
+def test_of_what_is_given_away_all_is_taken_off() -> None:
+    free = line(net=0).model_copy(update={"discount": eur(5000)})
+    rule = {"on": "discount", "share": "0.99"}
+    found = asked(plan(books(seen(document(free)), policy=policy(rule)), terms()))
+    assert "takes 100 % off" in (found or "")
+
+
+def test_what_is_booked_on_another_day_because_its_own_is_closed() -> None:
+    rule = {"on": "closed_period"}
+    given = books(seen(document(line())), policy=policy(rule))
+    assert asked(plan(given, terms())) is None
+    late = terms(day=utc("2026-12-01").date())
+    found = asked(plan(given, late))
+    assert "and would be booked on 2026-12-01" in (found or "")
+
+
+def yes(found: BooksPlan, by: str, *roles: str) -> Approval:
+    assert found.refused is not None
+    assert found.refused.asked is not None
+    return Approval(content=found.refused.asked.content, by=by, roles=roles)
+
+
+def test_two_of_the_role_and_neither_twice() -> None:
+    rules = policy(CHARGE | {"roles": ["finance"], "people": 2, "then": ["operations"]})
+    issued = seen(document(line(net=90000)))
+    first = plan(books(issued, policy=rules), terms())
+
+    def after(*said: Approval) -> str | None:
+        return asked(plan(books(issued, policy=rules, approvals={"in_1": said}), terms()))
+
+    fay, dana = yes(first, "fay", "finance"), yes(first, "dana", "viewer", "finance")
+    late, other = yes(first, "otto", "operations"), yes(first, "sam", "support")
+    assert after(fay) is not None
+    assert after(fay, fay) is not None
+    assert after(fay, other) is not None
+    assert after(fay, yes(first, "robot").model_copy(update={"roles": None})) is not None
+    assert after(fay, dana) is None
+    # Whoever was next in line was let say it because it was late.
+    assert after(fay, late) is None
+
+
+def test_a_new_plan_of_the_same_content_keeps_its_yes_and_another_does_not() -> None:
+    rules = policy(CHARGE)
+    issued = seen(document(line(net=90000)))
+    said = {"in_1": (yes(plan(books(issued, policy=rules), terms()), "fay"),)}
+    later = terms(day=utc("2026-12-01").date())
+    assert asked(plan(books(issued, policy=rules, approvals=said), terms())) is None
+    for given, answer in ((issued, later), (seen(document(line(net=90001))), terms())):
+        again = asked(plan(books(given, policy=rules, approvals=said), answer))
+        assert "and is not what fay approved" in (again or "")
+
+
+def test_an_entity_that_has_rules_of_its_own_has_none_of_the_tenant() -> None:
+    issued = seen(document(line(net=90000)))
+    own = policy(CHARGE, LE_DE=[{"on": "charge", "above": {"EUR": 1000}}])
+    assert asked(plan(books(issued, policy=own), terms())) is None
+    none = policy(CHARGE, LE_DE=[])
+    assert asked(plan(books(issued, policy=none), terms())) is None
+    elsewhere = policy(CHARGE, LE_UK=[])
+    assert asked(plan(books(issued, policy=elsewhere), terms())) is not None
