@@ -263,7 +263,6 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             command.context,
             command.tenant,
             resolved.change.change_id,
-            apart_from=(exception_id,),
             bound=timeout,
         )
 

@@ -24,13 +24,13 @@ ROWS = 500
 _LOCK = 7_716_358
 _SALT_BYTES = 16
 
-# What waits twice, or has its seal, is not sealed again.
+# What waits twice, or has its seal, is not sealed again. It is looked at once the lock is held: one
+# statement for both would see what stood there before another sealer has sealed it.
 _TAKE = """
-with mine as materialized (select pg_try_advisory_xact_lock(%(lock)s) as got)
 select id, tenant, source, place, part, now(),
   exists (select from seals where seals.tenant = unsealed.tenant and seals.source = unsealed.source
     and seals.place = unsealed.place and seals.part = unsealed.part)
-from unsealed where (select got from mine) order by id limit %(rows)s
+from unsealed order by id limit %(rows)s
 """
 
 _HEADS = """
@@ -110,9 +110,11 @@ async def seal_waiting(database: Database) -> int:
     """How many rows wait no longer, of the oldest; none while another sealer is at work. In one
     transaction: a sealer that dies has sealed nothing, and leaves nothing half done."""
     async with database.transaction() as conn:
-        found = await conn.execute(_TAKE, {"lock": _LOCK, "rows": ROWS})
-        waiting = await found.fetchall()
-        if not waiting:
+        async with conn.pipeline():
+            mine = await conn.execute("select pg_try_advisory_xact_lock(%s)", (_LOCK,))
+            found = await conn.execute(_TAKE, {"rows": ROWS})
+        got, waiting = await mine.fetchone(), await found.fetchall()
+        if got != (True,) or not waiting:
             return 0
         fresh: dict[tuple[str, str, str, str], datetime] = {}
         for _, tenant, source, place, part, now, sealed in waiting:

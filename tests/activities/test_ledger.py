@@ -187,6 +187,23 @@ async def test_s6_an_undo_takes_back_all_that_we_have_made(ledger: Ledger) -> No
     assert ledger.vendor.documents == {1: "cancelled", 2: "cancelled"}
 
 
+async def test_what_an_undo_has_made_is_kept_with_what_was_asked(ledger: Ledger) -> None:
+    done = ledger.begin(ledger.effect())
+    await ledger.answer(*POSTING)
+    await done
+    (asked,) = await ledger.said("request_hash")
+    undo = ledger.undo(ledger.effect())
+    await ledger.answer("find", "credit")
+    await undo
+    (reversal,) = ledger.freed
+    assert isinstance(reversal, Made)
+    assert await ledger.said("request_hash", "undo_result", "undo_reference") == (
+        asked,
+        reversal.model_dump(mode="json"),
+        str(reversal.number),
+    )
+
+
 async def test_s7_a_twin_that_lands_after_the_confirmation_is_looked_for_and_taken_back(
     ledger: Ledger,
 ) -> None:

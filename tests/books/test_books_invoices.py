@@ -11,6 +11,7 @@ from tests.harness.buyers import Shop
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(180)]
 
 
+@pytest.mark.slow
 async def test_an_invoice_is_one_document_and_its_payment_settles_it(
     erp: ErpInstance, shop: Shop
 ) -> None:
@@ -32,6 +33,7 @@ async def test_an_invoice_is_one_document_and_its_payment_settles_it(
     assert (line.product, line.account, line.taxes) == ("PRO", "4.2.2", ("DE-VAT-19",))
 
 
+@pytest.mark.slow
 async def test_pending_prorations_are_booked_as_they_are_billed_and_not_before(
     erp: ErpInstance, shop: Shop
 ) -> None:

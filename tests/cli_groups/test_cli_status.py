@@ -126,6 +126,7 @@ async def test_a_part_that_is_there_and_does_not_answer_is_away(
         assert seen["queue"] == seen["worker"] == "unknown"
 
 
+@pytest.mark.slow
 async def test_a_worker_that_was_stopped_is_not_at_work(
     settings_file: Callable[..., Path],
     temporal: WorkflowEnvironment,

@@ -30,6 +30,7 @@ async def test_a_new_customer_is_opened_everywhere_and_its_payment_booked(
     await buyer.told({"seats": 5})
 
 
+@pytest.mark.slow
 async def test_an_invoice_is_not_paid_then_paid_late(erp: ErpInstance, shop: Shop) -> None:
     buyer = await shop.buyer()
     sold = await buyer.subscribe(await shop.price("Pro", 4000), 5)
@@ -63,6 +64,7 @@ async def test_an_invoice_is_not_paid_then_paid_late(erp: ErpInstance, shop: Sho
     assert unpaid["id"] not in {case["case"]["invoice_id"] for case in cases}
 
 
+@pytest.mark.slow
 async def test_billing_is_told_where_the_invoice_stands(erp: ErpInstance, shop: Shop) -> None:
     buyer = await shop.buyer()
     issued = await buyer.invoice((10000, await shop.rate()))
@@ -82,6 +84,7 @@ async def test_billing_is_told_where_the_invoice_stands(erp: ErpInstance, shop: 
     await agree(erp, buyer)
 
 
+@pytest.mark.slow
 async def test_a_renewal_is_posted_and_support_extended(erp: ErpInstance, shop: Shop) -> None:
     buyer = await shop.buyer()
     sold = await buyer.subscribe(await shop.price("Starter", 1000), 5)

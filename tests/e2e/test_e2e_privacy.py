@@ -38,6 +38,7 @@ def trueup(front: Front, *arguments: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 async def test_what_is_personal_of_a_customer_is_found_and_erased(front: Front, shop: Shop) -> None:
     dsn, said = front.facts.postgres_dsn, f"{NAME} has called"
     buyer = await shop.buyer(

@@ -71,7 +71,8 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 async def send_for_ever(writer: asyncio.StreamWriter) -> None:
     async with asyncio.timeout(20):
         while True:
-            writer.write(b"x")
+            # More than what is kept for it, so that others have their turn.
+            writer.write(b"x" * 100_000)
             await writer.drain()
 
 

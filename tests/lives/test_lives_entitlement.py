@@ -33,6 +33,10 @@ async def standing(life: Life, target: str = "app") -> TargetView:
     return next(view for view in found if view.target == target)
 
 
+async def _given_up(life: Life) -> bool:
+    return (await standing(life)).state == "refused"
+
+
 async def subscribed(life: Life) -> None:
     life.billing = snapshot(subscription(item("pro", 5)), invoice(line("il_1", 20000)))
     await life.look()
@@ -103,7 +107,7 @@ async def test_a_target_that_a_person_gives_up_is_told_of_the_next_change(life: 
 
     await life.decide(ProcessKind.ENTITLEMENT, "cus_1/app", asked, Action.ABORT)
     await life.no_exception()
-    assert (await standing(life)).state == "refused"
+    await until(lambda: _given_up(life), "it is given up")
     assert app(life).features("cus_1") == {"seats": 5, "sso": 1}
 
     life.change(items=(item("pro", 8),))

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import SubscriptionStatus
 from canonical_models.entitlement import SupportEntitlement
@@ -77,6 +79,7 @@ async def forecast(life: Life, state: str) -> contracts.ContractView:
     return found[0]
 
 
+@pytest.mark.slow
 async def test_five_years_of_renewals(life: Life) -> None:
     await begun(life)
     for year in range(1, 6):
@@ -197,6 +200,7 @@ async def test_a_subscription_that_ends_has_no_renewal(life: Life) -> None:
     assert {g.ends_at for g in await life.grants()} == {None}
 
 
+@pytest.mark.slow
 async def test_a_contract_ends_with_its_last_day_where_it_was_signed(life: Life) -> None:
     berlin = ACCOUNT.model_copy(update={"time_zone": "Europe/Berlin"})
     async with life.database.transaction() as conn:

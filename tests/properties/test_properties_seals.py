@@ -149,6 +149,7 @@ async def living(dsn: str) -> AsyncIterator[Life]:
         await life.database.close()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

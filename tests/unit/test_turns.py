@@ -52,6 +52,18 @@ def test_who_has_less_at_work_comes_first() -> None:
     }
 
 
+def test_what_is_at_work_counts_in_all_lanes_together() -> None:
+    held = {(LIVE, "a"): 3, (BULK, "a"): 1, (LIVE, "b"): 2}
+    ready = {(LIVE, "a"): 9, (LIVE, "b"): 9}
+    assert Turns("d").give(1, 1, held, ready) == {(LIVE, "b"): 1}
+
+
+def test_what_is_given_counts_too() -> None:
+    ready = {(LIVE, "b"): 9, (LIVE, "a"): 9}
+    given_ = Turns("d").give(3, 3, {(LIVE, "b"): 2}, ready)
+    assert given_ == {(LIVE, "a"): 2, (LIVE, "b"): 1}
+
+
 def test_tenants_take_turns_where_nothing_is_at_work() -> None:
     turns = Turns("d")
     names = ["a", "b", "c"]

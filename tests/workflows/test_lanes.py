@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+import pytest
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
@@ -45,6 +46,7 @@ class PostingErp(Erp):
             self.now[entity] -= 1
 
 
+@pytest.mark.slow
 async def test_one_posts_for_an_entity_and_no_entity_waits_for_another(
     temporal: WorkflowEnvironment, database: Database
 ) -> None:

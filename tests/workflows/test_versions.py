@@ -162,6 +162,7 @@ async def test_what_waits_goes_on_in_the_version_that_is_current(client: Client)
     assert work.done == {"first looks": 3, "second looks": 2}
 
 
+@pytest.mark.slow
 async def test_workers_see_to_it_that_a_version_is_current_and_others_drain(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

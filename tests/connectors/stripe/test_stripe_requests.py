@@ -42,6 +42,7 @@ async def cost(
         return subscription_cost, Counter(transport.seen)
 
 
+@pytest.mark.slow
 async def test_a_customer_with_a_long_history_costs_no_more(
     stripe_config: ConnectionConfig, sdk: stripe.StripeClient, subscribe: Subscribe
 ) -> None:

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.erp, pytest.mark.timeout(180)]
 LINES = 150
 
 
+@pytest.mark.slow
 async def test_a_long_document_takes_as_many_requests_as_a_short_one(
     erp: ErpInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from planning.verification import (
     open_difference,
     reversal_differences,
     settlement_differences,
+    taken_over_differences,
     unbilled_differences,
 )
 from tests.unit.planning.cases import document, eur, moved, taxed
@@ -85,6 +86,41 @@ def test_a_document_made_by_hand_has_the_sums_and_is_the_partys(
 ) -> None:
     hand = RIGHT.model_copy(update={"external_id": "", "ours": False} | changes)
     assert [each.field for each in link_differences(DRAFT, hand)] == fields
+
+
+BEFORE = document(taxed())
+TAKEN_OVER = RIGHT.model_copy(
+    update={
+        "kind": DocumentKind.INVOICE,
+        "external_id": "",
+        "ours": False,
+        "currency": "EUR",
+        "tax": BEFORE.tax,
+        "net": BEFORE.net,
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({}, []),
+        ({"posting_date": date(2026, 1, 1), "lines": (), "taxes": ()}, []),
+        ({"kind": DocumentKind.CREDIT_NOTE}, ["kind"]),
+        ({"state": DocumentState.DRAFT}, ["state"]),
+        ({"legal_entity": "LE-FR"}, ["legal entity"]),
+        ({"party": "C-2"}, ["party"]),
+        ({"currency": "USD"}, ["currency"]),
+        ({"tax": eur(1)}, ["tax", "gross"]),
+        ({"net": eur(1)}, ["gross"]),
+    ],
+)
+def test_a_document_of_the_process_before_us_has_the_sums_and_is_the_partys(
+    changes: dict[str, Any], fields: list[str]
+) -> None:
+    found = TAKEN_OVER.model_copy(update=changes)
+    told = taken_over_differences(BEFORE, found, legal_entity=RIGHT.legal_entity, party=RIGHT.party)
+    assert [each.field for each in told] == fields
 
 
 REVERSAL = RIGHT.model_copy(
