@@ -25,6 +25,8 @@ from console.guard import (
 from operations import oidc, sign_in
 from operations.errors import Unavailable
 from operations.sign_in import NotSignedIn, SignedIn
+from runtime import security
+from runtime.security import Reason, Refusal
 
 router = APIRouter(tags=["sign-in"])
 
@@ -42,7 +44,7 @@ async def sign_in_by_password(
             entered.context, given.get("name", ""), given.get("password", ""), address_of(request)
         )
     except NotSignedIn as refusal:
-        return _refused(refusal)
+        return _refused(request, refusal)
     return await _entered(request, entered, person_id)
 
 
@@ -67,7 +69,7 @@ async def back_from_provider(request: Request, entered: Entered) -> Response:
         identity = await provider.finish(dict(request.query_params), away_of(request))
         person_id = await oidc.person_of(entered.context, identity)
     except NotSignedIn as refusal:
-        response = _refused(refusal)
+        response = _refused(request, refusal)
         forget_away(request, response)
         return response
     except Unavailable as fault:
@@ -106,7 +108,17 @@ async def _entered(request: Request, entered: Entrance, person_id: str) -> Respo
     return response
 
 
-def _refused(refusal: NotSignedIn) -> Response:
+def _refused(request: Request, refusal: NotSignedIn) -> Response:
+    """Who it was is not written down: people type their password where their name belongs."""
+    security.refused(
+        Refusal(
+            Reason.SIGN_IN,
+            refusal.detail,
+            address=address_of(request),
+            request_id=request.headers.get("x-request-id"),
+            route=f"{request.method} {request.url.path}",
+        )
+    )
     return JSONResponse(
         {"detail": refusal.detail, "remedy": refusal.remedy}, 401, headers=_AFTERWARDS
     )

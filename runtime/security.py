@@ -29,6 +29,8 @@ class Reason(StrEnum):
     SIGNATURE = "signature_refused"
     UNKNOWN_CONNECTION = "unknown_connection"
     CUT_OFF = "cut_off"
+    TOO_MANY = "too_many"
+    SIGN_IN = "sign_in_refused"
 
 
 @dataclass(frozen=True, slots=True)

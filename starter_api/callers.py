@@ -25,8 +25,10 @@ from prometheus_client import Counter
 from starlette.responses import Response
 from starlette.types import Scope
 
+from runtime.security import Reason
 from runtime.settings import ApiSettings
 from starter_api.problems import problem
+from starter_api.refusals import refused
 
 #: Addresses are counted in so many places, which each process draws anew: many addresses take no
 #: memory, and who shares a place with a stranger does not do so in the next process.
@@ -99,24 +101,26 @@ class Callers:
             if name == b"authorization":
                 key = _digest(value.partition(b" ")[2].strip())
                 if key in self._good:
-                    return self._refused("key", key)
-        return self._refused("address", self._place(scope))
+                    return self._refused(scope, "key", key)
+        return self._refused(scope, "address", self._place(scope))
 
     def forged(self, scope: Scope) -> Response | None:
         """The same of a webhook whose signature is not good."""
-        return self._refused("forged", self._place(scope))
+        return self._refused(scope, "forged", self._place(scope))
 
-    def _refused(self, whose: Whose, name: str) -> Response | None:
+    def _refused(self, scope: Scope, whose: Whose, name: str) -> Response | None:
         limit = self._limits.get(whose)
         if limit is None or self._counts.hit(limit, whose, name):
             return None
         LIMITED.labels(whose).inc()
+        words = _WORDS[whose].format(limit.amount)
+        refused(scope, Reason.TOO_MANY, words)
         ends = self._counts.get_window_stats(limit, whose, name).reset_time
         seconds = max(1, round(ends - time.time()))
         return problem(
             429,
             "too-many-requests",
-            _WORDS[whose].format(limit.amount),
+            words,
             headers={"retry-after": str(seconds), "connection": "close"},
             remedy=f"send it again in {seconds} seconds",
         )

@@ -10,8 +10,9 @@ from canonical_models.approvals import ApprovalAsked, Need, Occasion
 from persistence import approvals
 from persistence.database import Database
 from tests.api.conftest import Call
-from tests.api.seeding import Ids, add, exception_row
+from tests.api.seeding import Ids, exception_row
 from tests.harness.people import personal_key
+from tests.harness.rows import add
 
 ASKED = ApprovalAsked(
     content="c" * 64,

@@ -5,12 +5,14 @@ import asyncio
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from canonical_models.acts import Act, Role
 from operations import people, sign_in
 from operations.context import AppContext
 from operations.permissions import Thing, Yes, may
 from persistence.database import Database
+from runtime import security
 from runtime.settings import SignInSettings
 from tests.console.conftest import PASSWORD, browsing, enters
 from tests.harness.people import joined
@@ -246,3 +248,16 @@ async def test_an_address_that_tries_many_accounts_waits(
     assert (await enters(browser)).status_code == 401
     async with browsing(app, address="10.0.0.2") as elsewhere:
         assert (await enters(elsewhere)).status_code == 303
+
+
+async def test_a_refused_sign_in_is_a_line_of_the_security_log(
+    browser: httpx.AsyncClient, fay: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(security, "_LOG", security.SecurityLog())
+    with capture_logs() as lines:
+        assert (await enters(browser, password="guessed")).status_code == 401
+        assert (await enters(browser, name="guessed")).status_code == 401
+    told = [line for line in lines if line.get("reason") == "sign_in_refused"]
+    assert [line["route"] for line in told] == ["POST /sign-in"] * 2
+    assert all(line["address"] for line in told)
+    assert "guessed" not in str(told)

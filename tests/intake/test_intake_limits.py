@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from runtime import security
 from runtime.settings import ApiSettings
 from starter_api.app import create_app
 from tests.harness.serving import serving
@@ -31,8 +33,15 @@ async def forged(client: httpx.AsyncClient, no: int) -> httpx.Response:
     return await client.post(PATH, content=body, headers=signed(body, secret="guessed"))
 
 
-async def test_forged_webhooks_are_limited(limited: httpx.AsyncClient) -> None:
-    answers = [await forged(limited, no) for no in range(MOST + 3)]
+async def test_forged_webhooks_are_limited(
+    limited: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(security, "_LOG", security.SecurityLog())
+    with capture_logs() as lines:
+        answers = [await forged(limited, no) for no in range(MOST + 3)]
+    told = [line for line in lines if line.get("reason") == "too_many"]
+    assert [line["route"] for line in told] == [f"POST {PATH}"] * 3
+    assert all(line["address"] == "127.0.0.1" and line["request_id"] for line in told)
     assert [answer.status_code for answer in answers] == [401] * MOST + [429] * 3
     assert answers[-1].json()["code"] == "too-many-requests"
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
