@@ -1,0 +1,112 @@
+"""Every decision that a question takes, at every point at which the saga of a change can ask one:
+the same saga goes on with it, and the systems agree afterwards."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from canonical_models.exceptions import Action, DocumentCorrection, Resolution
+from canonical_models.failures import RejectionCode
+from canonical_models.mends import decisions_of
+from canonical_models.policy import TenantPolicy
+from canonical_models.records import HoldKind
+from persistence.database import Database
+from tests.harness.deciding import decided
+from tests.harness.sagas import Sagas, sagas_at_work
+from tests.harness.subscriptions import (
+    ACCOUNT,
+    invoice,
+    item,
+    line,
+    paid,
+    payment,
+    snapshot,
+    subscription,
+)
+from tests.harness.systems import Systems, refused
+
+FIRST = invoice(line("il_1", 5000, "starter"), key="in_1")
+SECOND = paid(invoice(line("ii_2", 7500), key="in_2"), payment(7500, of="in_2"))
+BEFORE, AFTER = {("seats", 5)}, {("seats", 5), ("sso", 1)}
+
+#: Each call that can be refused, and as what; once access was given or not, and with books posted
+#: before it or not.
+POINTS = {
+    "erp.check": RejectionCode.PERIOD_CLOSED,
+    "erp.post": RejectionCode.DOCUMENT_REFUSED,
+    "erp.settle": RejectionCode.PAYMENT_REFUSED,
+    "support.publish": RejectionCode.SUPPORT_REFUSED,
+    "billing.record_sync": RejectionCode.BILLING_REFUSED,
+}
+SEVERAL = [TenantPolicy(), TenantPolicy(access="after_posting")]
+
+
+def decisions() -> Iterator[Any]:
+    for call, code in POINTS.items():
+        for action in decisions_of(code):
+            if action is Action.SKIP and call != "erp.post":
+                # Of one document, which is the same wherever it is refused.
+                continue
+            yield pytest.param(call, action, id=f"{call}-{action.value}")
+
+
+@pytest.fixture(params=SEVERAL, ids=["at_once", "after_posting"])
+async def sagas(
+    request: pytest.FixtureRequest, temporal: WorkflowEnvironment, database: Database
+) -> AsyncIterator[Sagas]:
+    """`starter` has been sold and agreed; `pro` has been bought and paid since."""
+    async with sagas_at_work(temporal.client, database, Systems(policy=request.param)) as working:
+        billing = working.systems.billing
+        billing.snapshots["sub_1"] = snapshot(subscription(item("starter", 5, 1000)), FIRST)
+        assert (await working.finish("chg_0")).outcome == "completed"
+        billing.snapshots["sub_1"] = snapshot(subscription(item("pro", 5)), FIRST, SECOND)
+        yield working
+
+
+@pytest.mark.parametrize(("call", "action"), [*decisions()])
+async def test_the_saga_goes_on_with_it_and_all_agree(
+    sagas: Sagas, call: str, action: Action
+) -> None:
+    sagas.systems.script.faults[call] = [refused(POINTS[call])]
+    handle = await sagas.start("chg_1")
+    asked = await sagas.exception("chg_1")
+    assert asked.code == POINTS[call].value
+
+    brought: dict[str, Any] = {}
+    if action is Action.CORRECT:
+        brought["account"] = ACCOUNT
+    if action is Action.SKIP:
+        brought["document"] = DocumentCorrection(document_id="in_2", by="tester")
+    decision = Resolution(
+        exception_id=asked.exception_id, action=action, by="tester", note="so be it", **brought
+    )
+    await decided(sagas.database, "acme", handle, decision)
+
+    outcome = (await handle.result()).outcome
+    change = await sagas.change("chg_1")
+    assert (change.state, change.outcome) == ("settled", outcome)
+    held = {(grant.feature, grant.quantity) for grant in await sagas.grants()}
+    kept_out = (await sagas.record("in_2")).hold
+    if action is Action.ABORT:
+        assert outcome in ("compensated", "cancelled")
+        assert held == BEFORE
+        assert kept_out is not None or call == "erp.check"
+        assert standing(sagas) == 0
+        return
+    assert outcome == "completed"
+    assert held == AFTER
+    if action is Action.SKIP:
+        assert standing(sagas) == 0
+        assert kept_out is not None
+        assert kept_out.kind is HoldKind.SKIPPED
+        return
+    assert standing(sagas) == 7500
+    assert [entry.amount.minor for entry in sagas.systems.erp.entries] == [7500]
+
+
+def standing(sagas: Sagas) -> int:
+    """What the ERP holds of the second document, with all that takes it back."""
+    mine = [each for each in sagas.systems.erp.documents if each.external_id.startswith("in_2")]
+    return sum(each.net.minor for each in mine)
