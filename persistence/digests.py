@@ -7,6 +7,8 @@ once it has said so. A crash between the two has the next one send the same agai
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from psycopg.types.json import Jsonb
+
 from canonical_models.base import Canonical, Instant
 from canonical_models.failures import Team
 from canonical_models.money import Money
@@ -87,6 +89,13 @@ with asked as (
   ) as came(what, at)
   where tenant = %(tenant)s and owner = %(team)s and state = 'open'
     and at <= %(up_to)s and (%(told_to)s::timestamptz is null or at > %(told_to)s)
+  union all
+  -- A yes that is late may be theirs, too, from then on.
+  select e.id, e.code, at_risk_minor, at_risk_currency, opened_at, 'escalated'
+  from approval_requests r join exceptions e on e.tenant = r.tenant and e.subject = r.document_id
+  where r.tenant = %(tenant)s and r.needs @> %(in_line)s and e.state = 'open'
+    and e.code = 'approval_needed' and e.owner <> %(team)s and e.escalated_at <= %(up_to)s
+    and (%(told_to)s::timestamptz is null or e.escalated_at > %(told_to)s)
 ), sums as (
   select what, code, at_risk_currency as currency, sum(at_risk_minor)::bigint as minor
   from asked where at_risk_currency is not null group by 1, 2, 3
@@ -124,7 +133,11 @@ async def news(conn: Connection, claimed: Claim) -> News:
     (up_to,) = await (await conn.execute(_UP_TO)).fetchone() or (None,)
     if up_to is None:
         raise AssertionError("the database always has a time")
-    whose = {"tenant": claimed.tenant, "team": claimed.team.value}
+    whose = {
+        "tenant": claimed.tenant,
+        "team": claimed.team.value,
+        "in_line": Jsonb([{"then": [claimed.team.value]}]),
+    }
     told = await fetch(
         conn,
         Told,

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import trustme
 
+from canonical_models.acts import Role
+from canonical_models.approvals import ApprovalAsked, Need, Occasion
 from dispatch.notifying import Notifier
-from persistence import digests
+from persistence import approvals, digests
 from persistence.database import Database
 from persistence.digests import Digest
 from runtime import mail
@@ -230,6 +232,30 @@ async def test_an_address_that_is_refused_keeps_no_other_from_being_told(
         assert await Notifier(database, settings(post)).poll() == 1
         assert post.recipients == [[FAY]]
     assert (await digest(database)).error == "1 of 2 addresses were refused"
+
+
+async def test_who_is_next_in_line_is_told_of_a_yes_that_is_late(database: Database) -> None:
+    line = Need(
+        occasion=Occasion.CREDIT, why="credits 1", roles=(Role.OPERATIONS,), then=(Role.FINANCE,)
+    )
+    for name, needs in (("a", (line,)), ("b", ())):
+        late = NOW - timedelta(hours=1)
+        await ask(
+            database,
+            name,
+            code="approval_needed",
+            owner="operations",
+            subject=f"in_{name}",
+            escalated_at=late,
+        )
+        async with database.transaction() as conn:
+            asked = ApprovalAsked(content="c", needs=needs)
+            await approvals.ask(conn, "acme", f"in_{name}", asked)
+    with mail_server() as post:
+        assert await Notifier(database, settings(post)).poll() == 1
+        assert post.came[0]["Subject"] == "Trueup acme, finance: 1 escalated"
+        await again(database)
+        assert await Notifier(database, settings(post)).poll() == 0
 
 
 async def test_it_is_encrypted_and_signed_in_where_that_is_set(
