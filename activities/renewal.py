@@ -109,7 +109,7 @@ class Renewals(RenewalActivities):
             raise Rejection(
                 RejectionCode.ACCOUNT_UNMAPPED,
                 f"billing customer {customer} has no ERP party and support organisation: map it "
-                f"with `trueup mappings set account {customer}` before the renewal",
+                "before the renewal",
                 system="trueup",
                 subject=customer,
             )

@@ -38,8 +38,7 @@ class SupportTarget:
         if account is None:
             raise Rejection(
                 RejectionCode.ACCOUNT_UNMAPPED,
-                f"billing customer {customer} has no support organisation: map it with "
-                f"`trueup mappings set account {customer}`, then retry",
+                f"billing customer {customer} has no support organisation: map it, then retry",
                 system="trueup",
                 subject=customer,
             )

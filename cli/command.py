@@ -130,7 +130,7 @@ def run_command(
     try:
         return asyncio.run(working())
     except NotDone as fault:
-        raise Problem(fault.detail, code=_code(fault), remedy=_remedy(fault)) from fault
+        raise Problem(fault.detail, code=_code(fault), remedy=remedy_of(fault)) from fault
 
 
 def state(name: str | None) -> Text:
@@ -176,8 +176,35 @@ def tenant_of(settings: Settings, given: str | None) -> str:
     return known[0]
 
 
-#: How each kind of object is looked at.
+#: How each kind of object is looked at, or what is done about it; `|` stands between two ways.
 _LOOKS = {
+    "account_anew": "accounts sync {}",
+    "admin": "people role NAME admin",
+    "adoption": "adopt --report {}",
+    "all_exceptions": "exceptions list --state all",
+    "asked": "exceptions list --state all --change {}",
+    "cancel": "changes cancel {}",
+    "cause": "causes show {}",
+    "causes": "causes list",
+    "customers": "mappings list --kind account",
+    "deployment": "deploy status",
+    "entitlements": "entitlements list {}",
+    "inbox": "inbox list",
+    "invoices": "invoices list|accounts sync CUSTOMER",
+    "keys": "keys list",
+    "login": "login",
+    "new_key": "keys create",
+    "password": "login --name {}",
+    "people": "people list",
+    "read_anew": "subscriptions sync SUBSCRIPTION|accounts sync CUSTOMER",
+    "recovery": "recover",
+    "rehearsal": "adopt --rehearse",
+    "roles": "people role {}",
+    "stop": "batches stop {}",
+    "subscription_anew": "subscriptions sync {}",
+    "subscriptions": "subscriptions list",
+    "unrehearsed": "adopt --rehearse|adopt --apply --yes",
+    "unrehearsed_of": "adopt --rehearse --customer {0}|adopt --apply --yes --customer {0}",
     "change": "changes show {}",
     "changes": "changes list",
     "exception": "exceptions show {}",
@@ -191,11 +218,17 @@ _LOOKS = {
 }
 
 
-def _remedy(fault: NotDone) -> str:
+def remedy_of(fault: NotDone) -> str:
+    """What to do next, with the command for it."""
     if fault.see is None:
         return fault.remedy
-    kind, key = fault.see
-    return f"{fault.remedy}: `trueup {_LOOKS[kind].format(key)}`"
+    return f"{fault.remedy}: {command_for(*fault.see)}"
+
+
+def command_for(kind: str, key: str) -> str:
+    """What people type to look at it."""
+    ways = _LOOKS[kind].format(key).split("|")
+    return " or ".join(f"`trueup {way}`" for way in ways)
 
 
 def _code(fault: NotDone) -> ExitCode:

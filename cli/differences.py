@@ -5,11 +5,21 @@ from typing import Annotated
 import typer
 
 from canonical_models.failures import Team
-from cli.command import Cursor, Limit, TenantOption, run_command, state, tell_of_more
+from cli.command import (
+    Cursor,
+    Limit,
+    TenantOption,
+    command_for,
+    run_command,
+    state,
+    tell_of_more,
+)
 from cli.ids import InEntity, OfCustomer
 from cli.output import ExitCode, Format, Output, note, show_json, show_rows
 from operations import differences as found_by
-from operations.differences import Wanted
+from operations.differences import DifferenceView, Wanted
+from operations.reasons import GONE_ONCE_LOOKED_AT
+from operations.syncing import anew
 
 
 def differences(
@@ -61,7 +71,13 @@ def differences(
             empty="billing and the ERP agree",
         )
         for each in page.items:
-            note(f"{each.number or each.key}: {each.sentence}")
+            note(f"{each.number or each.key}: {_sentence(each)}")
         tell_of_more(page.next)
     if page.items:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _sentence(found: DifferenceView) -> str:
+    if found.cause not in GONE_ONCE_LOOKED_AT:
+        return found.sentence
+    return f"{found.sentence}: {command_for(*anew(found.subject))}"

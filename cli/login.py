@@ -9,7 +9,7 @@ import typer
 
 from cli import identity
 from cli.choices import chosen
-from cli.command import Result, TenantOption, tenant_of
+from cli.command import Result, TenantOption, remedy_of, tenant_of
 from cli.output import ExitCode, Format, Output, Problem, note, show_json
 from cli.people import secret
 from operations import people, sign_in
@@ -140,4 +140,4 @@ def _run(settings: Settings, work: Callable[[AppContext], Awaitable[Result]]) ->
     try:
         return asyncio.run(working())
     except NotDone as fault:
-        raise Problem(fault.detail, code=ExitCode.CONFLICT, remedy=fault.remedy) from fault
+        raise Problem(fault.detail, code=ExitCode.CONFLICT, remedy=remedy_of(fault)) from fault

@@ -144,5 +144,6 @@ def _master_data(kept: AccountRecord | None, asked: tuple[ExceptionView, ...]) -
 def _unknown(customer_id: str) -> NotFound:
     return NotFound(
         f"there is no account of customer {customer_id}: nothing of it has arrived",
-        remedy="see the customers that are mapped with `trueup mappings list --kind account`",
+        remedy="see the customers that are mapped",
+        see=("customers", ""),
     )

@@ -67,14 +67,14 @@ async def resume(context: AppContext, tenant: str) -> Adoption:
         found = await adoptions.newest(conn, tenant, unfinished=True)
     if found is None:
         raise NotFound(
-            "no adoption waits to be resumed", remedy="begin one with `trueup adopt --rehearse`"
+            "no adoption waits to be resumed", remedy="rehearse one", see=("rehearsal", "")
         )
     if found.cutover != context.cutover(tenant):
         raise Conflict(
             f"adoption {found.adoption_id} is of the cutover {found.cutover.isoformat()}, and "
             f"the configuration now says {context.cutover(tenant).isoformat()}",
-            remedy=f"end it with `trueup batches stop {found.adoption_id}`, and begin anew with "
-            "`trueup adopt --rehearse`",
+            remedy="rehearse the new one, once this has been stopped",
+            see=("stop", found.adoption_id),
         )
     if found.state is AdoptionState.STOPPED:
         await batches.resume(context, tenant, found.adoption_id)
@@ -125,16 +125,18 @@ async def customers(
 
 
 def _not_rehearsed(cutover: str, customer: str | None) -> Conflict:
-    one = f" --customer {customer}" if customer else ""
     return Conflict(
         f"the cutover of {cutover} was never rehearsed{' for this customer' if customer else ''}",
-        remedy=f"rehearse it with `trueup adopt{one}` and read the report, or add --yes",
+        remedy="rehearse it and read the report, or confirm that it goes without",
+        see=("unrehearsed_of", customer) if customer else ("unrehearsed", ""),
     )
 
 
 def _unknown(named: str | None) -> NotFound:
     if named is None:
-        return NotFound("nothing was adopted or rehearsed yet", remedy="begin with `trueup adopt`")
+        return NotFound(
+            "nothing was adopted or rehearsed yet", remedy="rehearse it", see=("rehearsal", "")
+        )
     return NotFound(
-        f"there is no adoption {named}", remedy="see the newest with `trueup adopt --report last`"
+        f"there is no adoption {named}", remedy="see the newest", see=("adoption", "last")
     )

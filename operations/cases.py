@@ -74,5 +74,6 @@ def _unknown(table: Table, about: str) -> NotFound:
         return unknown(about)
     return NotFound(
         f"there is no exception {about}",
-        remedy="list the open ones with `trueup exceptions list`",
+        remedy="list the open ones",
+        see=("exceptions", ""),
     )

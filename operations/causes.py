@@ -63,5 +63,5 @@ async def show(context: AppContext, tenant: str, cause_id: str, *, limit: int = 
 
 def unknown(cause_id: str) -> NotFound:
     return NotFound(
-        f"there is no cause {cause_id}", remedy="list the open ones with `trueup causes list`"
+        f"there is no cause {cause_id}", remedy="list the open ones", see=("causes", "")
     )

@@ -242,8 +242,9 @@ def _said(workflow_id: str) -> Iterator[None]:
     except (RPCTimeoutOrCancelledError, TimeoutError) as fault:
         raise Unavailable(
             f"the {_named(workflow_id)} has not answered in time",
-            remedy="see with `trueup deploy status` that a worker runs, look whether it was taken "
-            "after all, and if not, do it again: doing it twice is harmless",
+            remedy="look whether it was taken after all, and if not, do it again, which is "
+            "harmless; see first that a worker runs",
+            see=("deployment", ""),
         ) from fault
     except RPCError as fault:
         raise _rpc(fault, workflow_id) from fault
@@ -275,8 +276,9 @@ def _rpc(fault: RPCError, workflow_id: str) -> NotDone:
 def _gone(workflow_id: str) -> Conflict:
     return Conflict(
         f"no {_named(workflow_id)} runs that could hear this",
-        remedy="look again: it has settled, or is started again within minutes; `trueup recover` "
-        "starts at once what Temporal has lost",
+        remedy="look again: it has settled, or is started again within minutes; a recovery starts "
+        "at once what Temporal has lost",
+        see=("recovery", ""),
     )
 
 

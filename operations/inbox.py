@@ -9,7 +9,7 @@ from canonical_models.preview import Comes, Foreseen
 from canonical_models.states import ChangeState, InboxStatus
 from canonical_models.views import ChangeView
 from connectors.ports import UnreadableEvent
-from operations import batches, preview
+from operations import batches, preview, syncing
 from operations.batches import Begun
 from operations.context import AppContext
 from operations.errors import Conflict, Invalid, NotFound, Unavailable
@@ -118,8 +118,8 @@ async def replay(
         if not body:
             raise Conflict(
                 f"the body of receipt {receipt} has been dropped: {item.reason or 'it is old'}",
-                remedy="have billing read anew instead: `trueup subscriptions sync`, or "
-                "`trueup accounts sync`",
+                remedy="have billing read anew what it is about",
+                see=syncing.anew(change.subject) if change else ("read_anew", ""),
             )
         if change is not None and change.state is not ChangeState.SETTLED:
             raise Conflict(
@@ -196,7 +196,8 @@ async def replay_many(context: AppContext, tenant: str, asked: ReplayMany, *, by
             raise Invalid(
                 "no webhook fits that could be read again",
                 remedy="those that wait to be read anyway, and those whose body is kept no longer, "
-                "are left out: see `trueup inbox list`",
+                "are left out",
+                see=("inbox", ""),
             )
     return await batches.show(context, tenant, made)
 
@@ -248,5 +249,5 @@ def _subject(trigger: ChangeTrigger) -> str | None:
 
 def _unknown(receipt: str) -> NotFound:
     return NotFound(
-        f"the inbox has no receipt {receipt}", remedy="list it with `trueup inbox list`"
+        f"the inbox has no receipt {receipt}", remedy="list what it has", see=("inbox", "")
     )

@@ -143,8 +143,8 @@ async def find(conn: Connection, tenant: str, named: str) -> DocumentRecord:
         raise NotFound(
             f"no invoice or credit note is called {named}: billing has not shown one of this id "
             "or number",
-            remedy="list those known with `trueup invoices list`, or have the customer looked at "
-            "with `trueup accounts sync`",
+            remedy="list those known, or have the customer looked at",
+            see=("invoices", ""),
         )
     if len(numbered) > 1:
         several = ", ".join(record.document.document_id for record in numbered)

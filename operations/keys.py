@@ -90,7 +90,8 @@ async def rotate(
         if until is None:
             raise Conflict(
                 f"{known.key_id} opens nothing any more",
-                remedy="make one with `trueup keys create`",
+                remedy="make another",
+                see=("new_key", ""),
             )
         lasts = None if known.expires_at is None else known.expires_at - known.created_at
         new = await made(
@@ -110,4 +111,6 @@ async def revoke(context: AppContext, tenant: str, key_id: str) -> KeyRevoked:
 
 
 def _unknown(key_id: str) -> NotFound:
-    return NotFound(f"no API key is called {key_id}", remedy="see `trueup keys list`")
+    return NotFound(
+        f"no API key is called {key_id}", remedy="list those there are", see=("keys", "")
+    )

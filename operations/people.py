@@ -62,7 +62,8 @@ async def add(context: AppContext, tenant: str, new: NewPerson, *, by: str) -> A
             if tenant in await people.roles_of(conn, person.person_id):
                 raise Conflict(
                     f"{new.name} belongs to {tenant} already",
-                    remedy=f"give other roles with `trueup people role {new.name}`",
+                    remedy="give other roles",
+                    see=("roles", new.name),
                 )
             await people.set_roles(conn, tenant, person.person_id, new.roles, by=by)
             member = await _member(conn, tenant, new.name)
@@ -98,7 +99,8 @@ async def invite(context: AppContext, tenant: str, name: str) -> Invited:
         if len(await people.roles_of(conn, member.person_id)) > 1:
             raise Conflict(
                 f"the account of {name} is not this company's alone",
-                remedy="they sign in with their own password: `trueup login --name`",
+                remedy="they sign in with their own password",
+                see=("password", name),
             )
         invitation = await people.invite(conn, tenant, member.person_id, holds=INVITED)
     return Invited(name=name, invitation=invitation)
@@ -155,7 +157,8 @@ async def _another_admin(conn: Connection, tenant: str, member: Member) -> None:
     if admins == {member.name}:
         raise Conflict(
             f"nobody but {member.name} administers {tenant}",
-            remedy="give somebody else the role admin first, with `trueup people role`",
+            remedy="give somebody else the role admin first",
+            see=("admin", ""),
         )
 
 
@@ -170,4 +173,4 @@ async def _member(conn: Connection, tenant: str, name: str) -> Member:
     for member in await people.members(conn, tenant):
         if member.name == name:
             return member
-    raise NotFound(f"nobody here is called {name}", remedy="see `trueup people list`")
+    raise NotFound(f"nobody here is called {name}", remedy="list who is", see=("people", ""))

@@ -86,8 +86,9 @@ class Forbidden(NotDone):
         tenant: str,
         roles: tuple[Role, ...] = (),
         but: str | None = None,
+        see: tuple[str, str] | None = None,
     ) -> None:
-        super().__init__(detail, remedy=remedy)
+        super().__init__(detail, remedy=remedy, see=see)
         self.but = but
         self.act = act
         self.scope = scope_of(act)
@@ -139,6 +140,7 @@ def require(person: Principal, act: Act, thing: Thing | None = None) -> None:
                 act=act,
                 tenant=about.tenant,
                 roles=() if person.person_id is None else roles,
+                see=("login", "") if _nobody(person) else None,
             )
         case _:
             assert_never(answer)
@@ -158,6 +160,7 @@ async def explained(context: AppContext, refusal: Forbidden) -> Forbidden:
         act=refusal.act,
         tenant=refusal.tenant,
         roles=refusal.roles,
+        see=refusal.see,
     )
 
 
@@ -169,7 +172,8 @@ async def require_decision(context: AppContext, person: Principal, resolution: R
     if found is None:
         raise NotFound(
             f"there is no exception {resolution.exception_id}",
-            remedy="list them with `trueup exceptions list --state all`",
+            remedy="list them",
+            see=("all_exceptions", ""),
         )
     thing = Thing(person.tenant, Team(found.owner) if found.owner in set(Team) else None)
     for act in acts_of(resolution):
@@ -214,13 +218,18 @@ def _called(person: Principal) -> str:
     return "this API key" if person.roles is None else person.name
 
 
+def _nobody(person: Principal) -> bool:
+    """With roles, and known by no name of a person: who has the settings at hand."""
+    return person.roles is not None and person.person_id is None
+
+
 def _remedy(person: Principal, act: Act, roles: tuple[Role, ...]) -> str:
     if person.roles is None:
         return f"use a key that has the scope {scope_of(act)}"
-    if person.person_id is None:
+    if _nobody(person):
         return (
-            "sign in with `trueup login`, or set TRUEUP_KEY to a personal key; an administrator "
-            "gives one with `trueup people invite`"
+            "set TRUEUP_KEY to a personal key, which an administrator gives by an invitation, "
+            "or sign in"
         )
     return f"ask somebody who has the role {_said(roles)}"
 

@@ -158,7 +158,8 @@ async def _foreseen(context: AppContext, tenant: str, given: Mapping[str, Any]) 
     if found is None:
         raise Unavailable(
             "a worker has not said in time what would happen",
-            remedy="see with `trueup deploy status` that one runs, and ask again",
+            remedy="see that one runs, and ask again",
+            see=("deployment", ""),
         )
     return Foreseen.model_validate(found, strict=False)
 

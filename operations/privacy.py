@@ -18,7 +18,7 @@ from persistence.personal import BODIES, KEPT
 from persistence.privacy import Erasure, Scope
 
 _END_FIRST = {
-    "changes": "let them settle, or `trueup changes cancel` them",
+    "changes": "let them settle, or cancel them",
     "exceptions": "decide them",
     "overdue invoices": "let finance end them",
     "subscriptions": "end them in billing: they still run",
@@ -145,7 +145,11 @@ def _refuse(customer_id: str, still: dict[str, list[str]]) -> None:
         said = "; ".join(f"{what} {', '.join(ids)}" for what, ids in still.items())
         raise Conflict(
             f"something of {customer_id} goes on: {said}",
-            remedy="; ".join(f"{what}: {_END_FIRST[what]}" for what in still),
+            # Changes last: what there is to see of them goes on from there.
+            remedy="; ".join(
+                f"{what}: {_END_FIRST[what]}" for what in sorted(still, key="changes".__eq__)
+            ),
+            see=("cancel", still["changes"][0]) if "changes" in still else None,
         )
 
 

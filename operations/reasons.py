@@ -8,7 +8,6 @@ from canonical_models.failures import RejectionCode, Team
 from canonical_models.records import DocumentRecord, Hold, HoldKind
 from canonical_models.views import ExceptionView
 from operations.sides import InvoiceSummary
-from operations.syncing import command
 from persistence import differences, exceptions
 from persistence.connection import Connection
 
@@ -17,6 +16,12 @@ _KEPT_OUT = {
     HoldKind.SKIPPED: "skipped",
     HoldKind.ABORTED: "taken back out of the books",
 }
+
+_LOOK = "have it looked at anew"
+#: Causes that may be gone once the subject has been looked at anew.
+GONE_ONCE_LOOKED_AT = frozenset(
+    {"not_entered", "not_posted", "void", "gross_differs", "tax_differs", "open_differs"}
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ def balance_cause(given: Circumstances, subject: str, movements: Collection[str]
         return known
     return Cause(
         "not_entered",
-        f"the ERP was not told of {named}, and nothing is under way: {_look(subject)}",
+        f"the ERP was not told of {named}, and nothing is under way: {_LOOK}",
         Team.OPERATIONS.value,
     )
 
@@ -136,15 +141,14 @@ def _at_rest(record: DocumentRecord, shown: InvoiceSummary) -> Cause:
         ended = "its hold has ended, but " if record.hold is not None else ""
         return Cause(
             "not_posted",
-            f"{ended}no change is under way that posts it: {_look(record.subject)}",
+            f"{ended}no change is under way that posts it: {_LOOK}",
             Team.OPERATIONS.value,
         )
     name = theirs.number or shown.erp_id
     if record.document.void:
         return Cause(
             "void",
-            f"billing has made it void, and it still stands in the ERP as {name}: "
-            f"{_look(record.subject)}",
+            f"billing has made it void, and it still stands in the ERP as {name}: {_LOOK}",
             Team.OPERATIONS.value,
         )
     for what, one, other in (
@@ -156,11 +160,7 @@ def _at_rest(record: DocumentRecord, shown: InvoiceSummary) -> Cause:
             return Cause(
                 f"{what}_differs",
                 f"{what} is {one} in billing and {other} in the ERP ({name}): see what was done "
-                f"there by hand, or {_look(record.subject)}",
+                f"there by hand, or {_LOOK}",
                 Team.FINANCE.value,
             )
     return Cause("settled", "it has come to agree just now", Team.OPERATIONS.value)
-
-
-def _look(subject: str) -> str:
-    return f"have it looked at with {command(subject)}"

@@ -141,7 +141,8 @@ async def sync(context: AppContext, tenant: str, subscription_id: str) -> SyncSt
 def _unknown(subscription_id: str) -> NotFound:
     return NotFound(
         f"there is no subscription {subscription_id}: no event of it has arrived",
-        remedy="list those known with `trueup subscriptions list`",
+        remedy="list those known",
+        see=("subscriptions", ""),
     )
 
 

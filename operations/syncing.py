@@ -18,11 +18,10 @@ class SyncStarted(Canonical):
     already: bool
 
 
-def command(subject: str) -> str:
-    """What people type to have it looked at."""
+def anew(subject: str) -> tuple[str, str]:
+    """What an error shows where it is to be looked at anew."""
     customer = customer_of(subject)
-    of = f"accounts sync {customer}" if customer else f"subscriptions sync {subject}"
-    return f"`trueup {of}`"
+    return ("account_anew", customer) if customer else ("subscription_anew", subject)
 
 
 async def start(

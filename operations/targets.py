@@ -93,7 +93,8 @@ async def publish(
     if customer_id is not None and not any(told.values()):
         raise NotFound(
             f"there is nothing to tell of customer {customer_id}",
-            remedy="see what the customer holds with `trueup entitlements list`",
+            remedy="see what the customer holds",
+            see=("entitlements", customer_id),
         )
     return TargetsPublished(customers=told)
 

@@ -102,7 +102,8 @@ async def abort_preview(context: AppContext, tenant: str, exception_id: str) -> 
     ):
         raise Conflict(
             f"exception {exception_id} ({exception.code}) is {exception.state} and takes no abort",
-            remedy=f"see what it takes with `trueup exceptions show {exception_id}`",
+            remedy="see what it takes",
+            see=("exception", exception_id),
         )
     by_hand = exception.step.startswith(UNDO_OF)
     async with context.database.transaction() as conn:
@@ -184,24 +185,28 @@ def _require_undone(exception: ExceptionView, change: ChangeView | None) -> None
     if exception.state is ExceptionState.OPEN:
         raise Conflict(
             f"exception {named} is open: there is nothing to reopen",
-            remedy=f"decide it: `trueup exceptions show {named}` says what it takes",
+            remedy="see what it takes, and decide it",
+            see=("exception", named),
         )
     if change is None or exception.workflow_id is not None:
         raise Conflict(
             f"exception {named} was asked by {exception.change_id}, which goes on by itself and "
             "asks anew when it has to",
-            remedy=f"see `trueup exceptions list --state all --change {exception.change_id}`",
+            remedy="see all that it has asked",
+            see=("asked", exception.change_id),
         )
     if change.state is not ChangeState.SETTLED:
         raise Conflict(
             f"change {change.change_id} is still {change.state}, and asks anew when it has to",
-            remedy=f"see what it waits for with `trueup changes show {change.change_id}`",
+            remedy="see what it waits for",
+            see=("change", change.change_id),
         )
     if change.outcome not in (ChangeOutcome.COMPENSATED, ChangeOutcome.CANCELLED):
         raise Conflict(
             f"change {change.change_id} has settled as {change.outcome}: every system agrees, and "
             "nothing was undone",
-            remedy=f"have it looked at anew with {syncing.command(change.subject)}",
+            remedy="have it looked at anew",
+            see=syncing.anew(change.subject),
         )
 
 

@@ -16,8 +16,8 @@ def refused(code: RejectionCode, message: str, subject: str) -> Rejection:
 def unmapped_account(customer_id: str) -> Rejection:
     return refused(
         RejectionCode.ACCOUNT_UNMAPPED,
-        f"billing customer {customer_id} has no ERP party and support organisation: map it with "
-        f"`trueup mappings set account {customer_id}`, or correct the exception",
+        f"billing customer {customer_id} has no ERP party and support organisation: map it, or "
+        "correct the exception with the mapping",
         customer_id,
     )
 
@@ -25,8 +25,7 @@ def unmapped_account(customer_id: str) -> Rejection:
 def unmapped_item(key: str) -> Rejection:
     return refused(
         RejectionCode.ITEM_UNMAPPED,
-        f"billing item {key} has no ERP item: map it with `trueup mappings set item {key}`, "
-        "or correct the exception with the mapping",
+        f"billing item {key} has no ERP item: map it, or correct the exception with the mapping",
         key,
     )
 

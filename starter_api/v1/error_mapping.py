@@ -23,6 +23,34 @@ log = structlog.get_logger()
 _LATER = {"retry-after": "5"}
 
 
+#: By the kind of an object. What is done to one is found beside it.
+_ADDRESSES = {
+    "account_anew": "/v1/accounts/{}",
+    "all_exceptions": "/v1/exceptions?state=all",
+    "asked": "/v1/exceptions?state=all&change={}",
+    "batch": "/v1/batches/{}",
+    "batches": "/v1/batches",
+    "cancel": "/v1/changes/{}",
+    "cause": "/v1/causes/{}",
+    "causes": "/v1/causes",
+    "change": "/v1/changes/{}",
+    "changes": "/v1/changes",
+    "connection": "/v1/connections",
+    "customers": "/v1/mappings?kind=account",
+    "document": "/v1/invoices/{}",
+    "entitlements": "/v1/entitlements?customer={}",
+    "exception": "/v1/exceptions/{}",
+    "exceptions": "/v1/exceptions",
+    "grant": "/v1/grants",
+    "inbox": "/v1/inbox",
+    "invoices": "/v1/invoices",
+    "mapping": "/v1/mappings",
+    "stop": "/v1/batches/{}",
+    "subscription_anew": "/v1/subscriptions/{}",
+    "subscriptions": "/v1/subscriptions",
+}
+
+
 def map_errors(app: FastAPI) -> None:
     app.add_exception_handler(NotDone, _not_done)
     app.add_exception_handler(Refused, _refused)
@@ -35,11 +63,7 @@ def map_errors(app: FastAPI) -> None:
 async def _not_done(_request: Request, fault: Exception) -> Response:
     if not isinstance(fault, NotDone):
         raise fault
-    said: dict[str, Any] = {"remedy": fault.remedy}
-    if fault.see is not None:
-        said["see"] = _address(*fault.see)
-    if fault.facts:
-        said["facts"] = fault.facts
+    said = _said(fault)
     match fault:
         case NotFound():
             return problem(404, "not-found", fault.detail, **said)
@@ -53,19 +77,19 @@ async def _not_done(_request: Request, fault: Exception) -> Response:
             raise fault
 
 
-def _address(kind: str, key: str) -> str:
-    """Where it is looked at by this door."""
-    match kind:
-        case "document":
-            return f"/v1/invoices/{quote(key, safe='')}"
-        case "mapping" | "grant" | "connection":
-            return f"/v1/{kind}s"
-        case "batch":
-            return f"/v1/batches/{quote(key, safe='')}"
-        case "batches" | "changes" | "exceptions":
-            return f"/v1/{kind}"
-        case _:
-            return f"/v1/{kind}s/{quote(key, safe='')}"
+def _said(fault: NotDone) -> dict[str, Any]:
+    said: dict[str, Any] = {"remedy": fault.remedy}
+    if fault.see is not None and (address := _address(*fault.see)) is not None:
+        said["see"] = address
+    if fault.facts:
+        said["facts"] = fault.facts
+    return said
+
+
+def _address(kind: str, key: str) -> str | None:
+    """Where it is looked at by this door; None for what it does not show."""
+    template = _ADDRESSES.get(kind)
+    return None if template is None else template.format(quote(key, safe=""))
 
 
 async def _refused(request: Request, fault: Exception) -> Response:
@@ -94,8 +118,8 @@ async def _forbidden(request: Request, fault: Exception) -> Response:
         "forbidden",
         told.detail,
         headers={"www-authenticate": challenge},
-        remedy=told.remedy,
         scope=told.scope,
+        **_said(told),
     )
 
 

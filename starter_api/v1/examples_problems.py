@@ -28,7 +28,8 @@ PROBLEMS: dict[int, dict[str, Any]] = {
         404,
         "not-found",
         "there is no change chg_01",
-        remedy="list them with `trueup changes list`",
+        remedy="list them",
+        see="/v1/changes",
     ),
     409: problem_of(
         409,

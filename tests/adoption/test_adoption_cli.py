@@ -122,7 +122,7 @@ async def test_what_was_not_rehearsed_asks_for_yes(
     refused = await trueup("adopt", "--apply")
     assert refused.code == ExitCode.CONFLICT
     assert "was never rehearsed" in refused.err
-    assert "or add --yes" in refused.err
+    assert "`trueup adopt --rehearse` or `trueup adopt --apply --yes`" in refused.err
     assert golive.systems.script.calls == []
     assert (await trueup("adopt", "--apply", "--yes")).code == 0
     assert (await trueup("adopt")).code == 0
@@ -230,4 +230,4 @@ async def test_wrong_usage_is_told(trueup: Trueup) -> None:
     assert (await trueup("adopt", "--report", "ado_x")).code == ExitCode.NOT_FOUND
     none = await trueup("adopt", "--report", "last")
     assert none.code == ExitCode.NOT_FOUND
-    assert "begin with `trueup adopt`" in none.err
+    assert "rehearse it: `trueup adopt --rehearse`" in none.err

@@ -297,4 +297,5 @@ async def test_an_account_is_looked_at_whole(call: Call, acme: Ids, database: Da
 async def test_what_is_not_known_is_not_found(key: str, call: Call, acme: Ids) -> None:
     answer = await call("GET", f"/v1/invoices/{key}")
     assert answer.status_code == 404
-    assert "trueup invoices list" in answer.json()["remedy"]
+    assert answer.json()["remedy"] == "list those known, or have the customer looked at"
+    assert answer.json()["see"] == "/v1/invoices"

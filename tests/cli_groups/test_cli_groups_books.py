@@ -175,7 +175,7 @@ async def test_differences_end_with_one_and_agreement_with_nought(
     assert found.code == ExitCode.FAILED
     for words in (f"alone-{acme.mark}", "142.80 EUR", "not_posted", "operations"):
         assert words in found.out, words
-    assert "have it looked at with `trueup accounts sync cus_acme`" in found.err
+    assert "have it looked at anew: `trueup accounts sync cus_acme`" in found.err
     as_json = await trueup("differences", "--customer", acme.customer, "-o", "json")
     assert as_json.code == ExitCode.FAILED
     assert [row["key"] for row in as_json.json["items"]] == ["in_acme_alone"]

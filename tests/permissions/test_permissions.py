@@ -112,6 +112,11 @@ def test_what_is_hidden_is_not_there_and_what_is_not_says_who_can() -> None:
     with pytest.raises(Forbidden) as refused:
         permissions.require(program("mappings:read"), Act.EXCEPTIONS_DECIDE)
     assert refused.value.remedy == "use a key that has the scope exceptions:write"
+    assert refused.value.see is None
+    nobody = Principal("acme", "the installation", frozenset({"admin"}), frozenset({Role.VIEWER}))
+    with pytest.raises(Forbidden) as refused:
+        permissions.require(nobody, Act.MAPPINGS_WRITE)
+    assert refused.value.see == ("login", "")
 
 
 @pytest.mark.parametrize("action", Action)

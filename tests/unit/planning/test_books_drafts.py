@@ -215,4 +215,4 @@ def test_an_item_that_nobody_mapped_is_asked_for_by_its_first_key() -> None:
     found = plan(books(seen(document(taxed(item="new", price="price_new")))))
     assert found.refused is not None
     assert (found.refused.code, found.refused.subject) == ("item_unmapped", "price_new")
-    assert "`trueup mappings set item price_new`" in found.refused.message
+    assert "billing item price_new has no ERP item: map it, or" in found.refused.message
