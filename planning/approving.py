@@ -24,10 +24,10 @@ class _Measured:
     """What there is of each occasion. Of a document that is taken back `taken_back` is its larger
     side. `own_day` is the day that it would be booked on if its books were open."""
 
-    credited: Money
-    charged: Money
-    booked_on: date | None
-    own_day: date | None
+    credited: Money | None = None
+    charged: Money | None = None
+    booked_on: date | None = None
+    own_day: date | None = None
     taken_back: Money | None = None
     refunded: Money | None = None
     discount: Decimal = field(default=Decimal(0))
@@ -80,10 +80,7 @@ def require_for_movement(given: BooksInput, step: SettlementStep) -> None:
     movement = step.settlement
     if movement.kind is not SettlementKind.REFUND or movement.amount.minor >= 0:
         return
-    nothing = Money.zero(movement.amount.currency)
-    measured = _Measured(
-        credited=nothing, charged=nothing, booked_on=None, own_day=None, refunded=-movement.amount
-    )
+    measured = _Measured(refunded=-movement.amount)
     name = f"refund {movement.settlement_id}"
     told = movement.model_dump_json(exclude={"note", "at"})
     _require(given, step.legal_entity, movement.settlement_id, name, measured, told, "")

@@ -6,10 +6,20 @@ import pytest
 
 from canonical_models.amendment import BooksPlan
 from canonical_models.approvals import Approval
-from canonical_models.documents import DocumentStatus
+from canonical_models.documents import DocumentStatus, Settlement, SettlementKind
 from canonical_models.policy import TenantPolicy
 from tests.unit.planning.answers import plan, terms
-from tests.unit.planning.cases import books, document, eur, line, posted, seen, taxed, utc
+from tests.unit.planning.cases import (
+    books,
+    document,
+    eur,
+    line,
+    moved,
+    posted,
+    seen,
+    taxed,
+    utc,
+)
 
 
 def policy(*rules: dict[str, Any], **entities: list[dict[str, Any]]) -> TenantPolicy:
@@ -140,3 +150,100 @@ def test_an_entity_that_has_rules_of_its_own_has_none_of_the_tenant() -> None:
     assert asked(plan(books(issued, policy=none), terms())) is None
     elsewhere = policy(CHARGE, LE_UK=[])
     assert asked(plan(books(issued, policy=elsewhere), terms())) is not None
+
+
+def test_all_that_is_asked_is_said_in_one_sentence() -> None:
+    rules = policy(CHARGE, {"on": "charge"}, {"on": "discount", "share": 0})
+    sold = line(net=90000).model_copy(update={"discount": eur(10000)})
+    first = plan(books(seen(document(sold)), policy=rules), terms())
+    assert asked(first) == (
+        "invoice INV-7 charges 900.00 EUR, more than 100 EUR; charges 900.00 EUR; takes 10 % off, "
+        "more than 0 %: approve it, or abort"
+    )
+    said = (yes(first, "fay"), yes(first, "dana"))
+    other = plan(
+        books(seen(document(line(net=90001))), policy=policy(CHARGE), approvals={"in_1": said}),
+        terms(),
+    )
+    assert asked(other) == (
+        "invoice INV-7 charges 900.01 EUR, more than 100 EUR, and is not what dana, fay approved: "
+        "approve it, or abort"
+    )
+
+
+def test_where_it_is_seen_is_no_matter_of_the_books_and_its_words_are() -> None:
+    rules = policy(CHARGE)
+    given = document(line(net=90000))
+    said = {"in_1": (yes(plan(books(seen(given), policy=rules), terms()), "fay"),)}
+    elsewhere = seen(given.model_copy(update={"url": "https://pay.example/other"}))
+    assert asked(plan(books(elsewhere, policy=rules, approvals=said), terms())) is None
+    for changes in ({"number": "INV-8"}, {"purchase_order": "PO-2"}):
+        changed = seen(given.model_copy(update=changes))
+        assert asked(plan(books(changed, policy=rules, approvals=said), terms())) is not None
+
+
+def test_a_late_day_is_what_is_approved_and_another_is_not() -> None:
+    rules = policy({"on": "closed_period"})
+    issued = seen(document(line()))
+
+    def on(day: str, *said: Approval) -> BooksPlan:
+        given = books(issued, policy=rules, approvals={"in_1": said})
+        return plan(given, terms(day=utc(day).date()))
+
+    fay = yes(on("2026-12-01"), "fay")
+    assert asked(on("2026-12-01", fay)) is None
+    assert asked(on("2026-12-02", fay)) is not None
+
+
+def test_a_reversal_on_another_day_than_it_became_void() -> None:
+    given = posted(void_of(taxed("il_1", 90000)))
+    rules = policy({"on": "closed_period"})
+    assert asked(plan(books(given, policy=rules))) is None
+
+    def late(day: str, *said: Approval) -> BooksPlan:
+        held = books(given, policy=rules, approvals={"in_1": said})
+        return plan(held, terms(day=utc(day).date()))
+
+    first = late("2026-12-01")
+    assert "is of 2026-11-16, and would be booked on 2026-12-01" in (asked(first) or "")
+    assert asked(late("2026-12-01", yes(first, "fay"))) is None
+    assert asked(late("2026-12-02", yes(first, "fay"))) is not None
+
+
+PAID = moved("pi_1", "payment", 11900)
+BACK = moved("re_1", "refund", -1200, None, about="in_1")
+
+
+def refunded(
+    back: Settlement, *said: Approval, rules: TenantPolicy | None = None
+) -> tuple[list[str], str | None]:
+    """What is entered, and what is asked."""
+    paid = document(taxed("il_1", 10000), settlements=(PAID, back), remaining=eur(0))
+    limited = rules or policy({"on": "refund", "above": {"EUR": 10}})
+    found = plan(books(posted(paid), policy=limited, approvals={"re_1": said}))
+    return [step.settlement.settlement_id for step in found.settlements], asked(found)
+
+
+def test_a_refund_above_the_limit_and_nothing_else_waits_for_it() -> None:
+    entered, words = refunded(BACK)
+    assert entered == ["pi_1"]
+    assert words == "refund re_1 gives back 12.00 EUR, more than 10 EUR: approve it, or abort"
+    small = BACK.model_copy(update={"amount": eur(-1000)})
+    assert refunded(small) == (["pi_1", "re_1"], None)
+    dispute = BACK.model_copy(update={"kind": SettlementKind.DISPUTE})
+    assert refunded(dispute)[1] is None
+    failed = BACK.model_copy(update={"amount": eur(1200)})
+    assert refunded(failed)[1] is None
+
+
+def test_a_refund_that_was_approved_is_entered_whatever_is_noted_of_it() -> None:
+    paid = document(taxed("il_1", 10000), settlements=(PAID, BACK), remaining=eur(0))
+    rules = policy({"on": "refund"})
+    said = yes(plan(books(posted(paid), policy=rules)), "fay")
+    assert refunded(BACK, said, rules=rules) == (["pi_1", "re_1"], None)
+    noted = BACK.model_copy(update={"note": "agreed", "at": utc("2026-11-18")})
+    assert refunded(noted, said, rules=rules)[1] is None
+    larger = BACK.model_copy(update={"amount": eur(-1300)})
+    assert "and is not what fay approved" in (refunded(larger, said, rules=rules)[1] or "")
+    own = policy({"on": "refund"}, LE_DE=[])
+    assert refunded(BACK, rules=own)[1] is None
