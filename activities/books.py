@@ -127,6 +127,7 @@ class Books(BooksActivities):
             taken = await self._taken(tenant, given)
             if taken is not None:
                 await taken.drop_drafts()
+                await self._end_doubt(tenant, given)
 
     @activity.defn(name="books.open_account")
     async def open_account(self, given: AccountInput) -> None:
@@ -140,6 +141,20 @@ class Books(BooksActivities):
                 given.customer_id,
                 owner=owner_of(given),
             )
+
+    async def _end_doubt(self, tenant: Tenant, given: UndoDocumentInput) -> None:
+        """What has no answer when its change is cancelled is looked for: it stands, or it never
+        was. Nobody else would ask before something happens to its subject."""
+        step = StepInput(tenant=given.tenant, change_id=given.change_id, epoch=given.epoch)
+        plan = await plan_of(self._database, step)
+        planned = [each for each in plan.books.documents if each.document_id == given.document_id]
+        for each in planned:
+            if each.draft is not None and not each.void:
+                await self._ledger.end_doubt(
+                    document_effects.document_effect(
+                        tenant, owner_of(given), each, each.draft, None
+                    )
+                )
 
     async def _writing(self, step: StepInput) -> tuple[Tenant, AmendmentPlan]:
         tenant = self._tenants[step.tenant]

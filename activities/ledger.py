@@ -94,6 +94,40 @@ class EffectLedger:
         if begun is not None:
             await finished(asyncio.create_task(self._take_back(effect, *begun, take_back, left)))
 
+    async def end_doubt(self, effect: Effect[Result]) -> None:
+        """Say what an attempt has come to that never said so itself: `probe` tells whether it
+        stands over there, and nothing is written. What is not in doubt is left. Raises as
+        `perform` does, MayStillLand as long as nobody can tell."""
+        if not await self.unfinished(effect):
+            return
+        granted = time.monotonic()
+        async with self._database.transaction() as conn:
+            await _owned(conn, effect)
+            known = await effects.locked(conn, effect.values)
+            if known.state not in _UNFINISHED:
+                return
+            if known.lands_in:
+                raise later(effect, "may still be carried out", known.lands_in)
+            fence = await effects.begin(conn, effect.values, known)
+            attempt = Fenced(self._database, effect, fence, known, granted=granted)
+        try:
+            result = await effect.probe()
+        except Failure as failure:
+            await self._failed(effect, attempt, EffectState.UNCERTAIN, failure, sent=False)
+            raise
+        async with self._database.transaction() as conn:
+            if result is not None:
+                await _confirm(conn, effect, attempt, result)
+                return
+            await effects.failed(
+                conn,
+                fence,
+                EffectState.PLANNED,
+                error=f"given up; it was looked for in the {effect.system}, and is not there",
+                lands_until=None,
+                answered=True,
+            )
+
     async def close_by_hand(self, effect: Effect[Result], *, by: str, reference: str) -> bool:
         """A person has taken it back over there, as `reference` says: what hangs on the effect is
         free again. False where it is closed already."""

@@ -60,7 +60,7 @@ async def test_what_is_not_posted_has_an_owner(call: Call, quiet: Ids, database:
     assert (row["billing"]["minor"], row["erp"]["minor"]) == (14280, 0)
     assert row["difference"]["minor"] == 14280
     assert (row["cause"], row["owner"], row["legal_entity"]) == ("not_posted", "operations", "DE")
-    assert "trueup accounts sync cus_acme" in row["sentence"]
+    assert "have it looked at anew" in row["sentence"]
 
     async with database.transaction() as conn:
         await add(conn, change_row(quiet, "acct", "pending", subject=quiet.account))

@@ -127,7 +127,8 @@ async def test_nothing_that_fits_is_told(bulk: Bulk) -> None:
     assert (await batches.list_(bulk.context, "acme")).items == ()
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
 async def test_whoever_is_killed_each_is_read_again_once(bulk: Bulk, seed: int) -> None:
     """Its runs are ended at any moment, as when Temporal loses them, and begun anew from the
     rows; pauses come and go."""

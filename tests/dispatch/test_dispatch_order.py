@@ -23,7 +23,8 @@ def expected(scene: Scene, events: list[tuple[str, str]]) -> dict[str, list[str]
     return order
 
 
-@pytest.mark.parametrize("dispatchers", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("dispatchers", [1, 2])
 async def test_200_changes_of_20_subscriptions(scene: Scene, dispatchers: int) -> None:
     events = burst(200, 20)
     async with scene.probing() as probe, scene.dispatching(in_flight=8):

@@ -12,7 +12,7 @@ from sandbox.demo.systems import Row
 from tests.harness.e2e_stack import Front
 from tests.harness.webhooks import signed, subscription_event
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

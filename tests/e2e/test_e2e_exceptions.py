@@ -9,7 +9,7 @@ from tests.harness.both_sides import agree, sides_of
 from tests.harness.buyers import Buyer, Shop
 from tests.harness.erp_people import people_of
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 async def test_an_unknown_customer_is_mapped_by_the_person_who_decides(
@@ -36,7 +36,6 @@ async def test_an_unknown_customer_is_mapped_by_the_person_who_decides(
     assert await buyer.world.trueup.features(buyer.customer) == {"seats": 5}
 
 
-@pytest.mark.slow
 async def test_a_cancelled_change_leaves_what_billing_has_issued_and_the_next_one_makes_up_for_it(
     erp: ErpInstance, shop: Shop
 ) -> None:

@@ -50,6 +50,7 @@ async def webhook_urls(facts: StackFacts) -> list[str]:
         return [row["url"] for row in answer.raise_for_status().json()["data"]]
 
 
+@pytest.mark.slow
 async def test_a_second_start_goes_on_with_the_state(
     place: Path, without_tryton: StackConfig
 ) -> None:

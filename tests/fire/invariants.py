@@ -246,9 +246,19 @@ async def _books(
         found.append(f"books: {text}{cause}")
     # What is open about one document shows in the sum as well.
     if not excused and not asked:
-        found += [f"books: {text}" for text in sides.in_total()]
+        found += [
+            f"books: {text}"
+            for text in sides.in_total()
+            # What was not billed yet was shown by the change that a person has taken back.
+            if not (text.startswith(_UNBILLED) and _took_back(buyer, seen, people))
+        ]
     report.excused += excused
     return found
+
+
+def _took_back(buyer: Buyer, seen: Seen, people: People) -> bool:
+    subjects = {one["subject"] for one in seen.changes if one["customer_id"] == buyer.customer}
+    return bool(subjects & people.took_back)
 
 
 def _has_a_reason(
@@ -291,7 +301,6 @@ async def _access(
     report: Report,
 ) -> list[str]:
     customer = buyer.customer
-    subjects = {one["subject"] for one in seen.changes if one["customer_id"] == customer}
     asked = {
         one["belongs_to"]
         for one in seen.questions
@@ -301,7 +310,7 @@ async def _access(
         # What finance is asked about a debt holds no access up.
         and one["code"] != "payment_overdue"
     }
-    if subjects & people.took_back or asked:
+    if _took_back(buyer, seen, people) or asked:
         report.excused += 1
         return []
     wanted = expected(await billed(buyer, seen), names, people)

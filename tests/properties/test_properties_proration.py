@@ -78,7 +78,14 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
         yield Platform(stripe, adapter, {code: await stripe.shelf(code) for code in CURRENCIES})
 
 
-@pytest.mark.parametrize("inside", [None, False, True], ids=["untaxed", "on-top", "inside"])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        pytest.param(None, id="untaxed", marks=pytest.mark.slow),
+        pytest.param(False, id="on-top", marks=pytest.mark.slow),
+        pytest.param(True, id="inside"),
+    ],
+)
 @settings(
     max_examples=25,
     derandomize=True,

@@ -192,7 +192,8 @@ async def test_who_joins_is_added_after_a_look(bulk: Bulk) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
 async def test_whoever_is_killed_each_case_is_decided_once(bulk: Bulk, seed: int) -> None:
     chance = random.Random(seed)
     waiting = await several(bulk, 6)

@@ -13,7 +13,12 @@ PROXIES = ("10.0.0.0/8", "2001:db8:1::/48", "127.0.0.1/32")
 
 def asked(peer: str | None, *lines: str, header: str = "x-forwarded-for") -> dict[str, Any]:
     headers = [(header.encode(), line.encode()) for line in lines]
-    return {"client": None if peer is None else (peer, 4711), "headers": headers}
+    return {
+        "method": "GET",
+        "path": "/v1/changes",
+        "client": None if peer is None else (peer, 4711),
+        "headers": headers,
+    }
 
 
 def callers(**more: Any) -> Callers:

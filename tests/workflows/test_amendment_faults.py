@@ -165,6 +165,40 @@ async def test_what_a_terminated_saga_left_is_made_certain_by_the_next_run(
     assert {(g.feature, g.quantity) for g in await sagas.grants()} == {("seats", 5), ("sso", 1)}
 
 
+@pytest.mark.parametrize("happened", [True, False])
+async def test_what_was_in_doubt_is_told_when_it_is_cancelled(sagas: Sagas, happened: bool) -> None:
+    """It stands in the ERP, as billing has issued it, or was never there; nobody is left to ask."""
+    await agreed_on_starter(sagas)
+    # Nor does another try post it before the cancellation has come.
+    never = [lost("erp", happened=False) for _ in range(5)]
+    sagas.systems.script.faults["erp.post"] = [lost(happened=happened), *never]
+    sagas.systems.script.faults["erp.find"] = [
+        Planned(lambda: TransientFailure("scripted", system="erp")) for _ in range(20)
+    ]
+    handle = await sagas.start("chg_1")
+
+    async def uncertain() -> bool:
+        effects = await sagas.effects("chg_1")
+        return "erp.document/in_2" in effects and effects["erp.document/in_2"].state == "uncertain"
+
+    await until(uncertain, "a document in doubt")
+    await handle.cancel()
+    sagas.systems.script.faults["erp.find"].clear()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    sagas.systems.script.faults.clear()
+
+    told = (await sagas.effects("chg_1"))["erp.document/in_2"]
+    assert told.state == ("confirmed" if happened else "planned")
+    record = await sagas.record("in_2")
+    assert record.in_books is happened
+    assert len(sagas.systems.erp.documents) == 1 + happened
+    # What comes next finds it so.
+    assert (await sagas.finish("chg_2", documents=("in_2",))).outcome == "completed"
+    assert sagas.systems.erp.balance == 5000 + 7500
+    assert len(sagas.systems.erp.documents) == 2
+
+
 async def test_what_support_shows_already_is_made_certain_by_the_next_run(sagas: Sagas) -> None:
     await agreed_on_starter(sagas)
     sagas.systems.script.faults["erp.post"] = [refused(RejectionCode.DOCUMENT_REFUSED)]

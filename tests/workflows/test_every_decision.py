@@ -40,7 +40,10 @@ POINTS = {
     "support.publish": RejectionCode.SUPPORT_REFUSED,
     "billing.record_sync": RejectionCode.BILLING_REFUSED,
 }
-SEVERAL = [TenantPolicy(), TenantPolicy(access="after_posting")]
+SEVERAL = [
+    pytest.param(TenantPolicy(), id="at_once"),
+    pytest.param(TenantPolicy(access="after_posting"), id="after", marks=pytest.mark.slow),
+]
 
 
 def decisions() -> Iterator[Any]:
@@ -52,7 +55,7 @@ def decisions() -> Iterator[Any]:
             yield pytest.param(call, action, id=f"{call}-{action.value}")
 
 
-@pytest.fixture(params=SEVERAL, ids=["at_once", "after_posting"])
+@pytest.fixture(params=SEVERAL)
 async def sagas(
     request: pytest.FixtureRequest, temporal: WorkflowEnvironment, database: Database
 ) -> AsyncIterator[Sagas]:

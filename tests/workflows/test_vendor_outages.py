@@ -24,6 +24,8 @@ from tests.harness.systems import Systems
 from tests.harness.waiting import until
 from workflows.policies import queue_of
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Governed(Script):

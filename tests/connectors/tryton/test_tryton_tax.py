@@ -11,7 +11,7 @@ from connectors.tryton.adapter import TrytonErp
 from tests.connectors.tryton.drafts import DE_7, DE_19, FR_20, draft, line, number_of, tax
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 ROUNDED = [
     # Billing rounds each line, the ERP the document.

@@ -12,7 +12,7 @@ from sandbox.erp.rpc import TrytonRpcError
 from tests.connectors.tryton.drafts import People, line
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 def unbilled(*lines: DraftLine, **fields: object) -> UnbilledDraft:

@@ -13,7 +13,7 @@ from tests.connectors.tryton.conftest import config
 from tests.connectors.tryton.drafts import People, number_of, seats, today
 from tests.harness.erp import books_of
 
-pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
 
 LAST_YEAR = today().year - 1
 

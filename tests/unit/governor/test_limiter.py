@@ -94,7 +94,7 @@ def test_writes_are_compared_with_writes() -> None:
     assert limiter.limit == 7
 
 
-@pytest.mark.parametrize("places", [2, 5, 20])
+@pytest.mark.parametrize("places", [2, 5, pytest.param(20, marks=pytest.mark.slow)])
 def test_nearly_all_of_a_vendor_is_used_and_it_is_hardly_ever_refused(places: int) -> None:
     used, refused = run(refusing(places))
     assert used >= 95
