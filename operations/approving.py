@@ -79,7 +79,9 @@ async def say_yes(
     needs = request.open(said)
     if needs and not any(need.counts(roles, late=late) for need in needs):
         raise _forbidden(tenant, f"{by} may not approve {asked.subject}", needs, late=late)
-    if request.needs and (caused := await approvals.caused(conn, tenant, asked, by)):
+    # Behind a program's key stands nobody who is known: a rule that names roles takes none.
+    person = roles is not None
+    if request.needs and person and (caused := await approvals.caused(conn, tenant, asked, by)):
         action, at = caused
         raise _forbidden(
             tenant,

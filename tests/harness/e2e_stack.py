@@ -40,7 +40,13 @@ BOTH_ENTITIES = TenantPolicy(
     ),
     books=BooksPolicy(
         approvals=(
-            ApprovalRule(on=Occasion.CREDIT, above={"EUR": Decimal(5000), "USD": Decimal(10**9)}),
+            ApprovalRule(
+                on=Occasion.CREDIT,
+                above={
+                    "EUR": Decimal(5000),
+                    **dict.fromkeys(("USD", "JPY", "KWD"), Decimal(10**9)),
+                },
+            ),
         ),
         entities={
             "LE-DE": EntityBooks(
