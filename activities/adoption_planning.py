@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from activities.adoption_accounts import NEW_PARTY, refusal
 from activities.adoption_asking import Asked, changes_asked, posted_as
-from activities.adoption_reading import Seen, each_of
-from activities.gather import gather
+from activities.adoption_reading import READS, Seen
+from activities.gather import each_of, gather
 from activities.tenants import Tenant
 from canonical_models.adoption import (
     AccountStep,
@@ -212,7 +212,7 @@ async def _documents(tenant: Tenant, seen: Seen, mapping: AccountMapping) -> _Do
     ]
     links: dict[str, ErpDocument] = {}
     findings: list[Finding] = []
-    for document, found in zip(wanted, await each_of(wanted, find), strict=True):
+    for document, found in zip(wanted, await each_of(wanted, find, at_once=READS), strict=True):
         if isinstance(found, Finding):
             findings.append(found)
         else:

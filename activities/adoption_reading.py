@@ -1,11 +1,10 @@
 """All that is read of a customer before it is taken over. Changes nothing anywhere."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from activities.adoption_accounts import Proposal, kept, proposed, refusal
+from activities.gather import each_of
 from activities.tenants import Tenant
 from canonical_models.adoption import Finding
 from canonical_models.commerce import AccountSnapshot, BilledCustomer, BillingSnapshot
@@ -21,10 +20,7 @@ from planning.mapping import keys_of_item
 from planning.term import serves
 
 #: Reads of one customer side by side: one with a thousand subscriptions leaves room for others.
-_AT_ONCE = 4
-
-Read = TypeVar("Read")
-Key = TypeVar("Key")
+READS = 4
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,9 @@ async def read_customer(
         )
     except (Rejection, ContractDrift) as refused:
         return refusal(refused, key)
-    read = await each_of(customer.subscriptions, lambda of: _subscription(tenant, of))
+    read = await each_of(
+        customer.subscriptions, lambda of: _subscription(tenant, of), at_once=READS
+    )
     snapshots = tuple(each for each in read if isinstance(each, BillingSnapshot))
     shown = {each.document_id: each for each in account.documents}
     shown |= {each.document_id: each for of in snapshots for each in of.documents}
@@ -124,23 +122,6 @@ def needs_account(
 
 def of_subject(issued: Iterable[BillingDocument], subject: str) -> tuple[BillingDocument, ...]:
     return tuple(document for document in issued if subject_of(document) == subject)
-
-
-async def each_of(keys: Iterable[Key], read: Callable[[Key], Awaitable[Read]]) -> tuple[Read, ...]:
-    """The answers in the order of the keys, a few reads at a time; or the first failure, with the
-    others stopped."""
-    gate = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(key: Key) -> Read:
-        async with gate:
-            return await read(key)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(key)) for key in keys]
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return tuple(task.result() for task in tasks)
 
 
 async def _subscription(tenant: Tenant, subscription_id: str) -> BillingSnapshot | Finding:

@@ -1,9 +1,9 @@
 """A batch of customers that billing had before us: taken over, or rehearsed, some at a time."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from activities.adoption_customer import Adopting
+from activities.gather import each_of
 from activities.tenants import Tenant
 from canonical_models.adoption import AdoptedCustomer, AdoptionCause, Finding, Going
 from canonical_models.base import isoformat
@@ -53,33 +53,26 @@ class AdoptingMany:
         """All that can be reached. Raises the failure of one that could not, so that it is tried
         again: an outage ends by itself, and nobody is asked about every single customer."""
         rehearse = _going(tenant, batch).rehearsal
-        gate = asyncio.Semaphore(_AT_ONCE)
         failed: list[Failure] = []
         runs = True
 
         async def one(item: ToDo) -> None:
             nonlocal runs
-            async with gate:
-                if not runs:
+            if not runs:
+                return
+            customer = BilledCustomer.model_validate(item.given, strict=False)
+            try:
+                found = await self._adopting.adopt_customer(tenant, customer, rehearse=rehearse)
+            except (TransientFailure, UncertainWrite) as failure:
+                if not item.overtaken or item.attempts + 1 < _PATIENCE:
+                    failed.append(failure)
+                    async with self._database.statement() as conn:
+                        await batches.tried(conn, tenant.name, batch.batch_id, item.number)
                     return
-                customer = BilledCustomer.model_validate(item.given, strict=False)
-                try:
-                    found = await self._adopting.adopt_customer(tenant, customer, rehearse=rehearse)
-                except (TransientFailure, UncertainWrite) as failure:
-                    if not item.overtaken or item.attempts + 1 < _PATIENCE:
-                        failed.append(failure)
-                        async with self._database.statement() as conn:
-                            await batches.tried(conn, tenant.name, batch.batch_id, item.number)
-                        return
-                    found = _unreachable(item.key, failure)
-                runs = await self._stands(tenant, batch, item, found)
+                found = _unreachable(item.key, failure)
+            runs = await self._stands(tenant, batch, item, found)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for item in items:
-                    group.create_task(one(item))
-        except ExceptionGroup as group_of:
-            raise group_of.exceptions[0] from None
+        await each_of(items, one, at_once=_AT_ONCE)
         if failed:
             raise failed[0]
 

@@ -1,9 +1,9 @@
 """A batch of what-ifs: each open case of a cause, or each subscription that a mapping is about,
 with a mend laid over. The list, and what is found of each, are what a release is held against."""
 
-import asyncio
 from collections.abc import Sequence
 
+from activities.gather import each_of
 from activities.preview import Foreseeing
 from activities.tenants import Tenant
 from canonical_models.batch import Batch, ItemOutcome
@@ -27,11 +27,9 @@ class PreviewingMany:
 
     async def carry_out(self, tenant: Tenant, batch: Batch, items: Sequence[ToDo]) -> None:
         overlay = Mend.model_validate(batch.given["mend"], strict=False).overlay
-        gate = asyncio.Semaphore(_AT_ONCE)
 
         async def one(item: ToDo) -> None:
-            async with gate:
-                found = await self._of(tenant, item, overlay)
+            found = await self._of(tenant, item, overlay)
             untold = found.comes is Comes.UNTOLD
             async with self._database.statement() as conn:
                 await batches.stands(
@@ -44,9 +42,7 @@ class PreviewingMany:
                     found=found.model_dump(mode="json"),
                 )
 
-        async with asyncio.TaskGroup() as group:
-            for item in items:
-                group.create_task(one(item))
+        await each_of(items, one, at_once=_AT_ONCE)
 
     async def _of(self, tenant: Tenant, item: ToDo, overlay: Overlay) -> Foreseen:
         """Of a case, or of a subscription that a mapping is about."""

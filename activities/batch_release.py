@@ -1,9 +1,9 @@
 """A batch of open cases of one cause that go on: one with the mend for itself alone, then the mend
 in force and the others as they were foreseen. What is no longer so is set aside."""
 
-import asyncio
 from collections.abc import Sequence
 
+from activities.gather import each_of
 from activities.preview import Foreseeing
 from activities.tenants import Tenant
 from canonical_models.batch import Batch, ItemOutcome
@@ -40,17 +40,13 @@ class ReleasingMany:
         if not batch.trial:
             async with self._database.transaction() as conn:
                 await _in_force(conn, tenant.name, batch, mend)
-        gate = asyncio.Semaphore(_AT_ONCE)
 
         async def one(item: ToDo) -> None:
-            async with gate:
-                now = await self._foreseeing.of_exception(tenant, item.key, mend.overlay)
-                async with self._database.transaction() as conn:
-                    await _hand_over(conn, tenant.name, batch, item, mend, now)
+            now = await self._foreseeing.of_exception(tenant, item.key, mend.overlay)
+            async with self._database.transaction() as conn:
+                await _hand_over(conn, tenant.name, batch, item, mend, now)
 
-        async with asyncio.TaskGroup() as group:
-            for item in items:
-                group.create_task(one(item))
+        await each_of(items, one, at_once=_AT_ONCE)
 
 
 async def _hand_over(

@@ -15,6 +15,7 @@ from activities.contracts.targets import (
     TargetsPart,
 )
 from activities.error_mapping import mapped_failures
+from activities.gather import each_of
 from activities.tenants import Tenant, Tenants
 from canonical_models.entitlement import SupportEntitlement
 from canonical_models.failures import Failure, Rejection, TransientFailure
@@ -62,27 +63,26 @@ class Comparing(TargetActivities):
     ) -> tuple[tuple[TargetDifference, ...], tuple[str, ...], bool]:
         """(what differs, what could not be read, whether the target is away altogether). Where all
         is to be set right, it is waited for instead: raises TransientFailure."""
-        gate, away = asyncio.Semaphore(_AT_ONCE), asyncio.Event()
+        away = asyncio.Event()
         problems: list[str] = []
         passing: list[TransientFailure] = []
 
         async def compared(customer: str) -> TargetDifference | None:
-            async with gate:
-                if away.is_set():
-                    return None
-                try:
-                    return await self._compare(tenant, name, customer, given)
-                except Rejection as refused:
-                    problems.append(f"{name}, {customer}: {refused.message}")
-                except Failure as failure:
-                    # Not of this customer alone: the others would fare alike.
-                    away.set()
-                    if isinstance(failure, TransientFailure):
-                        passing.append(failure)
-                    problems.append(f"{name} could not be read: {failure.message}")
+            if away.is_set():
                 return None
+            try:
+                return await self._compare(tenant, name, customer, given)
+            except Rejection as refused:
+                problems.append(f"{name}, {customer}: {refused.message}")
+            except Failure as failure:
+                # Not of this customer alone: the others would fare alike.
+                away.set()
+                if isinstance(failure, TransientFailure):
+                    passing.append(failure)
+                problems.append(f"{name} could not be read: {failure.message}")
+            return None
 
-        found = await asyncio.gather(*map(compared, customers))
+        found = await each_of(customers, compared, at_once=_AT_ONCE)
         if passing and given.set_right:
             raise passing[0]
         differing = tuple(one for one in found if one is not None)
