@@ -92,15 +92,17 @@ def of_exception(
     *,
     before: dict[str, Any] | None = None,
     once: str | None = None,
+    shown: str | None = None,
 ) -> DecisionMade:
-    """What somebody decides of an open exception; `after` is the whole decision."""
+    """What somebody decides of an open exception; `after` is the whole decision. `shown` is the
+    digest of what was looked at, where that was more than the exception itself."""
     return DecisionMade(
         by=resolution.by,
         action=resolution.action.value,
         target_kind=Target.EXCEPTION,
         target_id=asked.exception_id,
         change_id=asked.change_id,
-        shown_digest=asked.digest,
+        shown_digest=shown or asked.digest,
         before=before,
         after=resolution.model_dump(mode="json"),
         reason=resolution.note,

@@ -252,7 +252,7 @@ async def decide(
             conn,
             tenant,
             context.entrance,
-            of_exception(now, resolution, before=before, once=once),
+            of_exception(now, resolution, before=before, once=once, shown=shown),
             outcome=Outcome.DONE if lost or not enough else None,
         )
     return made, False

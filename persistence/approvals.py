@@ -22,18 +22,25 @@ APPROVALS_JSON = (
 _PAIRS: TypeAdapter[list[tuple[str, Approval]]] = TypeAdapter(list[tuple[str, Approval]])
 
 #: What somebody did to the very thing, in the same change or to what it was made of since it was
-#: issued, is what they have caused. Trying again and saying yes cause nothing.
+#: issued, is what they have caused: by a mapping, by the correction of another case, or by the mend
+#: of a cause. Trying again and saying yes cause nothing.
 _CAUSED = """
-select d.action, d.at from decisions d
-left join documents o on o.tenant = d.tenant and o.document_id = %(subject)s
+with made_of as (
+  select o.issued_at, array(select o.customer_id
+    union select l ->> 'item' from jsonb_array_elements(o.document -> 'lines') l
+    union select l ->> 'price' from jsonb_array_elements(o.document -> 'lines') l) as keys
+  from documents o where o.tenant = %(tenant)s and o.document_id = %(subject)s
+)
+select d.action, d.at from decisions d left join made_of m on true
 where d.tenant = %(tenant)s and d.decided_by = %(by)s and d.action not in ('approve', 'retry')
   and d.outcome is distinct from 'void'
   and (d.change_id = %(change)s and d.change_id <> ''
     or d.target_kind = 'document' and d.target_id = %(subject)s
-    or d.target_kind = 'mapping' and d.at >= o.issued_at and d.target_id = any(
-      select 'account/' || o.customer_id
-      union select 'item/' || (l ->> 'item') from jsonb_array_elements(o.document -> 'lines') l
-      union select 'item/' || (l ->> 'price') from jsonb_array_elements(o.document -> 'lines') l))
+    or d.after #>> '{document,document_id}' = %(subject)s
+    or d.at >= m.issued_at and (
+      d.target_kind = 'mapping' and substr(d.target_id, strpos(d.target_id, '/') + 1) = any(m.keys)
+      or d.after #>> '{account,billing_customer}' = any(m.keys)
+      or d.after #>> '{item,item}' = any(m.keys)))
 order by d.at desc limit 1
 """
 

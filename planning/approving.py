@@ -3,7 +3,7 @@ entity. Pure."""
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import assert_never
@@ -20,17 +20,32 @@ from planning.refusals import SYSTEM, named, percent
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """What there is of each occasion. Of a document that is taken back `taken_back` is its larger
-    side. `own_day` is the day that it would be booked on if its books were open."""
+class _About:
+    """What a yes would be to, and what there is of each occasion. `told` is all that matters to the
+    books. Of a document that is taken back `taken_back` is its larger side. `own_day` is the day
+    that it would be booked on if its books were open."""
 
+    subject: str
+    name: str
+    legal_entity: str
+    told: str
     credited: Money | None = None
     charged: Money | None = None
-    booked_on: date | None = None
-    own_day: date | None = None
     taken_back: Money | None = None
     refunded: Money | None = None
-    discount: Decimal = field(default=Decimal(0))
+    discount: Decimal = Decimal(0)
+    booked_on: date | None = None
+    own_day: date | None = None
+
+    @property
+    def late(self) -> date | None:
+        """The day of the books, where that is not its own; then it is a part of the content."""
+        return self.booked_on if self.booked_on != self.own_day else None
+
+    @property
+    def content(self) -> str:
+        told = f"{self.legal_entity}\0{self.told}\0{self.late or ''}"
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 def require_for_posting(given: BooksInput, record: DocumentRecord, step: DocumentStep) -> None:
@@ -38,19 +53,21 @@ def require_for_posting(given: BooksInput, record: DocumentRecord, step: Documen
     document, draft = record.document, step.draft
     if draft is None:
         raise AssertionError("what is posted is drafted")
-    late = draft.posting_date if draft.posting_date != draft.issued_on else ""
-    # Who asks for it by which id, and whom it names, is no matter of the books.
-    told = draft.model_dump_json(
-        exclude={"external_id", "corrects", "posting_date", "bill_to", "url"}
-    )
-    measured = _Measured(
+    about = _About(
+        subject=document.document_id,
+        name=named(document),
+        legal_entity=step.legal_entity,
+        # Who asks for it by which id, and whom it names, is no matter of the books.
+        told=draft.model_dump_json(
+            exclude={"external_id", "corrects", "posting_date", "bill_to", "url"}
+        ),
         credited=_credited(document),
         charged=_charged(document),
+        discount=_discount(document),
         booked_on=draft.posting_date,
         own_day=draft.issued_on,
-        discount=_discount(document),
     )
-    _require(given, step.legal_entity, document.document_id, named(document), measured, told, late)
+    _require(given, about)
 
 
 def require_for_reversal(
@@ -63,16 +80,18 @@ def require_for_reversal(
         credited, charged = posted.gross, -posted.gross
     else:
         credited, charged = _charged(document), _credited(document)
-    late = step.on if step.on != own_day else ""
-    measured = _Measured(
+    about = _About(
+        subject=document.document_id,
+        name=named(document),
+        legal_entity=step.legal_entity,
+        told=f"{document.content}/void",
         credited=credited,
         charged=charged,
+        taken_back=max(credited, charged, key=lambda side: side.minor),
         booked_on=step.on,
         own_day=own_day,
-        taken_back=max(credited, charged, key=lambda side: side.minor),
     )
-    told = f"{document.content}/void"
-    _require(given, step.legal_entity, document.document_id, named(document), measured, told, late)
+    _require(given, about)
 
 
 def require_for_movement(given: BooksInput, step: SettlementStep) -> None:
@@ -80,33 +99,28 @@ def require_for_movement(given: BooksInput, step: SettlementStep) -> None:
     movement = step.settlement
     if movement.kind is not SettlementKind.REFUND or movement.amount.minor >= 0:
         return
-    measured = _Measured(refunded=-movement.amount)
-    name = f"refund {movement.settlement_id}"
-    told = movement.model_dump_json(exclude={"note", "at"})
-    _require(given, step.legal_entity, movement.settlement_id, name, measured, told, "")
+    about = _About(
+        subject=movement.settlement_id,
+        name=f"refund {movement.settlement_id}",
+        legal_entity=step.legal_entity,
+        told=movement.model_dump_json(exclude={"note", "at"}),
+        refunded=-movement.amount,
+    )
+    _require(given, about)
 
 
-def _require(
-    given: BooksInput,
-    legal_entity: str,
-    subject: str,
-    name: str,
-    measured: _Measured,
-    told: str,
-    late: date | str | None,
-) -> None:
-    rules = given.policy.books.of(legal_entity).approvals
-    needs = tuple(need for rule in rules for need in _needs(rule, measured))
-    content = hashlib.sha256(f"{legal_entity}\0{told}\0{late}".encode()).hexdigest()
-    asked = ApprovalAsked(content=content, needs=needs)
-    said = given.approvals.get(subject, ())
+def _require(given: BooksInput, about: _About) -> None:
+    rules = given.policy.books.of(about.legal_entity).approvals
+    needs = tuple(need for rule in rules for need in _needs(rule, about))
+    asked = ApprovalAsked(content=about.content, needs=needs)
+    said = given.approvals.get(about.subject, ())
     if not asked.open(said):
         return
     why = "; ".join(dict.fromkeys(need.why for need in needs))
     raise ApprovalNeeded(
-        f"{name} {why}{_changed_since(said, content)}: approve it, or abort",
+        f"{about.name} {why}{_changed_since(said, about.content)}: approve it, or abort",
         system=SYSTEM,
-        subject=subject,
+        subject=about.subject,
         asked=asked,
     )
 
@@ -117,32 +131,32 @@ def _changed_since(said: tuple[Approval, ...], content: str) -> str:
     return f", and is not what {', '.join(others)} approved" if others else ""
 
 
-def _needs(rule: ApprovalRule, measured: _Measured) -> Iterator[Need]:
+def _needs(rule: ApprovalRule, about: _About) -> Iterator[Need]:
     """None, or the one that the rule asks for."""
-    why = _why(rule, measured)
+    why = _why(rule, about)
     if why is not None:
         yield Need(occasion=rule.on, why=why, roles=rule.roles, people=rule.people, then=rule.then)
 
 
-def _why(rule: ApprovalRule, measured: _Measured) -> str | None:
+def _why(rule: ApprovalRule, about: _About) -> str | None:
     """In words that stand after its name; None where the rule lets it pass."""
     match rule.on:
         case Occasion.CREDIT:
-            return _above(rule, "credits", measured.credited)
+            return _above(rule, "credits", about.credited)
         case Occasion.CHARGE:
-            return _above(rule, "charges", measured.charged)
+            return _above(rule, "charges", about.charged)
         case Occasion.REVERSAL:
-            return _above(rule, "is posted, and takes back", measured.taken_back)
+            return _above(rule, "is posted, and takes back", about.taken_back)
         case Occasion.REFUND:
-            return _above(rule, "gives back", measured.refunded)
+            return _above(rule, "gives back", about.refunded)
         case Occasion.DISCOUNT:
-            if rule.share is None or measured.discount <= rule.share:
+            if rule.share is None or about.discount <= rule.share:
                 return None
-            return f"takes {percent(measured.discount)} off, more than {percent(rule.share)}"
+            return f"takes {percent(about.discount)} off, more than {percent(rule.share)}"
         case Occasion.CLOSED_PERIOD:
-            if measured.booked_on == measured.own_day:
+            if about.late is None:
                 return None
-            return f"is of {measured.own_day}, and would be booked on {measured.booked_on}"
+            return f"is of {about.own_day}, and would be booked on {about.late}"
         case _:
             assert_never(rule.on)
 

@@ -6,35 +6,17 @@ import httpx
 import pytest
 
 from canonical_models.acts import Role
-from canonical_models.approvals import ApprovalAsked, Need, Occasion
 from persistence import approvals
 from persistence.database import Database
 from tests.api.conftest import Call
-from tests.api.seeding import Ids, exception_row
+from tests.api.seeding import Ids
+from tests.api.yes import ASKED, asks_for_a_yes
 from tests.harness.people import personal_key
-from tests.harness.rows import add
-
-ASKED = ApprovalAsked(
-    content="c" * 64,
-    needs=(
-        Need(
-            occasion=Occasion.CREDIT,
-            why="credits 80.00 EUR, more than 20 EUR",
-            roles=(Role.FINANCE,),
-            people=2,
-        ),
-    ),
-)
 
 
 @pytest.fixture
 async def waiting(database: Database, acme: Ids) -> Ids:
-    async with database.transaction() as conn:
-        row = exception_row(
-            acme, "exc_yes", "waits", code="approval_needed", subject=acme.invoice, track="access"
-        )
-        await add(conn, row)
-        await approvals.ask(conn, "acme", acme.invoice, ASKED)
+    await asks_for_a_yes(database, acme)
     return acme
 
 
@@ -69,6 +51,7 @@ async def test_the_first_of_two_is_kept_and_the_second_is_handed_over(
     first = await fay.approves(digest=digest, note="agreed with the customer")
     assert (first.status_code, first.json()["became"]) == (200, "needs_another")
     assert first.json()["exception"]["state"] == "open"
+    assert first.json()["decision"]["shown_digest"] == digest
 
     approval = (await dana.shown())["approval"]
     (standing,) = approval["standing"]

@@ -4,12 +4,11 @@ from canonical_models.acts import Role
 from cli.output import ExitCode
 from persistence import approvals
 from persistence.database import Database
-from tests.api.seeding import Ids, exception_row
+from tests.api.seeding import Ids
 from tests.api.stuck import stuck
-from tests.api.test_api_approvals import ASKED
+from tests.api.yes import asks_for_a_yes
 from tests.cli_groups.conftest import Trueup
 from tests.harness.people import joined
-from tests.harness.rows import add
 from tests.harness.sagas import Sagas
 
 
@@ -75,12 +74,7 @@ async def test_what_an_abort_undoes_is_shown_and_can_be_begun_anew(
 async def test_whose_yes_is_missing_is_shown_and_given(
     trueup: Trueup, acme: Ids, database: Database
 ) -> None:
-    row = exception_row(
-        acme, "exc_yes", "waits", code="approval_needed", subject=acme.invoice, track="access"
-    )
-    async with database.transaction() as conn:
-        await add(conn, row)
-        await approvals.ask(conn, "acme", acme.invoice, ASKED)
+    await asks_for_a_yes(database, acme)
     shown = await trueup("exceptions", "show", "exc_yes")
     assert "It credits 80.00 EUR, more than 20 EUR: needs 2 of 2 of finance more." in shown.err
     digest = (await trueup("exceptions", "show", "exc_yes", "-o", "json")).json["digest"]

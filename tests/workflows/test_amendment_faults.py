@@ -10,7 +10,7 @@ from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode, TransientFailure
 from persistence import support_contributions
 from tests.harness.flow import write
-from tests.harness.sagas import Sagas
+from tests.harness.sagas import Handle, Sagas
 from tests.harness.systems import Planned, lost, refused
 from tests.harness.waiting import until
 from tests.workflows.test_amendment_saga import agreed_on_starter
@@ -136,14 +136,10 @@ async def test_cancelling_at_any_moment_leaves_all_or_nothing(
     await untouched(sagas, "chg_1", posted=posted)
 
 
-@pytest.mark.parametrize("happened", [True, False], ids=["happened", "never happened"])
-async def test_what_a_terminated_saga_left_is_made_certain_by_the_next_run(
-    sagas: Sagas, happened: bool
-) -> None:
-    await agreed_on_starter(sagas)
-    # Every answer is lost until the saga is terminated in the middle of its tries.
-    answers = [lost(happened=happened), *(lost("erp", happened=False) for _ in range(5))]
-    sagas.systems.script.faults["erp.post"] = list(answers)
+async def in_doubt(sagas: Sagas, *, happened: bool) -> Handle:
+    """Every answer about the second document is lost, and so it stays, try by try."""
+    never = [lost("erp", happened=False) for _ in range(5)]
+    sagas.systems.script.faults["erp.post"] = [lost(happened=happened), *never]
     sagas.systems.script.faults["erp.find"] = [
         Planned(lambda: TransientFailure("scripted", system="erp")) for _ in range(20)
     ]
@@ -154,6 +150,15 @@ async def test_what_a_terminated_saga_left_is_made_certain_by_the_next_run(
         return "erp.document/in_2" in effects and effects["erp.document/in_2"].state == "uncertain"
 
     await until(uncertain, "a document in doubt")
+    return handle
+
+
+@pytest.mark.parametrize("happened", [True, False], ids=["happened", "never happened"])
+async def test_what_a_terminated_saga_left_is_made_certain_by_the_next_run(
+    sagas: Sagas, happened: bool
+) -> None:
+    await agreed_on_starter(sagas)
+    handle = await in_doubt(sagas, happened=happened)
     await handle.terminate()
     sagas.systems.script.faults.clear()
     again = await sagas.again("chg_1")
@@ -169,19 +174,7 @@ async def test_what_a_terminated_saga_left_is_made_certain_by_the_next_run(
 async def test_what_was_in_doubt_is_told_when_it_is_cancelled(sagas: Sagas, happened: bool) -> None:
     """It stands in the ERP, as billing has issued it, or was never there; nobody is left to ask."""
     await agreed_on_starter(sagas)
-    # Nor does another try post it before the cancellation has come.
-    never = [lost("erp", happened=False) for _ in range(5)]
-    sagas.systems.script.faults["erp.post"] = [lost(happened=happened), *never]
-    sagas.systems.script.faults["erp.find"] = [
-        Planned(lambda: TransientFailure("scripted", system="erp")) for _ in range(20)
-    ]
-    handle = await sagas.start("chg_1")
-
-    async def uncertain() -> bool:
-        effects = await sagas.effects("chg_1")
-        return "erp.document/in_2" in effects and effects["erp.document/in_2"].state == "uncertain"
-
-    await until(uncertain, "a document in doubt")
+    handle = await in_doubt(sagas, happened=happened)
     await handle.cancel()
     sagas.systems.script.faults["erp.find"].clear()
     with pytest.raises(WorkflowFailureError):

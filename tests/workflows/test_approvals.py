@@ -143,16 +143,36 @@ async def test_the_role_is_needed_and_a_programs_key_has_none(
         assert await kept(case) == []
 
 
+@pytest.mark.parametrize(
+    ("action", "on", "target", "brought"),
+    [
+        ("release", Target.DOCUMENT, "in_1", None),
+        ("set", Target.MAPPING, "item/pro", None),
+        # By the correction of another case, and by the mend of a cause.
+        ("correct", Target.EXCEPTION, "exc_else", {"item": {"item": "pro", "erp_item": "X"}}),
+        ("release", Target.CAUSE, "c1", {"account": {"billing_customer": "cus_1"}}),
+        ("release", Target.CAUSE, "c1", {"document": {"document_id": "in_1"}}),
+    ],
+)
 async def test_nobody_approves_what_they_have_caused(
-    temporal: WorkflowEnvironment, context: AppContext
+    temporal: WorkflowEnvironment,
+    context: AppContext,
+    action: str,
+    on: Target,
+    target: str,
+    brought: dict[str, Any] | None,
 ) -> None:
     async with asked(temporal, context, [TWO | {"people": 1}]) as case:
         made = DecisionMade(
-            by="fay", action="release", target_kind=Target.DOCUMENT, target_id="in_1"
+            by="fay", action=action, target_kind=on, target_id=target, after=brought
+        )
+        of_others = made.model_copy(
+            update={"by": "dana", "target_id": "other", "after": {"item": {"item": "other"}}}
         )
         await case.now()
         async with context.database.transaction() as conn:
             await decisions.record(conn, "acme", Entrance(), made)
+            await decisions.record(conn, "acme", Entrance(), of_others)
         with pytest.raises(Forbidden, match="fay has caused this") as refusal:
             await case.approve("fay", FINANCE)
         assert refusal.value.but == "fay"
