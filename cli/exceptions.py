@@ -38,11 +38,10 @@ from cli.mapping_options import (
 )
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.previews import show_foreseen
-from cli.timeline import show_exception
+from cli.timeline import show_approval, show_exception
 from cli.undone import reopen, undoes
 from operations import changes, exceptions, releases
 from operations import preview as previews
-from operations.approving import ApprovalStands
 from operations.naming import Kind
 from operations.permissions import require, require_decision
 from operations.preview import CausePreview
@@ -152,7 +151,7 @@ def show(
     show_exception(detail.exception, detail.decided)
     show_history(detail.history)
     if detail.exception.state is ExceptionState.OPEN:
-        _show_approval(detail.approval, detail.digest)
+        show_approval(detail.approval, detail.digest)
         note(f"It takes: {', '.join(action.value for action in detail.decisions)}.")
         for given in detail.form.inputs:
             fields = ", ".join(given.json_schema["properties"])
@@ -405,20 +404,6 @@ def release(
 app.command()(undoes)
 app.command()(reopen)
 add_notes(app, "exceptions", Kind.EXCEPTION, "exc_5f1d2c3b")
-
-
-def _show_approval(approval: ApprovalStands | None, digest: str) -> None:
-    if approval is None:
-        return
-    for standing in approval.standing:
-        need = standing.need
-        of = f" of {' or '.join(need.roles)}" if need.roles else ""
-        given = f"; {', '.join(standing.given)} said yes" if standing.given else ""
-        then = f"; once it is late, {' or '.join(need.then)} may as well" if need.then else ""
-        note(f"It {need.why}: needs {standing.missing} of {need.people}{of} more{given}{then}.")
-    if approval.before:
-        note(f"{', '.join(approval.before)} approved what it was before.")
-    note(f"To say yes to exactly this: --digest {digest}.")
 
 
 def _tell(resolved: exceptions.Resolved, change: ChangeView | None) -> None:

@@ -9,7 +9,8 @@ from canonical_models.mends import decisions_of
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView, ExceptionView
 from cli.command import state
-from cli.output import show_rows
+from cli.output import note, show_rows
+from operations.approving import ApprovalStands
 from operations.changes import ChangeDetail
 from operations.timeline import Step
 
@@ -117,3 +118,19 @@ def show_exception(exception: ExceptionView, decided: tuple[DecisionView, ...] =
         came_to = _CAME_TO[made.outcome]
         said = f": {made.reason}" if made.reason else ""
         console.print(Text(f"{at} {made.action} by {made.by} ({made.door}), {came_to}{said}"))
+
+
+def show_approval(approval: ApprovalStands | None, digest: str) -> None:
+    """Whose yes is missing, and by which digest of what is asked it is given; nothing where none
+    is."""
+    if approval is None:
+        return
+    for standing in approval.standing:
+        need = standing.need
+        of = f" of {' or '.join(need.roles)}" if need.roles else ""
+        given = f"; {', '.join(standing.given)} said yes" if standing.given else ""
+        then = f"; once it is late, {' or '.join(need.then)} may as well" if need.then else ""
+        note(f"It {need.why}: needs {standing.missing} of {need.people}{of} more{given}{then}.")
+    if approval.before:
+        note(f"{', '.join(approval.before)} approved what it was before.")
+    note(f"To say yes to exactly this: --digest {digest}.")
