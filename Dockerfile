@@ -1,4 +1,4 @@
-# One image for worker, API, migrations and the command line: `docker run trueup <command>`.
+# One image for worker, API, console, migrations and the command line: `docker run trueup <command>`.
 ARG PYTHON_TAG=3.11-slim-bookworm
 
 FROM python:${PYTHON_TAG} AS build

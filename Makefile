@@ -8,22 +8,29 @@ SEED ?= 1
 SLICE ?=
 LIVES ?= 50
 KILLS ?= 30
+UPSTREAM ?= https://api.stripe.com
+RULES ?=
+PORT ?= 8099
 PYTEST := $(BIN)/python -m pytest
 COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 #: Our packages are the folders with an __init__.py.
 SOURCES := worker.py benchmarks tests $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
+# Containers often forbid it: every program that is started would then compile all of ours anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down unit test test-slow check format formatted lint types \
-  imports contracts files schemas lock bench coverage mutants faults campaign release clean
+.PHONY: help setup demo up down unit test test-slow browser pictures rt check format formatted lint \
+  types imports contracts files schemas lock bench coverage mutants faults campaign faultproxy \
+  release clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 setup: .venv/.ready .venv-erp/.ready ## Make both environments from the hashed locks
 
-demo: setup ## Start everything, play seven stories, verify them in the systems themselves
+demo: setup ## Start everything, play eight stories, verify them in the systems themselves
 	$(BIN)/trueup demo
 
 up: setup ## Start the embedded stack and leave it running
@@ -34,19 +41,28 @@ down: setup ## Stop the embedded stack; its state stays
 	$(BIN)/trueup --state $(STATE) down
 
 unit: setup ## Run what needs no server, within seconds
-	$(PYTEST) tests/unit -n 2
+	$(PYTEST) tests/unit -m "not slow" -n 2
 
 test: setup ## Run every suite but the slow ones, on real servers
-	$(PYTEST) -m "not slow" -n 2 --dist loadfile
+	$(PYTEST) -m "not slow and not browser and not rt" -n 3 --dist loadfile
+
+browser: setup ## Open the console in Chromium, where one is installed
+	$(PYTEST) tests/console -m "browser$(if $(SLICE), and not long)"
+
+pictures: setup ## Do the console's jobs in Chromium, and make the pictures of docs/pictures
+	TRUEUP_PICTURES=$(CURDIR)/docs/pictures $(PYTEST) tests/console/test_console_jobs.py -m browser
+
+rt: setup ## Run what needs a real Request Tracker 5, where its packages are installed
+	$(PYTEST) -m rt tests/connectors
 
 coverage: setup ## Run `make test`, and print which branches of the product it has taken
 	rm -rf build/coverage && mkdir -p build/coverage
-	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest -m "not slow" -n 2 --dist loadfile --tb=native
+	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest -m "not slow and not browser and not rt" -n 3 --dist loadfile --tb=native
 	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage combine --quiet
 	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage report --skip-covered --sort=cover
 
-test-slow: setup ## Run the slow suites
-	$(PYTEST) -m slow -n 2 --dist loadfile
+test-slow: setup ## Run the slow suites; SLICE=1 leaves out what takes minutes for more of the same
+	$(PYTEST) -m "slow and not rt$(if $(SLICE), and not long)" -n 2 --dist loadfile
 
 check: formatted lint types imports contracts files ## Run every static check
 
@@ -83,6 +99,9 @@ faults: setup ## Meet every step and undo with every fault; no system may disagr
 
 campaign: setup ## Random lives while processes die and vendors fail: make campaign SEED=7 LIVES=500 KILLS=300
 	$(BIN)/python -m tests.fire.campaign --seed $(SEED) --lives $(LIVES) --kills $(KILLS)
+
+faultproxy: setup ## Put faults before a test account: make faultproxy UPSTREAM=https://… RULES=file SEED=1
+	$(BIN)/python -m sandbox.simulators.faultproxy --tell --upstream $(UPSTREAM) --port $(PORT) --seed $(SEED) $(if $(RULES),--rules $(RULES))
 
 bench: setup ## Print the limits that must be met, and what this machine reaches
 	$(BIN)/python -m benchmarks

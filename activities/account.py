@@ -15,6 +15,7 @@ from activities.events import completed
 from activities.kept_plans import owner_of, owner_of_plan, plan_of
 from activities.master_data import carry_on
 from activities.preparing import Preparation
+from activities.shadowing import Shadowing
 from activities.tenants import Tenants
 from activities.undoing import settle_undone
 from activities.verification import done_of, prove, require_agreement
@@ -29,12 +30,16 @@ class Account(AccountActivities):
         self._database = database
         self._tenants = tenants
         self._preparation = Preparation(database)
+        self._shadowing = Shadowing(database)
 
     @activity.defn(name="account.prepare")
     async def prepare(self, step: StepInput) -> Prepared:
         with mapped_failures():
             run = activity.info().workflow_run_id or ""
-            return await self._preparation.of_account(self._tenants[step.tenant], step, run)
+            tenant = self._tenants[step.tenant]
+            if tenant.shadow:
+                return await self._shadowing.of_change(tenant, step, run)
+            return await self._preparation.of_account(tenant, step, run)
 
     @activity.defn(name="account.update_master_data")
     async def update_master_data(self, step: StepInput) -> None:

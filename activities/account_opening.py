@@ -1,6 +1,5 @@
 """Opening an account: a billing customer is found or made in the ERP and at support, and mapped."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from stdnum.eu import vat
@@ -19,6 +18,7 @@ from connectors.attempts import Attempt
 from persistence import accounts, mappings
 from persistence.database import Database
 from persistence.ownership import Owner
+from planning.parties import certain_party, listed
 
 PARTY = "erp.party"
 ORGANIZATION = "support.organization"
@@ -43,7 +43,7 @@ async def open_account(
     check_tax_ids(profile)
     legal_entity = legal_entity_of(tenant, profile)
     party = await _party(ledger, tenant, change_id, legal_entity, profile, owner)
-    await ledger.perform(replace(_organization(tenant, change_id, profile), owner=owner))
+    await ledger.perform(replace(organization_made(tenant, change_id, profile), owner=owner))
     mapping = AccountMapping(
         billing_customer=customer_id,
         erp_party=party,
@@ -77,12 +77,9 @@ def check_tax_ids(profile: AccountProfile) -> None:
 
 def legal_entity_of(tenant: Tenant, profile: AccountProfile) -> str:
     """Whose books the customer belongs to. Raises Rejection where no rule says so."""
-    policy = tenant.policy.accounts
-    for key in (profile.address.country, profile.currency):
-        if key is not None and key in policy.legal_entities:
-            return policy.legal_entities[key]
-    if policy.legal_entity is not None:
-        return policy.legal_entity
+    found = tenant.policy.accounts.entity_of(profile.address.country, profile.currency)
+    if found is not None:
+        return found
     raise Rejection(
         RejectionCode.ACCOUNT_UNMAPPED,
         f"no rule says which legal entity sells to billing customer {profile.customer_id} "
@@ -123,24 +120,6 @@ async def _party(
     return (await ledger.perform(new)).party
 
 
-def certain_party(found: Sequence[PartyMatch]) -> str | None:
-    """The one of them that is the customer for certain; None where a person has to look."""
-    certain = [match for match in found if match.by == "external_id"] or [
-        match for match in found if match.by == "tax_id" and not match.contradicts
-    ]
-    return certain[0].party if len(certain) == 1 and certain[0].active else None
-
-
-def listed(found: Sequence[PartyMatch]) -> str:
-    """Such as `C-7 (by tax id), C-9 (by name, but another country)`; at most five."""
-    return ", ".join(f"{match.party} (by {_how(match)})" for match in found[:5])
-
-
-def _how(match: PartyMatch) -> str:
-    words = [match.by.replace("_", " "), *(f"but another {what}" for what in match.contradicts)]
-    return ", ".join(words if match.active else [*words, "inactive"])
-
-
 def _new_party(
     tenant: Tenant, change_id: str, legal_entity: str, profile: AccountProfile
 ) -> Effect[PartyMatch]:
@@ -167,9 +146,12 @@ def _new_party(
     )
 
 
-def _organization(
-    tenant: Tenant, change_id: str, profile: AccountProfile
+def organization_made(
+    tenant: Tenant, change_id: str, profile: AccountProfile, *, again: str | None = None
 ) -> Effect[SupportOrganization]:
+    """The customer's organisation in support. `again` names the occasion on which it is made anew,
+    where it is there no more."""
+
     async def there() -> SupportOrganization | None:
         return await tenant.support.organization(profile.customer_id)
 
@@ -179,7 +161,7 @@ def _organization(
         )
 
     return Effect(
-        key=f"organization:{tenant.name}/{profile.customer_id}",
+        key=f"organization:{tenant.name}/{profile.customer_id}" + (f"/{again}" if again else ""),
         tenant=tenant.name,
         change_id=change_id,
         step=ORGANIZATION,
@@ -190,4 +172,5 @@ def _organization(
         probe=there,
         write=found_or_made,
         named=lambda organization: (organization.organization_id, organization.url),
+        lands_within=tenant.lands("support"),
     )

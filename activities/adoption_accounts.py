@@ -3,7 +3,7 @@ or proposed to a person. Reads alone."""
 
 from dataclasses import dataclass
 
-from activities.account_opening import certain_party, check_tax_ids, legal_entity_of, listed
+from activities.account_opening import check_tax_ids, legal_entity_of
 from activities.gather import gather
 from activities.tenants import Tenant
 from canonical_models.adoption import AccountStep, AdoptionCause, Finding
@@ -12,6 +12,7 @@ from canonical_models.entitlement import SupportOrganization
 from canonical_models.failures import ContractDrift, Rejection
 from canonical_models.ledgering import PartyMatch
 from canonical_models.mapping import AccountMapping
+from planning.parties import certain_party, listed
 
 #: Stands for the ERP party that is made when it is no rehearsal.
 NEW_PARTY = "new"

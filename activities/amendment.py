@@ -17,6 +17,7 @@ from activities.gather import gather
 from activities.kept_plans import owner_of, owner_of_plan, plan_of
 from activities.ledger import EffectLedger
 from activities.preparing import Preparation
+from activities.shadowing import Shadowing
 from activities.support import SupportEffect
 from activities.tenants import Tenant, Tenants
 from activities.undoing import settle_undone
@@ -41,12 +42,16 @@ class Amendment(AmendmentActivities):
         self._tenants = tenants
         self._ledger = EffectLedger(database)
         self._preparation = Preparation(database)
+        self._shadowing = Shadowing(database)
 
     @activity.defn(name="amendment.prepare")
     async def prepare(self, step: StepInput) -> Prepared:
         with mapped_failures():
             run = activity.info().workflow_run_id or ""
-            return await self._preparation.of_subscription(self._tenants[step.tenant], step, run)
+            tenant = self._tenants[step.tenant]
+            if tenant.shadow:
+                return await self._shadowing.of_change(tenant, step, run)
+            return await self._preparation.of_subscription(tenant, step, run)
 
     @activity.defn(name="amendment.entitle")
     async def entitle(self, step: StepInput) -> None:

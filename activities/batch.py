@@ -6,15 +6,18 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.batch_adopt import AdoptingMany
+from activities.batch_backfill import BackfillingMany
 from activities.batch_preview import PreviewingMany
 from activities.batch_release import ReleasingMany
 from activities.batch_replay import ReplayingMany
+from activities.batch_trial import TryingMany
+from activities.batch_undo import UndoingMany
 from activities.contracts.batch import BatchActivities, BatchPaused, BatchTurn
 from activities.error_mapping import mapped_failures
 from activities.tenants import Tenant, Tenants
 from canonical_models.batch import UNDER_WAY, Batch, BatchKind, BatchState, ItemOutcome
 from canonical_models.process import Process
-from persistence import batches
+from persistence import batch_looks, batches
 from persistence.batches import ToDo
 from persistence.database import Database
 
@@ -24,13 +27,19 @@ _WAVES = (1, 5, 20)
 _TOGETHER = 5.0
 #: How often it is looked at what was handed over last.
 _LOOK_SECONDS = 2.0
+#: How often one that keeps on looks for what to add.
+_LIST_SECONDS = 30.0
 
 
 class Kind(Protocol):
-    """What a kind of batch does with its items. `at_once` is how many a turn has without a rate."""
+    """What a kind of batch does with its items. `at_once` is how many a turn has without a rate,
+    `together` how many may be under way at a time, None where that does not matter."""
 
     @property
     def at_once(self) -> int: ...
+
+    @property
+    def together(self) -> int | None: ...
 
     async def list_on(self, tenant: Tenant, batch: Batch) -> None:
         """List the next part of what it is about."""
@@ -49,6 +58,9 @@ class Batching(BatchActivities):
             BatchKind.REPLAY: ReplayingMany(database),
             BatchKind.PREVIEW: PreviewingMany(database),
             BatchKind.RELEASE: ReleasingMany(database),
+            BatchKind.BACKFILL: BackfillingMany(database),
+            BatchKind.TRIAL: TryingMany(database),
+            BatchKind.UNDO: UndoingMany(database),
         }
 
     @activity.defn(name="batch.turn")
@@ -63,7 +75,10 @@ class Batching(BatchActivities):
             kind = self._kinds[batch.kind]
             if not batch.listed:
                 await kind.list_on(tenant, batch)
-                return BatchTurn(stage="running", words=f"listed so far: {batch.total}", seconds=0)
+                if not _keeps_on(batch):
+                    words = f"listed so far: {batch.total}"
+                    return BatchTurn(stage="running", words=words, seconds=0)
+                batch = await self._seen(tenant, batch.batch_id) or batch
             if (why := await self._pauses(tenant, batch)) is not None:
                 async with self._database.transaction() as conn:
                     await batches.pause(conn, tenant.name, batch.batch_id, why)
@@ -87,7 +102,7 @@ class Batching(BatchActivities):
             batch = await batches.get(conn, tenant.name, batch_id)
             if batch is None or not batch.count(*UNDER_WAY):
                 return batch
-            await batches.look(conn, tenant.name, batch)
+            await batch_looks.look(conn, tenant.name, batch)
             return await batches.get(conn, tenant.name, batch_id)
 
     async def _pauses(self, tenant: Tenant, batch: Batch) -> str | None:
@@ -125,7 +140,7 @@ class Batching(BatchActivities):
             seconds, begun = await batches.may_hand_over(conn, tenant.name, batch.batch_id)
         if batch.trial:
             return (0, _LOOK_SECONDS) if at_work else (1, 0)
-        if batch.rate is None:
+        if batch.rate is None and kind.together is None:
             return kind.at_once, 0
         if seconds > 0:
             return 0, seconds
@@ -135,14 +150,27 @@ class Batching(BatchActivities):
             if begun < before:
                 first = begun == before - wave
                 return (0, _LOOK_SECONDS) if first and at_work else (before - begun, 0)
-        many = max(1, round(batch.rate * _TOGETHER / 60))
-        return many, many * 60 / batch.rate
+        free = None if kind.together is None else max(kind.together - at_work, 0)
+        return share(batch.rate, free) if batch.rate else (free or 0, 0 if free else _LOOK_SECONDS)
+
+
+def share(rate: int, free: int | None) -> tuple[int, float]:
+    """(how many now, seconds until more) of so many a minute; `free` is how many more may be under
+    way, None where that does not matter."""
+    many = max(1, round(rate * _TOGETHER / 60))
+    return (many if free is None else min(many, free)), many * 60 / rate
+
+
+def _keeps_on(batch: Batch) -> bool:
+    """Whether its list is never whole: what happens while it is open is added."""
+    return bool(batch.given.get("keep_on"))
 
 
 def _goes_on(batch: Batch, seconds: float) -> BatchTurn:
-    """At once while there is something to hand over, else when what is at work may have moved."""
+    """At once while there is something to hand over, else when what is at work may have moved, or
+    something may have been added."""
     if not batch.count(ItemOutcome.NOT_BEGUN):
-        seconds = max(seconds, _LOOK_SECONDS)
+        seconds = max(seconds, _LIST_SECONDS if _keeps_on(batch) else _LOOK_SECONDS)
     return BatchTurn(stage="running", words=_words(batch), seconds=seconds)
 
 

@@ -31,6 +31,7 @@ _PATIENCE = 12
 
 class AdoptingMany:
     at_once = PAGE
+    together: int | None = None
 
     def __init__(self, database: Database) -> None:
         self._database = database

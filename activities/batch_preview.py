@@ -1,5 +1,6 @@
-"""A batch of what-ifs: each open case of a cause, or each subscription that a mapping is about,
-with a mend laid over. The list, and what is found of each, are what a release is held against."""
+"""A batch of what-ifs: each open case of a cause, of several causes with a mend for each, or each
+subscription that a mapping is about, with a mend laid over. The list, and what is found of each,
+are what a release is held against."""
 
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ from activities.gather import each_of
 from activities.preview import Foreseeing
 from activities.tenants import Tenant
 from canonical_models.batch import Batch, ItemOutcome
-from canonical_models.preview import Comes, Foreseen, Mend, Overlay
+from canonical_models.preview import Comes, Foreseen, Overlay, mend_of
 from persistence import batches
 from persistence.batches import ToDo
 from persistence.database import Database
@@ -17,6 +18,7 @@ _AT_ONCE = 4
 
 class PreviewingMany:
     at_once = 20
+    together: int | None = None
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -26,9 +28,8 @@ class PreviewingMany:
         raise AssertionError(f"the list of {batch.batch_id} of {tenant.name} was frozen whole")
 
     async def carry_out(self, tenant: Tenant, batch: Batch, items: Sequence[ToDo]) -> None:
-        overlay = Mend.model_validate(batch.given["mend"], strict=False).overlay
-
         async def one(item: ToDo) -> None:
+            overlay = mend_of(batch.given, item.given).overlay
             found = await self._of(tenant, item, overlay)
             untold = found.comes is Comes.UNTOLD
             async with self._database.statement() as conn:

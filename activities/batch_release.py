@@ -1,8 +1,10 @@
-"""A batch of open cases of one cause that go on: one with the mend for itself alone, then the mend
-in force and the others as they were foreseen. What is no longer so is set aside."""
+"""A batch of open cases of one cause, or of several with a mend for each, that go on: one with the
+mend for itself alone, then the mend in force and the others as they were foreseen. What is no
+longer so is set aside."""
 
 from collections.abc import Sequence
 
+from activities.batch_approved import may_go_on
 from activities.gather import each_of
 from activities.preview import Foreseeing
 from activities.tenants import Tenant
@@ -15,9 +17,9 @@ from canonical_models.decisions import (
     of_exception,
 )
 from canonical_models.exceptions import Action, Resolution
-from canonical_models.preview import Comes, Foreseen, Mend
+from canonical_models.preview import Comes, Foreseen, Mend, mend_of
 from canonical_models.states import ExceptionState
-from persistence import batches, changes, decisions, documents, exceptions, mappings
+from persistence import batches, changes, decisions, documents, exceptions, mappings, releases
 from persistence.batches import ToDo
 from persistence.connection import Connection
 from persistence.database import Database
@@ -27,6 +29,7 @@ _AT_ONCE = 4
 
 class ReleasingMany:
     at_once = 20
+    together: int | None = None
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,12 +39,14 @@ class ReleasingMany:
         raise AssertionError(f"the list of {batch.batch_id} of {tenant.name} was frozen whole")
 
     async def carry_out(self, tenant: Tenant, batch: Batch, items: Sequence[ToDo]) -> None:
-        mend = Mend.model_validate(batch.given["mend"], strict=False)
         if not batch.trial:
             async with self._database.transaction() as conn:
-                await _in_force(conn, tenant.name, batch, mend)
+                if not await may_go_on(conn, tenant, batch):
+                    return
+                await _in_force(conn, tenant.name, batch)
 
         async def one(item: ToDo) -> None:
+            mend = mend_of(batch.given, item.given)
             now = await self._foreseeing.of_exception(tenant, item.key, mend.overlay)
             async with self._database.transaction() as conn:
                 await _hand_over(conn, tenant.name, batch, item, mend, now)
@@ -53,6 +58,8 @@ async def _hand_over(
     conn: Connection, tenant: str, batch: Batch, item: ToDo, mend: Mend, now: Foreseen
 ) -> None:
     """The decision is written with where the item stands: whoever is killed, it is one."""
+    if not await batches.untouched(conn, tenant, batch.batch_id, item.number):
+        return
     apart = _apart(item, now)
     asked = await exceptions.get(conn, tenant, item.key, locked=True)
     if apart is None and (asked is None or asked.state is not ExceptionState.OPEN):
@@ -112,24 +119,30 @@ def _apart(item: ToDo, now: Foreseen) -> tuple[ItemOutcome, str] | None:
             return None
 
 
-async def _in_force(conn: Connection, tenant: str, batch: Batch, mend: Mend) -> None:
-    """From now on the mend holds for all; once, whoever comes here again."""
-    told = [mapping for mapping in (mend.account, mend.item) if mapping is not None]
-    target = f"release/{batch.batch_id}"
-    if await decisions.made_once(conn, tenant, target) is not None:
-        return
-    for mapping in told:
-        await mappings.put(conn, tenant, mapping, by=batch.begun_by)
-    if mend.document is not None:
-        await documents.correct(conn, tenant, mend.document)
-    decided = DecisionMade(
-        by=batch.begun_by,
-        action="release",
-        target_kind=Target.CAUSE,
-        target_id=batch.given["cause_id"],
-        scope=Scope.CAUSE,
-        after=mend.model_dump(mode="json", exclude_none=True),
-        reason=batch.given["reason"],
-        once=target,
-    )
-    await decisions.record(conn, tenant, Entrance(), decided)
+async def _in_force(conn: Connection, tenant: str, batch: Batch) -> None:
+    """From now on what is on the list holds for all that it mends; once, whoever comes here
+    again."""
+    if "sheet" in batch.given:
+        by_cause = await releases.mends(conn, tenant, batch.batch_id)
+    else:
+        by_cause = {batch.given["cause_id"]: mend_of(batch.given, {})}
+    for cause_id, mend in by_cause.items():
+        named = f"release/{batch.batch_id}" + (f"/{cause_id}" if "sheet" in batch.given else "")
+        if await decisions.made_once(conn, tenant, named) is not None:
+            continue
+        for mapping in (mend.account, mend.item):
+            if mapping is not None:
+                await mappings.put(conn, tenant, mapping, by=batch.begun_by)
+        if mend.document is not None:
+            await documents.correct(conn, tenant, mend.document)
+        decided = DecisionMade(
+            by=batch.begun_by,
+            action="release",
+            target_kind=Target.CAUSE,
+            target_id=cause_id,
+            scope=Scope.CAUSE,
+            after=mend.model_dump(mode="json", exclude_none=True),
+            reason=batch.given["reason"],
+            once=named,
+        )
+        await decisions.record(conn, tenant, Entrance(), decided)

@@ -13,6 +13,7 @@ from persistence.database import Database
 
 class ReplayingMany:
     at_once = 100
+    together: int | None = None
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -24,6 +25,8 @@ class ReplayingMany:
         """All of the wave with one commit, so that the dispatcher meets them in their order."""
         async with self._database.transaction() as conn:
             for item in items:
+                if not await batches.untouched(conn, tenant.name, batch.batch_id, item.number):
+                    continue
                 outcome, reason = ItemOutcome.HANDED_OVER, None
                 found = await inbox.find(conn, tenant.name, item.key)
                 if found is None or found.size == 0:

@@ -10,13 +10,13 @@ from activities.contracts.dunning import (
     DunningDecision,
     DunningEvaluation,
 )
-from activities.effect import Effect, effect_key, not_looked_up
+from activities.effect import Effect, effect_key
 from activities.error_mapping import mapped_failures
 from activities.ledger import EffectLedger
 from activities.tenants import Tenant, Tenants
 from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical
-from canonical_models.commerce import BillingSnapshot
+from canonical_models.commerce import BillingSnapshot, SubscriptionStatus
 from canonical_models.documents import BillingDocument, DocumentStatus
 from canonical_models.events import Event, PaymentReminder, event
 from canonical_models.exceptions import Action, Resolution
@@ -28,6 +28,9 @@ from connectors.attempts import Attempt
 from persistence import change_queue, dunning, outbox, planning_context
 from persistence.database import Database
 from planning.dunning import Advance, advance, carried_out, grace_days, over
+
+#: How a person may end an invoice.
+_CLOSINGS = (DocumentStatus.VOID, DocumentStatus.UNCOLLECTIBLE)
 
 
 class Ended(Canonical):
@@ -47,6 +50,8 @@ class Dunning(DunningActivities):
         with mapped_failures():
             tenant = self._tenants[process.tenant]
             case = await self._case(process)
+            if case is not None and case.stage is DunningStage.CLOSED:
+                await self._end_doubts(tenant, process, case)
             if case is None or case.stage is DunningStage.CLOSED:
                 return DunningEvaluation(
                     act=DunningAct.OVER, words="nothing is owed", stage="closed"
@@ -61,6 +66,7 @@ class Dunning(DunningActivities):
                     unpaid=invoice.remaining if invoice else None,
                     decided=decided,
                 )
+            await self._end_doubts(tenant, process, case)
             grace = await self._grace(tenant, case, invoice)
             at = snapshot.subscription.as_of
             moved = advance(case, invoice, tenant.policy.dunning, grace, at)
@@ -162,38 +168,15 @@ class Dunning(DunningActivities):
     ) -> None:
         """Billing ends it; its own events then bring every other system to the same."""
 
-        async def cancelled(_: Attempt) -> Ended:
-            await tenant.billing.cancel(
-                case.subscription_id, key=f"{process.workflow_id}/cancel/{outcome.value}"
-            )
-            return Ended(outcome="cancelled")
+        for effect in _ends(tenant, process, case, outcome):
+            await self._ledger.perform(effect)
 
-        async def closed(_: Attempt) -> Ended:
-            await tenant.billing.close_invoice(
-                case.invoice_id, outcome, key=f"{process.workflow_id}/close/{outcome.value}"
-            )
-            return Ended(outcome=outcome.value)
-
-        for step, operation, write in (
-            ("billing.cancel", "cancel subscription", cancelled),
-            (f"billing.{outcome.value}", f"make invoice {outcome.value}", closed),
-        ):
-            await self._ledger.perform(
-                Effect(
-                    key=effect_key(process.workflow_id, step),
-                    tenant=tenant.name,
-                    change_id=process.workflow_id,
-                    step=step,
-                    system="billing",
-                    operation=operation,
-                    request=case,
-                    result=Ended,
-                    # Both leave what is so already as it is, so they are simply done again.
-                    probe=not_looked_up,
-                    write=write,
-                    named=lambda ended: (ended.outcome, None),
-                )
-            )
+    async def _end_doubts(self, tenant: Tenant, process: Process, case: DunningCase) -> None:
+        """What was begun of a decision that nobody goes on with, as billing was faster or a person
+        gave it up, is looked for: it stands there, or it never was. Nobody else would ask."""
+        for outcome in _CLOSINGS:
+            for effect in _ends(tenant, process, case, outcome):
+                await self._ledger.end_doubt(effect)
 
     async def _case(self, process: Process) -> DunningCase | None:
         async with self._database.statement() as conn:
@@ -214,6 +197,54 @@ class Dunning(DunningActivities):
                 subscription_id=case.subscription_id,
             )
         return grace_days(invoice, found.items, tenant.policy.dunning)
+
+
+def _ends(
+    tenant: Tenant, process: Process, case: DunningCase, outcome: DocumentStatus
+) -> tuple[Effect[Ended], ...]:
+    """What is done in billing for the end that was decided, in its order."""
+
+    async def cancel(_: Attempt) -> Ended:
+        await tenant.billing.cancel(
+            case.subscription_id, key=f"{process.workflow_id}/cancel/{outcome.value}"
+        )
+        return Ended(outcome="cancelled")
+
+    async def close(_: Attempt) -> Ended:
+        await tenant.billing.close_invoice(
+            case.invoice_id, outcome, key=f"{process.workflow_id}/close/{outcome.value}"
+        )
+        return Ended(outcome=outcome.value)
+
+    async def is_cancelled() -> Ended | None:
+        now = (await _snapshot(tenant, case)).subscription.status
+        return Ended(outcome="cancelled") if now is SubscriptionStatus.CANCELLED else None
+
+    async def is_closed() -> Ended | None:
+        now = _invoice(await _snapshot(tenant, case), case.invoice_id)
+        closed = now is not None and now.status is outcome
+        return Ended(outcome=outcome.value) if closed else None
+
+    return tuple(
+        Effect(
+            key=effect_key(process.workflow_id, step),
+            tenant=tenant.name,
+            change_id=process.workflow_id,
+            step=step,
+            system="billing",
+            operation=operation,
+            request=case,
+            result=Ended,
+            probe=probe,
+            write=write,
+            named=lambda ended: (ended.outcome, None),
+            lands_within=tenant.lands("billing"),
+        )
+        for step, operation, probe, write in (
+            ("billing.cancel", "cancel subscription", is_cancelled, cancel),
+            (f"billing.{outcome.value}", f"make invoice {outcome.value}", is_closed, close),
+        )
+    )
 
 
 async def _snapshot(tenant: Tenant, case: DunningCase) -> BillingSnapshot:

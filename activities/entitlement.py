@@ -68,15 +68,18 @@ class Entitling(EntitlementActivities):
     @activity.defn(name="entitlement.publish")
     async def publish(self, process: Process) -> int:
         with mapped_failures():
-            tenant = self._tenants[process.tenant]
-            try:
-                if target_of(process) == SUPPORT_TARGET:
-                    return await self._support.tell(tenant, process)
-                return await self._tell(tenant, process)
-            except Failure as failure:
-                # Nobody is asked about an outage, so this is where people see it.
-                await self._note(process, failure.message)
-                raise
+            return await self.tell(self._tenants[process.tenant], process)
+
+    async def tell(self, tenant: Tenant, process: Process) -> int:
+        """The target holds what holds now; the revision that it has confirmed."""
+        try:
+            if target_of(process) == SUPPORT_TARGET:
+                return await self._support.tell(tenant, process)
+            return await self._tell(tenant, process)
+        except Failure as failure:
+            # Nobody is asked about an outage, so this is where people see it.
+            await self._note(process, failure.message)
+            raise
 
     @activity.defn(name="entitlement.refused")
     async def refused(self, process: Process) -> None:

@@ -1,5 +1,6 @@
 """From the failure taxonomy to what Temporal understands, in one place."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.contracts.failure import FailureDetail
 from canonical_models.failures import (
+    ContractDrift,
     Failure,
     FailureClass,
     MayStillLand,
@@ -26,7 +28,17 @@ OWN_FAULT = timedelta(minutes=15)
 #: after each longer wait, so that its time tells nothing.
 _LOCAL_TRIES = 35
 
-_RETRIED = (FailureClass.TRANSIENT, FailureClass.UNCERTAIN, FailureClass.MAY_STILL_LAND)
+#: An answer that does not fit is the connection's question (dispatch/drifting.py), and the work
+#: that needs it waits for one that does: tried again after a second, then after longer, at most
+#: after so many.
+_LONGEST_WAIT = 300.0
+
+_RETRIED = (
+    FailureClass.TRANSIENT,
+    FailureClass.UNCERTAIN,
+    FailureClass.MAY_STILL_LAND,
+    FailureClass.CONTRACT_DRIFT,
+)
 
 
 @contextmanager
@@ -63,7 +75,7 @@ def _is_its_own(failure: Failure) -> bool:
     """Whether a fault that others do not have has lasted for too long. One of a system that is away
     has an end of its own, which nobody is asked for."""
     match failure:
-        case NotNow() | MayStillLand():
+        case NotNow() | MayStillLand() | ContractDrift():
             return False
         case _ if failure.system == "database" or not activity.in_activity():
             return False
@@ -75,8 +87,21 @@ def _is_its_own(failure: Failure) -> bool:
             return tried and well > OWN_FAULT.total_seconds()
 
 
+def _wait(failure: Failure) -> float | None:
+    """Seconds until the next try; None for as the policy of the step says."""
+    match failure:
+        case TransientFailure() | MayStillLand():
+            return failure.retry_after
+        case ContractDrift() if activity.in_activity():
+            tried = min(activity.info().attempt, 10)
+            # Not all at the same moment.
+            return min(2.0 ** (tried - 1), _LONGEST_WAIT) * random.uniform(1.0, 1.2)  # noqa: S311 - no secret
+        case _:
+            return None
+
+
 def _application_error(failure: Failure) -> ApplicationError:
-    wait = failure.retry_after if isinstance(failure, TransientFailure | MayStillLand) else None
+    wait = _wait(failure)
     return ApplicationError(
         failure.message,
         FailureDetail(

@@ -8,6 +8,7 @@ from activities.contracts.invoices import InvoiceActivities, SweepPart, Swept
 from activities.effect import Effect, not_looked_up
 from activities.error_mapping import mapped_failures
 from activities.ledger import EffectLedger
+from activities.shadow_looks import ShadowLooks
 from activities.sweeping import clearing, sweep_effects
 from activities.tenants import Tenant, Tenants
 from canonical_models.base import Canonical
@@ -40,11 +41,14 @@ class Invoicing(InvoiceActivities):
         self._database = database
         self._tenants = tenants
         self._ledger = EffectLedger(database)
+        self._looks = ShadowLooks(database)
 
     @activity.defn(name="invoices.sweep")
     async def sweep(self, part: SweepPart) -> Swept:
         with mapped_failures():
             tenant = self._tenants[part.sweep.tenant]
+            if tenant.shadow:
+                return await self._looks.sweep(tenant, part)
             async with self._database.statement() as conn:
                 if part.sweep.invoice_ids:
                     named = await documents.named(conn, tenant.name, part.sweep.invoice_ids)

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 from activities.effect import Effect, Result, digest, later
 from activities.fenced import Fenced, nothing_of
+from activities.told import told
 from canonical_models.base import Canonical
 from canonical_models.effects import UNDONE, EffectState
 from canonical_models.failures import (
@@ -60,15 +61,16 @@ class EffectLedger:
         out, or while another saga is at it; Overtaken where the change is no longer this run's;
         Rejection when the effect has been undone meanwhile.
         """
-        attempt = await self._begin(effect)
-        if not isinstance(attempt, Fenced):
-            if effect.local:
-                await _at(effect, "committed")
-            return attempt
-        # The write is never abandoned half way: whoever cancels waits for its answer, because an
-        # undo that looks before the write lands would find nothing to undo.
-        running = asyncio.create_task(self._write(effect, attempt))
-        return await finished(running)
+        with told(effect) as outcome:
+            attempt = await self._begin(effect)
+            if not isinstance(attempt, Fenced):
+                if effect.local:
+                    await _at(effect, "committed")
+                return outcome.stands(attempt)
+            # The write is never abandoned half way: whoever cancels waits for its answer, because
+            # an undo that looks before the write lands would find nothing to undo.
+            running = asyncio.create_task(self._write(effect, attempt))
+            return outcome.stands(await finished(running))
 
     async def unfinished(self, effect: Effect[Result]) -> bool:
         """Whether an attempt of it is at work, or has ended without saying what it came to."""
@@ -90,9 +92,11 @@ class EffectLedger:
         it is what the row knows, or else what `probe` finds. Of a set the effect says what is to be
         shown instead, and `take_back` writes it. Raises as `perform` does.
         """
-        begun = await self._withdraw(effect)
-        if begun is not None:
-            await finished(asyncio.create_task(self._take_back(effect, *begun, take_back, left)))
+        with told(effect, undo=True):
+            begun = await self._withdraw(effect)
+            if begun is not None:
+                taking_back = self._take_back(effect, *begun, take_back, left)
+                await finished(asyncio.create_task(taking_back))
 
     async def end_doubt(self, effect: Effect[Result]) -> None:
         """Say what an attempt has come to that never said so itself: `probe` tells whether it

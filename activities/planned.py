@@ -15,11 +15,14 @@ from persistence.planning_context import PlanningContext
 _UNMAPPED = RejectionCode.ACCOUNT_UNMAPPED
 
 
-def without_organization(plan: AmendmentPlan, account: AccountMapping) -> AmendmentPlan:
+def without_organization(
+    plan: AmendmentPlan, account: AccountMapping, why: str | None = None
+) -> AmendmentPlan:
     """Support has nobody to show anything of; what may be used does not depend on it."""
     refusal = Refusal(
         code=RejectionCode.ORGANIZATION_UNKNOWN.value,
-        message=f"the support platform has no organisation {account.support_organization} "
+        message=why
+        or f"the support platform has no organisation {account.support_organization} "
         f"(billing customer {account.billing_customer}): create it there, or correct the mapping",
         system="support",
         subject=account.support_organization,
@@ -64,6 +67,12 @@ def since_it_began(plan: AmendmentPlan, known: PlanningContext) -> AmendmentPlan
     if first is not None and told.kind is ChangeKind.NONE:
         told = first.amendment
     return plan.model_copy(update={"access": access, "amendment": told})
+
+
+def unmapped(plan: AmendmentPlan) -> bool:
+    """Whether it was made without the customer's account."""
+    refused = (plan.books.refused, plan.access.refused)
+    return any(each is not None and each.code == _UNMAPPED.value for each in refused)
 
 
 def brief(
@@ -112,7 +121,7 @@ def brief(
 def _words(step: DocumentStep) -> str:
     name = step.number or step.document_id
     if step.void:
-        return f"reversing {name}, which is void"
+        return f"taking {name} back out of the books"
     if step.posted is not None or step.draft is None:
         return f"linking {name} with {step.posted}"
     return f"posting {name} over {step.draft.gross}"

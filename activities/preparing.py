@@ -1,7 +1,6 @@
 """From a change to its plan: read, check everything in parallel, decide, keep the decision."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,30 +8,34 @@ from datetime import UTC, datetime
 import psycopg
 
 from activities.agreed_state import commit_agreed_state
+from activities.answered import answers_of, shown_by_support
+from activities.as_if import as_if
 from activities.contracts.amendment import Prepared, StepInput
 from activities.gather import gather
+from activities.gone_organizations import without
+from activities.hypothesis import Hypothesis, Hypothetical, as_if_approved
 from activities.kept_plans import owner_of, remember
 from activities.planned import (
     brief,
     since_it_began,
+    unmapped,
     with_master_data,
-    without_organization,
     without_refused,
 )
 from activities.tenants import Tenant
 from canonical_models.amendment import AmendmentPlan, ChangeKind, Refusal, customer_of
 from canonical_models.commerce import AccountSnapshot, BillingSnapshot, Subscription
 from canonical_models.documents import BillingDocument
-from canonical_models.entitlement import NO_SUPPORT, SupportEntitlement
-from canonical_models.failures import Rejection
-from canonical_models.ledgering import LedgerAnswer, LedgerQuestion
+from canonical_models.entitlement import NO_SUPPORT
 from canonical_models.mapping import AccountMapping, keys_of
 from canonical_models.occasion import DocumentSeen
 from canonical_models.preview import Overlay
+from canonical_models.proposal import ProposedChange
 from canonical_models.records import DocumentRecord, sold_of, subject_of
 from canonical_models.states import ChangeOutcome
 from persistence import (
     access_holds,
+    account_places,
     accounts,
     approvals,
     change_queue,
@@ -50,7 +53,7 @@ from persistence.ownership import Owner
 from persistence.planning_context import PlanningContext
 from planning.access import AccessInput
 from planning.amendment import plan_account, plan_amendment
-from planning.books import BooksInput, questions
+from planning.books import BooksInput
 from planning.term import local_day
 
 
@@ -80,17 +83,27 @@ class Preparation:
         return await self._decided(tenant, step, known, plan, read)
 
     async def what_if(
-        self, tenant: Tenant, change_id: str, known: PlanningContext, overlay: Overlay
-    ) -> tuple[AmendmentPlan, Prepared]:
+        self,
+        tenant: Tenant,
+        change_id: str,
+        known: PlanningContext,
+        overlay: Overlay,
+        proposed: ProposedChange | None = None,
+        *,
+        anew: datetime | None = None,
+    ) -> Hypothesis:
         """The plan that such a change would make now, with the overlay laid over what holds, and
-        what its saga would be told. By the very code that plans for the saga, of which nothing that
-        it writes is committed. Raises Rejection."""
-        begun, hypothetical = datetime.now(UTC), _Hypothetical(overlay)
+        what its saga would be told. With what is proposed it is billing's own preview that is
+        planned; `anew` has what was issued from then on count as not posted. By the very code that
+        plans for the saga, of which nothing that it writes is committed. Raises Rejection."""
+        begun = datetime.now(UTC)
+        hypothetical = Hypothetical(overlay, proposed, change_id, anew)
         if overlay != Overlay():
             known = replace(known, mend=None)
         planned = self._subscription if known.subscription_id is not None else self._account
         plan, read = await planned(tenant, change_id, known, begun, hypothetical)
-        return plan, brief(plan, account=read.account, policy=tenant.policy)
+        told = brief(plan, account=read.account, policy=tenant.policy)
+        return Hypothesis(plan, told, read.asked, read.snapshot)
 
     async def _subscription(
         self,
@@ -100,14 +113,17 @@ class Preparation:
         begun: datetime,
         acting: "_Acting",
     ) -> "tuple[AmendmentPlan, _Read]":
-        snapshot = await tenant.billing.snapshot(
-            known.subject, documents=known.documents, since=_since(tenant, known)
-        )
+        if isinstance(acting, Hypothetical) and acting.proposed is not None:
+            snapshot = await tenant.billing.preview(known.subject, acting.proposed)
+        else:
+            snapshot = await tenant.billing.snapshot(
+                known.subject, documents=known.documents, since=_since(tenant, known)
+            )
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
         entitled = await self._held_back(tenant, acting, known, subscription)
         corrected = await self._with_corrected(tenant, snapshot.documents)
-        async with self._transaction(tenant, acting) as conn:
+        async with self._transaction(tenant, acting, customer) as conn:
             await self._keep(conn, tenant, acting, known, customer, corrected)
             found, books, covering = await self._books(
                 conn,
@@ -117,29 +133,32 @@ class Preparation:
                 item_keys(snapshot, entitled, known.agreed),
                 snapshot,
             )
-        answers, shown = await gather(_answers(tenant, books), _shown(tenant, found.account))
-        plan = plan_amendment(
-            change_id,
-            previous=known.agreed,
-            books=replace(books, answers=answers),
-            access=AccessInput(
-                subscription=entitled,
-                account=found.account,
-                items=found.items,
-                tiers=tenant.policy.tiers,
-                records=covering,
-                unpaid=known.unpaid,
-                grants=known.held,
-                contribution=known.contribution or NO_SUPPORT,
-                others=found.others,
-                support=None if known.set_in_doubt else shown,
-                time_zone=tenant.zone(found.account),
-            ),
+        answers, shown = await gather(
+            answers_of(tenant, books), shown_by_support(tenant, found.account)
         )
+        access = AccessInput(
+            subscription=entitled,
+            account=found.account,
+            items=found.items,
+            tiers=tenant.policy.tiers,
+            records=covering,
+            unpaid=known.unpaid,
+            grants=known.held,
+            contribution=known.contribution or NO_SUPPORT,
+            others=found.others,
+            support=None if known.set_in_doubt else shown,
+            time_zone=tenant.zone(found.account),
+        )
+
+        def planned(books: BooksInput) -> AmendmentPlan:
+            return plan_amendment(change_id, previous=known.agreed, books=books, access=access)
+
+        answered = replace(books, answers=answers)
+        plan, asked = _planned(acting, planned, answered)
         plan = without_refused(since_it_began(plan, known), snapshot.refused)
         if found.account is not None and shown is None:
-            plan = without_organization(plan, found.account)
-        return plan, _Read(snapshot, begun, found.account, found.told)
+            plan = await without(self._database, tenant, plan, found.account)
+        return plan, _Read(snapshot, begun, found.account, found.told, asked)
 
     async def _account(
         self,
@@ -157,22 +176,25 @@ class Preparation:
         keys = {
             key for found in snapshot.documents for line in found.lines for key in keys_of(line)
         }
-        async with self._transaction(tenant, acting) as conn:
+        async with self._transaction(tenant, acting, customer) as conn:
             await self._keep(conn, tenant, acting, known, customer, corrected)
             await settlements.seen(conn, tenant.name, customer, known.subject, snapshot.movements)
             found, books, _ = await self._books(conn, tenant, known, customer, keys, snapshot)
         changed = await self._master_data_changed(tenant, snapshot, found.account)
-        plan = plan_account(
-            change_id,
-            books=replace(books, answers=await _answers(tenant, books)),
-            at=snapshot.as_of,
-        )
+
+        def planned(books: BooksInput) -> AmendmentPlan:
+            return plan_account(change_id, books=books, at=snapshot.as_of)
+
+        answered = replace(books, answers=await answers_of(tenant, books))
+        plan, asked = _planned(acting, planned, answered)
         plan = since_it_began(with_master_data(plan) if changed else plan, known)
         plan = without_refused(plan, snapshot.refused)
-        return plan, _Read(snapshot, begun, found.account, found.told)
+        return plan, _Read(snapshot, begun, found.account, found.told, asked)
 
     @asynccontextmanager
-    async def _transaction(self, tenant: Tenant, acting: "_Acting") -> AsyncIterator[Connection]:
+    async def _transaction(
+        self, tenant: Tenant, acting: "_Acting", customer: str = ""
+    ) -> AsyncIterator[Connection]:
         """In which billing's word is kept and all is read that a plan needs. It is taken back where
         nothing is to come of it, and then gives way to whoever means it."""
         async with self._database.transaction() as conn:
@@ -182,6 +204,7 @@ class Preparation:
             # Before the database looks for a deadlock: the saga of the same subject goes first.
             await conn.execute("set local lock_timeout = '500ms'")
             async with overlaid(conn, tenant.name, acting.overlay):
+                await as_if(conn, tenant, acting, customer)
                 yield conn
             raise psycopg.Rollback
 
@@ -308,6 +331,10 @@ class Preparation:
             subscription=subscription,
             agreed_currency=known.agreed.currency if known.agreed else None,
             account=found.account,
+            account_wanted=isinstance(snapshot, AccountSnapshot)
+            and not snapshot.deleted
+            and account is None
+            and await account_places.wanted(conn, tenant.name, customer),
             customer_id=customer,
             policy=tenant.policy,
             items=found.items,
@@ -370,8 +397,11 @@ class Preparation:
             if not saved:
                 await ownership.require(conn, owner_of(step))
                 plan = await changes.plan(conn, tenant.name, plan.change_id) or plan
-        lane = await self._lane(tenant, plan, read.account)
-        told = brief(plan, account=read.account, policy=tenant.policy, lane=lane)
+        # The plan that holds may have been made before the account was there: it is opened, and all
+        # is planned anew, instead of asking people for what is there by now.
+        account = None if unmapped(plan) else read.account
+        lane = await self._lane(tenant, plan, account)
+        told = brief(plan, account=account, policy=tenant.policy, lane=lane)
         remember(tenant.name, plan, told.digest, told=read.told)
         return told.model_copy(update={"settled": settled})
 
@@ -390,14 +420,7 @@ class Preparation:
         return lane
 
 
-@dataclass(frozen=True, slots=True)
-class _Hypothetical:
-    """Nobody's change: what would be planned if this held."""
-
-    overlay: Overlay
-
-
-_Acting = Owner | _Hypothetical
+_Acting = Owner | Hypothetical
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +432,17 @@ class _Read:
     account: AccountMapping | None
     #: What had been told of the customer's master data, as a digest.
     told: str
+    #: Of a what-if: whose yes it was planned as given.
+    asked: tuple[Refusal, ...] = ()
+
+
+def _planned(
+    acting: "_Acting", planned: Callable[[BooksInput], AmendmentPlan], books: BooksInput
+) -> tuple[AmendmentPlan, tuple[Refusal, ...]]:
+    """The plan; of a what-if also whose yes it was planned as given."""
+    if isinstance(acting, Owner):
+        return planned(books), ()
+    return as_if_approved(planned, books)
 
 
 def _since(tenant: Tenant, known: PlanningContext) -> datetime | None:
@@ -449,26 +483,3 @@ def _named(known: PlanningContext, found: tuple[BillingDocument, ...]) -> set[st
 
 def _corrected(found: tuple[BillingDocument, ...]) -> set[str]:
     return {document.corrects for document in found if document.corrects is not None}
-
-
-async def _answers(tenant: Tenant, books: BooksInput) -> Mapping[str, LedgerAnswer | Refusal]:
-    """What the ERP says of each question, side by side; equal questions are asked once."""
-    asked = questions(books)
-
-    async def ask(question: LedgerQuestion) -> LedgerAnswer | Refusal:
-        try:
-            return await tenant.erp.check(question)
-        except Rejection as refused:
-            return Refusal.of(refused)
-
-    distinct = list(dict.fromkeys(asked.values()))
-    said = dict(zip(distinct, await asyncio.gather(*map(ask, distinct)), strict=True))
-    return {key: said[question] for key, question in asked.items()}
-
-
-async def _shown(tenant: Tenant, account: AccountMapping | None) -> SupportEntitlement | None:
-    """What the support platform shows; None where it has no such organisation."""
-    if account is None:
-        return None
-    organization = await tenant.support.organization(account.support_organization)
-    return organization.entitlement if organization else None

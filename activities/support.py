@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from activities.effect import Effect, effect_key, not_looked_up
 from activities.effects import SUPPORT
+from activities.gone_organizations import proposed
 from activities.ledger import EffectLedger
 from activities.tenants import Tenant
 from canonical_models.amendment import AmendmentPlan
@@ -18,8 +19,9 @@ from canonical_models.entitlement import (
     SupportEntitlement,
     SupportOrganization,
 )
+from canonical_models.failures import Rejection, RejectionCode
 from connectors.attempts import Attempt
-from persistence import support_contributions
+from persistence import effects, support_contributions
 from persistence.connection import Connection
 from persistence.ownership import Owner
 from planning.support import merged_support
@@ -35,11 +37,6 @@ class OfRevision(Canonical):
     shown: SupportEntitlement
 
 
-def organization_set(tenant: str, organization: str = "") -> str:
-    """What writes of the organisation are writes of; without one, what those of all begin with."""
-    return f"organization:{tenant}/{organization}"
-
-
 def organization_effect(
     tenant: Tenant,
     change_id: str,
@@ -53,13 +50,30 @@ def organization_effect(
     """The organisation shows what is asked of it when the write begins."""
     nothing = merged_support(organization, (), tenant.policy.tiers)
     wanted: list[SupportEntitlement] = [nothing]
+    known: list[str | None] = [None]
+    of_set = effects.organization_set(tenant.name, organization)
 
     async def asked(conn: Connection) -> Canonical:
         shown = wanted[0] = merged_support(organization, await asking(conn), tenant.policy.tiers)
+        known[0] = await effects.last_reference(conn, of_set)
         return shown if revision is None else OfRevision(revision=revision, shown=shown)
 
     async def write(_: Attempt) -> SupportOrganization:
-        return await tenant.support.publish(wanted[0])
+        try:
+            return await tenant.support.publish(wanted[0])
+        except Rejection as refused:
+            if refused.reason is not RejectionCode.ORGANIZATION_UNKNOWN:
+                raise
+            if wanted[0].is_nothing:
+                return SupportOrganization(
+                    organization_id=known[0] or organization, entitlement=wanted[0]
+                )
+            words = await proposed(tenant, organization, known[0])
+            if words is None:
+                raise
+            raise Rejection(
+                refused.reason, words, system=refused.system, subject=refused.subject
+            ) from refused
 
     return Effect(
         key=effect_key(change_id, step),
@@ -75,7 +89,7 @@ def organization_effect(
         named=lambda shown: (shown.organization_id, shown.url),
         owner=owner,
         replaces=True,
-        writes_set=organization_set(tenant.name, organization),
+        writes_set=of_set,
         asked=asked,
         lands_within=tenant.lands("support"),
     )

@@ -7,6 +7,7 @@ row of the ledger says when to look (`lands_until`), and that it was done (`swep
 
 from collections.abc import Awaitable, Callable
 
+from activities.deposits import DEPOSIT
 from activities.document_effects import DOCUMENT, VOID, take_back_twin
 from activities.effects import SETTLEMENT
 from activities.tenants import Tenant
@@ -52,13 +53,13 @@ def clearing(tenant: Tenant) -> Clearing:
 
     async def clear(stray: Stray) -> str | None:
         what, _, reference = stray.step.partition("/")
-        if stray.place is None or what not in (DOCUMENT, SETTLEMENT, VOID):
+        if stray.place is None or what not in (DEPOSIT, DOCUMENT, SETTLEMENT, VOID):
             return None
         await tenant.erp.drop_drafts(reference, stray.place)
         if stray.state is EffectState.UNCERTAIN:
             # What is final is for the next change of the document to find.
             return None
-        if what == SETTLEMENT:
+        if what in (DEPOSIT, SETTLEMENT):
             return await _entries(tenant, stray, reference, stray.place)
         for found in await tenant.erp.find(reference, stray.place):
             if found.ours and found.live and not found.credits and not _stands(stray, found):

@@ -95,10 +95,7 @@ class Comparing(TargetActivities):
         process = entitlement_process(tenant.name, customer, name)
         async with self._database.statement() as conn:
             revision = await processes.revision(conn, process.workflow_id)
-        if name == SUPPORT_TARGET:
-            held, found = 0, await self._support(tenant, customer)
-        else:
-            held, found = await self._target(tenant, name, customer)
+        held, found = await self.differing(tenant, name, customer)
         if not found:
             return None
         async with self._database.transaction() as conn:
@@ -117,6 +114,14 @@ class Comparing(TargetActivities):
             differences=found,
             told=again,
         )
+
+    async def differing(
+        self, tenant: Tenant, name: str, customer: str
+    ) -> tuple[int, tuple[str, ...]]:
+        """(revision that it says it holds, where it differs)."""
+        if name == SUPPORT_TARGET:
+            return 0, await self._support(tenant, customer)
+        return await self._target(tenant, name, customer)
 
     async def _target(
         self, tenant: Tenant, name: str, customer: str

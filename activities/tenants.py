@@ -12,6 +12,7 @@ from canonical_models.policy import TenantPolicy
 from connectors.attempts import LANDS_WITHIN
 from connectors.governor import Governor
 from connectors.ports import BillingPort, EntitlementTarget, ErpPort, TicketingPort
+from connectors.shadow import is_shadowed
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,19 @@ class Tenant:
     lands_within: Mapping[str, float] = field(default_factory=dict)
     #: Whether the ERP wants one to post for a legal entity at a time.
     one_writer: bool = False
+    #: Whether its changes are planned and nothing of them is done. Its ports refuse to write.
+    shadow: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for one in shadow that could write."""
+        systems = (self.billing, self.erp, self.support, *self.targets.values())
+        if self.shadow and not all(map(is_shadowed, systems)):
+            raise ValueError(f"tenant {self.name} is in shadow, and its ports would write")
+
+    @property
+    def books_cash(self) -> bool:
+        """Whether payouts are booked."""
+        return self.policy.books.cash is not None and not self.shadow
 
     def lands(self, part: str, *, lines: int = 0) -> float:
         """Of a document with so many lines: each adds to the time that it is given."""

@@ -2,17 +2,28 @@
 
 from datetime import UTC, datetime
 
-from activities.contracts.amendment import UndoneInput
+from activities.contracts.amendment import CANCELLED, UndoneInput
 from activities.events import undone
 from activities.kept_plans import owner_of
+from canonical_models.decisions import (
+    CANCELLED_THERE,
+    UNNAMED,
+    DecisionMade,
+    Door,
+    Entrance,
+    Outcome,
+    Target,
+)
 from canonical_models.exceptions import UNDO_OF, Action
 from canonical_models.records import Hold, HoldKind
 from canonical_models.states import ChangeState, ExceptionState
 from canonical_models.views import ChangeView
-from persistence import changes, documents, effects, exceptions, outbox
+from persistence import changes, decisions, documents, effects, exceptions, outbox
 from persistence.connection import Connection
 from persistence.database import Database
 from persistence.ownership import require
+
+_CANCEL = (Target.CHANGE, "cancel")
 
 
 async def settle_undone(database: Database, given: UndoneInput) -> None:
@@ -22,6 +33,9 @@ async def settle_undone(database: Database, given: UndoneInput) -> None:
         if change is None or change.state is ChangeState.SETTLED:
             return
         await require(conn, owner_of(given), alone=True)
+        if given.reason == CANCELLED:
+            reason = await _cancelled_by(conn, given, change)
+            given = given.model_copy(update={"reason": reason})
         if given.aborted:
             await _leave_what_was_refused(conn, given, change)
         await _close_what_people_took_back(conn, given)
@@ -34,6 +48,30 @@ async def settle_undone(database: Database, given: UndoneInput) -> None:
             outcome=given.outcome,
             summary=f"{change.summary or change.kind.value} - undone: {given.reason}",
         )
+
+
+async def _cancelled_by(conn: Connection, given: UndoneInput, change: ChangeView) -> str:
+    """Who stopped it, in words: by our doors a person, whose decision is kept. The engine tells
+    nobody's name, which is then decided by nobody that is known."""
+    decided = await decisions.of_change(conn, given.tenant, given.change_id)
+    asked = [made for made in decided if (made.target_kind, made.action) == _CANCEL]
+    if asked:
+        return f"cancelled by {asked[-1].by}"
+    await decisions.record(
+        conn,
+        given.tenant,
+        Entrance(door=Door.WEB_UI),
+        DecisionMade(
+            by=UNNAMED,
+            action=_CANCEL[1],
+            target_kind=_CANCEL[0],
+            target_id=given.change_id,
+            change_id=given.change_id,
+            before={"state": change.state},
+        ),
+        outcome=Outcome.TAKEN,
+    )
+    return CANCELLED_THERE
 
 
 async def _close_what_people_took_back(conn: Connection, given: UndoneInput) -> None:

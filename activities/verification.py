@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from activities.contracts.amendment import StepInput
 from activities.gather import gather
 from activities.kept_plans import owner_of
-from activities.support import organization_set
 from activities.tenants import Tenant
 from canonical_models.amendment import AmendmentPlan, DocumentStep
 from canonical_models.base import Canonical, Instant
@@ -23,6 +22,7 @@ from canonical_models.records import DocumentRecord
 from persistence import change_runs, documents, ownership, support_contributions
 from persistence.change_runs import Done
 from persistence.database import Database
+from persistence.effects import organization_set
 from persistence.ownership import planned_again
 from planning.support import merged_support
 from planning.verification import (

@@ -17,9 +17,14 @@ PROGRAMS = (
     "benchmarks.documents",
     "benchmarks.reading",
     "benchmarks.governor",
+    "benchmarks.adapters",
     "benchmarks.adopt",
     "benchmarks.queue",
+    "benchmarks.reconcile",
     "benchmarks.cases",
+    "benchmarks.console",
+    "benchmarks.context",
+    "benchmarks.preview",
 )
 
 

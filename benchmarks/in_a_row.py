@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities import effects as amend
-from activities import preparing
 from activities.agreed_state import commit_agreed_state
 from activities.amendment import Amendment
+from activities.answered import answers_of, shown_by_support
 from activities.contracts.amendment import DocumentInput, Settled, StepInput
 from activities.events import completed
 from activities.gather import gather
 from activities.kept_plans import owner_of, plan_of
 from activities.planned import since_it_began
-from activities.preparing import Preparation
+from activities.preparing import Preparation, item_keys
 from activities.tenants import Tenant, Tenants
 from activities.verification import Proof, done_of, prove
 from canonical_models.amendment import AmendmentPlan
@@ -70,13 +70,13 @@ class Preparing(Preparation):
         known, snapshot = given.known, given.snapshot
         subscription = snapshot.subscription
         customer = subscription.customer.customer_id
-        keys = preparing.item_keys(snapshot, subscription, known.agreed)
+        keys = item_keys(snapshot, subscription, known.agreed)
         async with self._database.transaction() as conn:
             found, books, covering = await self._books(
                 conn, tenant, known, customer, keys, snapshot
             )
         answers, shown = await gather(
-            preparing._answers(tenant, books), preparing._shown(tenant, found.account)
+            answers_of(tenant, books), shown_by_support(tenant, found.account)
         )
         return Checked(
             books=replace(books, answers=answers), master=found, shown=shown, covering=covering

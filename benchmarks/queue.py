@@ -226,7 +226,7 @@ async def idle(dsn: str) -> float:
     client = await Client.connect("127.0.0.1:1", lazy=True)
     sealer = Sealer(database)
     dispatcher = Dispatcher(
-        DispatchSettings(), database, client, {}, task_queue="bench", unsealed=sealer.wake
+        DispatchSettings(), database, client, {}, task_queue="bench", written=sealer.wake
     )
     governors = {("t1", name): Governor(name) for name in ("billing", "erp", "support")}
     breakers = SharedBreakers(database, governors, away_minutes=5)

@@ -35,7 +35,7 @@ select 'r' || n, 't' || mod(n, 200), 'billing', 'e' || n, 'any', 'dispatched',
 from generate_series(1, %(settled)s) as n
 """,
     """
-insert into processes (workflow_id, tenant, kind, input, told)
+insert into processes (workflow_id, tenant, kind, input, acknowledged)
 select 'renewal/' || n, 't' || mod(n, 200), 'renewal', '{}', 1
 from generate_series(1, %(waiting)s) as n
 """,

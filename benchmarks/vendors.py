@@ -30,7 +30,7 @@ from canonical_models.ledgering import (
 from canonical_models.mapping import AccountMapping
 from connectors.attempts import Attempt
 from connectors.ports import BillingPort, ErpPort, TicketingPort
-from tests.harness.scripted_erp import REVENUE, as_drafted
+from tests.harness.as_drafted import REVENUE, as_drafted
 from tests.harness.subscriptions import START, invoice, item, line, snapshot, subscription, vat
 
 _VAT = TaxCode(code="VAT 19 %", rate=Decimal("0.19"))

@@ -14,6 +14,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.tenants import Tenant
 from benchmarks.scene import Scene
 from benchmarks.vendors import Memory, Wire, tenant
 from canonical_models.amendment import ChangeKind, ChangeTrigger
@@ -87,17 +88,22 @@ class Whole:
 
 @asynccontextmanager
 async def whole(
-    bench: Scene, *, settling: Mapping[str, float] | None = None
+    bench: Scene,
+    *,
+    settling: Mapping[str, float] | None = None,
+    wire: Wire | None = None,
+    known: Tenant | None = None,
 ) -> AsyncIterator[Whole]:
+    """`known` is the tenant with other systems behind `wire`, where there are any."""
     async with AsyncExitStack() as stack:
-        wire = Wire()
-        known = {"acme": tenant(Memory(), wire)}
+        wire = wire or Wire()
+        tenants = {"acme": known or tenant(Memory(), wire)}
         database = Database(bench.database.dsn, ping=False)
         stack.push_async_callback(database.close)
         inbox = InboxWriter(database.dsn)
         inbox.start()
         stack.push_async_callback(inbox.close)
-        await stack.enter_async_context(make_worker(bench.client, bench.queue, database, known))
+        await stack.enter_async_context(make_worker(bench.client, bench.queue, database, tenants))
         dispatcher = Dispatcher(
             DispatchSettings(),
             database,

@@ -40,12 +40,18 @@ class Act(StrEnum):
     INVOICES_READ = "invoices:read"
     INVOICES_WRITE = "invoices:write"
     INVOICES_DECIDE = "invoices:decide"
+    PERIODS_READ = "periods:read"
+    PERIODS_CLOSE = "periods:close"
+    SUPPORT_READ = "support:read"
     EVENTS_READ = "events:read"
+    STREAMS_READ = "streams:read"
+    STREAMS_WRITE = "streams:write"
     AUDIT_READ = "audit:read"
     PRIVACY_WRITE = "privacy:write"
     BATCHES_READ = "batches:read"
     BATCHES_WRITE = "batches:write"
     ADOPTION_WRITE = "adoption:write"
+    BACKFILL_WRITE = "backfill:write"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
     PEOPLE_READ = "people:read"
@@ -101,16 +107,29 @@ ACTS = {
     ),
     Act.INVOICES_WRITE: Rule("have the ERP asked anew where invoices stand", _TEAMS),
     Act.INVOICES_DECIDE: Rule(
-        "hold, skip, release, link and correct invoices and credit notes", _FINANCE
+        "hold, skip, take back, release, link and correct invoices and credit notes", _FINANCE
     ),
+    Act.PERIODS_READ: Rule("see which months are closed, and their reports", _ALL),
+    Act.PERIODS_CLOSE: Rule(
+        "close and reopen months, and accept the differences that stand in them", _FINANCE
+    ),
+    Act.SUPPORT_READ: Rule("see all that is known of a customer, for support", _TEAMS | _ADMIN),
     Act.EVENTS_READ: Rule("read the feed of canonical events", _ALL),
+    Act.STREAMS_READ: Rule("see who is told of events, and what became of each", _ALL),
+    Act.STREAMS_WRITE: Rule(
+        "add, change and remove streams, and send events again", _OPERATIONS | _ADMIN
+    ),
     Act.AUDIT_READ: Rule("read the audit trail", _ALL),
     Act.PRIVACY_WRITE: Rule("erase what is personal of a customer", _OPERATIONS | _ADMIN),
     Act.BATCHES_READ: Rule("see what is done in bulk, item by item", _ALL),
     Act.BATCHES_WRITE: Rule(
-        "pause, resume and stop what is done in bulk", _FINANCE | _OPERATIONS | _ADMIN
+        "pause, resume and stop what is done in bulk, and try another policy or mapping",
+        _FINANCE | _OPERATIONS | _ADMIN,
     ),
     Act.ADOPTION_WRITE: Rule("take over customers that billing had before", _FINANCE | _OPERATIONS),
+    Act.BACKFILL_WRITE: Rule(
+        "bring about in bulk what is missing or has changed", _FINANCE | _OPERATIONS
+    ),
     Act.KEYS_READ: Rule("see API keys", _ADMIN, hidden=True),
     Act.KEYS_WRITE: Rule("make, rotate and revoke API keys", _ADMIN, hidden=True),
     Act.PEOPLE_READ: Rule("see people and their roles", _ADMIN, hidden=True),

@@ -79,6 +79,14 @@ class ChangeTrigger(Canonical):
     bulk: bool = False
 
 
+class NamedOnly(Canonical):
+    """A vendor's event that names what it is about and does not show it: billing is asked what the
+    event says. `what` is for people, such as `invoice in_1`."""
+
+    event_id: Identifier
+    what: str
+
+
 class Amendment(Canonical):
     """One commercial change, as the plan found it: what was and what is."""
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from canonical_models.acts import Role
 from canonical_models.base import Canonical
+from canonical_models.money import Money
 
 
 class Occasion(StrEnum):
@@ -24,6 +25,8 @@ class Occasion(StrEnum):
     DISCOUNT = "discount"
     #: That it is booked on another day than its own, because the books of that day are closed.
     CLOSED_PERIOD = "closed_period"
+    #: That a cause is released, or a release undone, as a whole; `policy.releases` asks for it.
+    RELEASE = "release"
 
 
 class Approval(Canonical):
@@ -59,6 +62,15 @@ class Need(Canonical):
 
     def met(self, approvals: Collection[Approval]) -> bool:
         return len(self.given(approvals)) >= self.people
+
+
+class Extent(Canonical):
+    """How much a release, or its undo, is: `amounts`, one a currency, are what would be booked or
+    taken back, whichever way it goes; of `unknown` documents nobody knows."""
+
+    cases: int
+    amounts: tuple[Money, ...]
+    unknown: int = 0
 
 
 class ApprovalAsked(Canonical):

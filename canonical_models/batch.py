@@ -18,6 +18,13 @@ class BatchKind(StrEnum):
     PREVIEW = "preview"
     #: Open cases of a cause go on, once it is mended and as they were foreseen.
     RELEASE = "release"
+    #: What is missing or has changed is brought about once more, or it is rehearsed.
+    BACKFILL = "backfill"
+    #: What changes would come to under another policy or mapping, beside what holds; nothing is
+    #: done.
+    TRIAL = "trial"
+    #: What a release has posted is taken back, and what held before its mend holds again.
+    UNDO = "undo"
 
 
 class BatchState(StrEnum):

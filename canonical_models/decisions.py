@@ -10,6 +10,10 @@ from canonical_models.exceptions import Action, Resolution
 from canonical_models.failures import Team
 from canonical_models.views import ExceptionView
 
+#: Whoever speaks to a workflow itself: the engine tells no name.
+UNNAMED = "an unnamed operator"
+CANCELLED_THERE = f"cancelled in Temporal by {UNNAMED}"
+
 
 class Door(StrEnum):
     """Where a decision comes in. By `web_ui`, which is whatever speaks to a workflow itself, nobody
@@ -17,6 +21,7 @@ class Door(StrEnum):
 
     API = "api"
     CLI = "cli"
+    CONSOLE = "console"
     WEB_UI = "web_ui"
     TRUEUP = "trueup"
 
@@ -30,6 +35,14 @@ class Target(StrEnum):
     MAPPING = "mapping"
     GRANT = "grant"
     CAUSE = "cause"
+    STREAM = "stream"
+    #: A month of a legal entity, as `LE-DE/2027-01`.
+    PERIOD = "period"
+    DIFFERENCE = "difference"
+    #: Whose account stands where: its parent, who pays, and what others call it.
+    ACCOUNT = "account"
+    #: A release, or its undo, as a whole.
+    BATCH = "batch"
 
 
 class Scope(StrEnum):

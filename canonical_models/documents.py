@@ -220,8 +220,9 @@ class BillingDocument(Canonical):
     settlements: tuple[Settlement, ...] = ()
     metadata: dict[str, str] = Field(default_factory=dict)
     purchase_order: str | None = Field(default=None, max_length=140)
-    #: Where people see it, such as billing's PDF.
+    #: Where people see it at billing, and its PDF.
     url: str | None = Field(default=None, max_length=2000)
+    pdf_url: str | None = Field(default=None, max_length=2000)
 
     @property
     def subscription_id(self) -> str | None:
@@ -254,6 +255,7 @@ class BillingDocument(Canonical):
                 "due_at": True,
                 "metadata": True,
                 "url": True,
+                "pdf_url": True,
                 "bill_to": True,
                 "lines": {"__all__": {"metadata"}},
             },

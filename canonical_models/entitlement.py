@@ -97,6 +97,11 @@ class SupportEntitlement(Canonical):
     contract_end: Instant | None
     features: tuple[Identifier, ...] = ()
 
+    @property
+    def is_nothing(self) -> bool:
+        """Nothing is to be shown, which an organisation that is gone does as well."""
+        return self.tier is None and self.contract_end is None and not self.features
+
 
 class SubscriptionSupport(Canonical):
     """What one subscription asks of support; `tier` None when it gives no support."""
@@ -117,9 +122,9 @@ class SupportOrganization(Canonical):
     url: str | None = None
 
 
-class SupportCase(Canonical):
-    case_id: Identifier
+class MergedOrganization(Canonical):
+    """The organisation in which another one is now, by the platform's own id and by ours, None
+    where it has none."""
+
     organization_id: Identifier
-    subject: str = Field(max_length=500)
-    open: bool
-    sla_policy: Identifier | None = None
+    external_id: Identifier | None

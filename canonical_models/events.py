@@ -63,6 +63,19 @@ class SupportEntitlementPublished(Canonical):
     contract_end: Instant | None
 
 
+class CaseEscalated(Canonical):
+    """A case was escalated at the support desk. `organization` is the desk's, by our id of it, and
+    None where the case belongs to none; `customers` are those of billing that are mapped to it.
+    `priority` is the desk's own word."""
+
+    case_id: Identifier
+    organization: Identifier | None
+    customers: tuple[Identifier, ...]
+    priority: str | None
+    escalated_at: Instant
+    url: str | None
+
+
 class PaymentMoved(Canonical):
     """Money moved on an invoice; `amount` is positive where the customer's debt became smaller."""
 
@@ -112,8 +125,8 @@ class InvoiceStatusChanged(Canonical):
 
 
 class InvoiceDecided(Canonical):
-    """A person decided what becomes of a document in the ERP: `hold`, `skip`, `release`, `link` or
-    `correct`. `change_id` is the change that carries it out."""
+    """A person decided what becomes of a document in the ERP: `hold`, `skip`, `take_back`,
+    `release`, `link` or `correct`. `change_id` is the change that carries it out."""
 
     invoice_id: Identifier
     subscription_id: Identifier | None
@@ -172,11 +185,44 @@ class ExceptionOpened(Canonical):
     at_risk: Money | None
 
 
+class StreamTried(Canonical):
+    """Somebody tries out whether a stream arrives. It says nothing else, and is not in the feed."""
+
+    stream: Identifier
+    by: str
+
+
 class ExceptionResolved(Canonical):
     exception_id: Identifier
     change_id: Identifier
     resolution: str
     by: str
+
+
+class PeriodClosed(Canonical):
+    """A month of a legal entity was closed. Its report is the `version` that `close_id` names;
+    `digest` is the SHA-256 of that report, in hex."""
+
+    legal_entity: Identifier
+    period: str
+    close_id: Identifier
+    version: int
+    digest: str
+    by: str
+    at: Instant
+
+
+class PeriodReopened(Canonical):
+    """Documents may be dated into a closed month again. `close_id` and `version` are of the report
+    by which it was closed, which is kept."""
+
+    legal_entity: Identifier
+    period: str
+    close_id: Identifier
+    version: int
+    by: str
+    reason: str
+    at: Instant
 
 
 #: Every published type with the model of its data.
@@ -201,6 +247,7 @@ TYPES: dict[str, type[Canonical]] = {
     "entitlement.revoked.v1": EntitlementChanged,
     "entitlement.timed.v1": EntitlementTimed,
     "support.entitlement_published.v1": SupportEntitlementPublished,
+    "case.escalated.v1": CaseEscalated,
     "sync.completed.v1": SubscriptionChanged,
     "sync.compensated.v1": SyncCompensated,
     "sync.requeued.v1": SyncRequeued,
@@ -209,6 +256,9 @@ TYPES: dict[str, type[Canonical]] = {
     "sync.exception_opened.v1": ExceptionOpened,
     "sync.exception_escalated.v1": ExceptionOpened,
     "sync.exception_resolved.v1": ExceptionResolved,
+    "period.closed.v1": PeriodClosed,
+    "period.reopened.v1": PeriodReopened,
+    "stream.tried.v1": StreamTried,
 }
 
 #: Old type to (newer type, function over its data); empty until a version is superseded.
@@ -249,6 +299,17 @@ def lift(kind: str, data: dict[str, Any]) -> tuple[str, Canonical]:
         kind, upcast = UPCASTERS[kind]
         data = upcast(data)
     return kind, TYPES[kind].model_validate(data, strict=False)
+
+
+def lifted(told: Event) -> Event:
+    """The event in the newest version of its type; it is the same occurrence, and keeps its id."""
+    kind = told.type.removeprefix(f"{NAMESPACE}.")
+    if kind not in UPCASTERS:
+        return told
+    newest, data = lift(kind, told.data)
+    return told.model_copy(
+        update={"type": f"{NAMESPACE}.{newest}", "data": data.model_dump(mode="json")}
+    )
 
 
 def entitlement_event(*, held: bool, holds: bool) -> str:

@@ -86,6 +86,10 @@ UNDO_OF = "undo of "
 #: A vendor is away: the question of its connection, which closes by itself when it is back.
 VENDOR_AWAY = "vendor_away"
 
+#: A vendor answers otherwise than its contract says: the question of its connection, which closes
+#: by itself when its answers fit again.
+CONTRACT_CHANGED = "contract_changed"
+
 
 class Resolution(Canonical):
     """A person's decision on the open exception. `by` names who, never a secret."""

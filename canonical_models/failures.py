@@ -5,7 +5,7 @@
 | TransientFailure | retried by the engine; an exception where others have long had no such fault |
 | UncertainWrite | the next attempt probes the vendor by our reference before it writes again |
 | Rejection | an exception for the team that owns the cause; the saga waits |
-| ContractDrift | an exception for operations: the vendor answered outside its contract |
+| ContractDrift | tried again until the answer fits; one question of the connection for operations |
 | CredentialsRefused | an exception for operations: nothing works until the secret is renewed |
 | MayStillLand | tried again when it can be told whether it happened; nobody is asked |
 | Overtaken | the run, or the attempt, ends without an effect: another one has taken its place |
@@ -63,6 +63,8 @@ class RejectionCode(StrEnum):
     UNBILLED_POSTED = "unbilled_posted"
     #: Billing calls settled what its movements do not explain.
     SETTLEMENT_UNEXPLAINED = "settlement_unexplained"
+    #: A payout is not the sum of what billing says that it pays out.
+    PAYOUT_UNPROVEN = "payout_unproven"
     #: A balance would be used in another legal entity or currency than it was kept in.
     BALANCE_CROSSES = "balance_crosses"
     #: A dispute or refund left a debt that no document shows.
@@ -75,6 +77,8 @@ class RejectionCode(StrEnum):
     SUPPORT_REFUSED = "support_refused"
     BILLING_REFUSED = "billing_refused"
     OUTCOME_MISMATCH = "outcome_mismatch"
+    #: The tenant is in shadow: nothing is written.
+    SHADOWED = "shadowed"
 
     @property
     def owner(self) -> Team:
@@ -86,6 +90,7 @@ class RejectionCode(StrEnum):
                 | self.BILLING_REFUSED
                 | self.DOCUMENT_CONFLICT
                 | self.TARGET_REFUSED
+                | self.SHADOWED
             ):
                 return Team.OPERATIONS
             case _:
@@ -162,9 +167,25 @@ class ApprovalNeeded(Rejection):
 
 
 class ContractDrift(Failure):
-    """The answer does not fit the vendor's contract; `payload_path` says where."""
+    """The answer does not fit the vendor's contract: `operation` says which (`GET /v1/invoices/*`),
+    `payload_path` where in it, and `change` what is otherwise, both as far as that is known.
+
+    It is the connection's, not the object's: asked of people once (connectors/contracts.py), and
+    tried again until the answer fits."""
 
     failure_class = FailureClass.CONTRACT_DRIFT
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        system: str,
+        payload_path: str | None = None,
+        operation: str | None = None,
+        change: str | None = None,
+    ) -> None:
+        super().__init__(message, system=system, payload_path=payload_path)
+        self.operation, self.change = operation, change
 
 
 class CredentialsRefused(Failure):

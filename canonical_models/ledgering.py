@@ -286,7 +286,8 @@ class SettlementDraft(Canonical):
 
 
 class SettlementEntry(Canonical):
-    """A movement as the ERP holds it, posted. `entry_id` is the id of the ERP's move."""
+    """A movement as the ERP holds it, posted. `entry_id` is the id of the ERP's move, `ours`
+    whether our own user has made it; else people had entered it before."""
 
     entry_id: Identifier
     legal_entity: Identifier
@@ -294,6 +295,7 @@ class SettlementEntry(Canonical):
     number: str | None = None
     amount: Money
     posted_on: date | None = None
+    ours: bool = True
     url: str | None = None
 
 

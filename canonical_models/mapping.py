@@ -1,6 +1,8 @@
 """Master data that people keep: what billing's customers and items are called elsewhere."""
 
-from canonical_models.base import Canonical, Identifier, Instant
+from pydantic import Field
+
+from canonical_models.base import Canonical, Identifier, Instant, Slug
 from canonical_models.documents import BillingLine
 from canonical_models.term import TimeZone
 
@@ -18,6 +20,18 @@ class AccountMapping(Canonical):
     valid_from: Instant | None = None
     #: Where the contract was signed; the tenant's own zone where it is None.
     time_zone: TimeZone | None = None
+
+
+class AccountPlace(Canonical):
+    """Where a customer's account stands among others, by billing's ids: `parent` is the account
+    above it, `payer` who pays for it, None where it does itself; `external_ids` is what other
+    programs call it, by the program. Billing decides whose documents are whose: this is carried
+    and shown, and books nothing elsewhere."""
+
+    customer_id: Identifier
+    parent: Identifier | None = None
+    payer: Identifier | None = None
+    external_ids: dict[Slug, Identifier] = Field(default_factory=dict, max_length=20)
 
 
 class ItemMapping(Canonical):

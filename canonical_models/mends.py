@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pydantic import Field
+
 from canonical_models.base import Canonical
 from canonical_models.exceptions import (
+    CONTRACT_CHANGED,
     SAGA_LOST,
     VENDOR_AWAY,
     Action,
@@ -74,6 +77,9 @@ ITEM = Input(
     "mappings:write",
     {"erp_item": LookUp.ERP_ITEM, "support_tier": LookUp.TIER},
 )
+#: Causes each of which one mapping answers: many of them are filled in as a sheet.
+OF_CUSTOMERS = (RejectionCode.ACCOUNT_UNMAPPED.value, RejectionCode.ACCOUNT_AMBIGUOUS.value)
+OF_ITEMS = (RejectionCode.ITEM_UNMAPPED.value,)
 DOCUMENT = Input(
     "document",
     DocumentCorrection,
@@ -161,6 +167,7 @@ MENDS: Mapping[str, Mend] = {
     _C.DOCUMENT_CHANGED: _mend("settle_changed", _HERE, _THERE, inputs=_ANY),
     _C.UNBILLED_POSTED: _mend("take_back_unbilled", _THERE, inputs=_ANY),
     _C.SETTLEMENT_UNEXPLAINED: _mend("explain_settlement", _THERE, inputs=_ANY),
+    _C.PAYOUT_UNPROVEN: _mend("prove_payout", _THERE),
     _C.BALANCE_CROSSES: _mend("move_balance", _THERE, _HERE, inputs=_ACCOUNT),
     _C.DEBT_REOPENED: _mend("settle_debt", _THERE, inputs=_ANY),
     _C.MASTER_DATA_CHANGED: Mend(
@@ -170,6 +177,7 @@ MENDS: Mapping[str, Mend] = {
     _C.ORGANIZATION_UNKNOWN: _mend("name_organization", _HERE, _THERE, inputs=(ACCOUNT,)),
     _C.SUPPORT_REFUSED: _mend("mend_in_support", _THERE, inputs=(ACCOUNT,)),
     _C.BILLING_REFUSED: _mend("look_in_billing", _THERE, inputs=_ANY),
+    _C.SHADOWED: _mend("go_live", _THERE),
     _C.OUTCOME_MISMATCH: _mend("mend_outcome", _THERE, _HERE, inputs=_ANY, asks=("link",)),
     _F.TRANSIENT: _mend("wait_and_retry", _THERE),
     _F.UNCERTAIN: _mend("wait_and_retry", _THERE),
@@ -180,6 +188,7 @@ MENDS: Mapping[str, Mend] = {
     TIMED_OUT: _mend("wait_and_retry", _THERE),
     SAGA_LOST: Mend((_HERE,), (Action.RETRY, Action.ABORT), "find_who_ends_it"),
     VENDOR_AWAY: Mend((Where.NOBODY,), (), "wait_for_vendor"),
+    CONTRACT_CHANGED: Mend((Where.NOBODY,), (), "compare_contract"),
 }
 
 #: Classes that end, or are tried again, without a person being asked.
@@ -192,6 +201,7 @@ DECIDED_ALONE = (
     _C.MASTER_DATA_CHANGED.value,
     SAGA_LOST,
     VENDOR_AWAY,
+    CONTRACT_CHANGED,
 )
 
 
@@ -207,11 +217,15 @@ def decisions_of(code: str) -> tuple[Action, ...]:
 
 class FormInput(Canonical):
     """What `correct` takes as the member `name`: the JSON Schema of its fields, those of them that
-    are known already, what the value of which field is the name of, and the scope it needs."""
+    are known already, what the value of which field is the name of, and the scope it needs.
+    `proposed` are values that another system speaks for, and `why`: a person confirms them or
+    sends others."""
 
     name: str
     json_schema: dict[str, Any]
     known: dict[str, str]
+    proposed: dict[str, str] = Field(default_factory=dict)
+    why: str | None = None
     look_ups: dict[str, LookUp]
     scope: str
 

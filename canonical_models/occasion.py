@@ -80,7 +80,24 @@ class TakenOver(_Occasion):
     subject: str
 
 
-Occasion = SyncAsked | DocumentDecided | DunningMoved | RenewalMissed | DocumentSeen | TakenOver
+@dataclass(frozen=True, slots=True)
+class Backfilled(_Occasion):
+    """The subject is on the list of a backfill."""
+
+    name: ClassVar[str] = "backfill"
+    batch_id: str
+    subject: str
+
+
+Occasion = (
+    SyncAsked
+    | DocumentDecided
+    | DunningMoved
+    | RenewalMissed
+    | DocumentSeen
+    | TakenOver
+    | Backfilled
+)
 
 _BY_NAME: dict[str, type[Occasion]] = {kind.name: kind for kind in get_args(Occasion)}
 

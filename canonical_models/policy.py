@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from canonical_models.acts import ACTS, Act, Role
 from canonical_models.approvals import Occasion
+from canonical_models.base import Identifier
 from canonical_models.money import Currency
+from canonical_models.reconciliation import Cause
 from canonical_models.term import TimeZone
 
 
@@ -62,6 +64,11 @@ class AccountPolicy(_Policy):
     legal_entity: str | None = None
     legal_entities: dict[str, str] = Field(default_factory=dict)
 
+    def entity_of(self, country: str | None, currency: str | None) -> str | None:
+        """None where no rule says it."""
+        named = (self.legal_entities.get(key) for key in (country, currency) if key is not None)
+        return next((code for code in named if code is not None), self.legal_entity)
+
 
 class TaxCodeRule(_Policy):
     """Which of the ERP's tax codes a tax of billing is. Members that are left out match all;
@@ -112,21 +119,47 @@ class ApprovalRule(_Policy):
             raise ValueError("a rule on discounts names the `share` above which it asks")
         if self.on is not Occasion.DISCOUNT and self.share is not None:
             raise ValueError(f"`share` is of rules on discounts, not on {self.on.value}")
+        if self.on is Occasion.RELEASE:
+            raise ValueError("a release as a whole is asked about by `policy.releases.approvals`")
         if self.on in (Occasion.DISCOUNT, Occasion.CLOSED_PERIOD) and self.above:
             raise ValueError(f"a rule on {self.on.value} has no amount to be `above`")
         return self
 
     @model_validator(mode="after")
     def _can_be_answered(self) -> Self:
-        able = ACTS[Act.EXCEPTIONS_APPROVE].roles
-        unable = [role for role in (*self.roles, *self.then) if role not in able]
-        if unable:
-            raise ValueError(
-                f"{', '.join(unable)} may not approve: name of {', '.join(sorted(able))}"
-            )
+        _require_able(*self.roles, *self.then)
         if self.then and not self.roles:
             raise ValueError("`then` is for those who are not among `roles`: name `roles` as well")
         return self
+
+
+def _require_able(*roles: Role) -> None:
+    able = ACTS[Act.EXCEPTIONS_APPROVE].roles
+    if unable := [role for role in roles if role not in able]:
+        raise ValueError(f"{', '.join(unable)} may not approve: name of {', '.join(sorted(able))}")
+
+
+class ReleaseRule(_Policy):
+    """That `people` different people, each of whom has one of `roles` (anybody who may approve
+    where none is named), say yes to a release, or to its undo, as a whole.
+
+    It asks where there are more `cases` than so many, or more money than `above`: amounts in major
+    units by currency, of which one that is not named is above it. With neither it always asks.
+    """
+
+    cases: int | None = Field(default=None, ge=1)
+    above: dict[Currency, Annotated[Decimal, Field(ge=0)]] = Field(default_factory=dict)
+    roles: tuple[Role, ...] = ()
+    people: int = Field(default=1, ge=1, le=9)
+
+    @model_validator(mode="after")
+    def _can_be_answered(self) -> Self:
+        _require_able(*self.roles)
+        return self
+
+
+class ReleasePolicy(_Policy):
+    approvals: tuple[ReleaseRule, ...] = ()
 
 
 class EntityBooks(_Policy):
@@ -167,6 +200,29 @@ class DocumentRule(_Policy):
     reason: str = Field(min_length=1, max_length=500)
 
 
+class CashPolicy(_Policy):
+    """How payouts of billing are booked: accounts and tax code are the ERP's, by code.
+
+    - `legal_entity`: whose bank account billing pays out to.
+    - `clearing`: where money that billing collects stands until then; `bank`, or `banks` by
+      currency, is where it goes.
+    - `fees`: what billing keeps; `fee_tax_code` is needed where fees bear tax.
+    - `conversion`: differences between currencies; needed where billing converts.
+    - `journal`: by default the first of the type cash.
+    - `look_minutes`: how often clearing is laid beside billing's balance.
+    """
+
+    legal_entity: Identifier
+    clearing: Identifier
+    bank: Identifier
+    banks: dict[Currency, Identifier] = Field(default_factory=dict)
+    fees: Identifier
+    fee_tax_code: str | None = Field(default=None, min_length=1, max_length=120)
+    conversion: Identifier | None = None
+    journal: Identifier | None = None
+    look_minutes: float = Field(default=60, gt=0, le=1440)
+
+
 class BooksPolicy(EntityBooks):
     """The defaults of every legal entity, what single ones do otherwise, and what the metadata of
     documents, subscriptions and lines mean. `dimensions` maps a name in the ERP to a metadata
@@ -178,6 +234,8 @@ class BooksPolicy(EntityBooks):
     memo: str | None = None
     agent: str | None = None
     rules: tuple[DocumentRule, ...] = ()
+    #: None: payouts are not booked.
+    cash: CashPolicy | None = None
 
     def of(self, legal_entity: str) -> EntityBooks:
         """What the entity does: its own word where it has one, else the tenant's."""
@@ -186,6 +244,71 @@ class BooksPolicy(EntityBooks):
             return self
         said = {name: getattr(own, name) for name in own.model_fields_set}
         return self.model_copy(update=said)
+
+
+class SupportPolicy(_Policy):
+    """What metadata in billing mean to a support desk: `parent` is the field of a subscription that
+    names the account above, `serials` those of subscriptions and lines that hold serial numbers,
+    several of them separated by commas."""
+
+    parent: str = "parent"
+    serials: tuple[str, ...] = ("serial", "serials", "serial_number", "serial_numbers")
+
+
+class Promise(_Policy):
+    """What a number is to come to: of all cases the share `objective` is done within `seconds`."""
+
+    seconds: float | None = Field(default=None, gt=0, le=31_536_000)
+    objective: float = Field(gt=0, lt=1)
+
+
+class NumbersPolicy(_Policy):
+    """What is promised of each number (operations/numbers.py). `mappings` and `replays` have no
+    time; `resolution` without `seconds` is by the deadline of each exception."""
+
+    posting: Promise = Promise(seconds=300, objective=0.95)
+    activation: Promise = Promise(seconds=60, objective=0.99)
+    mappings: Promise = Promise(objective=0.9)
+    invoices: Promise = Promise(seconds=3600, objective=0.99)
+    freshness: Promise = Promise(seconds=300, objective=0.99)
+    replays: Promise = Promise(objective=0.99)
+    resolution: Promise = Promise(objective=0.9)
+    renewals: Promise = Promise(seconds=7200, objective=0.99)
+
+    @model_validator(mode="after")
+    def _timed(self) -> Self:
+        for name in ("posting", "activation", "invoices", "freshness", "renewals"):
+            if getattr(self, name).seconds is None:
+                raise ValueError(f"{name} is a time: say within how many `seconds`")
+        for name in ("mappings", "replays"):
+            if getattr(self, name).seconds is not None:
+                raise ValueError(f"{name} is a share and no time: leave out `seconds`")
+        return self
+
+
+class ReconciliationPolicy(_Policy):
+    """How billing, ERP, entitlements and support are laid beside each other.
+
+    - `hours` between two comparisons; `whole_days` after which every system is read from the
+      beginning again, and not only what it says has changed.
+    - `repair`: what has one of these causes is set right by itself, by the same sagas and with the
+      same approvals as ever.
+    - `paid_elsewhere`: whether billing is told that an invoice that it does not collect by itself
+      was paid past it, as money in the ERP proves: never, when a person asks for it, or at once.
+    """
+
+    hours: float = Field(default=24, gt=0, le=168)
+    whole_days: float = Field(default=7, gt=0, le=25)
+    repair: tuple[Cause, ...] = (Cause.BILLING, Cause.OURS)
+    paid_elsewhere: Literal["off", "ask", "tell"] = "off"
+
+
+class ShadowPolicy(_Policy):
+    """When a tenant in shadow is ready to go live: nothing differs, nothing would be asked, nothing
+    is missing for longer than `late_days`, and `documents` at least agree."""
+
+    late_days: float = Field(default=3, gt=0, le=60)
+    documents: int = Field(default=20, ge=1, le=100_000)
 
 
 class TenantPolicy(_Policy):
@@ -205,10 +328,15 @@ class TenantPolicy(_Policy):
     #: What billing has ended is always taken at once.
     access: Literal["at_once", "after_posting"] = "at_once"
     books: BooksPolicy = BooksPolicy()
+    releases: ReleasePolicy = ReleasePolicy()
     accounts: AccountPolicy = AccountPolicy()
     renewal: RenewalPolicy = RenewalPolicy()
     dunning: DunningPolicy = DunningPolicy()
+    support: SupportPolicy = SupportPolicy()
+    numbers: NumbersPolicy = NumbersPolicy()
     #: Minutes between two looks at what the ERP says of invoices that are not settled.
     invoice_minutes: float = Field(default=15, gt=0, le=1440)
     #: Hours between two comparisons of what entitlement targets hold with what they should.
     target_hours: float = Field(default=6, gt=0, le=168)
+    reconciliation: ReconciliationPolicy = ReconciliationPolicy()
+    shadow: ShadowPolicy = ShadowPolicy()

@@ -2,19 +2,24 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field
 
-from canonical_models.amendment import AmendmentPlan, DocumentStep
+from canonical_models.amendment import AmendmentPlan, ChangeKind, DocumentStep
+from canonical_models.approvals import Need
 from canonical_models.base import Canonical, Identifier, Instant
-from canonical_models.documents import DocumentKind
+from canonical_models.documents import BillingLine, DocumentKind, Unbilled
 from canonical_models.entitlement import Grant, GrantState
-from canonical_models.exceptions import DocumentCorrection
+from canonical_models.exceptions import DocumentCorrection, Track
 from canonical_models.ledgering import DraftLine, TaxTotal
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.money import Money
+from canonical_models.term import Contract
+from canonical_models.writes import WouldWrite
 
 
 class Overlay(Canonical):
@@ -42,6 +47,11 @@ class Mend(Canonical):
         )
 
 
+def mend_of(batch: Mapping[str, Any], item: Mapping[str, Any]) -> Mend:
+    """Of an item of a batch, by what each was given: its own, where each has one."""
+    return Mend.model_validate(item.get("mend") or batch.get("mend") or {}, strict=False)
+
+
 class Comes(StrEnum):
     """What a case would come to."""
 
@@ -57,6 +67,13 @@ class Comes(StrEnum):
 
 #: Of a draft: what names it, and what is no matter for books.
 _OURS = {"external_id", "bill_to", "url"}
+#: And what it has only once billing has made it final.
+_GIVEN: dict[str, Any] = {
+    **dict.fromkeys(_OURS, True),
+    "number": True,
+    "due_on": True,
+    "lines": {"__all__": {"line_id"}},
+}
 
 
 class WouldPost(Canonical):
@@ -77,6 +94,8 @@ class WouldPost(Canonical):
     lines: tuple[DraftLine, ...] = ()
     taxes: tuple[TaxTotal, ...] = ()
     digest: str
+    #: The digest of what it would say before billing has numbered it.
+    terms: str = ""
 
     @classmethod
     def of(cls, step: DocumentStep) -> Self:
@@ -102,52 +121,91 @@ class WouldPost(Canonical):
                     "posted": step.posted,
                     "entity": step.legal_entity,
                     "on": str(step.on),
-                    "draft": draft.model_dump(
-                        mode="json", exclude={"external_id", "bill_to", "url"}
-                    )
-                    if draft
-                    else None,
+                    "draft": draft.model_dump(mode="json", exclude=_OURS) if draft else None,
+                }
+            ),
+            terms=_digest(
+                {
+                    "void": step.void,
+                    "entity": step.legal_entity,
+                    "on": str(step.on),
+                    "draft": draft.model_dump(mode="json", exclude=_GIVEN) if draft else None,
                 }
             ),
         )
 
 
 class Foreseen(Canonical):
-    """Of one case. `why` says it where it does not go through, `code` and `about` what it would
-    wait for. `digest` is over what matters to books and access, and over no ids or times of ours:
-    what is planned later is the same where it has the same. Features are what may be used, by
-    quantity; tiers are what support shows."""
+    """Of one case, or of one change. `why` says it where it does not go through, `code` and `about`
+    what it would wait for, `approvals` whose yes it needs: its documents are shown as they would be
+    with it. Features are what may be used, by quantity; tiers are what support shows. `unbilled`
+    waits for billing's next invoice, on the day `unbilled_on` as far as billing says; its amounts
+    are predictions. `writes` are all that its saga would write elsewhere; none where every system
+    agrees already. `goes_on` are the halves of the change, books and access, that wait for a person
+    now and would no longer.
+
+    `digest` is over what matters to books and access, and over no ids or times of ours: what is
+    planned later is the same where it has the same. `terms` is over the same without what billing
+    gives only to what is final (ids, numbers, due dates) and without money that has moved: a change
+    that is thought of has the same as the plan that then carries it out.
+    """
 
     subject: Identifier
     comes: Comes
+    kind: ChangeKind | None = None
     summary: str = ""
     why: str | None = Field(default=None, max_length=2000)
     code: str | None = None
     about: str | None = None
+    goes_on: tuple[Track, ...] = ()
     documents: tuple[WouldPost, ...] = ()
     settlements: int = 0
+    writes: tuple[WouldWrite, ...] = ()
+    unbilled: tuple[BillingLine, ...] = ()
+    unbilled_on: date | None = None
     features_before: dict[str, int] = Field(default_factory=dict)
     features: dict[str, int] = Field(default_factory=dict)
     tier_before: str | None = None
     tier: str | None = None
+    contract: Contract | None = None
+    approvals: tuple[Need, ...] = ()
     digest: str = ""
+    terms: str = ""
     at: Instant
 
     @classmethod
-    def of(cls, plan: AmendmentPlan, comes: Comes, at: Instant) -> Self:
+    def of(
+        cls,
+        plan: AmendmentPlan,
+        comes: Comes,
+        at: Instant,
+        *,
+        unbilled: Unbilled | None = None,
+        approvals: tuple[Need, ...] = (),
+        opens: bool = False,
+        targets: tuple[str, ...] = (),
+    ) -> Self:
         access = plan.access
         documents = tuple(WouldPost.of(step) for step in plan.books.documents)
         features, tier = _features(access.grants), access.contribution.tier
+        waiting = unbilled or Unbilled()
         return cls(
             subject=plan.subject,
             comes=comes,
+            kind=plan.amendment.kind,
             summary=plan.amendment.summary,
             documents=documents,
             settlements=len(plan.books.settlements),
+            writes=WouldWrite.of(plan, opens=opens, targets=targets),
+            # What people noted on prices and lines is no part of the answer.
+            unbilled=tuple(line.model_copy(update={"metadata": {}}) for line in waiting.lines),
+            unbilled_on=waiting.expected_on,
             features_before=_features(access.grants_before),
             features=features,
             tier_before=access.contribution_before.tier,
             tier=tier,
+            contract=plan.contract,
+            approvals=approvals,
             digest=_digest(
                 {
                     "documents": [document.digest for document in documents],
@@ -158,8 +216,21 @@ class Foreseen(Canonical):
                     "tier": tier,
                 }
             ),
+            terms=terms_of(plan),
             at=at,
         )
+
+
+def terms_of(plan: AmendmentPlan) -> str:
+    """As `Foreseen.terms`."""
+    return _digest(
+        {
+            "documents": [WouldPost.of(step).terms for step in plan.books.documents],
+            "contract": plan.contract.model_dump(mode="json") if plan.contract else None,
+            "features": _features(plan.access.grants),
+            "tier": plan.access.contribution.tier,
+        }
+    )
 
 
 def _features(grants: tuple[Grant, ...]) -> dict[str, int]:

@@ -15,6 +15,8 @@ class ProcessKind(StrEnum):
     ENTITLEMENT = "entitlement"
     #: Many objects of one kind, one after the other.
     BATCH = "batch"
+    #: A payout of billing, until it is in the books.
+    PAYOUT = "payout"
 
 
 #: The support platform as a target: what people grant beside subscriptions, and what is put right.
@@ -22,9 +24,9 @@ SUPPORT_TARGET = "support"
 
 
 class Process(Canonical):
-    """One process, and the input of its workflow. `key` is the subscription, invoice, customer or
-    batch that it is about, and `target` who is told of the customer's entitlements; no personal
-    data."""
+    """One process, and the input of its workflow. `key` is the subscription, invoice, customer,
+    batch, or connection and payout that it is about, and `target` who is told of the customer's
+    entitlements; no personal data."""
 
     kind: ProcessKind
     tenant: str
@@ -58,3 +60,14 @@ def entitlement_process(tenant: str, customer_id: str, target: str) -> Process:
         customer_id=customer_id,
         target=target,
     )
+
+
+def payout_process(tenant: str, connection: str, payout_id: str) -> Process:
+    """Books a payout of the connection."""
+    return Process(kind=ProcessKind.PAYOUT, tenant=tenant, key=f"{connection}/{payout_id}")
+
+
+def payout_of(process: Process) -> tuple[str, str]:
+    """(connection, payout) that a process is about."""
+    connection, _, payout_id = process.key.partition("/")
+    return connection, payout_id

@@ -38,7 +38,7 @@ class HoldKind(StrEnum):
 
     HELD = "held"
     SKIPPED = "skipped"
-    #: It was posted and finance has taken it back; it stays out until somebody releases it.
+    #: It was posted and finance takes it back, or has; it stays out until somebody releases it.
     ABORTED = "aborted"
 
 

@@ -17,22 +17,40 @@ FOLDER = Path(__file__).resolve().parent.parent / "schemas"
 
 Schema = dict[str, Any]
 
+#: What says which values there may be.
+_COMPARED = (
+    *("type", "$ref", "anyOf", "oneOf", "allOf", "format", "enum", "const", "items", "prefixItems"),
+    *("pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"),
+)
+
 
 def exported() -> dict[str, Schema]:
     """File name to schema: the envelope, and the data of every type."""
     envelope = Event.model_json_schema(mode="serialization")
-    schemas = {"event.json": envelope}
+    schemas = {"event.json": _opened(envelope)}
     for kind, model in TYPES.items():
-        schema = model.model_json_schema(mode="serialization")
+        schema = _opened(model.model_json_schema(mode="serialization"))
         schemas[f"{kind}.json"] = {"$id": f"{NAMESPACE}.{kind}", **schema}
     return schemas
+
+
+def _opened(schema: Schema) -> Schema:
+    """A property may be added: whoever checks by it lets pass what it does not know."""
+    opened = {
+        name: value
+        for name, value in schema.items()
+        if name != "additionalProperties" or value is not False
+    }
+    if "$defs" in opened:
+        opened["$defs"] = {name: _opened(one) for name, one in opened["$defs"].items()}
+    return opened
 
 
 def breaks(published: Schema, now: Schema, path: str = "$") -> list[str]:
     """Why a reader of `published` could no longer read what `now` describes; empty if it can.
 
-    An added property is no break; a removed or retyped one is, and so is one that may be missing
-    where it was promised.
+    An added property is no break, unless `published` refuses what it does not know; a removed or
+    retyped one is, one that may be missing where it was promised, and a value that was not allowed.
     """
     found = [
         f"{path}.{name}: is no longer promised"
@@ -45,9 +63,19 @@ def breaks(published: Schema, now: Schema, path: str = "$") -> list[str]:
             found.append(f"{where}: was removed")
         else:
             found += breaks(schema, now["properties"][name], where)
-    for keyword in ("type", "$ref", "anyOf", "format", "enum", "const", "items"):
+    if published.get("additionalProperties") is False:
+        found += [
+            f"{path}.{name}: was added, and is refused by whoever checks by it"
+            for name in now.get("properties", {})
+            if name not in published.get("properties", {})
+        ]
+    for keyword in _COMPARED:
         if published.get(keyword) != now.get(keyword):
             found.append(f"{path}: {keyword} was {published.get(keyword)}, is {now.get(keyword)}")
+    # Of what is told by name, such as features: the kind of value.
+    values = [schema.get("additionalProperties") for schema in (published, now)]
+    if isinstance(values[0], dict) and values[0] != values[1]:
+        found.append(f"{path}: values were {values[0]}, are {values[1]}")
     for name, schema in published.get("$defs", {}).items():
         found += breaks(schema, now.get("$defs", {}).get(name, {}), f"$defs.{name}")
     return found

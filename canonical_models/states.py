@@ -38,6 +38,8 @@ class ChangeOutcome(StrEnum):
     COMPENSATED = "compensated"
     #: It was ended before anything was changed.
     CANCELLED = "cancelled"
+    #: The tenant is in shadow: it was planned, and nothing was done.
+    SHADOWED = "shadowed"
 
 
 class ExceptionState(StrEnum):

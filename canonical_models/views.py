@@ -122,7 +122,8 @@ class ExceptionView(Canonical):
             self.subject,
             self.message,
             str(self.at_risk),
-            self.opened_at,
+            # The same moment has several ways to be written.
+            self.opened_at.timestamp(),
         )
         return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 

@@ -15,19 +15,26 @@ from operations import adoption as adoptions
 from operations.adoption import AdoptionReport
 from operations.naming import Kind
 
+Apply = Annotated[
+    bool,
+    typer.Option(
+        "--apply/--rehearse",
+        help="Do it, or try it out: a rehearsal writes nothing and gives the same report.",
+    ),
+]
+AnyCustomer = Annotated[
+    str | None, typer.Option(help="Only of this billing customer: by its id, known yet or not.")
+]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", help="Apply what was not rehearsed (for this cutover or selection)."),
+]
+
 
 def adopt(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     ctx: typer.Context,
-    apply: Annotated[
-        bool,
-        typer.Option(
-            "--apply/--rehearse",
-            help="Do it, or try it out: a rehearsal writes nothing and gives the same report.",
-        ),
-    ] = False,
-    customer: Annotated[
-        str | None, typer.Option(help="Only of this billing customer: by its id, known yet or not.")
-    ] = None,
+    apply: Apply = False,
+    customer: AnyCustomer = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the newest that has not come to its end."),
@@ -41,9 +48,7 @@ def adopt(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
             metavar="ID",
         ),
     ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Apply what was not rehearsed for this cutover.")
-    ] = False,
+    yes: Yes = False,
     limit: Limit = 50,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,

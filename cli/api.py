@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import Generator
 from typing import Annotated, Literal
 
 import typer
@@ -11,10 +9,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cli.choices import chosen
-from cli.output import ExitCode, Problem
+from cli.output import Problem
 from cli.process import ExitWithStdin, say_ready, until_told
+from cli.serving import Server, listener, url_of
 from operations.context import open_context
 from runtime import logging
+from runtime.tracing import traced
 from starter_api.app import create_app, intake_connections
 from starter_api.wire import Http
 
@@ -59,16 +59,17 @@ def api(
         settings=settings.api,
     )
     with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(_listener(where.host, where.port, "--port"))]
-        served = [_Server(_config(app, lifespan="on"))]
+        stack.enter_context(traced("api", settings.tracing, settings.folder))
+        listeners = [stack.enter_context(listener("API", where.host, where.port, "--port"))]
+        served = [Server(_config(app, lifespan="on"))]
         if where.metrics_port:
             # Its own server, so that nobody who may reach the webhooks reaches what takes no key.
             listeners.append(
                 stack.enter_context(
-                    _listener(where.metrics_host, where.metrics_port, "--metrics-port")
+                    listener("API", where.metrics_host, where.metrics_port, "--metrics-port")
                 )
             )
-            served.append(_Server(_config(app.probes, lifespan="off")))
+            served.append(Server(_config(app.probes, lifespan="off")))
 
         async def serve() -> None:
             async with asyncio.TaskGroup() as group:
@@ -77,7 +78,7 @@ def api(
                 for server in served:
                     await server.tried.wait()
                 if all(server.started for server in served):
-                    say_ready(url=_url(listeners[0]))
+                    say_ready(url=url_of(listeners[0]))
                 else:
                     stop()
 
@@ -104,42 +105,3 @@ def _config(app: ASGIApp, *, lifespan: Literal["on", "off"]) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        #: Whether it has started or not: it listens, or it gives up.
-        self.tried = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            await super().startup(sockets)
-        finally:
-            self.tried.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Nothing: uvicorn raises the signal again when it is done, and so ends with its code."""
-        yield
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _listener(host: str, port: int, option: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as fault:
-        listener.close()
-        raise Problem(
-            f"the API cannot listen on {host}:{port}: {fault.strerror}",
-            code=ExitCode.CONFLICT,
-            remedy=f"stop what listens there, or choose another with {option}",
-        ) from fault
-    return listener

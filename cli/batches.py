@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from canonical_models.batch import Batch, BatchKind, BatchState, ItemOutcome
+from cli.batch_following import Follow, followed
 from cli.command import (
     Command,
     Cursor,
@@ -18,8 +19,10 @@ from cli.command import (
 )
 from cli.ids import BatchId
 from cli.output import Format, Output, note, show_json, show_rows
-from operations import batches
+from cli.timeline import show_approval
+from operations import batches, release_approving
 from operations.batches import BatchDetail
+from operations.release_approving import ReleaseYes
 
 app = typer.Typer(
     help="What is done in bulk: see, pause, resume, stop.",
@@ -90,6 +93,7 @@ def show(
     outcome: Annotated[
         str | None, typer.Option(help=f"Only those that came to this: {', '.join(ItemOutcome)}.")
     ] = None,
+    follow: Follow = False,
     limit: Limit = 20,
     cursor: Cursor = None,
     tenant: TenantOption = None,
@@ -98,11 +102,14 @@ def show(
     """One batch: its counts, which add up, and its items with their reasons.
 
     Examples: [bold]trueup batches show bat_0d9c8b7a6f5e[/] ·
-    [bold]trueup batches show bat_0d9c8b7a6f5e --outcome failed -o json[/]
+    [bold]trueup batches show bat_0d9c8b7a6f5e --outcome failed -o json[/] ·
+    [bold]trueup batches show bat_0d9c8b7a6f5e --follow[/]
     """
     which = one_of(ItemOutcome, outcome, "item")
 
     async def both(command: Command) -> BatchDetail:
+        if follow:
+            await followed(command, batch_id, "At work")
         found = await batches.show(command.context, command.tenant, batch_id)
         items = await batches.items(
             command.context, command.tenant, batch_id, outcome=which, after=cursor, limit=limit
@@ -149,6 +156,68 @@ def resume(ctx: typer.Context, batch_id: BatchId, tenant: TenantOption = None) -
         tenant,
         lambda command: batches.resume(command.context, command.tenant, batch_id),
     )
+
+
+@app.command()
+def approval(
+    ctx: typer.Context,
+    batch_id: BatchId,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Whose yes a release, or its undo, needs as a whole before it goes on behind its trial.
+
+    Example: [bold]trueup batches approval rel_0d9c8b7a6f5e[/]
+    """
+    found = run_command(
+        ctx,
+        tenant,
+        lambda command: release_approving.show(command.context, command.tenant, batch_id),
+    )
+    if output is Format.JSON:
+        show_json(found)
+        return
+    if not found.standing:
+        note("It needs nobody's yes.")
+        return
+    show_approval(found, found.content)
+    note(f"Not by {', '.join(found.caused_by)}, who caused it.")
+
+
+@app.command()
+def approve(
+    ctx: typer.Context,
+    batch_id: BatchId,
+    digest: Annotated[
+        str,
+        typer.Option(
+            help="That of what was looked at (`approval` has it): nothing is approved where it is "
+            "something else by now."
+        ),
+    ],
+    text: Annotated[str, typer.Option("--note", help="Why; it is kept.")] = "",
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Say yes to a release, or to its undo, as a whole; it goes on once it is resumed.
+
+    Example: [bold]trueup batches approve rel_0d9c8b7a6f5e --digest 5be1a41f --note checked[/]
+    """
+    asked = ReleaseYes(digest=digest, note=text)
+    found = run_command(
+        ctx,
+        tenant,
+        lambda command: release_approving.approve(
+            command.context, command.tenant, batch_id, asked, who=command.who
+        ),
+    )
+    if output is Format.JSON:
+        show_json(found)
+    elif found.missing:
+        note("Your yes is kept.")
+        show_approval(found, found.content)
+    else:
+        note(f"It has all that it needs: go on with `trueup batches resume {batch_id}`.")
 
 
 @app.command()

@@ -10,6 +10,7 @@ from cli.command import state
 from cli.output import show_rows
 from cli.shared_rows import erp_status_words, show_cases, show_settlements
 from cli.timeline import show_exception
+from operations.invoice_fresh import ReadAt
 from operations.invoices import InvoiceDetail
 from operations.sides import InvoiceSummary
 from operations.unbilled import UnbilledView
@@ -21,11 +22,18 @@ def show_invoice(detail: InvoiceDetail) -> None:
     console = Console(highlight=False, soft_wrap=True)
     found = detail.summary
     _show_head(console, found)
-    age = detail.age_seconds
-    read = "has not been asked yet" if age is None else f"was asked {age:.0f} seconds ago"
+    billing, erp = detail.sources.billing, detail.sources.erp
     console.print(
-        Text(f"The ERP {read}; billing shows {found.erp_status_shown or 'nothing'} of it.")
+        Text(
+            f"Billing {_read(billing)}, the ERP {_read(erp)}; billing shows "
+            f"{found.erp_status_shown or 'nothing'} of it."
+        )
     )
+    for problem in filter(None, (billing.problem, erp.problem)):
+        console.print(Text(problem, style="yellow"))
+    for what, link in (("See it", detail.links.billing), ("PDF", detail.links.pdf)):
+        if link:
+            console.print(Text(f"{what}: {link}"))
     _show_decided(console, found)
     console.print()
     _show_sides(detail)
@@ -37,6 +45,11 @@ def show_invoice(detail: InvoiceDetail) -> None:
     if detail.dunning is not None:
         console.print()
         show_cases((detail.dunning,))
+
+
+def _read(source: ReadAt) -> str:
+    age = source.age_seconds
+    return "has not been asked yet" if age is None else f"said so {age:.0f} seconds ago"
 
 
 def show_unbilled(unbilled: UnbilledView | None) -> None:

@@ -1,8 +1,9 @@
 """What the operator's commands share: the tenant, the systems, and errors as exit codes."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeVar
@@ -10,15 +11,15 @@ from typing import Annotated, TypeVar
 import typer
 from rich.text import Text
 
-from canonical_models.decisions import Door
-from cli import identity
+from canonical_models.decisions import Door, Entrance
+from cli import identity, refusals
 from cli.acts import act_of
 from cli.choices import chosen
 from cli.output import ExitCode, Problem, note
 from operations import permissions
 from operations.context import AppContext, open_context
 from operations.errors import Conflict, Invalid, NotDone, NotFound, Unavailable
-from operations.permissions import Forbidden, Principal
+from operations.permissions import Concealed, Forbidden, Principal
 from runtime.settings import Settings
 
 Result = TypeVar("Result")
@@ -54,11 +55,14 @@ _COLOURS = {
     "no_change": "green",
     "dispatched": "green",
     "resolved": "green",
+    "delivered": "green",
+    "active": "green",
     "paid": "green",
     "ready": "green",
     "current": "green",
     "live": "green",
     "works": "green",
+    "right": "green",
     "compensated": "magenta",
     "cancelled": "magenta",
     "credited": "magenta",
@@ -69,6 +73,9 @@ _COLOURS = {
     "compensating": "cyan",
     "behind": "cyan",
     "waiting": "yellow",
+    "agrees": "green",
+    "differs": "red",
+    "shadowed": "green",
     "open": "yellow",
     "exception": "yellow",
     "uncertain": "yellow",
@@ -78,10 +85,12 @@ _COLOURS = {
     "rejected": "red",
     "requeued": "yellow",
     "held": "yellow",
+    "paused": "yellow",
     "slow": "yellow",
     "unknown": "yellow",
     "overdue": "red",
     "away": "red",
+    "wrong": "red",
     "down": "red",
     "given up": "red",
     "suspended": "red",
@@ -89,6 +98,7 @@ _COLOURS = {
     "blocked": "red",
     "refused": "red",
     "dead_lettered": "red",
+    "dead": "red",
 }
 
 
@@ -109,28 +119,47 @@ class Command:
 
 
 def run_command(
-    ctx: typer.Context, tenant: str | None, work: Callable[[Command], Awaitable[Result]]
+    ctx: typer.Context,
+    tenant: str | None,
+    work: Callable[[Command], Awaitable[Result]],
+    *,
+    about: str | None = None,
 ) -> Result:
-    """Do the work for the tenant, if who is signed in may. Raises Problem with the exit code of
-    what went wrong."""
+    """Do the work for the tenant, if who is signed in may; who may not is in the security log.
+    `about` is what the command names, where it has not been read whole yet. Raises Problem with
+    the exit code of what went wrong."""
     settings = chosen(ctx).settings()
     name = tenant_of(settings, tenant)
+    entrance = Entrance(door=Door.CLI, request_id=f"cmd_{secrets.token_hex(8)}")
 
     async def working() -> Result:
-        context = open_context(settings, pool_size=2, door=Door.CLI)
+        context = replace(open_context(settings, pool_size=2), entrance=entrance)
         try:
-            who = await identity.who(context, settings, name)
-            permissions.require(who, act_of(ctx))
-            return await work(Command(context, who))
-        except Forbidden as refusal:
-            raise await permissions.explained(context, refusal) from refusal
+            try:
+                who = await identity.who(context, settings, name)
+            except identity.Unknown as fault:
+                refusals.unknown_key(settings.folder, ctx, name, entrance, str(fault))
+                raise
+            try:
+                permissions.require(who, act_of(ctx))
+                return await work(Command(context, who))
+            except Concealed as refusal:
+                refusals.not_allowed(settings.folder, ctx, who, entrance, refusal, about)
+                raise
+            except Forbidden as refusal:
+                refusals.not_allowed(settings.folder, ctx, who, entrance, refusal, about)
+                raise await permissions.explained(context, refusal) from refusal
         finally:
             await context.database.close()
 
     try:
         return asyncio.run(working())
     except NotDone as fault:
-        raise Problem(fault.detail, code=_code(fault), remedy=remedy_of(fault)) from fault
+        raise problem_of_refusal(fault) from fault
+
+
+def problem_of_refusal(fault: NotDone) -> Problem:
+    return Problem(fault.detail, code=_code(fault), remedy=remedy_of(fault))
 
 
 def state(name: str | None) -> Text:
@@ -178,6 +207,7 @@ def tenant_of(settings: Settings, given: str | None) -> str:
 
 #: How each kind of object is looked at, or what is done about it; `|` stands between two ways.
 _LOOKS = {
+    "account": "accounts list",
     "account_anew": "accounts sync {}",
     "admin": "people role NAME admin",
     "adoption": "adopt --report {}",
@@ -191,8 +221,10 @@ _LOOKS = {
     "change": "changes show {}",
     "changes": "changes list",
     "connection": "connections list",
+    "drifts": "connections drifts",
     "customers": "mappings list --kind account",
     "deployment": "deploy status",
+    "difference": "differences",
     "document": "invoices show {}",
     "entitlements": "entitlements list {}",
     "exception": "exceptions show {}",
@@ -206,13 +238,21 @@ _LOOKS = {
     "new_key": "keys create",
     "password": "login --name {}",
     "people": "people list",
+    "period": "periods show {}",
+    "periods": "periods list",
     "read_anew": "subscriptions sync SUBSCRIPTION|accounts sync CUSTOMER",
+    "reconcile": "reconcile",
     "recovery": "recover",
     "rehearsal": "adopt --rehearse",
     "roles": "people role {}",
     "stop": "batches stop {}",
+    "stream": "streams deliveries {}",
+    "streams": "streams list",
     "subscription_anew": "subscriptions sync {}",
     "subscriptions": "subscriptions list",
+    "unrehearsed_history": "backfill history --rehearse|backfill history --apply --yes",
+    "unrehearsed_mapping": "backfill mapping --rehearse|backfill mapping --apply --yes",
+    "unrehearsed_publish": "backfill publish --rehearse|backfill publish --apply --yes",
     "unrehearsed": "adopt --rehearse|adopt --apply --yes",
     "unrehearsed_of": "adopt --rehearse --customer {0}|adopt --apply --yes --customer {0}",
 }

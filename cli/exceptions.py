@@ -39,7 +39,7 @@ from cli.mapping_options import (
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from cli.previews import show_foreseen
 from cli.timeline import show_approval, show_exception
-from cli.undone import reopen, undoes
+from cli.undone import reopen, undo_release, undoes
 from operations import changes, exceptions, releases
 from operations import preview as previews
 from operations.naming import Kind
@@ -157,6 +157,9 @@ def show(
             fields = ", ".join(given.json_schema["properties"])
             known = "".join(f"; {name} is {value}" for name, value in given.known.items())
             note(f"correct with {given.name}: {fields}{known}.")
+            if given.proposed:
+                values = ", ".join(f"{name} {value}" for name, value in given.proposed.items())
+                note(f"Proposed, as {given.why}: {values}.")
     cause = detail.cause
     if cause is not None and cause.open_cases > 1:
         note(f"{cause.open_cases} wait for the same: `trueup causes show {cause.cause_id}`.")
@@ -209,7 +212,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     digest: Annotated[
         str | None,
         typer.Option(
-            help="That of what was looked at, from `show`: nothing is decided where something "
+            help="That of what was looked at (`show` has it): nothing is decided where something "
             "else is asked by now."
         ),
     ] = None,
@@ -370,7 +373,8 @@ def release(
     ],
     reason: Annotated[str, typer.Option(help="Why; it is kept with the release.")],
     first: Annotated[
-        str | None, typer.Option(help="The exception that is tried alone, before the others.")
+        str | None,
+        typer.Option(help="The one that is tried alone, before the others (an exception)."),
     ] = None,
     rate: Annotated[int, typer.Option(min=1, max=6000, help="How many a minute.")] = 60,
     tenant: TenantOption = None,
@@ -384,7 +388,7 @@ def release(
 
     async def work(command: Command) -> Release:
         seen = await previews.show(command.context, command.tenant, preview_id)
-        for scope in previews.scopes_of(seen.mend):
+        for scope in previews.scopes_of(seen):
             require(command.who, Act(scope))
         return await releases.begin(
             command.context, command.tenant, seen.cause_id or "", asked, by=command.by
@@ -402,6 +406,7 @@ def release(
 
 
 app.command()(undoes)
+app.command()(undo_release)
 app.command()(reopen)
 add_notes(app, "exceptions", Kind.EXCEPTION, "exc_5f1d2c3b")
 

@@ -25,11 +25,15 @@ KEY, FILE = "TRUEUP_KEY", "TRUEUP_KEY_FILE"
 NOBODY = "the installation"
 
 
+class Unknown(Problem):
+    """A key that opens nothing, or nothing of this tenant."""
+
+
 async def who(context: AppContext, settings: Settings, tenant: str) -> Principal:
     """Whoever has the key for the tenant. Without any they see what everybody sees, since they
     reach the database anyway, and administer as long as nobody who does can sign in.
 
-    Raises Problem for a key that opens nothing, or nothing of this tenant.
+    Raises Unknown for a key that opens nothing, or nothing of this tenant.
     """
     given = kept(settings)
     if given:
@@ -38,12 +42,12 @@ async def who(context: AppContext, settings: Settings, tenant: str) -> Principal
             if key.tenant == tenant:
                 return permissions.of_key(key)
         if found:
-            raise Problem(
+            raise Unknown(
                 f"no tenant is called {tenant} for {found[0].name}",
                 code=ExitCode.NOT_FOUND,
                 remedy=f"sign in to it: `trueup login --tenant {tenant}`",
             )
-        raise Problem(
+        raise Unknown(
             f"the key in {source(settings)} is not known, has expired, or has been revoked",
             code=ExitCode.CONFLICT,
             remedy="sign in again with `trueup login`",

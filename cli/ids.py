@@ -25,6 +25,7 @@ def _whole(kind: Kind, *, must_be: bool) -> Callable[..., Any]:
             lambda command: naming.whole(
                 command.context, command.tenant, kind, value, must_be=must_be
             ),
+            about=value,
         )
 
     return callback
@@ -74,6 +75,7 @@ BatchId = Annotated[str, an_id(Kind.BATCH, "As `trueup batches list` shows it.")
 Receipt = Annotated[str, an_id(Kind.RECEIPT, "As `trueup inbox list` shows it.")]
 GrantId = Annotated[str, an_id(Kind.GRANT, "As `trueup entitlements list` shows it: grt_….")]
 KeyId = Annotated[str, an_id(Kind.KEY, "As `trueup keys list` shows it.")]
+StreamName = Annotated[str, an_id(Kind.STREAM, "As `trueup streams list` shows it.")]
 SubscriptionId = Annotated[str, an_id(Kind.SUBSCRIPTION, "Billing's id of the subscription.")]
 CustomerId = Annotated[str, an_id(Kind.CUSTOMER, "Billing's id of the customer.")]
 

@@ -24,7 +24,7 @@ from cli.command import (
 from cli.ids import Receipt
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import inbox
-from operations.inbox import ReplayMany
+from operations.inbox import ReplayMany, ReplaysForeseen
 from operations.permissions import require
 
 app = typer.Typer(
@@ -160,14 +160,17 @@ def replay_all(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     to: To = None,
     rate: Annotated[int, typer.Option(min=1, max=60_000, help="How many a minute.")] = 600,
     trial: Annotated[
-        bool, typer.Option("--trial", help="Read the first one, then wait to be resumed.")
+        bool,
+        typer.Option("--trial", help="Do the first one (or read it), then wait to be resumed."),
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Read all webhooks again that fit now, in the order in which they came.
 
-    Example: [bold]trueup inbox replay-all --status dead_lettered --reason "mended" --trial[/]
+    Examples: [bold]trueup inbox replay-all --status dead_lettered --reason "mended" --trial[/] ·
+    [bold]trueup inbox replay-all --status dead_lettered --reason "mended" --dry-run[/]
     """
     asked = ReplayMany(
         status=one_of(InboxStatus, status, "webhook"),
@@ -178,6 +181,16 @@ def replay_all(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         trial=trial,
         reason=reason,
     )
+    if dry_run:
+        _show_foreseen(
+            run_command(
+                ctx,
+                tenant,
+                lambda command: inbox.foresee_many(command.context, command.tenant, asked),
+            ),
+            output,
+        )
+        return
     batch = run_command(
         ctx,
         tenant,
@@ -187,3 +200,16 @@ def replay_all(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
         show_json(batch)
     else:
         note(f"{batch.total} are read again: follow it with `trueup batches show {batch.batch_id}`")
+
+
+def _show_foreseen(found: ReplaysForeseen, output: Format) -> None:
+    if output is Format.JSON:
+        show_json(found)
+        return
+    show_rows(
+        ((each.item.receipt, each.item.event_type, each.words) for each in found.items),
+        ("receipt", "type", "what would happen"),
+        empty="no webhook fits that could be read again",
+    )
+    if found.total > len(found.items):
+        note(f"{found.total} fit; these are the first {len(found.items)}.")

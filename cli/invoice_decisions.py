@@ -1,4 +1,5 @@
-"""`trueup invoices hold|skip|release|link|correct`: what becomes of a document, or of many."""
+"""`trueup invoices hold|skip|take-back|release|link|correct`: what becomes of a document, or of
+many."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,14 @@ from cli.output import ExitCode, Format, Output, Problem, note, show_json
 from cli.shared_rows import show_invoices
 from operations import deciding, decisions
 from operations.deciding import Decided, DecidedMany, Selection
-from operations.decisions import CorrectRequest, Decision, HoldRequest, LinkRequest, SkipRequest
+from operations.decisions import (
+    CorrectRequest,
+    Decision,
+    HoldRequest,
+    LinkRequest,
+    SkipRequest,
+    TakeBackRequest,
+)
 from operations.naming import Kind
 
 _Request = TypeVar("_Request", bound=BaseModel)
@@ -106,6 +114,31 @@ def skip(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
     )
 
 
+def take_back(
+    ctx: typer.Context,
+    invoice: Invoice,
+    reason: Reason,
+    key: Key = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Reverse in the ERP what is posted, and keep it out until it is released.
+
+    A document of its own takes it back, on the day that it is done. What is settled or credited, or
+    was made by others, is refused.
+
+    Example: [bold]trueup invoices take-back in_1 --reason 'posted with a wrong article'[/]
+    """
+    given = _checked(lambda: TakeBackRequest(reason=reason))
+    _decide(
+        ctx,
+        tenant,
+        lambda command: decisions.take_back(given, by=command.by),
+        _Which(invoice, key=key),
+        output,
+    )
+
+
 def release(
     ctx: typer.Context,
     invoice: OneOrMany = None,
@@ -188,7 +221,7 @@ def correct(
 
 
 #: Of `trueup invoices`.
-COMMANDS: tuple[Callable[..., None], ...] = (hold, skip, release, link, correct)
+COMMANDS: tuple[Callable[..., None], ...] = (hold, skip, take_back, release, link, correct)
 
 
 def _decide(

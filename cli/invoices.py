@@ -76,6 +76,7 @@ def list_(  # noqa: PLR0913, PLR0917 - typer takes one parameter an option
 def show(
     ctx: typer.Context,
     invoice: invoice_decisions.Invoice,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask the systems now.")] = False,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -84,10 +85,13 @@ def show(
     With what settles it, what was decided of it, why it waits, and its dunning; as JSON with both
     documents whole.
 
-    Examples: [bold]trueup invoices show in_1QfTrueup[/] · [bold]trueup invoices show A-0042[/]
+    Examples: [bold]trueup invoices show in_1QfTrueup[/] ·
+    [bold]trueup invoices show A-0042 --fresh[/]
     """
     detail = run_command(
-        ctx, tenant, lambda command: invoices.show(command.context, command.tenant, invoice)
+        ctx,
+        tenant,
+        lambda command: invoices.show(command.context, command.tenant, invoice, fresh=fresh),
     )
     if output is Format.JSON:
         show_json(detail)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cli.command import TenantOption, run_command
+from cli import key_usage
+from cli.command import Cursor, Limit, TenantOption, run_command, tell_of_more
 from cli.ids import KeyId
 from cli.output import Format, Output, note, show_json, show_rows
 from operations import keys
@@ -51,14 +52,24 @@ def create(
 
 
 @app.command("list")
-def list_(ctx: typer.Context, tenant: TenantOption = None, output: Output = Format.TABLE) -> None:
+def list_(
+    ctx: typer.Context,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
     """Every key, revoked ones included.
 
     Example: [bold]trueup keys list[/]
     """
-    found = run_command(ctx, tenant, lambda command: keys.list_(command.context, command.tenant))
+    found = run_command(
+        ctx,
+        tenant,
+        lambda command: keys.list_(command.context, command.tenant, after=cursor, limit=limit),
+    )
     if output is Format.JSON:
-        show_json([key.model_dump(mode="json") for key in found])
+        show_json(found)
         return
     show_rows(
         (
@@ -71,11 +82,15 @@ def list_(ctx: typer.Context, tenant: TenantOption = None, output: Output = Form
                 key.expires_at,
                 key.revoked_at,
             )
-            for key in found
+            for key in found.items
         ),
         ("key", "holder", "may", "since", "last used", "expires", "revoked"),
         empty="no keys: make one with `trueup keys create`",
     )
+    tell_of_more(found.next)
+
+
+app.command()(key_usage.usage)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import identity
+from cli import identity, refusals
 from cli.choices import chosen
 from cli.command import Result, TenantOption, remedy_of, tenant_of
 from cli.output import ExitCode, Format, Output, Problem, note, show_json
@@ -56,7 +56,12 @@ def login(
             _keep(settings, (*await _others(context, settings, of), key))
         return key, found
 
-    key, signed_in = _run(settings, work)
+    try:
+        key, signed_in = _run(settings, work)
+    except Problem as problem:
+        if isinstance(problem.__cause__, sign_in.NotSignedIn):
+            refusals.sign_in(settings.folder, ctx, of, problem.__cause__.detail)
+        raise
     if output is Format.JSON:
         show_json(signed_in.model_dump(mode="json") | ({"key": key} if show else {}))
         return

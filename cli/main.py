@@ -29,18 +29,34 @@ COMMANDS = {
     "status": ("cli.status", "Show whether each part works, since when, and what waits."),
     "demo": (
         "sandbox.commands.demo",
-        "Seven stories through the front door, each verified in Stripe, Tryton and Zendesk.",
+        "Eight stories through the front door, each verified in Stripe, Tryton and Zendesk.",
     ),
     "adopt": (
         "cli.adopt",
         "Take customers over that billing had before Trueup, as of the cutover.",
     ),
+    "close": (
+        "cli.close",
+        "Close a month of a legal entity, and seal what both sides say.",
+    ),
     "differences": (
         "cli.differences",
         "Where billing and the ERP do not say the same, with cause and owner.",
     ),
+    "numbers": (
+        "cli.numbers",
+        "How long things take and how often they go well, against what was promised.",
+    ),
+    "reconcile": (
+        "cli.reconcile",
+        "Lay billing, ERP, entitlements and support beside each other, and set right what differs.",
+    ),
     "worker": ("cli.worker", "Run sagas, activities and the dispatcher until SIGTERM."),
     "api": ("cli.api", "Serve the webhooks and the API under /v1 until SIGTERM."),
+    "console": (
+        "cli.console",
+        "Serve the console, where people see and decide, until SIGTERM.",
+    ),
     "recover": (
         "cli.recover",
         "Start again what Temporal should have and has not: processes, open changes, schedules.",
@@ -51,13 +67,18 @@ COMMANDS = {
 }
 #: Group to its module, whose `app` is a `typer.Typer`, and the first line of its help.
 GROUPS = {
-    "accounts": ("cli.accounts", "See customers' accounts; have one looked at now."),
+    "accounts": (
+        "cli.accounts",
+        "See customers' accounts; have one found or made, placed, or looked at now.",
+    ),
     "audit": ("cli.audit", "Verify that what was done stands as it was written; export it."),
+    "backfill": ("cli.backfill", "Bring about in bulk what is missing or has changed."),
     "batches": ("cli.batches", "See what is done in bulk; pause, resume and stop it."),
+    "cash": ("cli.cash", "See clearing beside billing's balance, and payouts."),
     "causes": ("cli.causes", "See what is wrong, and all that it holds."),
     "changes": ("cli.changes", "See changes and where they stand; cancel and signal them."),
     "deploy": ("cli.deploy", "Versions of the worker: roll out, roll back, drain."),
-    "connections": ("cli.connections", "See vendors, and which of them are away."),
+    "connections": ("cli.connections", "See which vendors are away; check and set up connections."),
     "dunning": ("cli.dunning", "See overdue invoices, and how far their dunning has gone."),
     "entitlements": (
         "cli.entitlements",
@@ -74,11 +95,18 @@ GROUPS = {
     "notify": ("cli.notify", "Mail to teams about what waits for them: try it out."),
     "privacy": ("cli.privacy", "Erase what is personal of a customer."),
     "people": ("cli.people", "Who may sign in, and what they are to the company."),
+    "periods": (
+        "cli.periods",
+        "See months and their reports; accept what differs, and reopen one.",
+    ),
     "renewals": ("cli.renewals", "See renewals that are to come, and whether they will post."),
+    "shadow": ("cli.shadow", "What would be done, and how far what others do agrees with it."),
+    "streams": ("cli.streams", "See and change who is told of events; send events again."),
     "subscriptions": (
         "cli.subscriptions",
         "See what every system last agreed on; have one looked at now.",
     ),
+    "support": ("cli.support", "See all that is known of a customer, for a support desk."),
     "targets": ("cli.targets", "Compare what entitlement targets hold; tell them again."),
 }
 

@@ -7,7 +7,7 @@ import typer
 from pydantic import ValidationError
 
 from canonical_models.acts import Role
-from cli.command import Command, TenantOption, run_command
+from cli.command import Command, Cursor, Limit, TenantOption, run_command, tell_of_more
 from cli.output import ExitCode, Format, Output, Problem, note, show_json, show_rows
 from operations import people, sign_in
 from operations.people import NewPerson, Removed
@@ -23,20 +23,31 @@ Name = Annotated[str, typer.Argument(help="As `trueup people list` shows it.")]
 
 
 @app.command("list")
-def list_(ctx: typer.Context, tenant: TenantOption = None, output: Output = Format.TABLE) -> None:
+def list_(
+    ctx: typer.Context,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    tenant: TenantOption = None,
+    output: Output = Format.TABLE,
+) -> None:
     """Everybody who belongs to the company, with their roles and how they sign in.
 
     Example: [bold]trueup people list[/]
     """
-    found = run_command(ctx, tenant, lambda command: people.list_(command.context, command.tenant))
+    found = run_command(
+        ctx,
+        tenant,
+        lambda command: people.list_(command.context, command.tenant, after=cursor, limit=limit),
+    )
     if output is Format.JSON:
-        show_json([member.model_dump(mode="json") for member in found])
+        show_json(found)
         return
     show_rows(
-        ((one.name, ", ".join(one.roles), one.email, _signs_in(one)) for one in found),
+        ((one.name, ", ".join(one.roles), one.email, _signs_in(one)) for one in found.items),
         ("name", "roles", "e-mail", "signs in by"),
         empty="nobody yet: `trueup people add NAME --role admin`",
     )
+    tell_of_more(found.next)
 
 
 @app.command()
@@ -47,7 +58,9 @@ def add(
         typer.Argument(help="What they sign in with, and what is recorded as who did something."),
     ],
     role: Annotated[list[Role], typer.Option(help="What they are here; repeatable.")],
-    email: Annotated[str | None, typer.Option(help="How the identity provider knows them.")] = None,
+    email: Annotated[
+        str | None, typer.Option(help="E-mail address: the one that the identity provider says.")
+    ] = None,
     tenant: TenantOption = None,
     output: Output = Format.TABLE,
 ) -> None:

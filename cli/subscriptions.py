@@ -7,9 +7,11 @@ from rich.text import Text
 from cli.books_rows import show_unbilled
 from cli.command import Cursor, Limit, TenantOption, run_command, state, tell_of_more
 from cli.entitlements import show_entitlements
-from cli.following import Timeout, Wait, look
+from cli.following import DryRun, Timeout, Wait, look
 from cli.ids import OfCustomer, SubscriptionId
+from cli.orders import orders
 from cli.output import Format, Output, show_json, show_rows
+from cli.proposals import preview
 from cli.shared_rows import (
     show_cases,
     show_changes,
@@ -98,6 +100,7 @@ def show(
 def sync(
     ctx: typer.Context,
     subscription_id: SubscriptionId,
+    dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = 60,
     tenant: TenantOption = None,
@@ -105,17 +108,24 @@ def sync(
 ) -> None:
     """Have all that billing has issued read anew now, and every system brought to what it says.
 
-    Examples: [bold]trueup subscriptions sync sub_x[/] ·
+    Examples: [bold]trueup subscriptions sync sub_x --dry-run[/] ·
     [bold]trueup subscriptions sync sub_x --wait[/]
     """
     look(
         ctx,
         tenant,
-        lambda command: subscriptions.sync(command.context, command.tenant, subscription_id),
+        lambda command: subscriptions.sync(
+            command.context, command.tenant, subscription_id, dry_run=dry_run
+        ),
+        dry_run=dry_run,
         wait=wait,
         timeout=timeout,
         output=output,
     )
+
+
+app.command()(preview)
+app.command()(orders)
 
 
 def _show(detail: SubscriptionDetail) -> None:

@@ -4,13 +4,16 @@ One of each connection and process. A call waits for a place only as long as its
 local activity hardly, because it holds up its saga's task, any other some seconds. Then, and at
 once while the vendor is away, it fails with `NotNow`, which says when to come again: whoever waits,
 waits in the engine and not here.
+
+What is done in bulk waits in a row of its own: one place in so many is its when others wait too,
+and while others call it never takes more than a part of them, so that a live call finds one free.
 """
 
 import asyncio
 import contextlib
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -18,6 +21,7 @@ from dataclasses import dataclass, field
 
 from canonical_models.failures import TransientFailure
 from connectors.breaker import Breaker, State
+from connectors.contracts import Contract
 from connectors.limiter import Limiter
 
 #: The longest wait of a write for its place, in seconds: so much later than it was begun it may go
@@ -35,8 +39,15 @@ LONGEST_PAUSE = 300.0
 #: So many may wait for a place who cannot wait for long: what one step reads side by side.
 _ROW = 12
 
+#: While others wait as well, each so-many-th place that becomes free is for what is done in bulk.
+BULK_TURN = 9
+#: And while others have called of late, in seconds, it has at most this part of the places.
+_OTHERS_LATELY, _BULK_PART = 5.0, 8
+
 _BUSY = 429
 _LONGEST_REFUSAL = 30.0
+#: Vendors count by the minute.
+_LONGEST_SPENT = 60.0
 
 
 class NotNow(TransientFailure):
@@ -46,24 +57,43 @@ class NotNow(TransientFailure):
 
 @dataclass
 class Caller:
-    """Somebody who calls vendors: how long a write may wait, and whom it has called."""
+    """Somebody who calls vendors: how long a write may wait, whether it is in bulk, and whom it
+    has called how often."""
 
     wait: float = LONGEST_WAIT
-    called: "set[Governor]" = field(default_factory=set)
+    bulk: bool = False
+    called: "Counter[Governor]" = field(default_factory=Counter)
 
 
 _CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
 
 
 @contextmanager
-def calling(wait: float) -> Iterator[Caller]:
+def calling(wait: float, *, bulk: bool = False) -> Iterator[Caller]:
     """The calls of this block are this caller's, those of the tasks that it begins included."""
-    caller = Caller(wait)
+    caller = Caller(wait, bulk)
     token = _CALLER.set(caller)
     try:
         yield caller
     finally:
         _CALLER.reset(token)
+
+
+@contextmanager
+def counting() -> Iterator[Caller]:
+    """The same caller, whose calls within the block are counted by themselves as well."""
+    outer = _CALLER.get() or Caller()
+    with calling(outer.wait, bulk=outer.bulk) as caller:
+        try:
+            yield caller
+        finally:
+            outer.called += caller.called
+
+
+def in_bulk() -> bool:
+    """Whether what calls now is done in bulk."""
+    caller = _CALLER.get()
+    return caller is not None and caller.bulk
 
 
 def called() -> "frozenset[Governor]":
@@ -104,6 +134,10 @@ class Call:
         else:
             governor.answered(now)
 
+    def spent(self, seconds: float) -> None:
+        """The vendor takes no more of anything for so long, and has said so before it refuses."""
+        self._governor.spent(self._governor.now(), seconds)
+
     def unreachable(self, reason: str) -> None:
         self.told = True
         self._governor.breaker.failed(self._governor.now(), f"it cannot be reached ({reason})")
@@ -129,14 +163,22 @@ class Governor:
         self.name = name
         self.limiter = Limiter(patience=patience, most=most, start=start)
         self.breaker = Breaker(since=now())
+        #: Whether its answers are as we read them, which tells nothing of how many it takes.
+        self.contract = Contract(name, now)
         self.now = now
         self.in_flight = 0
+        #: Of these, what is done in bulk.
+        self.in_bulk = 0
         #: Seconds that an answer takes, of late.
         self.typical = 0.0
         #: 429s in a row to the one call that is left at a time.
         self.refusals = 0
         self._paused_until = float("-inf")
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        #: By whether it is done in bulk.
+        self._waiting: dict[bool, deque[asyncio.Future[None]]] = {False: deque(), True: deque()}
+        #: When others than bulk called last, and how many got a place since bulk has waited.
+        self._others_at = float("-inf")
+        self._others_since = 0
         #: Set once the call that asks whether it is back has been told.
         self._asked: asyncio.Event | None = None
 
@@ -157,9 +199,12 @@ class Governor:
         """Raises NotNow unless a write would have its place at once, and its answer soon."""
         if self.breaker.state is not State.CLOSED:
             raise self._away(system)
-        taken = self._waiting or self.in_flight >= self.limiter.limit
-        if taken or self.now() < self._paused_until or self.limiter.usual_write > SOON:
-            raise self._busy(system)
+        if (
+            not self._is_free(bulk=in_bulk())
+            or self.now() < self._paused_until
+            or self.limiter.usual_write > SOON
+        ):
+            raise self._busy(system, bulk=in_bulk())
 
     def answered(self, now: float) -> None:
         """It is there."""
@@ -178,23 +223,27 @@ class Governor:
         self._paused_until = now + max(pause, retry_after or 0)
         self.refusals = min(self.refusals + 1, 10)
 
+    def spent(self, now: float, seconds: float) -> None:
+        """What the vendor allows in a span of time is used up: nobody asks until the next one."""
+        self._paused_until = max(self._paused_until, now + min(seconds, _LONGEST_SPENT))
+
     @asynccontextmanager
     async def call(
         self, system: str, *, writes: bool = False, patience: float | None = None
     ) -> AsyncIterator[Call]:
         """A place for one call, which has `patience` seconds. Raises NotNow."""
         caller = _CALLER.get() or Caller()
-        caller.called.add(self)
+        caller.called[self] += 1
         hurried = caller.wait <= AT_ONCE
         wait = caller.wait if writes or hurried else LONGEST_READ_WAIT
         # What a step reads side by side waits for the one of them that asks: were it refused, the
         # step would give up the others, and it would never be heard that the vendor is back.
         await self._until_told(wait)
-        await self._place(system, wait, hurried=hurried)
+        await self._place(system, wait, hurried=hurried, bulk=caller.bulk)
         asked = None
         if self.breaker.state is State.PROBING:
             asked = self._asked = asyncio.Event()
-        full = bool(self._waiting) or self.in_flight >= self.limiter.limit
+        full = bool(self._waiting[False]) or self.in_flight >= self.limiter.limit
         call = Call(self, writes=writes, full=full, patience=patience)
         try:
             yield call
@@ -203,7 +252,7 @@ class Governor:
                 self.breaker.given_up()
             if asked is not None:
                 asked.set()
-            self._free()
+            self._free(bulk=caller.bulk)
 
     async def _until_told(self, wait: float) -> None:
         if self._asked is not None and not self._asked.is_set():
@@ -211,49 +260,81 @@ class Governor:
                 async with asyncio.timeout(wait):
                     await self._asked.wait()
 
-    async def _place(self, system: str, wait: float, *, hurried: bool) -> None:
+    @property
+    def bulk_places(self) -> int:
+        """How many calls at once may be done in bulk now."""
+        limit = self.limiter.limit
+        if self.now() - self._others_at > _OTHERS_LATELY:
+            return limit
+        return max(limit // _BULK_PART, 1)
+
+    def _is_free(self, *, bulk: bool) -> bool:
+        if self.in_flight >= self.limiter.limit or self._waiting[bulk]:
+            return False
+        return not bulk or (not self._waiting[False] and self.in_bulk < self.bulk_places)
+
+    async def _place(self, system: str, wait: float, *, hurried: bool, bulk: bool) -> None:
+        if not bulk:
+            self._others_at = self.now()
         if not self.breaker.has_place(self.now()):
             raise self._away(system)
-        if self._waiting or self.in_flight >= self.limiter.limit:
-            if hurried and len(self._waiting) >= max(self.limiter.limit, _ROW):
-                raise self._busy(system)
-            await self._wait(system, wait)
+        if self._is_free(bulk=bulk):
+            self._take(bulk=bulk)
         else:
-            self.in_flight += 1
+            row = max(self.bulk_places if bulk else self.limiter.limit, _ROW)
+            if hurried and len(self._waiting[bulk]) >= row:
+                raise self._busy(system, bulk=bulk)
+            await self._wait(system, wait, bulk=bulk)
         if self.now() < self._paused_until:
-            self._free()
-            raise self._busy(system)
+            self._free(bulk=bulk)
+            raise self._busy(system, bulk=bulk)
         if not self.breaker.may_call(self.now()):
-            self._free()
+            self._free(bulk=bulk)
             raise self._away(system)
 
-    async def _wait(self, system: str, wait: float) -> None:
+    async def _wait(self, system: str, wait: float, *, bulk: bool) -> None:
         place = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        self._waiting[bulk].append(place)
         try:
             async with asyncio.timeout(wait):
                 await place
         except TimeoutError:
-            self._leave(place)
-            raise self._busy(system) from None
+            self._leave(place, bulk=bulk)
+            raise self._busy(system, bulk=bulk) from None
         except BaseException:
-            self._leave(place)
+            self._leave(place, bulk=bulk)
             raise
 
-    def _leave(self, place: "asyncio.Future[None]") -> None:
+    def _leave(self, place: "asyncio.Future[None]", *, bulk: bool) -> None:
         if place.done() and not place.cancelled():
-            self._free()
-        elif place in self._waiting:
-            self._waiting.remove(place)
+            self._free(bulk=bulk)
+        elif place in self._waiting[bulk]:
+            self._waiting[bulk].remove(place)
 
-    def _free(self) -> None:
+    def _take(self, *, bulk: bool) -> None:
+        self.in_flight += 1
+        self.in_bulk += bulk
+        if bulk:
+            self._others_since = 0
+        elif self._waiting[True]:
+            self._others_since += 1
+
+    def _free(self, *, bulk: bool) -> None:
         """Places that have become free go to those who wait, in their order."""
         self.in_flight -= 1
-        while self._waiting and self.in_flight < self.limiter.limit:
-            place = self._waiting.popleft()
+        self.in_bulk -= bulk
+        while self.in_flight < self.limiter.limit and (whose := self._next()) is not None:
+            place = self._waiting[whose].popleft()
             if not place.done():
-                self.in_flight += 1
+                self._take(bulk=whose)
                 place.set_result(None)
+
+    def _next(self) -> bool | None:
+        """Whether bulk is next; None where nobody waits who may have a place."""
+        may = bool(self._waiting[True]) and self.in_bulk < self.bulk_places
+        if may and (not self._waiting[False] or self._others_since >= BULK_TURN - 1):
+            return True
+        return False if self._waiting[False] else None
 
     def _away(self, system: str) -> NotNow:
         now = self.now()
@@ -267,12 +348,20 @@ class Governor:
             retry_after=pause * random.uniform(1.0, 1.2),  # noqa: S311 - no secret
         )
 
-    def _busy(self, system: str) -> NotNow:
-        ahead = (len(self._waiting) + 1) * self.typical / self.limiter.limit
+    def _busy(self, system: str, *, bulk: bool) -> NotNow:
+        paused = self._paused_until - self.now()
+        if paused > 0:
+            return NotNow(
+                f"{system} takes nothing more for now, as it has said ({self.name}): this goes on "
+                "by itself when it does",
+                system=system,
+                retry_after=max(paused, 1.0) * random.uniform(1.0, 1.2),  # noqa: S311 - no secret
+            )
+        places = self.bulk_places if bulk else self.limiter.limit
+        ahead = (len(self._waiting[bulk]) + 1) * self.typical / places
         return NotNow(
             f"{system} has as many calls as it takes ({self.name}: {self.limiter.limit} at once): "
             "this waits for its turn",
             system=system,
-            retry_after=max(min(max(ahead, 1.0), 10.0), self._paused_until - self.now())
-            * random.uniform(1.0, 1.2),  # noqa: S311 - no secret
+            retry_after=min(max(ahead, 1.0), 10.0) * random.uniform(1.0, 1.2),  # noqa: S311 - no secret
         )

@@ -8,23 +8,47 @@ own table (`connectors/<vendor>/errors.py`). No retries here: the engine retries
 import asyncio
 import math
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import httpx
 import orjson
+import structlog
+from opentelemetry.trace import SpanKind
 
 from canonical_models.failures import ContractDrift, Failure, TransientFailure, UncertainWrite
+from connectors import notices, recording, spans
 from connectors.attempts import too_late
 from connectors.failpoints import marked
 from connectors.governor import Call, Governor
+from connectors.misfits import operation_of, reading
+from connectors.secrecy import keep_secret
 
-#: An answer larger than this is not one of ours; in bytes.
+log = structlog.get_logger()
+
+#: An answer larger than this, packed or not, is not one of ours; in bytes.
 MAX_ANSWER = 16 * 1024 * 1024
 
 #: Raised before any byte of the request can have reached the vendor.
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+#: All that a request can end with in place of an answer. Packed so that it cannot be unpacked is as
+#: good as none.
+FAULTS = (
+    httpx.HTTPError,
+    httpx.StreamError,
+    httpx.InvalidURL,
+    httpx.CookieConflict,
+    TimeoutError,
+)
 
 #: (system, method, outcome, seconds): `outcome` is the status code or the fault's name.
 Observer = Callable[[str, str, str, float], None]
@@ -47,9 +71,13 @@ class Closing:
         await self.close()
 
 
+class TooLarge(Exception):
+    """The answer is larger than MAX_ANSWER; no more of it was read."""
+
+
 class VendorHttp(Closing):
     """An HTTP client of one connection. `system` names it in every failure; without a `governor`
-    it has one of its own."""
+    it has one of its own. Raises ValueError for a `base_url` that is none."""
 
     def __init__(
         self,
@@ -68,8 +96,9 @@ class VendorHttp(Closing):
         self._timeout_seconds = timeout_seconds
         self._governor = governor or Governor(system, patience=timeout_seconds, start=8)
         self._client = httpx.AsyncClient(
-            base_url=base_url,
-            headers=headers,
+            base_url=_address(base_url, system),
+            # What else an answer might be packed with is not unpacked here.
+            headers={"Accept-Encoding": "gzip", **(headers or {})},
             auth=auth,
             # The time of a whole request is bounded below; that of a connection shows who is away.
             timeout=httpx.Timeout(None, connect=5),
@@ -116,26 +145,52 @@ class VendorHttp(Closing):
             started = time.perf_counter()
             outcome = "fault"
             try:
-                async with asyncio.timeout(patience):
-                    answer = await self._client.request(
-                        method,
-                        path,
-                        headers=marked(headers) if writes else headers,
-                        params=params,
-                        content=content,
-                    )
-                outcome = str(answer.status_code)
-                call.answered(answer.status_code, retry_after(answer))
-            except (httpx.TransportError, TimeoutError) as fault:
-                raise self._told(call, fault, f"{method} {path}", writes) from fault
+                with spans.span(
+                    f"{method} {self.system}",
+                    SpanKind.CLIENT,
+                    system=self.system,
+                    method=method,
+                ) as span:
+                    async with (
+                        asyncio.timeout(patience),
+                        self._client.stream(
+                            method,
+                            path,
+                            headers=spans.carried(marked(headers) if writes else headers),
+                            params=params,
+                            content=content,
+                        ) as streamed,
+                    ):
+                        status = streamed.status_code
+                        outcome = str(status)
+                        span.set_attribute("trueup.outcome", status)
+                        answer = await whole(streamed)
+                call.answered(status, retry_after(answer))
+                if (seconds := spent_for(answer)) is not None:
+                    call.spent(seconds)
+                notices.heard(self.system, answer)
+                recording.heard(answer)
+                reading(answer.request)
+                # What proves who we are, without the name of the scheme.
+                keep_secret(answer.request.headers.get("authorization", "").rpartition(" ")[2])
+            # Their own text may hold what was sent, secrets too: it goes no further than here.
+            except FAULTS as fault:
+                outcome = "fault"
+                raise self._told(call, fault, f"{method} {path}", writes) from None
+            except TooLarge:
+                call.answered(int(outcome))
+                raise ContractDrift(
+                    f"{self.system} answered {method} {path} with more than the {MAX_ANSWER} bytes "
+                    "accepted: see what answers at the connection's base address, then retry",
+                    system=self.system,
+                    payload_path="$",
+                    operation=operation_of(streamed.request),
+                    change="is larger than any answer was",
+                ) from None
             finally:
-                self._observe(self.system, method, outcome, time.perf_counter() - started)
-        if len(answer.content) > MAX_ANSWER:
-            raise ContractDrift(
-                f"{self.system} answered {method} {path} with {len(answer.content)} bytes, more "
-                f"than the {MAX_ANSWER} accepted",
-                system=self.system,
-            )
+                took = time.perf_counter() - started
+                self._observe(self.system, method, outcome, took)
+                _say(self.system, method, outcome, took, writes=writes)
         return answer
 
     def _told(self, call: Call, fault: Exception, what: str, writes: bool) -> Failure:
@@ -167,10 +222,98 @@ class VendorHttp(Closing):
                 f"status {answer.status_code} and a body that is not JSON ({fault.msg})",
                 system=self.system,
                 payload_path="$",
+                operation=operation_of(answer.request),
+                change="was JSON and is none now",
             ) from fault
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _address(base_url: str, system: str) -> httpx.URL:
+    """Raises ValueError for what is no address of a server."""
+    try:
+        address = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        address = httpx.URL()
+    if address.scheme not in ("http", "https") or not address.host:
+        raise ValueError(
+            f"the base_url of the connection to {system} is no address: it is https:// or http:// "
+            "and a host"
+        )
+    return address
+
+
+async def whole(streamed: httpx.Response) -> httpx.Response:
+    """The answer, read and unpacked no further than is accepted. Raises TooLarge, and what is among
+    FAULTS."""
+    if streamed.is_stream_consumed:
+        # A transport that has handed it over whole.
+        packed = streamed.content
+        encoding = ""
+    else:
+        parts = bytearray()
+        async for part in streamed.aiter_raw():
+            parts += part
+            if len(parts) > MAX_ANSWER:
+                raise TooLarge
+        packed = bytes(parts)
+        encoding = streamed.headers.get("content-encoding", "").strip().lower()
+    content = _unpacked(packed, encoding)
+    if len(content) > MAX_ANSWER:
+        raise TooLarge
+    headers = streamed.headers.copy()
+    for name in ("content-encoding", "content-length", "transfer-encoding"):
+        headers.pop(name, None)
+    return httpx.Response(
+        streamed.status_code, headers=headers, content=content, request=streamed.request
+    )
+
+
+def _unpacked(packed: bytes, encoding: str) -> bytes:
+    """At most a byte more than is accepted. Raises DecodingError for what is packed otherwise than
+    was asked for, or broken off."""
+    if not packed or encoding in ("", "identity"):
+        return packed
+    if encoding not in ("gzip", "x-gzip"):
+        raise httpx.DecodingError("the answer is packed in a way that was not asked for")
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        content = unpacker.decompress(packed, MAX_ANSWER + 1)
+    except zlib.error as broken:
+        raise httpx.DecodingError(str(broken)) from broken
+    if not unpacker.eof and len(content) <= MAX_ANSWER:
+        raise httpx.DecodingError("the packed answer breaks off")
+    return content
+
+
+def _say(system: str, method: str, outcome: str, took: float, *, writes: bool) -> None:
+    """One line for each call that writes or fails; the change that it is for is in the context.
+    Reads that are answered are many more, and are in the metrics."""
+    if not writes and outcome.startswith("2"):
+        return
+    log.info(
+        "vendor call",
+        system=system,
+        method=method,
+        outcome=outcome,
+        writes=writes,
+        seconds=round(took, 3),
+    )
+
+
+def spent_for(answer: httpx.Response) -> float | None:
+    """Seconds until the vendor takes more, where this answer says that nothing is left of what it
+    allows the account; None where something is, or it does not say.
+
+    Source: draft-ietf-httpapi-ratelimit-headers (`RateLimit-Remaining`, `RateLimit-Reset`), and
+    https://developer.zendesk.com/api-reference/introduction/rate-limits/. Limits of one endpoint
+    have headers of their own, and hold up nothing else.
+    """
+    if answer.headers.get("ratelimit-remaining", "").strip() != "0":
+        return None
+    reset = answer.headers.get("ratelimit-reset", "").strip()
+    return float(reset) if reset.isascii() and reset.isdigit() else None
 
 
 def retry_after(answer: httpx.Response, *, now: float | None = None) -> float | None:

@@ -23,6 +23,9 @@ from canonical_models.failures import (
     TransientFailure,
     UncertainWrite,
 )
+from connectors.misfits import being_read, misfit_of
+from connectors.ports import UnfitEvent
+from connectors.secrecy import without_secrets
 
 
 class Meaning(Enum):
@@ -114,7 +117,7 @@ class Refusals:
     ) -> Failure:
         """The failure that an answer stands for. `said` tells of it in a clause; `delay` is when to
         come again, in seconds; `path` where in the answer it is."""
-        rule = self.rule(status, names, delay)
+        rule, said = self.rule(status, names, delay), without_secrets(said)
         if rule is None:
             return self._drift(said, self.unforeseen, context, path)
         advice = rule.advice.format(it=context)
@@ -154,6 +157,8 @@ class Refusals:
             f"{said}, which its contract does not foresee: {advice.format(it=context)}",
             system=self.system,
             payload_path=path,
+            operation=being_read(),
+            change=f"is an answer that no rule foresees: {said}",
         )
 
 
@@ -164,6 +169,12 @@ def fault_of(error: ValidationError) -> tuple[str, str]:
     return f"${path}", first["msg"]
 
 
+def unfit(error: ValidationError) -> UnfitEvent:
+    """What an authentic body is that does not fit the model that reads it."""
+    (path, reason), found = fault_of(error), misfit_of(error)
+    return UnfitEvent(f"{path}: {reason}", path=found.path, change=found.change)
+
+
 @contextmanager
 def contract(whose: str, system: str, words: str, remedy: str) -> Iterator[None]:
     """What does not fit the model that reads it in the block is ContractDrift: `whose` answer it
@@ -171,10 +182,20 @@ def contract(whose: str, system: str, words: str, remedy: str) -> Iterator[None]
     try:
         yield
     except ValidationError as error:
-        path, reason = fault_of(error)
-        raise ContractDrift(
-            f"{whose} does not fit its contract at {path} ({reason}) when asked to {words}: "
-            f"{remedy}",
-            system=system,
-            payload_path=path,
-        ) from None
+        raise drifted(error, whose, system, words, remedy) from None
+
+
+def drifted(
+    error: ValidationError, whose: str, system: str, words: str, remedy: str
+) -> ContractDrift:
+    """The failure that an answer is which does not fit its model; see `contract`."""
+    found, operation = misfit_of(error), being_read()
+    where = f"{operation}: " if operation else ""
+    return ContractDrift(
+        f"{whose} does not fit its contract at {found.path} ({where}{found.change}) when asked to "
+        f"{words}: {remedy}",
+        system=system,
+        payload_path=found.path,
+        operation=operation,
+        change=found.change,
+    )

@@ -4,7 +4,11 @@
 this machine `Secure` and `__Host-`, so that no other host of the domain sets it.
 """
 
+import hashlib
+import hmac
 from dataclasses import dataclass
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
@@ -38,6 +42,12 @@ _SESSION = "trueup"
 _AWAY = "trueup-away"
 _AWAY_SECONDS = 600
 _FORM_BYTES, _FORM_FIELDS = 16_384, 100
+#: What a page asks without its reader says so, and does not keep a session from ending.
+BY_ITSELF = "x-by-itself"
+#: Of a table that is filled in, and of a file of one.
+_TABLE_BYTES, _TABLE_FIELDS = 1_048_576, 2_000
+#: The field of a form that says that it is of this session's page.
+CSRF = "csrf"
 
 
 def address_of(request: Request) -> str:
@@ -49,10 +59,23 @@ async def signed_in(request: Request, entered: Entered) -> SignedIn:
     token = session_of(request)
     found = None
     if token is not None:
-        found = await sign_in.found(entered.context, token, entered.settings)
+        found = await sign_in.found(
+            entered.context, token, entered.settings, used=not _by_itself(request)
+        )
     if found is None:
         raise HTTPException(401, "nobody is signed in here: sign in first")
+    request.state.signed_in = found
     return found
+
+
+def _by_itself(request: Request) -> bool:
+    return BY_ITSELF in request.headers or request.url.path.startswith("/live")
+
+
+def csrf_of(request: Request) -> str:
+    """What a form of this session sends along. Who cannot read the cookie cannot make it."""
+    token = session_of(request) or ""
+    return hmac.new(token.encode(), CSRF.encode(), hashlib.sha256).hexdigest()
 
 
 async def own_origin(request: Request) -> None:
@@ -66,16 +89,77 @@ async def own_origin(request: Request) -> None:
 
 async def form(request: Request) -> dict[str, str]:
     """What a form has sent, each field once. 413 and 422 where it is none of ours."""
+    return _fields(await _body(request, _FORM_BYTES), _FORM_FIELDS)
+
+
+async def table(request: Request) -> dict[str, str]:
+    """The same of a table, which has many fields, or comes as a file: its text is then the field
+    that the file was chosen in."""
+    sent = await _body(request, _TABLE_BYTES)
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("multipart/form-data"):
+        return _parts(kind, sent)
+    return _fields(sent, _TABLE_FIELDS)
+
+
+async def _body(request: Request, most: int) -> bytes:
     sent = bytearray()
     async for part in request.stream():
         sent += part
-        if len(sent) > _FORM_BYTES:
-            raise HTTPException(413, f"a form has {_FORM_BYTES} bytes at most")
+        if len(sent) > most:
+            raise HTTPException(413, f"a form has {most} bytes at most")
+    return bytes(sent)
+
+
+def _fields(sent: bytes, most: int) -> dict[str, str]:
     try:
-        fields = parse_qsl(sent.decode(), keep_blank_values=True, max_num_fields=_FORM_FIELDS)
+        return dict(parse_qsl(sent.decode(), keep_blank_values=True, max_num_fields=most))
     except ValueError as fault:
         raise HTTPException(422, "this is not what the form on the page sends") from fault
-    return dict(fields)
+
+
+def _parts(kind: str, sent: bytes) -> dict[str, str]:
+    found = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + sent)
+    fields = {}
+    try:
+        for part in found.iter_parts():
+            name = part.get_param("name", header="content-disposition")
+            text = part.get_payload(decode=True)
+            if isinstance(name, str) and isinstance(text, bytes):
+                fields[name] = text.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise HTTPException(
+            422, "the file is not text in UTF-8: save it so, and send it again"
+        ) from fault
+    return fields
+
+
+async def own_form(
+    request: Request,
+    given: Annotated[dict[str, str], Depends(form)],
+    _own: Annotated[None, Depends(own_origin)],
+) -> dict[str, str]:
+    """What a form has sent that was on a page of this very session. 403 for any other."""
+    return _of_session(request, given)
+
+
+async def own_table(
+    request: Request,
+    given: Annotated[dict[str, str], Depends(table)],
+    _own: Annotated[None, Depends(own_origin)],
+) -> dict[str, str]:
+    """The same of a table."""
+    return _of_session(request, given)
+
+
+def _of_session(request: Request, given: dict[str, str]) -> dict[str, str]:
+    if not hmac.compare_digest(given.get(CSRF, "").encode(), csrf_of(request).encode()):
+        raise HTTPException(403, "the form is not of this session: open the page again, then send")
+    return given
+
+
+Form = Annotated[dict[str, str], Depends(own_form)]
+Table = Annotated[dict[str, str], Depends(own_table)]
 
 
 def session_of(request: Request) -> str | None:

@@ -39,7 +39,8 @@ class SharedBreakers:
         self._governors = governors
         self._away_seconds = away_minutes * 60
         self._told: dict[tuple[str, str], int] = {}
-        self._limits: dict[tuple[str, str], int] = {}
+        #: Calls at once and seconds of an answer, as they were told last.
+        self._limits: dict[tuple[str, str], tuple[int, float]] = {}
 
     async def run(self) -> None:
         known = False
@@ -97,10 +98,13 @@ class SharedBreakers:
                 breaker.may_ask = asks
         if away is not None and away.for_ >= self._away_seconds:
             await self._ask(key, away)
-        if governor.limiter.limit != self._limits.get(key):
-            self._limits[key] = governor.limiter.limit
+        limit, typical = governor.limiter.limit, governor.typical
+        told, seconds = self._limits.get(key, (0, 0.0))
+        # A figure for estimates need not be written for each little that it moves.
+        if limit != told or not seconds / 2 <= typical <= seconds * 2:
+            self._limits[key] = limit, typical
             async with self._database.statement() as conn:
-                await breakers.seen(conn, *key, governor.limiter.limit)
+                await breakers.seen(conn, *key, limit, seconds=typical)
 
     async def _back(self, key: tuple[str, str]) -> None:
         async with self._database.transaction() as conn:

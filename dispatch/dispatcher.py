@@ -9,7 +9,7 @@ It works when it is told to (LISTEN) and looks by itself every `poll_seconds`.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
 
 import psycopg
@@ -18,18 +18,20 @@ from prometheus_client import Counter
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from dispatch.asking import Asker, EventReader
 from dispatch.checking import ProcessWatch
 from dispatch.delivering import Deliverer
 from dispatch.gate import Gate
 from dispatch.gathering import Gathering
 from dispatch.listening import listen
-from dispatch.reading import Translators, read_inbox, warn_of_others
+from dispatch.reading import Contracts, Translators, read_inbox, warn_of_others
 from dispatch.signalling import Signaller
 from dispatch.starting import Starter, StartRefused, TemporalAway
 from dispatch.watching import SagaWatch
 from persistence import change_queue, changes, decisions, inbox, worklist
 from persistence.change_queue import Claim, Turns
 from persistence.database import Database
+from persistence.turns import BULK_PART
 from persistence.worklist import Worklist
 from runtime.settings import DispatchSettings
 
@@ -58,10 +60,12 @@ LOST_PROCESSES = Counter(
 class Dispatcher:
     """`run()` until cancelled. `translators` is keyed by (tenant, connection); `refill` puts into
     an engine that has lost its store what is neither a process nor a change. `settling` says by
-    tenant for how many seconds the events of one act are gathered; `unsealed` is called when rows
-    may wait for their seal."""
+    tenant for how many seconds the events of one act are gathered, `cash` are the tenants whose
+    payouts are booked, `asking` is the billing of those connections whose events may not show what
+    they are about; `written` is called when there may be rows that wait for their seal, or
+    events that wait to be sent; in `contracts` is noted what of events does not fit."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, most of it optional
         self,
         settings: DispatchSettings,
         database: Database,
@@ -71,12 +75,19 @@ class Dispatcher:
         task_queue: str,
         refill: Callable[[], Awaitable[None]] | None = None,
         settling: Mapping[str, float] | None = None,
-        unsealed: Callable[[], None] = lambda: None,
+        cash: Collection[str] = (),
+        asking: Mapping[tuple[str, str], EventReader] | None = None,
+        written: Callable[[], None] = lambda: None,
+        contracts: Contracts | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._translators = translators
-        self._unsealed = unsealed
+        self._cash = cash
+        self._written = written
+        self._contracts = contracts or {}
+        self._asker = Asker(database, asking or {})
+        self._unshown = asyncio.Event()
         self._starter = Starter(client, task_queue)
         self._gathering = Gathering(database, settling or {})
         self._teller = Signaller(database, client, task_queue)
@@ -91,6 +102,7 @@ class Dispatcher:
         self._turns = Turns(
             secrets.token_hex(8),
             reserved=settings.in_flight // _RESERVED if len(tenants) > 1 else 0,
+            bulk_most=max(settings.in_flight // BULK_PART, 1),
         )
         self._gate = Gate()
         self._wake = asyncio.Event()
@@ -108,6 +120,7 @@ class Dispatcher:
                 group.create_task(listen(self._database.dsn, self._woken))
                 group.create_task(self._upon(self._news, self._teller.tell))
                 group.create_task(self._upon(self._decided, self._deliverer.deliver))
+                group.create_task(self._upon(self._unshown, self._asker.ask))
                 group.create_task(self._every(self._settings.poll_seconds, self._poll, group))
                 group.create_task(self._every(_SETTLED_WITHIN_S, self._sweep, group))
                 group.create_task(self._every(_CHECK_S, self._check, group))
@@ -133,7 +146,13 @@ class Dispatcher:
         if self._unread:
             # Before the look: what is told of meanwhile is looked for again.
             self._unread = False
-            more = await read_inbox(self._database, self._translators)
+            more = await read_inbox(
+                self._database,
+                self._translators,
+                cash=self._cash,
+                aside=self._unshown.set,
+                contracts=self._contracts,
+            )
             self._unread = self._unread or more
 
     def _woken(self, channel: str | None) -> None:
@@ -143,7 +162,7 @@ class Dispatcher:
         if channel == decisions.CHANNEL:
             return
         self._wake.set()
-        self._unsealed()
+        self._written()
         if channel != changes.CHANNEL:
             self._unread = True
         if channel != inbox.CHANNEL:
@@ -239,12 +258,14 @@ class Dispatcher:
         if found.unread or found.ready:
             self._unread |= found.unread
             self._wake.set()
+        if found.unshown:
+            self._unshown.set()
         if found.unacknowledged:
             self._news.set()
         if found.decided:
             self._decided.set()
         if found.unsealed:
-            self._unsealed()
+            self._written()
 
     async def _sweep(self, _group: asyncio.TaskGroup) -> None:
         LOST.inc(await self._watch.requeue_lost())

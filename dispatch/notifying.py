@@ -1,13 +1,12 @@
-"""Tells teams by mail what waits for them: one mail a team and interval, whichever worker sends it.
+"""Streams by mail: teams are told what waits for them, one mail a team and interval, whichever
+worker sends it.
 
 Nothing of it stands in the way of money: a mail server that is away is tried again, and what there
 is to tell stays where it is.
 """
 
-import asyncio
 from datetime import timedelta
 
-import psycopg
 import structlog
 
 from canonical_models.failures import Team
@@ -21,7 +20,6 @@ from runtime.settings import NotificationSettings, Settings, SettingsError
 
 log = structlog.get_logger()
 
-_EVERY_S = 10.0
 #: Longer than a mail may take: who has not said that it is sent by then has not lived to.
 _PATIENCE = timedelta(seconds=mail.BOUND * 3)
 _AGAIN, _AGAIN_AT_MOST = timedelta(minutes=1), timedelta(minutes=30)
@@ -33,15 +31,6 @@ class Notifier:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-
-    async def run(self) -> None:
-        """Until cancelled. A fault of the database puts it off."""
-        while self._settings.notifications is not None:
-            try:
-                await self.poll()
-            except (psycopg.Error, OSError) as fault:
-                log.warning("notifications put off", error=type(fault).__name__)
-            await asyncio.sleep(_EVERY_S)
 
     async def poll(self) -> int:
         """Tell every team that is to be told by now; how many mails were sent."""

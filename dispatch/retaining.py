@@ -5,7 +5,7 @@ import asyncio
 import psycopg
 import structlog
 
-from persistence import retention
+from persistence import kept_answers, retention
 from persistence.database import Database
 from runtime.settings import RetentionSettings
 
@@ -20,6 +20,8 @@ async def retaining(database: Database, settings: RetentionSettings) -> None:
     while True:
         try:
             dropped = await retention.drop(database, days)
+            async with database.transaction() as conn:
+                dropped["kept_answers"] = await kept_answers.drop_expired(conn)
             if any(dropped.values()):
                 log.info("dropped by the retention policy", **dropped)
         except (psycopg.Error, OSError) as fault:

@@ -14,7 +14,7 @@ from temporalio.common import (
 from temporalio.service import RPCError
 
 from canonical_models.process import Process, ProcessKind
-from dispatch.priority import of_process, priority
+from dispatch.priority import of_process, priority, queue
 from dispatch.starting import AWAY, RPC_TIMEOUT, TASK_TIMEOUT
 from persistence import processes
 from persistence.database import Database
@@ -27,6 +27,7 @@ _SUMMARIES = {
     ProcessKind.DUNNING: "Dunning of invoice {}",
     ProcessKind.ENTITLEMENT: "Entitlements of customer {} at {}",
     ProcessKind.BATCH: "Batch {}",
+    ProcessKind.PAYOUT: "Payout {}",
 }
 
 
@@ -60,16 +61,17 @@ class Signaller:
             told += 1
 
     async def _signal(self, process: Process) -> None:
+        lane = of_process(process.kind)
         await self._client.start_workflow(
             process.kind.value,
             process,
             id=process.workflow_id,
-            task_queue=self._task_queue,
+            task_queue=queue(self._task_queue, lane),
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             task_timeout=TASK_TIMEOUT,
             start_signal=NEWS,
-            priority=priority(process.tenant, of_process(process.kind)),
+            priority=priority(process.tenant, lane),
             search_attributes=_search_attributes(process),
             static_summary=_SUMMARIES[process.kind].format(process.key, process.target),
             rpc_timeout=RPC_TIMEOUT,

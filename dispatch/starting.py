@@ -1,6 +1,7 @@
 """Starts the saga of one claimed change, whatever is still open under the subscription's id."""
 
 import asyncio
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import structlog
@@ -21,7 +22,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from canonical_models.amendment import ChangeKind
-from dispatch.priority import priority
+from connectors import spans
+from dispatch.priority import priority, queue
 from persistence.change_queue import OURS, Claim
 from workflows.names import (
     ACCOUNT,
@@ -84,7 +86,8 @@ class Starter:
             while True:
                 try:
                     async with self._at_once:
-                        return await self._start(claim)
+                        with _traced(claim):
+                            return await self._start(claim)
                 except WorkflowAlreadyStartedError as refusal:
                     run = await self._describe(claim, refusal.run_id)
                 if run is not None and await _is_for(run, claim):
@@ -116,7 +119,7 @@ class Starter:
                 epoch=claim.epoch,
             ),
             id=change_workflow_id(claim.tenant, claim.subject),
-            task_queue=self._task_queue,
+            task_queue=queue(self._task_queue, claim.lane),
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             task_timeout=TASK_TIMEOUT,
@@ -170,6 +173,12 @@ class Starter:
     def _handle(self, claim: Claim, run_id: str | None) -> WorkflowHandle[object, object]:
         workflow_id = change_workflow_id(claim.tenant, claim.subject)
         return self._client.get_workflow_handle(workflow_id, run_id=run_id)
+
+
+def _traced(claim: Claim) -> AbstractContextManager[None]:
+    """What is replayed is a change of its own, which no webhook is the first span of."""
+    told = claim.connection != OURS and "#" not in claim.event_id
+    return spans.of_change("start saga", claim.change_id, told=told, tenant=claim.tenant)
 
 
 def is_of(run: WorkflowExecutionDescription, change_id: str) -> bool:

@@ -2,19 +2,23 @@
 
 from canonical_models.amendment import ChangeKind, account_subject
 from canonical_models.base import Canonical, Instant
+from canonical_models.decisions import DecisionView, Target
 from canonical_models.failures import RejectionCode
-from canonical_models.mapping import AccountMapping
+from canonical_models.mapping import AccountMapping, AccountPlace
 from canonical_models.money import Money
 from canonical_models.records import AccountRecord
 from canonical_models.views import ChangeView, ExceptionView
+from operations import preview
 from operations.context import AppContext
 from operations.errors import NotFound
 from operations.movements import SettlementView, settlement_views
 from operations.sides import InvoiceSummary, summaries
-from operations.syncing import SyncStarted, start
+from operations.syncing import SyncStarted, start, waiting
 from persistence import (
+    account_places,
     accounts,
     changes,
+    decisions,
     differences,
     documents,
     exceptions,
@@ -24,6 +28,7 @@ from persistence import (
 )
 from persistence.connection import Connection
 from persistence.differences import BalanceApart
+from persistence.together import together
 
 _MOST = 100
 
@@ -50,12 +55,19 @@ class Balance(Canonical):
 
 class AccountDetail(Canonical):
     """`subject` is what the account's changes are listed by. `documents` are the newest 100 of no
-    single subscription. `open_items` were entered on the account and settle no document there:
+    single subscription. `children` stand directly below it, and it pays for `pays_for`, at most a
+    hundred of each. `open_items` were entered on the account and settle no document there:
     money that came first, goodwill, debts of their own."""
 
     customer_id: str
     subject: str
     account: AccountMapping | None
+    #: Where it stands: above it, who pays, and what others call it; None where nothing was said.
+    place: AccountPlace | None
+    children: tuple[str, ...]
+    pays_for: tuple[str, ...]
+    #: Who has set where it stands, the newest first.
+    placed: tuple[DecisionView, ...]
     master_data: MasterData
     balances: tuple[Balance, ...]
     open_items: tuple[SettlementView, ...]
@@ -69,45 +81,70 @@ class AccountDetail(Canonical):
 async def show(context: AppContext, tenant: str, customer_id: str) -> AccountDetail:
     """Raises NotFound for a customer that nothing is known of."""
     subject = account_subject(customer_id)
-    async with context.database.transaction() as conn:
-        mapped = (await mappings.accounts_now(conn, tenant, [customer_id])).get(customer_id)
-        kept = await accounts.get(conn, tenant, customer_id)
-        recent = await changes.page(conn, tenant, subject=subject, limit=20)
-        issued = await documents.page(conn, tenant, subject=subject, limit=_MOST)
-        standing = await settlements.on_account(conn, tenant, customer_id)
-        held = await subscriptions.page(conn, tenant, customer_id=customer_id, limit=_MOST)
-        if not (mapped or kept or recent or issued or standing or held):
-            raise _unknown(customer_id)
-        asked = await exceptions.open_of(conn, tenant, [subject])
-        missing = await _missing(context, conn, tenant, customer_id)
-        return AccountDetail(
-            customer_id=customer_id,
-            subject=subject,
-            account=mapped,
-            master_data=_master_data(kept, asked),
-            balances=_balances(kept, missing),
-            open_items=settlement_views(standing),
-            documents=await summaries(context, conn, tenant, issued),
-            subscriptions=tuple(state.subscription.subscription_id for state in held),
-            exceptions=asked,
-            open_changes=await changes.unsettled(conn, tenant, subject),
-            recent_changes=recent,
-        )
+    place_id = f"account/{customer_id}"
 
+    async def billed(on: Connection) -> tuple[InvoiceSummary, ...]:
+        issued = await documents.page(on, tenant, subject=subject, limit=_MOST)
+        return await summaries(context, on, tenant, issued)
 
-async def sync(context: AppContext, tenant: str, customer_id: str) -> SyncStarted:
-    """Have all read anew that billing has issued to the customer beside subscriptions, balance and
-    master data, and every system brought to that. Raises NotFound for a customer that nothing is
-    known of."""
-    await show(context, tenant, customer_id)
     async with context.database.transaction() as conn:
-        return await start(
+        mapped, kept, recent, issued, standing, held, place = await together(
             conn,
-            tenant,
-            account_subject(customer_id),
-            kind=ChangeKind.ACCOUNT,
-            customer_id=customer_id,
+            lambda on: mappings.accounts_now(on, tenant, [customer_id]),
+            lambda on: accounts.get(on, tenant, customer_id),
+            lambda on: changes.page(on, tenant, subject=subject, limit=20),
+            billed,
+            lambda on: settlements.on_account(on, tenant, customer_id),
+            lambda on: subscriptions.page(on, tenant, customer_id=customer_id, limit=_MOST),
+            lambda on: account_places.get(on, tenant, customer_id),
         )
+        if not (mapped or kept or recent or issued or standing or held or place):
+            raise _unknown(customer_id)
+        children, pays_for, placed, asked, missing, unsettled = await together(
+            conn,
+            lambda on: account_places.children(on, tenant, customer_id),
+            lambda on: account_places.paid_by(on, tenant, customer_id),
+            lambda on: decisions.on(on, tenant, Target.ACCOUNT, place_id, limit=20),
+            lambda on: exceptions.open_of(on, tenant, [subject]),
+            lambda on: _missing(context, on, tenant, customer_id),
+            lambda on: changes.unsettled(on, tenant, subject),
+        )
+    return AccountDetail(
+        customer_id=customer_id,
+        subject=subject,
+        account=mapped.get(customer_id),
+        place=place,
+        children=children,
+        pays_for=pays_for,
+        placed=placed,
+        master_data=_master_data(kept, asked),
+        balances=_balances(kept, missing),
+        open_items=settlement_views(standing),
+        documents=issued,
+        subscriptions=tuple(state.subscription.subscription_id for state in held),
+        exceptions=asked,
+        open_changes=unsettled,
+        recent_changes=recent,
+    )
+
+
+async def sync(
+    context: AppContext, tenant: str, customer_id: str, *, dry_run: bool = False
+) -> SyncStarted:
+    """Have all read anew that billing has issued to the customer beside subscriptions, balance and
+    master data, and every system brought to that; with `dry_run` it is only said what that would
+    come to. Raises NotFound for a customer that nothing is known of; of a dry run Unavailable."""
+    await show(context, tenant, customer_id)
+    subject = account_subject(customer_id)
+    async with context.database.transaction() as conn:
+        if not dry_run:
+            begun = await start(
+                conn, tenant, subject, kind=ChangeKind.ACCOUNT, customer_id=customer_id
+            )
+            return SyncStarted(change_id=begun.change_id, already=begun.already)
+        waits = await waiting(conn, tenant, subject)
+    found = await preview.of_subject(context, tenant, subject, whole=True)
+    return SyncStarted(change_id=waits, already=waits is not None, foreseen=found)
 
 
 async def _missing(

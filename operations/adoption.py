@@ -38,7 +38,14 @@ async def begin(
 ) -> Adoption:
     """Of all customers, or of one. `confirmed` is needed for what was not rehearsed. Raises
     Conflict."""
-    cutover = context.cutover(tenant)
+    cutover, settings = context.cutover(tenant), context.tenants.get(tenant)
+    if settings is not None and settings.shadow and not rehearsal:
+        raise Conflict(
+            f"{tenant} is in shadow, where nothing is taken over",
+            remedy='set its `mode` to "live" and `books_from` to the day that is agreed on, and '
+            "rehearse that one first",
+            see=("rehearsal", ""),
+        )
     going = Going(rehearsal=rehearsal, customer=customer, cutover=cutover)
     async with context.database.transaction() as conn:
         if not (rehearsal or confirmed):

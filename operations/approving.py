@@ -42,7 +42,7 @@ async def stands(conn: Connection, tenant: str, asked: ExceptionView) -> Approva
     said = tuple(each for each in told if each.content == request.content)
     return ApprovalStands(
         content=request.content,
-        standing=tuple(_standing(need, said) for need in request.needs),
+        standing=tuple(standing_of(need, said) for need in request.needs),
         said=said,
         before=tuple(sorted({each.by for each in told} - {each.by for each in said})),
     )
@@ -72,18 +72,18 @@ async def say_yes(
     if any((each.by, each.content) == (by, request.content) for each in said):
         raise Conflict(
             f"{by} has approved {asked.subject} already",
-            remedy=f"it needs the yes of {_others(request.open(said))}",
+            remedy=f"it needs the yes of {others(request.open(said))}",
             see=("exception", asked.exception_id),
         )
     late = asked.escalated_at is not None
     needs = request.open(said)
     if needs and not any(need.counts(roles, late=late) for need in needs):
-        raise _forbidden(tenant, f"{by} may not approve {asked.subject}", needs, late=late)
+        raise forbidden(tenant, f"{by} may not approve {asked.subject}", needs, late=late)
     # Behind a program's key stands nobody who is known: a rule that names roles takes none.
     person = roles is not None
     if request.needs and person and (caused := await approvals.caused(conn, tenant, asked, by)):
         action, at = caused
-        raise _forbidden(
+        raise forbidden(
             tenant,
             f"{by} has caused this (`{action}` at {isoformat(at)}) and may not approve it",
             needs,
@@ -107,19 +107,21 @@ async def _request(
     return subject, await approvals.asked_of(conn, tenant, subject)
 
 
-def _standing(need: Need, said: Collection[Approval]) -> Standing:
+def standing_of(need: Need, said: Collection[Approval]) -> Standing:
+    """How far it is met by what was said of its content."""
     given = need.given(said)
     return Standing(need=need, given=given, missing=max(need.people - len(given), 0))
 
 
-def _forbidden(
+def forbidden(
     tenant: str, why: str, needs: Collection[Need], *, late: bool, but: str | None = None
 ) -> Forbidden:
+    """Of who may not say yes: it names those who can."""
     able = [role for need in needs for role in (*need.roles, *(need.then if late else ()))]
     roles = tuple(dict.fromkeys(able)) or tuple(sorted(ACTS[Act.EXCEPTIONS_APPROVE].roles))
     return Forbidden(
         why,
-        remedy=f"it needs the yes of {_others(needs)}",
+        remedy=f"it needs the yes of {others(needs)}",
         act=Act.EXCEPTIONS_APPROVE,
         tenant=tenant,
         roles=roles,
@@ -127,7 +129,7 @@ def _forbidden(
     )
 
 
-def _others(needs: Collection[Need]) -> str:
+def others(needs: Collection[Need]) -> str:
     """Such as `2 people of finance or operations`."""
     told = [
         f"{need.people} {'person' if need.people == 1 else 'people'}"

@@ -1,5 +1,6 @@
 """The audit trail: recomputed from the rows, listed, and exported."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,6 +13,8 @@ from operations.paging import Page, cursor, cut, number
 from persistence import seals
 from persistence.sealed import Row
 from persistence.seals import ALL, Seal, Which
+
+__all__ = ["Which", "export", "list_", "verify"]
 
 #: Beyond every number of a seal.
 _ENDLESS = 2**63 - 1
@@ -199,6 +202,9 @@ def _said(one: Seal, row: Row) -> dict[str, Any]:
                 after=row["after"],
                 reason=row["reason"] or None,
             )
+        case "closes":
+            action = f"close {row['about']} as version {row['version']}"
+            return _words(row["closed_by"], None, action, after=_report(row["report"]))
         case "approved_plans":
             return _words(row["approved_by"], None, "approve plan", after=row["plan"])
         case "effects" if one.part.startswith("compensated"):
@@ -244,6 +250,15 @@ def _words(
 
 def _door(row: Row) -> str:
     return " ".join(filter(None, (row["door"], row["address"])))
+
+
+def _report(sealed: str) -> dict[str, Any] | None:
+    """None where it is no report any more: that it was changed is what verifying finds."""
+    try:
+        said = json.loads(sealed)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def _made(row: Row) -> dict[str, Any]:

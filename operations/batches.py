@@ -7,20 +7,37 @@ from dataclasses import dataclass
 from typing import Any
 
 from canonical_models.base import Canonical
-from canonical_models.batch import Batch, BatchItem, BatchKind, BatchState, ItemOutcome
+from canonical_models.batch import (
+    UNDER_WAY,
+    Batch,
+    BatchItem,
+    BatchKind,
+    BatchState,
+    ItemOutcome,
+)
+from operations import release_approving
 from operations.context import AppContext
-from operations.errors import Conflict, NotFound
+from operations.errors import Conflict, Invalid, NotFound
 from operations.paging import Page, cursor, cut, moment, number
-from persistence import batches
+from persistence import batch_looks, batches, release_approvals
 from persistence.batches import AlreadyOpen
 from persistence.connection import Connection
+from persistence.together import together
 
 _PREFIXES = {
     BatchKind.ADOPT: "ado",
     BatchKind.REPLAY: "bat",
     BatchKind.PREVIEW: "pre",
     BatchKind.RELEASE: "rel",
+    BatchKind.BACKFILL: "bfl",
+    BatchKind.TRIAL: "tri",
+    BatchKind.UNDO: "und",
 }
+
+#: Where an item may stand that was handed over, and go on from.
+MAY_MOVE = (*UNDER_WAY, ItemOutcome.NEEDS_APPROVAL, ItemOutcome.WAITS)
+#: Items a minute.
+FASTEST = 6000
 
 
 @dataclass(frozen=True)
@@ -89,8 +106,34 @@ async def show(context: AppContext, tenant: str, batch_id: str) -> Batch:
     """As it stands now: what waited may have gone on since. Raises NotFound."""
     async with context.database.transaction() as conn:
         found = await _known(conn, tenant, batch_id)
-        await batches.look(conn, tenant, found)
+        await batch_looks.look(conn, tenant, found)
         return await _known(conn, tenant, batch_id)
+
+
+async def whole(
+    context: AppContext,
+    tenant: str,
+    batch_id: str,
+    *,
+    outcome: ItemOutcome | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> BatchDetail:
+    """As `show`, with what is asked for of its list as `items` has it. Raises NotFound."""
+    async with context.database.transaction() as conn:
+        found = await _known(conn, tenant, batch_id)
+        if found.count(*MAY_MOVE):
+            await batch_looks.look(conn, tenant, found)
+        found, rows = await together(
+            conn,
+            lambda on: batches.get(on, tenant, batch_id),
+            lambda on: batches.items(
+                on, tenant, batch_id, outcome=outcome, after=number(after) or 0, limit=limit + 1
+            ),
+        )
+    page, more = cut(rows, limit)
+    following = cursor(page[-1].number) if more else None
+    return BatchDetail(batch=found, items=Page[BatchItem](items=page, next=following))
 
 
 async def items(
@@ -124,12 +167,35 @@ async def pause(context: AppContext, tenant: str, batch_id: str, *, by: str) -> 
 
 async def resume(context: AppContext, tenant: str, batch_id: str) -> Batch:
     """It goes on with what is left; what has failed so far counts as looked at, and so does its
-    trial. Raises NotFound, Conflict."""
+    trial. Raises NotFound, and Conflict, also where somebody's yes to it as a whole is missing."""
 
     async def resuming(conn: Connection) -> bool:
+        found = await _known(conn, tenant, batch_id)
+        if found.state is BatchState.PAUSED and _goes_beyond_a_trial(found):
+            await release_approving.require(conn, context, tenant, found)
         return await batches.resume(conn, tenant, batch_id)
 
     return await _moved(context, tenant, batch_id, resuming)
+
+
+def _goes_beyond_a_trial(batch: Batch) -> bool:
+    """Whether resuming a release or an undo hands over more than the one that is tried."""
+    if batch.kind not in release_approvals.KINDS:
+        return False
+    begun = batch.total - batch.count(ItemOutcome.NOT_BEGUN)
+    tried = batch.count(ItemOutcome.DONE) if batch.kind is BatchKind.RELEASE else begun
+    return not batch.trial or tried > 0
+
+
+async def pace(context: AppContext, tenant: str, batch_id: str, rate: int) -> Batch:
+    """So many a minute from now on. Raises NotFound, Invalid, Conflict."""
+    if not 1 <= rate <= FASTEST:
+        raise Invalid(f"{rate} a minute is no rate", remedy=f"give a number from 1 to {FASTEST}")
+
+    async def pacing(conn: Connection) -> bool:
+        return await batches.pace(conn, tenant, batch_id, rate)
+
+    return await _moved(context, tenant, batch_id, pacing)
 
 
 async def stop(context: AppContext, tenant: str, batch_id: str, *, by: str) -> Batch:

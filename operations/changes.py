@@ -10,6 +10,7 @@ from canonical_models.base import Canonical
 from canonical_models.decisions import DecisionMade, DecisionView, Outcome, Target
 from canonical_models.events import SyncCompensated, event
 from canonical_models.exceptions import Resolution
+from canonical_models.preview import terms_of
 from canonical_models.states import ChangeOutcome, ChangeState
 from canonical_models.views import ChangeView, EffectView, ExceptionView
 from operations.context import AppContext
@@ -23,6 +24,7 @@ from operations.permissions import Principal, require_decision
 from operations.timeline import Step, in_words, timeline
 from persistence import changes, decisions, effects, exceptions, inbox, outbox
 from persistence.connection import Connection
+from persistence.together import together
 from workflows.names import DECIDE, NEWER_CHANGE
 
 
@@ -38,6 +40,8 @@ class ChangeDetail(Canonical):
     decided: tuple[DecisionView, ...]
     #: What every system said at the end; None until the change has completed.
     proof: dict[str, Any] | None
+    #: The digest of its plan, as a preview of the same has it; None before there is a plan.
+    terms: str | None
     workflow_url: str | None
 
 
@@ -81,14 +85,18 @@ async def list_(
 async def show(context: AppContext, tenant: str, change_id: str) -> ChangeDetail:
     """Raises NotFound."""
     async with context.database.transaction() as conn:
-        change = await changes.get(conn, tenant, change_id)
-        if change is None:
-            raise _unknown(change_id)
-        done = await effects.of_change(conn, tenant, change_id)
-        raised = await exceptions.page(conn, tenant, state=None, change_id=change_id, limit=200)
-        proof = await changes.proof(conn, tenant, change_id)
-        receipt = await inbox.receipt_of(conn, tenant, change_id)
-        decided = await decisions.of_change(conn, tenant, change_id)
+        change, done, raised, proof, plan, receipt, decided = await together(
+            conn,
+            lambda on: changes.get(on, tenant, change_id),
+            lambda on: effects.of_change(on, tenant, change_id),
+            lambda on: exceptions.page(on, tenant, state=None, change_id=change_id, limit=200),
+            lambda on: changes.proof(on, tenant, change_id),
+            lambda on: changes.plan(on, tenant, change_id),
+            lambda on: inbox.receipt_of(on, tenant, change_id),
+            lambda on: decisions.of_change(on, tenant, change_id),
+        )
+    if change is None:
+        raise _unknown(change_id)
     run = context.engine.link_of(change)
     oldest_first = tuple(reversed(raised))
     return ChangeDetail(
@@ -99,6 +107,7 @@ async def show(context: AppContext, tenant: str, change_id: str) -> ChangeDetail
         exceptions=oldest_first,
         decided=decided,
         proof=proof,
+        terms=terms_of(plan) if plan else None,
         workflow_url=run,
     )
 

@@ -3,17 +3,15 @@ its subject."""
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical
-from canonical_models.decisions import DecisionMade, Target
-from canonical_models.events import Event, InvoiceDecided, event
+from canonical_models.decisions import Target
 from canonical_models.occasion import DocumentDecided
-from canonical_models.records import DocumentRecord
+from canonical_models.records import DocumentRecord, Hold, HoldKind
 from operations.context import AppContext
 from operations.decisions import Decision, Found, Wanted
 from operations.errors import Conflict
@@ -22,12 +20,10 @@ from operations.invoices import find
 from operations.sides import InvoiceSummary, summaries, zone_of
 from persistence import (
     access_holds,
-    change_queue,
-    decisions,
     differences,
+    document_decisions,
     documents,
     mappings,
-    outbox,
 )
 from persistence.connection import Connection
 from planning.term import local_day
@@ -83,8 +79,7 @@ async def decide(
             (found,) = await _found(context, conn, tenant, [record])
             changed = await _write(conn, tenant, found, decision)
         if changed:
-            made = await _follow(conn, tenant, [record], decision, occasion)
-            await _record(context, conn, tenant, found, decision, change_id=made, once=key)
+            made = await _act(context, conn, tenant, [found], decision, occasion, once=key)
         (shown,) = await _as_they_are(context, conn, tenant, [record])
     return Decided(invoice=shown, changed=changed, change_id=made)
 
@@ -103,11 +98,8 @@ async def decide_many(
             for found in chosen:
                 await _write(conn, tenant, found, decision)
             for together in _by_subject(chosen):
-                records = [found.record for found in together]
-                occasion = _occasion(records[0], decision, None)
-                change_ids.append(await _follow(conn, tenant, records, decision, occasion))
-                for found in together:
-                    await _record(context, conn, tenant, found, decision, change_id=change_ids[-1])
+                occasion = _occasion(together[0].record, decision, None)
+                change_ids.append(await _act(context, conn, tenant, together, decision, occasion))
         shown = await _as_they_are(context, conn, tenant, [found.record for found in chosen])
     return DecidedMany(dry_run=dry_run, items=shown, change_ids=tuple(change_ids))
 
@@ -163,11 +155,9 @@ async def _write(conn: Connection, tenant: str, found: Found, decision: Decision
     """Whether that changes anything."""
     record = found.record
     wanted, document_id = decision.of(found), record.document.document_id
-    if wanted.hold != record.hold and not await documents.hold(
-        conn, tenant, document_id, wanted.hold
-    ):
+    if wanted.hold != record.hold and not await _held(conn, tenant, record, wanted.hold):
         raise Conflict(
-            f"{document_id} has been posted in the meantime",
+            f"{document_id} has been posted or taken back in the meantime",
             remedy="look at it again",
             see=("document", document_id),
         )
@@ -179,30 +169,46 @@ async def _write(conn: Connection, tenant: str, found: Found, decision: Decision
     return wanted != Wanted(record.hold, record.correction)
 
 
-async def _record(
+async def _held(conn: Connection, tenant: str, record: DocumentRecord, hold: Hold | None) -> bool:
+    document_id = record.document.document_id
+    if hold is not None and hold.kind is HoldKind.ABORTED:
+        return await documents.take_back(conn, tenant, document_id, hold)
+    return await documents.hold(conn, tenant, document_id, hold)
+
+
+async def _act(
     context: AppContext,
     conn: Connection,
     tenant: str,
-    found: Found,
+    together: Sequence[Found],
     decision: Decision,
+    occasion: DocumentDecided,
     *,
-    change_id: str,
     once: str | None = None,
-) -> None:
-    document_id = found.record.document.document_id
-    decided = DecisionMade(
+) -> str:
+    """The change that acts on it, of the one subject of these documents."""
+    corrects = decision.corrects
+    said = document_decisions.Said(
+        decision=decision.name,
         by=decision.by,
-        action=decision.name,
-        target_kind=Target.DOCUMENT,
-        target_id=document_id,
-        change_id=change_id,
-        shown_digest=found.record.document.approval,
-        before=_kept(Wanted(found.record.hold, found.record.correction)),
-        after=_kept(decision.of(found)),
         reason=decision.reason,
-        once=once,
+        until=decision.until,
+        tax_code=corrects.tax_code,
+        posting_date=corrects.posting_date,
+        link=decision.linked,
     )
-    await decisions.record(conn, tenant, context.entrance, decided)
+    decided = [
+        document_decisions.Decided(
+            found.record,
+            before=_kept(Wanted(found.record.hold, found.record.correction)),
+            after=_kept(decision.of(found)),
+            shown=found.record.document.approval,
+        )
+        for found in together
+    ]
+    return await document_decisions.write(
+        conn, tenant, context.entrance, said, decided, why=occasion, once=once
+    )
 
 
 def _kept(wanted: Wanted) -> dict[str, Any]:
@@ -229,53 +235,6 @@ async def _made_before(
             remedy="send a key of its own with every new decision",
         )
     return change_id
-
-
-async def _follow(
-    conn: Connection,
-    tenant: str,
-    records: list[DocumentRecord],
-    decision: Decision,
-    occasion: DocumentDecided,
-) -> str:
-    """The change that acts on it, of the one subject of these documents; told to who subscribes."""
-    first = records[0]
-    change_id = await change_queue.follow(
-        conn,
-        tenant,
-        first.subject,
-        why=occasion,
-        kind=ChangeKind.BILLED,
-        customer_id=first.document.customer_id,
-        documents=[record.document.document_id for record in records],
-    )
-    await outbox.publish(
-        conn, tenant, [_told(tenant, record, decision, change_id) for record in records]
-    )
-    return change_id
-
-
-def _told(tenant: str, record: DocumentRecord, decision: Decision, change_id: str) -> Event:
-    document, said = record.document, decision.corrects
-    return event(
-        tenant,
-        "invoice.decided.v1",
-        key=f"{change_id}/{document.document_id}",
-        subject=document.document_id,
-        data=InvoiceDecided(
-            invoice_id=document.document_id,
-            subscription_id=document.subscription_id,
-            customer_id=document.customer_id,
-            decision=decision.name,
-            reason=decision.reason,
-            by=decision.by,
-            until=decision.until.isoformat() if decision.until else None,
-            tax_code=said.tax_code,
-            posting_date=said.posting_date.isoformat() if said.posting_date else None,
-            link=decision.linked,
-            change_id=change_id,
-        ),
-    )
 
 
 def _by_subject(chosen: Iterable[Found]) -> list[list[Found]]:

@@ -1,4 +1,5 @@
-"""What people may decide of a document: hold, skip, release, link, correct, and when. Pure."""
+"""What people may decide of a document: hold, skip, take back, release, link, correct, and when.
+Pure."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from canonical_models.base import Canonical, Identifier
 from canonical_models.exceptions import DocumentCorrection
 from canonical_models.records import DocumentRecord, Hold, HoldKind, RecordState
 from operations.errors import Conflict, Invalid
+from planning.taking_back import why_not
 
 
 class HoldRequest(Canonical):
@@ -22,6 +24,12 @@ class HoldRequest(Canonical):
 
 class SkipRequest(Canonical):
     """The document stays out of the ERP, as a difference that somebody has accepted."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class TakeBackRequest(Canonical):
+    """What is posted is reversed by a document of its own, and stays out until it is released."""
 
     reason: str = Field(min_length=1, max_length=2000)
 
@@ -38,6 +46,10 @@ class CorrectRequest(Canonical):
 
     tax_code: str | None = Field(default=None, min_length=1, max_length=120)
     posting_date: date | None = None
+
+
+#: How it is called that something is taken back.
+TAKE_BACK = "take_back"
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,33 @@ def skip(given: SkipRequest, *, by: str) -> Decision:
         return _keep_out(found.record, HoldKind.SKIPPED, given.reason, by, None)
 
     return Decision("skip", by, wanted, given.reason)
+
+
+def why_it_is_not_taken_back(record: DocumentRecord) -> str | None:
+    """In words that stand after its name; None where it can be."""
+    hold = record.hold
+    if record.in_books and hold is not None and hold.kind is HoldKind.ABORTED:
+        return f"is being taken back by {hold.by}"
+    return why_not(record)
+
+
+def take_back(given: TakeBackRequest, *, by: str) -> Decision:
+    """It is reversed in the ERP, and stays out until somebody releases it."""
+
+    def wanted(found: Found) -> Wanted:
+        record = found.record
+        hold = record.hold
+        if hold is not None and hold.kind is HoldKind.ABORTED:
+            return Wanted(hold, record.correction)
+        if (why := why_not(record)) is not None:
+            raise Conflict(
+                f"{_named(record)} {why}",
+                remedy="see where it stands",
+                see=("document", record.document.document_id),
+            )
+        return _keep_out(record, HoldKind.ABORTED, given.reason, by, None)
+
+    return Decision(TAKE_BACK, by, wanted, given.reason)
 
 
 def release(*, by: str) -> Decision:
@@ -202,8 +241,8 @@ def _require_unposted(record: DocumentRecord, done: str) -> None:
     if record.in_books:
         raise Conflict(
             f"{_named(record)} stands in the books as {_erp_name(record)} and cannot be {done}",
-            remedy="what is posted is a fact: issue a credit note in billing, or let finance abort "
-            "the change that posted it while it waits",
+            remedy="what is posted is a fact: issue a credit note in billing, or let finance take "
+            "it back",
         )
 
 

@@ -1,35 +1,46 @@
-"""Where billing and the ERP do not say the same: documents, debts of their own, balances."""
+"""Where systems do not say the same: documents, debts of their own, balances; and what the last
+reconciliation has found that our own records do not show."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from canonical_models.base import Canonical, Instant
 from canonical_models.mapping import AccountMapping
 from canonical_models.money import Money
+from canonical_models.reconciliation import FoundDifference
 from canonical_models.records import DocumentRecord
 from operations import reasons
 from operations.context import AppContext
 from operations.paging import Page, cursor, unreadable, words
 from operations.reasons import Cause
+from operations.reconciling import sentence_of
 from operations.sides import InvoiceSummary, summaries
-from persistence import differences, documents, mappings
+from persistence import differences, documents, mappings, reconciliations
+from persistence.comparing import Comparison
 from persistence.connection import Connection
 from persistence.differences import BalanceApart, Debt
+from persistence.together import together
 
-ABOUT = ("document", "debt", "balance")
+#: What is told, in this order; the last is what a reconciliation has found.
+STAGES = ("document", "debt", "balance", "found")
+_DEBTS, _BALANCES = 1, 2
 #: Rows that are read at a time, while those that are asked for are picked from them.
 _PAGE = 200
 
 
 class DifferenceView(Canonical):
-    """`about` is a `document`; a `debt` that a refund or dispute left and no document shows; or a
-    `balance` that the ERP was not told of. `key` is the document, what the debt is about, or the
-    customer. `what` names the amounts: `gross`, `tax`, `open`, `debt` or `balance`; `content` where
-    all of them agree and what the document says does not. `difference` is billing's less the
-    ERP's. `cause` is a word, `sentence` says it to people; `by` is who decided it, `owner` the team
-    that can mend it."""
+    """`about` is a `document`; a `debt` that a refund or dispute left and no document shows; a
+    `balance` that the ERP was not told of; or a `receivable`, a month's `revenue`, a
+    `subscription`, `support` or a `target` as the last reconciliation has found it. `key` is the
+    document, what the debt is about, or the customer.
+    `what` names the amounts: `gross`, `tax`, `open`, `debt` or `balance`; `content` where all of
+    them agree and what the document says does not; of what a reconciliation has found, the system
+    and its word, as in `support:tier`. `difference` is billing's less the ERP's; None where it is
+    not about an amount. `cause` is a word, `sentence` says it to people; `by` is who decided it,
+    `owner` the team that can mend it."""
 
     about: str
     key: str
@@ -41,7 +52,7 @@ class DifferenceView(Canonical):
     what: str
     billing: Money | None
     erp: Money | None
-    difference: Money
+    difference: Money | None
     cause: str
     sentence: str
     owner: str
@@ -76,18 +87,36 @@ async def list_(
     after: str | None = None,
     limit: int = 50,
 ) -> Page[DifferenceView]:
-    """Documents by their date, then debts by theirs, then balances by customer."""
-    found: list[DifferenceView] = []
+    """Documents by their date, then debts by theirs, then balances by customer, then what a
+    reconciliation has found, by what it is about."""
+    found: list[tuple[str, DifferenceView]] = []
     async with context.database.transaction() as conn:
-        async for each in _all(context, conn, tenant, wanted, _position(after)):
+        async for stage, each in _all(context, conn, tenant, wanted, _position(after)):
             if wanted.takes(each):
-                found.append(each)
+                found.append((stage, each))
             if len(found) > limit:
                 break
-    items = tuple(found[:limit])
-    last = items[-1] if len(found) > limit else None
-    following = cursor(last.about, last.since.isoformat(), _place(last)) if last else None
-    return Page[DifferenceView](items=items, next=following)
+    following = None
+    if len(found) > limit:
+        stage, last = found[limit - 1]
+        place = _found_place(last) if stage == STAGES[-1] else _place(last)
+        following = cursor(stage, last.since.isoformat(), place)
+    return Page[DifferenceView](items=tuple(each for _, each in found[:limit]), next=following)
+
+
+async def of_entity(
+    context: AppContext, conn: Connection, tenant: str, legal_entity: str
+) -> tuple[DifferenceView, ...]:
+    """All that our own records show of the books of a legal entity: documents, debts and
+    balances."""
+    wanted = Wanted(legal_entity=legal_entity)
+    return tuple(
+        [
+            each
+            async for stage, each in _all(context, conn, tenant, wanted, None)
+            if stage != STAGES[-1] and wanted.takes(each)
+        ]
+    )
 
 
 _Position = tuple[str, datetime, str]
@@ -99,22 +128,56 @@ async def _all(
     tenant: str,
     wanted: Wanted,
     after: _Position | None,
-) -> AsyncIterator[DifferenceView]:
-    start = ABOUT.index(after[0]) if after else 0
+) -> AsyncIterator[tuple[str, DifferenceView]]:
+    start = STAGES.index(after[0]) if after else 0
     if start == 0:
         place = (after[1], after[2]) if after else None
         async for each in _documents(context, conn, tenant, place):
-            yield each
+            yield "document", each
     since, customer = context.cutover(tenant), wanted.customer_id
-    if start <= 1:
-        owed = await differences.debts(conn, tenant, since=since, customer_id=customer)
-        for each in sorted(await _debts(conn, tenant, owed), key=_in_time):
-            if after is None or start < 1 or _in_time(each) > (after[1], after[2]):
-                yield each
-    apart = await differences.balances(conn, tenant, since=since, customer_id=customer)
-    for each in sorted(await _balances(conn, tenant, apart), key=_place):
-        if after is None or start < 2 or _place(each) > after[2]:
-            yield each
+    of = Comparison(tenant=tenant, since=since, customer_id=customer)
+    seen = _found_position(after) if start > _BALANCES else None
+    owed, apart, found = await together(
+        conn,
+        partial(_debts_of, of=of if start <= _DEBTS else None),
+        partial(_balances_of, of=of if start <= _BALANCES else None),
+        partial(_reconciled, of=of, after=seen),
+    )
+    for each in owed:
+        if after is None or start < _DEBTS or _in_time(each) > (after[1], after[2]):
+            yield "debt", each
+    for each in apart:
+        if after is None or start < _BALANCES or _place(each) > after[2]:
+            yield "balance", each
+    while True:
+        for one in found:
+            yield "found", _of_found(one)
+        if len(found) < _PAGE:
+            return
+        last = found[-1]
+        seen = (last.about.value, last.key, last.what, last.system)
+        found = await _reconciled(conn, of=of, after=seen)
+
+
+async def _debts_of(conn: Connection, of: Comparison | None) -> list[DifferenceView]:
+    """In their order; none where they were read before."""
+    if of is None:
+        return []
+    owed = await differences.debts(conn, of.tenant, since=of.since, customer_id=of.customer_id)
+    return sorted(await _debts(conn, of.tenant, owed), key=_in_time)
+
+
+async def _balances_of(conn: Connection, of: Comparison | None) -> list[DifferenceView]:
+    if of is None:
+        return []
+    apart = await differences.balances(conn, of.tenant, since=of.since, customer_id=of.customer_id)
+    return sorted(await _balances(conn, of.tenant, apart), key=_place)
+
+
+async def _reconciled(
+    conn: Connection, of: Comparison, after: tuple[str, str, str, str] | None
+) -> tuple[FoundDifference, ...]:
+    return await reconciliations.page(conn, of, after=after, limit=_PAGE, beside_documents=True)
 
 
 async def _documents(
@@ -123,8 +186,11 @@ async def _documents(
     while True:
         found = await documents.differences(conn, tenant, after=after, limit=_PAGE)
         subjects = {record.subject for record in found}
-        given = await reasons.around(conn, tenant, subjects)
-        shown = await summaries(context, conn, tenant, found)
+        given, shown = await together(
+            conn,
+            partial(reasons.around, tenant=tenant, subjects=subjects),
+            partial(_summaries, context, tenant, found),
+        )
         for record, each in zip(found, shown, strict=True):
             yield _document(record, each, reasons.cause_of(record, each, given))
         if len(found) < _PAGE:
@@ -133,10 +199,21 @@ async def _documents(
         after = (last.issued_at, last.document_id)
 
 
+async def _summaries(
+    context: AppContext, tenant: str, records: tuple[DocumentRecord, ...], conn: Connection
+) -> tuple[InvoiceSummary, ...]:
+    return await summaries(context, conn, tenant, records)
+
+
 async def _debts(conn: Connection, tenant: str, found: Collection[Debt]) -> list[DifferenceView]:
-    given = await reasons.around(conn, tenant, {debt.subject for debt in found})
-    accounts = await mappings.accounts_now(conn, tenant, {debt.customer_id for debt in found})
-    known = await documents.named(conn, tenant, {debt.about for debt in found})
+    if not found:
+        return []
+    given, accounts, known = await together(
+        conn,
+        lambda on: reasons.around(on, tenant, {debt.subject for debt in found}),
+        lambda on: mappings.accounts_now(on, tenant, {debt.customer_id for debt in found}),
+        lambda on: documents.named(on, tenant, {debt.about for debt in found}),
+    )
     views = []
     for debt in found:
         record = known.get(debt.about)
@@ -165,8 +242,13 @@ async def _debts(conn: Connection, tenant: str, found: Collection[Debt]) -> list
 async def _balances(
     conn: Connection, tenant: str, found: Collection[BalanceApart]
 ) -> list[DifferenceView]:
-    given = await reasons.around(conn, tenant, {each.subject for each in found})
-    accounts = await mappings.accounts_now(conn, tenant, {each.customer_id for each in found})
+    if not found:
+        return []
+    given, accounts = await together(
+        conn,
+        lambda on: reasons.around(on, tenant, {each.subject for each in found}),
+        lambda on: mappings.accounts_now(on, tenant, {each.customer_id for each in found}),
+    )
     return [
         DifferenceView(
             about="balance",
@@ -224,6 +306,33 @@ def _amounts(record: DocumentRecord) -> tuple[str, Money, Money]:
     return "content", document.gross, posted.gross
 
 
+def _of_found(each: FoundDifference) -> DifferenceView:
+    billing, erp = each.billing, each.erp
+    apart = None
+    if billing is not None and erp is not None and billing.currency == erp.currency:
+        apart = billing - erp
+    return DifferenceView(
+        about=each.about.value,
+        key=each.key,
+        number=each.number,
+        erp_number=each.erp_number,
+        customer_id=each.customer_id,
+        subject=each.subject,
+        legal_entity=each.legal_entity,
+        what=f"{each.system}:{each.what}",
+        billing=billing,
+        erp=erp,
+        difference=apart,
+        cause=each.cause.value,
+        sentence=sentence_of(each),
+        owner=each.owner.value,
+        by=None,
+        exception_id=each.exception_id,
+        change_id=each.change_id,
+        since=each.opened_at,
+    )
+
+
 def _entity(accounts: Mapping[str, AccountMapping], customer_id: str) -> str | None:
     account = accounts.get(customer_id)
     return account.legal_entity if account else None
@@ -242,7 +351,22 @@ def _said(cause: Cause) -> dict[str, Any]:
 
 def _place(found: DifferenceView) -> str:
     """What tells it from others of its time: a balance is by customer and currency alone."""
-    return f"{found.key} {found.difference.currency}" if found.about == "balance" else found.key
+    amount = found.difference
+    return f"{found.key} {amount.currency}" if found.about == "balance" and amount else found.key
+
+
+def _found_place(found: DifferenceView) -> str:
+    system, _, what = found.what.partition(":")
+    return " ".join((found.about, found.key, what, system))
+
+
+def _found_position(after: _Position | None) -> tuple[str, str, str, str] | None:
+    if after is None:
+        return None
+    match after[2].split(" "):
+        case [about, key, what, system]:
+            return about, key, what, system
+    raise unreadable()
 
 
 def _in_time(found: DifferenceView) -> tuple[datetime, str]:
@@ -258,6 +382,6 @@ def _position(after: str | None) -> _Position | None:
         since = datetime.fromisoformat(at)
     except ValueError:
         raise unreadable() from None
-    if about not in ABOUT or since.tzinfo is None:
+    if about not in STAGES or since.tzinfo is None:
         raise unreadable()
     return about, since, place

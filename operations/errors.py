@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import psycopg
+
+#: The database does not answer; nothing is known to have changed.
+NO_DATABASE: tuple[type[Exception], ...] = (psycopg.OperationalError, psycopg.InterfaceError)
+
 
 class NotDone(Exception):
     """`detail` says what was not done to which object, `remedy` what to do next. `see` is the kind

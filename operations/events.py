@@ -19,7 +19,7 @@ async def list_(
 ) -> Feed:
     """Oldest first. An empty page gives back the position that it was asked for."""
     position = number(after) or 0
-    async with context.database.transaction() as conn:
+    async with context.database.statement() as conn:
         found = await outbox.feed(conn, tenant, after=position, limit=limit)
     return Feed(
         items=tuple(event for _, event in found),

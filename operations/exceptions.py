@@ -11,6 +11,7 @@ from canonical_models.base import Canonical, isoformat
 from canonical_models.decisions import DecisionView, Outcome, Target, of_exception
 from canonical_models.events import ExceptionResolved, event
 from canonical_models.exceptions import (
+    CONTRACT_CHANGED,
     SAGA_LOST,
     VENDOR_AWAY,
     Action,
@@ -18,10 +19,10 @@ from canonical_models.exceptions import (
     Resolution,
 )
 from canonical_models.mapping import AccountMapping, ItemMapping
-from canonical_models.mends import Form, decisions_of
+from canonical_models.mends import MENDS, Form, decisions_of
 from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
 from canonical_models.views import CauseView, ChangeView, ExceptionView, HistoryLine
-from operations import approving
+from operations import approving, merges
 from operations.approving import ApprovalStands
 from operations.context import AppContext
 from operations.corrections import checked, replaced, signed
@@ -32,6 +33,14 @@ from operations.paging import Page, cursor, cut, moment
 from persistence import causes, change_watch, changes, decisions, documents, exceptions, outbox
 from persistence.causes import ALL, Which
 from persistence.connection import Connection
+from persistence.together import together
+
+#: Codes of what waits for a yes.
+CODES_OF_A_YES = tuple(
+    str(code.value if isinstance(code, StrEnum) else code)
+    for code, mend in MENDS.items()
+    if Action.APPROVE in mend.decisions
+)
 
 
 class Decision(Canonical):
@@ -130,13 +139,23 @@ async def list_(
 
 async def show(context: AppContext, tenant: str, exception_id: str) -> ExceptionDetail:
     """Raises NotFound."""
-    exception, change = await read(context, tenant, exception_id)
     async with context.database.transaction() as conn:
-        decided = await decisions.on(conn, tenant, Target.EXCEPTION, exception_id)
-        asked = await form(conn, tenant, exception)
-        cause = await causes.get(conn, tenant, exception.cause_id)
-        told = await causes.history(conn, tenant, exception_id)
-        approval = await approving.stands(conn, tenant, exception)
+        exception, decided, told = await together(
+            conn,
+            lambda on: exceptions.get(on, tenant, exception_id),
+            lambda on: decisions.on(on, tenant, Target.EXCEPTION, exception_id),
+            lambda on: causes.history(on, tenant, exception_id),
+        )
+        if exception is None:
+            raise _unknown(exception_id)
+        change, asked, cause, approval = await together(
+            conn,
+            lambda on: changes.get(on, tenant, exception.change_id),
+            lambda on: form(on, tenant, exception),
+            lambda on: causes.get(on, tenant, exception.cause_id),
+            lambda on: approving.stands(on, tenant, exception),
+        )
+    asked = await merges.proposed(context, tenant, exception, asked)
     return ExceptionDetail(
         exception=exception,
         change=change,
@@ -308,6 +327,13 @@ async def _takes(
     change: ChangeView | None,
     resolution: Resolution,
 ) -> None:
+    if exception.code == CONTRACT_CHANGED:
+        raise Conflict(
+            f"exception {exception.exception_id} is about answers of a vendor that do not fit, and "
+            "takes no decision",
+            remedy="it closes by itself when they fit again; see what of them does not",
+            see=("drifts", exception.subject or ""),
+        )
     if exception.code == VENDOR_AWAY:
         raise Conflict(
             f"exception {exception.exception_id} is about a vendor that is away, and takes no "
@@ -403,9 +429,13 @@ async def read(
         exception = await exceptions.get(conn, tenant, exception_id)
         change = await changes.get(conn, tenant, exception.change_id) if exception else None
     if exception is None:
-        raise NotFound(
-            f"there is no exception {exception_id}",
-            remedy="list the open ones",
-            see=("exceptions", ""),
-        )
+        raise _unknown(exception_id)
     return exception, change
+
+
+def _unknown(exception_id: str) -> NotFound:
+    return NotFound(
+        f"there is no exception {exception_id}",
+        remedy="list the open ones",
+        see=("exceptions", ""),
+    )

@@ -86,6 +86,15 @@ async def list_(
     return Page[GrantView](items=tuple(_view(kept, now) for kept in items), next=following)
 
 
+async def show(context: AppContext, tenant: str, grant_id: str) -> GrantView:
+    """As it is held now, of a subscription or given by a person. Raises NotFound."""
+    async with context.database.transaction() as conn:
+        known = await grants.history(conn, tenant, grant_id)
+    if not known:
+        raise _unknown(grant_id)
+    return _view(known[-1], datetime.now(UTC))
+
+
 async def give(
     context: AppContext, tenant: str, wanted: NewGrant, *, by: str, key: str | None = None
 ) -> GrantChanged:
@@ -172,10 +181,7 @@ async def restore(context: AppContext, tenant: str, grant_id: str, *, by: str) -
 async def _editable(conn: Connection, tenant: str, grant_id: str) -> tuple[KeptGrant, ...]:
     known = await grants.history(conn, tenant, grant_id)
     if not known:
-        raise NotFound(
-            f"there is no grant {grant_id}",
-            remedy="list those of its customer",
-        )
+        raise _unknown(grant_id)
     subscription = known[-1].grant.subscription_id
     if subscription is not None:
         raise Conflict(
@@ -183,6 +189,10 @@ async def _editable(conn: Connection, tenant: str, grant_id: str) -> tuple[KeptG
             remedy="change the subscription in billing, or give a grant beside it",
         )
     return known
+
+
+def _unknown(grant_id: str) -> NotFound:
+    return NotFound(f"there is no grant {grant_id}", remedy="list those of its customer")
 
 
 def _still_there(held: KeptGrant, now: datetime) -> None:

@@ -17,12 +17,13 @@ from pydantic import Field
 from canonical_models.base import Canonical, Instant
 from operations.context import AppContext
 from operations.errors import Unavailable
-from persistence import at_work, breakers, digests, metrics
+from persistence import at_work, breakers, digests, metrics, streams
 from persistence.at_work import AtWork
 from persistence.breakers import ConnectionView
 from persistence.database import newest_schema_version, schema_version
 from persistence.digests import Digest
 from persistence.metrics import Standing
+from persistence.streams import Standing as StreamStanding
 from runtime.web_ui import WAITING
 
 #: Seconds within which a part answers; one that takes longer than `SLOW` for it is slow.
@@ -73,11 +74,12 @@ async def look(context: AppContext) -> Health:
     else:
         workers = await _workers(context, told, reached=temporal.state is not State.AWAY)
         parts = [
-            *(asked, temporal, workers, _process("api", told)),
+            *(asked, temporal, workers, _process("api", told), *_console(told)),
             _queue(told.standing),
             _questions(told.standing),
             *_connections(context, told, looked_at=workers.state is not State.AWAY),
             *_mail(context, told),
+            *map(_stream, told.streams),
         ]
     return Health(
         state=max((part.state for part in parts), key=_ORDER.index),
@@ -92,6 +94,7 @@ class _Told(Canonical):
     at_work: tuple[AtWork, ...]
     breakers: tuple[ConnectionView, ...]
     digests: tuple[Digest, ...]
+    streams: tuple[StreamStanding, ...]
     standing: Standing
 
 
@@ -111,6 +114,7 @@ async def _database(context: AppContext) -> tuple[Part, _Told | None]:
                 at_work=await at_work.everyone(conn),
                 breakers=await breakers.all_of(conn),
                 digests=await digests.all_of(conn),
+                streams=await streams.standing(conn),
                 standing=await metrics.standing(conn),
             )
 
@@ -163,6 +167,12 @@ def _process(name: str, told: _Told) -> Part:
     return Part(part=name, state=State.AWAY, since=all_[0].seen_at if all_ else None, facts=facts)
 
 
+def _console(told: _Told) -> Iterator[Part]:
+    """An installation may do without: it is a part where one was at work within a day."""
+    if any(one.part == "console" for one in told.at_work):
+        yield _process("console", told)
+
+
 def _queue(standing: Standing) -> Part:
     behind = max(standing.oldest_ready, standing.oldest_unread) > _TAKEN_UP
     return Part(
@@ -196,6 +206,8 @@ def _connections(context: AppContext, told: _Told, *, looked_at: bool) -> Iterat
             yield Part(part=part, state=State.AWAY, since=one.since, facts={**facts})
         else:
             limit = {} if one.limit_seen is None else {"at once": one.limit_seen}
+            if one.drifts:
+                limit["answers that do not fit"] = one.drifts
             yield Part(part=part, state=State.WORKS, since=one.since, facts={**limit})
 
 
@@ -212,6 +224,20 @@ def _mail(context: AppContext, told: _Told) -> Iterator[Part]:
             yield Part(part=part, state=State.AWAY, since=row.failing_since, facts=facts)
         else:
             yield Part(part=part, state=State.WORKS, since=row.sent_at, facts=facts)
+
+
+def _stream(of: StreamStanding) -> Part:
+    """By what its receiver has said last; one that is paused is asked nothing."""
+    facts: dict[str, int | float | str] = {"state": of.state.value}
+    facts |= {"dead": of.dead} if of.dead else {}
+    facts |= {"failures": of.failures, "error": of.error or ""} if of.failures else {}
+    away = of.failures > 0
+    return Part(
+        part=f"stream {of.tenant}/{of.name}",
+        state=State.AWAY if away else State.WORKS,
+        since=of.failing_since if away else of.sent_at,
+        facts=facts,
+    )
 
 
 def _unknown(context: AppContext) -> Iterator[Part]:

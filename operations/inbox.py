@@ -2,11 +2,13 @@
 
 from pydantic import Field
 
-from canonical_models.amendment import ChangeTrigger, account_subject, customer_of
+from canonical_models.amendment import ChangeTrigger, NamedOnly, account_subject, customer_of
 from canonical_models.base import Canonical, Identifier, Instant
 from canonical_models.batch import Batch, BatchKind
+from canonical_models.cash import PayoutTrigger
 from canonical_models.preview import Comes, Foreseen
 from canonical_models.states import ChangeState, InboxStatus
+from canonical_models.support import CaseTold
 from canonical_models.views import ChangeView
 from connectors.ports import UnreadableEvent
 from operations import batches, preview, syncing
@@ -49,6 +51,14 @@ class Replay(Canonical):
     foreseen: Foreseen | None = None
 
 
+class ReplaysForeseen(Canonical):
+    """What reading many again would come to: `total` fit now, and the first of them are looked at
+    one by one, in their order. Nothing is done, and no list is frozen."""
+
+    total: int
+    items: tuple[Replay, ...]
+
+
 class ReplayMany(Canonical):
     """Which webhooks are read again: those that are named, or all that fit the rest; and how. They
     keep their order. `rate` is how many a minute after the first 1, 5 and 20; `trial` reads one
@@ -62,6 +72,10 @@ class ReplayMany(Canonical):
     rate: int = Field(default=600, ge=1, le=60_000)
     trial: bool = False
     reason: str = Field(min_length=1, max_length=2000)
+
+
+#: Of many, so many are foreseen: each is planned by a worker as its saga would.
+MOST_FORESEEN = 10
 
 
 async def list_(
@@ -101,9 +115,15 @@ async def show(context: AppContext, tenant: str, receipt: str, *, raw: bool = Fa
 
 
 async def replay(
-    context: AppContext, tenant: str, receipt: str, *, dry_run: bool = False
+    context: AppContext,
+    tenant: str,
+    receipt: str,
+    *,
+    dry_run: bool = False,
+    foresee: bool = True,
 ) -> Replay:
-    """Let the event be read again, as if it had just come.
+    """Let the event be read again, as if it had just come. Of a dry run no worker is asked what it
+    would come to without `foresee`.
 
     Nothing is posted twice: the change that comes of it plans from billing's present state, and
     every document is posted once, ever. Raises NotFound, and Conflict while the event's change is
@@ -142,7 +162,7 @@ async def replay(
             item = (await inbox.replay(conn, tenant, [item.inbox_id]))[0]
     if dry_run:
         words, foreseen = f"Would be read again; {outlook}.", None
-        if trigger is not None and subject is not None:
+        if foresee and trigger is not None and subject is not None:
             foreseen, told = await _foreseen(context, tenant, trigger, subject)
             words = f"{words} {told}"
         return Replay(item=item, done=False, words=words, reads_as=trigger, foreseen=foreseen)
@@ -162,14 +182,47 @@ async def _foreseen(
     return found, f"As things are it {_COMES[found.comes]}: {told}."
 
 
-async def replay_many(context: AppContext, tenant: str, asked: ReplayMany, *, by: str) -> Batch:
-    """The batch that reads them again. Its list is what fits now, and stays that. Raises
-    Invalid."""
+async def foresee_many(context: AppContext, tenant: str, asked: ReplayMany) -> ReplaysForeseen:
+    """What `replay_many` would begin with. Once workers give no answer they are asked no more.
+    Raises Invalid."""
+    _require_which(asked)
+    async with context.database.statement() as conn:
+        total, receipts = await inbox.fitting(
+            conn,
+            tenant,
+            receipts=asked.receipts or None,
+            status=asked.status,
+            event_type=asked.event_type,
+            since=asked.since,
+            until=asked.until,
+            limit=MOST_FORESEEN,
+        )
+    items: list[Replay] = []
+    foresee = True
+    for receipt in receipts:
+        try:
+            found = await replay(context, tenant, receipt, dry_run=True, foresee=foresee)
+        except Conflict as fault:
+            item = (await show(context, tenant, receipt)).item
+            found = Replay(item=item, done=False, words=fault.detail, reads_as=None)
+        if found.reads_as is not None and found.foreseen is None:
+            foresee = False
+        items.append(found)
+    return ReplaysForeseen(total=total, items=tuple(items))
+
+
+def _require_which(asked: ReplayMany) -> None:
     if not any((asked.receipts, asked.status, asked.event_type, asked.since, asked.until)):
         raise Invalid(
             "it is not said which webhooks are to be read again",
             remedy="name receipts, or a status, a type, or since when they came",
         )
+
+
+async def replay_many(context: AppContext, tenant: str, asked: ReplayMany, *, by: str) -> Batch:
+    """The batch that reads them again. Its list is what fits now, and stays that. Raises
+    Invalid."""
+    _require_which(asked)
     async with context.database.transaction() as conn:
         made = await batches.begin(
             conn,
@@ -211,10 +264,19 @@ async def _outlook(
         return None, f"no connection {item.connection} is configured here to tell what it says"
     try:
         trigger = translator.trigger(body)
+        payout = None if trigger else translator.payout(body)
     except UnreadableEvent as fault:
         return None, f"it stays a dead letter: {fault}"
+    if payout is not None:
+        return None, _outlook_of_payout(context, item, payout)
     if trigger is None:
         return None, f"it is ignored: {item.event_type} does not concern any other system"
+    if isinstance(trigger, NamedOnly):
+        return None, (
+            f"it names {trigger.what} and does not show it: the worker asks billing what it says"
+        )
+    if isinstance(trigger, CaseTold):
+        return None, f"it keeps what support tells of case {trigger.case_id}, and begins no change"
     if trigger.subscription_id is None:
         trigger = await _whose(conn, item.tenant, trigger)
     subject = _subject(trigger)
@@ -223,6 +285,13 @@ async def _outlook(
     customer = customer_of(subject)
     whose = f"account {customer}" if customer else f"subscription {subject}"
     return trigger, f"it makes a new {trigger.kind.value} change of {whose}"
+
+
+def _outlook_of_payout(context: AppContext, item: InboxView, trigger: PayoutTrigger) -> str:
+    settings = context.tenants.get(item.tenant)
+    if settings is None or settings.policy.books.cash is None:
+        return "it is ignored: payouts are not booked, because books.cash is not set in the policy"
+    return f"it has payout {trigger.payout_id} looked at"
 
 
 async def _whose(conn: Connection, tenant: str, trigger: ChangeTrigger) -> ChangeTrigger:

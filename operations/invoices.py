@@ -1,6 +1,6 @@
 """Invoices and credit notes: billing's document and the ERP's, and where they stand."""
 
-from datetime import UTC, datetime
+from typing import Self
 
 from canonical_models.base import Canonical
 from canonical_models.documents import BillingDocument
@@ -8,32 +8,52 @@ from canonical_models.exceptions import Track
 from canonical_models.ledgering import ErpDocument
 from canonical_models.records import DocumentRecord
 from canonical_models.views import ExceptionView
+from operations.aging import Aging
 from operations.context import AppContext
+from operations.decisions import why_it_is_not_taken_back
 from operations.dunning import CaseView, case_views
 from operations.errors import Conflict, NotFound
+from operations.invoice_fresh import Sources, ask, overlaid, sources
 from operations.movements import SettlementView, settlement_views
 from operations.paging import Page, cursor, cut, moment
-from operations.sides import InvoiceSummary, TaxRow, summaries, tax_rows
-from persistence import documents, dunning, exceptions, settlements
+from operations.sides import InvoiceSummary, TaxRow, summaries, summary, tax_rows, zone_of
+from operations.support import systems_away
+from persistence import breakers, documents, dunning, exceptions, mappings, settlements
 from persistence.connection import Connection
+from persistence.together import together
 from workflows.names import INVOICES, invoices_id
 
 ERP_STATUSES = ("unposted", "posted", "part_paid", "paid", "overdue", "credited")
 
 
-class InvoiceDetail(Canonical):
-    """`document` is billing's, whole but for whom it names, and `posted` the ERP's as it was last
-    read; `age_seconds` is how long ago the ERP was asked where it stands, None when it has not
-    been. `exceptions` are open and keep the books of its subject waiting."""
+class Links(Canonical):
+    """Where people see it: billing's page and PDF, the ERP's document. None where there is none."""
+
+    billing: str | None
+    pdf: str | None
+    erp: str | None
+
+
+class InvoiceDetail(Aging):
+    """`document` is billing's, whole but for whom it names, and `posted` the ERP's. `sources` say
+    of both when they were read: what one of them does not say now is told as it was last read, with
+    its age and why. `exceptions` are open and keep the books of its subject waiting. `stays` is why
+    it cannot be taken back out of the books, in words that stand after its name; None where it can.
+    """
 
     summary: InvoiceSummary
-    age_seconds: float | None
+    sources: Sources
+    links: Links
     taxes: tuple[TaxRow, ...]
     document: BillingDocument
     posted: ErpDocument | None
     settlements: tuple[SettlementView, ...]
     exceptions: tuple[ExceptionView, ...]
     dunning: CaseView | None
+    stays: str | None
+
+    def unaged(self) -> Self:
+        return self.model_copy(update={"sources": self.sources.unaged()})
 
 
 class Refreshed(Canonical):
@@ -81,28 +101,46 @@ async def list_(
     return Page[InvoiceSummary](items=shown, next=following)
 
 
-async def show(context: AppContext, tenant: str, named: str) -> InvoiceDetail:
-    """By billing's id, or by a number of either system. Raises NotFound, Conflict for a number of
-    several."""
+async def show(
+    context: AppContext, tenant: str, named: str, *, fresh: bool = False
+) -> InvoiceDetail:
+    """By billing's id, or by a number of either system. With `fresh` both are asked now; nothing
+    is written, which a refresh does. Raises NotFound, Conflict for a number of several."""
     async with context.database.transaction() as conn:
-        record = await find(conn, tenant, named)
-        document, posted = record.document, record.posted
-        case = await dunning.get(conn, tenant, document.document_id)
-        cases = await case_views(context, conn, tenant, (case,) if case else ())
-        asked = await exceptions.open_of(conn, tenant, [record.subject])
-        moved = await settlements.of_documents(conn, tenant, [document.document_id])
-        (shown,) = await summaries(context, conn, tenant, [record])
-    at = record.erp_status_at
+        known = await find(conn, tenant, named)
+        key = known.document.document_id
+        seen_at = (await documents.seen_at(conn, tenant, [key])).get(key)
+
+        async def unpaid(on: Connection) -> tuple[CaseView, ...]:
+            case = await dunning.get(on, tenant, key)
+            return await case_views(context, on, tenant, (case,) if case else ())
+
+        views, accounts, cases, asked, moved = await together(
+            conn,
+            lambda on: breakers.of_tenant(on, tenant),
+            lambda on: mappings.accounts_now(on, tenant, [known.document.customer_id]),
+            unpaid,
+            lambda on: exceptions.open_of(on, tenant, [known.subject]),
+            lambda on: settlements.of_documents(on, tenant, [key]),
+        )
+    away = systems_away(context, tenant, views)
+    zone = zone_of(context, tenant, known, accounts)
+    said = await ask(context, tenant, known) if fresh else None
+    record = known if said is None else overlaid(known, said, zone)
+    document, posted = record.document, record.posted
+    shown = summary(record, zone, accounts)
     comparable = posted if posted is not None and posted.currency == document.currency else None
     return InvoiceDetail(
         summary=shown,
-        age_seconds=None if at is None else (datetime.now(UTC) - at).total_seconds(),
+        sources=sources(record, seen_at, said, away),
+        links=Links(billing=document.url, pdf=document.pdf_url, erp=posted.url if posted else None),
         taxes=tax_rows(document, comparable),
         document=document,
         posted=posted,
         settlements=settlement_views(moved),
         exceptions=tuple(found for found in asked if found.track == Track.BOOKS.value),
         dunning=cases[0] if cases else None,
+        stays=why_it_is_not_taken_back(known),
     )
 
 

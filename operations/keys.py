@@ -1,13 +1,16 @@
 """API keys: make, list, rotate and revoke; what a key may be allowed to do."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from canonical_models import acts
 from canonical_models.base import Canonical
 from operations.context import AppContext
 from operations.errors import Conflict, Invalid, NotFound
-from persistence import keys
+from operations.paging import Page, cursor, cut, moment, words
+from persistence import key_usage, keys
 from persistence.connection import Connection
+from persistence.key_usage import KeyUsage
 from persistence.keys import ApiKey
 
 ADMIN = acts.ADMIN
@@ -71,9 +74,44 @@ async def made(
     return KeyMade(key=raw, key_id=keys.id_of(raw), name=name, scopes=scopes, expires_at=expires_at)
 
 
-async def list_(context: AppContext, tenant: str) -> tuple[ApiKey, ...]:
-    async with context.database.transaction() as conn:
-        return await keys.listed(conn, tenant)
+async def list_(
+    context: AppContext, tenant: str, *, after: str | None = None, limit: int = 50
+) -> Page[ApiKey]:
+    """The oldest first, revoked ones included. Raises Invalid for a cursor that is none."""
+    async with context.database.statement() as conn:
+        found = await keys.page(conn, tenant, after=moment(after), limit=limit + 1)
+    items, more = cut(found, limit)
+    last = items[-1] if more else None
+    following = cursor(last.created_at.isoformat(), last.key_id) if last else None
+    return Page[ApiKey](items=items, next=following)
+
+
+async def usage(
+    context: AppContext,
+    tenant: str,
+    *,
+    operation: str | None = None,
+    one_of: Collection[str] | None = None,
+    key_id: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[KeyUsage]:
+    """Which key uses which operation of the API, and when last: read before one ends. `operation`
+    may be a part of it; `one_of` are whole ones. Raises Invalid for a cursor that is none."""
+    place = words(after, 2)
+    async with context.database.statement() as conn:
+        found = await key_usage.page(
+            conn,
+            tenant,
+            operation=operation,
+            one_of=one_of,
+            key_id=key_id,
+            after=(place[0], place[1]) if place else None,
+            limit=limit + 1,
+        )
+    items, more = cut(found, limit)
+    following = cursor(items[-1].operation, items[-1].key_id) if more else None
+    return Page[KeyUsage](items=items, next=following)
 
 
 async def rotate(

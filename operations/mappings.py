@@ -9,7 +9,7 @@ from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.views import MappingView
 from operations.context import AppContext
 from operations.erp_names import require_in_erp
-from operations.errors import Invalid
+from operations.errors import Invalid, NotFound
 from operations.paging import Page, cursor, cut, unreadable, words
 from persistence import decisions, mappings, waking
 from persistence.connection import Connection
@@ -46,6 +46,17 @@ async def list_(
     return Page[MappingView](items=items, next=following)
 
 
+async def show(context: AppContext, tenant: str, kind: str, source: str) -> MappingView:
+    """What holds now. Raises NotFound."""
+    async with context.database.statement() as conn:
+        found = await mappings.get(conn, tenant, kind, source)
+    if found is None:
+        raise NotFound(
+            f"no mapping of {kind} {source} holds now", remedy="list them", see=("mapping", "")
+        )
+    return found
+
+
 async def put(
     context: AppContext,
     tenant: str,
@@ -64,7 +75,7 @@ async def put(
         check_tier(context, tenant, mapping)
     if valid_from is None:
         await require_in_erp(context, tenant, mapping)
-    kind, source = _named(mapping)
+    kind, source = named(mapping)
     begins = None if valid_from is None else _beginning(context, tenant, source, valid_from)
     async with context.database.transaction() as conn:
         before = await mappings.history(conn, tenant, kind, source)
@@ -97,7 +108,7 @@ async def now(
     conn: Connection, tenant: str, mapping: AccountMapping | ItemMapping
 ) -> MappingView | None:
     """What holds now of the customer or item that this one is of."""
-    return await mappings.get(conn, tenant, *_named(mapping))
+    return await mappings.get(conn, tenant, *named(mapping))
 
 
 def check_tier(context: AppContext, tenant: str, item: ItemMapping) -> None:
@@ -157,7 +168,8 @@ def _position(after: str | None) -> tuple[str, str, datetime] | None:
     return kind, source, begins
 
 
-def _named(mapping: AccountMapping | ItemMapping) -> tuple[str, str]:
+def named(mapping: AccountMapping | ItemMapping) -> tuple[str, str]:
+    """Kind and source."""
     match mapping:
         case AccountMapping():
             return "account", mapping.billing_customer

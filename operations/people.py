@@ -11,6 +11,7 @@ from operations import keys as api_keys
 from operations.context import AppContext
 from operations.errors import Conflict, Invalid, NotFound
 from operations.keys import KeyMade
+from operations.paging import Page, cursor, cut, words
 from persistence import keys, people, sessions
 from persistence.connection import Connection
 from persistence.people import Member, Person
@@ -47,9 +48,15 @@ class Removed(Canonical):
     name: str
 
 
-async def list_(context: AppContext, tenant: str) -> tuple[Member, ...]:
+async def list_(
+    context: AppContext, tenant: str, *, after: str | None = None, limit: int = 50
+) -> Page[Member]:
+    """By name. Raises Invalid for a cursor that is none."""
+    place = words(after, 1)
     async with context.database.statement() as conn:
-        return await people.members(conn, tenant)
+        found = await people.members(conn, tenant, after=place[0] if place else "", limit=limit + 1)
+    items, more = cut(found, limit)
+    return Page[Member](items=items, next=cursor(items[-1].name) if more else None)
 
 
 async def add(context: AppContext, tenant: str, new: NewPerson, *, by: str) -> Added:

@@ -96,6 +96,18 @@ class Forbidden(NotDone):
         self.roles = roles
 
 
+class Concealed(NotFound):
+    """Known, and not even told that there is such a thing; logs say so."""
+
+    def __init__(self, who: str, act: Act, tenant: str) -> None:
+        super().__init__(
+            "there is no such thing here", remedy="look at how it is called, and for whom"
+        )
+        self.act, self.tenant = act, tenant
+        #: For logs alone.
+        self.why = f"{who} may not {ACTS[act].what}, nor know of it"
+
+
 def of_key(key: ApiKey) -> Principal:
     return Principal(
         tenant=key.tenant,
@@ -130,9 +142,7 @@ def require(person: Principal, act: Act, thing: Thing | None = None) -> None:
         case Yes():
             return
         case Hidden():
-            raise NotFound(
-                "there is no such thing here", remedy="look at how it is called, and for whom"
-            )
+            raise Concealed(_called(person), act, about.tenant)
         case No(why, roles):
             raise Forbidden(
                 f"{_called(person)} {why}",

@@ -5,29 +5,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from canonical_models import mends
-from canonical_models.base import Canonical, Instant
+from canonical_models.base import Canonical, Identifier, Instant
 from canonical_models.batch import Batch, BatchKind
+from canonical_models.commerce import SubscriptionItem
 from canonical_models.exceptions import Action, Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
 from canonical_models.preview import Comes, Foreseen, Mend
+from canonical_models.proposal import ProposedChange
 from canonical_models.views import ExceptionView
 from operations import batches, corrections, exceptions, mappings
 from operations.batches import Begun
 from operations.context import AppContext
 from operations.errors import Invalid, NotFound, Unavailable
-from persistence import previews
+from persistence import previews, subscriptions
 from persistence.previews import PreviewTotal
 from workflows.names import PREVIEW, preview_id
 
 
 class CausePreview(Canonical):
     """Of all open cases of a cause; without a `cause_id`, of all subscriptions that a mapping is
-    about. `batch` is the frozen list and how far it was looked at; its id is the number of the
-    preview, and its items hold what each would come to. `comes` counts them, `totals` are what
-    would be posted by those that go through."""
+    about, or of the cases of a `sheet`, each with a mend of its own. `batch` is the frozen list and
+    how far it was looked at; its id is the number of the preview, and its items hold what each
+    would come to. `comes` counts them, `totals` are what would be posted by those that go
+    through."""
 
     batch: Batch
     cause_id: str | None
+    sheet: str | None
     mend: Mend
     comes: Mapping[Comes, int]
     totals: tuple[PreviewTotal, ...]
@@ -35,22 +39,76 @@ class CausePreview(Canonical):
     made_at: Instant
 
 
-async def of_exception(context: AppContext, tenant: str, exception_id: str, mend: Mend) -> Foreseen:
+async def of_exception(
+    context: AppContext,
+    tenant: str,
+    exception_id: str,
+    mend: Mend,
+    *,
+    known: ExceptionView | None = None,
+) -> Foreseen:
     """The documents with lines and tax, the access and the tier that deciding it so would bring
-    about. Raises NotFound, Invalid where the mend is not for it, Unavailable."""
-    detail = await exceptions.show(context, tenant, exception_id)
-    await _mends(context, tenant, detail.exception, mend)
+    about; of an exception that is `known` where it was just read. Raises NotFound, Invalid where
+    the mend is not for it, Unavailable."""
+    exception = known or (await exceptions.read(context, tenant, exception_id))[0]
+    await _mends(context, tenant, exception, mend)
     return await _foreseen(
         context, tenant, {"exception_id": exception_id, "overlay": _json(mend.overlay)}
     )
 
 
 async def of_subject(
-    context: AppContext, tenant: str, subject: str, documents: tuple[str, ...] = ()
+    context: AppContext,
+    tenant: str,
+    subject: str,
+    documents: tuple[str, ...] = (),
+    *,
+    whole: bool = False,
 ) -> Foreseen:
-    """What a change of it would come to that begins now, and reads these documents. Raises
-    Unavailable."""
-    return await _foreseen(context, tenant, {"subject": subject, "documents": list(documents)})
+    """What a change of it would come to that begins now, and reads these documents, or with `whole`
+    all since the cutover. Raises Unavailable."""
+    given = {"subject": subject, "documents": list(documents), "whole": whole}
+    return await _foreseen(context, tenant, given)
+
+
+class AmendmentAsked(ProposedChange):
+    """A change of a subscription that somebody thinks of."""
+
+    subscription_id: Identifier
+
+
+async def of_amendment(context: AppContext, tenant: str, asked: AmendmentAsked) -> Foreseen:
+    """The documents with tax, the access, the tier and the dates that billing's being asked for it
+    would bring about, and whose yes they would need. Raises NotFound for a subscription that was
+    never agreed on, Invalid for an item that is not its own, Unavailable."""
+    own = {item.item_id for item in await agreed_items(context, tenant, asked.subscription_id)}
+    for item in asked.items:
+        if item.item_id is not None and item.item_id not in own:
+            raise Invalid(
+                f"{asked.subscription_id} has no item {item.item_id}: it has "
+                f"{', '.join(sorted(own)) or 'none'}",
+                remedy="name one of them, or give the price of one to add",
+            )
+    proposed = ProposedChange(
+        items=asked.items, prorating=asked.prorating, ending=asked.ending, since=asked.since
+    )
+    given = {"subject": asked.subscription_id, "proposed": _json(proposed)}
+    return await _foreseen(context, tenant, given)
+
+
+async def agreed_items(
+    context: AppContext, tenant: str, subscription_id: str
+) -> tuple[SubscriptionItem, ...]:
+    """As every system last agreed on it. Raises NotFound."""
+    async with context.database.statement() as conn:
+        agreed = await subscriptions.get(conn, tenant, subscription_id)
+    if agreed is None:
+        raise NotFound(
+            f"nothing was agreed of a subscription {subscription_id}",
+            remedy="see how it is called, or have it looked at first",
+            see=("subscriptions", ""),
+        )
+    return agreed.subscription.items
 
 
 async def of_cause(
@@ -123,6 +181,7 @@ async def show(context: AppContext, tenant: str, preview: str) -> CausePreview:
     return CausePreview(
         batch=found,
         cause_id=found.given.get("cause_id"),
+        sheet=found.given.get("sheet"),
         mend=Mend.model_validate(found.given["mend"], strict=False),
         comes=comes,
         totals=totals,
@@ -131,9 +190,11 @@ async def show(context: AppContext, tenant: str, preview: str) -> CausePreview:
     )
 
 
-def scopes_of(mend: Mend) -> tuple[str, ...]:
-    """What who puts it in force needs leave for."""
-    return mends.scopes_of(_resolution("any", mend))
+def scopes_of(found: CausePreview) -> tuple[str, ...]:
+    """What who puts its mends in force needs leave for."""
+    if found.sheet is not None:
+        return tuple(dict.fromkeys(("exceptions:write", mends.ACCOUNT.scope, mends.ITEM.scope)))
+    return mends.scopes_of(_resolution("any", found.mend))
 
 
 def _resolution(exception_id: str, mend: Mend) -> Resolution:
@@ -142,8 +203,11 @@ def _resolution(exception_id: str, mend: Mend) -> Resolution:
 
 
 async def _mends(context: AppContext, tenant: str, exception: ExceptionView, mend: Mend) -> None:
-    """Raises Invalid where it could not mend that."""
+    """Raises Invalid where it could not mend that. What waits for a yes needs nothing mended: what
+    the yes would bring about is planned."""
     resolution = _resolution(exception.exception_id, mend)
+    if not resolution.corrects and Action.APPROVE in mends.decisions_of(exception.code):
+        return
     await corrections.checked(context, tenant, exception, resolution)
 
 

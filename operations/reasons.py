@@ -10,12 +10,16 @@ from canonical_models.views import ExceptionView
 from operations.sides import InvoiceSummary
 from persistence import differences, exceptions
 from persistence.connection import Connection
+from persistence.together import together
 
 _KEPT_OUT = {
     HoldKind.HELD: "held back",
     HoldKind.SKIPPED: "skipped",
     HoldKind.ABORTED: "taken back out of the books",
 }
+
+_LEFT = "left in the books as it was posted"
+_IN_BOOKS = {HoldKind.ABORTED: "to be taken back out of the books"}
 
 _LOOK = "have it looked at anew"
 #: Causes that may be gone once the subject has been looked at anew.
@@ -52,18 +56,20 @@ class Circumstances:
 
 
 async def around(conn: Connection, tenant: str, subjects: Collection[str]) -> Circumstances:
+    questions, at_work, left_out = await together(
+        conn,
+        lambda on: exceptions.open_of(on, tenant, subjects),
+        lambda on: differences.at_work(on, tenant, subjects),
+        lambda on: differences.left_out(on, tenant, subjects),
+    )
     asked: dict[str, list[ExceptionView]] = {}
-    for question in await exceptions.open_of(conn, tenant, subjects):
+    for question in questions:
         # Of a plan that cannot be made, or a proof, all of the change waits; what a process beside
         # the changes asks, as of a debt, holds no document up.
         whole = question.track == Track.PROCESS.value and question.workflow_id is None
         if whole or question.track == Track.BOOKS.value:
             asked.setdefault(question.belongs_to, []).append(question)
-    return Circumstances(
-        asked=asked,
-        at_work=await differences.at_work(conn, tenant, subjects),
-        left_out=await differences.left_out(conn, tenant, subjects),
-    )
+    return Circumstances(asked=asked, at_work=at_work, left_out=left_out)
 
 
 def cause_of(record: DocumentRecord, shown: InvoiceSummary, given: Circumstances) -> Cause:
@@ -125,7 +131,7 @@ def balance_cause(given: Circumstances, subject: str, movements: Collection[str]
 
 def _held(record: DocumentRecord, hold: Hold) -> Cause:
     until = f" until {hold.until}" if hold.until else ""
-    what = "left in the books as it was posted" if record.in_books else _KEPT_OUT[hold.kind]
+    what = _IN_BOOKS.get(hold.kind, _LEFT) if record.in_books else _KEPT_OUT[hold.kind]
     return Cause(
         hold.kind.value,
         f"{what}{until} by {hold.by} on {hold.at:%Y-%m-%d}: {hold.reason}",

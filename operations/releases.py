@@ -1,21 +1,24 @@
 """Cases of one cause that go on together: what was foreseen, tried on one, then released."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pydantic import Field
 
 from canonical_models.base import Canonical, Identifier
-from canonical_models.batch import Batch, BatchKind, BatchState
-from canonical_models.preview import Foreseen, Mend
+from canonical_models.batch import Batch, BatchItem, BatchKind, BatchState
+from canonical_models.money import Money
+from canonical_models.preview import Mend
+from canonical_models.records import DocumentRecord
 from operations import batches, preview
 from operations.batches import Begun
 from operations.context import AppContext
 from operations.errors import Conflict, Invalid, NotFound
 from operations.preview import CausePreview
-from persistence import previews, releases
-from persistence.batches import Listed
-from persistence.batches import add as put_on_the_list
+from persistence import documents, exceptions, previews, releases
 from persistence.connection import Connection
+from persistence.together import together
 
 #: What was foreseen is believed for so long.
 BELIEVED = timedelta(minutes=30)
@@ -39,14 +42,80 @@ class MoreAsked(Canonical):
 
 
 class Release(Canonical):
-    """`joined` are open cases of the cause that are on its list not yet: they are foreseen, looked
-    at, and added."""
+    """Of a cause, or of a `sheet`, whose items each have a mend of their own. `joined` are open
+    cases of the cause that are on its list not yet: they are foreseen, looked at, and added."""
 
     batch: Batch
-    cause_id: str
+    cause_id: str | None
+    sheet: str | None
     preview: str
     mend: Mend
     joined: int
+
+
+class ReadBack(Canonical):
+    """A document that a release has brought about: what billing asks for, and what the ERP has, as
+    it was read back; None where it has none."""
+
+    document_id: str
+    number: str | None
+    billing: Money
+    erp: Money | None
+    erp_number: str | None
+    erp_url: str | None
+
+
+class Beside(Canonical):
+    """What a page of a release shows beside its rows, by the key of the item: `documents`, and
+    `whose` case it is."""
+
+    joined: int
+    documents: dict[str, tuple[ReadBack, ...]]
+    whose: dict[str, str]
+
+
+async def beside(
+    context: AppContext, tenant: str, release: Batch, items: tuple[BatchItem, ...]
+) -> Beside:
+    """Of these items of the release, what stands in the books now."""
+    named = {item.key: _documents(item) for item in items}
+    wanted = list(dict.fromkeys(each for ids in named.values() for each in ids))
+    cause_id = release.given.get("cause_id")
+
+    async def joined(conn: Connection) -> int:
+        if cause_id is None:
+            return 0
+        return await releases.joined(conn, tenant, release.batch_id, cause_id)
+
+    async with context.database.statement() as conn:
+        known, count, whose = await together(
+            conn,
+            lambda on: documents.named(on, tenant, wanted),
+            joined,
+            lambda on: exceptions.whose(on, tenant, tuple(named)),
+        )
+    told = {
+        key: tuple(_read_back(known[each]) for each in ids if each in known)
+        for key, ids in named.items()
+    }
+    return Beside(joined=count, documents=told, whose=whose)
+
+
+def _documents(item: BatchItem) -> tuple[str, ...]:
+    foreseen = (item.found or {}).get("documents", ())
+    return tuple(each["document_id"] for each in foreseen)
+
+
+def _read_back(record: DocumentRecord) -> ReadBack:
+    posted = record.posted if record.in_books else None
+    return ReadBack(
+        document_id=record.document.document_id,
+        number=record.document.number,
+        billing=record.document.gross,
+        erp=posted.gross if posted else None,
+        erp_number=posted.number if posted else None,
+        erp_url=posted.url if posted else None,
+    )
 
 
 async def begin(
@@ -55,18 +124,47 @@ async def begin(
     """The mend rides on the first case alone; then the release waits to be resumed, which puts the
     mend in force and hands the others over. A single case goes at once. Raises NotFound, Invalid,
     and Conflict where the preview is not whole, is old, or another release is open."""
-    looked_at = await _looked_at(context, tenant, asked.preview, cause_id)
+    looked_at = await _looked_at(context, tenant, asked.preview)
+    _require_of(looked_at, cause_id, asked.preview)
+    given = {
+        "cause_id": cause_id,
+        "mend": looked_at.mend.model_dump(mode="json", exclude_none=True),
+    }
+    return await _begin(context, tenant, cause_id, given, asked, by=by)
+
+
+async def begin_sheet(context: AppContext, tenant: str, asked: ReleaseAsked, *, by: str) -> Release:
+    """Of all rows of a sheet that go through: the mend of the first rides on its case alone, and
+    what goes on puts that of each row in force. Raises as `begin`."""
+    looked_at = await _looked_at(context, tenant, asked.preview)
+    if looked_at.sheet is None:
+        raise Invalid(
+            f"preview {asked.preview} is of no sheet",
+            remedy="release it by the cause that it is of",
+        )
+    given = {"sheet": looked_at.sheet, "mend": {}}
+    return await _begin(context, tenant, f"sheet/{looked_at.sheet}", given, asked, by=by)
+
+
+async def _begin(
+    context: AppContext,
+    tenant: str,
+    subject: str,
+    given: Mapping[str, Any],
+    asked: ReleaseAsked,
+    *,
+    by: str,
+) -> Release:
     async with context.database.transaction() as conn:
-        cases = await _cases(conn, tenant, asked.preview)
+        cases, first = await previews.that_go_through(conn, tenant, asked.preview, asked.first)
         if not cases:
             raise Invalid(
                 f"none of preview {asked.preview} goes through",
                 remedy="mend what they wait for, and foresee the cause anew",
             )
-        first = asked.first or _smallest(cases)
-        if first not in cases:
+        if first is None:
             raise Invalid(
-                f"{first} is none of those of preview {asked.preview} that go through",
+                f"{asked.first} is none of those of preview {asked.preview} that go through",
                 remedy="choose one of its items that does",
             )
         made = await batches.begin(
@@ -74,20 +172,14 @@ async def begin(
             tenant,
             Begun(
                 kind=BatchKind.RELEASE,
-                subject=cause_id,
-                given={
-                    "cause_id": cause_id,
-                    "preview": asked.preview,
-                    "mend": looked_at.mend.model_dump(mode="json", exclude_none=True),
-                    "reason": asked.reason,
-                },
+                subject=subject,
+                given={**given, "preview": asked.preview, "reason": asked.reason},
                 by=by,
                 rate=asked.rate,
-                trial=len(cases) > 1,
+                trial=cases > 1,
             ),
         )
-        order = [first, *(key for key in cases if key != first)]
-        await put_on_the_list(conn, tenant, made, [_listed(key, cases[key]) for key in order])
+        await previews.release(conn, tenant, made, asked.preview, first)
     return await show(context, tenant, made)
 
 
@@ -95,18 +187,24 @@ async def show(context: AppContext, tenant: str, release: str) -> Release:
     """Raises NotFound."""
     found = await batches.show(context, tenant, release)
     if found.kind is not BatchKind.RELEASE:
-        raise NotFound(
-            f"{release} is no release", remedy="list what is done in bulk", see=("batches", "")
-        )
-    cause_id = found.given["cause_id"]
-    async with context.database.statement() as conn:
-        joined = await releases.joined(conn, tenant, release, cause_id)
+        raise unknown(release)
+    cause_id, joined = found.given.get("cause_id"), 0
+    if cause_id is not None:
+        async with context.database.statement() as conn:
+            joined = await releases.joined(conn, tenant, release, cause_id)
     return Release(
         batch=found,
         cause_id=cause_id,
+        sheet=found.given.get("sheet"),
         preview=found.given["preview"],
         mend=Mend.model_validate(found.given["mend"], strict=False),
         joined=joined,
+    )
+
+
+def unknown(release: str) -> NotFound:
+    return NotFound(
+        f"{release} is no release", remedy="list what is done in bulk", see=("batches", "")
     )
 
 
@@ -115,7 +213,7 @@ async def look_at_joined(
 ) -> CausePreview:
     """What the cases would come to that have joined since. Raises NotFound, Conflict."""
     found = await show(context, tenant, release)
-    if not found.joined:
+    if not found.joined or found.cause_id is None:
         raise Conflict(f"no case has joined release {release}", remedy="look again later")
     return await preview.of_cause(
         context, tenant, found.cause_id, found.mend, by=by, beside=release
@@ -125,7 +223,8 @@ async def look_at_joined(
 async def add(context: AppContext, tenant: str, release: str, asked: MoreAsked) -> Release:
     """Those of the preview that go through, behind the others. Raises NotFound, Conflict."""
     found = await show(context, tenant, release)
-    looked_at = await _looked_at(context, tenant, asked.preview, found.cause_id)
+    looked_at = await _looked_at(context, tenant, asked.preview)
+    _require_of(looked_at, found.cause_id, asked.preview)
     if looked_at.mend != found.mend:
         raise Conflict(
             f"preview {asked.preview} is of another mend than release {release}",
@@ -137,19 +236,20 @@ async def add(context: AppContext, tenant: str, release: str, asked: MoreAsked) 
                 f"release {release} has come to its end",
                 remedy="begin another with the preview",
             )
-        cases = await _cases(conn, tenant, asked.preview)
-        more = [_listed(key, case) for key, case in cases.items()]
-        await put_on_the_list(conn, tenant, release, more)
+        await previews.release(conn, tenant, release, asked.preview)
     return await show(context, tenant, release)
 
 
-async def _looked_at(context: AppContext, tenant: str, named: str, cause_id: str) -> CausePreview:
-    found = await preview.show(context, tenant, named)
-    why = None
-    if found.cause_id != cause_id:
+def _require_of(found: CausePreview, cause_id: str | None, named: str) -> None:
+    if cause_id is None or found.cause_id != cause_id:
         raise Invalid(
             f"preview {named} is of another cause", remedy="foresee this one, and release that"
         )
+
+
+async def _looked_at(context: AppContext, tenant: str, named: str) -> CausePreview:
+    found = await preview.show(context, tenant, named)
+    why = None
     if found.batch.state is not BatchState.ENDED:
         why = f"is {found.batch.state.value}"
     elif found.made_at < datetime.now(UTC) - BELIEVED:
@@ -160,24 +260,3 @@ async def _looked_at(context: AppContext, tenant: str, named: str, cause_id: str
             remedy="wait until it is whole" if "older" not in why else "foresee the cause anew",
         )
     return found
-
-
-async def _cases(conn: Connection, tenant: str, named: str) -> dict[str, Foreseen]:
-    """Those that go through, by exception, in the order of the preview."""
-    return await previews.that_go_through(conn, tenant, named)
-
-
-def _listed(key: str, case: Foreseen) -> Listed:
-    return Listed(key, {"digest": case.digest, "summary": case.summary})
-
-
-def _smallest(cases: dict[str, Foreseen]) -> str:
-    """The smallest amount in the legal entity that most are posted for."""
-    entities = [document.legal_entity for case in cases.values() for document in case.documents]
-    commonest = max(sorted(set(entities)), key=entities.count, default=None)
-
-    def amount(key: str) -> tuple[bool, int]:
-        posted = [d for d in cases[key].documents if d.legal_entity == commonest and d.gross]
-        return not posted, sum(abs(d.gross.minor) for d in posted if d.gross)
-
-    return min(cases, key=amount)

@@ -8,20 +8,38 @@ import asyncio
 import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
+from zoneinfo import available_timezones
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from canonical_models.acts import ADMIN, Role
 from operations.context import AppContext
-from operations.errors import Invalid, NotDone
+from operations.errors import Invalid, NotDone, NotFound
 from operations.permissions import Principal
 from persistence import people, sessions, sign_in_failures
+from persistence.sessions import SessionView, Wishes
 from persistence.sign_in_failures import Count
 from runtime.settings import SignInSettings
+
+__all__ = [
+    "NotSignedIn",
+    "SessionView",
+    "SignedIn",
+    "Wishes",
+    "begin",
+    "end",
+    "found",
+    "leave",
+    "places",
+    "set_password",
+    "wish",
+    "with_invitation",
+    "with_password",
+]
 
 T = TypeVar("T")
 
@@ -48,11 +66,20 @@ class NotSignedIn(NotDone):
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who uses a browser's session. The roles are read anew for each request."""
+    """Who uses a browser's session. The roles are read anew for each request. It ends in `whole`
+    seconds for good, and in `unused` seconds where nobody uses it."""
 
     person_id: str
     name: str
     roles: Mapping[str, frozenset[Role]]
+    settings: Wishes = field(default_factory=Wishes)
+    unused: float = 0
+    whole: float = 0
+
+    @property
+    def left(self) -> int:
+        """Seconds until it is over, where nobody does anything."""
+        return int(min(self.unused, self.whole))
 
     def within(self, tenant: str) -> Principal | None:
         """What they are to the tenant; None where it may not be known to exist."""
@@ -98,6 +125,15 @@ async def with_password(context: AppContext, name: str, password: str, address: 
     return person_id
 
 
+async def with_invitation(context: AppContext, invitation: str) -> str:
+    """The person whose it was, which opens nothing from then on. Raises NotSignedIn."""
+    async with context.database.transaction() as conn:
+        person = await people.redeem(conn, None, invitation)
+        if person is None or not await people.roles_of(conn, person.person_id):
+            raise NotSignedIn
+    return person.person_id
+
+
 async def set_password(context: AppContext, person_id: str, password: str) -> None:
     """From now on that is it, and every session is over. Raises Invalid."""
     if not SHORTEST <= len(password) <= LONGEST:
@@ -128,16 +164,48 @@ async def begin(
         )
 
 
-async def found(context: AppContext, token: str, given: SignInSettings) -> SignedIn | None:
-    """Who is signed in with it; None where nobody is any more."""
+async def found(
+    context: AppContext, token: str, given: SignInSettings, *, used: bool = True
+) -> SignedIn | None:
+    """Who is signed in with it; None where nobody is any more. What a page asks by itself does not
+    keep a session from ending (`used`)."""
     async with context.database.statement() as conn:
         idle = timedelta(minutes=given.idle_minutes)
-        person_id = await sessions.person_of(conn, token, idle=idle)
-        person = await people.get(conn, person_id) if person_id else None
-        if person is None:
-            return None
-        roles = await people.roles_of(conn, person.person_id)
-    return SignedIn(person.person_id, person.name, roles) if roles else None
+        held = await sessions.holder_of(conn, token, idle=idle, used=used)
+    if held is None or not held.roles:
+        return None
+    return SignedIn(
+        held.person_id, held.name, held.roles, held.wishes, unused=held.unused, whole=held.whole
+    )
+
+
+async def places(
+    context: AppContext, person_id: str, token: str, given: SignInSettings
+) -> tuple[SessionView, ...]:
+    """Where somebody is signed in, this browser first."""
+    async with context.database.statement() as conn:
+        idle = timedelta(minutes=given.idle_minutes)
+        return await sessions.of_person(conn, person_id, token, idle=idle)
+
+
+async def leave(context: AppContext, person_id: str, session_id: str) -> None:
+    """That browser opens nothing any more. Raises NotFound for one that is not theirs, or over."""
+    async with context.database.statement() as conn:
+        if not await sessions.end_one_of(conn, person_id, session_id):
+            raise NotFound(
+                "you are not signed in there any more", remedy="look at where you still are"
+            )
+
+
+async def wish(context: AppContext, person_id: str, wishes: Wishes) -> None:
+    """How the console is shown to somebody from their next page on. Raises Invalid for a zone that
+    there is not."""
+    if wishes.zone is not None and wishes.zone not in available_timezones():
+        raise Invalid(
+            f"{wishes.zone} is no time zone", remedy="give one such as Europe/Berlin, or none"
+        )
+    async with context.database.statement() as conn:
+        await sessions.wish(conn, person_id, wishes)
 
 
 async def end(context: AppContext, token: str) -> None:

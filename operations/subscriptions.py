@@ -6,8 +6,11 @@ from canonical_models.amendment import ChangeKind
 from canonical_models.base import Canonical, Instant
 from canonical_models.commerce import Subscription
 from canonical_models.entitlement import Entitlement
+from canonical_models.mapping import AccountMapping
+from canonical_models.policy import TenantPolicy
 from canonical_models.records import AccessHold
 from canonical_models.views import ChangeView
+from operations import preview
 from operations.context import AppContext
 from operations.dunning import CaseView, case_views
 from operations.entitlements import HeldBack, held_back
@@ -16,7 +19,7 @@ from operations.movements import SettlementView, settlement_views
 from operations.paging import Page, cursor, cut, words
 from operations.renewals import foreseen
 from operations.sides import InvoiceSummary, summaries
-from operations.syncing import SyncStarted, start
+from operations.syncing import SyncStarted, start, waiting
 from operations.unbilled import UnbilledView, unbilled_of
 from persistence import (
     access_holds,
@@ -25,13 +28,18 @@ from persistence import (
     documents,
     dunning,
     grants,
+    mappings,
     settlements,
     subscriptions,
+    support_contributions,
+    support_desk,
     targets,
 )
 from persistence.contracts import ContractView
 from persistence.targets import TargetView
+from persistence.together import together
 from planning.entitlements import entitlements
+from planning.support import merged_support
 
 
 class SubscriptionSummary(Canonical):
@@ -91,51 +99,94 @@ async def show(context: AppContext, tenant: str, subscription_id: str) -> Subscr
     """Raises NotFound for a subscription that no change was ever about."""
     now = datetime.now(UTC)
     async with context.database.transaction() as conn:
-        agreed = await subscriptions.get(conn, tenant, subscription_id)
-        recent = await changes.page(conn, tenant, subject=subscription_id, limit=20)
+        agreed, recent, contract, held, issued, moved, live, hold, waiting, open_ = await together(
+            conn,
+            lambda on: subscriptions.get(on, tenant, subscription_id),
+            lambda on: changes.page(on, tenant, subject=subscription_id, limit=20),
+            lambda on: contracts.get(on, tenant, subscription_id),
+            lambda on: grants.of_subscription(on, tenant, subscription_id),
+            lambda on: documents.page(on, tenant, subject=subscription_id, limit=100),
+            lambda on: settlements.of_subject(on, tenant, subscription_id),
+            lambda on: dunning.live(on, tenant, subscription_id),
+            lambda on: access_holds.get(on, tenant, subscription_id),
+            lambda on: unbilled_of(on, tenant, subscription_id),
+            lambda on: changes.unsettled(on, tenant, subscription_id),
+        )
         if agreed is None and not recent:
             raise _unknown(subscription_id)
-        contract = await contracts.get(conn, tenant, subscription_id)
-        held = await grants.of_subscription(conn, tenant, subscription_id)
-        issued = await documents.page(conn, tenant, subject=subscription_id, limit=100)
-        moved = await settlements.of_subject(conn, tenant, subscription_id)
-        live = await dunning.live(conn, tenant, subscription_id)
         customer = agreed.subscription.customer.customer_id if agreed else recent[0].customer_id
+        invoices, cases, told = await together(
+            conn,
+            lambda on: summaries(context, on, tenant, issued),
+            lambda on: case_views(context, on, tenant, live),
+            lambda on: targets.of_customer(on, tenant, customer or ""),
+        )
         return SubscriptionDetail(
             subscription_id=subscription_id,
             agreed=_summary(agreed) if agreed else None,
             contract=foreseen(contract) if contract else None,
             entitlements=entitlements(held, now),
             held_back=held_back(held, now),
-            access_hold=await access_holds.get(conn, tenant, subscription_id),
-            invoices=await summaries(context, conn, tenant, issued),
+            access_hold=hold,
+            invoices=invoices,
             settlements=settlement_views(moved),
-            unbilled=await unbilled_of(conn, tenant, subscription_id),
-            dunning=await case_views(context, conn, tenant, live),
-            targets=await targets.of_customer(conn, tenant, customer) if customer else (),
-            open_changes=await changes.unsettled(conn, tenant, subscription_id),
+            unbilled=waiting,
+            dunning=cases,
+            targets=told,
+            open_changes=open_,
             recent_changes=recent,
         )
 
 
-async def sync(context: AppContext, tenant: str, subscription_id: str) -> SyncStarted:
+class Elsewhere(Canonical):
+    """What other systems have of the customer: the account in the ERP and at support, the tier that
+    support is told, and when its desk was last read. None where nothing is known."""
+
+    account: AccountMapping | None
+    tier: str | None
+    desk_read_at: Instant | None
+
+
+async def elsewhere(context: AppContext, tenant: str, customer_id: str) -> Elsewhere:
+    """As it is kept; nobody is asked."""
+    async with context.database.transaction() as conn:
+        account = (await mappings.accounts_now(conn, tenant, [customer_id])).get(customer_id)
+        if account is None:
+            return Elsewhere(account=None, tier=None, desk_read_at=None)
+        named = account.support_organization
+        asked = await support_contributions.asked_for(conn, tenant, named)
+        desk = await support_desk.kept(conn, tenant, named)
+    settings = context.tenants.get(tenant)
+    tiers = settings.policy.tiers if settings else TenantPolicy().tiers
+    tier = merged_support(named, asked, tiers).tier if asked else None
+    return Elsewhere(account=account, tier=tier, desk_read_at=desk.read_at)
+
+
+async def sync(
+    context: AppContext, tenant: str, subscription_id: str, *, dry_run: bool = False
+) -> SyncStarted:
     """Have all read anew that billing has issued since the cutover, and every system brought to
-    what it says, by a change of its own.
+    what it says, by a change of its own; with `dry_run` it is only said what that would come to.
 
     One that waits and has not begun, and does as much, does it as well. Raises NotFound for a
-    subscription that no change was ever about.
+    subscription that no change was ever about; of a dry run Unavailable.
     """
     async with context.database.transaction() as conn:
         known = await changes.page(conn, tenant, subject=subscription_id, limit=1)
         if not known:
             raise _unknown(subscription_id)
-        return await start(
-            conn,
-            tenant,
-            subscription_id,
-            kind=ChangeKind.OTHER,
-            customer_id=known[0].customer_id,
-        )
+        if not dry_run:
+            begun = await start(
+                conn,
+                tenant,
+                subscription_id,
+                kind=ChangeKind.OTHER,
+                customer_id=known[0].customer_id,
+            )
+            return SyncStarted(change_id=begun.change_id, already=begun.already)
+        waits = await waiting(conn, tenant, subscription_id)
+    found = await preview.of_subject(context, tenant, subscription_id, whole=True)
+    return SyncStarted(change_id=waits, already=waits is not None, foreseen=found)
 
 
 def _unknown(subscription_id: str) -> NotFound:

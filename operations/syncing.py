@@ -1,21 +1,32 @@
 """Having billing read anew, whole, by a change that a person asks for."""
 
 import secrets
+from typing import NamedTuple
 
 from canonical_models.amendment import ChangeKind, customer_of
 from canonical_models.base import Canonical
 from canonical_models.occasion import SyncAsked, occasion
+from canonical_models.preview import Foreseen
 from canonical_models.states import ChangeState
 from persistence import change_queue, changes
 from persistence.change_queue import OURS
 from persistence.connection import Connection
 
 
-class SyncStarted(Canonical):
-    """`change_id` is the change that reads billing anew; `already` when it waited already."""
+class Begun(NamedTuple):
+    """The change that reads billing anew; `already` when it waited already."""
 
     change_id: str
     already: bool
+
+
+class SyncStarted(Canonical):
+    """`change_id` is the change that reads billing anew; `already` when it waited already. Of a dry
+    run `foreseen` is what it would come to, and there is a change only where one waited already."""
+
+    change_id: str | None
+    already: bool
+    foreseen: Foreseen | None = None
 
 
 def anew(subject: str) -> tuple[str, str]:
@@ -24,15 +35,23 @@ def anew(subject: str) -> tuple[str, str]:
     return ("account_anew", customer) if customer else ("subscription_anew", subject)
 
 
+async def waiting(conn: Connection, tenant: str, subject: str) -> str | None:
+    """The change that was asked for and has not begun."""
+    for change in await changes.unsettled(conn, tenant, subject):
+        ours = change.connection == OURS and change.state is ChangeState.PENDING
+        if ours and isinstance(occasion(change.event_id), SyncAsked):
+            return change.change_id
+    return None
+
+
 async def start(
     conn: Connection, tenant: str, subject: str, *, kind: ChangeKind, customer_id: str | None
-) -> SyncStarted:
+) -> Begun:
     """Of a subscription or an account. One that was asked for and has not begun does it as well;
     a change that an event has asked for reads no more than that names."""
-    for waiting in await changes.unsettled(conn, tenant, subject):
-        ours = waiting.connection == OURS and waiting.state is ChangeState.PENDING
-        if ours and isinstance(occasion(waiting.event_id), SyncAsked):
-            return SyncStarted(change_id=waiting.change_id, already=True)
+    waits = await waiting(conn, tenant, subject)
+    if waits is not None:
+        return Begun(waits, already=True)
     change_id = await change_queue.follow(
         conn,
         tenant,
@@ -42,4 +61,4 @@ async def start(
         customer_id=customer_id,
         whole=True,
     )
-    return SyncStarted(change_id=change_id, already=False)
+    return Begun(change_id, already=False)

@@ -9,6 +9,7 @@ from canonical_models.decisions import DecisionView, Door, Outcome, Target
 from canonical_models.effects import EffectState
 from canonical_models.mends import decisions_of
 from canonical_models.occasion import (
+    Backfilled,
     DocumentDecided,
     DocumentSeen,
     DunningMoved,
@@ -86,6 +87,7 @@ _OUTCOMES = {
     ChangeOutcome.NO_CHANGE: "nothing to do: every system agreed already",
     ChangeOutcome.COMPENSATED: "undone: what it had done was taken back",
     ChangeOutcome.CANCELLED: "cancelled before anything was changed",
+    ChangeOutcome.SHADOWED: "in shadow: planned, and nothing was done",
 }
 
 #: By what was done to a change, the decision that it was.
@@ -94,6 +96,7 @@ _DECIDES = {"held": "hold", "released": "release"}
 _DOORS = {
     Door.API: "by the API",
     Door.CLI: "by the command line",
+    Door.CONSOLE: "in the console",
     Door.WEB_UI: "in the Temporal Web UI",
     Door.TRUEUP: "by Trueup",
 }
@@ -204,6 +207,8 @@ def _occasion(why: Occasion) -> str:
             return f"document {why.document_id} was seen by a change of another subject"
         case TakenOver():
             return "it was taken over, and has moved since the cutover"
+        case Backfilled():
+            return f"backfill {why.batch_id} has it brought about"
         case _:
             assert_never(why)
 

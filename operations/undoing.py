@@ -16,10 +16,11 @@ from canonical_models.states import ChangeOutcome, ChangeState, ExceptionState
 from canonical_models.views import ChangeView, EffectView, ExceptionView
 from operations import deciding, decisions, syncing
 from operations.context import AppContext
-from operations.errors import Conflict
+from operations.errors import Conflict, Invalid
 from operations.exceptions import read
 from persistence import access_holds, causes, documents, effects
 from persistence.connection import Connection
+from persistence.together import together
 
 
 class Fate(StrEnum):
@@ -54,6 +55,10 @@ FATES = {
 _UNCERTAIN = (EffectState.ATTEMPTING, EffectState.UNCERTAIN, EffectState.COMPENSATING)
 
 
+#: More than these are undone by who has typed how many.
+MANY = 10
+
+
 class Undone(Canonical):
     """One effect of the change and what an abort makes of it; not `certain` where it is not known
     whether it stands over there, which the undo finds out. `amount` is of billing's document."""
@@ -80,6 +85,11 @@ class AbortPreview(Canonical):
     #: What is reversed in the books, one a currency.
     reversed: tuple[Money, ...]
 
+    @property
+    def taken_back(self) -> int:
+        """How many of them do not stay."""
+        return sum(each.fate is not Fate.STAYS for each in self.undone)
+
 
 class ReopenRequest(Canonical):
     reason: str = Field(min_length=1, max_length=2000)
@@ -94,9 +104,12 @@ class Reopened(Canonical):
     released: tuple[str, ...]
 
 
-async def abort_preview(context: AppContext, tenant: str, exception_id: str) -> AbortPreview:
-    """Raises NotFound; Conflict where it is not open, or takes no abort."""
-    exception, _ = await read(context, tenant, exception_id)
+async def abort_preview(
+    context: AppContext, tenant: str, exception_id: str, *, known: ExceptionView | None = None
+) -> AbortPreview:
+    """Of an exception that is `known` where it was just read. Raises NotFound; Conflict where it is
+    not open, or takes no abort."""
+    exception = known or (await read(context, tenant, exception_id))[0]
     if exception.state is not ExceptionState.OPEN or Action.ABORT not in decisions_of(
         exception.code
     ):
@@ -106,26 +119,25 @@ async def abort_preview(context: AppContext, tenant: str, exception_id: str) -> 
             see=("exception", exception_id),
         )
     by_hand = exception.step.startswith(UNDO_OF)
+    subject = "" if by_hand else exception.subject or ""
     async with context.database.transaction() as conn:
-        done = () if by_hand else await effects.of_change(conn, tenant, exception.change_id)
+        done, asked = await together(
+            conn,
+            lambda on: effects.of_change(on, tenant, "" if by_hand else exception.change_id),
+            lambda on: documents.get(on, tenant, subject),
+        )
         standing = [
             each
             for each in reversed(done)
             if each.state is EffectState.CONFIRMED or each.state in _UNCERTAIN
         ]
-        records = await documents.named(
-            conn, tenant, [named for each in standing if (named := _document(each)) is not None]
-        )
-        asked = (
-            await documents.get(conn, tenant, exception.subject)
-            if exception.subject and not by_hand
-            else None
-        )
+        named = [key for each in standing if (key := _document(each)) is not None]
+        records = await documents.named(conn, tenant, named) if named else {}
     undone = tuple(_undone(each, records) for each in standing)
     taken_back = {
-        named: records[named].document.gross
+        key: records[key].document.gross
         for each, told in zip(standing, undone, strict=True)
-        if told.fate is Fate.REVERSED and (named := _document(each)) in records
+        if told.fate is Fate.REVERSED and (key := _document(each)) is not None and key in records
     }
     left = [asked.document.document_id] if asked is not None else []
     totals: dict[str, int] = {}
@@ -141,6 +153,17 @@ async def abort_preview(context: AppContext, tenant: str, exception_id: str) -> 
             Money(minor=minor, currency=currency) for currency, minor in sorted(totals.items())
         ),
     )
+
+
+async def counted(context: AppContext, tenant: str, exception_id: str, typed: str) -> None:
+    """Who undoes many things says how many. Raises Invalid where that is not what would be undone
+    now, and as `abort_preview`."""
+    would = await abort_preview(context, tenant, exception_id)
+    if would.taken_back > MANY and typed.strip() != str(would.taken_back):
+        raise Invalid(
+            f"{would.taken_back} things would be undone, and that number was not given",
+            remedy=f"look at the list, and type {would.taken_back} where it is asked for",
+        )
 
 
 async def reopen(

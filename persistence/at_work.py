@@ -10,7 +10,7 @@ from persistence.rows import fetch
 #: Seconds between two words of a process.
 EVERY = 5.0
 
-Part = Literal["worker", "api"]
+Part = Literal["worker", "api", "console"]
 
 
 class AtWork(Canonical):

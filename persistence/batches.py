@@ -50,12 +50,13 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class ToDo:
-    """An item that is to be carried out. `attempts` were in vain; `overtaken` whether others have
-    come to their end since the first of them."""
+    """An item that is to be carried out. `found` is what an attempt before has kept; `attempts`
+    were in vain; `overtaken` whether others have come to their end since the first of them."""
 
     number: int
     key: str
     given: Mapping[str, Any]
+    found: Mapping[str, Any]
     attempts: int
     overtaken: bool
 
@@ -119,12 +120,14 @@ async def add(conn: Connection, tenant: str, batch_id: str, items: Collection[Li
 async def add_found(
     conn: Connection, tenant: str, batch_id: str, query: LiteralString, values: Mapping[str, Any]
 ) -> int:
-    """Everything that the query finds as `key` and `given`, in its order, frozen by this one
-    statement; how many there are."""
+    """Everything that the query finds as `key` and `given`, in its order and behind those that it
+    has, frozen by this one statement; how many are new."""
     found = await conn.execute(
         (
             "insert into batch_items (tenant, batch_id, number, key, given) "  # noqa: S608 - of constants
-            f"select %(tenant)s, %(batch)s, row_number() over (), key, given from ({query}) found"
+            "select %(tenant)s, %(batch)s, row_number() over () + (select coalesce(max(number), 0) "
+            "from batch_items where tenant = %(tenant)s and batch_id = %(batch)s), key, given "
+            f"from ({query}) found on conflict (tenant, batch_id, key) do nothing"
         ).encode(),
         {**values, "tenant": tenant, "batch": batch_id},
     )
@@ -215,7 +218,8 @@ async def items(
 
 
 _TO_DO = """
-select number, key, coalesce(given, '{}'), attempts, attempts > 0 and exists (
+select number, key, coalesce(given, '{}'), coalesce(found, '{}'), attempts,
+  attempts > 0 and exists (
   select from batch_items o where o.tenant = i.tenant and o.batch_id = i.batch_id
     and o.outcome <> 'not_begun' and o.at >= i.at)
 from batch_items i
@@ -227,6 +231,17 @@ order by number limit %(limit)s
 async def to_do(conn: Connection, tenant: str, batch_id: str, limit: int) -> list[ToDo]:
     found = await conn.execute(_TO_DO, {"tenant": tenant, "id": batch_id, "limit": limit})
     return [ToDo(*row) for row in await found.fetchall()]
+
+
+async def untouched(conn: Connection, tenant: str, batch_id: str, number: int) -> bool:
+    """Whether nobody has carried it out since it was read, held until the end of the transaction:
+    a turn that was believed to be dead may come late, beside the one that took its place."""
+    found = await conn.execute(
+        "select from batch_items where tenant = %s and batch_id = %s and number = %s "
+        "and outcome = 'not_begun' for update",
+        (tenant, batch_id, number),
+    )
+    return await found.fetchone() is not None
 
 
 async def tried(conn: Connection, tenant: str, batch_id: str, number: int) -> None:
@@ -250,12 +265,14 @@ async def stands(
     change_id: str | None = None,
     found: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Of an item that was carried out. Whether its batch still runs."""
+    """Of an item that was carried out, unless another turn was first. Whether its batch still
+    runs."""
     known = await conn.execute(
         "with moved as (update batch_items set outcome = %(outcome)s, reason = %(reason)s, "
         "change_id = coalesce(%(change)s, change_id), found = coalesce(%(found)s, found), "
         "at = clock_timestamp() "
-        "where tenant = %(tenant)s and batch_id = %(id)s and number = %(number)s) "
+        "where tenant = %(tenant)s and batch_id = %(id)s and number = %(number)s "
+        "and outcome = 'not_begun') "
         "select state = 'running' from batches where tenant = %(tenant)s and id = %(id)s",
         {
             "tenant": tenant,
@@ -283,6 +300,16 @@ async def may_hand_over(conn: Connection, tenant: str, batch_id: str) -> tuple[f
     return (max(row[0], 0.0), row[1]) if row else (0.0, 0)
 
 
+async def keep(
+    conn: Connection, tenant: str, batch_id: str, number: int, found: Mapping[str, Any]
+) -> None:
+    """What an attempt at an item needs to know that comes after this one."""
+    await conn.execute(
+        "update batch_items set found = %s where tenant = %s and batch_id = %s and number = %s",
+        (Jsonb(dict(found)), tenant, batch_id, number),
+    )
+
+
 async def handed_over(conn: Connection, tenant: str, batch_id: str, *, rest: float) -> None:
     """Nothing more for so many seconds."""
     await conn.execute(
@@ -293,7 +320,9 @@ async def handed_over(conn: Connection, tenant: str, batch_id: str, *, rest: flo
 
 
 _ENOUGH = """
-select outcome = 'failed' from batch_items i join batches b
+select outcome, outcome = 'failed' or b.kind = 'backfill' and outcome = 'waits'
+  and i.given ->> 'comes' is distinct from 'then_waits'
+from batch_items i join batches b
   on b.tenant = i.tenant and b.id = i.batch_id and i.at > b.looked_at
 where i.tenant = %(tenant)s and i.batch_id = %(id)s
   and i.outcome not in ('not_begun', 'handed_over', 'at_work')
@@ -302,13 +331,18 @@ order by i.at desc, i.number desc limit %(last)s
 
 
 async def failing(conn: Connection, tenant: str, batch_id: str) -> str | None:
-    """Why it should go no further by itself, if it should not."""
+    """Why it should go no further by itself, if it should not. Of a backfill what waits for a
+    person counts as well, unless it was foreseen: what is wrong with all asks once, and not once
+    for each."""
     found = await conn.execute(_ENOUGH, {"tenant": tenant, "id": batch_id, "last": OF_THE_LAST})
-    failed = [bool(row[0]) for row in await found.fetchall()]
+    rows = await found.fetchall()
+    failed = [bool(row[1]) for row in rows]
+    waits = any(bad and outcome == ItemOutcome.WAITS for outcome, bad in rows)
+    words = "have failed or wait for people" if waits else "have failed"
     if len(failed) >= IN_A_ROW and all(failed[:IN_A_ROW]):
-        return f"{IN_A_ROW} have failed in a row"
+        return f"{IN_A_ROW} {words} in a row"
     if len(failed) == OF_THE_LAST and sum(failed) >= SHARE * OF_THE_LAST:
-        return f"{sum(failed)} of the last {OF_THE_LAST} have failed"
+        return f"{sum(failed)} of the last {OF_THE_LAST} {words}"
     return None
 
 
@@ -352,6 +386,16 @@ async def resume(conn: Connection, tenant: str, batch_id: str) -> bool:
     )
 
 
+async def pace(conn: Connection, tenant: str, batch_id: str, rate: int) -> bool:
+    """So many a minute from the next hand-over on. Whether it is open, and has a rate."""
+    done = await conn.execute(
+        "update batches set rate = %s where tenant = %s and id = %s and rate is not null "
+        "and state in ('running', 'paused')",
+        (rate, tenant, batch_id),
+    )
+    return done.rowcount > 0
+
+
 async def stop(conn: Connection, tenant: str, batch_id: str, why: str) -> bool:
     """What was handed over goes on, and nothing more is. Whether it was open until now."""
     return await _moved(
@@ -390,59 +434,3 @@ async def end(conn: Connection, tenant: str, batch_id: str) -> bool:
         {"tenant": tenant, "id": batch_id},
     )
     return ended.rowcount > 0
-
-
-# What was handed over stands where its change stands. A webhook that is read again has its change
-# once it was read.
-_SEEN = """
-with mine as (
-  select i.number, i.outcome, i.change_id, n.status, n.reason as unread, n.change_id as made,
-    %(kind)s = 'release' and exists (select from decisions d where d.tenant = i.tenant
-      and d.target_kind = 'exception' and d.target_id = i.key and d.delivered_at is null) as held
-  from batch_items i left join inbox n
-    on %(kind)s = 'replay' and n.tenant = i.tenant and n.id = (i.given ->> 'inbox_id')::bigint
-  where i.tenant = %(tenant)s and i.batch_id = %(id)s
-    and i.outcome in ('handed_over', 'at_work', 'needs_approval', 'waits')
-), seen as (
-  select m.number, c.id as change_id,
-    case when m.status = 'received' or m.held then 'handed_over'
-      when m.status = 'ignored' then 'done'
-      when m.status = 'dead_lettered' then 'failed'
-      when c.outcome in ('completed', 'no_change') then 'done'
-      when c.outcome is not null then 'failed'
-      when coalesce(t.state, c.state) = 'waiting' and e.code = 'approval_needed'
-        then 'needs_approval'
-      when coalesce(t.state, c.state) = 'waiting' then 'waits'
-      when coalesce(t.state, c.state) in ('starting', 'running') then 'at_work'
-      when c.id is not null then 'handed_over' end as outcome,
-    case when m.status = 'received' or m.held then null
-      when m.status = 'ignored' then 'it is about nothing that is kept in agreement'
-      when m.status = 'dead_lettered' then m.unread
-      when c.outcome in ('compensated', 'cancelled') then 'its change was ' || c.outcome
-      when coalesce(t.state, c.state) = 'waiting' then coalesce(e.code || ': ' || e.message,
-        'it waits for a person')
-      end as reason
-  from mine m
-  left join changes c on c.tenant = %(tenant)s and c.id = coalesce(m.made, m.change_id)
-  left join changes t on t.tenant = c.tenant and t.id = c.taken_in_by and c.state = 'pending'
-  left join lateral (select code, message from exceptions x where x.tenant = %(tenant)s
-    and x.change_id = coalesce(t.id, c.id) and x.state = 'open'
-    order by x.opened_at, x.id limit 1) e on true
-)
-update batch_items i set outcome = seen.outcome, reason = left(seen.reason, 2000),
-  change_id = coalesce(seen.change_id, i.change_id),
-  at = case when i.outcome = seen.outcome then i.at else clock_timestamp() end
-from seen
-where i.tenant = %(tenant)s and i.batch_id = %(id)s and i.number = seen.number
-  and seen.outcome is not null
-  and (i.outcome, i.reason) is distinct from (seen.outcome, left(seen.reason, 2000))
-"""
-
-
-async def look(conn: Connection, tenant: str, batch: Batch) -> None:
-    """What has become of that which was handed over."""
-    if batch.kind in (BatchKind.ADOPT, BatchKind.PREVIEW):
-        return
-    await conn.execute(
-        _SEEN.encode(), {"tenant": tenant, "id": batch.batch_id, "kind": batch.kind.value}
-    )

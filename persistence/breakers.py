@@ -14,8 +14,9 @@ from persistence.rows import fetch
 
 class ConnectionView(Canonical):
     """A vendor's connection: `open` while it is away, with the reason and the next look whether it
-    is back. `limit_seen` is how many calls at once it was last found to take; `exception_id` the
-    question that is open about it."""
+    is back. `limit_seen` is how many calls at once it was last found to take, `answer_ms` how long
+    an answer took of late; `drifts` how many calls have met an answer that does not fit its
+    contract, and wait for one that does; `exception_id` the question that is open about it."""
 
     tenant: str
     connection: str
@@ -24,7 +25,9 @@ class ConnectionView(Canonical):
     probe_at: Instant | None
     reason: str | None
     limit_seen: int | None
+    answer_ms: int | None
     exception_id: str | None
+    drifts: int
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,15 @@ on conflict do nothing
 """
 
 _SHOW = """
-select b.tenant, b.connection, b.state, b.since, b.probe_at, b.reason, b.limit_seen,
-  e.id as exception_id
-from breakers b left join exceptions e on e.tenant = b.tenant and e.state = 'open'
-  and e.change_id = 'connection/' || b.tenant || '/' || b.connection
+select b.tenant, b.connection, b.state, b.since, b.probe_at, b.reason, b.limit_seen, b.answer_ms,
+  coalesce(away.id, changed.id) as exception_id,
+  (select count(*) from drifts d where d.tenant = b.tenant and d.connection = b.connection
+   and d.waits) as drifts
+from breakers b
+left join exceptions away on away.tenant = b.tenant and away.state = 'open'
+  and away.change_id = 'connection/' || b.tenant || '/' || b.connection
+left join exceptions changed on changed.tenant = b.tenant and changed.state = 'open'
+  and changed.change_id = 'contract/' || b.tenant || '/' || b.connection
 where b.tenant = coalesce(%s, b.tenant) order by b.tenant, b.connection
 """
 
@@ -131,12 +139,16 @@ async def _close_question(conn: Connection, tenant: str, connection: str, note: 
     )
 
 
-async def seen(conn: Connection, tenant: str, connection: str, limit: int) -> None:
+async def seen(
+    conn: Connection, tenant: str, connection: str, limit: int, *, seconds: float = 0
+) -> None:
+    """It takes so many calls at once, and so long for an answer; 0 before the first."""
     await conn.execute(
-        "insert into breakers (tenant, connection, limit_seen) values (%s, %s, %s) "
-        "on conflict (tenant, connection) do update set limit_seen = excluded.limit_seen, "
-        "updated_at = now()",
-        (tenant, connection, limit),
+        "insert into breakers (tenant, connection, limit_seen, answer_ms) values (%s, %s, %s, "
+        "nullif(%s, 0)) on conflict (tenant, connection) do update set "
+        "limit_seen = excluded.limit_seen, "
+        "answer_ms = coalesce(excluded.answer_ms, breakers.answer_ms), updated_at = now()",
+        (tenant, connection, limit, round(seconds * 1000)),
     )
 
 
@@ -162,8 +174,15 @@ async def ask(conn: Connection, tenant: str, connection: str, *, message: str) -
     return made if asked.rowcount else None
 
 
-async def of_tenant(conn: Connection, tenant: str) -> tuple[ConnectionView, ...]:
-    return await fetch(conn, ConnectionView, _SHOW, (tenant,))
+async def of_tenant(
+    conn: Connection, tenant: str, *, after: str = "", limit: int | None = None
+) -> tuple[ConnectionView, ...]:
+    """By name; `after` is the last one seen."""
+    of = (
+        f"select * from ({_SHOW}) shown "  # noqa: S608 - put together from constants
+        "where connection > %s order by connection limit %s"
+    )
+    return await fetch(conn, ConnectionView, of, (tenant, after, limit))
 
 
 async def all_of(conn: Connection) -> tuple[ConnectionView, ...]:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
+from canonical_models.base import Canonical
+from canonical_models.mends import OF_CUSTOMERS, OF_ITEMS
 from canonical_models.states import CauseState
 from canonical_models.views import CauseView, HistoryLine
 from persistence.connection import Connection
@@ -83,6 +85,76 @@ async def page(
             "limit": limit,
         },
     )
+
+
+class Waiting(Canonical):
+    """Open causes of a team, how many of them are late, and how many somebody has; how many are of
+    customers and of items that are answered as a sheet."""
+
+    owner: str
+    causes: int
+    cases: int
+    late: int
+    mine: int
+    customers: int
+    items: int
+
+
+async def waiting(conn: Connection, tenant: str, who: str) -> tuple[Waiting, ...]:
+    """By team; `mine` are those of `who`."""
+    counted = (
+        "select owner, count(*) as causes, sum(open_cases)::int as cases, "
+        "count(*) filter (where due_at < now()) as late, "
+        "count(*) filter (where assignee = %s) as mine, "
+        "count(*) filter (where code = any(%s)) as customers, "
+        "count(*) filter (where code = any(%s)) as items "
+        "from causes where tenant = %s and state = 'open' group by owner order by owner"
+    )
+    return await fetch(conn, Waiting, counted, (who, list(OF_CUSTOMERS), list(OF_ITEMS), tenant))
+
+
+class News(Canonical):
+    """Causes that have come to wait since a time, and those of which others have changed something
+    since: another case, who has it, an answer."""
+
+    fresh: int
+    changed: int
+
+
+_NEWS = """
+with touched as (
+  select distinct coalesce(e.cause, h.about) as id from case_history h
+  left join exceptions e on e.tenant = h.tenant and e.id = h.about
+  where h.tenant = %(tenant)s and h.at > %(since)s and h.by <> %(who)s)
+select count(*) filter (where c.opened_at > %(since)s and c.state = 'open') as fresh,
+  count(*) filter (where c.opened_at <= %(since)s) as changed
+from causes c join touched t on t.id = c.id
+where c.tenant = %(tenant)s and c.owner = coalesce(%(owner)s, c.owner)
+"""
+
+
+_SAID = (
+    f"{_HISTORY} where tenant = %(tenant)s and at > %(since)s and by <> %(who)s "  # noqa: S608 - constants
+    "and (about = %(about)s or about in (select id from exceptions "
+    "where tenant = %(tenant)s and cause = %(about)s)) order by seq desc limit 1"
+)
+
+
+async def news(
+    conn: Connection, tenant: str, since: datetime, *, who: str, owner: str | None
+) -> News:
+    """What others than `who` have changed since; of one team, or of all."""
+    given = {"tenant": tenant, "since": since, "who": who, "owner": owner}
+    found = await fetch(conn, News, _NEWS, given)
+    return found[0]
+
+
+async def said_since(
+    conn: Connection, tenant: str, about: str, since: datetime, *, who: str
+) -> HistoryLine | None:
+    """The last that others than `who` have done to a case or a cause, or to a case of it."""
+    given = {"tenant": tenant, "about": about, "since": since, "who": who}
+    return await fetch_one(conn, HistoryLine, _SAID, given)
 
 
 async def assign(

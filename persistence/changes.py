@@ -1,5 +1,6 @@
 """One change and what becomes of it: the saga's side. Claiming is in `change_queue`."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -69,6 +70,18 @@ async def unsettled(conn: Connection, tenant: str, subject: str) -> tuple[Change
     return await fetch(conn, ChangeView, still, (tenant, subject))
 
 
+async def unsettled_of(
+    conn: Connection, tenant: str, subjects: Collection[str]
+) -> tuple[ChangeView, ...]:
+    """Of these subjects, in their order."""
+    # The two halves have an index each.
+    still = (
+        f"{_SELECT} where tenant = %s and subject = any(%s) and (state = 'pending' "
+        "or state in ('starting', 'running', 'waiting')) order by seq"
+    )
+    return await fetch(conn, ChangeView, still, (tenant, list(subjects)))
+
+
 async def save_plan(
     conn: Connection,
     owner: Owner,
@@ -114,7 +127,7 @@ async def save_plan(
 async def plan(conn: Connection, tenant: str, change_id: str) -> AmendmentPlan | None:
     """The plan that was kept; None before there is one."""
     found = await conn.execute(
-        "select plan::text from changes where tenant = %s and id = %s and plan is not null",
+        "select plan::text as plan from changes where tenant = %s and id = %s and plan is not null",
         (tenant, change_id),
     )
     row = await found.fetchone()
@@ -158,9 +171,10 @@ async def runs(conn: Connection, tenant: str, change_id: str, *, anyway: bool = 
 
 
 # Nobody is asked any more what an earlier run has asked. Who waits for a place hears of it, where
-# somebody does: what comes behind it of its subject is marked only after this statement. What a
-# later reading has taken in than the one that the plan was made from - of an attempt that came too
-# late to be heard - is not part of it, and comes after it; with what is undone all of it ends.
+# somebody does; what comes behind it of its subject is told by its mark, after this statement.
+# What a later reading has taken in than the one that the plan was made from - of an attempt that
+# came too late to be heard - is not part of it, and comes after it; with what is undone all of it
+# ends.
 _SETTLE = f"""
 with this as (
   update changes set state = 'settled', outcome = %(outcome)s, stage = %(outcome)s,
@@ -189,10 +203,7 @@ with this as (
     and changes.taken_at > this.read
 )
 select count(*), count(pg_notify('{CHANNEL}', '')) filter (where
-  (select true from changes where ready order by lane, tenant, seq limit 1)
-  or exists (select from changes next where next.tenant = this.tenant
-    and next.subject = this.subject and next.state = 'pending'
-    and (next.taken_in_by is distinct from this.id or next.taken_at > this.read)))
+  (select true from changes where ready order by lane, tenant, seq limit 1))
 from this
 """  # noqa: S608 - put together from constants
 

@@ -2,6 +2,7 @@
 or, where a saga has to act, in the one from which it is handed over."""
 
 import secrets
+from collections.abc import Collection
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -126,6 +127,19 @@ async def on(
         "order by seq desc limit %s",
         (tenant, kind, target_id, limit),
     )
+
+
+async def newest_on(
+    conn: Connection, tenant: str, kind: Target, target_ids: Collection[str]
+) -> dict[str, DecisionView]:
+    """The newest of each; targets that nobody has decided are left out."""
+    newest = (
+        f"select distinct on (target_id) {_COLUMNS} from decisions "  # noqa: S608 - of constants
+        "where tenant = %s and target_kind = %s and target_id = any(%s) "
+        "order by target_id, seq desc"
+    )
+    found = await fetch(conn, DecisionView, newest, (tenant, kind, list(target_ids)))
+    return {made.target_id: made for made in found}
 
 
 async def of_change(

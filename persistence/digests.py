@@ -1,4 +1,4 @@
-"""What a team has not been told yet, and how far it was told.
+"""What a team has not been told yet by mail, and how far it was told: the stream of a team.
 
 Whoever looks claims the team for a while and holds no lock meanwhile: what it then sends is told
 once it has said so. A crash between the two has the next one send the same again, and lose nothing.
@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from canonical_models.base import Canonical, Instant
 from canonical_models.failures import Team
 from canonical_models.money import Money
+from canonical_models.streams import MAIL_PREFIX, MAIL_TYPES
 from persistence.connection import Connection
 from persistence.rows import fetch
 
@@ -66,8 +67,8 @@ class Digest(Canonical):
 
 
 _CLAIM = """
-update digests set claimed_until = now() + %(patience)s
-where tenant = %(tenant)s and team = %(team)s and due_at <= now()
+update streams set claimed_until = now() + %(patience)s
+where id = %(id)s and due_at <= now()
   and (claimed_until is null or claimed_until <= now())
 returning told_to, claimed_until, failures
 """
@@ -83,7 +84,7 @@ select least(now(), (
 
 _NEWS = """
 with asked as (
-  select id, code, at_risk_minor, at_risk_currency, opened_at, what
+  select id, code, cause, change_id, track, at_risk_minor, at_risk_currency, opened_at, what
   from exceptions, lateral (
     values ('new', opened_at), ('late', due_at), ('escalated', escalated_at)
   ) as came(what, at)
@@ -91,17 +92,24 @@ with asked as (
     and at <= %(up_to)s and (%(told_to)s::timestamptz is null or at > %(told_to)s)
   union all
   -- A yes that is late may be theirs, too, from then on.
-  select e.id, e.code, at_risk_minor, at_risk_currency, opened_at, 'escalated'
+  select e.id, e.code, e.cause, e.change_id, e.track, at_risk_minor, at_risk_currency, opened_at,
+    'escalated'
   from approval_requests r join exceptions e on e.tenant = r.tenant and e.subject = r.document_id
   where r.tenant = %(tenant)s and r.needs @> %(in_line)s and e.state = 'open'
     and e.code = 'approval_needed' and e.owner <> %(team)s and e.escalated_at <= %(up_to)s
     and (%(told_to)s::timestamptz is null or e.escalated_at > %(told_to)s)
+), once as (
+  -- As causes count it: of a change that asks the same twice, what its books say is at risk.
+  select distinct on (what, cause, change_id) what, code, at_risk_currency as currency,
+    at_risk_minor as minor, count(*) over (partition by what, cause, change_id) as cases
+  from asked order by what, cause, change_id, at_risk_currency is null, track desc
 ), sums as (
-  select what, code, at_risk_currency as currency, sum(at_risk_minor)::bigint as minor
-  from asked where at_risk_currency is not null group by 1, 2, 3
+  select what, code, currency, sum(minor)::bigint as minor
+  from once where currency is not null group by 1, 2, 3
 )
 select what, code, count(*) as count,
-  count(*) filter (where at_risk_currency is null) as unknown,
+  (select coalesce(sum(cases), 0)::bigint from once
+   where (once.what, once.code) = (asked.what, asked.code) and currency is null) as unknown,
   (select coalesce(jsonb_agg(jsonb_build_object('minor', minor, 'currency', currency)
                              order by currency), '[]')
    from sums where (sums.what, sums.code) = (asked.what, asked.code)) as amounts,
@@ -118,10 +126,12 @@ where tenant = %s and owner = %s and state = 'open'
 
 async def claim(conn: Connection, tenant: str, team: Team, *, patience: timedelta) -> Claim | None:
     """None where nobody is to look yet, or somebody does."""
-    whose = {"tenant": tenant, "team": team.value}
+    whose = {"id": _id(tenant, team), "tenant": tenant, "team": team.value}
     await conn.execute(
-        "insert into digests (tenant, team) values (%(tenant)s, %(team)s) on conflict do nothing",
-        whose,
+        "insert into streams (id, tenant, name, transport, types, team, added_by) "
+        "values (%(id)s, %(tenant)s, %(name)s, 'mail', %(types)s, %(team)s, 'settings') "
+        "on conflict do nothing",
+        whose | {"name": f"{MAIL_PREFIX}{team.value}", "types": list(MAIL_TYPES)},
     )
     found = await conn.execute(_CLAIM, whose | {"patience": patience})
     row = await found.fetchone()
@@ -160,20 +170,20 @@ async def told(
 ) -> None:
     """The team knows all until then; `error` is of addresses that did not take it."""
     await conn.execute(
-        "update digests set told_to = %(to)s, due_at = now() + %(every)s, claimed_until = null, "
+        "update streams set told_to = %(to)s, due_at = now() + %(every)s, claimed_until = null, "
         "sent_at = case when %(sent)s then now() else sent_at end, "
         "error = case when %(sent)s then %(error)s else error end, "
         "failures = 0, failing_since = null "
-        "where tenant = %(tenant)s and team = %(team)s and claimed_until = %(until)s",
+        "where id = %(id)s and claimed_until = %(until)s",
         {"to": to, "every": every, "sent": sent, "error": error} | _which(claimed),
     )
 
 
 async def failed(conn: Connection, claimed: Claim, *, error: str, again_in: timedelta) -> None:
     await conn.execute(
-        "update digests set failures = failures + 1, due_at = now() + %(again_in)s, "
+        "update streams set failures = failures + 1, due_at = now() + %(again_in)s, "
         "claimed_until = null, error = %(error)s, failing_since = coalesce(failing_since, now()) "
-        "where tenant = %(tenant)s and team = %(team)s and claimed_until = %(until)s",
+        "where id = %(id)s and claimed_until = %(until)s",
         {"error": error, "again_in": again_in} | _which(claimed),
     )
 
@@ -182,11 +192,15 @@ async def all_of(conn: Connection) -> tuple[Digest, ...]:
     return await fetch(
         conn,
         Digest,
-        "select tenant, team, told_to, sent_at, failures, failing_since, error from digests "
-        "order by tenant, team",
+        "select tenant, team, told_to, sent_at, failures, failing_since, error from streams "
+        "where transport = 'mail' order by tenant, team",
         (),
     )
 
 
 def _which(claimed: Claim) -> dict[str, object]:
-    return {"tenant": claimed.tenant, "team": claimed.team.value, "until": claimed.until}
+    return {"id": _id(claimed.tenant, claimed.team), "until": claimed.until}
+
+
+def _id(tenant: str, team: Team) -> str:
+    return f"mail/{tenant}/{team.value}"

@@ -192,6 +192,23 @@ async def undo(
     return Fence(key, known.attempt + 1, EffectState.COMPENSATING)
 
 
+def organization_set(tenant: str, organization: str = "") -> str:
+    """What writes of the organisation are writes of; without one, what those of all begin with."""
+    return f"organization:{tenant}/{organization}"
+
+
+async def last_reference(conn: Connection, writes_set: str) -> str | None:
+    """By which id the other system had what the set's writes were about, when one last said so."""
+    found = await conn.execute(
+        "select vendor_reference from effects where writes_set = %s "
+        "and vendor_reference is not null and confirmed_at is not null "
+        "order by confirmed_at desc limit 1",
+        (writes_set,),
+    )
+    row = await found.fetchone()
+    return None if row is None else row[0]
+
+
 def set_lock(writes_set: str | None) -> str | None:
     return None if writes_set is None else f"set/{writes_set}"
 
@@ -329,6 +346,17 @@ async def evidence(conn: Connection, key: str, words: str) -> None:
         "lands_until = coalesce(lands_until, clock_timestamp()) where key = %s",
         (words, key),
     )
+
+
+async def in_doubt(conn: Connection, tenant: str, change_id: str) -> tuple[str, ...]:
+    """Keys of its effects that have not said what they came to, and can no longer land."""
+    found = await conn.execute(
+        "select key from effects where tenant = %s and change_id = %s "
+        "and state in ('attempting', 'uncertain') "
+        "and (lands_until is null or lands_until < clock_timestamp()) order by created_at, key",
+        (tenant, change_id),
+    )
+    return tuple(row[0] for row in await found.fetchall())
 
 
 async def to_sweep(

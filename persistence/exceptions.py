@@ -9,6 +9,7 @@ from typing import Any
 
 from canonical_models.amendment import account_subject
 from canonical_models.exceptions import Raised, Resolution, Track
+from canonical_models.process import ProcessKind
 from canonical_models.states import ExceptionState, WokenBy
 from canonical_models.views import ExceptionView
 from persistence import waking
@@ -150,6 +151,29 @@ async def open_of(
     )
 
 
+async def whose(conn: Connection, tenant: str, exception_ids: Collection[str]) -> dict[str, str]:
+    """By case, the subscription that it is of; else the customer, or what else it belongs to."""
+    found = await conn.execute(
+        "select id, coalesce(subscription_id, customer_id, belongs_to) from exceptions "
+        "where tenant = %s and id = any(%s)",
+        (tenant, list(exception_ids)),
+    )
+    return dict(await found.fetchall())
+
+
+async def open_about(
+    conn: Connection, tenant: str, customer_id: str, change_ids: Collection[str]
+) -> tuple[ExceptionView, ...]:
+    """What is asked of the customer, or of one of these changes, the oldest first."""
+    return await fetch(
+        conn,
+        ExceptionView,
+        f"{_SELECT} where tenant = %s and state = 'open' "
+        "and (customer_id = %s or change_id = any(%s)) order by opened_at, id",
+        (tenant, customer_id, list(change_ids)),
+    )
+
+
 async def page(
     conn: Connection,
     tenant: str,
@@ -256,6 +280,9 @@ async def escalate(conn: Connection, exception_id: str) -> ExceptionView | None:
 async def _whose(conn: Connection, raised: Raised) -> tuple[str, str | None, str | None]:
     """(subject, subscription, customer) that the exception is about."""
     process = raised.process
+    if process is not None and process.kind is ProcessKind.PAYOUT:
+        # Of no customer.
+        return process.key, None, None
     if process is not None:
         account = account_subject(process.customer_id or process.key)
         subject = process.subscription_id or account

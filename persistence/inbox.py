@@ -5,7 +5,7 @@ Webhooks get in through `inbox_writer`.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from canonical_models.base import Canonical, Instant
 from canonical_models.states import InboxStatus
@@ -52,6 +52,7 @@ class Arrival:
     replays: int
     received_at: datetime
     body: bytes
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,8 @@ async def replay(
     # Without its body there is nothing to read.
     await conn.execute(
         "update inbox set status = 'received', reason = null, settled_at = null, "
-        "replays = replays + 1 where tenant = %s and id = any(%s) and status <> 'received' "
-        "and octet_length(body) > 0",
+        "ask_after = null, replays = replays + 1 where tenant = %s and id = any(%s) "
+        "and status <> 'received' and octet_length(body) > 0",
         these,
     )
     await conn.execute(f"notify {CHANNEL}".encode())
@@ -153,6 +154,34 @@ where tenant = %(tenant)s and status <> 'received' and octet_length(body) > 0
   and (%(until)s::timestamptz is null or received_at < %(until)s)
 order by id
 """
+
+
+async def fitting(
+    conn: Connection,
+    tenant: str,
+    *,
+    receipts: Collection[str] | None = None,
+    status: InboxStatus | None = None,
+    event_type: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+) -> tuple[int, tuple[str, ...]]:
+    """How many `freeze` would put on a list now, and the receipts of the first of them."""
+    found = await conn.execute(
+        f"select key, count(*) over () from ({_FREEZE}) f limit %(limit)s".encode(),  # noqa: S608 - a constant
+        {
+            "tenant": tenant,
+            "receipts": None if receipts is None else list(receipts),
+            "status": status,
+            "type": event_type,
+            "since": since,
+            "until": until,
+            "limit": limit,
+        },
+    )
+    rows = await found.fetchall()
+    return (int(rows[0][1]) if rows else 0), tuple(row[0] for row in rows)
 
 
 async def freeze(
@@ -188,13 +217,13 @@ with mine as materialized (
   select pg_try_advisory_xact_lock(%(lock)s) as got
 ), taken as (
   select id, octet_length(body) as size from inbox
-  where status = 'received' and tenant || '/' || connection = any(%(read)s)
-    and (select got from mine)
+  where status = 'received' and ask_after is null
+    and tenant || '/' || connection = any(%(read)s) and (select got from mine)
   order by id limit %(rows)s for update skip locked
 ), counted as (
   select id, sum(size) over (order by id) - size as size_before from taken
 )
-select inbox.id, tenant, connection, event_id, event_type, replays, received_at, body
+select inbox.id, tenant, connection, event_id, event_type, replays, received_at, body, receipt
 from inbox join counted using (id) where size_before < %(size)s order by inbox.id
 """
 
@@ -226,7 +255,7 @@ async def unread_elsewhere(
 
 
 _SETTLE = """
-update inbox set status = read.status, reason = read.reason, settled_at = now(),
+update inbox set status = read.status, reason = read.reason, settled_at = now(), ask_after = null,
   change_id = coalesce(read.change_id, inbox.change_id)
 from unnest(%(ids)s::bigint[], %(statuses)s::text[], %(reasons)s::text[], %(changes)s::text[])
   as read (id, status, reason, change_id)
@@ -246,6 +275,47 @@ async def settle(conn: Connection, readings: Iterable[Reading]) -> None:
             "reasons": reasons,
             "changes": [read.change_id for read in known],
         },
+    )
+
+
+async def set_aside(conn: Connection, inbox_ids: Collection[int]) -> None:
+    """They do not say what they are about: billing is asked, by whoever takes them to."""
+    await conn.execute(
+        "update inbox set ask_after = now(), asked = 0 where id = any(%s)", (list(inbox_ids),)
+    )
+
+
+_TAKE_ASIDE = """
+with due as materialized (
+  select id from inbox
+  where ask_after <= now() and status = 'received'
+    and tenant || '/' || connection = any(%(known)s)
+  order by ask_after, id limit %(rows)s for update skip locked
+)
+update inbox set ask_after = now() + %(lease)s, asked = asked + 1 from due where inbox.id = due.id
+returning inbox.id, tenant, connection, event_id, event_type, replays, received_at, body, receipt,
+  asked
+"""
+
+
+async def take_aside(
+    conn: Connection, known: Collection[tuple[str, str]], *, rows: int, lease: timedelta
+) -> tuple[tuple[Arrival, int], ...]:
+    """The first that are due of those set aside, of the connections whose billing can be asked
+    here, and the how manieth time it is. Nobody else takes them for as long as the `lease`."""
+    found = await conn.execute(
+        _TAKE_ASIDE,
+        {"known": [f"{tenant}/{name}" for tenant, name in known], "rows": rows, "lease": lease},
+    )
+    return tuple((Arrival(*row[:-1]), int(row[-1])) for row in await found.fetchall())
+
+
+async def put_off(conn: Connection, inbox_id: int, reason: str, *, after: timedelta) -> None:
+    """Billing could not be asked: once more after so long."""
+    await conn.execute(
+        "update inbox set ask_after = now() + %s, reason = %s where id = %s "
+        "and status = 'received'",
+        (after, storable(reason), inbox_id),
     )
 
 

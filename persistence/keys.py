@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 from canonical_models.acts import Role
 from canonical_models.base import Canonical
 from persistence.connection import Connection
-from persistence.rows import fetch, fetch_one, select
+from persistence.rows import all_of, fetch, fetch_one, select
 
 PREFIX = "tu_"
 _BYTES = 32
@@ -38,11 +38,12 @@ class ApiKey(Canonical):
     roles: tuple[Role, ...] = ()
 
 
-_KEY_ID = "'tk_' || left(encode(key_hash, 'hex'), 16)"
+#: What a key is called, by its row.
+KEY_ID = "'tk_' || left(encode(key_hash, 'hex'), 16)"
 _SELECT = select(
     ApiKey,
     "api_keys",
-    key_id=_KEY_ID,
+    key_id=KEY_ID,
     name="coalesce((select p.name from people p where p.id = person_id), api_keys.name)",
     roles="array(select m.role from memberships m where m.person_id = api_keys.person_id "
     "and m.tenant = api_keys.tenant order by m.role)",
@@ -52,11 +53,11 @@ _VALID = "revoked_at is null and (expires_at is null or expires_at > now())"
 
 _REVOKE = f"""
 update api_keys set revoked_at = coalesce(revoked_at, now())
-where tenant = %s and {_KEY_ID} = %s returning revoked_at
+where tenant = %s and {KEY_ID} = %s returning revoked_at
 """.encode()  # noqa: S608 - put together from constants
 _END = f"""
 update api_keys set expires_at = least(expires_at, %s)
-where tenant = %s and {_KEY_ID} = %s and {_VALID} returning expires_at
+where tenant = %s and {KEY_ID} = %s and {_VALID} returning expires_at
 """.encode()  # noqa: S608 - put together from constants
 
 
@@ -131,14 +132,23 @@ async def find(conn: Connection, key: str) -> ApiKey | None:
 
 async def named(conn: Connection, tenant: str, key_id: str) -> ApiKey | None:
     """By its id, with `tk_` or without, and whatever has become of it."""
-    of_tenant = f" where tenant = %s and {_KEY_ID} = %s"
+    of_tenant = f" where tenant = %s and {KEY_ID} = %s"
     return await fetch_one(conn, ApiKey, _SELECT + of_tenant, (tenant, _whole(key_id)))
 
 
-async def listed(conn: Connection, tenant: str) -> tuple[ApiKey, ...]:
-    """The tenant's keys, revoked ones included, oldest first."""
-    of_tenant = " where tenant = %s order by created_at, key_hash"
-    return await fetch(conn, ApiKey, _SELECT + of_tenant, (tenant,))
+async def page(
+    conn: Connection, tenant: str, *, after: tuple[datetime, str] | None = None, limit: int = 50
+) -> tuple[ApiKey, ...]:
+    """The tenant's keys, revoked ones included, oldest first; `after` is the last one seen."""
+    which = all_of({f"(created_at, {KEY_ID}) > (%(at)s, %(key)s)": after})
+    at, key = after or (None, None)
+    return await fetch(
+        conn,
+        ApiKey,
+        f"{_SELECT} where tenant = %(tenant)s and {which} "
+        f"order by created_at, {KEY_ID} limit %(limit)s",
+        {"tenant": tenant, "at": at, "key": key, "limit": limit},
+    )
 
 
 async def revoke(conn: Connection, tenant: str, key_id: str) -> datetime | None:

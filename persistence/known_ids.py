@@ -22,6 +22,7 @@ class Kind(StrEnum):
     ASKING = "asking"
     SUBJECT = "subject"
     ENTITY = "legal entity"
+    STREAM = "stream"
 
 
 _OF = {
@@ -59,6 +60,7 @@ _OF = {
         "union all select target ->> 'legal_entity' from mappings "
         "where tenant = %(tenant)s and kind = 'account'"
     ),
+    Kind.STREAM: "select name from streams where tenant = %(tenant)s",
 }
 
 

@@ -12,6 +12,7 @@ from canonical_models.views import MappingView
 from persistence import processes
 from persistence.connection import Connection
 from persistence.rows import all_of, fetch, fetch_one, select
+from persistence.together import together
 
 _ACCOUNTS = TypeAdapter(tuple[AccountMapping, ...])
 
@@ -47,11 +48,7 @@ async def put(
     """From then on (None: from now on) this holds, until what was set for later begins. The
     mapping before it stays on record with its end; one that was to begin at the same time is
     replaced."""
-    match mapping:
-        case AccountMapping():
-            kind, source = "account", mapping.billing_customer
-        case ItemMapping():
-            kind, source = "item", mapping.item
+    kind, source = _named(mapping)
     of = {"tenant": tenant, "kind": kind, "source": source}
     # Two that set the same must each see what the other has set.
     await conn.execute(
@@ -76,6 +73,41 @@ async def put(
     if held is not None and held_target.get(shown) != target.get(shown):
         # What support shows at the organisation before is taken back there, when this begins.
         await processes.news(conn, [entitlement_process(tenant, source, SUPPORT_TARGET)])
+
+
+async def replaced_by(
+    conn: Connection, tenant: str, mapping: AccountMapping | ItemMapping
+) -> tuple[bool, AccountMapping | ItemMapping | None]:
+    """(whether it is what holds now, what held until it began)."""
+    kind, source = _named(mapping)
+    rows, now = await together(
+        conn,
+        lambda on: history(on, tenant, kind, source),
+        lambda on: get(on, tenant, kind, source),
+    )
+    if now is None or now.target != mapping.model_dump(mode="json"):
+        return False, None
+    before = next((row for row in rows if row.valid_to == now.valid_from), None)
+    return True, type(mapping).model_validate(before.target, strict=False) if before else None
+
+
+async def end(conn: Connection, tenant: str, mapping: AccountMapping | ItemMapping) -> None:
+    """From now on none holds of what this one is of, until what was set for later begins."""
+    kind, source = _named(mapping)
+    await conn.execute(
+        f"update mappings set valid_to = clock_timestamp() where {_OF} and {_NOW}".encode(),  # noqa: S608 - put together from constants
+        {"tenant": tenant, "kind": kind, "source": source},
+    )
+    if isinstance(mapping, AccountMapping) and mapping.support_organization is not None:
+        await processes.news(conn, [entitlement_process(tenant, source, SUPPORT_TARGET)])
+
+
+def _named(mapping: AccountMapping | ItemMapping) -> tuple[str, str]:
+    match mapping:
+        case AccountMapping():
+            return "account", mapping.billing_customer
+        case ItemMapping():
+            return "item", mapping.item
 
 
 async def get(
@@ -147,3 +179,13 @@ async def history(conn: Connection, tenant: str, kind: str, source: str) -> tupl
         f"{_SELECT} where {_OF} order by valid_from",
         {"tenant": tenant, "kind": kind, "source": source},
     )
+
+
+async def legal_entities(conn: Connection, tenant: str) -> tuple[str, ...]:
+    """Those that accounts are mapped to, by name."""
+    found = await conn.execute(
+        "select distinct target ->> 'legal_entity' from mappings "
+        "where tenant = %s and kind = 'account' order by 1",
+        (tenant,),
+    )
+    return tuple(row[0] for row in await found.fetchall())

@@ -21,6 +21,7 @@ _COUNTS = {
         "and state in ('starting', 'running')"
     ),
     "exceptions": "select owner, count(*) from exceptions where state = 'open' group by 1",
+    "drifts": "select tenant || '/' || connection, count(*) from drifts where waits group by 1",
     "dunning": "select stage, count(*) from dunning_cases where stage <> 'closed' group by 1",
 }
 

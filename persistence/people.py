@@ -61,14 +61,16 @@ async def get(conn: Connection, person_id: str) -> Person | None:
     return await fetch_one(conn, Person, _SELECT + " where p.id = %s", (person_id,))
 
 
-async def members(conn: Connection, tenant: str) -> tuple[Member, ...]:
-    """Who belongs to the tenant, by name."""
+async def members(
+    conn: Connection, tenant: str, *, after: str = "", limit: int | None = None
+) -> tuple[Member, ...]:
+    """Who belongs to the tenant, by name; `after` is the last one seen."""
     roles = "array_agg(m.role order by m.role)"
     listed = select(
         Member, "people p join memberships m on m.person_id = p.id", **_APART, roles=roles
     )
-    of_tenant = " where m.tenant = %s group by p.id order by p.name"
-    return await fetch(conn, Member, listed + of_tenant, (tenant,))
+    of_tenant = " where m.tenant = %s and p.name > %s group by p.id order by p.name limit %s"
+    return await fetch(conn, Member, listed + of_tenant, (tenant, after, limit))
 
 
 async def roles_of(conn: Connection, person_id: str) -> dict[str, frozenset[Role]]:
@@ -131,11 +133,12 @@ async def invite(conn: Connection, tenant: str, person_id: str, *, holds: timede
     return invitation
 
 
-async def redeem(conn: Connection, tenant: str, invitation: str) -> Person | None:
-    """Whose invitation to the tenant it was, which it is from now on no more."""
+async def redeem(conn: Connection, tenant: str | None, invitation: str) -> Person | None:
+    """Whose invitation to the tenant, or to any, it was, which it is from now on no more."""
     redeemed = await conn.execute(
         "update people set invitation_hash = null, invited_to = null, invited_until = null "
-        "where invitation_hash = %s and invited_to = %s and invited_until > now() returning id",
+        "where invitation_hash = %s and invited_to = coalesce(%s, invited_to) "
+        "and invited_until > now() returning id",
         (_hash(invitation), tenant),
     )
     row = await redeemed.fetchone()

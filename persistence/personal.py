@@ -30,6 +30,8 @@ _CUSTOMER = "customer_id = %(customer)s"
 _SUBJECT = "subject = any(%(subjects)s)"
 _SUBSCRIPTION = "subscription_id = any(%(subjects)s)"
 _BELONGS = "(customer_id = %(customer)s or belongs_to = any(%(subjects)s))"
+#: Whose it is may not have been known, where billing could not be read.
+_SHADOWED = "(customer_id = %(customer)s or subject = any(%(subjects)s))"
 _OF_CHANGES = (
     "change_id in (select id from changes where tenant = %(tenant)s "
     "and subject = any(%(subjects)s))"
@@ -39,11 +41,17 @@ _OF_DOCUMENTS = (
     "and customer_id = %(customer)s)"
 )
 _OF_EXCEPTIONS = f"in (select id from exceptions where tenant = %(tenant)s and {_BELONGS})"  # noqa: S608 - constants
+_OF_CAUSES = f"in (select cause from exceptions where tenant = %(tenant)s and {_BELONGS})"  # noqa: S608 - constants
 _DECIDED = (
     f"({_OF_CHANGES} or target_id {_OF_EXCEPTIONS} or target_id = 'account/' || %(customer)s "  # noqa: S608 - constants
+    "or target_kind = 'difference' and after ->> 'customer_id' = %(customer)s "
     "or target_id in (select document_id from documents where tenant = %(tenant)s "
     "and customer_id = %(customer)s) or target_id in (select source_id from grants "
     "where tenant = %(tenant)s and customer_id = %(customer)s))"
+)
+_OF_ORGANIZATIONS = (
+    "lower(organization) in (select lower(target ->> 'support_organization') from mappings "
+    "where tenant = %(tenant)s and kind = 'account' and source = %(customer)s)"
 )
 _ITEMS = f"({_OF_CHANGES} or key = %(customer)s or key {_OF_EXCEPTIONS})"
 _TOLD = "(subject = any(%(names)s) or subject = any(%(subjects)s))"
@@ -101,10 +109,12 @@ PLACES = (
         "documents",
         _CUSTOMER,
         "(document -> 'metadata' <> '{}' or document ->> 'url' is not null "
+        "or document ->> 'pdf_url' is not null "
         "or jsonb_path_exists(document, '$.lines[*].metadata.*'))",
         "document = document || jsonb_build_object('metadata', '{}'::jsonb, 'url', null, "
-        "'lines', " + _over_each("document -> 'lines'", '{"metadata": {}}') + ")",
+        "'pdf_url', null, 'lines', " + _over_each("document -> 'lines'", '{"metadata": {}}') + ")",
     ),
+    _words("digests of e-mail addresses", "documents", "email_digest", _CUSTOMER),
     _said("reasons of decisions on documents", "documents", "hold", "reason", _CUSTOMER),
     _words("notes of approvals", "approvals", "note", _OF_DOCUMENTS, empty="''"),
     Place(
@@ -123,6 +133,13 @@ PLACES = (
     ),
     _words("notes of cases", "case_history", "note", f"about {_OF_EXCEPTIONS}"),
     Place(
+        "mends that were not in force yet",
+        "mend_drafts",
+        f"cause {_OF_CAUSES}",
+        "(mend is not null or proposed is not null)",
+        "mend = null, proposed = null",
+    ),
+    Place(
         "what decisions said",
         "decisions",
         _DECIDED,
@@ -136,6 +153,21 @@ PLACES = (
         _ITEMS,
         "(reason is not null or found is not null)",
         "reason = null, found = null",
+    ),
+    Place(
+        "what would have been done in shadow",
+        "shadow_changes",
+        _SHADOWED,
+        "(foreseen is not null or plan is not null or subscription is not null "
+        "or documents is not null)",
+        "foreseen = null, plan = null, subscription = null, documents = null",
+    ),
+    Place(
+        "what is looked for in shadow",
+        "shadow_items",
+        _CUSTOMER,
+        "(expected is not null or differences <> '[]')",
+        "expected = null, differences = '[]'",
     ),
     _words("reasons of grants", "grants", "reason", _CUSTOMER),
     _said("reasons of holds", "access_holds", "hold", "reason", _SUBSCRIPTION),
@@ -160,6 +192,7 @@ PLACES = (
         f"event #>> '{{data,reason}}' <> '{ERASED}'",
         f"event = jsonb_set(event, '{{data,reason}}', '\"{ERASED}\"')",
     ),
+    _words("answers of receivers of events", "deliveries", "answer", _TOLD),
 )
 
 #: The bodies of webhooks, which are looked through first.
@@ -181,22 +214,36 @@ KEPT: Mapping[str, tuple[str, str]] = {
     "approval_requests": (_OF_DOCUMENTS, "what a yes was asked to, by amounts and a digest"),
     "adoption_customers": (_CUSTOMER, _PROOF),
     "case_history": (f"about {_OF_EXCEPTIONS}", _PROOF),
+    "mend_drafts": (f"cause {_OF_CAUSES}", _PROOF),
     "decisions": (_DECIDED, _PROOF),
     "approved_plans": (_OF_CHANGES, _PROOF),
     "batch_items": (_ITEMS, _PROOF),
     "grants": (_CUSTOMER, "what could be used, when and why not"),
     "subscription_states": (_CUSTOMER, "what was sold, by ids and quantities"),
+    "differences": (_CUSTOMER, f"{_PROOF}; by ids, numbers and amounts"),
+    "fact_documents": (
+        "system = 'billing' and account = %(customer)s",
+        "what billing lists, by ids and amounts; read anew as long as billing lists it",
+    ),
+    "fact_balances": (_CUSTOMER, "what billing keeps for the customer, by ids and amounts"),
+    "fact_subscriptions": (_CUSTOMER, "what billing lists, by ids and quantities"),
+    "shadow_changes": (_SHADOWED, "that it was planned in shadow, and when"),
+    "shadow_items": (_CUSTOMER, "that it was looked for, by ids and numbers, and how that ended"),
     "contracts": (_CUSTOMER, "the term of what was sold"),
     "access_holds": (_SUBSCRIPTION, "what was taken back, by ids"),
     "dunning_cases": (_CUSTOMER, "how an unpaid invoice ended, by ids and dates"),
+    "account_places": (_CUSTOMER, "where it stands among others, by ids"),
     "accounts": (_CUSTOMER, "the balance, which belongs to the books"),
     "support_contributions": (_CUSTOMER, "what support was told, by ids"),
+    "support_cases": (_OF_ORGANIZATIONS, "that there was a case at the desk, by its id"),
+    "support_desks": (_OF_ORGANIZATIONS, "what the desk showed of tier and features"),
     "target_states": (_CUSTOMER, "which revision a target holds"),
     "mappings": (
         "kind = 'account' and source = %(customer)s",
         "finds the ERP's party of the documents that are kept",
     ),
     "outbox": (_TOLD, "what was published, by ids and amounts"),
+    "deliveries": (_TOLD, "who was told of what, and when"),
     "erasures": (_CUSTOMER, "what was erased, when, and who asked for it"),
 }
 
@@ -208,14 +255,29 @@ WITHOUT = {
     "batches": "what is done in bulk, and by whom",
     "breakers": "vendors",
     "cause_amounts": "sums over all cases of a cause",
+    "cash_looks": "sums of our own money",
+    "cash_movements": "ids and amounts of money at billing, of nobody by name",
+    "closes": "sealed reports: sums, numbers of documents, and why finance let differences stand",
     "causes": "ids of what is to be mended",
-    "digests": "how far a team was told by mail",
+    "drifts": "vendors: what of their answers does not fit, by digests of ids",
+    "kept_answers": "what the API answered, by ids and people's own words, for a day",
+    "key_usage": "which operations our own keys use",
+    "fact_entries": "what the ERP lists of its accounts, by its own ids, with amounts",
+    "fact_organizations": "what support shows of an organisation, by its id",
+    "fact_reads": "how far systems were read",
     "lanes": "workers",
     "memberships": "what our own people may do",
+    "payouts": "our own money on its way to the bank",
     "people": "our own people",
+    "person_settings": "how our own people want to see the console",
+    "periods": "months of our own books, and the differences of the newest attempt by ids",
     "processes": "ids of what waits",
+    "reconciliations": "comparisons of systems, and who asked for them",
+    "recorded": "what vendors answer, redacted, as long as somebody records it",
+    "recordings": "which connection is recorded, until when, and who asked for it",
     "retention": "how far old rows were visited",
     "sessions": "our own people, signed in",
+    "streams": "who is told of events",
     "sign_in_failures": "who failed to sign in, by digest",
     "seals": "digests: the salt of what is erased goes with it",
     "temporal_namespace": "the engine",

@@ -2,7 +2,7 @@
 
 from canonical_models.base import Canonical
 from canonical_models.money import Money
-from canonical_models.preview import Comes, Foreseen
+from canonical_models.preview import Comes
 from canonical_models.states import ExceptionState
 from canonical_models.views import ExceptionView
 from persistence import batches, exceptions
@@ -15,9 +15,10 @@ _OPEN = """
 select id as key, null::jsonb as given from (
   select distinct on (change_id) id, opened_at from exceptions
   where tenant = %(tenant)s and cause = %(cause)s and state = 'open'
-    and (%(beside)s::text is null or not exists (select from batch_items i
-      where i.tenant = %(tenant)s and i.batch_id = %(beside)s
-        and (i.key = exceptions.id or i.change_id = exceptions.change_id)))
+    and id not in (select i.key from batch_items i
+      where i.tenant = %(tenant)s and i.batch_id = %(beside)s::text)
+    and coalesce(change_id, '') not in (select i.change_id from batch_items i
+      where i.tenant = %(tenant)s and i.batch_id = %(beside)s::text and i.change_id is not null)
   order by change_id, track desc, opened_at) cases
 order by opened_at, id
 """
@@ -35,6 +36,30 @@ order by subscription_id
 _COMES = """
 select found ->> 'comes', count(*) from batch_items
 where tenant = %s and batch_id = %s and found is not null group by 1 order by 1
+"""
+
+_FIRST = """
+with cases as (
+  select number, key, found -> 'documents' as documents from batch_items
+  where tenant = %(tenant)s and batch_id = %(id)s and found ->> 'comes' = 'goes_through'),
+commonest as (
+  select d ->> 'legal_entity' as entity from cases, jsonb_array_elements(documents) d
+  group by 1 order by count(*) desc, 1 limit 1)
+select (select count(*) from cases), (
+  select key from cases where %(first)s::text is null or key = %(first)s
+  order by (select sum(abs((d #>> '{gross,minor}')::bigint)) from jsonb_array_elements(documents) d
+    where d ->> 'legal_entity' = (select entity from commonest)) nulls last, number
+  limit 1)
+"""
+
+_GOING_THROUGH = """
+select key, coalesce(given, '{}')
+  || jsonb_build_object('digest', found -> 'digest', 'summary', found -> 'summary',
+    'preview', %(preview)s::text, 'gross', jsonb_path_query_array(found, '$.documents[*].gross'))
+  as given
+from batch_items
+where tenant = %(tenant)s and batch_id = %(preview)s and found ->> 'comes' = 'goes_through'
+order by key = coalesce(%(first)s::text, '') desc, number
 """
 
 _TOTALS = """
@@ -99,14 +124,24 @@ async def comes(conn: Connection, tenant: str, batch_id: str) -> dict[Comes, int
     return {Comes(name): count for name, count in await found.fetchall()}
 
 
-async def that_go_through(conn: Connection, tenant: str, batch_id: str) -> dict[str, Foreseen]:
-    """By exception, in the order of the list."""
-    found = await conn.execute(
-        "select key, found::text from batch_items where tenant = %s and batch_id = %s "
-        "and found ->> 'comes' = 'goes_through' order by number",
-        (tenant, batch_id),
-    )
-    return {key: Foreseen.model_validate_json(case) for key, case in await found.fetchall()}
+async def that_go_through(
+    conn: Connection, tenant: str, batch_id: str, first: str | None = None
+) -> tuple[int, str | None]:
+    """How many go through, and which is to be tried first: `first`, None where it is none of them;
+    by default the smallest amount in the legal entity that most are posted for."""
+    given = {"tenant": tenant, "id": batch_id, "first": first}
+    found = await conn.execute(_FIRST, given)
+    row = await found.fetchone()
+    return (row[0], row[1]) if row else (0, None)
+
+
+async def release(
+    conn: Connection, tenant: str, batch_id: str, preview: str, first: str | None = None
+) -> None:
+    """Those of the preview that go through onto the list, `first` before the others, each with
+    what was foreseen of it."""
+    given = {"preview": preview, "first": first}
+    await batches.add_found(conn, tenant, batch_id, _GOING_THROUGH, given)
 
 
 async def totals(conn: Connection, tenant: str, batch_id: str) -> tuple[PreviewTotal, ...]:

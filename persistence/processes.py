@@ -31,6 +31,15 @@ on conflict (workflow_id) do update set news = processes.news + 1, changed_at = 
 returning pg_notify('trueup_changes', '')
 """
 
+_RAISED = """
+insert into processes (workflow_id, tenant, kind, input, news, acknowledged, ended_after)
+values (%(id)s, %(tenant)s, %(kind)s, %(input)s::jsonb, 1, 1, 1)
+on conflict (workflow_id) do update set news = processes.news + 1,
+  acknowledged = processes.acknowledged + (processes.acknowledged = processes.news)::int,
+  ended_after = processes.ended_after + (processes.ended_after = processes.news)::int
+returning news
+"""
+
 _UNACKNOWLEDGED = """
 select input::text, news from processes where news > acknowledged and workflow_id <> all(%s)
 order by changed_at limit 1 for update skip locked
@@ -148,6 +157,22 @@ async def advance(conn: Connection, workflow_id: str, *, at: datetime) -> None:
         "then acknowledged + 1 else acknowledged end, changed_at = %s where workflow_id = %s",
         (at, workflow_id),
     )
+
+
+async def raised(conn: Connection, process: Process) -> int:
+    """A new revision that somebody else than the process tells: it need not look because of it, and
+    what time alone has changed since it looked last it still notices. The count of news."""
+    found = await conn.execute(
+        _RAISED,
+        {
+            "id": process.workflow_id,
+            "tenant": process.tenant,
+            "kind": process.kind.value,
+            "input": process.model_dump_json(),
+        },
+    )
+    row = await found.fetchone()
+    return int(row[0]) if row else 0
 
 
 async def above(conn: Connection, workflow_id: str, held: int) -> int:

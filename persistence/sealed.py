@@ -140,6 +140,19 @@ SOURCES = {
             json=("plan",),
         ),
         Source(
+            "closes",
+            key="id",
+            columns={
+                "": (
+                    *("id", "tenant", "legal_entity", "period", "about", "version", "closed_by"),
+                    *("closed_at", "report"),
+                )
+            },
+            at={"": "closed_at"},
+            objects=("about", "id"),
+            all_of="select tenant, id, '', closed_at from closes",
+        ),
+        Source(
             "effects",
             key="key",
             columns={

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from canonical_models.base import Canonical, Instant
 from canonical_models.commerce import Subscription
 from persistence.connection import Connection
-from persistence.rows import all_of
+from persistence.rows import all_of, fetch
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,12 @@ class AgreedState:
     subscription: Subscription
     change_id: str
     synced_at: datetime
+
+
+class _Row(Canonical):
+    snapshot: Subscription
+    change_id: str
+    synced_at: Instant
 
 
 async def get(conn: Connection, tenant: str, subscription_id: str) -> AgreedState | None:
@@ -49,13 +56,8 @@ async def _select(
     conn: Connection, condition: str, values: Mapping[str, Any]
 ) -> tuple[AgreedState, ...]:
     query = "select snapshot, change_id, synced_at from subscription_states "
-    found = await conn.execute(
-        f"{query} where tenant = %(tenant)s and {condition}".encode(), values
-    )
-    return tuple(
-        AgreedState(Subscription.model_validate(snapshot, strict=False), change_id, synced_at)
-        for snapshot, change_id, synced_at in await found.fetchall()
-    )
+    found = await fetch(conn, _Row, f"{query} where tenant = %(tenant)s and {condition}", values)
+    return tuple(AgreedState(row.snapshot, row.change_id, row.synced_at) for row in found)
 
 
 async def seen_at(conn: Connection, tenant: str, subscription_id: str) -> datetime | None:

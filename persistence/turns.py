@@ -10,6 +10,21 @@ LIVE, RENEWAL, RECONCILIATION, BULK = 1, 2, 3, 4
 #: lane does not use the others get.
 SHARES = {LIVE: 8, RENEWAL: 4, RECONCILIATION: 2, BULK: 1}
 
+#: What is done in bulk has at most this part of a dispatcher's places, so that what is live finds
+#: one: what it does with a vendor's places is bounded where they are (connectors/governor.py).
+BULK_PART = 4
+
+
+def fairness_key(tenant: str, lane: int) -> str:
+    """As the engine's queues tell whose turn it is; 64 bytes at most, a tenant 63."""
+    return f"{lane}{tenant}"
+
+
+def is_bulk(key: str | None) -> bool:
+    """Whether this is the fairness key of what is done in bulk."""
+    return key is not None and key.startswith(str(BULK))
+
+
 #: By (lane, tenant).
 Places = Mapping[tuple[int, str], int]
 
@@ -21,6 +36,8 @@ class Turns:
 
     dispatcher: str
     reserved: int = 0
+    #: Places that what is done in bulk may have at a time; None for all.
+    bulk_most: int | None = None
     #: The tenant that was served last, by lane.
     served: dict[int, str] = field(default_factory=dict)
     #: What each lane has got so far, in shares.
@@ -42,7 +59,12 @@ class Turns:
         self._catch_up({lane for lane, _ in left})
         given: Counter[tuple[int, str]] = Counter()
         while left and free > 0 and given.total() < most:
-            choice = [key for key in left if free > self.reserved or not of_tenant[key[1]]]
+            full = self.bulk_most is not None and of_lane[BULK] >= self.bulk_most
+            choice = [
+                key
+                for key in left
+                if (free > self.reserved or not of_tenant[key[1]]) and not (full and key[0] == BULK)
+            ]
             if not choice:
                 break
             lane = min(

@@ -10,7 +10,9 @@ from persistence.connection import Connection
 # the table, where what it looks for is not.
 _READ = """
 select
-  (select true from inbox where status = 'received' order by id limit 1) is true,
+  (select true from inbox where status = 'received' and ask_after is null order by id limit 1)
+    is true,
+  (select true from inbox where ask_after <= now() order by ask_after limit 1) is true,
   (select true from changes where ready order by lane, tenant, seq limit 1) is true,
   (select min(claimed_at) from changes where state = 'starting') < now() - %(lease)s is true,
   (select true from processes where news > acknowledged order by changed_at limit 1) is true,
@@ -26,11 +28,13 @@ select
 
 @dataclass(frozen=True, slots=True)
 class Worklist:
-    """Whether there are webhooks to read, changes to claim, claims whose dispatcher has died,
-    processes to tell of news, sagas that wait to tell of newer changes, decisions to hand over,
-    and rows that wait for their seal; and which sagas that were started have not begun yet."""
+    """Whether there are webhooks to read and to ask billing about, changes to claim, claims whose
+    dispatcher has died, processes to tell of news, sagas that wait to tell of newer changes,
+    decisions to hand over, and rows that wait for their seal; and which sagas that were started
+    have not begun yet."""
 
     unread: bool
+    unshown: bool
     ready: bool
     abandoned: bool
     unacknowledged: bool

@@ -157,6 +157,8 @@ def _why(rule: ApprovalRule, about: _About) -> str | None:
             if about.late is None:
                 return None
             return f"is of {about.own_day}, and would be booked on {about.late}"
+        case Occasion.RELEASE:
+            raise AssertionError("a release is asked about as a whole, and not by its documents")
         case _:
             assert_never(rule.on)
 

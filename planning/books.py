@@ -56,7 +56,7 @@ def plan_books(given: BooksInput) -> BooksPlan:
         debts=debts(given),
     )
     if given.account is None:
-        anything = work or to_enter(given, ())
+        anything = work or to_enter(given, ()) or given.account_wanted
         refusal = Refusal.of(unmapped_account(given.customer_id)) if anything else None
         return plan.model_copy(update={"refused": refusal})
     steps, refusal = _documents(given, given.account, work)

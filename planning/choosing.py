@@ -8,6 +8,7 @@ from canonical_models.documents import BillingDocument
 from canonical_models.records import DocumentRecord, HoldKind, RecordState
 from planning.given import BooksInput
 from planning.refusals import named
+from planning.taking_back import taken_back
 
 
 class Act(Enum):
@@ -59,9 +60,13 @@ def choice_of(given: BooksInput, record: DocumentRecord) -> Choice:
     choice = _by_itself(given, record)
     corrects = record.document.corrects
     found = given.known.get(corrects) if corrects else None
-    if choice.act is not Act.POST or found is None or found.in_books:
+    if choice.act is not Act.POST or found is None:
         return choice
-    if before_cutover(given, found) or _by_itself(given, found).due:
+    if found.in_books:
+        posts = not taken_back(found, given.today)
+    else:
+        posts = before_cutover(given, found) or _by_itself(given, found).due
+    if posts:
         return choice
     return Choice(record, Act.STAY_OUT, f"{named(found.document)}, which it corrects, stays out")
 
@@ -70,6 +75,8 @@ def _by_itself(given: BooksInput, record: DocumentRecord) -> Choice:
     if record.document.void:
         return _of_void(given, record)
     if record.state is RecordState.POSTED:
+        if taken_back(record, given.today):
+            return Choice(record, Act.REVERSE)
         changed = record.posted_content not in (None, record.document.content)
         # Who was asked and said no has left it as it was posted.
         return Choice(record, Act.ASK if changed and not _decided(given, record) else Act.REST)

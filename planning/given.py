@@ -33,6 +33,8 @@ class BooksInput:
     books_from: datetime
     #: In the legal entity's zone.
     today: date
+    #: Somebody has asked for the account itself: it is found or made without a document as well.
+    account_wanted: bool = False
     #: None for an account.
     subscription: Subscription | None = None
     #: The currency in which the subscription was agreed last.

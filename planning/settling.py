@@ -16,6 +16,7 @@ from planning.balance import Balance
 from planning.choosing import before_cutover, choice_of
 from planning.figures import require_explained, require_in_range
 from planning.given import BooksInput
+from planning.taking_back import taken_back
 from planning.term import local_day
 
 _MONEY = (SettlementKind.PAYMENT, SettlementKind.PAID_ELSEWHERE)
@@ -130,7 +131,7 @@ def place_of(given: BooksInput, record: DocumentRecord | None, planned: Collecti
     if record is None:
         return Place.WAITS
     if record.in_books:
-        return Place.BOOKED
+        return Place.STAYS_OUT if taken_back(record, given.today) else Place.BOOKED
     if record.document.document_id in planned:
         return Place.PLANNED
     if before_cutover(given, record):

@@ -30,6 +30,8 @@ def _document(choice: Choice) -> str:
     what = f"{named(document)} of {amount}"
     if document.void:
         return f"{what} is void"
+    if choice.act is Act.REVERSE:
+        return f"{what} is taken back"
     return f"{what} has changed" if choice.act is Act.ASK else what
 
 

@@ -70,6 +70,8 @@ def support_differences(
     wanted: SupportEntitlement, shown: SupportEntitlement | None
 ) -> tuple[str, ...]:
     """Where what the support platform shows of an organisation is not what it should, in words."""
+    if shown is None and wanted.is_nothing:
+        return ()
     if shown is None:
         return (f"organisation {wanted.organization} is not there",)
     sides = (

@@ -145,10 +145,13 @@ def open_difference(document: BillingDocument, open_: Money) -> Difference | Non
 def settlement_differences(
     draft: SettlementDraft, found: SettlementEntry
 ) -> tuple[Difference, ...]:
-    """What an earlier attempt has entered stays on the day that was the first open one then."""
+    """What an earlier attempt has entered stays on the day that was the first open one then, and
+    what people had entered before on theirs."""
     name = f"movement {draft.external_id}"
     day = draft.posting_date
-    if found.posted_on is not None:
+    if not found.ours:
+        day = found.posted_on or day
+    elif found.posted_on is not None:
         day = min(day, found.posted_on)
     pairs = (
         (f"{name}: external id", draft.external_id, found.external_id),
@@ -183,7 +186,8 @@ def access_differences(
     if set(grants) != set(plan.grants):
         found.append(_differs("entitlements", "grants", _named(plan.grants), _named(grants)))
     shown = support.entitlement if support else None
-    if expected_support is not None and shown != expected_support:
+    ended = shown is None and expected_support is not None and expected_support.is_nothing
+    if expected_support is not None and shown != expected_support and not ended:
         organization = expected_support.organization
         found.append(_differs("support", organization, _json(expected_support), _json(shown)))
     return tuple(found)

@@ -4,13 +4,14 @@ Redaction looks at keys (`password`, `api_key`, `email` …) and at values that 
 wherever they stand, since an error text of somebody else may quote a header or a DSN.
 """
 
+import contextlib
 import json
 import logging
 import math
 import re
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -81,6 +82,39 @@ def configure(service: str, *, console: bool | None = None, level: int = logging
     root.setLevel(level)
     for chatty in ("httpx", "httpcore", "uvicorn.access", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+@contextlib.contextmanager
+def lines_to(file: TextIO, service: str) -> Iterator[None]:
+    """Meanwhile what is logged goes there, one JSON object a line as services write it: for a
+    command, which has no log of its own."""
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            redact,
+            structlog.processors.EventRenamer("message"),
+            _named(service),
+            _json,
+        ],
+        logger_factory=lambda *named: _Line(file, str(named[0]) if named else service),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+class _Line(structlog.WriteLogger):
+    """Writes to a file, and knows what it is called."""
+
+    def __init__(self, file: TextIO, name: str) -> None:
+        super().__init__(file)
+        self.name = name
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

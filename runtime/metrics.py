@@ -24,6 +24,13 @@ NOTIFICATIONS = Counter(
     ("team", "outcome"),
 )
 
+DELIVERIES = Counter(
+    "trueup_deliveries",
+    "Events sent to receivers by what became of them: `delivered`, `failed` and tried again, or "
+    "`dead` and waiting for somebody.",
+    ("tenant", "outcome"),
+)
+
 LANE_HELD = Gauge(
     "trueup_lane_held", "Whether this worker posts for the legal entity.", ("tenant", "entity")
 )
@@ -38,11 +45,12 @@ class _Connections(Collector):
         self._governors = governors
 
     def collect(self) -> Iterator[Metric]:
-        limit, in_flight, away = (
+        limit, in_flight, in_bulk, away = (
             GaugeMetricFamily(f"trueup_connection_{name}", words, labels=["tenant", "connection"])
             for name, words in (
                 ("limit", "Calls at once that the vendor was found to take."),
                 ("in_flight", "Calls under way."),
+                ("in_bulk", "Calls under way of what is done in bulk."),
                 ("away", "Whether the vendor is away, as this worker knows it."),
             )
         )
@@ -50,8 +58,9 @@ class _Connections(Collector):
             labels = [tenant, connection]
             limit.add_metric(labels, governor.limiter.limit)
             in_flight.add_metric(labels, governor.in_flight)
+            in_bulk.add_metric(labels, governor.in_bulk)
             away.add_metric(labels, governor.breaker.state is not State.CLOSED)
-        yield from (limit, in_flight, away)
+        yield from (limit, in_flight, in_bulk, away)
 
 
 @contextmanager

@@ -19,16 +19,20 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from runtime.settings import Settings
 from workflows.names import (
+    CASH,
     INVOICES,
+    RECONCILIATION,
     REVENUE,
     STAGE,
     TARGETS,
     TENANT,
+    cash_id,
     invoices_id,
+    reconciliation_id,
     revenue_id,
     targets_id,
 )
@@ -51,13 +55,16 @@ class _What:
 _SWEEP = _What(INVOICES, invoices_id, "Where invoices stand in the ERP")
 _REVENUE = _What(REVENUE, revenue_id, "Deferred revenue of new fiscal years")
 _TARGETS = _What(TARGETS, targets_id, "What entitlement targets hold", {"set_right": True})
+_RECONCILED = _What(RECONCILIATION, reconciliation_id, "Whether all systems say the same")
+_CASH = _What(CASH, cash_id, "Clearing beside billing's balance")
 _DAILY = timedelta(days=1)
 
 
 async def schedule_sweeps(client: Client, settings: Settings) -> None:
-    """Each tenant's look at its invoices and at its entitlement targets, at the intervals of its
-    policy, and its deferred revenue once a day. One that a person has paused stays so. Tried again
-    until Temporal has taken them all."""
+    """Each tenant's look at its invoices and at its entitlement targets, and its reconciliation, at
+    the intervals of its policy, its deferred revenue once a day, and its clearing where payouts are
+    booked; of a tenant in shadow the first alone. One that a person has paused stays so. Tried
+    again until Temporal has taken them all."""
     waiting = dict(settings.tenants)
     while waiting:
         for tenant in tuple(waiting):
@@ -74,13 +81,28 @@ async def schedule_sweeps(client: Client, settings: Settings) -> None:
 async def put_schedules(client: Client, settings: Settings, tenant: str) -> int:
     """As the tenant's policy says; how many were not there. Raises RPCError, RuntimeError."""
     policy, queue = settings.tenants[tenant].policy, settings.temporal.task_queue
-    return sum(
-        [
-            await _put(client, tenant, _SWEEP, timedelta(minutes=policy.invoice_minutes), queue),
-            await _put(client, tenant, _TARGETS, timedelta(hours=policy.target_hours), queue),
-            await _put(client, tenant, _REVENUE, _DAILY, queue),
-        ]
-    )
+    sweep = (_SWEEP, timedelta(minutes=policy.invoice_minutes))
+    looks = [
+        (_TARGETS, timedelta(hours=policy.target_hours)),
+        (_REVENUE, _DAILY),
+        (_RECONCILED, timedelta(hours=policy.reconciliation.hours)),
+    ]
+    if (cash := policy.books.cash) is not None:
+        looks.append((_CASH, timedelta(minutes=cash.look_minutes)))
+    if settings.tenants[tenant].shadow:
+        for what, _ in looks:
+            await _drop(client, tenant, what)
+        looks = []
+    return sum([await _put(client, tenant, what, every, queue) for what, every in (sweep, *looks)])
+
+
+async def _drop(client: Client, tenant: str, what: _What) -> None:
+    """What would set right what it finds is not begun in shadow."""
+    try:
+        await client.get_schedule_handle(what.id_of(tenant)).delete()
+    except RPCError as fault:
+        if fault.status is not RPCStatusCode.NOT_FOUND:
+            raise
 
 
 async def _put(client: Client, tenant: str, what: _What, every: timedelta, task_queue: str) -> bool:

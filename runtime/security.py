@@ -35,8 +35,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`who` is the name of a key or person, where one is known; `route` what was asked for;
-    `detail` why not, in our words."""
+    """`who` is the name of a key or person, where one is known; `route` what was asked for: a
+    request's method and path, or a command; `act` and `about` what a command was to do, and to
+    what; `detail` why not, in our words."""
 
     reason: Reason
     detail: str
@@ -45,6 +46,8 @@ class Refusal:
     tenant: str | None = None
     who: str | None = None
     route: str | None = None
+    act: str | None = None
+    about: str | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +89,8 @@ class SecurityLog:
             "tenant": refusal.tenant,
             "who": refusal.who,
             "route": refusal.route,
+            "act": refusal.act,
+            "about": refusal.about,
         }
         structlog.get_logger(NAME).warning(
             "refused", **{name: value[:_LONGEST] for name, value in said.items() if value}

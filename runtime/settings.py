@@ -25,9 +25,11 @@ from pydantic import (
     model_validator,
 )
 
+from canonical_models.base import Slug
 from canonical_models.failures import Team
 from canonical_models.policy import TenantPolicy
 from connectors.config import ConnectionConfig
+from runtime.connected import require_both_sides
 
 
 class SettingsError(Exception):
@@ -36,6 +38,14 @@ class SettingsError(Exception):
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Reference:
+    """Marks what the settings hold in the place of a secret."""
+
+
+#: `env:NAME` or `file:PATH`.
+Secret = Annotated[str, Reference()]
 
 
 def on_loopback(host: str) -> bool:
@@ -47,7 +57,7 @@ def on_loopback(host: str) -> bool:
 
 class DatabaseSettings(_Section):
     #: `postgresql://…`, or a reference to a secret that holds it.
-    dsn: str
+    dsn: Secret
     pool_size: int = Field(default=10, ge=2, le=200)
 
 
@@ -57,7 +67,7 @@ class TemporalSettings(_Section):
     task_queue: str = "trueup"
     #: Address of the Web UI, for links that people follow.
     ui: str | None = None
-    api_key: str | None = None
+    api_key: Secret | None = None
     tls: bool = False
     #: The network between is the installation's own: histories may cross it as they are.
     plain_text: bool = False
@@ -94,6 +104,18 @@ class ApiSettings(_Section):
     #: Networks whose word on a client's address counts, and the one header that it stands in.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    #: The address under which vendors reach the API, with which webhooks are set up and compared.
+    public_url: str | None = Field(default=None, pattern=r"^https?://[!-~]+$")
+
+
+class ConsoleSettings(_Section):
+    """Where people's browsers reach the console: an address of its own, so that no cookie is where
+    webhooks and keys are."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8090, ge=0, le=65535)
+    #: Networks whose word, in X-Forwarded-For, on a browser's address counts.
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 class DispatchSettings(_Section):
@@ -127,6 +149,12 @@ class RetentionSettings(_Section):
     plans_days: int = Field(default=400, ge=0)
     #: Published events.
     outbox_days: int = Field(default=90, ge=0)
+    #: What was told to receivers, of events that are as old.
+    deliveries_days: int = Field(default=90, ge=0)
+    #: Differences that are gone, and comparisons but the newest of each tenant.
+    reconciliation_days: int = Field(default=400, ge=0)
+    #: What a tenant in shadow would have done, after the last of its plans.
+    shadow_days: int = Field(default=400, ge=0)
 
 
 #: One address, without the name of who has it.
@@ -146,7 +174,7 @@ class NotificationSettings(_Section):
     #: The network between is the installation's own: mail may cross it as it is.
     plain_text: bool = False
     user: str | None = None
-    password: str | None = None
+    password: Secret | None = None
     sender: MailAddress
     #: Minutes between two mails to a team; none is sent where there is nothing new.
     minutes: float = Field(default=30, gt=0, le=1440)
@@ -170,14 +198,21 @@ class NotificationSettings(_Section):
         return self
 
 
+class StreamSettings(_Section):
+    """Where events may be sent to."""
+
+    #: Networks of your own that receivers may be in; all others have public addresses.
+    allowed: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
 class OidcSettings(_Section):
     """The identity provider, by OpenID Connect. `redirect` is where it sends people back to: the
     console's address and `/sign-in/callback`, as it is registered there."""
 
     issuer: str
     client_id: str
-    #: A reference to a secret; None for a client that has none, which PKCE alone protects.
-    client_secret: str | None = None
+    #: None for a client that has none, which PKCE alone protects.
+    client_secret: Secret | None = None
     redirect: str
 
     @model_validator(mode="after")
@@ -187,6 +222,33 @@ class OidcSettings(_Section):
             host = url.hostname or ""
             if url.scheme != "https" and not (url.scheme == "http" and on_loopback(host)):
                 raise ValueError(f"{name} = {address!r} must be https:// outside this machine")
+        return self
+
+
+class TracingSettings(_Section):
+    """Where traces go, by OTLP over HTTP; nowhere without an endpoint."""
+
+    endpoint: str | None = None
+    #: Of traces that are recorded, each whole or not at all.
+    share: float = Field(default=1, gt=0, le=1)
+    #: Sent with them, such as `authorization`.
+    headers: dict[str, Secret] = Field(default_factory=dict)
+    #: The network between is the installation's own: traces may cross it as they are.
+    plain_text: bool = False
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if self.endpoint is None:
+            return self
+        url = urlsplit(self.endpoint)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError(f"endpoint = {self.endpoint!r} is no http:// or https:// address")
+        if url.scheme == "http" and not (self.plain_text or on_loopback(url.hostname)):
+            raise ValueError(
+                f"endpoint = {self.endpoint!r} is not on this machine, and traces would go there "
+                "in plain text: write https://, or `plain_text = true` where the network is your "
+                "own"
+            )
         return self
 
 
@@ -205,12 +267,14 @@ class SignInSettings(_Section):
 class ConnectionSettings(_Section):
     vendor: str
     base_url: str
-    secrets: dict[str, str] = Field(default_factory=dict)
-    webhook_secrets: tuple[str, ...] = ()
+    secrets: dict[str, Secret] = Field(default_factory=dict)
+    webhook_secrets: tuple[Secret, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
     timeout_seconds: float = Field(default=20, gt=0, le=120)
     #: The most calls that are under way at one time; how many it takes is found out.
     most_at_once: int = Field(default=32, ge=1, le=64)
+    #: What the vendor allows you, for estimates; by default the least that it documents.
+    requests_per_second: float | None = Field(default=None, gt=0, le=10_000)
     #: Seconds after which a write can no longer be carried out, counted from when it was let go: it
     #: covers `timeout_seconds` and what the vendor may go on for after we hang up. By default
     #: three times `timeout_seconds`.
@@ -220,6 +284,9 @@ class ConnectionSettings(_Section):
     books_from: date | None = None
     #: The network between is the installation's own: keys may cross it as they are.
     plain_text: bool = False
+    #: Accounts of Stripe Connect whose events come with those of this connection, a platform's, by
+    #: the tenant whose they are.
+    connected: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _encrypted(self) -> Self:
@@ -262,9 +329,14 @@ class TenantSettings(_Section):
     support: str
     targets: tuple[str, ...] = ()
     connections: dict[str, ConnectionSettings]
+    #: In `shadow` every change is planned as it would be and compared with what others have done,
+    #: and no system is ever written.
+    mode: Literal["live", "shadow"] = "live"
     policy: TenantPolicy = TenantPolicy()
     #: Whom of each team is told by mail what waits for it.
     notify: dict[Team, tuple[MailAddress, ...]] = Field(default_factory=dict)
+    #: What events are signed with, by the names that streams use.
+    stream_secrets: dict[Slug, Secret] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _parts_exist(self) -> Self:
@@ -292,6 +364,10 @@ class TenantSettings(_Section):
         return parts | {target: target for target in self.targets}
 
     @property
+    def shadow(self) -> bool:
+        return self.mode == "shadow"
+
+    @property
     def cutover(self) -> datetime:
         """The beginning of the first day that is ours, in the tenant's zone."""
         day = self.connections[self.billing].books_from
@@ -305,11 +381,14 @@ class Settings(_Section):
     database: DatabaseSettings
     temporal: TemporalSettings = TemporalSettings()
     api: ApiSettings = ApiSettings()
+    console: ConsoleSettings = ConsoleSettings()
     dispatch: DispatchSettings = DispatchSettings()
     worker: WorkerSettings = WorkerSettings()
     retention: RetentionSettings = RetentionSettings()
     notifications: NotificationSettings | None = None
     sign_in: SignInSettings = SignInSettings()
+    streams: StreamSettings = StreamSettings()
+    tracing: TracingSettings = TracingSettings()
     tenants: dict[str, TenantSettings] = Field(default_factory=dict)
     #: Folder that relative `file:` references start from.
     folder: Path = Path()
@@ -324,13 +403,21 @@ class Settings(_Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _connected_are_there(self) -> Self:
+        require_both_sides(self.tenants)
+        return self
+
     @property
     def dsn(self) -> str:
         dsn = self.database.dsn
         return dsn if dsn.startswith("postgresql://") else resolve(dsn, self.folder, "database.dsn")
 
-    def connection(self, tenant: str, name: str) -> ConnectionConfig:
-        """Raises KeyError for an unknown tenant or connection, SettingsError for a bad secret."""
+    def connection(self, tenant: str, name: str, *, hears: bool = True) -> ConnectionConfig:
+        """Raises KeyError for an unknown tenant or connection, SettingsError for a bad secret.
+
+        One that does not yet hear (`hears` false) may have signing secrets that are still to come:
+        those that cannot be read are left out."""
         found = self.tenants[tenant].connections[name]
         where = f"tenants.{tenant}.connections.{name}"
         return ConnectionConfig(
@@ -341,14 +428,24 @@ class Settings(_Section):
                 key: SecretStr(resolve(reference, self.folder, f"{where}.secrets.{key}"))
                 for key, reference in found.secrets.items()
             },
-            webhook_secrets=tuple(
-                SecretStr(resolve(reference, self.folder, f"{where}.webhook_secrets"))
-                for reference in found.webhook_secrets
-            ),
+            webhook_secrets=self._signing(found, f"{where}.webhook_secrets", hears=hears),
             options=found.options,
             timeout_seconds=found.timeout_seconds,
             most_at_once=found.most_at_once,
+            shadow=self.tenants[tenant].shadow,
         )
+
+    def _signing(
+        self, found: ConnectionSettings, where: str, *, hears: bool
+    ) -> tuple[SecretStr, ...]:
+        read: list[SecretStr] = []
+        for reference in found.webhook_secrets:
+            try:
+                read.append(SecretStr(resolve(reference, self.folder, where)))
+            except SettingsError:
+                if hears:
+                    raise
+        return tuple(each for each in read if each.get_secret_value() or hears)
 
 
 def resolve(reference: str, folder: Path, where: str) -> str:

@@ -1,6 +1,9 @@
 """The way to Temporal: one kind of client, and what a namespace must have before we use it."""
 
 import asyncio
+import functools
+import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,8 +16,15 @@ from temporalio.api.operatorservice.v1 import (
     ListSearchAttributesRequest,
 )
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from runtime.settings import TemporalSettings, resolve
@@ -35,9 +45,14 @@ class TemporalNotReady(Exception):
 
 
 async def connect(
-    temporal: TemporalSettings, *, folder: Path = Path(), lazy: bool = False
+    temporal: TemporalSettings,
+    *,
+    folder: Path = Path(),
+    lazy: bool = False,
+    interceptors: Sequence[Interceptor] = (),
 ) -> Client:
-    """A client as every part of Trueup uses it; `lazy` connects at the first call.
+    """A client as every part of Trueup uses it; `lazy` connects at the first call. Workers of a
+    client have its `interceptors`, too.
 
     `folder` is what a relative secret reference starts from (`Settings.folder`). Raises
     RuntimeError when the server does not answer, SettingsError for a bad secret reference.
@@ -50,6 +65,21 @@ async def connect(
         api_key=None if key is None else resolve(key, folder, "temporal.api_key"),
         tls=temporal.tls,
         lazy=lazy,
+        interceptors=interceptors,
+        runtime=_runtime(),
+    )
+
+
+@functools.cache
+def _runtime() -> Runtime:
+    """The engine's core, whose log is ours: by itself it writes coloured lines between them."""
+    return Runtime(
+        telemetry=TelemetryConfig(
+            logging=LoggingConfig(
+                filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+                forwarding=LogForwardingConfig(logger=logging.getLogger("temporalio.core")),
+            )
+        )
     )
 
 
@@ -57,7 +87,10 @@ async def reachable(temporal: TemporalSettings) -> bool:
     """Whether the server answers and the namespace exists."""
     try:
         client = await Client.connect(
-            temporal.address, namespace=temporal.namespace, tls=temporal.tls
+            temporal.address,
+            namespace=temporal.namespace,
+            tls=temporal.tls,
+            runtime=_runtime(),
         )
         await client.workflow_service.describe_namespace(
             DescribeNamespaceRequest(namespace=temporal.namespace), timeout=_CALL

@@ -16,9 +16,11 @@ from connectors import registry
 from operations.context import AppContext
 from persistence.inbox_writer import InboxUnavailable, InboxWriter, WriterLimits
 from runtime.at_work import at_work_as
+from runtime.connected import hears_for
 from runtime.settings import ApiSettings, Settings
 from starter_api.callers import Callers
 from starter_api.intake import PREFIX, Intake, IntakeConnection
+from starter_api.lifecycle import telling
 from starter_api.metrics import Probes
 from starter_api.problems import problem, speak_problems
 from starter_api.v1 import install
@@ -48,7 +50,7 @@ class Application(FastAPI):
         elif scope["path"] != ALIVE and (refused := self._callers.limited(scope)) is not None:
             await refused(scope, receive, send)
         else:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, telling(scope, send))
 
 
 #: Never refused: who asks it decides whether the process lives.
@@ -63,7 +65,8 @@ def intake_connections(settings: Settings) -> dict[tuple[str, str], IntakeConnec
             config = settings.connection(tenant, name)
             if (translator := registry.webhooks(config)) is not None:
                 secrets = tuple(secret.get_secret_value() for secret in config.webhook_secrets)
-                found[tenant, name] = IntakeConnection(translator, secrets)
+                connected = hears_for(settings.tenants, (tenant, name))
+                found[tenant, name] = IntakeConnection(translator, secrets, connected)
     return found
 
 

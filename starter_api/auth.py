@@ -3,7 +3,9 @@
 The tenant comes from the key and from nothing else; no request can name one.
 """
 
+import math
 import re
+import time
 from dataclasses import replace
 from typing import Annotated
 
@@ -16,8 +18,9 @@ from operations import permissions
 from operations.context import AppContext
 from operations.keys import SCOPES
 from operations.permissions import Principal
-from persistence import keys
+from persistence import key_usage, keys
 from starter_api.callers import Callers
+from starter_api.lifecycle import operation_of
 
 #: As a proxy or a client names its request; anything else is not kept.
 _REQUEST_ID = re.compile(r"[!-~]{1,100}")
@@ -87,7 +90,22 @@ class Needs:
         found = permissions.of_key(key)
         request.state.who = found
         permissions.require(found, self.act)
+        await self._noted(request, context, found)
         return found
+
+    async def _noted(self, request: Request, context: AppContext, who: Principal) -> None:
+        """That its key has used the operation; at most once a minute, as far as this process
+        knows."""
+        operation = operation_of(request.scope)
+        if operation is None or who.key_id is None:
+            return
+        uses: dict[tuple[str, str], float] = request.app.state.uses
+        now = time.monotonic()
+        if now - uses.get((who.key_id, operation), -math.inf) < key_usage.EXACT_TO_S:
+            return
+        async with context.database.statement() as conn:
+            await key_usage.note(conn, who.tenant, who.key_id, operation)
+        uses[who.key_id, operation] = now
 
 
 def scoped(scope: str) -> Needs:

@@ -13,14 +13,16 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 from prometheus_client import Counter
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from connectors import spans
 from connectors.ports import SignatureRefused, UnreadableEvent, WebhookTranslator
+from persistence.change_queue import change_id
 from persistence.inbox_writer import Delivery, InboxUnavailable, InboxWriter, Kept, storable
 from runtime.security import Reason
 from starter_api.callers import Callers
@@ -47,10 +49,17 @@ STRAYS = Counter(
 
 @dataclass(frozen=True)
 class IntakeConnection:
-    """How the events of one connection are authenticated. `secrets` are tried in any order."""
+    """How the events of one connection are authenticated. `secrets` are tried in any order. What is
+    of an account in `connected` is kept for the connection that it names."""
 
     translator: WebhookTranslator
     secrets: tuple[str, ...]
+    connected: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def whose(self, key: tuple[str, str], body: bytes) -> tuple[str, str]:
+        """Tenant and connection of an authentic event that has come to the one of `key`."""
+        account = self.translator.account(body) if self.connected else None
+        return key if account is None else self.connected.get(account, key)
 
 
 class Intake:
@@ -116,8 +125,11 @@ class Intake:
             self._counters[*key, "refused"].inc()
             refused(scope, Reason.SIGNATURE, str(refusal), tenant=key[0], who=key[1])
             return self._callers.forged(scope) or problem(401, "signature-refused", str(refusal))
+        key = connection.whose(key, body)
+        delivery = _delivery(key, translator, body)
+        traced = time.time_ns() if spans.tracer() else 0
         try:
-            kept = await self._writer.keep(_delivery(key, translator, body))
+            kept = await self._writer.keep(delivery)
         except InboxUnavailable as fault:
             self._counters[*key, "unavailable"].inc()
             return problem(
@@ -131,7 +143,20 @@ class Intake:
         else:
             result = "dead_lettered" if kept.status == "dead_lettered" else "accepted"
         self._counters[*key, result].inc()
+        if traced and result == "accepted":
+            _trace(delivery, kept, traced)
         return kept
+
+
+def _trace(delivery: Delivery, kept: Kept, since_ns: int) -> None:
+    spans.received(
+        change_id(delivery.tenant, delivery.connection, delivery.event_id),
+        since_ns,
+        tenant=delivery.tenant,
+        connection=delivery.connection,
+        receipt=kept.receipt,
+        status=kept.status,
+    )
 
 
 async def _acknowledge(kept: Kept, send: Send) -> None:

@@ -3,7 +3,7 @@
     /readyz   the database answers and has this version's schema; Temporal is only reported, since
               webhooks and reads do without it
     /metrics  Prometheus; counts of the tables are over all tenants, and those of whole tables up to
-              a minute old
+              a minute old; the numbers are by tenant, of 30 days up to a quarter of an hour old
 
 None of these takes an API key, so they have a listener of their own: `api.metrics_host` and
 `api.metrics_port`. That the process lives is said at `/healthz` where webhooks arrive.
@@ -25,6 +25,7 @@ from operations.context import AppContext
 from persistence import metrics
 from persistence.database import newest_schema_version, schema_version
 from persistence.metrics import POSTING_BUCKETS, Metrics
+from starter_api.numbers import KeptNumbers
 
 log = structlog.get_logger()
 
@@ -32,8 +33,8 @@ log = structlog.get_logger()
 _WHOLE_EVERY_S = 60.0
 
 
-class Numbers(Collector):
-    """The tables' numbers as Prometheus families; made anew for each scrape."""
+class Counts(Collector):
+    """The tables' counts as Prometheus families; made anew for each scrape."""
 
     def __init__(self, read: Metrics | None) -> None:
         self._read = read
@@ -51,6 +52,11 @@ class Numbers(Collector):
             ("changes", "Changes by state.", "state"),
             ("outcomes", "Settled changes by outcome.", "outcome"),
             ("exceptions", "Open exceptions by the team that answers them.", "owner"),
+            (
+                "drifts",
+                "Calls that wait for an answer that fits the vendor's contract.",
+                "connection",
+            ),
             ("dunning", "Overdue invoices, by stage of their dunning.", "stage"),
             ("renewals", "Renewals to come, by whether they will post.", "forecast"),
             ("documents", "Documents of billing by what became of them in the ERP.", "state"),
@@ -106,6 +112,7 @@ class Probes:
         self._systems = context
         self._whole: metrics.Whole | None = None
         self._again_at = 0.0
+        self._numbers = KeptNumbers(context)
         self._head = newest_schema_version()
 
     async def ready(self, _request: Request) -> Response:
@@ -124,10 +131,14 @@ class Probes:
         )
 
     async def metrics(self, _request: Request) -> Response:
-        numbers = CollectorRegistry()
-        numbers.register(Numbers(await self._numbers()))
+        read = CollectorRegistry()
+        read.register(Counts(await self._counts()))
+        try:
+            read.register(await self._numbers.read())
+        except psycopg.Error as fault:
+            log.warning("numbers without the database", error=type(fault).__name__)
         return Response(
-            generate_latest() + generate_latest(numbers),
+            generate_latest() + generate_latest(read),
             headers={"content-type": CONTENT_TYPE_LATEST},
         )
 
@@ -142,7 +153,7 @@ class Probes:
             return "ok", "none: run `trueup migrate`"
         return "ok", "ok" if version == self._head else f"at {version}: run `trueup migrate`"
 
-    async def _numbers(self) -> Metrics | None:
+    async def _counts(self) -> Metrics | None:
         try:
             async with self._systems.database.transaction() as conn:
                 if time.monotonic() >= self._again_at:

@@ -50,6 +50,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             "vendors' schemas",
             yellow=True,
         )
+    untracked = sum("there is no Request Tracker here" in str(each.longrepr) for each in skipped)
+    if untracked:
+        terminalreporter.write_line(
+            f"{untracked} tests were skipped: there is no Request Tracker here", yellow=True
+        )
+    unseen = sum("there is no Chromium here" in str(report.longrepr) for report in skipped)
+    if unseen:
+        terminalreporter.write_line(
+            f"{unseen} browser tests were skipped: there is no Chromium here", yellow=True
+        )
 
 
 @pytest.fixture(scope="session")

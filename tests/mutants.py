@@ -26,8 +26,8 @@ ROOT = Path(__file__).parent.parent
 LEAST = 0.85
 
 _PLANNING = (
-    *("approving", "balance", "books", "choosing", "documents", "drafting", "figures"),
-    *("mapping", "refusals", "settling", "taxes", "unbilled", "verification"),
+    *("approving", "balance", "books", "cash", "choosing", "documents", "drafting", "figures"),
+    *("mapping", "refusals", "settling", "shadowing", "taxes", "unbilled", "verification"),
 )
 #: Few examples and always the same ones: each mutant runs all of its tests.
 _FEW_EXAMPLES = """

@@ -14,6 +14,7 @@ from activities.contracts.adoption import (
     AdoptionStopped,
     PageAdopted,
 )
+from canonical_models.decisions import CANCELLED_THERE
 from workflows.human_tasks import cause_of
 from workflows.names import ADOPTION, STAGE
 from workflows.policies import KEEPING, WRITE
@@ -43,10 +44,10 @@ class AdoptionRun:
             except FailureError as fault:
                 if not is_cancelled_exception(fault):
                     return await self._stopped(part, str(cause_of(fault)))
-                await self._stopped(part, "cancelled by an operator")
+                await self._stopped(part, CANCELLED_THERE)
                 raise asyncio.CancelledError from fault
             except asyncio.CancelledError:
-                await self._stopped(part, "cancelled by an operator")
+                await self._stopped(part, CANCELLED_THERE)
                 raise
             pages += 1
             customers += page.customers

@@ -12,6 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from activities.contracts.batch import BatchActivities, BatchPaused, BatchTurn
+from canonical_models.decisions import CANCELLED_THERE
 from canonical_models.process import Process, ProcessKind
 from workflows.human_tasks import cause_of
 from workflows.policies import KEEPING, WRITE
@@ -44,13 +45,13 @@ class BatchProcess(WaitingProcess):
             heed_cancellation()
         except FailureError as fault:
             if is_cancelled_exception(fault):
-                await self._pause("cancelled by an operator")
+                await self._pause(CANCELLED_THERE)
                 raise asyncio.CancelledError from fault
             why = cause_of(fault).message
             await self._pause(why)
             return BatchTurn(stage="paused", words=f"paused: {why}"[:2000])
         except asyncio.CancelledError:
-            await self._pause("cancelled by an operator")
+            await self._pause(CANCELLED_THERE)
             raise
         return taken
 

@@ -16,6 +16,10 @@ INVOICES = "invoices"
 REVENUE = "revenue"
 #: Reads what entitlement targets hold; started by a schedule, or at once.
 TARGETS = "targets"
+#: Lays billing, ERP, entitlements and support beside each other; by a schedule, or at once.
+RECONCILIATION = "reconciliation"
+#: Lays clearing beside billing's balance; started by a schedule, or at once.
+CASH = "cash"
 #: Foresees what would happen, and does nothing.
 PREVIEW = "preview"
 #: Took customers over before batches did.
@@ -72,6 +76,15 @@ class Status(Canonical):
     newer_changes: int = 0
 
 
+#: How the task queue of what is done in bulk ends.
+BULK = "/bulk"
+
+
+def bulk_queue(task_queue: str) -> str:
+    """The task queue of what is done in bulk: its workflows and all their steps."""
+    return f"{task_queue}{BULK}"
+
+
 def change_workflow_id(tenant: str, subject: str) -> str:
     """One saga of a subscription or account may be open at a time: this id is what serialises its
     changes."""
@@ -91,9 +104,19 @@ def targets_id(tenant: str) -> str:
     return f"targets/{tenant}"
 
 
+def reconciliation_id(tenant: str) -> str:
+    """Of the schedule, and of the comparisons that it starts."""
+    return f"reconciliation/{tenant}"
+
+
 def invoices_id(tenant: str) -> str:
     """Of the schedule, and of the sweeps that it starts."""
     return f"invoices/{tenant}"
+
+
+def cash_id(tenant: str) -> str:
+    """Of the schedule, and of the looks that it starts."""
+    return f"cash/{tenant}"
 
 
 def preview_id(tenant: str, asking: str) -> str:

@@ -9,6 +9,7 @@ from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 from canonical_models.ledgering import SECONDS_A_LINE
+from workflows.names import BULK
 
 #: One try of a step in its saga's own task: longer than the slowest vendor call.
 TRY = timedelta(seconds=90)
@@ -84,8 +85,12 @@ def queue_of(task_queue: str, tenant: str, part: str) -> str:
 
 
 def on(part: str, tenant: str) -> dict[str, Any]:
-    """Where a step that speaks to this system waits for its turn."""
-    return {"task_queue": queue_of(workflow.info().task_queue, tenant, part)}
+    """Where a step that speaks to this system waits for its turn. What is done in bulk has one
+    queue for all of them, but for a lane of the ERP, in which one posts at a time."""
+    own = workflow.info().task_queue
+    if own.endswith(BULK) and "/" not in part:
+        return {"task_queue": own}
+    return {"task_queue": queue_of(own.removesuffix(BULK), tenant, part)}
 
 
 def at(part: str, tenant: str, *, lines: int = 0) -> dict[str, Any]:

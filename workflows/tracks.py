@@ -10,6 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from activities.contracts.amendment import (
+    CANCELLED,
     Begun,
     BooksActivities,
     Prepared,
@@ -120,7 +121,7 @@ class ChangeSaga(Asking):
             reason = "an earlier run was lost while it took it back"
             return await drained(self._undo(undo, reason, facts=False))
         except asyncio.CancelledError:
-            await drained(self._undo(undo, "cancelled by an operator", facts=False))
+            await drained(self._undo(undo, CANCELLED, facts=False))
             raise
         except FailureError as fault:
             if not is_overtaken(fault):

@@ -105,6 +105,10 @@ class Settled(Canonical):
     summary: str
 
 
+#: The reason of an undo that was asked for by cancelling the saga.
+CANCELLED = "cancelled by an operator"
+
+
 class UndoneInput(RunInput):
     #: `compensated` or `cancelled`.
     outcome: ChangeOutcome

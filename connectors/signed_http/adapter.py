@@ -14,7 +14,7 @@ from connectors.http import Closing, Observer, VendorHttp
 from connectors.signed_http import SYSTEM
 from connectors.signed_http.client import SignedHttpClient
 from connectors.signed_http.mapping import held_of, receipt_of
-from connectors.signed_http.signing import Signer
+from connectors.signing import Signer
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 
@@ -39,17 +39,7 @@ class SignedHttpTarget(Closing):
         Raises KeyError without the secret `signing_secret`, ValueError for one that does not
         fit, for an address that paths cannot be added to, and for options: there are none.
         """
-        if not _takes_paths(config.base_url):
-            raise ValueError(
-                f"connection {config.name!r} ({config.vendor}): base_url must be https:// or "
-                "http:// and a host, and have neither a query nor a fragment"
-            )
-        if config.options:
-            raise ValueError(
-                f"connection {config.name!r} ({config.vendor}): there is no option "
-                f"{', '.join(sorted(config.options))}"
-            )
-        signer = Signer(config.secret("signing_secret"), config.name)
+        signer = signer_of(config)
         http = VendorHttp(
             SYSTEM,
             config.base_url,
@@ -86,6 +76,22 @@ class SignedHttpTarget(Closing):
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def signer_of(config: ConnectionConfig) -> Signer:
+    """Raises as `SignedHttpTarget.connect` does."""
+    if not _takes_paths(config.base_url):
+        raise ValueError(
+            f"connection {config.name!r} ({config.vendor}): base_url must be https:// or "
+            "http:// and a host, and have neither a query nor a fragment"
+        )
+    if config.options:
+        raise ValueError(
+            f"connection {config.name!r} ({config.vendor}): there is no option "
+            f"{', '.join(sorted(config.options))}"
+        )
+    where = f"connection {config.name!r} ({config.vendor}): the secret signing_secret"
+    return Signer(config.secret("signing_secret"), where=where)
 
 
 def _takes_paths(address: str) -> bool:

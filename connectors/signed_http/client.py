@@ -11,8 +11,8 @@ from connectors.refusals import RequestContext, contract
 from connectors.signed_http import SYSTEM
 from connectors.signed_http.errors import failure, word_of
 from connectors.signed_http.mapping import body_of, message_id, path_of
-from connectors.signed_http.signing import Signer
 from connectors.signed_http.wire import Held, Receipt
+from connectors.signing import Signer
 
 Answer = TypeVar("Answer", bound=Receipt)
 

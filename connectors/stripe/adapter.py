@@ -6,6 +6,8 @@ from typing import Self
 
 import httpx
 
+from canonical_models.amendment import ChangeTrigger
+from canonical_models.cash import CashBalance, CashMovement, Payout
 from canonical_models.commerce import (
     AccountProfile,
     AccountSnapshot,
@@ -15,23 +17,33 @@ from canonical_models.commerce import (
     SyncMetadata,
 )
 from canonical_models.documents import BillingDocument, DocumentStatus, Untold
+from canonical_models.money import Money
+from canonical_models.proposal import ProposedChange
+from canonical_models.reconciliation import Facts
 from connectors.config import ConnectionConfig
 from connectors.governor import Governor
 from connectors.http import Closing, Observer, VendorHttp
-from connectors.stripe import API_VERSION, SYSTEM
+from connectors.stripe import SYSTEM
 from connectors.stripe.accounts import profile_of
 from connectors.stripe.catalogue import CatalogueReader
 from connectors.stripe.client import StripeClient
+from connectors.stripe.client_cash import StripeCash
 from connectors.stripe.client_documents import StripeDocuments
+from connectors.stripe.client_facts import StripeFacts
 from connectors.stripe.client_money import StripeMoney
 from connectors.stripe.customers import CustomerReader
+from connectors.stripe.facts import FactReader
 from connectors.stripe.mapping import sync_metadata
 from connectors.stripe.moving import MovementReader
+from connectors.stripe.options import StripeOptions, headers_of
 from connectors.stripe.pages import Cursor, PageReader
 from connectors.stripe.payers import PaymentReader
+from connectors.stripe.previews import PreviewReader
 from connectors.stripe.reading import DocumentReader
 from connectors.stripe.snapshots import SnapshotReader
+from connectors.stripe.thin_reading import ThinReader
 from connectors.stripe.transport import StripeTransport
+from connectors.stripe.webhooks import StripeWebhooks
 from connectors.stripe.writes import StripeWrites
 
 
@@ -61,9 +73,13 @@ class StripeBilling(Closing):
         movements = MovementReader(self._reads, documents, money)
         self._documents = DocumentReader(self._reads, documents, movements, catalogue, now)
         self._snapshots = SnapshotReader(self._reads, documents, self._documents, catalogue, now)
+        self._previews = PreviewReader(self._reads, catalogue, now)
         self._pages = PageReader(documents, now)
         self._customers = CustomerReader(self._reads)
         self._payers = PaymentReader(money)
+        self._facts = FactReader(StripeFacts(self._transport))
+        self._cash = StripeCash(self._transport)
+        self._thin = ThinReader(self._transport, StripeWebhooks(StripeOptions.of(config)))
 
     @classmethod
     def connect(
@@ -75,14 +91,11 @@ class StripeBilling(Closing):
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
         """An adapter with a connection pool of its own; close it. Raises KeyError without the
-        secret `api_key`."""
+        secret `api_key`, ValueError for options that do not fit."""
         http = VendorHttp(
             SYSTEM,
             config.base_url,
-            headers={
-                "Authorization": f"Bearer {config.secret('api_key')}",
-                "Stripe-Version": API_VERSION,
-            },
+            headers=headers_of(config),
             timeout_seconds=config.timeout_seconds,
             observe=observe or _unobserved,
             governor=governor,
@@ -100,6 +113,10 @@ class StripeBilling(Closing):
         """See `BillingPort`. With `since` the credit notes issued from then on are read as well,
         also of older invoices."""
         return await self._snapshots.subscription(subscription_id, named=documents, since=since)
+
+    async def preview(self, subscription_id: str, change: ProposedChange) -> BillingSnapshot:
+        """See `BillingPort`."""
+        return await self._previews.of(subscription_id, change)
 
     async def account_snapshot(
         self,
@@ -143,14 +160,41 @@ class StripeBilling(Closing):
             return await self._customers.only(only)
         return await self._customers.page(after, limit)
 
+    async def facts(self, *, after: str | None = None) -> Facts:
+        """See `BillingPort`. Raises ValueError for a cursor that is none."""
+        return await self._facts.page(after)
+
     async def document_of(self, payment_id: str) -> str | None:
         """See `BillingPort`."""
         return await self._payers.document_of(payment_id)
+
+    async def understand(self, body: bytes) -> ChangeTrigger | None:
+        """See `BillingPort`. One to three requests."""
+        return await self._thin.understand(body)
 
     async def account(self, customer_id: str) -> AccountProfile:
         """See `BillingPort`."""
         holder = await self._reads.holder(customer_id)
         return profile_of(holder, await self._reads.tax_ids(holder))
+
+    async def payout(self, payout_id: str) -> Payout:
+        """See `BillingPort`. Stripe says what an automatic payout pays out once it has reconciled
+        it, and never of one that was made by hand."""
+        return await self._cash.payout(payout_id)
+
+    async def payouts_since(self, since: datetime) -> tuple[str, ...]:
+        """See `BillingPort`."""
+        return await self._cash.payouts_since(since)
+
+    async def cash_balance(self) -> CashBalance:
+        """See `BillingPort`: available and pending; what is reserved for others is not ours."""
+        return await self._cash.balance()
+
+    async def cash_movements(
+        self, *, since: datetime, after: str | None = None
+    ) -> tuple[CashMovement, ...]:
+        """See `BillingPort`."""
+        return await self._cash.movements(since, after)
 
     async def record_sync(self, subscription_id: str, sync: SyncMetadata, *, key: str) -> None:
         """See `BillingPort`. It is metadata, which Stripe takes on ended ones too."""
@@ -168,6 +212,9 @@ class StripeBilling(Closing):
         """See `BillingPort`. Stripe takes no key for it and needs none: it ends but once."""
         del key
         await self._writes.cancel(subscription_id)
+
+    async def pay_elsewhere(self, invoice_id: str, amount: Money, *, key: str) -> None:
+        await self._writes.pay_elsewhere(invoice_id, amount, key=key)
 
     async def close_invoice(self, invoice_id: str, outcome: DocumentStatus, *, key: str) -> None:
         """See `BillingPort`."""

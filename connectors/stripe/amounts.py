@@ -96,14 +96,20 @@ def taken_off(line: FinalLine) -> int:
     return sum(credit.amount for credit in found)
 
 
-def percent(rate: TaxRate) -> Fraction:
-    """Zero for a rate that is a flat amount."""
-    return Fraction(Decimal(str(rate.percentage or 0)))
+def percent(rate: TaxRate) -> Fraction | None:
+    """None for a rate that is a flat amount."""
+    return None if rate.percentage is None else Fraction(Decimal(str(rate.percentage)))
 
 
-def net_of_inclusive(amount: int, rates: Iterable[TaxRate]) -> int:
-    """`amount` without the tax that `rates` will find inside it once it is invoiced."""
-    shares = [percent(rate) for rate in rates if rate.inclusive]
+def net_of_inclusive(amount: int, rates: Iterable[TaxRate]) -> int | None:
+    """`amount` without the tax that `rates` will find inside it once it is invoiced; None where one
+    of them is a flat amount, whose part in it only the invoice says."""
+    shares = []
+    for rate in rates:
+        share = percent(rate) if rate.inclusive else Fraction(0)
+        if share is None:
+            return None
+        shares.append(share)
     base = Fraction(amount) * 100 / (100 + sum(shares, Fraction(0)))
     return amount - sum(rounded(base * share / 100) for share in shares)
 

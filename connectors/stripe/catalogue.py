@@ -35,6 +35,15 @@ class CatalogueReader:
     def learn_items(self, items: Iterable[SubscriptionItem]) -> None:
         self._prices.keep(item.price for item in items)
 
+    async def priced(self, keys: Iterable[str]) -> dict[str, Price]:
+        """The prices of these ids, as far as there are any."""
+        wanted = set(keys)
+        read = await each_of(
+            lambda key: if_there(self._reads.price(key)), self._prices.missing(wanted)
+        )
+        self._prices.keep(price for price in read if price is not None)
+        return self._prices.of(wanted)
+
     async def known(
         self, *, invoices: Iterable[Invoice], lines: Iterable[FinalLine | InvoiceItem]
     ) -> Catalogue:

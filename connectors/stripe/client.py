@@ -12,6 +12,7 @@ from connectors.stripe.transport import Query, StripeTransport, expanding, path_
 from connectors.stripe.wire import Page, Price, TaxRate, TestClock
 from connectors.stripe.wire_customers import Account, BalanceMovement, Holder, OfCustomer, TaxId
 from connectors.stripe.wire_documents import InvoiceItem
+from connectors.stripe.wire_previews import Preview
 from connectors.stripe.wire_subscriptions import (
     Subscription,
     SubscriptionItem,
@@ -45,6 +46,20 @@ class StripeClient:
             expanding("customer", "test_clock", "latest_invoice.payments"),
             Subscription,
             self._transport.context("read the subscription", key),
+        )
+
+    async def preview(self, key: str, change: Query) -> Preview:
+        """What a change would have billed: at once, or by the next invoice."""
+        held = "parent.subscription_details.subscription"
+        return await self._transport.ask(
+            "/v1/invoices/create_preview",
+            [
+                ("subscription", key),
+                *change,
+                *expanding(f"{held}.customer", f"{held}.test_clock"),
+            ],
+            Preview,
+            self._transport.context("preview a change of the subscription", key),
         )
 
     async def subscription_state(self, key: str) -> SubscriptionState:

@@ -69,6 +69,7 @@ def note_document(whole: WholeNote) -> BillingDocument:
         ),
         purchase_order=purchase_order(invoice),
         url=shown_at(note.pdf),
+        pdf_url=shown_at(note.pdf),
     )
 
 

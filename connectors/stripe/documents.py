@@ -68,6 +68,7 @@ def invoice_document(whole: WholeInvoice, *, as_of: datetime) -> BillingDocument
         metadata=their_metadata((made_for.metadata if made_for else None), found.metadata),
         purchase_order=purchase_order(found),
         url=shown_at(found.hosted_invoice_url or found.invoice_pdf),
+        pdf_url=shown_at(found.invoice_pdf),
     )
 
 

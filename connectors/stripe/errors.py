@@ -28,10 +28,12 @@ class Kind(StrEnum):
     PRICE = "price"
     TAX_RATE = "tax rate"
     CLOCK = "test clock"
+    EVENT = "event"
+    PAYOUT = "payout"
 
     @property
     def article(self) -> str:
-        return f"an {self}" if self is Kind.INVOICE else f"a {self}"
+        return f"an {self}" if self in (Kind.INVOICE, Kind.EVENT) else f"a {self}"
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,21 @@ class UnknownObject(Rejection):
     """What was asked for is not there, or no longer: what is read beside it may do without."""
 
 
+class NothingUpcoming(Rejection):
+    """There is nothing to preview: nothing would be billed, now or later."""
+
+
 _INVALID, _MISSING = "type invalid_request_error", "code resource_missing"
-#: Stripe-Should-Retry: its own word on whether the same request may end otherwise.
+#: Stripe-Should-Retry: its own word on whether the same request may end otherwise, which goes
+#: before the class of the status. https://docs.stripe.com/error-low-level#stripe-should-retry.
+#: It is no word on whether a write has happened, so that one is looked up as ever.
 _AGAIN, _NOT_AGAIN = "retry true", "retry false"
+_READING = "a read"
 
 _KEY = (
     "the secret `api_key` of the connection {it.connection!r} is refused or lacks a permission; "
-    "renew it or give it read access to customers, prices, tax rates, charges, payment intents and "
-    "disputes and write access to subscriptions, invoices and credit notes"
+    "renew it or give it read access to customers, prices, tax rates, charges, payment intents, "
+    "disputes, payouts and the balance and write access to subscriptions, invoices and credit notes"
 )
 
 
@@ -62,6 +71,18 @@ def _refused(status: int, *names: str) -> Rule:
         code=RejectionCode.BILLING_REFUSED,
         advice="look at {it.kind} {it.subject} and this request in Stripe's request log, mend the "
         "cause, then retry",
+    )
+
+
+def _not_again(status: int | range) -> Rule:
+    """Of a read that Stripe says will end so again: the engine would ask for ever."""
+    return Rule(
+        status,
+        Meaning.REFUSED,
+        frozenset({_NOT_AGAIN, _READING}),
+        code=RejectionCode.BILLING_REFUSED,
+        advice="Stripe says that the same request ends so again: look at {it.kind} {it.subject} "
+        "and this request in Stripe's request log, ask Stripe's support, then retry",
     )
 
 
@@ -86,11 +107,28 @@ def _missing(status: int, *names: str) -> tuple[Rule, ...]:
 REFUSALS = Refusals(
     SYSTEM,
     (
+        Rule(429, Meaning.LATER, frozenset({_AGAIN})),
+        Rule(range(400, 600), Meaning.BROKE, frozenset({_AGAIN})),
+        _not_again(range(500, 600)),
+        _not_again(424),
+        _not_again(408),
         Rule(401, Meaning.CREDENTIALS, advice=_KEY),
         Rule(403, Meaning.CREDENTIALS, advice=_KEY),
-        Rule(range(400, 500), Meaning.BROKE, frozenset({_AGAIN})),
+        *(
+            Rule(
+                status,
+                Meaning.REFUSED,
+                frozenset({_INVALID, "code invoice_upcoming_none"}),
+                code=RejectionCode.BILLING_REFUSED,
+                advice="{it.kind} {it.subject} would bill nothing",
+                raised=NothingUpcoming,
+            )
+            for status in (400, 404)
+        ),
         *_missing(400, "param subscription"),
         *_missing(400, "param customer"),
+        # Where a list goes on, and what it went on from is not kept any more.
+        *_missing(400, "param ending_before"),
         _refused(400, _INVALID),
         _refused(400, "type idempotency_error"),
         _refused(400, "type card_error"),
@@ -117,8 +155,10 @@ def unknown(message: str, subject: str, kind: Kind) -> UnknownObject:
 
 def failure(answer: httpx.Response, context: StripeRequest) -> Failure:
     """The failure that an answer other than 200 stands for."""
-    body = _body(answer)
+    body = body_of(answer)
     names = {f"about {context.kind}", f"retry {answer.headers.get('stripe-should-retry')}"}
+    if not context.writes:
+        names.add(_READING)
     if body is None:
         names.add(FOREIGN)
     else:
@@ -133,7 +173,7 @@ def failure(answer: httpx.Response, context: StripeRequest) -> Failure:
     )
 
 
-def _body(answer: httpx.Response) -> ErrorBody | None:
+def body_of(answer: httpx.Response) -> ErrorBody | None:
     """The error envelope; None where something before Stripe answered, such as a gateway."""
     try:
         return ErrorEnvelope.model_validate(orjson.loads(answer.content)).error

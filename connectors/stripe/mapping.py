@@ -14,9 +14,8 @@ from canonical_models.commerce import (
     SubscriptionStatus,
     SyncMetadata,
 )
-from canonical_models.failures import ContractDrift
 from canonical_models.money import Money
-from connectors.stripe import SYSTEM, wire
+from connectors.stripe import wire
 from connectors.stripe import wire_customers as customers
 from connectors.stripe import wire_subscriptions as subscriptions
 from connectors.stripe.accounts import country_of
@@ -31,7 +30,7 @@ from connectors.stripe.documents import OUR_PREFIX
 
 #: `unpaid` keeps the subscription but Stripe says to withhold what it gives, as `paused` does.
 #: https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses
-_STATUS = {
+_STATUS: dict[subscriptions.Status, SubscriptionStatus] = {
     "trialing": SubscriptionStatus.TRIALING,
     "active": SubscriptionStatus.ACTIVE,
     "past_due": SubscriptionStatus.PAST_DUE,
@@ -64,7 +63,7 @@ def subscription_of(
     return Subscription(
         subscription_id=found.id,
         customer=_customer(found.customer),
-        status=_status(found),
+        status=status_of(found.status, found.pause_collection),
         currency=currency_code(found.currency, subject=f"Subscription {found.id}"),
         items=mapped,
         started_at=instant(found.start_date),
@@ -98,22 +97,21 @@ def sync_of(metadata: dict[str, str]) -> SyncMetadata | None:
         return None
 
 
-def _status(found: subscriptions.Subscription) -> SubscriptionStatus:
-    status = _STATUS.get(found.status)
-    if status is None:
-        raise ContractDrift(
-            f"Stripe gives subscription {found.id} a status that is not known here: extend "
-            "the mapping of statuses",
-            system=SYSTEM,
-            payload_path="$.status",
-        )
+def status_of(
+    word: subscriptions.Status, pause: subscriptions.PauseCollection | None
+) -> SubscriptionStatus:
+    status = _STATUS[word]
     # Voiding what it bills is for times when nothing can be delivered; the other ways of pausing
     # the collection go on delivering.
     # https://docs.stripe.com/billing/subscriptions/pause-payment
-    pause = found.pause_collection
     if pause is not None and pause.behavior == "void" and status.grants_access:
         return SubscriptionStatus.PAUSED
     return status
+
+
+def units_of(quantity: int | None) -> int:
+    """Usage has no agreed quantity, but what it is usage of is given once."""
+    return min(max(1 if quantity is None else quantity, 0), _MOST_UNITS)
 
 
 def _customer(found: customers.Customer) -> Customer:
@@ -130,8 +128,6 @@ def _item(
     subscription: subscriptions.Subscription, found: subscriptions.SubscriptionItem
 ) -> SubscriptionItem:
     price = found.price
-    # Usage has no agreed quantity, but what it is usage of is given once.
-    units = 1 if found.quantity is None else found.quantity
     return SubscriptionItem(
         item_id=found.id,
         plan=Plan(
@@ -139,7 +135,7 @@ def _item(
             item=price.product,
             unit_price=_unit_price(price, subscription.currency),
         ),
-        quantity=min(max(units, 0), _MOST_UNITS),
+        quantity=units_of(found.quantity),
         period_start=instant(found.current_period_start),
         period_end=instant(found.current_period_end),
     )
@@ -151,8 +147,8 @@ def _unit_price(price: wire.Price, currency: str) -> Money | None:
     usage = price.recurring.usage_type if price.recurring else None
     if (
         price.currency != currency
-        or price.billing_scheme == "tiered"
-        or usage == "metered"
+        or price.billing_scheme not in (None, "per_unit")
+        or usage not in (None, "licensed")
         or price.transform_quantity is not None
     ):
         return None

@@ -5,6 +5,7 @@ https://docs.stripe.com/api/idempotent_requests.
 """
 
 import re
+from collections.abc import Collection
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -45,6 +46,21 @@ class StripeTransport:
     async def get(self, path: str, query: Query, model: type[M], context: StripeRequest) -> M:
         target = f"{path}?{urlencode(query)}" if query else path
         return self._read(await self._http.send("GET", target), model, context)
+
+    async def get_unless(
+        self, path: str, model: type[M], context: StripeRequest, statuses: Collection[int]
+    ) -> M | None:
+        """None where the answer is one of these `statuses`, whatever it says."""
+        answer = await self._http.send("GET", path)
+        return None if answer.status_code in statuses else self._read(answer, model, context)
+
+    async def ask(self, path: str, form: Query, model: type[M], context: StripeRequest) -> M:
+        """A read that Stripe takes as a form, such as a preview: it changes nothing."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await self._http.send(
+            "POST", path, headers=headers, content=urlencode(form).encode()
+        )
+        return self._read(answer, model, context)
 
     async def page(
         self,

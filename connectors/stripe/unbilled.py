@@ -24,6 +24,9 @@ from connectors.stripe.wire import TaxRate
 from connectors.stripe.wire_documents import Invoice, InvoiceItem, InvoiceLine
 from connectors.stripe.wire_subscriptions import Subscription, SubscriptionItem
 
+#: Said of an amount whose part of tax is not known before the invoice says it.
+TAX_INSIDE = " (with a tax inside it that only the invoice will tell)"
+
 #: Subscriptions that bill no further period by themselves.
 _ENDED = frozenset({"canceled", "incomplete_expired", "unpaid", "paused"})
 
@@ -82,16 +85,20 @@ def _pending_line(
     """Its tax is decided by its invoice. None for an amount that cannot be told."""
     price = price_of(item.pricing)
     predicted = item.amount if item.net_amount is None else item.net_amount
-    net = shown_money(net_of_inclusive(predicted, _rates(subscription, item)), item.currency)
+    without_tax = net_of_inclusive(predicted, _rates(subscription, item))
+    net = shown_money(predicted if without_tax is None else without_tax, item.currency)
     if net is None:
         return None
+    said = described(item.description)
+    if without_tax is None:
+        said = said[: 500 - len(TAX_INSIDE)] + TAX_INSIDE
     off = shown_money(item.amount - predicted, item.currency)
     details = item.parent.subscription_details if item.parent else None
     return BillingLine(
         line_id=item.id,
         item=product_of(item.pricing),
         price=price,
-        description=described(item.description),
+        description=said,
         quantity=counted(item.quantity, item.quantity_decimal),
         net=net,
         discount=off or None,

@@ -13,9 +13,24 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from canonical_models.amendment import ChangeTrigger
-from connectors.ports import SignatureRefused, UnreadableEvent
-from connectors.refusals import fault_of
+from canonical_models.amendment import ChangeTrigger, NamedOnly
+from canonical_models.cash import PayoutTrigger
+from canonical_models.failures import ContractDrift
+from connectors.misfits import being_read, reading
+from connectors.noting import Noted, noted
+from connectors.ports import SignatureRefused, UnfitEvent, UnreadableEvent
+from connectors.refusals import unfit
+from connectors.stripe import API_VERSION, SYSTEM
+from connectors.stripe.options import StripeOptions
+from connectors.stripe.thin import (
+    THIN,
+    ThinEvent,
+    kind_of,
+    named_only,
+    of_snapshot,
+    thin_payout,
+    thin_trigger,
+)
 from connectors.stripe.triggers import (
     charge_trigger,
     credit_note_trigger,
@@ -27,6 +42,8 @@ from connectors.stripe.triggers import (
     subscription_trigger,
     tax_id_trigger,
 )
+from connectors.stripe.versions import OLDEST, as_read, is_understood
+from connectors.stripe.wire_cash import PayoutInEvent
 from connectors.stripe.wire_events import (
     ChargeInEvent,
     CreditNoteInEvent,
@@ -36,10 +53,13 @@ from connectors.stripe.wire_events import (
     InvoiceInEvent,
     InvoiceItemInEvent,
     OfChargeInEvent,
+    Origin,
     ShareInEvent,
     SubscriptionInEvent,
     TaxIdInEvent,
 )
+from connectors.stripe.words import EVENTS_NOT_HEARD
+from connectors.words import note
 
 #: Seconds that a signature may be old, or ahead of our clock.
 TOLERANCE = 300
@@ -60,8 +80,7 @@ def _fit(model: type[M], data: Any) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        path, reason = fault_of(error)
-        raise UnreadableEvent(f"{path}: {reason}") from None
+        raise unfit(error) from None
 
 
 def _reading(model: type[M], trigger: Callable[[M], ChangeTrigger | None]) -> Reader:
@@ -125,9 +144,37 @@ _READERS: dict[str, Reader] = {
     "charge.dispute.funds_reinstated": _OF_CHARGE,
 }
 
+#: Events of payouts that are heard: whatever they say, the payout is read as it is then.
+_PAYOUTS = frozenset(
+    {
+        "payout.created",
+        "payout.updated",
+        "payout.paid",
+        "payout.failed",
+        "payout.canceled",
+        "payout.reconciliation_completed",
+    }
+)
+
+
+#: The kinds of objects whose events are heard.
+_FAMILIES = frozenset(kind.partition(".")[0] for kind in (*_READERS, *_PAYOUTS))
+#: Not offered to endpoints of today's version.
+_OF_OLDER_VERSIONS = frozenset({"invoiceitem.updated", "charge.refund.updated"})
+
+
+def events_heard(*, payouts: bool) -> tuple[str, ...]:
+    """The types that an endpoint is to send, by name; those of payouts where they are booked."""
+    heard = _READERS.keys() - _OF_OLDER_VERSIONS
+    return tuple(sorted(heard | _PAYOUTS if payouts else heard))
+
 
 class StripeWebhooks:
-    """A `WebhookTranslator`."""
+    """A `WebhookTranslator`. Events of the other mode, or of another account of Stripe Connect, are
+    refused: they are kept as dead letters and nothing is ever done about them."""
+
+    def __init__(self, options: StripeOptions | None = None) -> None:
+        self._options = options or StripeOptions()
 
     def verify(
         self, headers: Mapping[str, str], body: bytes, *, secrets: tuple[str, ...], now: float
@@ -165,15 +212,118 @@ class StripeWebhooks:
         found = _fit(EventEnvelope, data)
         return found.id, found.type
 
-    def trigger(self, body: bytes) -> ChangeTrigger | None:
+    def account(self, body: bytes) -> str | None:
+        """See `WebhookTranslator`."""
+        try:
+            return _fit(Origin, _decoded(body)).of
+        except UnreadableEvent:
+            return None
+
+    def trigger(self, body: bytes) -> ChangeTrigger | NamedOnly | None:
         """The change an event speaks of; None for types and updates that do not concern us.
 
         A payment of a part of an invoice is `invoice_payment.paid` alone; the last part is
-        `invoice.paid` too.
+        `invoice.paid` too. Of most thin events Stripe has to be asked, and of an event whose object
+        is in a form that is not known: that is noted.
         """
+        data, kind = self._read(body)
+        if kind_of(kind) not in _READERS:
+            _note_new(kind_of(kind))
+            return None
+        self._require_ours(data)
+        if data.get("object") == THIN:
+            return thin_trigger(_fit(ThinEvent, data), _READERS)
+        read = _READERS.get(kind)
+        try:
+            return None if read is None else read(as_read(data))
+        except UnfitEvent as odd:
+            event = of_snapshot(data)
+            if event is None or (named := named_only(event)) is None:
+                raise
+            noted(Noted(f"webhook {kind}", odd.path, f"{odd.change}: Stripe is asked instead"))
+            return named
+
+    def named(self, body: bytes) -> ThinEvent:
+        """What an event of ours names that does not tell enough. Raises UnreadableEvent for one
+        that names nothing."""
+        data, _ = self._read(body)
+        self._require_ours(data)
+        event = _fit(ThinEvent, data) if data.get("object") == THIN else of_snapshot(data)
+        if event is None:
+            raise UnreadableEvent("$.data.object: it names no object that can be read")
+        return event
+
+    def told(self, shown: dict[str, Any]) -> ChangeTrigger | None:
+        """The change that an event speaks of which was read at Stripe, and is ours so. Raises
+        ContractDrift where it is not as Stripe's contract says: once it is, it can be read."""
+        try:
+            read = _READERS.get(_fit(EventEnvelope, shown).type)
+            return None if read is None else read(as_read(shown))
+        except UnfitEvent as odd:
+            raise ContractDrift(
+                f"what Stripe shows of the event {shown['id']} does not fit its contract at "
+                f"{odd.path} ({odd.change}): compare the API version {API_VERSION} with Stripe's "
+                "changelog",
+                system=SYSTEM,
+                payload_path=odd.path,
+                operation=being_read(),
+                change=odd.change,
+            ) from None
+
+    def payout(self, body: bytes) -> PayoutTrigger | None:
+        """See `WebhookTranslator`."""
+        data, kind = self._read(body)
+        if kind_of(kind) not in _PAYOUTS:
+            return None
+        self._require_ours(data)
+        if data.get("object") == THIN:
+            return thin_payout(_fit(ThinEvent, data), _PAYOUTS)
+        if kind not in _PAYOUTS:
+            return None
+        event = _fit(Event[PayoutInEvent], data)
+        return PayoutTrigger(event_id=event.id, payout_id=event.data.object.id)
+
+    def _read(self, body: bytes) -> tuple[dict[str, Any], str]:
+        """And its type. Raises UnreadableEvent."""
         data = _decoded(body)
-        read = _READERS.get(_fit(EventEnvelope, data).type)
-        return None if read is None else read(data)
+        kind = _fit(EventEnvelope, data).type
+        reading(f"webhook {kind}")
+        return dict(data), kind
+
+    def _require_ours(self, data: dict[str, Any]) -> None:
+        """Raises UnreadableEvent for an event of another mode or account, or of a version that is
+        not understood."""
+        origin, options = _fit(Origin, data), self._options
+        if origin.livemode is not options.live:
+            mode = "live" if origin.livemode else "test"
+            raise UnreadableEvent(
+                f"$.livemode: an event of {mode} mode, and the connection is of {options.mode} "
+                "mode, so nothing is done about it: let the endpoint of the other mode lead to a "
+                "connection of its own, or correct the option mode and the key"
+            )
+        account = origin.of
+        if account != options.account:
+            whose = f"the connected account {account}" if account else "the key's own account"
+            wanted = options.account or "the key's own account"
+            raise UnreadableEvent(
+                f"$.account: an event of {whose}, and the connection is of {wanted}, so nothing is "
+                "done about it: give the account a tenant of its own whose billing connection has "
+                "the option account, and name both in `connected` of the connection that hears it"
+            )
+        version = data.get("api_version")
+        if version is not None and not is_understood(version):
+            raise UnreadableEvent(
+                f"$.api_version: events of versions before {OLDEST} are not understood: a version "
+                "is fixed when an endpoint is made, so make another (`trueup connections setup`), "
+                "then have Stripe send this event again"
+            )
+
+
+def _note_new(kind: str) -> None:
+    """A type of a family that is heard may say what should be."""
+    known = kind in _PAYOUTS or kind in EVENTS_NOT_HEARD
+    if not known and kind.partition(".")[0] in _FAMILIES:
+        note("type", kind, "ignored", operation="webhook")
 
 
 def _parsed(header: str) -> tuple[str, list[bytes]]:

@@ -5,11 +5,19 @@ read are ignored, so that Stripe may add to its objects; a member that changed i
 here, before it can turn into a wrong amount.
 """
 
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from canonical_models.base import Identifier
+from connectors.stripe.words import BillingScheme, TaxType, UsageType
 
 #: Unix seconds, up to the last that a datetime can hold.
 UnixTime = Annotated[int, Field(ge=0, le=253_402_300_799)]
@@ -23,6 +31,18 @@ class Wire(BaseModel):
 
 
 T = TypeVar("T")
+
+
+def _as_shown(value: Any, fit: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return fit(value)
+    except ValidationError:
+        return None
+
+
+#: Of what people look at and nothing is decided by: what does not fit is not shown, and stops
+#: nothing.
+Shown = Annotated[T | None, WrapValidator(_as_shown)]
 
 
 class Page(Wire, Generic[T]):
@@ -43,11 +63,11 @@ class TaxRate(Identified):
     #: Per cent; Stripe writes it as a JSON number. None for a flat amount.
     percentage: int | float | None
     country: str | None = None
-    tax_type: str | None = None
+    tax_type: TaxType = None
 
 
 class Recurring(Wire):
-    usage_type: str | None = None
+    usage_type: UsageType = None
 
 
 class TransformQuantity(Wire):
@@ -55,15 +75,16 @@ class TransformQuantity(Wire):
 
 
 class Price(Identified):
-    currency: CurrencyCode
+    """What a line was charged is the line's own: the amounts of a price are for comparing plans."""
+
+    currency: Shown[str] = None
     product: Identifier
-    billing_scheme: str
-    unit_amount: int | None
-    unit_amount_decimal: DecimalText | None = None
-    recurring: Recurring | None = None
+    billing_scheme: Shown[BillingScheme] = None
+    unit_amount: Shown[int] = None
+    unit_amount_decimal: Shown[DecimalText] = None
+    recurring: Shown[Recurring] = None
     #: Of a price per package.
-    transform_quantity: TransformQuantity | None = None
-    tax_behavior: str | None = None
+    transform_quantity: Shown[TransformQuantity] = None
     metadata: dict[str, str] = Field(default_factory=dict)
 
 

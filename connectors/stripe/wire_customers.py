@@ -4,12 +4,13 @@ Source: https://docs.stripe.com/api/customers/object, https://docs.stripe.com/ap
 https://docs.stripe.com/api/customer_balance_transactions.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from canonical_models.base import Identifier
 from connectors.stripe.wire import CurrencyCode, Identified, Page, UnixTime, Wire
+from connectors.stripe.words import TaxExempt
 
 
 class Address(Wire):
@@ -35,11 +36,12 @@ class Customer(Identified):
     currency: CurrencyCode | None = None
     address: Address | None = None
     tax: CustomerTax | None = None
-    tax_exempt: str | None = None
+    tax_exempt: TaxExempt = None
 
 
 class Verification(Wire):
-    status: str | None = None
+    #: Which tax rule a customer has depends on it.
+    status: Literal["pending", "unavailable", "unverified", "verified"] | None = None
 
 
 class TaxId(Identified):
@@ -75,7 +77,20 @@ class BalanceMovement(Identified):
     """A customer balance transaction: negative gives the customer credit, positive takes it."""
 
     amount: int
-    type: str
+    type: Literal[
+        "adjustment",
+        "applied_to_invoice",
+        "checkout_session_subscription_payment",
+        "checkout_session_subscription_payment_canceled",
+        "credit_note",
+        "initial",
+        "invoice_overpaid",
+        "invoice_too_large",
+        "invoice_too_small",
+        "migration",
+        "unapplied_from_invoice",
+        "unspent_receiver_credit",
+    ]
     created: UnixTime
     currency: CurrencyCode
     description: str | None = None

@@ -14,12 +14,14 @@ from connectors.stripe.wire import (
     DecimalText,
     Identified,
     Page,
+    Shown,
     TaxRate,
     UnixTime,
     Wire,
 )
 from connectors.stripe.wire_customers import Address, BalanceMovement
 from connectors.stripe.wire_money import InvoicePayment, Refund
+from connectors.stripe.words import ParentOfInvoice, ParentOfLine, Taxability, TaxExempt
 
 
 class Period(Wire):
@@ -52,13 +54,13 @@ class InvoiceItem(Identified):
     #: After discounts; None while discounts of the invoice may still reach it.
     net_amount: int | None = None
     currency: CurrencyCode
-    description: str | None
+    description: Shown[str] = None
     parent: ItemParent | None
     period: Period
     pricing: Pricing | None
     proration: bool
-    quantity: int | None
-    quantity_decimal: DecimalText | None = None
+    quantity: Shown[int] = None
+    quantity_decimal: Shown[DecimalText] = None
     tax_rates: list[TaxRate] | None = None
     metadata: dict[str, str] | None = None
 
@@ -72,6 +74,7 @@ class LineSource(Wire):
 
 
 class LineParent(Wire):
+    type: ParentOfLine = None
     invoice_item_details: LineSource | None = None
     subscription_item_details: LineSource | None = None
 
@@ -84,7 +87,7 @@ class Tax(Wire):
     amount: int
     tax_behavior: Literal["inclusive", "exclusive"]
     tax_rate_details: TaxRateDetails | None = None
-    taxability_reason: str | None = None
+    taxability_reason: Taxability = None
 
 
 class Credit(Wire):
@@ -98,8 +101,8 @@ class FinalLine(Identified):
     before what `discount_amounts` and `pretax_credit_amounts` take off."""
 
     amount: int
-    description: str | None
-    quantity: int | None
+    description: Shown[str] = None
+    quantity: Shown[int] = None
     taxes: list[Tax] | None
     discount_amounts: list[Credit] | None = None
     pretax_credit_amounts: list[Credit] | None = None
@@ -111,7 +114,7 @@ class InvoiceLine(FinalLine):
     parent: LineParent | None
     period: Period
     pricing: Pricing | None
-    quantity_decimal: DecimalText | None = None
+    quantity_decimal: Shown[DecimalText] = None
     subscription: Identifier | None = None
 
     @property
@@ -136,7 +139,7 @@ class CreditNoteLine(FinalLine):
 class ShippingTax(Wire):
     amount: int
     rate: TaxRate
-    taxability_reason: str | None = None
+    taxability_reason: Taxability = None
 
 
 class Shipping(Wire):
@@ -154,6 +157,7 @@ class OfSubscription(Wire):
 
 
 class InvoiceParent(Wire):
+    type: ParentOfInvoice = None
     subscription_details: OfSubscription | None = None
 
 
@@ -209,15 +213,15 @@ class Invoice(Identified):
     customer: Identifier | None = None
     #: In place of `customer` where Stripe keeps customers as accounts.
     customer_account: Identifier | None = None
-    customer_name: str | None = None
-    customer_email: str | None = None
-    customer_address: Address | None = None
-    customer_tax_exempt: str | None = None
+    customer_name: Shown[str] = None
+    customer_email: Shown[str] = None
+    customer_address: Shown[Address] = None
+    customer_tax_exempt: TaxExempt = None
     customer_tax_ids: list[NamedTaxId] | None = None
-    custom_fields: list[CustomField] | None = None
+    custom_fields: Shown[list[CustomField]] = None
     metadata: dict[str, str] | None = None
-    hosted_invoice_url: str | None = None
-    invoice_pdf: str | None = None
+    hosted_invoice_url: Shown[str] = None
+    invoice_pdf: Shown[str] = None
 
     @property
     def final(self) -> bool:
@@ -239,9 +243,12 @@ class Invoice(Identified):
 
 
 class InvoiceState(Identified):
-    """As much of an invoice as says whether it can be closed."""
+    """As much of an invoice as says whether it can be closed, or paid past Stripe."""
 
     status: Literal["draft", "open", "paid", "uncollectible", "void"]
+    currency: CurrencyCode
+    collection_method: Literal["charge_automatically", "send_invoice"]
+    amount_remaining: int
 
 
 class RecordRefund(Wire):
@@ -281,7 +288,7 @@ class CreditNote(Identified):
     refunds: list[NoteRefund] = Field(default_factory=list)
     shipping_cost: Shipping | None = None
     metadata: dict[str, str] | None = None
-    pdf: str | None = None
+    pdf: Shown[str] = None
 
     @property
     def issued(self) -> int:

@@ -5,6 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 from canonical_models.base import Identifier
 from connectors.stripe.wire import Identified, UnixTime, Wire
 from connectors.stripe.wire_money import PaymentSource
+from connectors.stripe.words import BillingReason, InvoiceStatus
 
 T = TypeVar("T")
 
@@ -32,8 +33,8 @@ class ParentInEvent(Wire):
 class InvoiceInEvent(Identified):
     object: Literal["invoice"]
     customer: Identifier | None
-    status: str | None = None
-    billing_reason: str | None = None
+    status: InvoiceStatus = None
+    billing_reason: BillingReason = None
     parent: ParentInEvent | None
 
 
@@ -45,6 +46,20 @@ class InvoiceItemInEvent(Identified):
 
 class EventEnvelope(Identified):
     type: Identifier
+
+
+class Origin(Wire):
+    """Of which mode an event is, and of which account, of Stripe Connect, if it is not the key's
+    own; thin events call that their `context`."""
+
+    livemode: bool
+    account: Identifier | None = None
+    context: Identifier | None = None
+
+    @property
+    def of(self) -> str | None:
+        """The connected account."""
+        return self.account or self.context
 
 
 class EventData(Wire, Generic[T]):

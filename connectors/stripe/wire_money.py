@@ -13,6 +13,7 @@ from connectors.stripe.wire import CurrencyCode, Identified, UnixTime, Wire
 class PaymentSource(Wire):
     """What brought the money; a payment record is of what was paid elsewhere."""
 
+    type: Literal["charge", "payment_intent", "payment_record"] | None = None
     payment_intent: Identifier | None = None
     charge: Identifier | None = None
     payment_record: Identifier | None = None
@@ -43,7 +44,17 @@ class InvoicePayment(Identified):
 
 
 class PaymentIntent(Identified):
-    status: str
+    """Whether an invoice is overdue depends on it."""
+
+    status: Literal[
+        "canceled",
+        "processing",
+        "requires_action",
+        "requires_capture",
+        "requires_confirmation",
+        "requires_payment_method",
+        "succeeded",
+    ]
 
 
 class OfPayment(Identified):

@@ -1,5 +1,9 @@
 """Stripe's subscriptions as they travel (https://docs.stripe.com/api/subscriptions/object)."""
 
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
 from canonical_models.base import Identifier
 from connectors.stripe.wire import (
     CurrencyCode,
@@ -23,18 +27,41 @@ class SubscriptionItem(Identified):
     current_period_end: UnixTime
 
 
+#: What a subscription gives depends on it.
+Status = Literal[
+    "active",
+    "canceled",
+    "incomplete",
+    "incomplete_expired",
+    "past_due",
+    "paused",
+    "trialing",
+    "unpaid",
+]
+
+
 class AutomaticTax(Wire):
     enabled: bool
 
 
 class PauseCollection(Wire):
-    behavior: str
+    behavior: Literal["keep_as_draft", "mark_uncollectible", "void"]
 
 
 class SubscriptionState(Identified):
     """As much of a subscription as says whether it has ended."""
 
-    status: str
+    status: Status
+
+
+class IdAlone(BaseModel):
+    """An object of which Stripe has nothing else left: what has more members is another."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    id: Identifier
+    object: str | None = None
+    deleted: bool | None = None
 
 
 class Subscription(SubscriptionState):
@@ -54,4 +81,4 @@ class Subscription(SubscriptionState):
     pause_collection: PauseCollection | None = None
     next_pending_invoice_item_invoice: UnixTime | None = None
     #: Its id alone where the draft that it was has been deleted.
-    latest_invoice: Invoice | Identified | Identifier | None = None
+    latest_invoice: Invoice | IdAlone | Identifier | None = None

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 
 from canonical_models.documents import DocumentStatus
 from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.money import Money
 from connectors.stripe import SYSTEM
+from connectors.stripe.amounts import money
 from connectors.stripe.client import StripeClient
 from connectors.stripe.client_documents import NOTES, StripeDocuments
 from connectors.stripe.documents import OUR_PREFIX
 from connectors.stripe.errors import Kind
+from connectors.stripe.thin import NOTE_KEY
 from connectors.stripe.transport import StripeTransport, path_part
 
 _ENDED = frozenset({"canceled", "incomplete_expired"})
@@ -40,7 +43,7 @@ class StripeWrites:
             self._transport.context(
                 "note the synchronisation on the subscription", subscription, writes=True
             ),
-            key=key,
+            key=f"{NOTE_KEY}{key}",
         )
 
     async def note_on_document(self, document: str, notes: Mapping[str, str], *, key: str) -> None:
@@ -54,7 +57,7 @@ class StripeWrites:
             self._transport.context(
                 f"note the ERP's status on the {kind}", document, kind=kind, writes=True
             ),
-            key=key,
+            key=f"{NOTE_KEY}{key}",
         )
 
     async def cancel(self, subscription: str) -> None:
@@ -86,6 +89,50 @@ class StripeWrites:
             # Someone was faster, who closed it as well or paid it.
             if not await self._is_closed(invoice, outcome):
                 raise
+
+    async def pay_elsewhere(self, invoice: str, amount: Money, *, key: str) -> None:
+        """Mark an open invoice as paid past Stripe, which takes all that remains and no part.
+
+        Source: https://docs.stripe.com/api/invoices/pay#pay_invoice-paid_out_of_band.
+        """
+        if await self._is_paid(invoice, amount):
+            return
+        context = self._transport.context(
+            f"mark the invoice {invoice} as paid elsewhere",
+            invoice,
+            kind=Kind.INVOICE,
+            writes=True,
+        )
+        path = f"/v1/invoices/{path_part(invoice, Kind.INVOICE)}/pay"
+        try:
+            await self._transport.post(path, {"paid_out_of_band": "true"}, context, key=key)
+        except Rejection:
+            # Someone was faster, who marked it as well or paid it.
+            if not await self._is_paid(invoice, amount):
+                raise
+
+    async def _is_paid(self, invoice: str, amount: Money) -> bool:
+        """Whether it is paid already. Raises Rejection where it cannot be said to be by that."""
+        now = await self._documents.invoice_state(invoice)
+        if now.status == "paid":
+            return True
+        left = money(now.amount_remaining, now.currency, subject=f"Invoice {invoice}")
+        if now.status != "open":
+            why = f"is {now.status}: look what was paid, and by whom"
+        elif now.collection_method != "send_invoice":
+            why = "is charged automatically: end that in Stripe first, or it may be paid twice"
+        elif left != amount:
+            why = (
+                f"still asks for {left}, and {amount} was paid: Stripe takes no part of an invoice"
+            )
+        else:
+            return False
+        raise Rejection(
+            RejectionCode.BILLING_REFUSED,
+            f"Invoice {invoice} {why}",
+            system=SYSTEM,
+            subject=invoice,
+        )
 
     async def _is_closed(self, invoice: str, outcome: DocumentStatus) -> bool:
         """Whether it is so already. Raises Rejection where it cannot become so any more."""

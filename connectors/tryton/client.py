@@ -2,17 +2,18 @@
 
 import base64
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import orjson
 
 from canonical_models.failures import ContractDrift, RejectionCode
 from connectors.http import VendorHttp
-from connectors.tryton.errors import SYSTEM, is_gone, refusal
+from connectors.tryton.errors import SYSTEM, is_gone, refusal, too_old
 from connectors.tryton.session import RpcSession
 
 Row = dict[str, Any]
+Kind = TypeVar("Kind")
 
 _REFUSED = RejectionCode.DOCUMENT_REFUSED
 
@@ -52,14 +53,12 @@ class TrytonClient:
         params = [("d", _encoded(domain)), ("o", _encoded(order))]
         params += [] if limit is None else [("s", str(limit))]
         params += [("f", field) for field in fields]
-        rows = await self._call("GET", model, what=what, company=company, params=params)
-        if not isinstance(rows, list):
-            raise ContractDrift(
-                f"the ERP answered the search for {what} with no list",
-                system=SYSTEM,
-                payload_path="$",
-            )
-        return rows
+        said = await self._call("GET", model, what=what, company=company, params=params)
+        rows = of_kind(list, said, f"the search for {what}")
+        return [
+            of_kind(dict, row, f"the search for {what}", at=f"$[{place}]")
+            for place, row in enumerate(rows)
+        ]
 
     async def read(
         self, model: str, key: str, fields: Sequence[str], *, what: str, company: int
@@ -243,12 +242,7 @@ class TrytonClient:
         )
         if is_gone(answer) and "/" not in path:
             # Not a record that is gone: there is no such interface, model or database.
-            raise ContractDrift(
-                f"the ERP has no REST interface for {path} at this address: Tryton 8.0 or later is "
-                "needed, with the connection's database and its modules",
-                system=SYSTEM,
-                payload_path="$status",
-            )
+            raise too_old(f"REST interface for {path}", f"{method} {path}")
         if not answer.is_success:
             raise refusal(answer, what, writes=method != "GET", refused=refused)
         return self._http.decode(answer)
@@ -277,12 +271,21 @@ class TrytonClient:
         )
 
 
-def _row(value: Any, what: str) -> Row:
-    if not isinstance(value, dict):
+def of_kind(kind: type[Kind], value: Any, what: str, *, at: str = "$") -> Kind:
+    """The value, where it is of the kind. Raises ContractDrift with the path where it is not."""
+    if not isinstance(value, kind):
+        name = "list" if kind is list else "object"
         raise ContractDrift(
-            f"the ERP answered {what} with no object", system=SYSTEM, payload_path="$"
+            f"the ERP answered {what} with no {name}: compare the ERP's version with what Trueup "
+            "needs, then retry",
+            system=SYSTEM,
+            payload_path=at,
         )
     return value
+
+
+def _row(value: Any, what: str) -> Row:
+    return of_kind(dict, value, what)
 
 
 def _encoded(value: Any) -> str:

@@ -11,7 +11,7 @@ from connectors.tryton.errors import SYSTEM
 from connectors.tryton.features import FeatureProbe
 from connectors.tryton.held import INVOICE, Held, fields
 from connectors.tryton.lines import LINE, WireLine, service_period, words
-from connectors.tryton.mapping import Company, document_state, parsed
+from connectors.tryton.mapping import STATES, Company, parsed
 from connectors.tryton.references import Identity, identity, noted_kind
 from connectors.tryton.taxes import TaxBook, Taxes
 
@@ -148,7 +148,7 @@ class Documents:
             number=held.number,
             billing_number=known.number,
             kind=(noted_kind(held.comment) if self.ours(held) else None) or held.kind,
-            state=document_state(held.state, held.id),
+            state=STATES[held.state],
             document_date=held.invoice_date,
             posting_date=held.move.date if held.move else held.accounting_date or held.invoice_date,
             period=held.move.period.name if held.move else None,

@@ -16,6 +16,8 @@ from connectors.tryton.mapping import Amount, Company, Day, Wire, day, decimal, 
 
 SCHEDULE = "account.invoice.deferred"
 MOVE = "account.move"
+#: What a move of what rounding left is described by, before the schedule.
+ROUNDING = f"rounding/{SCHEDULE}/"
 
 _FIELDS = (
     "state",
@@ -126,7 +128,7 @@ class Earning:
 
     async def _move(self, schedule: _Schedule, company: Company) -> None:
         """One posted move of the schedule's reference: found, finished or made."""
-        reference = f"rounding/{SCHEDULE}/{schedule.id}"
+        reference = f"{ROUNDING}{schedule.id}"
         made = await self._of(reference, company)
         if not made:
             await self.client.create(

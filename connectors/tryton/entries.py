@@ -7,18 +7,20 @@ three of them are words that we read again (`BALANCE`, `SET_OFF`, `RECOVERED`).
 """
 
 from decimal import Decimal
+from typing import Literal
 
 from canonical_models.documents import SettlementKind
 from canonical_models.ledgering import DocumentState, SettlementDraft, SettlementEntry
 from canonical_models.money import Money
 from connectors.tryton.allocation import Claim
 from connectors.tryton.mapping import (
+    STATES,
     Amount,
     Coded,
     Company,
     Day,
+    State,
     Wire,
-    document_state,
 )
 from connectors.tryton.references import literal
 
@@ -74,7 +76,7 @@ CLAIM_FIELDS = (
 )
 
 
-class _Keyed(Wire):
+class Keyed(Wire):
     id: int
 
 
@@ -87,7 +89,7 @@ class MoveLine(Wire):
     amount_second_currency: Amount | None
     second_currency: Coded | None
     reconciliation: int | None
-    account: _Keyed
+    account: Keyed
     date: Day
 
     @property
@@ -106,7 +108,7 @@ class _Type(Wire):
     receivable: bool
 
 
-class _Account(_Keyed):
+class _Account(Keyed):
     type: _Type | None
 
 
@@ -136,7 +138,7 @@ class Move(Wire):
 
     id: int
     number: str | None
-    state: str
+    state: Literal["draft", "posted"]
     date: Day
     journal: int
     description: str | None
@@ -196,7 +198,7 @@ class Receivable(Wire):
 
     id: int
     number: str | None
-    state: str
+    state: State
     party: int
     account: int
     currency: Coded
@@ -213,7 +215,7 @@ class Receivable(Wire):
 
     @property
     def standing(self) -> DocumentState:
-        return document_state(self.state, self.id)
+        return STATES[self.state]
 
     @property
     def live(self) -> bool:

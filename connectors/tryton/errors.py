@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import orjson
 
-from canonical_models.failures import Failure, Rejection, RejectionCode
+from canonical_models.failures import ContractDrift, Failure, Rejection, RejectionCode
 from connectors.http import retry_after
 from connectors.refusals import FOREIGN, Meaning, Refusals, RequestContext, Rule
+from connectors.secrecy import without_secrets
 
 SYSTEM = "erp"
 
@@ -47,8 +48,9 @@ REFUSALS = Refusals(
             code=RejectionCode.DOCUMENT_CONFLICT,
             advice="it is not there any more, somebody deleted it; look in the ERP's own log",
         ),
-        # Somebody else has changed the record.
+        # Somebody else has changed the record, or is about to.
         Rule(409, Meaning.LATER),
+        Rule(423, Meaning.LATER),
         Rule(422, Meaning.REFUSED, advice=_MEND),
     ),
     unforeseen="compare the ERP's version with what Trueup needs, then retry",
@@ -56,6 +58,18 @@ REFUSALS = Refusals(
 
 #: JSON-RPC answers 200, and names the kind of the error. What was raised was rolled back.
 _OK = 200
+#: What the ERP raises where it holds somebody back has no arguments, and its name goes with them.
+_UNNAMED = ""
+#: Any other exception comes as its text and its traceback, such as a lock of the database that was
+#: not had after some tries. It may have been raised while it committed.
+_INTERNAL = "internal"
+_NAMED = (
+    "UserError",
+    "UserWarning",
+    "LoginException",
+    "RateLimitException",
+    "ConcurrencyException",
+)
 _RPC = Refusals(
     SYSTEM,
     (
@@ -69,8 +83,14 @@ _RPC = Refusals(
         ),
         *(
             Rule(_OK, Meaning.LATER, frozenset({kind}))
-            for kind in ("RateLimitException", "ConcurrencyException", "TimeoutException")
+            for kind in (
+                "RateLimitException",
+                "ConcurrencyException",
+                "TimeOutException",
+                _UNNAMED,
+            )
         ),
+        Rule(_OK, Meaning.BROKE, frozenset({_INTERNAL})),
     ),
     unforeseen="look for it in the ERP's own log, then retry",
 )
@@ -98,6 +118,18 @@ def refusal(
     )
 
 
+def too_old(lacks: str, operation: str) -> ContractDrift:
+    """Nothing answers there: it is an older server, or another database."""
+    return ContractDrift(
+        f"the ERP has no {lacks} at this address: Tryton 8.0 or later is needed, with the "
+        "connection's database and its modules",
+        system=SYSTEM,
+        payload_path="$status",
+        operation=operation,
+        change=f"has no {lacks}: Tryton 8.0 or later is needed, with the connection's database",
+    )
+
+
 def is_gone(answer: httpx.Response) -> bool:
     """Whether Tryton itself says that there is no such record. It has no words of its own for it,
     but those of its web framework, which are not translated."""
@@ -111,22 +143,28 @@ def rpc_refusal(
     details: Sequence[Any],
     what: str,
     *,
+    writes: bool = True,
+    internal: bool = False,
     refused: RejectionCode = RejectionCode.DOCUMENT_REFUSED,
 ) -> Failure:
     """The failure that the `error` member of a JSON-RPC answer stands for.
 
     `details` is what comes with the kind: of a UserError message, description and domain, of a
-    UserWarning key, message and description.
+    UserWarning key, message and description. `internal` is whether a traceback came with it, which
+    is nobody's to read.
     """
     warned = kind == "UserWarning" and len(details) > 1
     words = ""
     if kind.startswith("User"):
         words = _words(details[1:3] if warned else details[:2])
-    said = _said(what, kind[:80], words)
+    # Of an exception that has no name of its own the text may hold anything.
+    sign = kind if kind in _NAMED else "an error of its own"
+    said = _said(what, sign, words)
     if warned:
         return Warned(str(details[0]), refused, f"{said}: {_MEND}", subject=what)
-    context = RequestContext(what, SYSTEM, what, writes=True, refused=refused)
-    return _RPC.failure(_OK, said, context, names={kind}, path="$.error[0]")
+    context = RequestContext(what, SYSTEM, what, writes=writes, refused=refused)
+    names = {kind, _INTERNAL} if internal else {kind}
+    return _RPC.failure(_OK, said, context, names=names, path="$.error[0]")
 
 
 def _said(what: str, sign: int | str, words: str) -> str:
@@ -144,4 +182,4 @@ def _told(answer: httpx.Response) -> str:
 
 
 def _words(parts: Sequence[Any]) -> str:
-    return " ".join(str(part) for part in parts if part)[:500]
+    return without_secrets(" ".join(str(part) for part in parts if part))[:500]

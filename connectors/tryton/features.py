@@ -7,7 +7,7 @@ we are connected.
 import asyncio
 from dataclasses import dataclass
 
-from connectors.tryton.client import TrytonClient
+from connectors.tryton.client import TrytonClient, of_kind
 
 
 @dataclass(frozen=True)
@@ -43,4 +43,4 @@ class FeatureProbe:
         found = await self._client.rpc(
             f"model.{model}.fields_get", list(names), what=f"the fields of {model}"
         )
-        return set(found)
+        return set(of_kind(dict, found, f"the fields of {model}", at="$.result"))

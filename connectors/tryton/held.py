@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from canonical_models.documents import DocumentKind
 from canonical_models.failures import ContractDrift
@@ -9,7 +10,7 @@ from canonical_models.money import Money
 from connectors.tryton.errors import SYSTEM
 from connectors.tryton.features import Features
 from connectors.tryton.lines import WireLine, line_fields
-from connectors.tryton.mapping import Amount, Day, Wire, to_pay
+from connectors.tryton.mapping import Amount, Day, State, Wire, to_pay
 
 INVOICE = "account.invoice"
 
@@ -99,8 +100,8 @@ class Held(Wire):
     reference: str | None
     external_id: str | None = None
     external_number: str | None = None
-    state: str
-    sequence_type_cache: str | None
+    state: State
+    sequence_type_cache: Literal["invoice", "credit_note"] | None
     invoice_date: Day | None
     accounting_date: Day | None
     payment_term: int | None

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from canonical_models.ledgering import DraftLine
 from canonical_models.money import Money
@@ -36,7 +37,8 @@ class WireLine(Wire):
     """`account.invoice.line` as it is read."""
 
     id: int
-    type: str
+    #: What is no `line` says nothing of money.
+    type: Literal["line", "subtotal", "title", "comment"]
     product: WireProduct | None = None
     account: WireAccount | None = None
     unit: int | None = None

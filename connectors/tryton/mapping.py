@@ -3,19 +3,24 @@ data. Pure."""
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from canonical_models.failures import ContractDrift
 from canonical_models.ledgering import DocumentState
 from canonical_models.money import Money
+from connectors.refusals import contract
 from connectors.tryton.errors import SYSTEM
 
 Row = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
 
-_STATES = {
+#: What is sold: services alone are earned over time.
+ProductType = Literal["goods", "assets", "service"]
+#: Those of documents in Tryton 8.2: another one is contract drift, since money depends on it.
+State = Literal["draft", "validated", "posted", "paid", "cancelled"]
+STATES: dict[State, DocumentState] = {
     "draft": DocumentState.DRAFT,
     "validated": DocumentState.DRAFT,
     "posted": DocumentState.POSTED,
@@ -76,18 +81,7 @@ class Party(Wire):
         return (marked or [self.addresses[0].id])[0]
 
 
-def document_state(word: str, invoice: int) -> DocumentState:
-    """Raises ContractDrift for a word that Tryton 8.2 does not have."""
-    if word not in _STATES:
-        raise ContractDrift(
-            f"the ERP's invoice {invoice} is in a state that is not known: {word[:40]}",
-            system=SYSTEM,
-            payload_path="$.state",
-        )
-    return _STATES[word]
-
-
-def to_pay(amount: Decimal | None, state: str, currency: str, invoice: int) -> Money:
+def to_pay(amount: Decimal | None, state: State, currency: str, invoice: int) -> Money:
     """What is open of an invoice. Tryton 8.2 says it of posted ones alone: of others nothing is to
     be paid, yet or any more. Raises ContractDrift for a posted one of which it is not said."""
     if amount is None and state == "posted":
@@ -100,16 +94,11 @@ def to_pay(amount: Decimal | None, state: str, currency: str, invoice: int) -> M
 
 
 def parsed(model: type[Model], row: Row, what: str) -> Model:
-    """Raises ContractDrift with the path of what does not fit."""
-    try:
+    """Raises ContractDrift with the path of what does not fit, and without what was there."""
+    key = row.get("id")
+    named = f"{what} {key}" if isinstance(key, int) else what
+    with contract(f"the ERP's {named}", SYSTEM, "read it", "compare the ERP's version"):
         return model.model_validate(row)
-    except ValidationError as fault:
-        path = ".".join(str(part) for part in fault.errors(include_input=False)[0]["loc"])
-        raise ContractDrift(
-            f"the ERP's {what} {row.get('id')} does not read as one: {path}",
-            system=SYSTEM,
-            payload_path=f"$.{path}",
-        ) from fault
 
 
 def decimal(value: Decimal) -> Row:

@@ -1,8 +1,10 @@
 """The ERP's master data that a document rests on; each read refuses what would not post."""
 
+from collections.abc import Mapping
 from datetime import date
 
-from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.closing import ClosedMonths, PeriodState, month_after, month_of
+from canonical_models.failures import Rejection, RejectionCode, TransientFailure
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.errors import SYSTEM
 from connectors.tryton.mapping import Company, Day, Party, Wire, day, parsed
@@ -11,14 +13,22 @@ from connectors.tryton.mapping import Company, Day, Party, Wire, day, parsed
 _PERIODS = 24
 
 
+class _Today(Wire):
+    today: Day
+
+
 class _Period(Wire):
     id: int
     start_date: Day
+    end_date: Day
 
 
 class MasterData:
-    def __init__(self, client: TrytonClient) -> None:
+    """`closed` tells the months that were closed here, whatever the ERP's own periods say."""
+
+    def __init__(self, client: TrytonClient, closed: ClosedMonths | None = None) -> None:
         self._client = client
+        self._closed_here = closed
         self._companies: dict[str, Company] = {}
         self._currencies: dict[str, int] = {}
         self._journals: dict[int, int] = {}
@@ -48,7 +58,7 @@ class MasterData:
         said = await self._client.rpc(
             "model.ir.date.today", what="the ERP's today", company=company.id
         )
-        return date(int(said["year"]), int(said["month"]), int(said["day"]))
+        return parsed(_Today, {"today": said}, "date").today
 
     async def party(self, code: str, company: Company) -> Party:
         """A party that may be invoiced."""
@@ -132,6 +142,19 @@ class MasterData:
     async def default_receivable(self, company: Company) -> int | None:
         return await self._configured("default_account_receivable", company)
 
+    async def revenue_accounts(self, company: Company) -> set[int]:
+        """What items are sold on: the accounts of their accounting categories."""
+        rows = await self._client.search(
+            "product.category",
+            [["accounting", "=", True]],
+            ["account_revenue"],
+            what="the revenue accounts of items",
+            company=company.id,
+        )
+        default = await self._configured("default_category_account_revenue", company)
+        found = (default, *(row.get("account_revenue") for row in rows))
+        return {int(account) for account in found if account is not None}
+
     async def deferred_revenue(self, company: Company) -> int | None:
         """Where revenue stands that is billed and not earned yet."""
         return await self._configured("deferred_account_revenue", company)
@@ -140,7 +163,8 @@ class MasterData:
         self, legal_entity: str, on: date, company: Company, *, journal: tuple[str, int | str]
     ) -> int:
         """The period of the day. `journal` says by a field, such as type or id, which ones have
-        to be open in it. Raises Rejection (period_closed)."""
+        to be open in it. Raises Rejection (period_closed), TransientFailure."""
+        await self.require_not_closed(legal_entity, on)
         what = f"the period of {on}"
         rows = await self._client.search(
             "account.period",
@@ -164,7 +188,9 @@ class MasterData:
         self, legal_entity: str, on: date, company: Company, *, journal: tuple[str, int | str]
     ) -> date:
         """The day itself where its period is open, else the first day of the next one that is, with
-        `journal` open as in `open_period`. Raises Rejection (period_closed) where none is."""
+        `journal` open as in `open_period`. Raises Rejection (period_closed) where none is, and
+        TransientFailure."""
+        ours = await self._not_open(legal_entity)
         rows = await self._client.search(
             "account.period",
             [
@@ -173,7 +199,7 @@ class MasterData:
                 ["state", "=", "open"],
                 ["end_date", ">=", day(on)],
             ],
-            ["start_date"],
+            ["start_date", "end_date"],
             what=f"the first open period from {on} on",
             company=company.id,
             order=(("start_date", "ASC"),),
@@ -182,9 +208,30 @@ class MasterData:
         periods = [parsed(_Period, row, "period") for row in rows]
         closed = await self._closed_journals([period.id for period in periods], journal, company)
         for period in periods:
-            if period.id not in closed:
-                return max(on, period.start_date)
+            first = max(on, period.start_date)
+            while first <= period.end_date and month_of(first) in ours:
+                _wait_for(legal_entity, first, ours)
+                first = month_after(first)
+            if period.id not in closed and first <= period.end_date:
+                return first
         raise _closed(legal_entity, on, *closed.values())
+
+    async def require_not_closed(self, legal_entity: str, on: date) -> None:
+        """Raises Rejection (period_closed) for a day of a month that was closed here, and
+        TransientFailure while that is being done."""
+        ours = await self._not_open(legal_entity)
+        if month_of(on) in ours:
+            _wait_for(legal_entity, on, ours)
+            raise Rejection(
+                RejectionCode.PERIOD_CLOSED,
+                f"{legal_entity} has closed {month_of(on)} in Trueup: book it on a later day, or "
+                "reopen the month with a reason",
+                system="trueup",
+                subject=f"{legal_entity} {month_of(on)}",
+            )
+
+    async def _not_open(self, legal_entity: str) -> Mapping[str, PeriodState]:
+        return await self._closed_here(legal_entity) if self._closed_here else {}
 
     async def _closed_journals(
         self, periods: list[int], journal: tuple[str, int | str], company: Company
@@ -216,6 +263,14 @@ class MasterData:
         )
         found = rows[0].get(field) if rows else None
         return None if found is None else int(found)
+
+
+def _wait_for(legal_entity: str, on: date, ours: Mapping[str, PeriodState]) -> None:
+    if ours[month_of(on)] is PeriodState.CLOSING:
+        raise TransientFailure(
+            f"{legal_entity} is closing {month_of(on)}: what is dated into it waits for that",
+            system="trueup",
+        )
 
 
 def _closed(legal_entity: str, on: date, *journals: str) -> Rejection:

@@ -59,18 +59,45 @@ class Methods:
         name = self._accounts.bank_journal
         if draft.kind is SettlementKind.PAID_ELSEWHERE:
             name = self._accounts.paid_elsewhere_journal or name
-        return await self._find(
-            "account.invoice.payment.method", "cash", "payment", name, draft, company
+        return await self.payment(name, draft.legal_entity, company)
+
+    async def past_billing(self, company: Company) -> set[int]:
+        """Accounts that money past billing may stand on: those of all payment methods, but the one
+        for what billing collects where that has a journal of its own."""
+        rows = await self._client.search(
+            "account.invoice.payment.method",
+            [["company", "=", company.id]],
+            ("journal.code", "debit_account", "credit_account"),
+            what="the payment methods",
+            company=company.id,
         )
+        collected, elsewhere = self._accounts.bank_journal, self._accounts.paid_elsewhere_journal
+        left_out = {collected} if elsewhere is not None and elsewhere != collected else set()
+        return {
+            int(row[side])
+            for row in rows
+            if not {row["journal"]["code"], str(row["journal"]["id"])} & left_out
+            for side in ("debit_account", "credit_account")
+        }
 
     async def write_off(self, draft: SettlementDraft, company: Company) -> Method:
         """What a loss costs."""
+        return await self.losses(draft.legal_entity, company)
+
+    async def payment(self, name: str | None, legal_entity: str, company: Company) -> Method:
+        """The payment method by its journal; without a name the first of the type cash."""
+        return await self._find(
+            "account.invoice.payment.method", "cash", "payment", name, legal_entity, company
+        )
+
+    async def losses(self, legal_entity: str, company: Company) -> Method:
+        """The write-off method."""
         return await self._find(
             "account.move.reconcile.write_off",
             "write-off",
             "write-off",
             self._accounts.write_off_journal,
-            draft,
+            legal_entity,
             company,
         )
 
@@ -80,7 +107,7 @@ class Methods:
         kind: str,
         called: str,
         name: str | None,
-        draft: SettlementDraft,
+        legal_entity: str,
         company: Company,
     ) -> Method:
         wanted = [["journal.type", "=", kind]] if name is None else [_named("journal", name)]
@@ -88,15 +115,15 @@ class Methods:
             model,
             [["company", "=", company.id], *wanted],
             ("journal", "debit_account", "credit_account"),
-            what=f"the {kind} journal of {draft.legal_entity}",
+            what=f"the {kind} journal of {legal_entity}",
             company=company.id,
         )
         if not rows:
             which = f"of the type {kind}" if name is None else name
             raise refusal(
-                f"{draft.legal_entity} has no {called} method with a journal {which} in the ERP: "
+                f"{legal_entity} has no {called} method with a journal {which} in the ERP: "
                 "create one there, or name its journal in the connection's options",
-                f"{draft.legal_entity} {called} method",
+                f"{legal_entity} {called} method",
             )
         return parsed(Method, rows[0], f"{called} method")
 

@@ -20,14 +20,19 @@ from canonical_models.failures import (
 )
 from connectors.attempts import Attempt, newest
 from connectors.tryton.client import TrytonClient
+from connectors.tryton.deposit_plan import DepositPlan
 from connectors.tryton.entries import ENTRY_FIELDS, Move, described
 from connectors.tryton.errors import SYSTEM
 from connectors.tryton.features import FeatureProbe
 from connectors.tryton.mapping import Company, parsed
 from connectors.tryton.plan import Plan
+from connectors.tryton.references import literal
 from connectors.tryton.settlement import REFUSED, Settlement
 
 MOVE = "account.move"
+
+#: What a move is to be, and whether a draft is that.
+Wanted = Plan | DepositPlan
 
 #: How often a move is tried that others enter, delete or post at the same time.
 _TRIES = 4
@@ -44,9 +49,19 @@ class Movements:
         mine = described(reference)
         if (await self._features.features()).external_ids:
             mine.append(["external_id", "=", reference])
+        return await self._found(mine, reference, company)
+
+    async def beneath(self, reference: str, company: Company) -> tuple[Move, ...]:
+        """Those of which the reference is the first part, as of a refund that notes share."""
+        mine: list[object] = ["description", "like", f"{literal(reference)}/%"]
+        return await self._found(mine, reference, company)
+
+    async def _found(
+        self, domain: list[object], reference: str, company: Company
+    ) -> tuple[Move, ...]:
         rows = await self._client.search(
             MOVE,
-            [mine, ["company", "=", company.id], ["origin", "=", None]],
+            [domain, ["company", "=", company.id], ["origin", "=", None]],
             await self._fields(),
             what=f"movements of {reference}",
             company=company.id,
@@ -76,7 +91,7 @@ class Movements:
         self,
         reference: str,
         company: Company,
-        plan: Callable[[], Awaitable[Plan]],
+        plan: Callable[[], Awaitable[Wanted]],
         attempt: Attempt,
     ) -> Move:
         """The one posted move of the reference: found, finished or made."""
@@ -113,7 +128,7 @@ class Movements:
         return len(drafts)
 
     async def _one(
-        self, known: tuple[Move, ...], wanted: Plan, company: Company, attempt: Attempt
+        self, known: tuple[Move, ...], wanted: Wanted, company: Company, attempt: Attempt
     ) -> Move:
         await attempt.held()
         drafts = await self._alike(known, wanted, company)
@@ -146,7 +161,7 @@ class Movements:
         )
         return parsed(Move, row, "move")
 
-    async def _create(self, wanted: Plan, company: Company, attempt: Attempt) -> None:
+    async def _create(self, wanted: Wanted, company: Company, attempt: Attempt) -> None:
         row = await self._client.create(
             MOVE,
             wanted.values(with_external_id=(await self._features.features()).external_ids),
@@ -164,7 +179,7 @@ class Movements:
                 await self._delete_one(made, f"movement {wanted.reference}", company)
             raise
 
-    async def _alike(self, drafts: Sequence[Move], wanted: Plan, company: Company) -> list[Move]:
+    async def _alike(self, drafts: Sequence[Move], wanted: Wanted, company: Company) -> list[Move]:
         """Those that say what is wanted; the others are deleted."""
         await self._delete([move for move in drafts if not wanted.says(move)], company)
         return [move for move in drafts if wanted.says(move)]

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from canonical_models.documents import PostalAddress, TaxId
 from canonical_models.failures import Rejection, RejectionCode
-from connectors.tryton.client import Row, TrytonClient
+from connectors.tryton.client import Row, TrytonClient, of_kind
 from connectors.tryton.errors import SYSTEM
 from connectors.tryton.mapping import parsed
 from connectors.tryton.masterdata import MasterData
@@ -90,7 +90,8 @@ class PartyBook:
             found = await self._client.rpc(
                 "model.party.identifier.get_types", what="the types of identifiers"
             )
-            self._types = frozenset(name for name, _ in found if name)
+            pairs = of_kind(list, found, "the types of identifiers", at="$.result")
+            self._types = frozenset(name for name, *_ in pairs if name)
         return self._types
 
     async def company(self) -> int:

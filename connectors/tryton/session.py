@@ -11,7 +11,8 @@ import orjson
 
 from canonical_models.failures import ContractDrift, RejectionCode
 from connectors.http import VendorHttp
-from connectors.tryton.errors import SYSTEM, Warned, refusal, rpc_refusal
+from connectors.misfits import reading
+from connectors.tryton.errors import SYSTEM, Warned, is_gone, refusal, rpc_refusal, too_old
 
 _UNAUTHORIZED = 401
 _SKIP = "model.res.user.warning.skip"
@@ -88,7 +89,7 @@ class RpcSession:
         writes: bool,
         more_seconds: float,
     ) -> httpx.Response:
-        return await self._http.send(
+        answer = await self._http.send(
             "POST",
             self._path,
             writes=writes,
@@ -96,10 +97,15 @@ class RpcSession:
             headers={"Content-Type": "application/json", **header},
             content=orjson.dumps({"id": next(self._ids), "method": method, "params": params}),
         )
+        reading(f"RPC {method}")
+        return answer
 
     def _result(
         self, answer: httpx.Response, what: str, *, writes: bool, refused: RejectionCode
     ) -> Any:
+        if is_gone(answer):
+            # No record has this address: servers before 8.0 take calls at another one.
+            raise too_old(f"JSON-RPC interface for {what}", "RPC")
         if not answer.is_success:
             raise refusal(answer, what, writes=writes, refused=refused)
         body = self._http.decode(answer)
@@ -109,9 +115,17 @@ class RpcSession:
                 system=SYSTEM,
                 payload_path="$.result",
             )
-        if error := body.get("error"):
-            kind, *rest = error if isinstance(error, list) else [str(error)]
+        # What was raised without words has an empty list of them.
+        if (error := body.get("error")) is not None:
+            kind, *rest = (error or [""]) if isinstance(error, list) else [error]
             first = rest[0] if rest else []
             details = first if isinstance(first, list) else [first]
-            raise rpc_refusal(str(kind), details, what, refused=refused)
+            raise rpc_refusal(
+                str(kind),
+                details,
+                what,
+                writes=writes,
+                internal=isinstance(first, str),
+                refused=refused,
+            )
         return body.get("result")

@@ -19,6 +19,7 @@ from connectors.attempts import Alone, Attempt
 from connectors.tryton.applying import Application
 from connectors.tryton.balances import Balances
 from connectors.tryton.booking import MONEY, Booking
+from connectors.tryton.by_hand import PaidByHand, sum_of
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.entries import (
     BALANCE,
@@ -50,9 +51,11 @@ class Settlements:
         self._features = FeatureProbe(client)
         self._settlement = Settlement(client)
         self._movements = Movements(client, self._settlement, self._features)
-        self._booking = Booking(client, master, self._settlement, Methods(client, accounts))
+        methods = Methods(client, accounts)
+        self._booking = Booking(client, master, self._settlement, methods)
         self._application = Application(self._settlement, self._movements, self._booking)
         self._balances = Balances(client, self._settlement)
+        self._by_hand = PaidByHand(client, methods)
 
     async def find(self, external_id: str, legal_entity: str) -> tuple[SettlementEntry, ...]:
         """Posted movements of the reference that are not cancelled, oldest first."""
@@ -74,6 +77,8 @@ class Settlements:
         """
         attempt = attempt or Alone()
         company = await self._master.company(draft.legal_entity)
+        if (entered := await self._entered_by_hand(draft, company)) is not None:
+            return entered
         party = await self._master.account_of(draft.party, company)
 
         async def plan() -> Plan:
@@ -101,6 +106,39 @@ class Settlements:
                 )
         await self._net(draft, party, company)
         return move.entry(draft.legal_entity, company)
+
+    async def paid_by_hand(
+        self, document_id: str, legal_entity: str
+    ) -> tuple[SettlementEntry, ...]:
+        """Money that people have entered for the document, as far as it is settled by that."""
+        company = await self._master.company(legal_entity)
+        found = await self._settlement.documents((document_id,), company)
+        return tuple(
+            [
+                each
+                for document in found.values()
+                for each in await self._by_hand.of(document, legal_entity, company)
+            ]
+        )
+
+    async def _entered_by_hand(
+        self, draft: SettlementDraft, company: Company
+    ) -> SettlementEntry | None:
+        """Money past billing that people have entered for the very document, to the last cent: it
+        is not entered again."""
+        if draft.kind is not SettlementKind.PAID_ELSEWHERE or not draft.document or draft.recovered:
+            return None
+        if any(move.posted for move in await self._movements.of(draft.external_id, company)):
+            return None
+        found = await self._settlement.documents((draft.document,), company)
+        document = next(iter(found.values()), None)
+        if document is None or document.open:
+            return None
+        paid = await self._by_hand.of(document, draft.legal_entity, company)
+        if not paid or sum_of(paid, draft.amount.currency) != draft.amount:
+            return None
+        told = {"external_id": draft.external_id, "amount": draft.amount}
+        return paid[-1].model_copy(update=told)
 
     async def drop_drafts(self, external_id: str, company: Company) -> int:
         """Of the movement and of what was begun to settle with it; how many."""

@@ -8,12 +8,13 @@ from connectors.tryton.client import Row, TrytonClient
 from connectors.tryton.documents import CHUNK
 from connectors.tryton.held import INVOICE, DueLine
 from connectors.tryton.mapping import (
+    STATES,
     Amount,
     Coded,
     Company,
     Day,
+    State,
     Wire,
-    document_state,
     parsed,
     to_pay,
 )
@@ -35,7 +36,7 @@ _FIELDS = (
 class _Status(Wire):
     id: int
     number: str | None
-    state: str
+    state: State
     invoice_date: Day | None
     currency: Coded
     untaxed_amount: Amount
@@ -76,7 +77,7 @@ def erp_status(row: Row) -> ErpStatus:
     return ErpStatus(
         document_id=str(wire.id),
         number=wire.number,
-        state=document_state(wire.state, wire.id),
+        state=STATES[wire.state],
         document_date=wire.invoice_date,
         due_on=min(days, default=None),
         net=Money.of(wire.untaxed_amount, currency),

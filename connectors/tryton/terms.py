@@ -17,7 +17,7 @@ from canonical_models.ledgering import ItemTerms, LedgerAnswer, LedgerQuestion, 
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.errors import SYSTEM
 from connectors.tryton.features import FeatureProbe
-from connectors.tryton.mapping import Company, Party, Wire, day, parsed
+from connectors.tryton.mapping import Company, Party, ProductType, Wire, day, parsed
 from connectors.tryton.masterdata import MasterData
 from connectors.tryton.taxes import TaxBook, Taxes
 
@@ -56,7 +56,7 @@ class _Product(Wire):
     id: int
     code: str
     active: bool
-    type: str
+    type: ProductType
     account_category: int | None
     default_uom: int
 
@@ -74,6 +74,8 @@ class Determiner:
         at, known = self._known.get(question, (-FRESH, None))
         if known is None or time.monotonic() - at > FRESH:
             return await self.determine(question)
+        # What is closed here may have been closed since, and is never posted into.
+        await self._master.require_not_closed(question.legal_entity, known.answer.posting_date)
         return known
 
     async def determine(self, question: LedgerQuestion) -> Determination:

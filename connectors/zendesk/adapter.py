@@ -1,19 +1,35 @@
 """Zendesk behind the ticketing port."""
 
+import asyncio
 from typing import Any, Self
 
 import httpx
+import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from canonical_models.base import Identifier
 from canonical_models.commerce import AccountProfile
-from canonical_models.entitlement import SupportEntitlement, SupportOrganization
-from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.entitlement import (
+    MergedOrganization,
+    SupportEntitlement,
+    SupportOrganization,
+)
+from canonical_models.failures import (
+    ContractDrift,
+    CredentialsRefused,
+    Rejection,
+    RejectionCode,
+)
+from canonical_models.reconciliation import Facts
+from canonical_models.support import SupportDesk
 from connectors.config import ConnectionConfig
 from connectors.governor import Governor
 from connectors.http import Closing, Observer, VendorHttp
 from connectors.zendesk import SYSTEM
+from connectors.zendesk.access import authentication
 from connectors.zendesk.client import ZendeskClient
+from connectors.zendesk.desk import DONE, cases_of, sla_of
+from connectors.zendesk.facts import facts_of, position
 from connectors.zendesk.mapping import (
     fields_of,
     missing_fields,
@@ -21,11 +37,26 @@ from connectors.zendesk.mapping import (
     organization_of,
     same_name,
     tags_of,
+    tags_of_tiers,
 )
 from connectors.zendesk.options import ZendeskOptions
-from connectors.zendesk.wire import Organization
+from connectors.zendesk.wire import Organization, WireSlaPolicy
+
+log = structlog.get_logger()
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
+#: Of a merge that has come about.
+_DONE = "complete"
+#: Pages of tickets that are looked through where open ones follow a tier.
+_MOST_FOLLOWING = 50
+
+
+def _is_identifier(said: str | None) -> bool:
+    try:
+        _IDENTIFIER.validate_python(said)
+    except ValidationError:
+        return False
+    return True
 
 
 def _unobserved(system: str, method: str, outcome: str, seconds: float) -> None:
@@ -51,14 +82,14 @@ class ZendeskTicketing(Closing):
     ) -> Self:
         """An adapter with a connection pool of its own; close it.
 
-        Raises KeyError without the secret `token`, ValueError for options that do not fit.
+        Raises KeyError without the secret of its way in, ValueError for options that do not fit.
         """
         options = ZendeskOptions.of(config)
         http = VendorHttp(
             SYSTEM,
             config.base_url,
             headers={"Accept": "application/json"},
-            auth=(f"{options.email}/token", config.secret("token")),
+            auth=authentication(config, options, transport=transport),
             timeout_seconds=config.timeout_seconds,
             observe=observe or _unobserved,
             governor=governor,
@@ -72,6 +103,24 @@ class ZendeskTicketing(Closing):
         if found is None:
             return None
         return organization_of(found, external_id, self._options, at="$.organizations[0]")
+
+    async def desk(self, external_id: str) -> SupportDesk | None:
+        """See `TicketingPort`. Where the token may not see SLA policies, or the account has none,
+        that is told beside all else."""
+        found = await self._find(external_id)
+        if found is None:
+            return None
+        (tickets, complete), (policies, problem) = await asyncio.gather(
+            self._client.tickets(found.id, external_id=external_id), self._policies()
+        )
+        shown = organization_of(found, external_id, self._options, at="$.organizations[0]")
+        return SupportDesk(
+            organization=shown,
+            cases=cases_of(tickets, self._options),
+            complete=complete,
+            sla=sla_of(policies, shown.entitlement.tier, self._options),
+            sla_problem=problem,
+        )
 
     async def create_organization(
         self, external_id: str, profile: AccountProfile
@@ -101,8 +150,9 @@ class ZendeskTicketing(Closing):
     async def publish(self, entitlement: SupportEntitlement) -> SupportOrganization:
         """See `TicketingPort`. Returns what Zendesk answers, not what it was told.
 
-        Two calls: Zendesk replaces tags as a whole, so they are read before, and sent only where
-        ours change, to leave an agent's work of that moment alone.
+        Two calls, where open tickets keep what they have: Zendesk replaces tags as a whole, so they
+        are read before, and sent only where ours change, to leave an agent's work of that moment
+        alone.
         """
         external_id = entitlement.organization
         found = await self._find(external_id)
@@ -115,13 +165,40 @@ class ZendeskTicketing(Closing):
                 system=SYSTEM,
                 subject=external_id,
             )
+        before, after = tags_of_tiers(found, entitlement.tier, self._options)
+        await self._follow(found, before, after, external_id)
         changes: dict[str, Any] = {"organization_fields": fields_of(entitlement, self._options)}
-        tags = tags_of(found.tags, entitlement.tier, self._options)
+        tags = tags_of(found, entitlement.tier, self._options)
         if tags != found.tags:
             changes["tags"] = tags
         answered = await self._client.update(found.id, changes, external_id=external_id)
         self._require_fields(missing_fields(answered, self._options), external_id)
+        # What was opened in between has the tag of the tier before.
+        await self._follow(found, before, after, external_id)
         return organization_of(answered, external_id, self._options, at="$.organization")
+
+    async def merged_into(self, organization_id: str) -> MergedOrganization | None:
+        """See `TicketingPort`. One that was merged again is followed."""
+        at = int(organization_id) if organization_id.isascii() and organization_id.isdigit() else 0
+        seen = {0}
+        while at not in seen:
+            seen.add(at)
+            merges = await self._client.merges(at)
+            winners = [one.winner_id for one in merges if (one.loser_id, one.status) == (at, _DONE)]
+            if not winners:
+                break
+            at = winners[0]
+        if len(seen) <= 2 or (found := await self._client.organization(at)) is None:
+            return None
+        external_id = found.external_id if _is_identifier(found.external_id) else None
+        return MergedOrganization(organization_id=str(found.id), external_id=external_id)
+
+    async def facts(self, *, after: str | None = None) -> Facts:
+        """See `TicketingPort`. One request a thousand organisations; Zendesk allows ten a minute,
+        and leaves out what was changed within the last minute. Raises ValueError for a cursor that
+        is none."""
+        since = position(after)
+        return facts_of(await self._client.changed_organizations(since), since, self._options)
 
     async def ensure_fields(self) -> tuple[str, ...]:
         """Define the organisation fields that the account lacks; returns their keys.
@@ -132,13 +209,7 @@ class ZendeskTicketing(Closing):
         active = {field.key: field.active for field in await self._client.fields()}
         options = self._options
         self._require_fields([key for key in options.field_keys if active.get(key) is False])
-        wanted = (
-            (options.tier_field, "Support tier", "text"),
-            (options.contract_end_field, "Contract end", "text"),
-            # A list of features outgrows a line.
-            (options.features_field, "Features", "textarea"),
-        )
-        missing = [field for field in wanted if field[0] not in active]
+        missing = [field for field in options.fields if field[0] not in active]
         for key, title, kind in missing:
             await self._client.create_field(
                 key, title=title, kind=kind, description="Kept by Trueup; changes are overwritten."
@@ -147,6 +218,38 @@ class ZendeskTicketing(Closing):
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def _follow(
+        self, found: Organization, before: str | None, after: str | None, external_id: str
+    ) -> None:
+        """Open tickets take the tag of the tier now in place of that of the tier before. Others are
+        agents' own; of a customer who had no tier all take it."""
+        if self._options.open_tickets != "follow" or before == after:
+            return
+        tickets, whole = await self._client.tickets(
+            found.id, external_id=external_id, most_pages=_MOST_FOLLOWING
+        )
+        for ticket in tickets:
+            has = before in ticket.tags if before is not None else after not in ticket.tags
+            if ticket.status in DONE or not has:
+                continue
+            kept = [tag for tag in ticket.tags if tag not in (before, after)]
+            tags = kept if after is None else [*kept, after]
+            await self._client.tag(ticket, tags, external_id=external_id)
+        if not whole:
+            log.warning(
+                "an organisation has more tickets than were looked through: open ones among the "
+                "rest keep the tag of the tier before",
+                organization=external_id,
+                tickets=len(tickets),
+            )
+
+    async def _policies(self) -> tuple[list[WireSlaPolicy], str | None]:
+        """And why they are not known."""
+        try:
+            return await self._client.sla_policies(), None
+        except (CredentialsRefused, ContractDrift, Rejection) as refusal:
+            return [], refusal.message
 
     async def _find(self, external_id: str) -> Organization | None:
         try:

@@ -1,6 +1,7 @@
 """Zendesk's API as we call it. Answers come out checked, refusals as failures.
 
-Source: https://developer.zendesk.com/api-reference/ticketing/organizations/organizations/ and
+Source: https://developer.zendesk.com/api-reference/ticketing/organizations/organizations/,
+https://developer.zendesk.com/api-reference/ticketing/ticket-management/incremental_exports/ and
 https://developer.zendesk.com/api-reference/introduction/pagination/.
 """
 
@@ -10,12 +11,13 @@ from urllib.parse import urlencode
 import httpx
 import orjson
 
-from canonical_models.failures import ContractDrift
+from canonical_models.failures import ContractDrift, Rejection, RejectionCode
 from connectors.http import VendorHttp
 from connectors.refusals import RequestContext, contract
 from connectors.zendesk import SYSTEM
 from connectors.zendesk.errors import failure
 from connectors.zendesk.wire import (
+    ExportedOrganizations,
     NamedOrganization,
     NamedOrganizationsAnswer,
     Organization,
@@ -23,16 +25,26 @@ from connectors.zendesk.wire import (
     OrganizationField,
     OrganizationFieldAnswer,
     OrganizationFieldsPage,
+    OrganizationMerge,
+    OrganizationMergesAnswer,
     OrganizationsAnswer,
+    SlaPoliciesAnswer,
+    Ticket,
+    TicketsPage,
     Wire,
+    WireSlaPolicy,
 )
 
 _ORGANIZATIONS = "/api/v2/organizations"
 _FIELDS = "/api/v2/organization_fields"
+_SLAS = "/api/v2/slas/policies"
+_EXPORT = "/api/v2/incremental/organizations"
 
 #: Objects a page, Zendesk's most, and pages a list.
 _PAGE = 100
 _MOST_PAGES = 20
+#: Of tickets, which somebody waits for.
+MOST_TICKET_PAGES = 5
 
 M = TypeVar("M", bound=Wire)
 
@@ -52,6 +64,13 @@ class ZendeskClient:
         for index, found in enumerate(answer.organizations):
             self._require(found, external_id, context, at=f"$.organizations[{index}]")
         return answer.organizations
+
+    async def changed_organizations(self, since: int) -> ExportedOrganizations:
+        """Those that were made, changed or deleted from then on (Unix seconds), the oldest change
+        first; some of the page before may come again."""
+        context = self._context(f"export the organisations that have changed since {since}")
+        path = f"{_EXPORT}?{urlencode({'start_time': since})}"
+        return self._read(await self._get(path), ExportedOrganizations, context)
 
     async def namesakes(self, name: str, *, external_id: str) -> list[NamedOrganization]:
         """Those that Zendesk finds by `name`, for the organisation to be `external_id`."""
@@ -80,6 +99,60 @@ class ZendeskClient:
         path = f"{_ORGANIZATIONS}/{organization_id}"
         answer = await self._write("PUT", path, {"organization": changes})
         return self._read(answer, OrganizationAnswer, context).organization
+
+    async def organization(self, organization_id: int) -> Organization | None:
+        """By Zendesk's own id; None for one that is gone."""
+        answer = await self._get(f"{_ORGANIZATIONS}/{organization_id}")
+        context = self._context(f"show the organisation {organization_id}", str(organization_id))
+        try:
+            return self._read(answer, OrganizationAnswer, context).organization
+        except Rejection as refused:
+            if refused.reason is RejectionCode.ORGANIZATION_UNKNOWN:
+                return None
+            raise
+
+    async def merges(self, organization_id: int) -> list[OrganizationMerge]:
+        """In which it took part, as winner or loser; none of one that Zendesk does not know."""
+        answer = await self._get(f"{_ORGANIZATIONS}/{organization_id}/merges")
+        words = f"list the merges of the organisation {organization_id}"
+        context = self._context(words, str(organization_id))
+        try:
+            return self._read(answer, OrganizationMergesAnswer, context).organization_merges
+        except Rejection as refused:
+            if refused.reason is RejectionCode.ORGANIZATION_UNKNOWN:
+                return []
+            raise
+
+    async def tag(self, ticket: Ticket, tags: list[str], *, external_id: str) -> None:
+        """Replace its tags, unless somebody has changed the ticket since it was read."""
+        context = self._context(f"tag the ticket {ticket.id}", external_id, writes=True)
+        change = {"tags": tags, "safe_update": True, "updated_stamp": ticket.updated_at}
+        answer = await self._write("PUT", f"/api/v2/tickets/{ticket.id}", {"ticket": change})
+        if answer.status_code != httpx.codes.OK:
+            raise failure(answer, context)
+
+    async def tickets(
+        self, organization_id: int, *, external_id: str, most_pages: int = MOST_TICKET_PAGES
+    ) -> tuple[list[Ticket], bool]:
+        """Those of the organisation, with what is promised for each, and whether they are all.
+        Zendesk has no list of open ones that does not run behind: search does, by minutes."""
+        context = self._context(f"list the tickets of {external_id}", external_id)
+        query = {"page[size]": str(_PAGE), "include": "slas"}
+        found: list[Ticket] = []
+        for _ in range(most_pages):
+            path = f"{_ORGANIZATIONS}/{organization_id}/tickets?{urlencode(query)}"
+            page = self._read(await self._get(path), TicketsPage, context)
+            found += page.tickets
+            if not page.meta.has_more or page.meta.after_cursor is None:
+                return found, not page.meta.has_more
+            query["page[after]"] = page.meta.after_cursor
+        return found, False
+
+    async def sla_policies(self) -> list[WireSlaPolicy]:
+        """In the order in which they are matched. Zendesk shows them to administrators alone."""
+        context = self._context("list the SLA policies")
+        answer = self._read(await self._get(_SLAS), SlaPoliciesAnswer, context)
+        return sorted(answer.sla_policies, key=lambda found: found.position or 0)
 
     async def fields(self) -> list[OrganizationField]:
         """All organisation fields of the account, inactive ones included."""

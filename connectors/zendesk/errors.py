@@ -14,19 +14,23 @@ from canonical_models.failures import Failure, RejectionCode
 from connectors.http import retry_after
 from connectors.refusals import FOREIGN, Meaning, Refusals, RequestContext, Rule
 from connectors.zendesk import SYSTEM
+from connectors.zendesk.access import TOKENS_END
 from connectors.zendesk.wire import ErrorAnswer, ErrorTitle
 
 #: Of names: the request is about an organisation; another record has the member's value.
 _ABOUT, _TAKEN = "about", "taken"
 
 _KEY = (
-    "the secret `token` or the option `email` of the connection {it.connection!r} is refused or "
-    "lacks a permission; renew the token or let its owner edit organisations"
+    "the OAuth client, or the API token, of the connection {it.connection!r} is refused or lacks a "
+    "permission; renew the secret `client_secret`, and let the client's owner edit organisations. "
+    f"API tokens end on {TOKENS_END}"
 )
 
 REFUSALS = Refusals(
     SYSTEM,
     (
+        # A wall before Zendesk, such as a firewall's page: it knows no credentials of ours.
+        Rule(403, Meaning.BROKE, frozenset({FOREIGN})),
         Rule(401, Meaning.CREDENTIALS, advice=_KEY),
         Rule(403, Meaning.CREDENTIALS, advice=_KEY),
         Rule(

@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -39,20 +39,42 @@ def fields_of(entitlement: SupportEntitlement, options: ZendeskOptions) -> dict[
     """The organisation fields that say `entitlement`; None empties a field."""
     held = normalised(entitlement)
     end = None if held.contract_end is None else _instant_text(held.contract_end)
-    return {
+    said = {
         options.tier_field: held.tier,
         options.contract_end_field: end,
         options.features_field: ",".join(map(_escaped, held.features)) or None,
     }
+    if options.context_url is not None:
+        said[options.context_field] = context_link(held.organization, options.context_url)
+    return said
 
 
-def tags_of(existing: list[str], tier: str | None, options: ZendeskOptions) -> list[str]:
-    """`existing` with the one tag of `tier`, which SLA policies look at; others' tags stay."""
-    kept = [tag for tag in existing if not tag.startswith(options.tier_tag_prefix)]
-    if tier is None:
-        return kept
-    # Zendesk takes letters, digits, underscores and dashes, all in lower case.
-    return [*kept, options.tier_tag_prefix + re.sub(r"[^a-z0-9_-]", "_", tier.lower())]
+def context_link(organization: str, address: str) -> str:
+    """Where all is seen that is known of the organisation's customer."""
+    return f"{address.rstrip('/')}/v1/support/context?organization={quote(organization, safe='')}"
+
+
+def tags_of(found: Organization, tier: str | None, options: ZendeskOptions) -> list[str]:
+    """Its tags with the one of `tier`, which SLA policies look at, in place of that of the tier
+    that was shown before. All others stay: what an agent has set is an agent's, whatever it is
+    called."""
+    before, after = tags_of_tiers(found, tier, options)
+    kept = [tag for tag in found.tags if tag == after or tag != before]
+    return kept if after is None or after in kept else [*kept, after]
+
+
+def tags_of_tiers(
+    found: Organization, tier: str | None, options: ZendeskOptions
+) -> tuple[str | None, str | None]:
+    """The tag of the tier that it shows, and that of `tier`."""
+    shown = (found.organization_fields or {}).get(options.tier_field)
+    before = tier_tag(shown.strip(), options) if isinstance(shown, str) and shown.strip() else None
+    return before, None if tier is None else tier_tag(tier, options)
+
+
+def tier_tag(tier: str, options: ZendeskOptions) -> str:
+    """Zendesk takes letters, digits, underscores and dashes, all in lower case."""
+    return options.tier_tag_prefix + re.sub(r"[^a-z0-9_-]", "_", tier.lower())
 
 
 def name_of(profile: AccountProfile) -> str:

@@ -4,11 +4,25 @@ Source: https://developer.zendesk.com/api-reference/ticketing/organizations/orga
 .../organization_fields/. Members that we do not read are ignored, so that Zendesk may add some.
 """
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from connectors.words import known
 
 RecordId = Annotated[int, Field(ge=1)]
+
+
+def _time(said: object) -> object:
+    try:
+        return datetime.fromisoformat(said) if isinstance(said, str) else said
+    except ValueError:
+        return said
+
+
+#: ISO 8601.
+Time = Annotated[AwareDatetime, BeforeValidator(_time)]
 
 
 class Wire(BaseModel):
@@ -27,8 +41,37 @@ class NamedOrganization(Organization):
     name: str
 
 
+class ExportedOrganization(Organization):
+    deleted_at: str | None = None
+
+
+class ExportedOrganizations(Wire):
+    """`end_time` is from when on the next page tells (Unix seconds); None where nothing is told."""
+
+    organizations: list[ExportedOrganization]
+    end_time: int | None
+    end_of_stream: bool
+
+
 class OrganizationAnswer(Wire):
     organization: Organization
+
+
+class OrganizationMerge(Wire):
+    loser_id: RecordId
+    winner_id: RecordId
+    status: Annotated[
+        str,
+        known(
+            "organization_merges.status",
+            ("new", "in_progress", "in progress", "complete", "error"),
+            "read as not complete",
+        ),
+    ]
+
+
+class OrganizationMergesAnswer(Wire):
+    organization_merges: list[OrganizationMerge]
 
 
 class OrganizationsAnswer(Wire):
@@ -52,6 +95,69 @@ class PageMeta(Wire):
 class OrganizationFieldsPage(Wire):
     organization_fields: list[OrganizationField]
     meta: PageMeta
+
+
+class SlaClock(Wire):
+    metric: str
+    stage: str
+    breach_at: Time | None = None
+
+
+class SlaClocks(Wire):
+    policy_metrics: list[SlaClock] = []
+
+
+class Ticket(Wire):
+    id: RecordId
+    subject: str | None = None
+    status: Annotated[
+        str,
+        known(
+            "tickets.status",
+            ("new", "open", "pending", "hold", "solved", "closed"),
+            "read as an open case",
+        ),
+    ]
+    priority: str | None = None
+    created_at: Time
+    updated_at: str = ""
+    tags: list[str] = []
+    #: Side-loaded, and absent in accounts without SLA policies.
+    slas: SlaClocks | None = None
+
+
+class TicketsPage(Wire):
+    tickets: list[Ticket]
+    meta: PageMeta
+
+
+class SlaCondition(Wire):
+    field: str | None = None
+    operator: str | None = None
+    value: Any = None
+
+
+class SlaFilter(Wire):
+    all: list[SlaCondition] | None = None
+    any: list[SlaCondition] | None = None
+
+
+class SlaMetric(Wire):
+    priority: str
+    metric: str
+    target: Annotated[int, Field(ge=0)]
+    business_hours: bool = False
+
+
+class WireSlaPolicy(Wire):
+    title: str
+    position: int | None = None
+    filter: SlaFilter
+    policy_metrics: list[SlaMetric] | None = None
+
+
+class SlaPoliciesAnswer(Wire):
+    sla_policies: list[WireSlaPolicy]
 
 
 class OrganizationFieldAnswer(Wire):

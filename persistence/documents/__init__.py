@@ -12,6 +12,7 @@ from persistence.documents.booking import (
     read_back,
     reversed_,
     seen,
+    take_back,
 )
 from persistence.documents.erp_status import looked_up, moving, shown, stands
 from persistence.documents.reading import (
@@ -19,10 +20,13 @@ from persistence.documents.reading import (
     get,
     legal_entities,
     named,
+    of_changes,
     of_subject,
     page,
+    seen_at,
     subject_of_document,
     unpaid,
+    waiting,
 )
 
 __all__ = [
@@ -36,14 +40,18 @@ __all__ = [
     "looked_up",
     "moving",
     "named",
+    "of_changes",
     "of_subject",
     "page",
     "posted",
     "read_back",
     "reversed_",
     "seen",
+    "seen_at",
     "shown",
     "stands",
     "subject_of_document",
+    "take_back",
     "unpaid",
+    "waiting",
 ]

@@ -8,6 +8,7 @@ from canonical_models.documents import BillingDocument
 from canonical_models.exceptions import DocumentCorrection
 from canonical_models.ledgering import ErpDocument
 from canonical_models.records import Hold, subject_of
+from persistence.addresses import digest
 from persistence.connection import Connection
 from persistence.documents.statements import (
     CORRECT,
@@ -21,6 +22,8 @@ from persistence.documents.statements import (
     REVERSED,
     SEEN,
     SEEN_BY_OWNER,
+    STAY,
+    TAKE_BACK,
 )
 from persistence.ownership import Owner, require
 
@@ -34,12 +37,14 @@ async def seen(
     books_from: datetime,
     owner: Owner | None = None,
 ) -> None:
-    """As billing showed them just now; whom they name is left out. One that is new and was issued
-    before `books_from` belongs to the process before us, for good. One that is as it was is not
-    written. Raises Overtaken where the `owner` is given and is not its change's any more."""
-    given = {document.document_id: document.kept() for document in documents}
-    if not given:
+    """As billing showed them just now; whom they name is left out, but for a digest of the address.
+    One that is new and was issued before `books_from` belongs to the process before us, for good.
+    One that is as it was is not written. Raises Overtaken where the `owner` is given and is not its
+    change's any more."""
+    shown = {document.document_id: document for document in documents}
+    if not shown:
         return
+    given = {key: document.kept() for key, document in shown.items()}
     written = await conn.execute(
         SEEN if owner is None else SEEN_BY_OWNER,
         {
@@ -52,6 +57,7 @@ async def seen(
             "issued": [document.issued_at for document in given.values()],
             "contents": [document.content for document in given.values()],
             "documents": [document.model_dump_json() for document in given.values()],
+            "emails": [_email_digest(tenant, document) for document in shown.values()],
             **(owner.proof if owner else {}),
         },
     )
@@ -132,19 +138,26 @@ async def hold(conn: Connection, tenant: str, document_id: str, hold: Hold | Non
     return again.rowcount > 0 or (await conn.execute(RELEASE_AS_IT_IS, values)).rowcount > 0
 
 
+async def take_back(conn: Connection, tenant: str, document_id: str, hold: Hold) -> bool:
+    """It is to be reversed, and stays out from then on. False where it is not posted."""
+    given = {"tenant": tenant, "document": document_id, "hold": hold.model_dump_json()}
+    return (await conn.execute(TAKE_BACK, given)).rowcount > 0
+
+
 async def leave(conn: Connection, tenant: str, subject: str, document_id: str, hold: Hold) -> bool:
     """A person has said no to what was asked of this document of the subject: it stays out of the
-    books, or there as it was posted although billing has changed it, until it is released. False
-    where it is none, agrees with the ERP, or is held already."""
-    done = await conn.execute(
-        LEAVE,
-        {
-            "tenant": tenant,
-            "subject": subject,
-            "document": document_id,
-            "hold": hold.model_dump_json(),
-        },
-    )
+    books, or there as it was posted although billing has changed it, until it is released, or
+    although somebody had it taken back. False where it is none, agrees with the ERP, or is held
+    already."""
+    given = {
+        "tenant": tenant,
+        "subject": subject,
+        "document": document_id,
+        "hold": hold.model_dump_json(),
+    }
+    if (await conn.execute(STAY, given)).rowcount:
+        return True
+    done = await conn.execute(LEAVE, given)
     return done.rowcount > 0
 
 
@@ -199,3 +212,9 @@ def _erp(erp: ErpDocument) -> dict[str, Any]:
         "tax": erp.tax.minor,
         "posted": erp.model_dump_json(),
     }
+
+
+def _email_digest(tenant: str, document: BillingDocument) -> str | None:
+    """Of the address that it names."""
+    email = document.bill_to.email if document.bill_to else None
+    return digest(tenant, email) if email else None

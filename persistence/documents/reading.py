@@ -25,6 +25,38 @@ async def named(conn: Connection, tenant: str, ids: Collection[str]) -> dict[str
     return {record.document.document_id: record for record in found}
 
 
+async def seen_at(conn: Connection, tenant: str, ids: Collection[str]) -> dict[str, datetime]:
+    """When billing last said what is kept of them, by id; those that are unknown are left out."""
+    found = await conn.execute(
+        "select document_id, seen_at from documents where tenant = %s and document_id = any(%s)",
+        (tenant, list(ids)),
+    )
+    return dict(await found.fetchall())
+
+
+async def of_changes(
+    conn: Connection, tenant: str, subject: str, change_ids: Collection[str]
+) -> tuple[DocumentRecord, ...]:
+    """Those that one of these changes of the subject has posted or linked, oldest first."""
+    return await records.documents(
+        conn,
+        f"subject = %(subject)s and change_id = any(%(changes)s) {_OLDEST_FIRST}",
+        {"tenant": tenant, "subject": subject, "changes": list(change_ids)},
+    )
+
+
+async def waiting(
+    conn: Connection, tenant: str, subject: str, *, limit: int
+) -> tuple[DocumentRecord, ...]:
+    """Those that no change has posted or linked, newest first."""
+    return await records.documents(
+        conn,
+        "subject = %(subject)s and change_id is null "
+        "order by issued_at desc, document_id desc limit %(limit)s",
+        {"tenant": tenant, "subject": subject, "limit": limit},
+    )
+
+
 async def of_subject(
     conn: Connection, tenant: str, subject: str, *, unsettled_only: bool = False
 ) -> tuple[DocumentRecord, ...]:

@@ -8,7 +8,7 @@ from persistence.ownership import OWNED
 _SEEN = """
 insert into documents (tenant, connection, document_id, subject, customer_id, subscription_id,
   subscriptions, kind, number, status, currency, gross_minor, tax_minor, remaining_minor, issued_at,
-  due_at, content, document, state, seen_at)
+  due_at, content, document, state, seen_at, email_digest)
 select %(tenant)s, %(connection)s, seen.id, seen.subject, seen.document ->> 'customer_id',
   seen.subscription,
   array(select line ->> 'subscription_id' from jsonb_array_elements(seen.document -> 'lines') line
@@ -20,11 +20,11 @@ select %(tenant)s, %(connection)s, seen.id, seen.subject, seen.document ->> 'cus
   (seen.document #>> '{{tax,minor}}')::bigint, (seen.document #>> '{{remaining,minor}}')::bigint,
   seen.issued_at, (seen.document ->> 'due_at')::timestamptz, seen.content, seen.document,
   case when seen.issued_at < %(books_from)s then 'before_cutover' else 'seen' end,
-  clock_timestamp()
-from (select id, subject, subscription, issued_at, content, document::jsonb as document
+  clock_timestamp(), seen.email
+from (select id, subject, subscription, issued_at, content, document::jsonb as document, email
   from unnest(%(ids)s::text[], %(subjects)s::text[], %(subscriptions)s::text[],
-    %(issued)s::timestamptz[], %(contents)s::text[], %(documents)s::text[])
-  as given (id, subject, subscription, issued_at, content, document)) seen
+    %(issued)s::timestamptz[], %(contents)s::text[], %(documents)s::text[], %(emails)s::text[])
+  as given (id, subject, subscription, issued_at, content, document, email)) seen
 {condition}
 order by seen.id
 on conflict (tenant, document_id) do update set connection = excluded.connection,
@@ -35,8 +35,10 @@ on conflict (tenant, document_id) do update set connection = excluded.connection
   tax_minor = excluded.tax_minor, remaining_minor = excluded.remaining_minor,
   issued_at = excluded.issued_at, due_at = excluded.due_at, content = excluded.content,
   document = excluded.document, seen_at = excluded.seen_at,
+  email_digest = coalesce(excluded.email_digest, documents.email_digest),
   hold = case when documents.state = 'posted' and documents.posted_content = excluded.content
-    and excluded.status <> 'void' then null else documents.hold end
+    and excluded.status <> 'void' and documents.hold ->> 'kind' <> 'aborted'
+    then null else documents.hold end
 where documents.document <> excluded.document
 """
 SEEN = _SEEN.format(condition="").encode()
@@ -98,6 +100,17 @@ update documents set {_ERP} {_THIS}
 
 HOLD = f"""
 update documents set hold = %(hold)s::jsonb {_THIS} and {_OUT_OF_BOOKS}
+""".encode()  # noqa: S608 - put together from constants
+
+# Until it is reversed, it stands.
+TAKE_BACK = f"""
+update documents set hold = %(hold)s::jsonb {_THIS} and state = 'posted'
+""".encode()  # noqa: S608 - put together from constants
+
+# Nobody takes it back any more.
+STAY = f"""
+update documents set hold = null {_THIS} and subject = %(subject)s and state = 'posted'
+  and hold ->> 'kind' = 'aborted'
 """.encode()  # noqa: S608 - put together from constants
 
 # What nobody has decided of yet: it stays out, or in the books as it was posted.

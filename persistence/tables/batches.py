@@ -22,7 +22,10 @@ class BatchRow(SQLModel, table=True):
 
     __tablename__ = "batches"
     __table_args__ = (
-        CheckConstraint("kind in ('adopt', 'replay', 'preview', 'release')", name="batches_kind"),
+        CheckConstraint(
+            "kind in ('adopt', 'replay', 'preview', 'release', 'backfill', 'trial', 'undo')",
+            name="batches_kind",
+        ),
         CheckConstraint("state in ('running', 'paused', 'stopped', 'ended')", name="batches_state"),
         CheckConstraint(
             "(state in ('stopped', 'ended')) = (ended_at is not null)", name="batches_ended_when"

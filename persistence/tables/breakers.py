@@ -23,6 +23,8 @@ class BreakerRow(SQLModel, table=True):
     reason: str | None = text_column(nullable=True)
     #: How many calls at once a worker has last found it to take.
     limit_seen: int | None = integer_column(nullable=True)
+    #: How long an answer of it took of late, in milliseconds.
+    answer_ms: int | None = integer_column(nullable=True)
     updated_at: datetime = time_column(nullable=False)
 
 

@@ -1,12 +1,14 @@
 """What one mend answers, and what was said and done about a case or a cause."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index
 from sqlmodel import SQLModel
 
 from persistence.tables.columns import (
     integer_column,
+    json_column,
     serial_column,
     text_column,
     texts_column,
@@ -38,7 +40,7 @@ class CauseRow(SQLModel, table=True):
     owner: str = text_column()
     state: str = text_column()
     open_cases: int = integer_column(default=0)
-    #: Open ones of which it is not known what is at risk.
+    #: Open ones of which it is not known what is at risk, by no case of their change.
     unknown_cases: int = integer_column(default=0)
     #: Of the oldest case that is open, or was the last time that one was.
     opened_at: datetime = time_column(nullable=False)
@@ -53,7 +55,8 @@ class CauseRow(SQLModel, table=True):
 
 
 class CauseAmountRow(SQLModel, table=True):
-    """What its open cases put at risk in one currency."""
+    """What its open cases put at risk in one currency: the two of one change once, as its books say
+    it. `cases` is how many count here."""
 
     __tablename__ = "cause_amounts"
     tenant: str = text_column(key=True)
@@ -63,12 +66,35 @@ class CauseAmountRow(SQLModel, table=True):
     cases: int = integer_column()
 
 
+class MendDraftRow(SQLModel, table=True):
+    """What an open cause is to be mended with, in force nowhere, and what other systems propose for
+    it. A trigger drops it when the cause closes."""
+
+    __tablename__ = "mend_drafts"
+    __table_args__ = (
+        CheckConstraint("(said_by is null) = (said_at is null)", name="mend_drafts_said"),
+    )
+    tenant: str = text_column(key=True)
+    cause: str = text_column(key=True)
+    #: None as long as nobody has said anything.
+    mend: dict[str, Any] | None = json_column()
+    said_by: str | None = text_column(nullable=True)
+    said_at: datetime | None = time_column()
+    #: Of what was said: counted up with each time.
+    version: int = integer_column(default=0)
+    proposed: dict[str, Any] | None = json_column()
+    proposed_at: datetime | None = time_column()
+
+
 class CaseHistoryRow(SQLModel, table=True):
     """One line of a case or a cause, by its id: opened, decided and escalated by a trigger; what
     people say and do beside by those who let them."""
 
     __tablename__ = "case_history"
-    __table_args__ = (Index("case_history_about", "tenant", "about", "seq"),)
+    __table_args__ = (
+        Index("case_history_about", "tenant", "about", "seq"),
+        Index("case_history_by_time", "tenant", "at"),
+    )
     seq: int = serial_column()
     tenant: str = text_column()
     about: str = text_column()

@@ -30,6 +30,32 @@ class MappingRow(SQLModel, table=True):
             unique=True,
             postgresql_where=text("valid_to is null"),
         ),
+        # As it holds at one time, its end notwithstanding.
+        Index("mappings_by_source", "tenant", "kind", "source"),
+        # The few whose months begin elsewhere than those of their legal entity.
+        Index(
+            "mappings_by_zone",
+            "tenant",
+            "source",
+            postgresql_where=text(
+                "kind = 'account' and valid_to is null and (target ->> 'time_zone') is not null"
+            ),
+        ),
+        # Whose an organisation of the support desk is, and who else has a party of the ERP.
+        Index(
+            "mappings_by_organization",
+            "tenant",
+            text("lower(target ->> 'support_organization')"),
+            postgresql_where=text("kind = 'account'"),
+        ),
+        Index(
+            "mappings_by_party",
+            "tenant",
+            text("(target ->> 'erp_party')"),
+            postgresql_where=text("kind = 'account'"),
+        ),
+        # Accounts that were mapped in a stretch of time.
+        Index("mappings_by_time", "tenant", "set_at", postgresql_where=text("kind = 'account'")),
     )
     id: int = serial_column()
     tenant: str = text_column()

@@ -21,7 +21,9 @@ class DecisionRow(SQLModel, table=True):
 
     __tablename__ = "decisions"
     __table_args__ = (
-        CheckConstraint("door in ('api', 'cli', 'web_ui', 'trueup')", name="decisions_door"),
+        CheckConstraint(
+            "door in ('api', 'cli', 'console', 'web_ui', 'trueup')", name="decisions_door"
+        ),
         CheckConstraint("scope in ('case', 'cause')", name="decisions_scope"),
         CheckConstraint(
             "(delivered_at is null) = (outcome is null)",

@@ -43,8 +43,14 @@ MOVING = (
     "or erp_status_shown <> erp_status and (erp_status_shown <> '' or erp_status <> 'unposted'))"
 )
 
+#: Billing still waits for something of it, or owes it.
+OWED = "(remaining_minor <> 0 and status <> 'void')"
+
 #: It moves the customer's account beside documents, or the balance that is kept there.
 ON_ACCOUNT = "(document_id is null or kind in ('balance', 'goodwill'))"
+
+#: It was entered for a document that it does not settle: its money stands on the account.
+STANDING = "(entry_id is not null and settles is null and document_id is not null)"
 
 
 class DocumentRow(SQLModel, table=True):
@@ -79,6 +85,20 @@ class DocumentRow(SQLModel, table=True):
         Index("documents_by_erp_number", "tenant", "erp_number"),
         Index("documents_by_change", "tenant", "change_id"),
         Index("documents_by_subscriptions", "subscriptions", postgresql_using="gin"),
+        # Whom an address belongs to, and what a customer still owes: asked by support.
+        Index(
+            "documents_by_email",
+            "tenant",
+            "email_digest",
+            postgresql_where=text("email_digest is not null"),
+        ),
+        Index(
+            "documents_owed",
+            "tenant",
+            "customer_id",
+            "issued_at",
+            postgresql_where=text(OWED),
+        ),
         Index(
             "documents_one_of_erp",
             "tenant",
@@ -108,6 +128,14 @@ class DocumentRow(SQLModel, table=True):
             text("erp_status_at nulls first"),
             "document_id",
             postgresql_where=text(MOVING),
+        ),
+        # What a comparison leaves aside, and counts.
+        Index(
+            "documents_aside",
+            "tenant",
+            postgresql_where=text(
+                "state in ('reversed', 'before_cutover') and erp_document_id is not null"
+            ),
         ),
     )
     tenant: str = text_column(key=True)
@@ -155,6 +183,8 @@ class DocumentRow(SQLModel, table=True):
     #: The status that billing has been told; empty before.
     erp_status_shown: str = text_column(default="")
     seen_at: datetime = time_column(nullable=False)
+    #: Of the address that it names, which is not kept: support asks by it.
+    email_digest: str | None = text_column(nullable=True)
 
 
 class SettlementRow(SQLModel, table=True):
@@ -172,6 +202,12 @@ class SettlementRow(SQLModel, table=True):
             "tenant",
             "customer_id",
             postgresql_where=text(ON_ACCOUNT),
+        ),
+        Index(
+            "settlements_standing",
+            "tenant",
+            "customer_id",
+            postgresql_where=text(STANDING),
         ),
         # `trueup differences` looks for these two over all customers, who rarely have any: without
         # an index of its own each reads the whole table.
@@ -247,6 +283,38 @@ class AccountRow(SQLModel, table=True):
     #: Money by currency, positive where we owe the customer.
     balance: Any = json_column()
     synced_at: datetime = time_column(nullable=False)
+
+
+class AccountPlaceRow(SQLModel, table=True):
+    """Where a customer's account stands among others, by ids alone."""
+
+    __tablename__ = "account_places"
+    __table_args__ = (
+        CheckConstraint("parent <> customer_id", name="account_places_parent"),
+        CheckConstraint("payer <> customer_id", name="account_places_payer"),
+        Index(
+            "account_places_by_parent",
+            "tenant",
+            "parent",
+            postgresql_where=text("parent is not null"),
+        ),
+        Index(
+            "account_places_by_payer",
+            "tenant",
+            "payer",
+            postgresql_where=text("payer is not null"),
+        ),
+        Index("account_places_by_external_id", "external_ids", postgresql_using="gin"),
+    )
+    tenant: str = text_column(key=True)
+    customer_id: str = text_column(key=True)
+    parent: str | None = text_column(nullable=True)
+    payer: str | None = text_column(nullable=True)
+    external_ids: dict[str, Any] = json_column(nullable=False)
+    #: An account was asked for, whether anything is booked on it yet or not.
+    wanted: bool = boolean_column(default=False)
+    set_by: str = text_column()
+    set_at: datetime = time_column(nullable=False)
 
 
 class ApprovalRow(SQLModel, table=True):

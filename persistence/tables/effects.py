@@ -32,10 +32,24 @@ class EffectRow(SQLModel, table=True):
         ),
         Index("effects_by_change", "change_id", "created_at"),
         Index("effects_by_reference", "tenant", "vendor_reference"),
+        # How long it took, of those of a stretch of time.
+        Index(
+            "effects_by_end",
+            "tenant",
+            "system",
+            "confirmed_at",
+            postgresql_where=text("confirmed_at is not null"),
+        ),
         Index(
             "effects_of_set",
             "writes_set",
             postgresql_where=text("writes_set is not null and lands_until is not null"),
+        ),
+        Index(
+            "effects_by_set",
+            "writes_set",
+            "confirmed_at",
+            postgresql_where=text("writes_set is not null"),
         ),
         Index(
             "effects_to_sweep",
@@ -86,6 +100,7 @@ class SubscriptionStateRow(SQLModel, table=True):
     """The last snapshot of a subscription that every system agreed to."""
 
     __tablename__ = "subscription_states"
+    __table_args__ = (Index("subscription_states_by_customer", "tenant", "customer_id"),)
     tenant: str = text_column(key=True)
     subscription_id: str = text_column(key=True)
     customer_id: str = text_column()

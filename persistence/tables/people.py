@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import integer_column, text_column, time_column
+from persistence.tables.columns import boolean_column, integer_column, text_column, time_column
 
 
 class PersonRow(SQLModel, table=True):
@@ -75,6 +75,22 @@ class SessionRow(SQLModel, table=True):
     seen_at: datetime = time_column(nullable=False)
     ends_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     ended_at: datetime | None = time_column()
+
+
+class PersonSettingsRow(SQLModel, table=True):
+    """How somebody wants to see the console. None: as the company's zone, as the system's theme."""
+
+    __tablename__ = "person_settings"
+    __table_args__ = (
+        CheckConstraint("theme in ('light', 'dark')", name="person_settings_theme"),
+        CheckConstraint("page_size between 10 and 100", name="person_settings_page_size"),
+    )
+    person_id: str = Field(sa_column=_of_person(key=True))
+    zone: str | None = text_column(nullable=True)
+    theme: str | None = text_column(nullable=True)
+    keys: bool = boolean_column(default=True)
+    page_size: int = integer_column(default=50)
+    set_at: datetime = time_column(nullable=False)
 
 
 class SignInFailureRow(SQLModel, table=True):

@@ -102,6 +102,7 @@ class TargetRow(SQLModel, table=True):
     __tablename__ = "target_states"
     __table_args__ = (
         CheckConstraint("state in ('behind', 'current', 'refused')", name="targets_state"),
+        Index("targets_behind", "tenant", "target", postgresql_where=text("state <> 'current'")),
     )
     tenant: str = text_column(key=True)
     target: str = text_column(key=True)

@@ -7,6 +7,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    DateTime,
     Index,
     LargeBinary,
     Text,
@@ -28,7 +29,8 @@ from persistence.tables.columns import (
 
 
 class InboxRow(SQLModel, table=True):
-    """One webhook as it arrived. `body` is the signed bytes, untouched."""
+    """One webhook as it arrived. `body` is the signed bytes, untouched. One that does not show what
+    it is about waits until `ask_after`, and billing was `asked` so often in vain."""
 
     __tablename__ = "inbox"
     __table_args__ = (
@@ -37,8 +39,17 @@ class InboxRow(SQLModel, table=True):
             "status in ('received', 'dispatched', 'ignored', 'dead_lettered')", name="inbox_status"
         ),
         Index("inbox_received", "id", postgresql_where=text("status = 'received'")),
+        Index("inbox_to_ask", "ask_after", postgresql_where=text("ask_after is not null")),
         Index("inbox_by_tenant", "tenant", "id"),
         Index("inbox_by_receipt", "tenant", "receipt"),
+        # Which of those that were read in a stretch of time were read again.
+        Index(
+            "inbox_by_end",
+            "tenant",
+            "settled_at",
+            "replays",
+            postgresql_where=text("settled_at is not null"),
+        ),
     )
     id: int = serial_column()
     receipt: str = text_column()
@@ -53,6 +64,8 @@ class InboxRow(SQLModel, table=True):
     replays: int = integer_column(default=0)
     received_at: datetime = time_column(nullable=False)
     settled_at: datetime | None = time_column()
+    ask_after: datetime | None = time_column()
+    asked: int = integer_column(default=0)
 
 
 class ChangeRow(SQLModel, table=True):
@@ -66,7 +79,7 @@ class ChangeRow(SQLModel, table=True):
             name="changes_state",
         ),
         CheckConstraint(
-            "outcome in ('completed', 'no_change', 'compensated', 'cancelled')",
+            "outcome in ('completed', 'no_change', 'compensated', 'cancelled', 'shadowed')",
             name="changes_outcome",
         ),
         CheckConstraint(
@@ -133,6 +146,12 @@ class ChangeRow(SQLModel, table=True):
             "outcome",
             "seq",
             postgresql_where=text("outcome in ('compensated', 'cancelled')"),
+        ),
+        Index(
+            "changes_renewed",
+            "tenant",
+            "settled_at",
+            postgresql_where=text("kind = 'renewal' and state = 'settled'"),
         ),
         Index("changes_lost", "tenant", "seq", postgresql_where=text("requeued > 0")),
     )
@@ -250,6 +269,12 @@ class ExceptionRow(SQLModel, table=True):
             postgresql_using="gin",
             postgresql_where=text("state = 'open'"),
         ),
+        Index(
+            "exceptions_by_end",
+            "tenant",
+            "resolved_at",
+            postgresql_where=text("state = 'resolved'"),
+        ),
         # What a mapping may mend.
         Index(
             "exceptions_by_customer",
@@ -344,7 +369,12 @@ class OutboxRow(SQLModel, table=True):
     subject: str = text_column()
     #: None once it is older than the policy keeps; its key stays.
     event: dict[str, Any] | None = json_column()
-    created_at: datetime = time_column(nullable=False)
+    #: When `seq` was drawn, not when its transaction began.
+    created_at: datetime = Field(
+        sa_column=Column(
+            DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")
+        )
+    )
 
 
 class RetentionRow(SQLModel, table=True):

@@ -1,4 +1,4 @@
-"""`trueup demo`: seven stories through the front door, proven in the other systems."""
+"""`trueup demo`: eight stories through the front door, proven in the other systems."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ def demo(
     ctx: typer.Context,
     output: Output = Format.TABLE,
 ) -> None:
-    """Seven stories through the front door, each verified in Stripe, Tryton and Zendesk.
+    """Eight stories through the front door, each verified in Stripe, Tryton and Zendesk.
 
     Uses the stack that is up, else starts one and stops it afterwards. Each run has customers of
     its own. Exits 0 only if everything that is claimed was seen in the other systems.

@@ -61,6 +61,7 @@ async def _answers(facts: StackFacts, health: Health) -> dict[str, str]:
         "zendesk": facts.zendesk.url,
         "target": facts.target.url,
         "api": f"{facts.api.url}/healthz",
+        "console": f"{facts.console.url}/healthz",
     }
     asked = [name for name in pages if name in facts.pids]
     async with httpx.AsyncClient(timeout=_BOUND, trust_env=False) as client:
@@ -120,4 +121,5 @@ def _addresses(facts: StackFacts) -> dict[str, str]:
         "target": facts.target.url,
         "worker": "",
         "api": facts.api.url,
+        "console": facts.console.url,
     }

@@ -119,6 +119,8 @@ def show_welcome(facts: StackFacts, output: Format, *, stop_with: str) -> None:
     waiting = listed(temporal.ui, temporal.namespace, WAITING) if temporal.ui else "-"
     note(
         f"\nTrueup is up.\n"
+        f"  console    {facts.console.url}\n"
+        f"{_links(facts)}"
         f"  API        {facts.api.url}\n"
         f"  Temporal   {facts.temporal.ui or facts.temporal.address}\n"
         f"  who waits  {waiting}\n"
@@ -129,6 +131,11 @@ def show_welcome(facts: StackFacts, output: Format, *, stop_with: str) -> None:
         f"  all of it  {facts.state / FILE}\n"
         f"Stop it with {stop_with}."
     )
+
+
+def _links(facts: StackFacts) -> str:
+    """Each signs one person in, once."""
+    return "".join(f"    {role:<11} {link}\n" for role, link in facts.console.sign_in.items())
 
 
 def step_of(text: str) -> Step | None:

@@ -1,4 +1,4 @@
-"""The main job, shown and proven: seven stories through the front door, read back from the other
+"""The main job, shown and proven: eight stories through the front door, read back from the other
 systems themselves. Nothing here uses Trueup's adapters or tables: a demo that trusted them would
 prove nothing.
 """

@@ -18,19 +18,19 @@ from sandbox.demo.systems import Row
 from sandbox.demo.world import LONG_AGO, Account, World, vat
 
 #: Billing has charged for the next month by then, and was refused.
-_RENEWED = timedelta(days=32)
+RENEWED = timedelta(days=32)
 #: Longer than the grace.
-_LATER = timedelta(days=8)
+LATER = timedelta(days=8)
 
 
-async def newcomer(world: World, prices: dict[str, str]) -> Account:
+async def newcomer(world: World, prices: dict[str, str], name: str | None = None) -> Account:
     """A customer in Germany who buys Pro, with VAT; no other system knows of it."""
     begun = datetime.now(UTC) - LONG_AGO
     clock = await world.billing.make("test_helpers/test_clocks", frozen_time=int(begun.timestamp()))
     customer = await world.billing.make(
         "customers",
         **{
-            "name": f"Newcomer {secrets.token_hex(3)}",
+            "name": name or f"Newcomer {secrets.token_hex(3)}",
             "test_clock": clock["id"],
             "address[country]": "DE",
             "address[line1]": "Hafenstr. 7",
@@ -75,14 +75,14 @@ async def late_payment(world: World, account: Account, prices: dict[str, str]) -
         "POST", f"/_sim/customers/{account.customer}/payment", json={"outcome": "fail"}
     )
     seen = await known_changes(world, account)
-    renewed = datetime.now(UTC) - LONG_AGO + _RENEWED
-    await _move_to(world, account, renewed)
+    renewed = datetime.now(UTC) - LONG_AGO + RENEWED
+    await move_to(world, account, renewed)
     await next_change(world, account, seen)
-    unpaid = await _unpaid(world, account)
+    unpaid = await unpaid_of(world, account)
     features = await world.trueup.features(account.customer)
     evidence.claim("a refused charge takes nothing away", len(features) == 2, features)
 
-    await _move_to(world, account, renewed + _LATER)
+    await move_to(world, account, renewed + LATER)
     # What an operator would run; without a test clock the process wakes by its timer.
     await world.trueup.ask("POST", f"/v1/subscriptions/{account.subscription}/sync")
     held = await _told(world, account, {})
@@ -112,13 +112,13 @@ async def late_payment(world: World, account: Account, prices: dict[str, str]) -
     )
 
 
-async def _move_to(world: World, account: Account, moment: datetime) -> None:
+async def move_to(world: World, account: Account, moment: datetime) -> None:
     await world.billing.make(
         f"test_helpers/test_clocks/{account.clock}/advance", frozen_time=int(moment.timestamp())
     )
 
 
-async def _unpaid(world: World, account: Account) -> Row:
+async def unpaid_of(world: World, account: Account) -> Row:
     async def look() -> Row | None:
         found = await world.billing.all(
             "invoices", subscription=account.subscription, status="open"

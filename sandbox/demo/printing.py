@@ -24,5 +24,5 @@ def show(console: Console, number: int, told: Told, seconds: float) -> None:
     for text, holds, seen in told.evidence.claims:
         mark = Text("  yes  " if holds else "  NO   ", style="green" if holds else "bold red")
         console.print(mark + Text(text) + Text("" if holds else f"  (saw: {seen})", style="red"))
-    console.print(Text(f"  saga: {told.link}", style="dim"), soft_wrap=True)
+    console.print(Text(f"  {told.of}: {told.link}", style="dim"), soft_wrap=True)
     console.print(Text(f"  {seconds:.1f} s\n", style="dim"))

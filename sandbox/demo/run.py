@@ -9,6 +9,7 @@ import httpx
 import orjson
 from rich.console import Console
 
+from sandbox.demo.console_story import mended_in_the_console
 from sandbox.demo.late_payment import late_payment, newcomer
 from sandbox.demo.money_stories import annual_plan, downgrade
 from sandbox.demo.observed import NotSeen
@@ -26,6 +27,7 @@ STORIES = (
     (unmapped_item, partial(account, party="C-1001")),
     (support_fails, partial(account, party="C-1001")),
     (late_payment, newcomer),
+    (mended_in_the_console, partial(account, party="C-1001")),
 )
 
 

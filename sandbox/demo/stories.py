@@ -5,6 +5,7 @@ import json
 import sys
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from sandbox.demo.books import claim_books, pending_net, unbilled
 from sandbox.demo.observed import (
@@ -23,13 +24,14 @@ from sandbox.demo.world import Account, World, change_plan, next_period, price
 
 @dataclass(frozen=True)
 class Told:
-    """How a story went."""
+    """How a story went. `link` leads to what `of` says."""
 
     title: str
     before: Holding
     after: Holding
     evidence: Evidence
     link: str
+    of: str = "saga"
 
 
 async def begin(world: World, account: Account) -> Holding:
@@ -114,7 +116,7 @@ async def unmapped_item(world: World, account: Account, prices: dict[str, str]) 
     evidence.claim("the saga waits for finance: item_unmapped", codes == {"item_unmapped"}, codes)
     held = await documents(world, account)
     evidence.claim("and nothing more is posted", len(held) == 1, len(held))
-    await _cli(
+    await command(
         world,
         *("exceptions", "resolve", opened[0]["exception_id"], "correct"),
         *("--item", f"{product}=AI-ADDON", "--included", "assistant"),
@@ -144,7 +146,7 @@ async def support_fails(world: World, account: Account, prices: dict[str, str]) 
         evidence.claim("support refuses for good, the saga waits", refused, opened["code"])
         made = await posted_count(world, account, 2)
         evidence.claim("the books do not wait for support", len(made) == 2, len(made))
-        await _cli(
+        await command(
             world,
             *("exceptions", "resolve", opened["exception_id"], "abort"),
             *("--note", "support platform is down for good", "--wait"),
@@ -235,11 +237,11 @@ async def _tell_again(world: World, account: Account) -> None:
     await until("the repeated webhook", look)
 
 
-async def _cli(world: World, *arguments: str) -> None:
-    """The command line, as an operator uses it."""
-    command = (sys.executable, "-m", "cli", "--config", str(world.facts.config))
+async def command(world: World, *arguments: str) -> Any:
+    """The command line, as an operator uses it; what it says as JSON."""
+    program = (sys.executable, "-m", "cli", "--config", str(world.facts.config))
     running = await asyncio.create_subprocess_exec(
-        *command,
+        *program,
         *arguments,
         *("-o", "json"),
         stdout=asyncio.subprocess.PIPE,
@@ -250,4 +252,4 @@ async def _cli(world: World, *arguments: str) -> None:
         raise RuntimeError(
             f"trueup {' '.join(arguments)} ended with {running.returncode}: {errors.decode()}"
         )
-    json.loads(out)
+    return json.loads(out)

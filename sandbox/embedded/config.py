@@ -80,6 +80,9 @@ class StackConfig(BaseModel):
     connections: dict[Vendor, ConnectionSettings] = Field(default_factory=dict)
     #: Of the one tenant; a section of a file replaces all of it.
     policy: TenantPolicy = POLICY
+    #: Tenants by their accounts of Stripe Connect, under that of the first tenant and simulated as
+    #: that is. Each has the connections and the policy of the first, but its own account.
+    connected: dict[str, str] = Field(default_factory=dict)
     #: Folder that relative `file:` references start from.
     folder: Path = Path()
 

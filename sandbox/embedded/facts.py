@@ -29,6 +29,14 @@ class ApiFacts(_Facts):
     key: str
 
 
+class ConsoleFacts(_Facts):
+    """`sign_in` are links by role: each opens once, for one person who has that role, and all are
+    made anew with every start."""
+
+    url: str
+    sign_in: dict[str, str] = Field(default_factory=dict)
+
+
 class StripeFacts(_Facts):
     """`webhook_secret` signs what goes to `webhook_url`; None when it is not ours to know."""
 
@@ -92,6 +100,7 @@ class StackFacts(_Facts):
     #: By part; one that has been up since the stack is has none.
     ended: dict[str, Ended] = Field(default_factory=dict)
     api: ApiFacts
+    console: ConsoleFacts
     postgres_dsn: str
     temporal: TemporalSettings
     stripe: StripeFacts

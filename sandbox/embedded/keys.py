@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+from datetime import timedelta
 from pathlib import Path
 
 from canonical_models.acts import ADMIN, Role
@@ -11,6 +12,15 @@ from persistence.database import Database
 from sandbox.embedded.facts import TENANT
 from sandbox.embedded.files import secret
 
+#: By role, who of the demonstration tenant has it.
+_PEOPLE = {
+    Role.FINANCE: "fay",
+    Role.SUPPORT: "sam",
+    Role.OPERATIONS: "olu",
+    Role.VIEWER: "ada",
+    Role.ADMIN: "kim",
+}
+_INVITED = timedelta(days=7)
 _OPERATOR = Path("secrets") / "operator-key"
 
 
@@ -48,6 +58,29 @@ async def admit(dsn: str, state: Path) -> None:
                 )
     finally:
         await database.close()
+
+
+async def invited(dsn: str) -> dict[str, str]:
+    """Invitations by role: one person of each has an account from the first start on. Whoever was
+    removed or has other roles since is left alone."""
+    database, made = Database(dsn, pool_size=2), {}
+    try:
+        async with database.transaction() as conn:
+            for role, name in _PEOPLE.items():
+                new = await people.add(conn, name, None, by="the installation")
+                person = await people.named(conn, name)
+                if person is None:
+                    raise AssertionError("they were added, if they were not there")
+                if new:
+                    await people.set_roles(conn, TENANT, person.person_id, (role,), by=local_name())
+                held = await people.roles_of(conn, person.person_id)
+                if held == {TENANT: frozenset({role})}:
+                    made[role.value] = await people.invite(
+                        conn, TENANT, person.person_id, holds=_INVITED
+                    )
+    finally:
+        await database.close()
+    return made
 
 
 def local_name() -> str:

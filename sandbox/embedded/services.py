@@ -1,28 +1,34 @@
-"""Our own processes: workers and APIs, one of each or several (`worker-2`)."""
+"""Our own processes: workers, APIs and consoles, one of each or several (`worker-2`)."""
 
 import sys
 from pathlib import Path
 
 from runtime.processes import Program
 
-SERVICES = ("worker", "api")
+SERVICES = ("worker", "api", "console")
+
+#: By kind, the options that name its ports.
+_OPTIONS = {
+    "worker": ("--metrics-port",),
+    "api": ("--port", "--metrics-port"),
+    "console": ("--port",),
+}
 
 
 def kind_of(name: str) -> str:
-    """`worker` or `api`, whichever of several it is."""
+    """`worker`, `api` or `console`, whichever of several it is."""
     return name.partition("-")[0]
 
 
 def ports_of(name: str) -> tuple[str, ...]:
     """The names of the ports that it takes: that of its metrics, and of an API its own before."""
-    return (name,) if kind_of(name) == "worker" else (name, f"{name}-metrics")
+    return (name, f"{name}-metrics") if kind_of(name) == "api" else (name,)
 
 
 def program(name: str, config: Path, *ports: int) -> Program:
-    """`trueup worker` or `trueup api` on a settings file, with the `ports_of` it."""
+    """`trueup worker`, `api` or `console` on a settings file, with the `ports_of` it."""
     kind = kind_of(name)
-    options = ("--metrics-port",) if kind == "worker" else ("--port", "--metrics-port")
-    given = (str(said) for pair in zip(options, ports, strict=True) for said in pair)
+    given = (str(said) for pair in zip(_OPTIONS[kind], ports, strict=True) for said in pair)
     return Program(
         name=name,
         argv=(

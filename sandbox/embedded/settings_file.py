@@ -1,7 +1,7 @@
 """Writes the settings file that the embedded worker, API and CLI read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,11 @@ from typing import Any
 from canonical_models.policy import TenantPolicy
 from runtime.settings import ConnectionSettings, TemporalSettings
 from sandbox.embedded.facts import TARGET, TENANT
-from sandbox.embedded.files import write
+from sandbox.embedded.files import secret, signing_secret, write
 
 FILE = "trueup.toml"
+#: What events of accounts under the first tenant's are signed with.
+CONNECTED_SECRET = "file:secrets/stripe-connected"  # noqa: S105 - where it is
 #: The build of the stack's worker, whatever its code.
 VERSION = "up"
 _HEADER = "# Written by `trueup up` at every start; changes made here are lost.\n\n"
@@ -25,35 +27,54 @@ class Given:
     temporal: TemporalSettings
     connections: dict[str, ConnectionSettings]
     policy: TenantPolicy = field(default_factory=TenantPolicy)
+    #: Tenants by their accounts under that of the first.
+    connected: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_settings(state: Path, given: Given, ports: Mapping[str, int]) -> None:
     """Write `<state>/trueup.toml`, with the DSN in a secret file beside it. `ports` are by their
     names in `services.ports_of`."""
     write(state / "secrets" / "dsn", given.dsn + "\n")
+    secret(state / "secrets" / "stream", signing_secret)
     document: dict[str, Any] = {
         "database": {"dsn": "file:secrets/dsn"},
         "temporal": given.temporal.model_dump(exclude_none=True),
         "api": {"port": ports["api"], "metrics_port": ports["api-metrics"]},
+        "console": {"port": ports["console"]},
         # One worker alone: when its code has changed, it goes on with what is open.
         "worker": {"metrics_port": ports["worker"], "version": VERSION},
-        "tenants": {
-            TENANT: {
-                "billing": "stripe",
-                "erp": "tryton",
-                "support": "zendesk",
-                "targets": [TARGET],
-                "connections": {
-                    name: connection.model_dump(mode="json", exclude_none=True)
-                    for name, connection in given.connections.items()
-                },
-                "policy": given.policy.model_dump(
-                    mode="json", exclude_none=True, exclude_defaults=True
-                ),
-            }
-        },
+        # Receivers of events that are tried out are on this machine.
+        "streams": {"allowed": ["127.0.0.0/8"]},
+        "tenants": dict(_tenants(given)),
     }
     write(state / FILE, _HEADER + toml(document))
+
+
+def _tenants(given: Given) -> Iterator[tuple[str, dict[str, Any]]]:
+    stripe = given.connections["stripe"]
+    heard = {"webhook_secrets": (*stripe.webhook_secrets, CONNECTED_SECRET)}
+    platform = {"connected": dict(given.connected), **heard} if given.connected else {}
+    yield TENANT, _tenant(given, stripe.model_copy(update=platform))
+    for account, tenant in given.connected.items():
+        options = {**stripe.options, "account": account}
+        own = stripe.model_copy(update={"options": options, "webhook_secrets": ()})
+        yield tenant, _tenant(given, own)
+
+
+def _tenant(given: Given, stripe: ConnectionSettings) -> dict[str, Any]:
+    connections = {**given.connections, "stripe": stripe}
+    return {
+        "billing": "stripe",
+        "erp": "tryton",
+        "support": "zendesk",
+        "targets": [TARGET],
+        "stream_secrets": {"local": "file:secrets/stream"},
+        "connections": {
+            name: connection.model_dump(mode="json", exclude_none=True)
+            for name, connection in connections.items()
+        },
+        "policy": given.policy.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
+    }
 
 
 def toml(document: dict[str, Any], path: tuple[str, ...] = ()) -> str:

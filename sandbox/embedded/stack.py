@@ -2,7 +2,7 @@
 
 PostgreSQL, Temporal, Tryton, Stripe, Zendesk, target   at the same time
 settings file, webhook endpoint, API key                when all of them answer
-worker, API                                             at the same time
+worker, API, console                                    at the same time
 hooks                                                   demonstration data, and the like
 """
 
@@ -21,9 +21,9 @@ from runtime.processes import Child, Folders, end_stale
 from runtime.settings import ConnectionSettings, TemporalSettings
 from runtime.temporal import connect, prepare
 from sandbox.embedded.config import StackConfig
-from sandbox.embedded.facts import FILE, TARGET, ApiFacts, Ended, StackFacts
+from sandbox.embedded.facts import FILE, TARGET, ApiFacts, ConsoleFacts, Ended, StackFacts
 from sandbox.embedded.files import LOCK, only_one
-from sandbox.embedded.keys import admit, demo_key
+from sandbox.embedded.keys import admit, demo_key, invited
 from sandbox.embedded.ports import LOOPBACK, Ports
 from sandbox.embedded.postgres import PostgresServer
 from sandbox.embedded.progress import Report, State, Step, silent
@@ -137,6 +137,7 @@ class EmbeddedStack:
                 )
             },
             policy=self._config.policy,
+            connected=self._config.connected,
         )
         self._facts = StackFacts(
             state=self.state,
@@ -145,6 +146,7 @@ class EmbeddedStack:
             pid=os.getpid(),
             pids={},
             api=ApiFacts(url="", metrics="", key=demo_key(self.state)),
+            console=ConsoleFacts(url=""),
             postgres_dsn=given.dsn,
             temporal=given.temporal,
             stripe=stripe.result().facts,
@@ -153,7 +155,9 @@ class EmbeddedStack:
             target=target.result().facts,
         )
         await self._services_up(given)
-        self._facts = self._facts.model_copy(update={"pids": self._pids()})
+        self._facts = self._known().model_copy(
+            update={"pids": self._pids(), "console": await self._sign_in(given.dsn)}
+        )
         for hook in self._hooks:
             await hook(self._facts)
         self._facts.save()
@@ -172,7 +176,7 @@ class EmbeddedStack:
             now = dict(zip(ports_of(name), taken, strict=True))
             if now.items() - ports.items():  # somebody took a port in the meantime
                 ports.update(now)
-                if name == "api":
+                if name in {"api", "console"}:
                     await self._point_to_api(ports)
                 write_settings(self.state, given, ports)
             return await Child.start(program(name, self.state / SETTINGS, *taken), self._folders)
@@ -184,6 +188,15 @@ class EmbeddedStack:
                 )
                 group.create_task(self._bring(name, start, _itself, _pid))
 
+    async def _sign_in(self, dsn: str) -> ConsoleFacts:
+        """Links for one person of each role."""
+        console = self._known().console
+        links = {
+            role: f"{console.url}/sign-in/link/{invitation}"
+            for role, invitation in (await invited(dsn)).items()
+        }
+        return console.model_copy(update={"sign_in": links})
+
     async def _point_to_api(self, ports: Mapping[str, int]) -> None:
         """Everything that names the API's address."""
         facts = self._known()
@@ -191,6 +204,7 @@ class EmbeddedStack:
         self._facts = facts.model_copy(
             update={
                 "api": facts.api.model_copy(update={"url": url, "metrics": metrics}),
+                "console": ConsoleFacts(url=f"http://{LOOPBACK}:{ports['console']}"),
                 "stripe": await self._vendors.register_webhook(facts.stripe, url),
             }
         )

@@ -149,31 +149,15 @@ class Vendors:
         url = f"{api_url}/webhooks/{TENANT}/stripe"
         if self._config.connection("stripe") is not None:
             return stripe.model_copy(update={"webhook_url": url})
-        record = self._state / "stripe-webhook.json"
-        key = self._state / "secrets" / "stripe-webhook"
         headers = {"Authorization": f"Bearer {stripe.api_key}"}
         async with httpx.AsyncClient(
             base_url=stripe.url, headers=headers, trust_env=False, timeout=10
         ) as http:
-            endpoint = _recorded(record) if key.exists() else None
-            if endpoint is not None:
-                kept = await http.post(
-                    f"/v1/webhook_endpoints/{endpoint}", data={"url": url, "disabled": "false"}
-                )
-                # Someone may have deleted it at Stripe; any other refusal is a fault.
-                if kept.status_code == httpx.codes.NOT_FOUND:
-                    endpoint = None
-                else:
-                    _check(kept)
-            if endpoint is None:
-                made = await http.post(
-                    "/v1/webhook_endpoints", data={"url": url, "enabled_events[]": "*"}
-                )
-                _check(made)
-                endpoint = str(made.json()["id"])
-                write(key, made.json()["secret"] + "\n")
-                write(record, json.dumps({"id": endpoint}) + "\n")
-        signing = key.read_text(encoding="utf-8").strip()
+            for account in self._config.connected:
+                _check(await http.post("/_sim/accounts", json={"id": account}))
+            if self._config.connected:
+                await self._endpoint(http, url, "stripe-connected", connect="true")
+            endpoint, signing = await self._endpoint(http, url, "stripe-webhook")
         return stripe.model_copy(
             update={
                 "webhook_url": url,
@@ -181,6 +165,31 @@ class Vendors:
                 "webhook_secret": signing,
             }
         )
+
+    async def _endpoint(
+        self, http: httpx.AsyncClient, url: str, name: str, **form: str
+    ) -> tuple[str, str]:
+        """Its id and its secret, which are kept under the name."""
+        record, key = self._state / f"{name}.json", self._state / "secrets" / name
+        endpoint = _recorded(record) if key.exists() else None
+        if endpoint is not None:
+            kept = await http.post(
+                f"/v1/webhook_endpoints/{endpoint}", data={"url": url, "disabled": "false"}
+            )
+            # Someone may have deleted it at Stripe; any other refusal is a fault.
+            if kept.status_code == httpx.codes.NOT_FOUND:
+                endpoint = None
+            else:
+                _check(kept)
+        if endpoint is None:
+            made = await http.post(
+                "/v1/webhook_endpoints", data={"url": url, "enabled_events[]": "*", **form}
+            )
+            _check(made)
+            endpoint = str(made.json()["id"])
+            write(key, made.json()["secret"] + "\n")
+            write(record, json.dumps({"id": endpoint}) + "\n")
+        return endpoint, key.read_text(encoding="utf-8").strip()
 
     async def _python(self, name: str, module: str, *arguments: str, seconds: float = 60) -> Child:
         async def launch(port: int) -> Child:

@@ -19,6 +19,7 @@ Json = dict[str, Any]
 """An object as Tryton writes it: dates and decimals are objects with a ``__class__`` member."""
 
 _OK = 200
+_PAGE = 500
 
 
 class TrytonRpcError(Exception):
@@ -112,16 +113,22 @@ class TrytonRpc:
         """The records that match ``domain``, by id, with ``fields`` (``id`` is always there)."""
         context = {} if company is None else {"company": company}
         order = [["id", "ASC"]]
-        rows: list[Json] = await self.call(
-            f"model.{model}.search_read",
-            list(domain),
-            0,
-            None,
-            order,
-            list(fields),
-            context=context,
-        )
-        return rows
+        rows: list[Json] = []
+        while True:
+            # By pages: what is read of a long ledger in one go can take longer than a proxy waits.
+            rest = [["id", ">", rows[-1]["id"]]] if rows else []
+            page: list[Json] = await self.call(
+                f"model.{model}.search_read",
+                [*domain, *rest],
+                0,
+                _PAGE,
+                order,
+                list(fields),
+                context=context,
+            )
+            rows += page
+            if len(page) < _PAGE:
+                return rows
 
     async def xml_id(self, module: str, name: str) -> int:
         """The id of a record that a Tryton module brought along."""

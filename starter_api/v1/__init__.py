@@ -6,8 +6,11 @@ from operations.context import AppContext
 from starter_api.callers import Callers
 from starter_api.v1 import (
     accounts,
+    amendments,
     audit,
+    backfills,
     batches,
+    cash,
     causes,
     changes,
     connections,
@@ -21,10 +24,16 @@ from starter_api.v1 import (
     inbox,
     invoices,
     mappings,
+    numbers,
+    periods,
     previews,
+    reconciliations,
     releases,
     renewals,
+    shadow,
+    streams,
     subscriptions,
+    support,
     targets,
 )
 from starter_api.v1.error_mapping import map_errors
@@ -34,17 +43,22 @@ from starter_api.v1.parameters import only_known_parameters
 
 def install(app: FastAPI, context: AppContext, callers: Callers) -> None:
     """Add `/v1` to the application. Nothing is connected before the first request."""
-    app.state.context, app.state.callers = context, callers
+    app.state.context, app.state.callers, app.state.uses = context, callers, {}
     map_errors(app)
     routes = APIRouter(prefix="/v1", dependencies=[Depends(only_known_parameters)])
     for area in (
         changes,
         subscriptions,
+        amendments,
         renewals,
         accounts,
         invoices,
         decisions,
         differences,
+        reconciliations,
+        periods,
+        shadow,
+        cash,
         dunning,
         exceptions,
         causes,
@@ -52,13 +66,17 @@ def install(app: FastAPI, context: AppContext, callers: Callers) -> None:
         releases,
         connections,
         inbox,
+        backfills,
         batches,
         mappings,
         entitlements,
         grants,
+        support,
         targets,
         events,
+        streams,
         audit,
+        numbers,
     ):
         routes.include_router(area.router)
     app.include_router(routes)

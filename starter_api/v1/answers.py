@@ -7,6 +7,8 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from operations.aging import Aging
+
 _JSON = "application/json"
 
 #: An answer belongs to the key that asked; it is asked for again before it is used again.
@@ -15,12 +17,18 @@ _PRIVATE = {"cache-control": "private, no-cache", "vary": "authorization"}
 
 def single(request: Request, found: BaseModel) -> Response:
     """200 with an ETag over the whole answer, or 304 where the caller has it (RFC 9110, 13.1.2)."""
-    body = found.model_dump_json().encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    body, etag = found.model_dump_json().encode(), etag_of(found)
     headers = {**_PRIVATE, "etag": etag}
-    if _matches(request.headers.get("if-none-match"), etag):
+    if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, 200, headers, _JSON)
+
+
+def etag_of(found: BaseModel) -> str:
+    """Over the whole answer but its age, quoted."""
+    told = found.unaged() if isinstance(found, Aging) else found
+    body = told.model_dump_json().encode()
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
 def fresh(found: BaseModel, *, underway: bool = False) -> Response:
@@ -46,8 +54,11 @@ def listed(request: Request, found: BaseModel, following: str | None) -> Respons
     return Response(found.model_dump_json(), 200, headers, _JSON)
 
 
-def _matches(given: str | None, etag: str) -> bool:
+def matches(given: str | None, etag: str, *, weak: bool = True) -> bool:
+    """Whether a list of ETags has it; `weak` ones count where that is enough (RFC 9110, 8.8.3)."""
     if given is None:
         return False
-    known = [tag.strip().removeprefix("W/") for tag in given.split(",")]
+    known = [tag.strip() for tag in given.split(",")]
+    if weak:
+        known = [tag.removeprefix("W/") for tag in known]
     return "*" in known or etag in known

@@ -39,6 +39,8 @@ InvoiceId = Annotated[
 ]
 BatchId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["bat_0d9c8b7a6f5e"])]
 GrantId = Annotated[str, Path(pattern=_ID, max_length=255, examples=["grt_0d9c8b7a6f5e4d3c2b1a"])]
+StreamName = Annotated[str, Path(pattern=_ID, max_length=63, examples=["crm"])]
+Position = Annotated[int, Path(ge=1, description="Of the event in the feed.", examples=[1042])]
 Receipt = Annotated[
     str, Path(pattern=_ID, max_length=255, examples=["rcp_0d9c8b7a6f5e4d3c2b1a09f8"])
 ]

@@ -13,13 +13,15 @@ from starter_api.v1 import examples, examples_batches
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import BatchId, Context, Cursor, Limit
 from starter_api.v1.described import answers
+from starter_api.v1.matching import unless_changed
 
 router = APIRouter(prefix="/batches", tags=["batches"])
 
 Reader = Annotated[Principal, Depends(scoped("batches:read"))]
 Writer = Annotated[Principal, Depends(scoped("batches:write"))]
+Seen = Annotated[None, unless_changed(batches.show, "/v1/batches/{}", "batch_id")]
 
-_MOVED = answers(Batch, examples_batches.BATCH, 404, 409)
+_MOVED = answers(Batch, examples_batches.BATCH, 404, 409, 412)
 
 
 @router.get(
@@ -85,17 +87,22 @@ async def list_batch_items(
     description="Nothing more is handed over until it is resumed; what was handed over goes on.",
     responses=_MOVED,
 )
-async def pause_batch(context: Context, caller: Writer, batch_id: BatchId) -> Response:
+async def pause_batch(
+    context: Context, caller: Writer, batch_id: BatchId, _seen: Seen = None
+) -> Response:
     return fresh(await batches.pause(context, caller.tenant, batch_id, by=caller.name))
 
 
 @router.post(
     "/{batch_id}/resume",
     summary="Resume a batch",
-    description="It goes on with what is left, behind its trial or what has paused it.",
+    description="It goes on with what is left, behind its trial or what has paused it. A release "
+    "or an undo that needs somebody's yes as a whole does not, until it has it.",
     responses=_MOVED,
 )
-async def resume_batch(context: Context, caller: Writer, batch_id: BatchId) -> Response:
+async def resume_batch(
+    context: Context, caller: Writer, batch_id: BatchId, _seen: Seen = None
+) -> Response:
     return fresh(await batches.resume(context, caller.tenant, batch_id))
 
 
@@ -106,5 +113,7 @@ async def resume_batch(context: Context, caller: Writer, batch_id: BatchId) -> R
     "as it is.",
     responses=_MOVED,
 )
-async def stop_batch(context: Context, caller: Writer, batch_id: BatchId) -> Response:
+async def stop_batch(
+    context: Context, caller: Writer, batch_id: BatchId, _seen: Seen = None
+) -> Response:
     return fresh(await batches.stop(context, caller.tenant, batch_id, by=caller.name))

@@ -31,6 +31,7 @@ def body(model: type[Body]) -> Callable[[Request], Awaitable[Body]]:
 
     async def read(request: Request) -> Body:
         raw = await _bytes(request)
+        request.state.sent = raw
         try:
             document = orjson.loads(raw)
         except orjson.JSONDecodeError as fault:

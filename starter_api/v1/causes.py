@@ -17,11 +17,14 @@ from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import CauseId, Context, Cursor, Limit, Wanted
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
+from starter_api.v1.matching import unless_changed
+from starter_api.v1.once import Once
 
 router = APIRouter(prefix="/causes", tags=["causes"])
 
 Reader = Annotated[Principal, Depends(scoped("exceptions:read"))]
 Writer = Annotated[Principal, Depends(scoped("exceptions:write"))]
+Seen = Annotated[None, unless_changed(causes.show, "/v1/causes/{}", "cause_id")]
 
 
 @router.get(
@@ -68,7 +71,7 @@ async def show_cause(
     "/{cause_id}/assign",
     summary="Assign a cause",
     description="To a person, or with null back to its team. Repeating it is harmless.",
-    responses=answers(Noted, examples_causes.NOTED, 400, 404, 413, 415),
+    responses=answers(Noted, examples_causes.NOTED, 400, 404, 412, 413, 415),
     openapi_extra=takes(AssignRequest, assign=examples_causes.ASSIGN),
 )
 async def assign_cause(
@@ -76,6 +79,7 @@ async def assign_cause(
     caller: Writer,
     cause_id: CauseId,
     given: Annotated[AssignRequest, Depends(body(AssignRequest))],
+    _seen: Seen = None,
 ) -> Response:
     told = await cases.assign(context, "causes", caller.tenant, cause_id, given, by=caller.name)
     return fresh(told)
@@ -85,7 +89,7 @@ async def assign_cause(
     "/{cause_id}/tags",
     summary="Tag a cause",
     description="Sets all tags that it has from now on. Repeating it is harmless.",
-    responses=answers(Noted, examples_causes.NOTED, 400, 404, 413, 415),
+    responses=answers(Noted, examples_causes.NOTED, 400, 404, 412, 413, 415),
     openapi_extra=takes(TagsRequest, tags=examples_causes.TAGS),
 )
 async def tag_cause(
@@ -93,6 +97,7 @@ async def tag_cause(
     caller: Writer,
     cause_id: CauseId,
     given: Annotated[TagsRequest, Depends(body(TagsRequest))],
+    _seen: Seen = None,
 ) -> Response:
     told = await cases.tag(context, "causes", caller.tenant, cause_id, given, by=caller.name)
     return fresh(told)
@@ -102,7 +107,7 @@ async def tag_cause(
     "/{cause_id}/comments",
     summary="Comment on a cause",
     description="Adds a line to its history. It is kept with the cause and sent nowhere.",
-    responses=answers(Noted, examples_causes.NOTED, 400, 404, 413, 415),
+    responses=answers(Noted, examples_causes.NOTED, 400, 404, 409, 413, 415),
     openapi_extra=takes(CommentRequest, comment=examples_causes.COMMENT),
 )
 async def comment_on_cause(
@@ -110,6 +115,12 @@ async def comment_on_cause(
     caller: Writer,
     cause_id: CauseId,
     given: Annotated[CommentRequest, Depends(body(CommentRequest))],
+    once: Once,
 ) -> Response:
-    told = await cases.comment(context, "causes", caller.tenant, cause_id, given, by=caller.name)
-    return fresh(told)
+    async def commented() -> Response:
+        told = await cases.comment(
+            context, "causes", caller.tenant, cause_id, given, by=caller.name
+        )
+        return fresh(told)
+
+    return await once(commented)

@@ -9,22 +9,25 @@ from starlette.responses import Response
 from canonical_models.base import Canonical
 from canonical_models.states import ChangeOutcome, ChangeState
 from canonical_models.views import ChangeView
-from operations import changes, holding
+from operations import changes, holding, orders
 from operations.changes import Cancelled, ChangeDetail
 from operations.errors import Invalid
 from operations.holding import ChangeHeld, HoldChangeRequest
+from operations.orders import Order
 from operations.paging import Page
 from starter_api.auth import Principal, scoped
-from starter_api.v1 import examples
+from starter_api.v1 import examples, examples_orders
 from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import ChangeId, Context, Cursor, Limit, only
 from starter_api.v1.bodies import body
-from starter_api.v1.described import answers, takes
+from starter_api.v1.described import answers, bounded, takes
+from starter_api.v1.matching import unless_changed
 
 router = APIRouter(prefix="/changes", tags=["changes"])
 
 Reader = Annotated[Principal, Depends(scoped("changes:read"))]
 Writer = Annotated[Principal, Depends(scoped("changes:write"))]
+Seen = Annotated[None, unless_changed(changes.show, "/v1/changes/{}", "change_id")]
 
 
 class SignalRequest(Canonical):
@@ -95,6 +98,18 @@ async def show_change(
     return single(request, await changes.show(context, caller.tenant, change_id))
 
 
+@router.get(
+    "/{change_id}/order",
+    summary="Show what a change became",
+    description="Its plan, what was written elsewhere, the ERP's documents beside billing's with "
+    "their lines, and what pays them; each part with whose word it is and as of when.",
+    responses=answers(Order, examples_orders.ORDER, 404),
+    openapi_extra=bounded("one change, and the documents that it posted"),
+)
+async def show_order(context: Context, caller: Reader, change_id: ChangeId) -> Response:
+    return fresh(await orders.of_change(context, caller.tenant, change_id))
+
+
 @router.post(
     "/{change_id}/cancel",
     summary="Cancel a change",
@@ -102,9 +117,13 @@ async def show_change(
     "documents that are posted: those are facts, which only `abort` reverses. One that has not "
     "begun is settled at once. Repeating it is harmless, so no Idempotency-Key is needed. 202 says "
     "that its saga could not be asked yet, and will be.",
-    responses=answers(Cancelled, examples.CANCELLED, 404, 409, underway=examples.CANCELLED_LATER),
+    responses=answers(
+        Cancelled, examples.CANCELLED, 404, 409, 412, underway=examples.CANCELLED_LATER
+    ),
 )
-async def cancel_change(context: Context, caller: Writer, change_id: ChangeId) -> Response:
+async def cancel_change(
+    context: Context, caller: Writer, change_id: ChangeId, _seen: Seen = None
+) -> Response:
     cancelled = await changes.cancel(context, caller.tenant, change_id, by=caller.name)
     return fresh(cancelled, underway=cancelled.how == "kept")
 
@@ -114,7 +133,7 @@ async def cancel_change(context: Context, caller: Writer, change_id: ChangeId) -
     summary="Hold a change",
     description="Stops it where it stands, and what comes after it of its subject, until it is "
     "released; nothing is taken back. Repeating it is harmless, so no Idempotency-Key is needed.",
-    responses=answers(ChangeHeld, examples.CHANGE_HELD, 400, 404, 409, 413, 415),
+    responses=answers(ChangeHeld, examples.CHANGE_HELD, 400, 404, 409, 412, 413, 415),
     openapi_extra=takes(HoldChangeRequest, hold=examples.HOLD_CHANGE),
 )
 async def hold_change(
@@ -122,6 +141,7 @@ async def hold_change(
     caller: Writer,
     change_id: ChangeId,
     given: Annotated[HoldChangeRequest, Depends(body(HoldChangeRequest))],
+    _seen: Seen = None,
 ) -> Response:
     return fresh(
         await holding.hold(context, caller.tenant, change_id, by=caller.name, reason=given.reason)
@@ -133,9 +153,11 @@ async def hold_change(
     summary="Release a change",
     description="Lets a change go on that is held, from what billing says then. Repeating it is "
     "harmless, so no Idempotency-Key is needed.",
-    responses=answers(ChangeHeld, examples.CHANGE_RELEASED, 404, 409),
+    responses=answers(ChangeHeld, examples.CHANGE_RELEASED, 404, 409, 412),
 )
-async def release_change(context: Context, caller: Writer, change_id: ChangeId) -> Response:
+async def release_change(
+    context: Context, caller: Writer, change_id: ChangeId, _seen: Seen = None
+) -> Response:
     return fresh(await holding.release(context, caller.tenant, change_id, by=caller.name))
 
 
@@ -146,7 +168,7 @@ async def release_change(context: Context, caller: Writer, change_id: ChangeId) 
     "on the open exception, needs the scopes that `/v1/exceptions/{id}/resolve` needs, passes the "
     "same checks, and is kept and handed over in the same way; prefer that, which says whether it "
     "was taken. Repeating it is harmless.",
-    responses=answers(Signalled, examples.SIGNALLED, 400, 404, 409, 413, 415),
+    responses=answers(Signalled, examples.SIGNALLED, 400, 404, 409, 412, 413, 415),
     openapi_extra=takes(SignalRequest, decide=examples.SIGNAL),
 )
 async def signal_change(
@@ -154,6 +176,7 @@ async def signal_change(
     caller: Writer,
     change_id: ChangeId,
     given: Annotated[SignalRequest, Depends(body(SignalRequest))],
+    _seen: Seen = None,
 ) -> Response:
     await changes.signal(
         context,

@@ -1,4 +1,4 @@
-"""/v1/invoices/{id}/hold, skip, release, link, correct"""
+"""/v1/invoices/{id}/hold, skip, take-back, release, link, correct"""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -6,16 +6,24 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from operations import decisions
+from operations import decisions, invoices
 from operations.context import AppContext
 from operations.deciding import Decided, decide
-from operations.decisions import CorrectRequest, Decision, HoldRequest, LinkRequest, SkipRequest
+from operations.decisions import (
+    CorrectRequest,
+    Decision,
+    HoldRequest,
+    LinkRequest,
+    SkipRequest,
+    TakeBackRequest,
+)
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples_books
 from starter_api.v1.answers import fresh
 from starter_api.v1.asking import Context, IdempotencyKey, InvoiceId
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
+from starter_api.v1.matching import unless_changed
 
 router = APIRouter(prefix="/invoices/{invoice_id}", tags=["invoices"])
 
@@ -50,6 +58,7 @@ async def _decider(
     caller: Annotated[Principal, Depends(scoped("invoices:decide"))],
     invoice_id: InvoiceId,
     idempotency_key: IdempotencyKey = None,
+    _seen: Annotated[None, unless_changed(invoices.show, "/v1/invoices/{}", "invoice_id")] = None,
 ) -> _Decider:
     return _Decider(context, caller, invoice_id, idempotency_key)
 
@@ -58,7 +67,7 @@ Decider = Annotated[_Decider, Depends(_decider)]
 
 
 def _responses(*problems: int) -> Any:
-    return answers(Decided, examples_books.DECIDED, 404, 409, *problems)
+    return answers(Decided, examples_books.DECIDED, 404, 409, 412, *problems)
 
 
 @router.post(
@@ -86,6 +95,22 @@ async def skip_invoice(
     decider: Decider, given: Annotated[SkipRequest, Depends(body(SkipRequest))]
 ) -> Response:
     return await decider.decide(decisions.skip(given, by=decider.name))
+
+
+@router.post(
+    "/take-back",
+    summary="Take a document back out of the books",
+    description="What is posted, and nothing stands on, is reversed by a document of its own, on "
+    "the day that it is done, once those have approved whose yes policy asks for a reversal. It "
+    "stays out of the ERP until it is released, and shows as a difference. One that is settled, "
+    "credited, void or was made by others is refused." + _REPEATED,
+    responses=_responses(400, 413, 415),
+    openapi_extra=takes(TakeBackRequest, wrong={"reason": "posted with a wrong article"}),
+)
+async def take_back_invoice(
+    decider: Decider, given: Annotated[TakeBackRequest, Depends(body(TakeBackRequest))]
+) -> Response:
+    return await decider.decide(decisions.take_back(given, by=decider.name))
 
 
 @router.post(

@@ -42,6 +42,7 @@ _WORDS = {
     403: "The API key lacks the scope of this operation.",
     404: "The tenant has no such object.",
     409: "The object is not in a state in which this can be done.",
+    412: "It is not any more what was shown with the ETag of `If-Match`.",
     413: "The body is too large.",
     415: "The body is not announced as JSON.",
     422: "Parameters or body do not fit; `errors` says where, and never repeats what was sent.",
@@ -107,6 +108,11 @@ def answers(
         if status in _LATER:
             found[status]["headers"] = _RETRY_AFTER
     return found
+
+
+def bounded(why: str) -> dict[str, Any]:
+    """The `openapi_extra` of a list that is no longer than it may be without pages."""
+    return {"x-bounded": why}
 
 
 def takes(model: type[BaseModel], **examples: Any) -> dict[str, Any]:

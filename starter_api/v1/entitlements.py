@@ -12,7 +12,7 @@ from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples
 from starter_api.v1.answers import fresh
 from starter_api.v1.asking import Context, wanted
-from starter_api.v1.described import answers
+from starter_api.v1.described import answers, bounded
 
 router = APIRouter(prefix="/entitlements", tags=["entitlements"])
 
@@ -26,6 +26,7 @@ Customer = Annotated[str, wanted("The billing customer.", "cus_QfTrueup")]
     description="What holds now: the merge of all live grants, each with its reasons; and the "
     "grants that give nothing now, each with why.",
     responses=answers(EntitlementList, examples.ENTITLEMENTS),
+    openapi_extra=bounded("what one customer may use: a row a feature, of those that are sold"),
 )
 async def list_entitlements(context: Context, caller: Reader, customer: Customer) -> Response:
     return fresh(await entitlements.list_(context, caller.tenant, customer))

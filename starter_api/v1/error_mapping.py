@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from operations.errors import Conflict, Invalid, NotDone, NotFound, Unavailable
-from operations.permissions import Forbidden, Principal, explained
+from operations.permissions import Concealed, Forbidden, Principal, explained
 from runtime.security import Reason
 from starter_api.auth import Refused, context_of
 from starter_api.problems import problem
 from starter_api.refusals import refused
 from starter_api.v1.bodies import BadBody
+from starter_api.v1.matching import Changed
 
 log = structlog.get_logger()
 
@@ -45,7 +46,11 @@ _ADDRESSES = {
     "inbox": "/v1/inbox",
     "invoices": "/v1/invoices",
     "mapping": "/v1/mappings",
+    "periods": "/v1/periods",
+    "reconcile": "/v1/reconciliations/latest",
     "stop": "/v1/batches/{}",
+    "stream": "/v1/streams/{}",
+    "streams": "/v1/streams",
     "subscription_anew": "/v1/subscriptions/{}",
     "subscriptions": "/v1/subscriptions",
 }
@@ -56,13 +61,16 @@ def map_errors(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Forbidden, _forbidden)
     app.add_exception_handler(BadBody, _bad_body)
+    app.add_exception_handler(Changed, _changed)
     for fault in (psycopg.OperationalError, psycopg.InterfaceError):
         app.add_exception_handler(fault, _no_database)
 
 
-async def _not_done(_request: Request, fault: Exception) -> Response:
+async def _not_done(request: Request, fault: Exception) -> Response:
     if not isinstance(fault, NotDone):
         raise fault
+    if isinstance(fault, Concealed):
+        _note(request, fault.why)
     said = _said(fault)
     match fault:
         case NotFound():
@@ -145,6 +153,18 @@ async def _bad_body(_request: Request, fault: Exception) -> Response:
         headers=headers,
         remedy="send what /openapi.json shows for this operation",
         **extensions,
+    )
+
+
+async def _changed(_request: Request, fault: Exception) -> Response:
+    if not isinstance(fault, Changed):
+        raise fault
+    return problem(
+        412,
+        "changed-meanwhile",
+        str(fault),
+        remedy="look at it again, and send what is to be done with the new ETag",
+        see=fault.see,
     )
 
 

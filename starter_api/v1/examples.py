@@ -73,6 +73,7 @@ CHANGE_DETAIL: dict[str, Any] = {
     "exceptions": [],
     "decided": [],
     "proof": {"read_at": "2026-11-22T10:00:01.900Z"},
+    "terms": "91d5" * 16,
     "workflow_url": _WORKFLOW,
 }
 
@@ -371,6 +372,17 @@ REPLAY: dict[str, Any] = {
         "bulk": False,
     },
     "foreseen": None,
+}
+REPLAYS_FORESEEN: dict[str, Any] = {
+    "total": 412,
+    "items": [
+        {
+            **REPLAY,
+            "done": False,
+            "words": "Would be read again; it makes a new upgrade change of subscription "
+            "sub_1QfTrueup. As things are it goes through: already agreed everywhere.",
+        }
+    ],
 }
 
 

@@ -161,7 +161,15 @@ _POSTED: dict[str, Any] = {
 
 INVOICE_DETAIL: dict[str, Any] = {
     "summary": INVOICE,
-    "age_seconds": 312.5,
+    "sources": {
+        "billing": {"as_of": "2026-11-22T09:30:02Z", "age_seconds": 312.5, "problem": None},
+        "erp": {"as_of": "2026-11-22T09:30:03Z", "age_seconds": 311.5, "problem": None},
+    },
+    "links": {
+        "billing": "https://invoice.stripe.com/i/acct_1/in_1QfTrueup",
+        "pdf": "https://pay.stripe.com/invoice/acct_1/in_1QfTrueup/pdf",
+        "erp": None,
+    },
     "taxes": [
         {
             "rate": "0.19",
@@ -176,6 +184,7 @@ INVOICE_DETAIL: dict[str, Any] = {
     "settlements": [SETTLEMENT],
     "exceptions": [],
     "dunning": examples_processes.CASE,
+    "stays": "is settled, at least in part: give the money back in billing, with a credit note",
 }
 
 REFRESHED: dict[str, Any] = {

@@ -11,10 +11,12 @@ _NET, _TAX, _GROSS = ({"minor": minor, "currency": "EUR"} for minor in (10000, 1
 FORESEEN: dict[str, Any] = {
     "subject": "sub_1QfTrueup",
     "comes": "goes_through",
+    "kind": "add_on",
     "summary": "adds 1 x AI-ADDON; invoice DE-0042 of 119.00 EUR",
     "why": None,
     "code": None,
     "about": None,
+    "goes_on": ["books"],
     "documents": [
         {
             "document_id": "in_1QfTrueup",
@@ -45,15 +47,42 @@ FORESEEN: dict[str, Any] = {
             ],
             "taxes": [{"code": "DE-19", "rate": "0.19", "base": _NET, "amount": _TAX}],
             "digest": "a41f" * 16,
+            "terms": "3be8" * 16,
         }
     ],
     "settlements": 0,
+    "writes": [
+        {"system": "erp", "effect": "post document", "count": 1},
+        {"system": "trueup", "effect": "grant and withdraw", "count": 1},
+        {"system": "support", "effect": "publish entitlement", "count": 1},
+        {"system": "billing", "effect": "write back", "count": 1},
+    ],
+    "unbilled": [],
+    "unbilled_on": None,
     "features_before": {"seats": 10},
     "features": {"seats": 10, "assistant": 1},
     "tier_before": "premium",
     "tier": "premium",
+    "contract": {
+        "contract_id": "sub_1QfTrueup",
+        "customer_id": "cus_QfTrueup",
+        "subscription_ids": ["sub_1QfTrueup"],
+        "starts_at": "2026-11-22T10:00:00Z",
+        "ends_at": None,
+        "time_zone": "Europe/Berlin",
+    },
+    "approvals": [],
     "digest": "7c02" * 16,
+    "terms": "91d5" * 16,
     "at": "2026-11-22T10:43:00Z",
+}
+
+UPGRADE: dict[str, Any] = {
+    "subscription_id": "sub_1QfTrueup",
+    "items": [{"item_id": "si_1QfTrueup", "price": "price_1QfPro", "quantity": 12}],
+    "prorating": "at_once",
+    "ending": None,
+    "since": None,
 }
 
 CAUSE: dict[str, Any] = {
@@ -68,6 +97,7 @@ CAUSE: dict[str, Any] = {
         "ended_at": "2026-11-22T10:43:09Z",
     },
     "cause_id": "4c1d2e3f5a6b7c8d",
+    "sheet": None,
     "mend": {"account": None, "item": examples.ITEM, "document": None},
     "comes": {"goes_through": 11, "then_waits": 1, "needs_approval": 1},
     "totals": [
@@ -99,6 +129,7 @@ RELEASE: dict[str, Any] = {
         "kind": "release",
         "given": {
             "cause_id": "4c1d2e3f5a6b7c8d",
+            "sheet": None,
             "preview": "pre_0d9c8b7a6f5e",
             "mend": MEND,
             "reason": "AI-ADDON is an article of the ERP since today",
@@ -107,7 +138,75 @@ RELEASE: dict[str, Any] = {
         "rate": 40,
     },
     "cause_id": "4c1d2e3f5a6b7c8d",
+    "sheet": None,
     "preview": "pre_0d9c8b7a6f5e",
     "mend": CAUSE["mend"],
     "joined": 2,
 }
+
+RELEASE_UNDO: dict[str, Any] = {
+    "release": "rel_0d9c8b7a6f5e",
+    "many": 1,
+    "totals": [_GROSS],
+    "documents": [
+        {
+            "document_id": "in_1QfTrueup",
+            "number": "DE-0042",
+            "subject": "sub_1QfTrueup",
+            "gross": _GROSS,
+            "erp_number": "INV-2026-0042",
+            "erp_url": None,
+            "why": None,
+        },
+        {
+            "document_id": "in_1QfPaid",
+            "number": "DE-0043",
+            "subject": "sub_1QfOther",
+            "gross": _GROSS,
+            "erp_number": "INV-2026-0043",
+            "erp_url": None,
+            "why": "is settled, at least in part: give the money back in billing, with a credit "
+            "note",
+        },
+    ],
+    "mappings": [{"kind": "item", "source": "prod_ai", "holds": True, "before": None}],
+}
+
+UNDO_ASKED: dict[str, Any] = {
+    "reason": "it is another article",
+    "count": None,
+    "first": "in_1QfTrueup",
+    "rate": 60,
+}
+
+UNDO: dict[str, Any] = {
+    **examples_batches.BATCH,
+    "batch_id": "und_0d9c8b7a6f5e",
+    "kind": "undo",
+    "given": {"release": "rel_0d9c8b7a6f5e", "reason": "it is another article"},
+    "counts": {"done": 1, "not_begun": 10},
+    "rate": 60,
+    "trial": True,
+}
+
+APPROVAL: dict[str, Any] = {
+    "content": "5be1" * 16,
+    "standing": [
+        {
+            "need": {
+                "occasion": "release",
+                "why": "is of 40, more than 25",
+                "roles": ["finance"],
+                "people": 1,
+                "then": [],
+            },
+            "given": ["chris"],
+            "missing": 0,
+        }
+    ],
+    "said": [{"content": "5be1" * 16, "by": "chris", "roles": ["finance"]}],
+    "before": [],
+    "caused_by": ["fay"],
+}
+
+YES: dict[str, Any] = {"digest": "5be1" * 16, "note": "the tried one is right"}

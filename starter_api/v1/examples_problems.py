@@ -37,6 +37,13 @@ PROBLEMS: dict[int, dict[str, Any]] = {
         "change chg_01 is settled",
         remedy="look at it again: it may have gone on",
     ),
+    412: problem_of(
+        412,
+        "changed-meanwhile",
+        "it has changed since it was looked at",
+        remedy="look at it again, and send what is to be done with the new ETag",
+        see="/v1/changes/chg_01",
+    ),
     413: problem_of(
         413,
         "body-too-large",

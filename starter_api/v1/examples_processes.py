@@ -64,7 +64,7 @@ GRANT: dict[str, Any] = {
 }
 GRANT_CHANGED: dict[str, Any] = {"grant": GRANT, "changed": True}
 
-SYNC_STARTED: dict[str, Any] = {"change_id": "chg_02", "already": False}
+SYNC_STARTED: dict[str, Any] = {"change_id": "chg_02", "already": False, "foreseen": None}
 
 TARGETS_CHECK: dict[str, Any] = {
     "finished": True,

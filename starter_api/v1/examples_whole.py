@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from starter_api.v1 import examples, examples_processes
+from starter_api.v1 import examples, examples_accounts, examples_processes
 from starter_api.v1.examples_books import INVOICE, LINE, MOVEMENT, SETTLEMENT, euros
 
 _UNBILLED: dict[str, Any] = {
@@ -57,6 +57,10 @@ ACCOUNT_DETAIL: dict[str, Any] = {
     "customer_id": "cus_QfTrueup",
     "subject": _SUBJECT,
     "account": examples.ACCOUNT,
+    "place": examples_accounts.PLACE,
+    "children": [],
+    "pays_for": [],
+    "placed": [examples_accounts.DECIDED],
     "master_data": {"state": "agreed", "told_at": "2026-11-22T10:00:01Z", "exception_id": None},
     "balances": [{"billing": euros(5000), "missing": euros(0)}],
     "open_items": [

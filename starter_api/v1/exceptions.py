@@ -28,11 +28,14 @@ from starter_api.v1.asking import (
 )
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
+from starter_api.v1.matching import unless_changed
+from starter_api.v1.once import Once
 
 router = APIRouter(prefix="/exceptions", tags=["exceptions"])
 
 Reader = Annotated[Principal, Depends(scoped("exceptions:read"))]
 Writer = Annotated[Principal, Depends(scoped("exceptions:write"))]
+Seen = Annotated[None, unless_changed(exceptions.show, "/v1/exceptions/{}", "exception_id")]
 
 
 @router.get(
@@ -168,15 +171,20 @@ async def reopen_exception(
     caller: Annotated[Principal, Depends(scoped("invoices:decide"))],
     exception_id: ExceptionId,
     given: Annotated[ReopenRequest, Depends(body(ReopenRequest))],
+    once: Once,
 ) -> Response:
-    return fresh(await undoing.reopen(context, caller.tenant, exception_id, given, by=caller.name))
+    async def reopened() -> Response:
+        told = await undoing.reopen(context, caller.tenant, exception_id, given, by=caller.name)
+        return fresh(told)
+
+    return await once(reopened)
 
 
 @router.post(
     "/{exception_id}/assign",
     summary="Assign an exception",
     description="To a person, or with null back to its team. Repeating it is harmless.",
-    responses=answers(Noted, examples_causes.NOTED, 400, 404, 413, 415),
+    responses=answers(Noted, examples_causes.NOTED, 400, 404, 412, 413, 415),
     openapi_extra=takes(AssignRequest, assign=examples_causes.ASSIGN),
 )
 async def assign_exception(
@@ -184,6 +192,7 @@ async def assign_exception(
     caller: Writer,
     exception_id: ExceptionId,
     given: Annotated[AssignRequest, Depends(body(AssignRequest))],
+    _seen: Seen = None,
 ) -> Response:
     told = await cases.assign(
         context, "exceptions", caller.tenant, exception_id, given, by=caller.name
@@ -195,7 +204,7 @@ async def assign_exception(
     "/{exception_id}/tags",
     summary="Tag an exception",
     description="Sets all tags that it has from now on. Repeating it is harmless.",
-    responses=answers(Noted, examples_causes.NOTED, 400, 404, 413, 415),
+    responses=answers(Noted, examples_causes.NOTED, 400, 404, 412, 413, 415),
     openapi_extra=takes(TagsRequest, tags=examples_causes.TAGS),
 )
 async def tag_exception(
@@ -203,6 +212,7 @@ async def tag_exception(
     caller: Writer,
     exception_id: ExceptionId,
     given: Annotated[TagsRequest, Depends(body(TagsRequest))],
+    _seen: Seen = None,
 ) -> Response:
     told = await cases.tag(
         context, "exceptions", caller.tenant, exception_id, given, by=caller.name
@@ -214,7 +224,7 @@ async def tag_exception(
     "/{exception_id}/comments",
     summary="Comment on an exception",
     description="Adds a line to its history. It is kept with the exception and sent nowhere.",
-    responses=answers(Noted, examples_causes.NOTED, 400, 404, 413, 415),
+    responses=answers(Noted, examples_causes.NOTED, 400, 404, 409, 413, 415),
     openapi_extra=takes(CommentRequest, comment=examples_causes.COMMENT),
 )
 async def comment_on_exception(
@@ -222,8 +232,12 @@ async def comment_on_exception(
     caller: Writer,
     exception_id: ExceptionId,
     given: Annotated[CommentRequest, Depends(body(CommentRequest))],
+    once: Once,
 ) -> Response:
-    told = await cases.comment(
-        context, "exceptions", caller.tenant, exception_id, given, by=caller.name
-    )
-    return fresh(told)
+    async def commented() -> Response:
+        told = await cases.comment(
+            context, "exceptions", caller.tenant, exception_id, given, by=caller.name
+        )
+        return fresh(told)
+
+    return await once(commented)

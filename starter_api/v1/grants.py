@@ -12,15 +12,17 @@ from operations.grants import LONGEST_GRACE_DAYS, GrantChanged, GrantView, NewGr
 from operations.paging import Page
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_processes
-from starter_api.v1.answers import fresh, listed
+from starter_api.v1.answers import fresh, listed, single
 from starter_api.v1.asking import Context, Cursor, GrantId, IdempotencyKey, Limit, wanted
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
+from starter_api.v1.matching import unless_changed
 
 router = APIRouter(prefix="/grants", tags=["grants"])
 
 Reader = Annotated[Principal, Depends(scoped("entitlements:read"))]
 Writer = Annotated[Principal, Depends(scoped("entitlements:write"))]
+Seen = Annotated[None, unless_changed(grants.show, "/v1/grants/{}", "grant_id")]
 
 
 class SuspendRequest(Canonical):
@@ -68,12 +70,25 @@ async def give_grant(
     )
 
 
+@router.get(
+    "/{grant_id}",
+    summary="Show a grant",
+    description="As it is now, with who has made it so. What a person gave is ended, suspended and "
+    "restored here; what a subscription gives follows that.",
+    responses=answers(GrantView, examples_processes.GRANT, 404, kept=True),
+)
+async def show_grant(
+    request: Request, context: Context, caller: Reader, grant_id: GrantId
+) -> Response:
+    return single(request, await grants.show(context, caller.tenant, grant_id))
+
+
 @router.delete(
     "/{grant_id}",
     summary="End a grant",
     description="It ends now, or after `grace_days`, and never later than it would have. It stays "
     "in the list as ended. Repeating it changes nothing.",
-    responses=answers(GrantChanged, examples_processes.GRANT_CHANGED, 404, 409),
+    responses=answers(GrantChanged, examples_processes.GRANT_CHANGED, 404, 409, 412),
 )
 async def revoke_grant(
     context: Context,
@@ -82,6 +97,7 @@ async def revoke_grant(
     grace_days: Annotated[
         int, Query(ge=0, le=LONGEST_GRACE_DAYS, description="Days for which it still holds.")
     ] = 0,
+    _seen: Seen = None,
 ) -> Response:
     return fresh(
         await grants.revoke(context, caller.tenant, grant_id, by=caller.name, grace_days=grace_days)
@@ -92,7 +108,7 @@ async def revoke_grant(
     "/{grant_id}/suspend",
     summary="Suspend a grant",
     description="It is kept and gives nothing until it is restored. Repeating it changes nothing.",
-    responses=answers(GrantChanged, examples_processes.GRANT_CHANGED, 400, 404, 409, 413, 415),
+    responses=answers(GrantChanged, examples_processes.GRANT_CHANGED, 400, 404, 409, 412, 413, 415),
     openapi_extra=takes(SuspendRequest, unpaid={"reason": "the pilot has not been agreed on"}),
 )
 async def suspend_grant(
@@ -100,6 +116,7 @@ async def suspend_grant(
     caller: Writer,
     grant_id: GrantId,
     given: Annotated[SuspendRequest, Depends(body(SuspendRequest))],
+    _seen: Seen = None,
 ) -> Response:
     return fresh(
         await grants.suspend(context, caller.tenant, grant_id, given.reason, by=caller.name)
@@ -110,7 +127,9 @@ async def suspend_grant(
     "/{grant_id}/restore",
     summary="Restore a grant",
     description="It gives again what it gave until it was suspended. Repeating it changes nothing.",
-    responses=answers(GrantChanged, examples_processes.GRANT_CHANGED, 404, 409),
+    responses=answers(GrantChanged, examples_processes.GRANT_CHANGED, 404, 409, 412),
 )
-async def restore_grant(context: Context, caller: Writer, grant_id: GrantId) -> Response:
+async def restore_grant(
+    context: Context, caller: Writer, grant_id: GrantId, _seen: Seen = None
+) -> Response:
     return fresh(await grants.restore(context, caller.tenant, grant_id, by=caller.name))

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from canonical_models.batch import Batch
 from canonical_models.states import InboxStatus
 from operations import inbox
-from operations.inbox import InboxDetail, Replay, ReplayMany
+from operations.inbox import InboxDetail, Replay, ReplayMany, ReplaysForeseen
 from operations.paging import Page
 from persistence.inbox import InboxView
 from starter_api.auth import Principal, require, scoped
@@ -17,6 +17,7 @@ from starter_api.v1.answers import begun, fresh, listed, single
 from starter_api.v1.asking import Context, Cursor, Limit, Receipt
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
+from starter_api.v1.once import Once
 
 router = APIRouter(prefix="/inbox", tags=["inbox"])
 
@@ -79,16 +80,34 @@ async def show_received(
     description="What fits now is a frozen list, read again in the order in which it came: one, "
     "then 5, then 20, then at the rate. It pauses by itself after 3 failures in a row or 10 % of "
     "the last 50. See it under `Location`.",
-    responses=answers(Batch, examples_batches.BATCH, 400, 413, 415, begun=True),
+    responses=answers(Batch, examples_batches.BATCH, 400, 409, 413, 415, begun=True),
     openapi_extra=takes(ReplayMany, dead_letters=examples_batches.REPLAY_MANY),
 )
 async def replay_many(
     context: Context,
     caller: Writer,
     asked: Annotated[ReplayMany, Depends(body(ReplayMany))],
+    once: Once,
 ) -> Response:
-    made = await inbox.replay_many(context, caller.tenant, asked, by=caller.name)
-    return begun(made, f"/v1/batches/{made.batch_id}")
+    async def made() -> Response:
+        batch = await inbox.replay_many(context, caller.tenant, asked, by=caller.name)
+        return begun(batch, f"/v1/batches/{batch.batch_id}")
+
+    return await once(made)
+
+
+@router.post(
+    "/replays/preview",
+    summary="Foresee what reading many again would do",
+    description="How many webhooks fit now, and of the first 10 what each says and what its change "
+    "would come to, by the one what-if that the saga itself plans by. Nothing is done.",
+    responses=answers(ReplaysForeseen, examples.REPLAYS_FORESEEN, 400, 413, 415),
+    openapi_extra=takes(ReplayMany, dead_letters=examples_batches.REPLAY_MANY),
+)
+async def preview_replays(
+    context: Context, caller: Writer, asked: Annotated[ReplayMany, Depends(body(ReplayMany))]
+) -> Response:
+    return fresh(await inbox.foresee_many(context, caller.tenant, asked))
 
 
 @router.post(

@@ -11,7 +11,8 @@ from operations.paging import Page
 from operations.sides import InvoiceSummary
 from starter_api.auth import Principal, scoped
 from starter_api.v1 import examples, examples_books
-from starter_api.v1.answers import fresh, listed
+from starter_api.v1.answers import fresh as only_now
+from starter_api.v1.answers import listed, single
 from starter_api.v1.asking import Context, Cursor, InvoiceId, Limit, only
 from starter_api.v1.described import answers
 
@@ -72,20 +73,30 @@ async def list_invoices(  # noqa: PLR0913, PLR0917 - FastAPI takes one parameter
     responses=answers(Refreshed, {**examples_books.REFRESHED, "was": None, "invoice": None}),
 )
 async def refresh_invoices(context: Context, caller: Writer) -> Response:
-    return fresh(await invoices.refresh(context, caller.tenant))
+    return only_now(await invoices.refresh(context, caller.tenant))
 
 
 @router.get(
     "/{invoice_id}",
     summary="Show an invoice or credit note",
     description="Billing's document and the ERP's, side by side with the difference and the tax of "
-    "each rate, and both whole; how long ago the ERP was asked, what settles it with its entries, "
-    "what its books wait for, and its dunning case.",
-    responses=answers(InvoiceDetail, examples_books.INVOICE_DETAIL, 404, 409),
+    "each rate, both whole, with where people see them and billing's PDF; what settles it with its "
+    "entries, what its books wait for, and its dunning case. `sources` say when each system said "
+    "so; with `fresh=true` both are asked now, for some seconds at most, and one that does not "
+    "answer is told as it was last read, with its age and the reason. The ETag is over all but the "
+    "ages; what is decided of it takes that of an answer without `fresh`.",
+    responses=answers(InvoiceDetail, examples_books.INVOICE_DETAIL, 404, 409, kept=True),
 )
-async def show_invoice(context: Context, caller: Reader, invoice_id: InvoiceId) -> Response:
-    # Its age is a part of it, so that no two answers are the same.
-    return fresh(await invoices.show(context, caller.tenant, invoice_id))
+async def show_invoice(
+    request: Request,
+    context: Context,
+    caller: Reader,
+    invoice_id: InvoiceId,
+    fresh: Annotated[
+        bool, Query(description="Ask billing and the ERP now, for some seconds at most.")
+    ] = False,
+) -> Response:
+    return single(request, await invoices.show(context, caller.tenant, invoice_id, fresh=fresh))
 
 
 @router.post(
@@ -96,4 +107,4 @@ async def show_invoice(context: Context, caller: Reader, invoice_id: InvoiceId) 
     responses=answers(Refreshed, examples_books.REFRESHED, 404, 409),
 )
 async def refresh_invoice(context: Context, caller: Writer, invoice_id: InvoiceId) -> Response:
-    return fresh(await invoices.refresh(context, caller.tenant, invoice_id))
+    return only_now(await invoices.refresh(context, caller.tenant, invoice_id))

@@ -14,6 +14,7 @@ from starter_api.v1.answers import begun, fresh, single
 from starter_api.v1.asking import BatchId, CauseId, Context, ExceptionId
 from starter_api.v1.bodies import body
 from starter_api.v1.described import answers, takes
+from starter_api.v1.once import Once
 
 router = APIRouter(tags=["previews"])
 
@@ -49,7 +50,7 @@ async def preview_exception(
     description="Of each open case of the cause, as a frozen list that a release is held against. "
     "It goes on by itself: see it under `Location`, and what each comes to in the items of its "
     "batch. The mend is in force nowhere.",
-    responses=answers(CausePreview, examples_previews.CAUSE, 400, 404, 413, 415, begun=True),
+    responses=answers(CausePreview, examples_previews.CAUSE, 400, 404, 409, 413, 415, begun=True),
     openapi_extra=_MENDS,
 )
 async def preview_cause(
@@ -57,9 +58,13 @@ async def preview_cause(
     caller: Writer,
     cause_id: CauseId,
     mend: Annotated[Mend, Depends(body(Mend))],
+    once: Once,
 ) -> Response:
-    made = await preview.of_cause(context, caller.tenant, cause_id, mend, by=caller.name)
-    return begun(made, f"/v1/previews/{made.batch.batch_id}")
+    async def made() -> Response:
+        found = await preview.of_cause(context, caller.tenant, cause_id, mend, by=caller.name)
+        return begun(found, f"/v1/previews/{found.batch.batch_id}")
+
+    return await once(made)
 
 
 @router.get(

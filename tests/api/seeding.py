@@ -6,11 +6,21 @@ from datetime import timedelta
 from typing import Any
 
 from canonical_models.amendment import ChangeKind, account_subject
+from canonical_models.backfill import Backfilling, BackfillSubject, Selection
 from canonical_models.batch import BatchKind
 from canonical_models.events import SubscriptionChanged, event
 from canonical_models.exceptions import Action, Resolution
 from canonical_models.mapping import AccountMapping, ItemMapping
-from persistence import batches, changes, exceptions, keys, mappings, outbox, subscriptions
+from persistence import (
+    batches,
+    changes,
+    exceptions,
+    keys,
+    mappings,
+    outbox,
+    streams,
+    subscriptions,
+)
 from persistence.batches import Listed
 from persistence.database import Database
 from persistence.tables import (
@@ -71,8 +81,16 @@ class Ids:
         return account_subject(self.customer)
 
     @property
+    def backfill(self) -> str:
+        return f"bfl_{self.tenant}"
+
+    @property
     def batch(self) -> str:
         return f"bat_{self.tenant}"
+
+    @property
+    def stream(self) -> str:
+        return f"crm-{self.tenant}"
 
     @property
     def receipt(self) -> str:
@@ -120,6 +138,16 @@ async def seeded(database: Database, tenant: str) -> Ids:
             amount=None,
             erp_document=None,
         )
+        await streams.add(
+            conn,
+            tenant,
+            ids.stream,
+            url=f"https://{ids.mark}.example.com",
+            secret="crm",
+            types=(),
+            team=None,
+            by=ids.mark,
+        )
         await outbox.publish(
             conn,
             tenant,
@@ -144,6 +172,19 @@ async def seeded(database: Database, tenant: str) -> Ids:
         )
         await batches.add(conn, tenant, ids.batch, [Listed(ids.receipt)])
         await batches.pause(conn, tenant, ids.batch, ids.mark)
+        given = Backfilling(
+            selection=Selection(subject=BackfillSubject.HISTORY), rehearsal=True, reason=ids.mark
+        )
+        await batches.begin(
+            conn,
+            tenant,
+            ids.backfill,
+            BatchKind.BACKFILL,
+            subject=ids.backfill,
+            given=given.model_dump(mode="json"),
+            by="anna",
+        )
+        await batches.stop(conn, tenant, ids.backfill, ids.mark)
         await exceptions.resolve(
             conn,
             tenant,

@@ -40,12 +40,12 @@ class Stuck:
     exception: ExceptionView
 
 
-async def stuck(sagas: Sagas) -> Stuck:
+async def stuck(sagas: Sagas, of: str = "new") -> Stuck:
     """Started as the dispatcher does it, of a subscription of its own that has what it pays for:
     a setup, sold once, is what nobody has mapped."""
     name = secrets.token_hex(4)
     change, sub, document = f"chg_{name}", f"sub_{name}", f"in_{name}"
-    issued = invoice(line(f"il_{name}", 5000, "new", of=sub), key=document)
+    issued = invoice(line(f"il_{name}", 5000, of, of=sub), key=document)
     sagas.systems.billing.snapshots[sub] = snapshot(
         subscription(item("pro", 5, key=f"si_{name}"), subscription_id=sub), issued
     )

@@ -46,7 +46,7 @@ async def test_an_invoice_is_shown_as_both_systems_have_it(call: Call, acme: Ids
     assert summary["difference"] == AGREES
     assert (summary["state"], summary["change_id"]) == ("posted", acme.change("done"))
     assert (summary["erp_status"], summary["erp_status_shown"]) == ("part_paid", "part_paid")
-    assert isinstance(found["age_seconds"], float)
+    assert isinstance(found["sources"]["erp"]["age_seconds"], float)
     assert found["taxes"] == [
         {
             "rate": "0.19",

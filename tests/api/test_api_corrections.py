@@ -115,6 +115,90 @@ async def test_an_item_is_mended_by_any_key_that_names_it(
     assert (await answer(call, acme.exception, decision))[0] == status
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("account_unmapped", "send `account` with billing_customer, erp_party, support_organi"),
+        ("document_conflict", "send `document` with document_id cus_acme and, as `link`, the ERP"),
+        ("document_refused", "send `account`, `item` or `document`; mend the data in the other"),
+    ],
+)
+async def test_a_correction_that_brings_nothing_is_told_what_its_cause_needs(
+    code: str, words: str, call: Call, acme: Ids, database: Database
+) -> None:
+    async with database.transaction() as conn:
+        await add(conn, exception_row(acme, "exc_1", "other", code=code, subject="cus_acme"))
+    status, said = await answer(call, "exc_1", {"action": "correct"})
+    assert (status, said["detail"]) == (422, "a correction needs what was missing")
+    assert said["remedy"].startswith(words)
+
+
+def account(customer: str) -> dict[str, Any]:
+    return {
+        "billing_customer": customer,
+        "erp_party": "17",
+        "support_organization": "org_1",
+        "legal_entity": "LE-DE",
+    }
+
+
+async def test_an_account_is_mapped_for_the_customer_who_waits_and_no_other(
+    call: Call, acme: Ids, database: Database
+) -> None:
+    async with database.transaction() as conn:
+        row = exception_row(acme, "exc_1", "other", code="account_unmapped", subject=acme.customer)
+        await add(conn, row)
+    other = {"action": "correct", "account": account("cus_other")}
+    status, said = await answer(call, "exc_1", other)
+    assert (status, "waits for a mapping of cus_acme" in said["detail"]) == (422, True)
+    item = {"action": "correct", "item": {"item": "pro", "erp_item": "PRO"}}
+    status, said = await answer(call, "exc_1", item)
+    assert (status, "is not mended by `item`" in said["detail"]) == (422, True)
+    status, _ = await answer(call, "exc_1", {"action": "correct", "account": account("cus_acme")})
+    assert status == TAKEN
+    # What held before it is kept beside it.
+    async with database.statement() as conn:
+        found = await conn.execute(
+            "select before #> '{account,erp_party}' from decisions where target_id = 'exc_1'"
+        )
+        assert await found.fetchone() == (acme.mark,)
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        ({"note": "by hand"}, "`skip` is of one document, and brings nothing else"),
+        (
+            {
+                "note": "by hand",
+                "document": {"document_id": "in_acme_alone"},
+                "item": {"item": "pro", "erp_item": "PRO"},
+            },
+            "`skip` is of one document, and brings nothing else",
+        ),
+        (
+            {"document": {"document_id": "in_acme_alone"}},
+            "a document that is skipped is not corrected",
+        ),
+        (
+            {"note": "by hand", "document": {"document_id": "in_acme_alone", "tax_code": "X"}},
+            "a document that is skipped is not corrected",
+        ),
+        (
+            {"note": "by hand", "document": {"document_id": "in_acme"}},
+            "and the correction is of another one",
+        ),
+    ],
+)
+async def test_a_skip_is_of_one_document_that_waits_and_says_why(
+    decision: dict[str, Any], words: str, call: Call, asked: Ids
+) -> None:
+    status, said = await answer(call, "exc_tax", {"action": "skip", **decision})
+    assert (status, words in said["detail"]) == (422, True), said
+    whole = {"action": "skip", "note": "by hand", "document": {"document_id": "in_acme_alone"}}
+    assert (await answer(call, "exc_tax", whole))[0] == TAKEN
+
+
 async def test_changed_master_data_is_approved(call: Call, acme: Ids, database: Database) -> None:
     async with database.transaction() as conn:
         await add(

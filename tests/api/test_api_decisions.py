@@ -142,6 +142,37 @@ async def test_what_is_in_the_books_is_a_fact(call: Call, acme: Ids) -> None:
     assert not (await decide(call, "release", path=path)).json()["changed"]
 
 
+async def test_what_is_posted_is_taken_back_once_unless_something_stands_on_it(
+    call: Call, acme: Ids, database: Database
+) -> None:
+    why = {"reason": "wrong article"}
+    out = await decide(call, "take-back", why)
+    assert (out.status_code, "does not stand in the books" in out.text) == (409, True)
+    path = f"/v1/invoices/{acme.invoice}"
+    paid = await decide(call, "take-back", why, path=path)
+    assert (paid.status_code, "is settled, at least in part" in paid.text) == (409, True)
+    await write(
+        database,
+        "update documents set posted = jsonb_set(posted, '{open}', document -> 'gross'), "
+        "document = jsonb_set(document, '{remaining}', document -> 'gross') "
+        "where document_id = %(of)s",
+        of=acme.invoice,
+    )
+    taken = await decide(call, "take-back", why, path=path)
+    assert taken.status_code == 200, taken.text
+    hold = taken.json()["invoice"]["hold"]
+    assert (hold["kind"], hold["reason"], hold["by"]) == ("aborted", "wrong article", "desk")
+    again = await decide(call, "take-back", {"reason": "another"}, path=path)
+    assert not again.json()["changed"]
+    # Until it is reversed it may be left where it is.
+    assert (await decide(call, "release", path=path)).json()["invoice"]["hold"] is None
+    told = (await call("GET", "/v1/events", "events:read")).json()["items"]
+    assert [each["data"]["decision"] for each in told if "decision" in each["data"]] == [
+        "take_back",
+        "release",
+    ]
+
+
 async def test_what_the_process_before_us_has_is_linked_or_left(
     call: Call, acme: Ids, database: Database
 ) -> None:

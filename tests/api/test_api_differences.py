@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 
 from canonical_models.documents import SettlementKind
+from canonical_models.failures import Team
+from canonical_models.reconciliation import About, Cause, Repair
 from canonical_models.records import Hold, HoldKind
+from operations import differences
 from persistence import documents
 from persistence.database import Database
+from persistence.tables.reconciliation import DifferenceRow
 from tests.api.conftest import Call
 from tests.api.seeding import Ids, change_row, exception_row
 from tests.api.seeding_books import (
@@ -261,6 +265,59 @@ async def test_balance_that_the_erp_was_not_told_of_is_a_difference(
     async with database.transaction() as conn:
         await enter(conn, "acme", gift, "2026/5", settles=None)
     assert [row["about"] for row in await found(call)] == ["document"]
+
+
+def doubled(about: About, key: str) -> DifferenceRow:
+    """As a comparison writes it down; of a document the amounts are known."""
+    known = about is About.DOCUMENT
+    return DifferenceRow(
+        tenant="acme",
+        about=about.value,
+        key=key,
+        what="doubled",
+        system="erp",
+        customer_id="cus_1",
+        subject="sub_1",
+        legal_entity="DE",
+        cause=Cause.BY_HAND.value,
+        owner=Team.FINANCE.value,
+        repair=Repair.IN_ERP.value,
+        opened_at=NOON,
+        seen_at=NOON,
+        currency="EUR" if known else None,
+        billing_minor=100 if known else None,
+        erp_minor=300 if known else None,
+    )
+
+
+async def test_what_comparisons_have_found_comes_last_by_pages(
+    call: Call, quiet: Ids, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many are read at a time, each is listed once and in one order."""
+    monkeypatch.setattr(differences, "_PAGE", 2)
+    about = [*((About.DOCUMENT, f"in_{number}") for number in range(5)), (About.REVENUE, "rev")]
+    async with database.transaction() as conn:
+        for place in range(3):
+            await show(conn, "acme", asked(f"in_seen_{place}", "cus_1", "sub_1"))
+        await add(conn, *(doubled(each, key) for each, key in about))
+    every = [
+        "in_acme_alone",
+        *(f"in_seen_{place}" for place in range(3)),
+        *(f"in_{number}" for number in range(5)),
+        "rev",
+    ]
+    for limit in (1, 3, 50):
+        seen: list[str] = []
+        path = f"/v1/differences?limit={limit}"
+        while path:
+            answer = await call("GET", path, "invoices:read")
+            assert answer.status_code == 200, answer.text
+            seen += [row["key"] for row in answer.json()["items"]]
+            path = answer.links["next"]["url"] if "next" in answer.links else ""
+        assert seen == every, limit
+    rows = {row["key"]: row for row in await found(call, "?limit=50")}
+    assert rows["in_3"]["difference"] == {"minor": -200, "currency": "EUR"}
+    assert rows["rev"]["difference"] is None
 
 
 async def test_differences_are_filtered_and_paged(

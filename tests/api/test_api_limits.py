@@ -86,7 +86,7 @@ async def test_a_revoked_key_counts_as_one_that_is_guessed(
     raw = await key_of(database, "acme", "admin")
     assert (await client.get("/v1/changes", headers=bearer(raw))).status_code == 200
     async with database.transaction() as conn:
-        (key,) = await keys.listed(conn, "acme")
+        (key,) = await keys.page(conn, "acme")
         await keys.revoke(conn, "acme", key.key_id)
     answers = [await client.get("/v1/changes", headers=bearer(raw)) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [401, 401, 401, 429]

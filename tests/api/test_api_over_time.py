@@ -1,11 +1,14 @@
 """What the API shows of what runs over time: contract, looks, dunning, renewals, replays."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from canonical_models.amendment import ChangeKind, ChangeTrigger
+from canonical_models.cash import PayoutTrigger
 from canonical_models.occasion import (
+    Backfilled,
     DocumentDecided,
     DocumentSeen,
     DunningMoved,
@@ -14,6 +17,8 @@ from canonical_models.occasion import (
     SyncAsked,
     TakenOver,
 )
+from canonical_models.policy import CashPolicy
+from canonical_models.support import CaseTold, CaseWord
 from operations import inbox
 from operations.context import AppContext
 from persistence.database import Database
@@ -124,6 +129,7 @@ async def test_a_look_is_queued_once_while_it_waits(
             "document in_1 was seen by a change of another subject",
         ),
         (TakenOver("0a1b", "sub_acme"), "it was taken over, and has moved since the cutover"),
+        (Backfilled("bfl_1", "sub_acme"), "backfill bfl_1 has it brought about"),
     ],
 )
 async def test_a_change_of_ours_says_what_it_is_for(
@@ -199,6 +205,14 @@ class Triggers:
             payment_id=named if named.startswith("pi_") else None,
         )
 
+    def account(self, body: bytes) -> None:
+        """The key's own."""
+        del body
+
+    def payout(self, body: bytes) -> None:
+        """None of them."""
+        del body
+
 
 @pytest.mark.parametrize(
     ("body", "words"),
@@ -231,3 +245,132 @@ async def test_a_replay_finds_whose_payment_or_document_it_is(
     told = await inbox.replay(reading, "acme", "rcp_1", dry_run=True)
     assert words in told.words
     assert (told.reads_as is not None) == (body != "pi_globex")
+
+
+async def test_a_replay_of_what_begins_no_change_says_what_becomes_of_it(
+    context: AppContext, database: Database, acme: Ids
+) -> None:
+    """A payout is looked at, or is not booked; what support tells of a case is kept."""
+    case = CaseTold(
+        event_id="evt_1",
+        word=CaseWord.ESCALATED,
+        case_id="4711",
+        organization="org_1",
+        at=NOON,
+    )
+
+    class Telling(Triggers):
+        def trigger(self, body: bytes) -> Any:
+            return case if body == b"case" else None
+
+        def payout(self, body: bytes) -> Any:
+            return PayoutTrigger(event_id="evt_1", payout_id="po_1") if body == b"po" else None
+
+    async def told(body: bytes, tenants: Any) -> str:
+        await write(database, "delete from inbox where receipt = 'rcp_1'")
+        async with database.transaction() as conn:
+            row = InboxRow(
+                receipt="rcp_1",
+                tenant="acme",
+                connection="billing",
+                event_id="evt_1",
+                event_type="payout.paid",
+                status="ignored",
+                body=body,
+            )
+            await add(conn, row)
+        reading = AppContext(database, context.engine, tenants, {("acme", "billing"): Telling()})
+        found = await inbox.replay(reading, "acme", "rcp_1", dry_run=True)
+        assert (found.done, found.reads_as, found.foreseen) == (False, None, None)
+        return found.words
+
+    plain = context.tenants["acme"]
+    cash = CashPolicy(legal_entity="LE-DE", clearing="1", bank="2", fees="3")
+    books = plain.policy.books.model_copy(update={"cash": cash})
+    booking = plain.model_copy(update={"policy": plain.policy.model_copy(update={"books": books})})
+    assert "it has payout po_1 looked at" in await told(b"po", {"acme": booking})
+    assert "books.cash is not set in the policy" in await told(b"po", {"acme": plain})
+    assert "books.cash is not set in the policy" in await told(b"po", {})
+    kept = await told(b"case", {"acme": plain})
+    assert "it keeps what support tells of case 4711, and begins no change" in kept
+    nothing = await told(b"else", {"acme": plain})
+    assert "payout.paid does not concern any other system" in nothing
+
+
+async def test_what_cannot_be_read_again_now_is_foreseen_as_such(
+    call: Call, app: Any, context: AppContext, database: Database, acme: Ids
+) -> None:
+    """One whose change is still being made, and one that waits to be read anyway."""
+    async with database.transaction() as conn:
+        for number, (status, of) in enumerate(
+            (("dispatched", acme.change("waits")), ("received", None))
+        ):
+            await add(
+                conn,
+                InboxRow(
+                    receipt=f"rcp_{number}",
+                    tenant="acme",
+                    connection="billing",
+                    event_id=f"evt_{number}",
+                    event_type="charge.refunded",
+                    status=status,
+                    change_id=of,
+                    body=b"in_acme_alone",
+                ),
+            )
+    app.state.context = replace(context, translators={("acme", "billing"): Triggers()})
+    refused = await call("POST", "/v1/inbox/rcp_0/replay", "inbox:write")
+    assert refused.status_code == 409
+    assert f"the change {acme.change('waits')} of receipt rcp_0 is waiting" in refused.text
+    waits = (await call("POST", "/v1/inbox/rcp_1/replay", "inbox:write")).json()
+    assert (waits["done"], waits["item"]["replays"]) == (False, 0)
+    assert waits["words"].startswith("It waits to be read anyway; it makes a new payment change")
+    asked_ = {"receipts": ["rcp_0"], "reason": "mended"}
+    found = (await call("POST", "/v1/inbox/replays/preview", "inbox:write", json=asked_)).json()
+    assert [each["words"] for each in found["items"]] == [
+        f"the change {acme.change('waits')} of receipt rcp_0 is waiting"
+    ]
+    nobody = {"receipts": ["rcp_9"], "reason": "mended"}
+    none = await call("POST", "/v1/inbox/replays", "inbox:write", json=nobody)
+    assert (none.status_code, "no webhook fits" in none.text) == (422, True)
+
+
+async def test_reading_many_again_is_foreseen_without_a_list(
+    call: Call, app: Any, context: AppContext, database: Database, acme: Ids
+) -> None:
+    async with database.transaction() as conn:
+        for number in range(12):
+            await add(
+                conn,
+                InboxRow(
+                    receipt=f"rcp_{number:02}",
+                    tenant="acme",
+                    connection="billing",
+                    event_id=f"evt_{number}",
+                    event_type="charge.refunded",
+                    status="dispatched" if number % 2 else "ignored",
+                    body=b"in_unknown cus_9" if number else b"pi_globex",
+                ),
+            )
+    translators = {("acme", "billing"): Triggers()}
+    app.state.context = replace(context, translators=translators)
+    asked = {"event_type": "charge.refunded", "reason": "mended"}
+    path = "/v1/inbox/replays/preview"
+    batches = (await call("GET", "/v1/batches")).json()
+    found = (await call("POST", path, "inbox:write", json=asked)).json()
+    assert (found["total"], len(found["items"])) == (12, 10)
+    assert [each["item"]["receipt"] for each in found["items"]] == [
+        f"rcp_{number:02}" for number in range(10)
+    ]
+    first, second, third = (each["words"] for each in found["items"][:3])
+    assert "its payment is of no document that is known here" in first
+    # No worker answers: the first of whom one would be asked says so, and nobody waits again.
+    assert "What it would come to could not be told" in second
+    assert third == "Would be read again; it makes a new payment change of account cus_9."
+    assert (await call("POST", path, json={"reason": "mended"})).status_code == 422
+    none = await call("POST", path, json={**asked, "status": "dead_lettered"})
+    assert none.json() == {"total": 0, "items": []}
+    assert [row["replays"] for row in (await call("GET", "/v1/inbox")).json()["items"]][:12] == [
+        0
+    ] * 12
+    assert (await call("GET", "/v1/batches")).json() == batches

@@ -24,10 +24,10 @@ def dsn(module_dsn: str) -> str:
 def operations(app: FastAPI) -> list[Operation]:
     """As the application answers them, whether or not they are described."""
     return [
-        (method, found.path)
+        (method, found.path_format)
         for found in iter_route_contexts(app.routes)
         for method in sorted(found.methods or ())
-        if method != "HEAD" and found.path and found.path != "/openapi.json"
+        if method != "HEAD" and found.path_format and found.path_format != "/openapi.json"
     ]
 
 

@@ -114,7 +114,7 @@ async def test_the_erp_is_asked_about_one_invoice(call: Call, sagas: Sagas) -> N
     first = (await call("POST", path, "invoices:write")).json()
     assert (first["finished"], first["looked_at"], first["changed"]) == (True, 1, 0)
     assert first["invoice"]["summary"]["erp_status"] == first["was"] == "unposted"
-    assert first["invoice"]["age_seconds"] is not None
+    assert first["invoice"]["sources"]["erp"]["age_seconds"] is not None
     assert (await call("POST", "/v1/invoices/in_none/refresh")).status_code == 404
     assert (await call("POST", path, tenant="globex")).status_code == 404
     await late.end()

@@ -12,13 +12,19 @@ from pydantic import BaseModel, TypeAdapter
 
 from canonical_models.audit import AuditEntry
 from canonical_models.batch import Batch, BatchItem
+from canonical_models.closing import CloseReport, PeriodView
 from canonical_models.preview import Foreseen
 from canonical_models.views import CauseView, ChangeView, ExceptionView, MappingView
 from operations import (
+    account_places,
+    account_sync,
     accounts,
     cases,
+    cash,
     causes,
     changes,
+    closing,
+    closing_accepting,
     deciding,
     decisions,
     differences,
@@ -31,6 +37,8 @@ from operations import (
     inbox,
     invoices,
     mappings,
+    numbers,
+    orders,
     preview,
     releases,
     renewals,
@@ -38,19 +46,28 @@ from operations import (
     subscriptions,
     syncing,
     undoing,
+    undoing_releases,
 )
 from operations.context import AppContext
 from operations.paging import Page
+from operations.support_views import SupportContext
+from persistence.account_places import AccountRow
 from persistence.inbox import InboxView
 from starter_api.app import Application, create_app
 from starter_api.v1 import (
     examples,
+    examples_accounts,
     examples_audit,
     examples_batches,
     examples_books,
+    examples_cash,
     examples_causes,
+    examples_closing,
+    examples_numbers,
+    examples_orders,
     examples_previews,
     examples_processes,
+    examples_support,
     examples_whole,
 )
 from starter_api.v1.changes import Signalled, SignalRequest
@@ -88,14 +105,30 @@ EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (Page[InboxView], examples.page(examples.RECEIVED)),
     (inbox.InboxDetail, examples.RECEIVED_DETAIL),
     (inbox.Replay, examples.REPLAY),
+    (inbox.ReplaysForeseen, examples.REPLAYS_FORESEEN),
     (entitlements.EntitlementList, examples.ENTITLEMENTS),
     (entitlements.Check, examples.CHECK),
     (Page[subscriptions.SubscriptionSummary], examples.page(examples.AGREED)),
     (subscriptions.SubscriptionDetail, examples_whole.SUBSCRIPTION_DETAIL),
     (syncing.SyncStarted, examples_processes.SYNC_STARTED),
     (accounts.AccountDetail, examples_whole.ACCOUNT_DETAIL),
+    (account_sync.AccountAsked, examples_accounts.ASKED),
+    (account_sync.AccountSynced, examples_accounts.SYNCED),
+    (account_sync.AccountSynced, examples_accounts.PROPOSED),
+    (account_places.PlaceRequest, examples_accounts.PLACE_ASKED),
+    (account_places.AccountPlaced, examples_accounts.PLACED),
+    (Page[AccountRow], examples.page(examples_accounts.ACCOUNT_ROW)),
+    (orders.Order, examples_orders.ORDER),
+    (orders.Orders, examples_orders.ORDERS),
     (Page[renewals.RenewalView], examples.page(examples_processes.RENEWAL)),
     (Page[dunning.CaseView], examples.page(examples_processes.CASE)),
+    (cash.CashStands, examples_cash.STANDS),
+    (cash.CashLookedAt, examples_cash.LOOKED),
+    (Page[cash.PayoutShown], examples.page(examples_cash.PAYOUT)),
+    (closing.Closed, examples_closing.CLOSED),
+    (CloseReport, examples_closing.REPORT),
+    (Page[PeriodView], examples.page(examples_closing.OPEN)),
+    (closing_accepting.Accepting, examples_closing.ACCEPTED),
     (Page[sides.InvoiceSummary], examples.page(examples_books.INVOICE)),
     (invoices.InvoiceDetail, examples_books.INVOICE_DETAIL),
     (invoices.Refreshed, examples_books.REFRESHED),
@@ -109,9 +142,14 @@ EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (Page[Batch], examples.page(examples_batches.BATCH)),
     (Page[BatchItem], examples.page(examples_batches.ITEM)),
     (Foreseen, examples_previews.FORESEEN),
+    (preview.AmendmentAsked, examples_previews.UPGRADE),
     (preview.CausePreview, examples_previews.CAUSE),
     (preview.CausePreview, examples_previews.MAPPING),
     (releases.Release, examples_previews.RELEASE),
+    (undoing_releases.ReleaseUndo, examples_previews.RELEASE_UNDO),
+    (Batch, examples_previews.UNDO),
+    (SupportContext, examples_support.CONTEXT),
+    (numbers.Numbers, examples_numbers.NUMBERS),
 ]
 
 

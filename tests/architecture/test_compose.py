@@ -49,6 +49,7 @@ SERVICE = {
     "image": str,
     "init": bool,
     "ports": list,
+    "profiles": list,
     "read_only": bool,
     "restart": str,
     "security_opt": list,
@@ -59,6 +60,10 @@ SERVICE = {
 }
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 JOBS = {"temporal-schema", "temporal-namespace", "migrate"}
+#: Nothing in their images could ask them.
+UNWATCHED = {"temporal-ui", "jaeger"}
+#: What is started with `--profile observability` alone.
+OBSERVING = {"prometheus", "grafana", "jaeger"}
 
 
 def test_only_words_of_the_specification_are_used() -> None:
@@ -86,7 +91,7 @@ def test_every_server_is_watched_and_started_again_and_every_job_ends() -> None:
             assert service["restart"].startswith("on-failure:"), name
         else:
             assert service["restart"] == "unless-stopped", name
-        if name not in JOBS | {"temporal-ui"}:
+        if name not in JOBS | UNWATCHED:
             check = service["healthcheck"]
             assert check["test"][0] == "CMD", name
             assert int(check["retries"]) > 0, name
@@ -96,14 +101,21 @@ def test_every_server_is_watched_and_started_again_and_every_job_ends() -> None:
 
 def test_nothing_listens_beyond_loopback() -> None:
     published = [port for service in services().values() for port in service.get("ports", [])]
-    assert len(published) == len({port.split(":")[1] for port in published}) == 4
+    assert len(published) == len({port.split(":")[1] for port in published}) == 8
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
 
 
 def test_every_image_is_pinned() -> None:
     for name, service in services().items():
         tag = service["image"].rpartition(":")[2]
-        assert re.fullmatch(r"\d+\.\d+(?:\.\d+)?", tag), name
+        assert re.fullmatch(r"v?\d+\.\d+(?:\.\d+)?", tag), name
+
+
+def test_what_observes_is_asked_for() -> None:
+    profiles = {
+        name: service["profiles"] for name, service in services().items() if "profiles" in service
+    }
+    assert profiles == {name: ["observability"] for name in OBSERVING}
 
 
 def test_data_is_on_named_volumes_and_files_exist() -> None:
@@ -132,7 +144,7 @@ def test_no_secret_is_written_down() -> None:
 
 
 def test_our_services_have_no_more_rights_than_they_need() -> None:
-    assert set(ours()) == {"migrate", "worker", "api"}
+    assert set(ours()) == {"migrate", "worker", "api", "console"}
     for service in ours().values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -220,6 +232,10 @@ def test_the_services_meet_where_the_settings_say(monkeypatch: pytest.MonkeyPatc
     assert services()["api"]["ports"] == [f"127.0.0.1:{settings.api.port}:{settings.api.port}"]
     assert f":{settings.api.metrics_port}/readyz" in services()["api"]["healthcheck"]["test"][-1]
     # What takes no key is not published.
+    assert services()["console"]["ports"] == [
+        f"127.0.0.1:{settings.console.port}:{settings.console.port}"
+    ]
+    assert f":{settings.console.port}/healthz" in services()["console"]["healthcheck"]["test"][-1]
     for name in ("api", "worker"):
         ports = " ".join(services()[name].get("ports", ()))
         for of in (settings.api, settings.worker):

@@ -54,6 +54,7 @@ def test_no_error_is_swallowed_whatever_it_is() -> None:
     found = [
         f"{name}:{handler.lineno}"
         for name, text in texts("*.py").items()
+        if "Exception" in text or "except:" in text
         for handler in ast.walk(ast.parse(text))
         if isinstance(handler, ast.ExceptHandler) and _catches_all(handler) and not _raises(handler)
     ]

@@ -22,12 +22,19 @@ PLANNERS = {
         "activities/amendment.py",
         "activities/account.py",
         "activities/preview.py",
+        "activities/shadowing.py",
     },
-    "what_if": {"activities/preparing.py", "activities/preview.py"},
+    "what_if": {
+        "activities/preparing.py",
+        "activities/preview.py",
+        "activities/shadowing.py",
+    },
     "Foreseeing": {
         "activities/preview.py",
+        "activities/batch_backfill.py",
         "activities/batch_preview.py",
         "activities/batch_release.py",
+        "activities/batch_trial.py",
     },
 }
 

@@ -36,6 +36,17 @@ def test_an_added_property_breaks_nobody() -> None:
     assert breaks(OBJECT, changed(required=["number", "note"])) == []
 
 
+def test_what_is_published_lets_pass_what_is_added_and_what_refuses_it_is_not_added_to() -> None:
+    for name, schema in exported().items():
+        assert '"additionalProperties": false' not in json.dumps(schema), name
+    closed = changed(additionalProperties=False)
+    added = changed(properties={**OBJECT["properties"], "more": {"type": "integer"}})
+    by_name = {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert breaks(by_name, by_name) == []
+    assert len(breaks(by_name, {"type": "object", "additionalProperties": {"type": "string"}})) == 1
+    assert breaks(closed, added) == ["$.more: was added, and is refused by whoever checks by it"]
+
+
 @pytest.mark.parametrize(
     ("now", "why"),
     [
@@ -50,6 +61,12 @@ def test_an_added_property_breaks_nobody() -> None:
             "$.note: format was date, is None",
         ),
         (changed(**{"$defs": {}}), "$defs.Money.minor: was removed"),
+        (
+            changed(
+                properties={**OBJECT["properties"], "number": {"type": "string", "pattern": "x"}}
+            ),
+            "$.number: pattern was None, is x",
+        ),
     ],
 )
 def test_what_a_consumer_relied_on_is_reported(now: dict[str, Any], why: str) -> None:

@@ -8,13 +8,19 @@ from canonical_models import states
 from canonical_models.acts import Role
 from canonical_models.adoption import AdoptionResult, AdoptionState
 from canonical_models.batch import BatchKind, BatchState, ItemOutcome
+from canonical_models.cash import CashKind, PayoutState, PayoutStatus
+from canonical_models.closing import PeriodState
 from canonical_models.decisions import Door, Scope
 from canonical_models.documents import DocumentStatus
 from canonical_models.effects import EffectState
 from canonical_models.entitlement import GrantState
 from canonical_models.exceptions import Action, Track
 from canonical_models.failures import Team
+from canonical_models.preview import Comes
+from canonical_models.reconciliation import About, Cause, EntryKind, Repair
 from canonical_models.records import RecordState
+from canonical_models.shadow import ShadowAbout, ShadowState
+from canonical_models.streams import DeliveryState, StreamState, Transport
 from canonical_models.term import DunningStage
 from connectors.breaker import State
 from persistence.at_work import Part
@@ -28,12 +34,18 @@ ENUMS: dict[str, type[StrEnum]] = {
     "batches.kind": BatchKind,
     "batches.state": BatchState,
     "causes.state": states.CauseState,
+    "cash_movements.kind": CashKind,
     "changes.outcome": states.ChangeOutcome,
     "changes.state": states.ChangeState,
     "contracts.forecast": states.Forecast,
     "decisions.door": Door,
     "decisions.scope": Scope,
-    "digests.team": Team,
+    "deliveries.state": DeliveryState,
+    "differences.about": About,
+    "differences.cause": Cause,
+    "differences.owner": Team,
+    "differences.repair": Repair,
+    "fact_entries.kind": EntryKind,
     "documents.erp_status": states.InvoiceStatus,
     "documents.state": RecordState,
     "dunning_cases.stage": DunningStage,
@@ -45,6 +57,15 @@ ENUMS: dict[str, type[StrEnum]] = {
     "exceptions.woken": states.WokenBy,
     "grants.state": GrantState,
     "inbox.status": states.InboxStatus,
+    "shadow_changes.comes": Comes,
+    "shadow_items.about": ShadowAbout,
+    "shadow_items.state": ShadowState,
+    "streams.state": StreamState,
+    "streams.team": Team,
+    "streams.transport": Transport,
+    "payouts.state": PayoutState,
+    "periods.state": PeriodState,
+    "payouts.status": PayoutStatus,
     "target_states.state": states.TargetState,
 }
 #: Those that say less, or more, than the enum.
@@ -54,7 +75,10 @@ PARTS = {
     "breakers.state": {state.value for state in State} - {State.PROBING.value},
     # What nobody decided any more.
     "exceptions.resolution": {action.value for action in Action} | {"cancelled"},
+    # The systems that list documents.
+    "fact_documents.system": {"billing", "erp"},
     "mappings.kind": {"account", "item"},
+    "person_settings.theme": {"light", "dark"},
 }
 
 _LIST = re.compile(r"^(\w+) in \((.*)\)$", re.DOTALL)

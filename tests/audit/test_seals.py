@@ -18,6 +18,7 @@ from tests.audit.written import (
     approved,
     begun,
     begun_again,
+    closed,
     confirmed,
     context_of,
     decided,
@@ -37,6 +38,7 @@ async def one_of_each(database: Database, tenant: str = "acme") -> None:
     await told(database, tenant)
     await decided(database, tenant)
     await approved(database, tenant)
+    await closed(database, tenant)
     await confirmed(database, await begun(database, tenant))
     effect = await begun(database, tenant)
     await confirmed(database, effect, "INV-2")
@@ -49,8 +51,8 @@ async def test_rows_are_sealed_in_a_chain_of_each_tenant(database: Database) -> 
     for tenant in ("acme", "globex"):
         await one_of_each(database, tenant)
         found = await verified(database, tenant)
-        assert (found.sealed, found.broken, found.unsealed) == (8, 0, ())
-        assert found.head.startswith("8:")
+        assert (found.sealed, found.broken, found.unsealed) == (9, 0, ())
+        assert found.head.startswith("9:")
 
 
 async def test_what_waits_is_counted(database: Database) -> None:

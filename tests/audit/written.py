@@ -151,6 +151,20 @@ async def decided(
     return made.decision_id
 
 
+async def closed(database: Database, tenant: str = "acme") -> str:
+    """The id of the report of a month."""
+    close_id = f"cls_{next(_NUMBERS)}"
+    async with database.transaction() as conn:
+        await conn.execute(
+            "insert into closes (id, tenant, legal_entity, period, about, version, first, last, "
+            "closed_by, report) values (%s, %s, 'LE-DE', '2026-10', 'LE-DE/2026-10', "
+            "(select count(*) + 1 from closes where tenant = %s), '2026-10-01', '2026-10-31', "
+            "'Fay', %s)",
+            (close_id, tenant, tenant, '{"note":""}'),
+        )
+    return close_id
+
+
 async def handed_over(database: Database, decision_id: str) -> None:
     async with database.transaction() as conn:
         assert await decisions.close(conn, decision_id, Outcome.TAKEN)

@@ -128,7 +128,7 @@ async def test_nothing_that_fits_is_told(bulk: Bulk) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))])
 async def test_whoever_is_killed_each_is_read_again_once(bulk: Bulk, seed: int) -> None:
     """Its runs are ended at any moment, as when Temporal loses them, and begun anew from the
     rows; pauses come and go."""

@@ -15,6 +15,9 @@ from tests.harness.erp import erp_cache, erp_with_module
 
 __all__ = ["erp_cache", "erp_with_module"]
 
+#: An account under billing's own, of a tenant of its own; nobody else buys there.
+BRANCH = "acct_branch"
+
 
 @pytest.fixture(scope="session")
 async def erp(erp_with_module: ErpInstance) -> ErpInstance:
@@ -23,7 +26,8 @@ async def erp(erp_with_module: ErpInstance) -> ErpInstance:
 
 @pytest.fixture(scope="session")
 async def front(erp: ErpInstance, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Front]:
-    async with whole_stack(erp, tmp_path_factory.mktemp("books"), BOTH_ENTITIES) as running:
+    folder = tmp_path_factory.mktemp("books")
+    async with whole_stack(erp, folder, BOTH_ENTITIES, connected={BRANCH: "branch"}) as running:
         yield running
 
 

@@ -72,7 +72,10 @@ async def adopted(front: Front, *arguments: str) -> Mapping[str, Any]:
     state = str(front.facts.state)
     run = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-m", "cli", "--state", state, "adopt", *arguments, "-o", "json"],
+        [
+            *(sys.executable, "-m", "cli", "--state", state, "adopt", *arguments),
+            *("--tenant", "acme", "-o", "json"),
+        ],
         capture_output=True,
         text=True,
         timeout=120,

@@ -63,6 +63,7 @@ async def test_a_year_is_earned_by_the_month_and_an_upgrade_in_the_middle_goes_o
     assert all(184 <= month <= 204 for month in full), full
 
 
+@pytest.mark.long
 async def test_a_void_takes_down_what_is_not_earned(erp: ErpInstance, shop: Shop) -> None:
     before = await _earned(erp)
     buyer = await shop.buyer()

@@ -10,6 +10,7 @@ import os
 import pytest
 
 from sandbox.erp.instance import ErpInstance
+from tests.books.test_books_reconciliation import found_of, reconciled
 from tests.harness.both_sides import agree
 from tests.harness.buyers import Shop
 from tests.harness.random_lives import Life
@@ -31,3 +32,12 @@ async def test_the_books_agree_all_life_long(erp: ErpInstance, shop: Shop, seed:
             asked = [question["message"] for question in await life.buyer.questions()]
             raise AssertionError(f"{different}\n{life.told}\n{asked}") from None
         await life.go_on()
+    # What is right is no difference, neither on the account nor in any month.
+    await life.buyer.changes()
+    await reconciled(life.buyer)
+    told = [
+        one
+        for one in await found_of(life.buyer)
+        if one["about"] in {"receivable", "revenue"} and one["cause"] not in {"in_flight", "asked"}
+    ]
+    assert told == [], life.told

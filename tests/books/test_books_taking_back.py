@@ -148,3 +148,28 @@ async def _booked(erp: ErpInstance, buyer: Buyer, count: int) -> Sides:
         return found if len(found.papers) == count and not found.differences() else None
 
     return await until(f"{count} documents of {buyer.customer} in the books", look)
+
+
+async def test_taken_back_by_finance_it_is_out_until_it_is_released(
+    erp: ErpInstance, shop: Shop
+) -> None:
+    buyer = await shop.buyer()
+    issued = await buyer.invoice((10000, await shop.rate()))
+    await buyer.settled()
+    await buyer.decide_document(issued["id"], "take-back", reason="posted with a wrong article")
+    await buyer.changes()
+    found = await sides_of(erp, buyer)
+    paper, (back,) = found.paper(issued["number"]), found.counter
+    assert (paper.total + back.total, paper.open, back.open, found.owed) == (ZERO,) * 4
+    assert back.corrects == (paper.id,)
+    (listed,) = await buyer.differences()
+    assert (listed["number"], listed["cause"]) == (issued["number"], "aborted")
+
+    # Nothing posts it again by itself.
+    await buyer.look_again()
+    await buyer.changes()
+    assert len((await sides_of(erp, buyer)).counter) == 1
+    await buyer.decide_document(issued["id"], "release")
+    await buyer.settled()
+    await agree(erp, buyer)
+    assert await buyer.differences() == []

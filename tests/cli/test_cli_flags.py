@@ -29,8 +29,8 @@ def _below(words: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 
 ALL = dict(commands())
-#: Lists that the settings, or what one customer holds, keep short.
-SHORT = {"connections list", "entitlements list", "keys list", "people list"}
+#: Lists that the settings, what one customer holds, or the number of systems keep short.
+SHORT = {"entitlements list", "streams list"}
 
 
 def options(command: Any) -> list[Any]:

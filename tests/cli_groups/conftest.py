@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from temporalio.testing import WorkflowEnvironment
 from typer.testing import CliRunner
 
@@ -78,6 +80,18 @@ def trueup_with(path: Path, monkeypatch: pytest.MonkeyPatch) -> Trueup:
         return Said(problem.code, result.stdout, f"{result.stderr}{problem} {problem.remedy}")
 
     return trueup
+
+
+@pytest.fixture(autouse=True)
+def _logs_apart() -> Iterator[None]:
+    """What a worker logs is not what a command says, though tests have both in one process.
+
+    For each test anew: other tests of the same process set the logs back to their defaults.
+    """
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture

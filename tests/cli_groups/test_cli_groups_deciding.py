@@ -63,8 +63,27 @@ async def test_a_cancellation_waits_until_all_is_undone(
     )
     assert cancelled.code == 0, cancelled.err
     assert "Undone: what it had done was taken back" in cancelled.err
+    assert "undone: cancelled by anna" in cancelled.err
     with pytest.raises(WorkflowFailureError):
         await waiting.handle.result()
+    shown = (await trueup_at_work("changes", "show", waiting.change_id, "-o", "json")).json
+    (made,) = [one for one in shown["decided"] if one["action"] == "cancel"]
+    assert (made["by"], made["door"]) == ("anna", "cli")
+    assert not any("unnamed" in str(step) for step in shown["timeline"])
+
+
+async def test_a_cancellation_in_the_engine_names_nobody_and_says_so(
+    trueup_at_work: Trueup, sagas: Sagas
+) -> None:
+    waiting = await stuck(sagas)
+    await waiting.handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await waiting.handle.result()
+    shown = (await trueup_at_work("changes", "show", waiting.change_id, "-o", "json")).json
+    what = "cancel of change by an unnamed operator, in the Temporal Web UI"
+    (step,) = [one for one in shown["timeline"] if one["what"] == what]
+    assert step["at"]
+    assert "cancelled in Temporal by an unnamed operator" in shown["words"]
 
 
 async def test_a_signal_reaches_the_saga(trueup_at_work: Trueup, sagas: Sagas) -> None:

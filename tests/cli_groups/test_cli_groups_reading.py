@@ -36,7 +36,7 @@ async def test_a_list_is_a_table_or_json(group: str, trueup: Trueup, acme: Ids) 
 
 
 #: What runs a service, and needs no more than its name.
-PLAIN = {"api", "migrate"}
+PLAIN = {"api", "console", "migrate"}
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys() - PLAIN))

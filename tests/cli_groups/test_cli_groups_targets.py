@@ -18,6 +18,7 @@ from tests.cli_groups.conftest import Trueup, trueup_with
 from tests.harness.sagas import Sagas, sagas_at_work
 from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.systems import Script, Systems, Target, lost
+from tests.harness.telling import telling
 from tests.harness.waiting import until
 
 _SETTINGS = """
@@ -190,3 +191,45 @@ async def waiting(database: Database) -> list[str]:
     async with database.statement() as conn:
         found = await conn.execute("select workflow_id from processes where kind = 'renewal'")
         return [row[0] for row in await found.fetchall()]
+
+
+async def test_what_a_target_has_lost_is_rehearsed_and_brought_about(
+    trueup: Trueup, sagas: Sagas
+) -> None:
+    await subscribed(sagas)
+    restored(sagas)
+    to_app = ("backfill", "publish", "--target", "app")
+    early = await trueup(*to_app, "--apply")
+    assert early.code == ExitCode.CONFLICT
+    assert "`trueup backfill publish --rehearse`" in early.err
+    async with telling(sagas):
+        found = await trueup(*to_app)
+        assert found.code == ExitCode.OK, found.err
+        assert "Rehearsal bfl_" in found.out
+        assert "tell entitlements" in found.out
+        assert app(sagas).features("cus_1") == {"seats": 2}
+        made = (await trueup("batches", "list", "-o", "json")).json["items"][0]["batch_id"]
+        shown = (await trueup("backfill", "show", made, "-o", "json")).json
+        assert (shown["batch"]["counts"], shown["agree"]) == ({"done": 1}, 0)
+        done = await trueup(*to_app, "--apply")
+        assert done.code == ExitCode.OK, done.err
+        assert app(sagas).features("cus_1") == {"seats": 5, "sso": 1}
+        watched = await trueup("batches", "show", made, "--follow")
+        assert watched.code == ExitCode.OK, watched.err
+
+
+async def test_whose_it_is_comes_from_a_file_too(
+    trueup: Trueup, sagas: Sagas, tmp_path: Path
+) -> None:
+    await subscribed(sagas)
+    names = tmp_path / "ids.txt"
+    names.write_text("cus_1\n\ncus_none\ncus_1\n")
+    some = ("backfill", "publish", "--customers", str(names), "--no-follow", "-o", "json")
+    begun = await trueup(*some)
+    assert begun.code == ExitCode.OK, begun.err
+    assert begun.json["of"]["selection"]["customers"] == ["cus_1", "cus_none"]
+    assert begun.json["batch"]["state"] == "running"
+    both = await trueup(*some, "--customer", "cus_1")
+    assert both.code == ExitCode.USAGE
+    names.write_text("\n")
+    assert (await trueup("backfill", "publish", "--customers", str(names))).code == ExitCode.USAGE

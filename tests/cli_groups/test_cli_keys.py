@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from persistence import keys
+import pytest
+
+from canonical_models.endings import ENDING, Ending
+from persistence import key_usage, keys
 from persistence.database import Database
 from persistence.keys import ApiKey
 from tests.cli_groups.conftest import Trueup
@@ -16,7 +19,7 @@ async def found(database: Database, raw: str) -> ApiKey | None:
 
 async def shown(trueup: Trueup, key_id: str) -> Any:
     listed = await trueup("keys", "list", "-o", "json")
-    return next(entry for entry in listed.json if entry["key_id"] == key_id)
+    return next(entry for entry in listed.json["items"] if entry["key_id"] == key_id)
 
 
 async def test_a_key_opens_until_it_is_revoked(trueup: Trueup, database: Database) -> None:
@@ -97,3 +100,40 @@ async def test_a_scope_that_does_not_exist_is_refused(trueup: Trueup) -> None:
 async def test_revoking_an_unknown_key_is_not_found(trueup: Trueup) -> None:
     said = await trueup("keys", "revoke", "0000000000000000")
     assert said.code == 3
+
+
+async def test_who_uses_what_is_to_end_is_read_before_it_does(
+    trueup: Trueup, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await trueup("keys", "create", "portal", "--scope", "grants:read", "-o", "json")
+    assert made.code == 2, "a scope that is none"
+    made = await trueup("keys", "create", "portal", "--scope", "events:read", "-o", "json")
+    key_id = made.json["key_id"]
+    async with database.transaction() as conn:
+        for operation in ("GET /v1/events", "GET /v1/streams"):
+            await key_usage.note(conn, "acme", key_id, operation)
+    none = await trueup("keys", "usage", "--ending")
+    assert (none.code, none.out) == (0, "")
+    assert "no operation is to end" in none.err
+
+    gone = Ending(
+        deprecated=datetime(2027, 1, 1, tzinfo=UTC),
+        sunset=datetime(2027, 7, 1, tzinfo=UTC),
+        instead="/v1/streams",
+    )
+    monkeypatch.setitem(ENDING, "GET /v1/events", gone)
+    monkeypatch.setitem(ENDING, "GET /v1/dunning", Ending(datetime(2027, 1, 1, tzinfo=UTC)))
+    said = await trueup("keys", "usage", "--ending", "-o", "json")
+    (use,) = said.json["items"]
+    assert (use["operation"], use["key_id"], use["holder"]) == ("GET /v1/events", key_id, "portal")
+    assert (use["state"], use["instead"]) == ("deprecated", "/v1/streams")
+    assert datetime.fromisoformat(use["sunset_at"]) == gone.sunset
+    assert said.json["unused"] == ["GET /v1/dunning"]
+
+    table = await trueup("keys", "usage", "--ending")
+    assert "2027-07-01; use /v1/streams" in table.out
+    assert "GET /v1/streams" not in table.out
+    assert "GET /v1/dunning is to end, and no key has used it." in table.err
+    everything = await trueup("keys", "usage", "-o", "json")
+    assert [one["state"] for one in everything.json["items"]] == ["deprecated", "stable"]
+    assert everything.json["unused"] == []

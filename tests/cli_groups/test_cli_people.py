@@ -1,5 +1,6 @@
 """People by the command line: how it begins, how one comes in and leaves, and who is recorded."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,7 +127,7 @@ async def test_who_is_removed_is_out_at_once(
     assert (await trueup("people", "remove", "fay")).code == 0
     async with database.transaction() as conn:
         assert await keys.find(conn, raw) is None
-        (kept,) = [key for key in await keys.listed(conn, "acme") if key.name == "fay"]
+        (kept,) = [key for key in await keys.page(conn, "acme") if key.name == "fay"]
     assert kept.revoked_at is not None
     monkeypatch.setenv("TRUEUP_KEY", raw)
     said = await trueup("mappings", "list")
@@ -172,6 +173,14 @@ async def test_a_password_signs_in_and_is_never_an_argument(
     nobody = await trueup("login", "--name", "nobody")
     assert wrong.code == ExitCode.CONFLICT
     assert wrong.err == nobody.err
+    log = (tmp_path / "logs" / "security.log").read_text(encoding="utf-8")
+    told = [json.loads(line) for line in log.splitlines()]
+    assert [(each["reason"], each["route"], each["tenant"]) for each in told] == [
+        ("sign_in_refused", "trueup login", "acme")
+    ] * 2
+    assert all(each["request_id"].startswith("cmd_") for each in told)
+    assert "correct horse" not in log
+    assert "nobody" not in log
 
 
 async def test_who_signs_out_gives_the_key_back(
@@ -247,7 +256,7 @@ async def test_an_email_is_one_persons(trueup: Trueup) -> None:
     said = await trueup("people", "add", "sam", *words)
     assert said.code == ExitCode.CONFLICT
     listed = await trueup("people", "list", "-o", "json")
-    assert {one["name"]: one["email"] for one in listed.json} == {
+    assert {one["name"]: one["email"] for one in listed.json["items"]} == {
         "anna": None,
         "fay": "fay@example.com",
     }

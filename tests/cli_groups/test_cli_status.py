@@ -15,6 +15,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from cli.output import ExitCode
+from operations import health
 from persistence import breakers
 from persistence.database import Database
 from runtime.at_work import at_work_as
@@ -68,6 +69,7 @@ async def test_what_is_away_is_named_and_no_stack_is_asked_for(trueup: Trueup, a
         "queue": "works",
         "questions": "works",
         "connection acme/billing": "unknown",
+        "stream acme/crm-acme": "works",
     }
     assert said.json["stack"] is None
     assert part(said, "questions")["facts"]["open"] == 1
@@ -113,6 +115,7 @@ async def test_a_part_that_is_there_and_does_not_answer_is_away(
     monkeypatch: pytest.MonkeyPatch,
     dsn: str,
 ) -> None:
+    monkeypatch.setattr(health, "BOUND", 1.0)
     with silent() as address:
         path = settings_file("acme", address=address)
         if part_name == "database":
@@ -184,8 +187,9 @@ async def test_a_mail_is_tried_out_and_a_server_that_is_away_is_said(
     assert "fay@" not in refused.err
     async with database.statement() as conn:
         await conn.execute(
-            "insert into digests (tenant, team, failures, failing_since, error) "
-            "values ('acme', 'finance', 3, now(), 'SMTPConnectError')"
+            "insert into streams (id, tenant, name, transport, team, added_by, failures, "
+            "failing_since, error) values ('mail/acme/finance', 'acme', 'mail-finance', 'mail', "
+            "'finance', 'settings', 3, now(), 'SMTPConnectError')"
         )
     mail = part(await trueup("status", "-o", "json"), "mail acme/finance")
     assert (mail["state"], mail["facts"]) == (

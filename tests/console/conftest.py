@@ -1,22 +1,26 @@
 """The console's way in, in process on a real PostgreSQL, with an identity provider on loopback."""
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from canonical_models.acts import Role
+from console.app import create_app
 from console.guard import Entrance
-from console.sign_in import router
 from operations import sign_in
 from operations.context import AppContext
 from operations.engine import Engine
 from operations.oidc import Provider
 from persistence.database import Database
-from runtime.settings import OidcSettings, SignInSettings
+from runtime.settings import ConnectionSettings, OidcSettings, SignInSettings, TenantSettings
 from tests.api.conftest import no_temporal
+from tests.api.seeding_books import BOOKS_FROM
 from tests.harness.identity_provider import Idp, identity_provider
 from tests.harness.people import joined
 
@@ -32,8 +36,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def context(database: Database) -> AppContext:
-    return AppContext(database, Engine(no_temporal, namespace="default", ui=None), {})
+def context(database: Database, tenant_settings: TenantSettings) -> AppContext:
+    known = {"acme": tenant_settings, "globex": tenant_settings}
+    return AppContext(database, Engine(no_temporal, namespace="default", ui=None), known)
+
+
+@pytest.fixture
+def tenant_settings() -> TenantSettings:
+    one = ConnectionSettings(
+        vendor="stripe", base_url="http://127.0.0.1:9", books_from=BOOKS_FROM.date()
+    )
+    return TenantSettings(
+        billing="billing", erp="billing", support="billing", connections={"billing": one}
+    )
 
 
 @pytest.fixture
@@ -45,12 +60,9 @@ async def idp() -> AsyncIterator[Idp]:
 @pytest.fixture
 def app(context: AppContext, idp: Idp) -> FastAPI:
     oidc = OidcSettings(issuer=idp.issuer, client_id="trueup", redirect=f"{HOME}/sign-in/callback")
-    app = FastAPI()
-    app.include_router(router)
-    app.state.entrance = Entrance(
-        context, SignInSettings(oidc=oidc), Provider(oidc, idp.client.client_secret)
+    return create_app(
+        Entrance(context, SignInSettings(oidc=oidc), Provider(oidc, idp.client.client_secret))
     )
-    return app
 
 
 @pytest.fixture
@@ -71,6 +83,35 @@ async def fay(context: AppContext) -> str:
     person_id = await joined(context.database, "acme", "fay", Role.FINANCE)
     await sign_in.set_password(context, person_id, PASSWORD)
     return person_id
+
+
+def routes_of(app: FastAPI) -> list[APIRoute]:
+    """All pages and forms, those of included routers too."""
+
+    def flat(routes: Iterable[Any]) -> Iterator[APIRoute]:
+        for route in routes:
+            included = getattr(route, "original_router", None)
+            if included is not None:
+                yield from flat(included.routes)
+            elif isinstance(route, APIRoute):
+                yield route
+
+    return list(flat(app.routes))
+
+
+def csrf_in(page: httpx.Response) -> str:
+    """What the forms of a page send along."""
+    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', page.text)
+    assert found is not None, page.text
+    return found[1]
+
+
+async def sends(
+    browser: httpx.AsyncClient, to: str, *, on: str = "/me", **fields: str
+) -> httpx.Response:
+    """A form of the page `on`."""
+    csrf = csrf_in(await browser.get(on))
+    return await browser.post(to, data={"csrf": csrf, **fields})
 
 
 async def enters(

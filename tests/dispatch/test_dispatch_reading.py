@@ -6,10 +6,12 @@ from collections.abc import Mapping
 import pytest
 import structlog.testing
 
-from canonical_models.amendment import ChangeTrigger
+from canonical_models.amendment import ChangeTrigger, NamedOnly
+from canonical_models.cash import PayoutTrigger
 from canonical_models.documents import BillingDocument
 from canonical_models.records import subject_of
 from canonical_models.states import InboxStatus
+from connectors.contracts import Contract
 from connectors.ports import UnreadableEvent
 from connectors.stripe.webhooks import StripeWebhooks
 from dispatch.reading import read_inbox, warn_of_others
@@ -18,7 +20,13 @@ from persistence.database import Database
 from tests.harness.flow import receive, states, statuses, write
 from tests.harness.subscriptions import invoice, line, paid, payment
 from tests.harness.systems import CUTOVER
-from tests.harness.webhooks import CONNECTION, TENANT, customer_event, subscription_event
+from tests.harness.webhooks import (
+    CONNECTION,
+    TENANT,
+    customer_event,
+    subscription_event,
+    thin_event,
+)
 
 
 class Faulty:
@@ -34,10 +42,16 @@ class Faulty:
     def envelope(self, body: bytes) -> tuple[str, str]:
         raise NotImplementedError
 
-    def trigger(self, body: bytes) -> ChangeTrigger | None:
+    def trigger(self, body: bytes) -> ChangeTrigger | NamedOnly | None:
         if self.fault is not None and b"poison" in body:
             raise self.fault
         return StripeWebhooks().trigger(body)
+
+    def account(self, body: bytes) -> str | None:
+        raise NotImplementedError
+
+    def payout(self, body: bytes) -> PayoutTrigger | None:
+        return StripeWebhooks().payout(body)
 
 
 TRANSLATORS = {(TENANT, CONNECTION): StripeWebhooks()}
@@ -69,6 +83,9 @@ async def test_events_become_changes_ignored_or_dead_letters(database: Database)
             ("evt_other", b'{"id": "evt_other", "type": "charge.updated"}'),
             ("evt_odd", b'{"id": "evt_odd", "type": "customer.subscription.created"}'),
             ("evt_2", subscription_event("evt_2", "sub_2")),
+            ("evt_live", subscription_event("evt_live", livemode=True)),
+            ("evt_theirs", subscription_event("evt_theirs", account="acct_other")),
+            ("evt_thin", thin_event("evt_thin", "sub_3")),
         ],
     )
     await receive(database.dsn, [("evt_x", subscription_event("evt_x"))], tenant="gone")
@@ -79,14 +96,86 @@ async def test_events_become_changes_ignored_or_dead_letters(database: Database)
         "evt_other": "ignored",
         "evt_odd": "dead_lettered",
         "evt_2": "dispatched",
+        "evt_live": "dead_lettered",
+        "evt_theirs": "dead_lettered",
+        # It does not show what changed: billing is asked, see `test_dispatch_asking.py`.
+        "evt_thin": "received",
         "evt_x": "received",
     }
-    assert await states(database) == {"evt_1": "pending", "evt_2": "pending"}
+    changes = dict.fromkeys(("evt_1", "evt_2"), "pending")
+    assert await states(database) == changes
+    assert "live mode" in str((await reasons(database))["evt_live"])
+    assert "acct_other" in str((await reasons(database))["evt_theirs"])
     assert (await reasons(database))["evt_odd"]
     async with database.transaction() as conn:
         (newest, *_) = await inbox.page(conn, TENANT, status=InboxStatus.DISPATCHED)
     assert newest.change_id is not None
     assert newest.settled_at is not None
+
+
+async def test_what_does_not_fit_and_what_nobody_knows_is_noted_of_the_connection(
+    database: Database,
+) -> None:
+    contract = Contract(CONNECTION)
+    odd = b'{"id": "evt_odd", "type": "customer.subscription.created", "livemode": false}'
+    await receive(
+        database.dsn,
+        [
+            ("evt_new", b'{"id": "evt_new", "type": "invoice.forgiven"}'),
+            ("evt_odd", odd),
+            ("evt_live", subscription_event("evt_live", livemode=True)),
+            ("evt_1", subscription_event("evt_1")),
+        ],
+    )
+    await read_inbox(database, TRANSLATORS, contracts={(TENANT, CONNECTION): contract})
+    noted = contract.take()[2]
+    assert {(one.operation, one.path) for one in noted} == {
+        ("webhook", "$..type"),
+        # An event of the other mode is somebody's choice, and fits.
+        ("webhook any", "$.created"),
+    }
+    assert any("a dead letter" in one.change for one in noted)
+    assert (await statuses(database))["evt_1"] == "dispatched"
+
+
+def payout_event(event_id: str, payout: str) -> bytes:
+    said = {
+        "id": event_id,
+        "object": "event",
+        "type": "payout.paid",
+        "created": 1_790_000_000,
+        "livemode": False,
+        "data": {"object": {"id": payout, "object": "payout"}},
+    }
+    return json.dumps(said).encode()
+
+
+async def test_a_payout_is_told_to_its_own_process_where_payouts_are_booked(
+    database: Database,
+) -> None:
+    async def heard() -> list[tuple[str, int]]:
+        async with database.statement() as conn:
+            found = await conn.execute(
+                "select workflow_id, news from processes where kind = 'payout'"
+            )
+            return [(key, news) for key, news in await found.fetchall()]
+
+    await receive(database.dsn, [("evt_1", payout_event("evt_1", "po_1"))])
+    await read_inbox(database, TRANSLATORS)
+    assert await statuses(database) == {"evt_1": "ignored"}
+    assert "its policy has no books.cash" in str((await reasons(database))["evt_1"])
+    assert await heard() == []
+
+    await replay(database, "evt_1")
+    await receive(database.dsn, [("evt_2", payout_event("evt_2", "po_1"))])
+    await read_inbox(database, TRANSLATORS, cash={TENANT})
+    assert await statuses(database) == {"evt_1": "dispatched", "evt_2": "dispatched"}
+    assert (await reasons(database))["evt_2"] == "told the process of payout po_1"
+    ((key, news),) = await heard()
+    assert key.endswith("po_1")
+    assert news == 2
+    # It is no change of anybody's.
+    assert await states(database) == {}
 
 
 async def test_what_no_worker_can_read_yet_waits_for_one(database: Database) -> None:
@@ -193,7 +282,13 @@ NOTE = {"id": "cn_1", "object": "credit_note", "invoice": "in_1", "customer": "c
 
 
 def event(event_id: str, kind: str, about: Mapping[str, object]) -> tuple[str, bytes]:
-    body = {"id": event_id, "type": kind, "created": CREATED, "data": {"object": about}}
+    body = {
+        "id": event_id,
+        "type": kind,
+        "created": CREATED,
+        "livemode": False,
+        "data": {"object": about},
+    }
     return event_id, json.dumps(body).encode()
 
 

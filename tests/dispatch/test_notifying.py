@@ -69,7 +69,7 @@ async def ask(database: Database, name: str, tenant: str = "acme", **more: Any) 
 async def again(database: Database) -> None:
     """As after the interval."""
     async with database.statement() as conn:
-        await conn.execute("update digests set due_at = now(), claimed_until = null")
+        await conn.execute("update streams set due_at = now(), claimed_until = null")
 
 
 async def digest(database: Database) -> Digest:
@@ -88,6 +88,8 @@ def body(post: Post) -> str:
 
 async def test_a_team_is_told_by_cause_with_sums_and_links(database: Database) -> None:
     first = await ask(database, "a")
+    # Its access waits for the same, and puts no other money at risk.
+    await ask(database, "access of a", change_id="chg_a", track="access")
     await ask(database, "b", at_risk_minor=50, at_risk_currency="USD")
     await ask(database, "c", at_risk_minor=None, at_risk_currency=None)
     await ask(database, "d", code="period_closed", due_at=NOW - timedelta(hours=1))
@@ -97,11 +99,11 @@ async def test_a_team_is_told_by_cause_with_sums_and_links(database: Database) -
     with mail_server() as post:
         assert await Notifier(database, settings(post)).poll() == 1
         (mail,) = post.came
-        assert mail["Subject"] == "Trueup acme, finance: 5 new, 1 late, 1 escalated"
+        assert mail["Subject"] == "Trueup acme, finance: 6 new, 1 late, 1 escalated"
         assert post.recipients == [[FAY, DANA]]
         text = body(post)
-        assert "5 open now, 1 of them late." in text
-        assert "item unmapped: 3 questions, 120.00 EUR and 0.50 USD and an unknown amount in 1" in (
+        assert "6 open now, 1 of them late." in text
+        assert "item unmapped: 4 questions, 120.00 EUR and 0.50 USD and an unknown amount in 1" in (
             text
         )
         assert f"trueup exceptions show {first} --tenant acme" in text

@@ -36,6 +36,7 @@ async def test_an_unknown_customer_is_mapped_by_the_person_who_decides(
     assert await buyer.world.trueup.features(buyer.customer) == {"seats": 5}
 
 
+@pytest.mark.long
 async def test_a_cancelled_change_leaves_what_billing_has_issued_and_the_next_one_makes_up_for_it(
     erp: ErpInstance, shop: Shop
 ) -> None:

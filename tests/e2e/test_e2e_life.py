@@ -12,6 +12,7 @@ from tests.harness.erp_people import people_of
 pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
 
+@pytest.mark.slow
 async def test_a_new_customer_is_opened_everywhere_and_its_payment_booked(
     erp: ErpInstance, shop: Shop
 ) -> None:

@@ -60,6 +60,7 @@ async def upgraded_once(erp: ErpInstance, buyer: Buyer, sold: Row) -> None:
     assert await buyer.world.trueup.features(buyer.customer) == {"seats": 5, "sso": 1}
 
 
+@pytest.mark.long
 async def test_the_worker_is_killed_in_the_middle_of_a_posting(
     front: Front, erp: ErpInstance, shop: Shop
 ) -> None:
@@ -96,6 +97,7 @@ async def test_answers_of_the_erp_are_lost(front: Front, erp: ErpInstance, shop:
     assert (effect["state"], effect["attempts"]) == ("confirmed", 3)
 
 
+@pytest.mark.long
 async def test_temporal_stands_still_while_events_arrive(
     front: Front, erp: ErpInstance, shop: Shop
 ) -> None:

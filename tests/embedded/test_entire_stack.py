@@ -68,7 +68,8 @@ def eventually(holds: Callable[[], bool]) -> bool:
 def test_up_status_down_and_up_again(cli: Cli) -> None:
     facts = up(cli)
     assert sorted(facts["pids"]) == [
-        *("api", "postgres", "stripe", "target", "temporal", "tryton", "worker", "zendesk")
+        *("api", "console", "postgres", "stripe", "target", "temporal", "tryton", "worker"),
+        "zendesk",
     ]
     assert status(cli)["stack"]["phase"] == "up"
     assert cli("up").returncode == 4
@@ -79,6 +80,7 @@ def test_up_status_down_and_up_again(cli: Cli) -> None:
         trust_env=False,
     )
     assert answer.status_code == 200, answer.text
+    assert signed_in_by_link(facts["console"], "finance") == "fay"
     assert cli("down").returncode == 0
     assert alive(facts) == []
     assert cli("status").returncode == 5
@@ -86,8 +88,23 @@ def test_up_status_down_and_up_again(cli: Cli) -> None:
     again = up(cli)
     assert again["api"] == facts["api"]
     assert again["tryton"] == facts["tryton"]
+    assert again["console"]["url"] == facts["console"]["url"]
+    assert signed_in_by_link(again["console"], "admin") == "kim"
 
 
+def signed_in_by_link(console: dict[str, Any], role: str) -> str:
+    """Who the link of that role is for; it opens once."""
+    assert sorted(console["sign_in"]) == ["admin", "finance", "operations", "support", "viewer"]
+    sent = {"invitation": console["sign_in"][role].rpartition("/")[2]}
+    with httpx.Client(base_url=console["url"], trust_env=False) as browser:
+        assert browser.post("/sign-in/link", data=sent).status_code == 303
+        assert browser.post("/sign-in/link", data=sent).status_code == 401
+        found = re.search(r'<a class="me" href="/me">(\w+)</a>', browser.get("/acme/work").text)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.long
 def test_a_killed_worker_is_started_again(cli: Cli) -> None:
     facts = up(cli)
     psutil.Process(facts["pids"]["worker"]).kill()
@@ -108,6 +125,7 @@ def test_a_killed_worker_is_started_again(cli: Cli) -> None:
     assert any(re.search(r" worker +ready +again, as process \d+", line) for line in steps)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the next start ends them")
 def test_a_killed_supervisor_leaves_nothing(cli: Cli) -> None:
     facts = up(cli)

@@ -15,7 +15,7 @@ from sandbox.demo.world import Account, World, account, catalogue, change_plan
 from sandbox.embedded.facts import StackFacts
 from sandbox.embedded.stack import EmbeddedStack
 
-pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.erp, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 PLANS = ("Pro", "Starter")

@@ -94,6 +94,7 @@ def test_a_module_that_is_not_installed_is_asked_for(tmp_path: Path) -> None:
         seeded.recipe(ErpInstallation(tmp_path), module=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"recipe": "of old"}, {"recipe": None}, {"facts": {}}], ids=str)
 async def test_an_erp_of_another_recipe_is_refused_and_left_alone(
     tmp_path: Path, erp_cache: Path, change: dict[str, Any]
@@ -111,6 +112,7 @@ async def test_an_erp_of_another_recipe_is_refused_and_left_alone(
     assert (tmp_path / seeded.DATABASE_FILE).read_bytes() == before
 
 
+@pytest.mark.slow
 async def test_an_erp_does_not_get_or_lose_the_module_on_the_way(
     tmp_path: Path, erp_cache: Path
 ) -> None:
@@ -120,11 +122,13 @@ async def test_an_erp_does_not_get_or_lose_the_module_on_the_way(
         await TrytonServer(tmp_path, cache=erp_cache, module=True).start()
 
 
+@pytest.mark.slow
 def test_both_come_from_one_seed(erp: ErpInstance, erp_with_module: ErpInstance) -> None:
     assert erp.credentials == erp_with_module.credentials
     assert erp.facts.model_copy(update={"module": True}) == erp_with_module.facts
 
 
+@pytest.mark.slow
 async def test_a_copy_is_one_file_that_is_whole(tmp_path: Path, erp_cache: Path) -> None:
     await seeded.copy_seeded(ErpInstallation(DEFAULT_VENV), erp_cache, tmp_path, module=True)
 
@@ -137,6 +141,7 @@ async def test_a_copy_is_one_file_that_is_whole(tmp_path: Path, erp_cache: Path)
     assert SeededDatabase.load(tmp_path / seeded.CREDENTIALS_FILE).facts.module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("company", ["LE-DE", "LE-US"])
 async def test_accounts_and_taxes_are_what_the_facts_say(rest: MakeRest, company: str) -> None:
     client = rest(company)
@@ -168,6 +173,7 @@ async def test_accounts_and_taxes_are_what_the_facts_say(rest: MakeRest, company
     }
 
 
+@pytest.mark.slow
 async def test_the_connectors_user_may_do_no_more_than_it_does(clerk: Clerk) -> None:
     models = [model for group in RIGHTS.values() for model in group]
 

@@ -36,6 +36,7 @@ async def _gone(processes: list[psutil.Process]) -> list[psutil.Process]:
     return alive
 
 
+@pytest.mark.slow
 async def test_answers_on_loopback_and_keeps_its_data(tmp_path: Path, erp_cache: Path) -> None:
     for expected in (0, 1):
         server = TrytonServer(tmp_path, cache=erp_cache)
@@ -49,6 +50,7 @@ async def test_answers_on_loopback_and_keeps_its_data(tmp_path: Path, erp_cache:
         assert len(found) == expected
 
 
+@pytest.mark.slow
 async def test_credentials_are_private(tmp_path: Path, erp_cache: Path) -> None:
     server = TrytonServer(tmp_path, cache=erp_cache)
     async with server as erp:
@@ -59,6 +61,7 @@ async def test_credentials_are_private(tmp_path: Path, erp_cache: Path) -> None:
     assert saved.year == datetime.datetime.now(tz=datetime.UTC).year
 
 
+@pytest.mark.slow
 async def test_seed_has_both_legal_entities(erp: ErpInstance) -> None:
     assert {code: facts.currency for code, facts in erp.companies.items()} == {
         "LE-DE": "EUR",
@@ -68,6 +71,7 @@ async def test_seed_has_both_legal_entities(erp: ErpInstance) -> None:
     assert "C-1001" in erp.facts.parties
 
 
+@pytest.mark.slow
 async def test_child_stops_at_the_end_of_its_standard_input(
     tmp_path: Path, erp_cache: Path
 ) -> None:
@@ -82,6 +86,7 @@ async def test_child_stops_at_the_end_of_its_standard_input(
     assert await _gone(family) == []
 
 
+@pytest.mark.slow
 async def test_child_stops_at_sigterm(tmp_path: Path, erp_cache: Path) -> None:
     process, _ = await _child(tmp_path, erp_cache)
     process.send_signal(signal.SIGTERM)
@@ -89,6 +94,7 @@ async def test_child_stops_at_sigterm(tmp_path: Path, erp_cache: Path) -> None:
     assert await process.wait() == 0
 
 
+@pytest.mark.slow
 async def test_killed_child_leaves_no_server_behind(tmp_path: Path, erp_cache: Path) -> None:
     process, _ = await _child(tmp_path, erp_cache)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -99,6 +105,7 @@ async def test_killed_child_leaves_no_server_behind(tmp_path: Path, erp_cache: P
     assert await _gone(family) == []
 
 
+@pytest.mark.slow
 async def test_broken_database_is_reported_with_the_log(tmp_path: Path, erp_cache: Path) -> None:
     async with TrytonServer(tmp_path, cache=erp_cache):
         pass

@@ -23,12 +23,18 @@ _UNDOS = {
     ("books.py", "taken.effect()"): "post document",
     ("amendment.py", "grants"): "grant and withdraw",
     ("support.py", "before"): "publish entitlement",
+    ("cash.py", "effect"): "book payout",
 }
+
+#: A payout is of no customer, whose story a row is: tests/lives/test_lives_payouts.py has its
+#: answers lost and its saga ended. What was paid past billing is found by a comparison of all:
+#: tests/workflows/test_paid_elsewhere.py has its answers lost.
+_NO_ROW = {"book payout", "book payout.undo", "tell paid elsewhere"}
 
 
 def require_every_write() -> None:
     """Raises AssertionError with the writes that no row is about, and rows without a write."""
-    wanted, have = set(operations()), {step.operation for step in STEPS}
+    wanted, have = set(operations()) - _NO_ROW, {step.operation for step in STEPS}
     assert wanted == have, f"without a row: {wanted - have}; without a write: {have - wanted}"
 
 
@@ -58,17 +64,20 @@ def _names(said: ast.expr, tree: ast.Module) -> Iterator[str]:
         case ast.JoinedStr(values=[ast.Constant(value=str(first)), ast.FormattedValue() as kind]):
             for value in _KINDS[ast.unparse(kind.value)][first]:
                 yield first + value.replace("_", " ")
-        case ast.Name(id=name):
-            yield from _each(name, tree)
+        case ast.Name(id=name) if each := list(_each(name, tree)):
+            yield from each
         case _:
             raise AssertionError(f"an operation is called {ast.unparse(said)}: teach this file")
 
 
 def _each(name: str, tree: ast.Module) -> Iterator[str]:
-    """Of a loop over tuples, what stands in the place of `name`."""
+    """Of a loop over tuples, or of what is made for each, what stands in the place of `name`."""
     for loop in ast.walk(tree):
         match loop:
-            case ast.For(target=ast.Tuple(elts=names), iter=ast.Tuple(elts=rows)):
+            case (
+                ast.For(target=ast.Tuple(elts=names), iter=ast.Tuple(elts=rows))
+                | ast.comprehension(target=ast.Tuple(elts=names), iter=ast.Tuple(elts=rows))
+            ):
                 places = [at for at, one in enumerate(names) if ast.unparse(one) == name]
                 for row in rows:
                     if places and isinstance(row, ast.Tuple):

@@ -20,9 +20,10 @@ select (select count(*) from inbox where status = 'received') as unread,
           select from exceptions e where e.tenant = c.tenant and e.belongs_to = c.subject
           and e.state = 'open' and e.code = 'saga_lost')) as pending,
        (select count(*) from processes where news > acknowledged) as untold,
-       (select count(*) from effects e join changes c on c.id = e.change_id
+       -- What no change has begun, as a note of how an invoice stands, is its own process's.
+       (select count(*) from effects e left join changes c on c.id = e.change_id
           where e.state in ('attempting', 'uncertain', 'compensating')
-          and c.state <> 'waiting') as unfinished
+          and c.state is distinct from 'waiting') as unfinished
 """
 
 

@@ -32,6 +32,8 @@ _EVER = 86400.0
 _STOPPED_SECONDS = (1.5, 8.0)
 #: Until a part that was killed is up again, while everything else runs on the same cores.
 _UP_SECONDS = 300.0
+#: Seconds until a fault is over that no request has met.
+_LASTS = 20.0
 #: Processes that are down at a time.
 _DOWN = 3
 _GATEWAY = "<html><body>the gateway answers, and not the system behind it</body></html>"
@@ -111,9 +113,10 @@ class Storm:
         self.figures.stops[name] += 1
 
     def _rule(self, blow: Blow, random: Random) -> dict[str, object]:
-        """Of one to three requests, of whatever kind or of writes alone."""
+        """Of one to three requests, of whatever kind or of writes alone, as long as it lasts: a
+        breaker that is open asks once a minute, and would meet a fault each time."""
         timeout, lands = self.times[blow.on]
-        rule: dict[str, object] = {"times": random.randint(1, 3)}
+        rule: dict[str, object] = {"times": random.randint(1, 3), "seconds": _LASTS}
         if random.random() < 0.6:
             rule["method"] = "PUT" if blow.on in ("zendesk", "app") else "POST"
         match blow.how:

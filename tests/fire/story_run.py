@@ -27,7 +27,7 @@ from tests.fire.storm import Storm
 from tests.fire.story import LifePlan, Story
 from tests.fire.violation import Violation
 from tests.harness.buyers import Shop
-from tests.harness.e2e_stack import Front
+from tests.harness.e2e_stack import BOTH_ENTITIES, Front
 from tests.harness.waiting import until
 
 #: Seconds that a call may take, and after which it can no longer land. Many lives share two cores
@@ -40,6 +40,9 @@ TIMES = {
 }
 #: Seconds, as it is outside of tests: a busy machine misses shorter ones.
 _HEARTBEAT = 4.0
+#: Where invoices stand in the ERP is looked at again and again while all of it goes on: what such a
+#: look could not tell billing is told by the next.
+_POLICY = BOTH_ENTITIES.model_copy(update={"invoice_minutes": 2.0})
 #: What may be under way for each life that goes on before the next deed waits.
 _BACKLOG = 2
 _ROOM_SECONDS = 3600.0
@@ -66,7 +69,10 @@ class Told:
 async def tell(story: Story, figures: Figures, say: Say, *, at_once: int) -> Told:
     """Starts the stack, and ends it."""
     began = time.monotonic()
-    async with on_fire(times=TIMES, heartbeat=_HEARTBEAT) as fire, _used(fire) as (shop, client):
+    async with (
+        on_fire(_POLICY, TIMES, heartbeat=_HEARTBEAT) as fire,
+        _used(fire) as (shop, client),
+    ):
         figures.seconds["start"] = time.monotonic() - began
         cast, people = Cast(shop, figures), People()
         teller = _Teller(fire, story, figures, say, cast, people, client)
@@ -168,6 +174,8 @@ class _Teller:
         report = await self._look()
         if report.violations and not restless:
             self._say(f"{len(report.violations)} at first sight; a second look follows")
+            for violation in report.violations:
+                self._say(f"  {violation}")
             with contextlib.suppress(AssertionError):
                 await until(_never, "later", seconds=_LATER_SECONDS, every=1)
             report = await self._look()

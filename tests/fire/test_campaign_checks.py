@@ -12,7 +12,13 @@ import pytest
 
 from sandbox.demo.systems import Billing
 from tests.fire.access import GRACE_SECONDS, Billed, expected
-from tests.fire.invariants import _has_a_reason, of_all, sync_metadata
+from tests.fire.invariants import (
+    _balance_kept_out,
+    _has_a_reason,
+    _may_be_unshown,
+    of_all,
+    sync_metadata,
+)
 from tests.fire.people import NOBODY, People
 from tests.fire.seen import Seen
 from tests.fire.shrinking import shortest
@@ -20,6 +26,7 @@ from tests.fire.story import Blow, LifePlan, Story, written
 from tests.fire.story_run import Told
 from tests.fire.violation import Violation
 from tests.harness.both_sides import Issued, Sides
+from tests.harness.buyers import Buyer
 from tests.harness.erp_documents import Document
 
 ZERO = Decimal(0)
@@ -284,16 +291,17 @@ def test_an_end_that_only_our_own_clock_has_passed_is_in_doubt() -> None:
     assert (found.least, found.most) == ({}, {"seats": 3, "sso": 1})
 
 
+@pytest.mark.parametrize("sign", [1, -1], ids=["invoice", "credit note"])
 @pytest.mark.parametrize(("stands", "right"), [(-40, True), (0, True), (-41, False), (1, False)])
 def test_no_more_than_was_paid_stands_as_what_took_a_document_back(
-    stands: int, right: bool
+    stands: int, right: bool, sign: int
 ) -> None:
     issued = Issued(
         number="A-1",
         key="in_1",
-        gross=Decimal(100),
+        gross=Decimal(100 * sign),
         tax={},
-        open=Decimal(60),
+        open=Decimal(60 * sign),
         void=False,
         issued=date(2026, 11, 1),
         raw={"object": "invoice", "parent": None},
@@ -301,7 +309,52 @@ def test_no_more_than_was_paid_stands_as_what_took_a_document_back(
     sides = SimpleNamespace(
         buyer=SimpleNamespace(customer="cus_1"),
         papers={"A-1": SimpleNamespace(state="paid")},
-        counter=[SimpleNamespace(reference="in_1/undo", open=Decimal(stands))],
+        counter=[SimpleNamespace(reference="in_1/undo", open=Decimal(stands * sign))],
     )
     known = {"owner": "finance", "by": "Jane", "exception_id": None}
     assert _has_a_reason(issued, known, {}, People(), cast("Sides", sides)) is right
+
+
+@pytest.mark.parametrize(
+    ("owed", "took_back", "right"),
+    [("0", True, True), ("0", False, False), ("-9.90", False, True), ("-9.90", True, False)],
+)
+def test_balance_is_kept_out_by_a_persons_word_and_to_the_cent(
+    owed: str, took_back: bool, right: bool
+) -> None:
+    buyer = cast("Buyer", SimpleNamespace(customer="cus_1", currency="eur", entity="LE-DE"))
+    people = People(took_back={"account:cus_1"} if took_back else set())
+    money = {"minor": 990, "currency": "EUR"}
+    listed = [
+        {"about": "balance", "customer_id": "cus_1", "owner": "operations", "difference": money}
+    ]
+    sides = Sides(
+        buyer=buyer,
+        issued=[],
+        papers={},
+        counter=[],
+        drafts=[],
+        owed=Decimal(owed),
+        debts=Decimal(0),
+        balance=Decimal("9.90"),
+        pending=Decimal(0),
+    )
+    assert (not sides.in_total(_balance_kept_out(buyer, listed, people))) is right
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "drafts", "right"),
+    [
+        ("item_unmapped", "open", [], True),
+        ("item_unmapped", "resolved", [], False),
+        ("item_unmapped", "open", [paper(1)], False),
+        ("amount_mismatch", "open", [], False),
+    ],
+)
+def test_what_is_not_billed_yet_is_kept_out_by_an_item_that_is_asked_for(
+    code: str, state: str, drafts: list[Document], right: bool
+) -> None:
+    sides = SimpleNamespace(buyer=SimpleNamespace(customer="cus_1"), drafts=drafts)
+    question = {"code": code, "state": state, "customer_id": "cus_1", "track": "access"}
+    seen = SimpleNamespace(questions=[question], changes=[])
+    assert _may_be_unshown(cast("Sides", sides), cast("Seen", seen), NOBODY) is right

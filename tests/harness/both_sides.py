@@ -101,15 +101,16 @@ class Sides:
         ]
         return found
 
-    def in_total(self) -> list[str]:
-        """Where what the party owes, or what is not billed yet, differs."""
+    def in_total(self, kept_out: Decimal = ZERO) -> list[str]:
+        """Where what the party owes, or what is not billed yet, differs. `kept_out` is what the
+        customer has to its credit at billing, and by a person's word not in the ERP."""
         wanted = sum((one.open for one in self.issued), ZERO) - self.balance + self.debts
         shown = sum((paper.net for paper in self.drafts), ZERO)
         # Receivables are kept in the currency of the company: of another one only what is settled
         # can be told without the rate of each day.
         foreign = self.buyer.currency != {"LE-DE": "eur", "LE-US": "usd"}[self.buyer.entity]
         found = []
-        if self.owed != wanted and not (foreign and wanted):
+        if self.owed - kept_out != wanted and not (foreign and wanted):
             found.append(f"the party owes {self.owed} in the ERP, {wanted} by billing")
         if shown != self.pending:
             found.append(f"not billed yet: {shown} in the ERP, {self.pending} in billing")

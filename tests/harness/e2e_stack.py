@@ -1,11 +1,12 @@
 """The whole stack for end-to-end tests: real processes, and a fault proxy before the real ERP."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 
 from canonical_models.approvals import Occasion
 from canonical_models.policy import (
@@ -14,6 +15,7 @@ from canonical_models.policy import (
     BooksPolicy,
     EntityBooks,
     PartyTaxRules,
+    ReconciliationPolicy,
     TenantPolicy,
 )
 from runtime.settings import ConnectionSettings
@@ -34,6 +36,8 @@ POLICY = TenantPolicy(
 #: Two legal entities that decide otherwise wherever there is something to decide. Accounts are
 #: opened in the books of their currency.
 BOTH_ENTITIES = TenantPolicy(
+    # What was paid past billing is told to it when somebody asks for repair.
+    reconciliation=ReconciliationPolicy(paid_elsewhere="ask"),
     accounts=AccountPolicy(
         create=True,
         legal_entities={"EUR": "LE-DE", "JPY": "LE-DE", "KWD": "LE-DE", "USD": "LE-US"},
@@ -100,10 +104,18 @@ async def whole_stack(
     erp: ErpInstance,
     folder: Path,
     policy: TenantPolicy = POLICY,
+    services: Collection[str] = ("worker", "api"),
+    connected: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Front]:
-    """PostgreSQL, Temporal, simulators, worker and API on `folder`, watched while it is up."""
+    """PostgreSQL, Temporal, simulators and our `services` on `folder`, watched while it is up."""
     async with running_child("sandbox.simulators.faultproxy", "--upstream", erp.url) as proxy:
-        stack = EmbeddedStack(folder / "state", _with_erp(erp, proxy.url, folder, policy))
+        stack = EmbeddedStack(
+            folder / "state",
+            _with_erp(erp, proxy.url, folder, policy).model_copy(
+                update={"connected": dict(connected)}
+            ),
+            services=services,
+        )
         async with stack.running() as facts, _supervised(stack):
             seen_directly = facts.tryton.model_copy(update={"url": erp.url})
             world = World.of(facts.model_copy(update={"tryton": seen_directly}))

@@ -32,6 +32,13 @@ class ErpPeople:
         )
         return code
 
+    async def called(self, name: str) -> list[str]:
+        """Codes of all parties of that name, active or not."""
+        found = await self._rpc.search(
+            "party.party", [["name", "=", name], ["active", "in", [True, False]]], ["code"]
+        )
+        return sorted(row["code"] for row in found)
+
     async def sold(
         self, party: str, number: str, net: Decimal, tax: str, day: datetime.date
     ) -> int:
@@ -76,6 +83,69 @@ class ErpPeople:
                 "active_model": "account.invoice",
                 "active_id": document,
                 "active_ids": [document],
+            },
+        )
+
+    async def entry(self, day: datetime.date, *lines: tuple[str, Decimal, str | None]) -> int:
+        """A posted move; each line is an account's role, a balance (a debit is positive) and the
+        code of a party, or None."""
+        facts, context = self._erp.companies[self._entity], {"company": self._company}
+        (period,) = await self._rpc.search(
+            "account.period",
+            [
+                ["company", "=", self._company],
+                ["type", "=", "standard"],
+                ["start_date", "<=", date(day)],
+                ["end_date", ">=", date(day)],
+            ],
+            ["state"],
+            company=self._company,
+        )
+        created = []
+        for role, balance, code in lines:
+            party = None
+            if code is not None:
+                (found,) = await self._rpc.search("party.party", [["code", "=", code]], ["name"])
+                party = found["id"]
+            created.append(
+                {
+                    "account": facts.accounts[role].id,
+                    "debit": decimal(max(balance, Decimal(0))),
+                    "credit": decimal(max(-balance, Decimal(0))),
+                    "party": party,
+                }
+            )
+        (move,) = await self._rpc.create(
+            "account.move",
+            {
+                "company": self._company,
+                "journal": self._erp.facts.journals["MISC"],
+                "period": period["id"],
+                "date": date(day),
+                "lines": [["create", created]],
+            },
+            context=context,
+        )
+        await self._rpc.call("model.account.move.post", [move], context=context)
+        return int(move)
+
+    async def reconcile(self, *moves: int) -> None:
+        """What the moves have on customers' accounts, settled with each other."""
+        rows = await self._rpc.search(
+            "account.move.line",
+            [["move", "in", list(moves)], ["account.type.receivable", "=", True]],
+            ["move"],
+            company=self._company,
+        )
+        lines = [row["id"] for row in rows]
+        await self._rpc.wizard(
+            "account.move.reconcile_lines",
+            ("reconcile", {}),
+            context={
+                "company": self._company,
+                "active_model": "account.move.line",
+                "active_id": lines[0],
+                "active_ids": lines,
             },
         )
 

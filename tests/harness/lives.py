@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.service import RPCError
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from canonical_models.amendment import ChangeKind
@@ -36,6 +35,7 @@ from runtime.settings import DispatchSettings
 from tests.harness import subscriptions
 from tests.harness.deciding import taken
 from tests.harness.kept_histories import keep_histories
+from tests.harness.sagas import end_runs
 from tests.harness.subscriptions import ACCOUNT, ITEMS
 from tests.harness.systems import Systems
 from tests.harness.temporal import temporal_server
@@ -275,7 +275,4 @@ async def living(
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             await keep_histories(client, queue)
-            async for run in client.list_workflows(f'TaskQueue = "{queue}"'):
-                # What is listed may have closed since.
-                with contextlib.suppress(RPCError):
-                    await client.get_workflow_handle(run.id).terminate()
+            await end_runs(client, queue)

@@ -89,23 +89,36 @@ class Life:
         return self.random.choice([*found, *found[-1:]]) if found else {"id": "in_none"}
 
 
-async def _changed(life: Life) -> None:
+async def drawn_change(life: Life) -> tuple[str, Row]:
+    """Another quantity, and perhaps another price, of what is sold: (how it is prorated, the fields
+    of the subscription's first item)."""
     found = await life.now()
     item = found["items"]["data"][0]
     behaviour = life.random.choice(["always_invoice", "create_prorations", "none"])
-    fields: Row = {"items[0][quantity]": life.random.randint(1, 9)}
+    fields: Row = {"id": item["id"], "quantity": life.random.randint(1, 9)}
     if life.random.random() < 0.6:
         product = life.random.choice(["Starter", "Pro"])
-        fields["items[0][price]"] = await life.shop.price(
+        fields["price"] = await life.shop.price(
             product,
             life.smallest * life.random.randint(1, 12),
             item["price"]["recurring"]["interval"],
             life.buyer.currency,
         )
+    return behaviour, fields
+
+
+async def make_change(life: Life, behaviour: str, fields: Row) -> None:
     await life.post(
         f"subscriptions/{life.sold['id']}",
-        **{"items[0][id]": item["id"], "proration_behavior": behaviour, **fields},
+        **{
+            "proration_behavior": behaviour,
+            **{f"items[0][{name}]": value for name, value in fields.items()},
+        },
     )
+
+
+async def _changed(life: Life) -> None:
+    await make_change(life, *await drawn_change(life))
 
 
 async def _renewed(life: Life) -> None:

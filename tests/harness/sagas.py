@@ -1,6 +1,7 @@
 """A saga at work: real Temporal, real PostgreSQL, scripted systems behind the real ports."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError
 
 from activities.contracts.amendment import Settled
 from canonical_models.amendment import ChangeKind, customer_of
@@ -280,6 +282,15 @@ async def sagas_at_work(
             await Deployment(client, queue).begin(build)
         yield working
         await keep_histories(client, queue)
+
+
+async def end_runs(client: Client, queue: str) -> None:
+    """Those of the queue and of its lanes: the next test has the same names, and its dispatcher
+    would wait for them to close."""
+    async for run in client.list_workflows(f'TaskQueue STARTS_WITH "{queue}"'):
+        # By its name alone: one that was begun since is not listed yet. Most have closed.
+        with contextlib.suppress(RPCError):
+            await client.get_workflow_handle(run.id).terminate()
 
 
 async def gone_quiet(handle: Handle) -> None:

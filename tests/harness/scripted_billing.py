@@ -1,9 +1,12 @@
 """A billing platform in memory, behind the real port."""
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from canonical_models.amendment import ChangeTrigger
+from canonical_models.cash import CashBalance, CashMovement, Payout
 from canonical_models.commerce import (
     AccountProfile,
     AccountSnapshot,
@@ -16,6 +19,8 @@ from canonical_models.commerce import (
 )
 from canonical_models.documents import BillingDocument, DocumentStatus, Settlement, SettlementKind
 from canonical_models.money import Money
+from canonical_models.proposal import ProposedChange
+from canonical_models.reconciliation import BalanceFact, DocumentFact, Facts, SubscriptionFact
 from tests.harness.script import Script
 
 
@@ -30,6 +35,36 @@ class Billing:
     synced: dict[str, SyncMetadata] = field(default_factory=dict)
     accounts: dict[str, AccountProfile] = field(default_factory=dict)
     notes: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: What a change of a subscription would come to.
+    previews: dict[str, BillingSnapshot] = field(default_factory=dict)
+    payouts: dict[str, Payout] = field(default_factory=dict)
+    balance: tuple[Money, ...] = ()
+    cash: list[CashMovement] = field(default_factory=list)
+    #: Invoices that we have said were paid past billing, with amount and key.
+    paid_elsewhere: list[tuple[str, Money, str]] = field(default_factory=list)
+    #: What events say that do not show what they are about, by id.
+    events: dict[str, ChangeTrigger] = field(default_factory=dict)
+    #: Invoices that billing does not collect by itself.
+    sent: set[str] = field(default_factory=set)
+
+    async def payout(self, payout_id: str) -> Payout:
+        async with self.script.call("billing.payout"):
+            return self.payouts[payout_id]
+
+    async def payouts_since(self, since: datetime) -> tuple[str, ...]:
+        del since
+        return tuple(self.payouts)
+
+    async def cash_balance(self) -> CashBalance:
+        async with self.script.call("billing.cash_balance"):
+            return CashBalance(amounts=self.balance)
+
+    async def cash_movements(
+        self, *, since: datetime, after: str | None = None
+    ) -> tuple[CashMovement, ...]:
+        del since
+        ids = [each.movement_id for each in self.cash]
+        return tuple(self.cash[ids.index(after) + 1 if after else 0 :])
 
     async def snapshot(
         self,
@@ -64,6 +99,11 @@ class Billing:
                     ),
                 }
             )
+
+    async def preview(self, subscription_id: str, change: ProposedChange) -> BillingSnapshot:
+        del change
+        async with self.script.call("billing.preview"):
+            return self.previews[subscription_id]
 
     async def account_snapshot(
         self,
@@ -133,12 +173,56 @@ class Billing:
                 next=str(start + limit) if more else None,
             )
 
+    async def facts(self, *, after: str | None = None) -> Facts:
+        del after
+        async with self.script.call("billing.facts"):
+            return Facts(
+                documents=tuple(
+                    DocumentFact(
+                        key=each.document_id,
+                        kind=each.kind,
+                        stands=not each.void,
+                        account=each.customer_id,
+                        subscription_id=each.subscription_id,
+                        number=each.number,
+                        gross=each.gross,
+                        tax=each.tax,
+                        open=each.remaining,
+                        issued_at=each.issued_at,
+                        collected=each.document_id not in self.sent,
+                    )
+                    for each in self._all()
+                ),
+                subscriptions=tuple(
+                    SubscriptionFact(
+                        subscription_id=key,
+                        customer_id=shown.subscription.customer.customer_id,
+                        status=shown.subscription.status,
+                        items=tuple(
+                            sorted((i.plan.item, i.quantity) for i in shown.subscription.items)
+                        ),
+                    )
+                    for key, shown in self.snapshots.items()
+                ),
+                balances=tuple(
+                    BalanceFact(customer_id=customer)
+                    for customer in sorted({each.customer_id for each in self._all()})
+                ),
+                next=None,
+                more=False,
+            )
+
     async def document_of(self, payment_id: str) -> str | None:
         async with self.script.call("billing.document_of"):
             for document in self._all():
                 if any(moved.settlement_id == payment_id for moved in document.settlements):
                     return document.document_id
             return None
+
+    async def understand(self, body: bytes) -> ChangeTrigger | None:
+        """As told in `events`, by the id of the event."""
+        async with self.script.call("billing.understand"):
+            return self.events.get(json.loads(body)["id"])
 
     async def record_sync(self, subscription_id: str, sync: SyncMetadata, *, key: str) -> None:
         del key
@@ -182,6 +266,10 @@ class Billing:
                         )
                     }
                 )
+
+    async def pay_elsewhere(self, invoice_id: str, amount: Money, *, key: str) -> None:
+        async with self.script.call("billing.pay_elsewhere"):
+            self.paid_elsewhere.append((invoice_id, amount, key))
 
     async def close(self) -> None:
         return None

@@ -1,10 +1,12 @@
 """An ERP in memory, behind the real port."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from canonical_models.cash import CashAccounts, DepositDraft, DepositEntry
+from canonical_models.closing import BookedDocument, BookedPage, LedgerMonth
 from canonical_models.commerce import AccountProfile
 from canonical_models.documents import BilledParty, SettlementKind
 from canonical_models.failures import Rejection, RejectionCode
@@ -12,7 +14,6 @@ from canonical_models.ledgering import (
     DocumentDraft,
     DocumentState,
     ErpDocument,
-    ErpLine,
     ErpStatus,
     ItemTerms,
     LedgerAnswer,
@@ -26,11 +27,13 @@ from canonical_models.ledgering import (
     UnbilledDraft,
     UnbilledShown,
 )
+from canonical_models.looked_up import LookedUp
+from canonical_models.mends import LookUp
 from canonical_models.money import Money
+from canonical_models.reconciliation import DocumentFact, Earned, EntryFact, EntryKind, Facts
 from connectors.attempts import Attempt
+from tests.harness.as_drafted import REVENUE, as_drafted, deposited
 from tests.harness.script import Script
-
-REVENUE = "4.2.2"
 
 
 @dataclass
@@ -43,6 +46,8 @@ class Erp:
     entries: list[SettlementDraft] = field(default_factory=list)
     unbilled: dict[str, UnbilledDraft] = field(default_factory=dict)
     known_parties: list[PartyMatch] = field(default_factory=list)
+    #: What it has, by kind, for people who look it up.
+    has: dict[LookUp, list[LookedUp]] = field(default_factory=dict)
     updated: list[AccountProfile] = field(default_factory=list)
     extended: list[str] = field(default_factory=list)
     taxes: dict[str, tuple[TaxCode, ...]] = field(default_factory=dict)
@@ -50,6 +55,13 @@ class Erp:
     billed: dict[str, BilledParty | None] = field(default_factory=dict)
     #: The dates that reversals were asked for.
     reversed_on: list[date] = field(default_factory=list)
+    deposits: dict[str, DepositDraft] = field(default_factory=dict)
+    #: What customers have paid, before any deposit.
+    on_clearing: Money = field(default_factory=lambda: Money.zero("EUR"))
+    #: What people have entered on accounts.
+    by_hand: list[EntryFact] = field(default_factory=list)
+    #: What is earned by documents, by their ids; nothing is said of others.
+    earned: dict[str, Earned] = field(default_factory=dict)
 
     async def check(self, question: LedgerQuestion) -> LedgerAnswer:
         async with self.script.call("erp.check"):
@@ -175,6 +187,87 @@ class Erp:
                 for document in found
             )
 
+    async def booked(
+        self, legal_entity: str, first: date, last: date, *, after: str | None = None
+    ) -> BookedPage:
+        del after
+        async with self.script.call("erp.booked"):
+            return BookedPage(
+                documents=tuple(
+                    BookedDocument(
+                        key=each.document_id,
+                        number=each.number,
+                        ours=each.ours,
+                        net=each.net,
+                        tax=each.tax,
+                        accounts={REVENUE: each.net},
+                        taxes={tax.code: (tax.base, tax.amount) for tax in each.taxes},
+                    )
+                    for each in self.documents
+                    if each.legal_entity == legal_entity
+                    and each.live
+                    and each.posting_date is not None
+                    and first <= each.posting_date <= last
+                ),
+                next=None,
+            )
+
+    async def ledger(
+        self, legal_entity: str, first: date, last: date, accounts: Collection[str]
+    ) -> tuple[LedgerMonth, ...]:
+        """What documents have moved."""
+        page = await self.booked(legal_entity, first, last)
+        nets = [net for each in page.documents for net in each.accounts.values()]
+        if REVENUE not in accounts or not nets:
+            return ()
+        currency = nets[0].currency
+        debit = Money.total((-net for net in nets if net.minor < 0), currency)
+        credit = Money.total((net for net in nets if net.minor > 0), currency)
+        return (LedgerMonth(account=REVENUE, debit=debit, credit=credit),)
+
+    async def facts(self, legal_entity: str, *, after: str | None = None) -> Facts:
+        del after
+        async with self.script.call("erp.facts"):
+            booked = [
+                self._now(each)
+                for each in self.documents
+                if each.legal_entity == legal_entity and each.state is not DocumentState.DRAFT
+            ]
+            return Facts(
+                documents=tuple(
+                    DocumentFact(
+                        key=each.document_id,
+                        kind=each.kind,
+                        stands=each.live,
+                        account=each.party,
+                        number=each.number,
+                        reference=each.external_id or None,
+                        billing_number=each.billing_number,
+                        gross=each.gross,
+                        tax=each.tax,
+                        open=each.open,
+                        issued_on=each.document_date,
+                        ours=each.ours,
+                        earned=self.earned.get(each.document_id),
+                    )
+                    for each in booked
+                ),
+                entries=(
+                    *(
+                        _open(f"line/{each.document_id}", each.party, each.open, beside=False)
+                        for each in booked
+                    ),
+                    *(
+                        _open(f"entry/{place}", draft.party, -draft.amount, beside=True)
+                        for place, draft in enumerate(self.entries)
+                        if draft.document is None and draft.legal_entity == legal_entity
+                    ),
+                    *self.by_hand,
+                ),
+                next=None,
+                more=False,
+            )
+
     async def extend_schedules(self, legal_entity: str) -> None:
         async with self.script.call("erp.extend_schedules"):
             self.extended.append(legal_entity)
@@ -207,6 +300,23 @@ class Erp:
             self.entries.append(draft)
             return _entry(len(self.entries) - 1, draft)
 
+    async def find_deposit(self, draft: DepositDraft) -> DepositEntry | None:
+        async with self.script.call("erp.find_deposit"):
+            known = self.deposits.get(draft.external_id)
+            return None if known is None else deposited(known)
+
+    async def deposit(self, draft: DepositDraft, *, attempt: Attempt | None = None) -> DepositEntry:
+        if attempt is not None:
+            await attempt.held()
+        async with self.script.call("erp.deposit"):
+            return deposited(self.deposits.setdefault(draft.external_id, draft))
+
+    async def clearing(self, accounts: CashAccounts) -> tuple[Money, ...]:
+        del accounts
+        async with self.script.call("erp.clearing"):
+            out = (each.cleared for each in self.deposits.values())
+            return (self.on_clearing - Money.total(out, self.on_clearing.currency),)
+
     async def open_items(self, party: str, legal_entity: str) -> tuple[OpenItem, ...]:
         async with self.script.call("erp.open_items"):
             return tuple(
@@ -222,10 +332,34 @@ class Erp:
                 and (draft.party, draft.legal_entity) == (party, legal_entity)
             )
 
+    async def paid_by_hand(
+        self, document_id: str, legal_entity: str
+    ) -> tuple[SettlementEntry, ...]:
+        async with self.script.call("erp.paid_by_hand"):
+            return tuple(
+                _entry(place, draft)
+                for place, draft in enumerate(self.entries)
+                if draft.external_id.startswith("by-hand")
+                and (draft.document, draft.legal_entity) == (document_id, legal_entity)
+            )
+
     async def parties(self, profile: AccountProfile) -> tuple[PartyMatch, ...]:
         del profile
         async with self.script.call("erp.parties"):
             return tuple(self.known_parties)
+
+    async def look_up(
+        self, kind: LookUp, text: str, *, legal_entity: str | None = None, limit: int = 20
+    ) -> tuple[LookedUp, ...]:
+        del legal_entity
+        async with self.script.call("erp.look_up"):
+            said = text.casefold()
+            fits = (
+                each
+                for each in self.has.get(kind, [])
+                if said in f"{each.id} {each.name}".casefold()
+            )
+            return tuple(fits)[:limit]
 
     async def create_party(
         self, profile: AccountProfile, *, tax_rules: Mapping[str, str]
@@ -308,49 +442,16 @@ class Erp:
         )
 
 
-def as_drafted(
-    draft: DocumentDraft,
-    *,
-    document_id: str,
-    number: str,
-    taxes: Callable[[str], tuple[TaxCode, ...]],
-) -> ErpDocument:
-    """The document that an ERP makes of the draft, to the letter; `taxes` are its own of an item,
-    for lines that name none."""
-    return ErpDocument(
-        document_id=document_id,
-        external_id=draft.external_id,
-        legal_entity=draft.legal_entity,
-        party=draft.party,
-        currency=draft.currency,
-        number=number,
-        billing_number=draft.number,
-        kind=draft.kind,
-        state=DocumentState.POSTED,
-        document_date=draft.issued_on,
-        posting_date=draft.posting_date,
-        due_on=draft.due_on,
-        lines=tuple(
-            ErpLine(
-                line_id=line.line_id,
-                item=line.item,
-                account=REVENUE,
-                description=line.description,
-                net=line.net,
-                tax_codes=tuple(tax.code for tax in taxes(line.item))
-                if line.tax_codes is None
-                else line.tax_codes,
-                service_from=line.service_from,
-                service_to=line.service_to,
-                corrects=line.corrects,
-            )
-            for line in draft.lines
-        ),
-        taxes=draft.taxes,
-        net=draft.net,
-        tax=draft.tax,
-        open=draft.gross,
-        corrects=draft.corrects,
+def _open(key: str, party: str, amount: Money, *, beside: bool) -> EntryFact:
+    """A line of ours that is not settled."""
+    return EntryFact(
+        key=key,
+        kind=EntryKind.RECEIVABLE,
+        account=party,
+        amount=amount,
+        on=date(2026, 11, 16),
+        beside=beside,
+        ours=True,
     )
 
 

@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from canonical_models.commerce import AccountProfile
 from canonical_models.entitlement import (
     CustomerEntitlements,
+    MergedOrganization,
     SupportEntitlement,
     SupportOrganization,
     TargetHeld,
     TargetReceipt,
 )
+from canonical_models.failures import Rejection, RejectionCode
+from canonical_models.reconciliation import Facts
+from canonical_models.support import SupportCase, SupportDesk
 from tests.harness.script import Script
 
 
@@ -20,10 +24,20 @@ class Support:
     names: dict[str, str] = field(default_factory=dict)
     #: Organisations that are not there until they are made; all others are.
     unknown: set[str] = field(default_factory=set)
+    #: By the id of one that is gone, such as `org-cus_1`, where it was put.
+    merged: dict[str, MergedOrganization] = field(default_factory=dict)
+    #: Open ones, of every organisation.
+    cases: tuple[SupportCase, ...] = ()
 
     async def organization(self, external_id: str) -> SupportOrganization | None:
         async with self.script.call("support.organization"):
             return None if external_id in self.unknown else self._organization(external_id)
+
+    async def desk(self, external_id: str) -> SupportDesk | None:
+        async with self.script.call("support.desk"):
+            if external_id in self.unknown:
+                return None
+            return SupportDesk(organization=self._organization(external_id), cases=self.cases)
 
     async def create_organization(
         self, external_id: str, profile: AccountProfile
@@ -37,8 +51,25 @@ class Support:
         async with self.script.call("support.rename_organization"):
             self.names[external_id] = profile.name
 
+    async def merged_into(self, organization_id: str) -> MergedOrganization | None:
+        async with self.script.call("support.merged_into"):
+            return self.merged.get(organization_id)
+
+    async def facts(self, *, after: str | None = None) -> Facts:
+        del after
+        async with self.script.call("support.facts"):
+            shown = (each for key, each in self.shown.items() if key not in self.unknown)
+            return Facts(organizations=tuple(shown), next=None, more=False)
+
     async def publish(self, entitlement: SupportEntitlement) -> SupportOrganization:
         async with self.script.call("support.publish"):
+            if entitlement.organization in self.unknown:
+                raise Rejection(
+                    RejectionCode.ORGANIZATION_UNKNOWN,
+                    f"support has no organisation {entitlement.organization}",
+                    system="support",
+                    subject=entitlement.organization,
+                )
             self.shown[entitlement.organization] = entitlement
             return self._organization(entitlement.organization)
 

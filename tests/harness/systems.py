@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from activities.tenants import Tenant
 from canonical_models.policy import TenantPolicy
+from connectors.shadow import Port, shadowed
 from tests.harness.script import Fault, Planned, Script, lost, refused
 from tests.harness.scripted_billing import Billing
 from tests.harness.scripted_erp import Erp
@@ -43,22 +44,31 @@ class Systems:
     books_from: datetime = CUTOVER
     #: Seconds: a scripted system carries nothing out any more once its answer is lost.
     lands_within: float = 0.3
+    shadow: bool = False
 
     def __post_init__(self) -> None:
         self.billing = Billing(self.script)
         self.erp = Erp(self.script)
         self.support = Support(self.script)
+        self.lands = dict.fromkeys(("billing", "erp", "support"), self.lands_within)
         self.tenant = Tenant(
             name="acme",
             connection="stripe",
             books_from=self.books_from,
-            billing=self.billing,
-            erp=self.erp,
-            support=self.support,
+            billing=self._port(self.billing, "billing"),
+            erp=self._port(self.erp, "erp"),
+            support=self._port(self.support, "support"),
             policy=self.policy,
-            targets=self.targets,
-            lands_within=dict.fromkeys(("billing", "erp", "support"), self.lands_within),
+            # Tests take them away later; in shadow those that there are now.
+            targets={name: shadowed(each, "target") for name, each in self.targets.items()}
+            if self.shadow
+            else self.targets,
+            lands_within=self.lands,
+            shadow=self.shadow,
         )
+
+    def _port(self, port: Port, part: str) -> Port:
+        return shadowed(port, part) if self.shadow else port
 
 
 def now() -> datetime:

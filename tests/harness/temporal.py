@@ -21,6 +21,9 @@ TUNING = (
     # Fast-forwarding looks at a long poll's end whether it has come to pass: 20 seconds by default.
     'history.longPollExpirationInterval="1s"',
     "matching.enableFairness=true",
+    # Each test has queues of its own, and each partition costs a row and its polls.
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
 )
 
 

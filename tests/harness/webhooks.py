@@ -70,3 +70,18 @@ def customer_event(event_id: str, customer: str = "cus_1") -> bytes:
         },
     }
     return json.dumps(event).encode()
+
+
+def thin_event(event_id: str, subscription: str) -> bytes:
+    """The body of a thin event about a subscription that was changed."""
+    url = f"/v1/subscriptions/{subscription}"
+    event = {
+        "id": event_id,
+        "object": "v2.core.event",
+        "type": "v1.customer.subscription.updated",
+        "created": "2026-11-22T10:00:00.000Z",
+        "livemode": False,
+        "context": None,
+        "related_object": {"id": subscription, "type": "subscription", "url": url},
+    }
+    return json.dumps(event).encode()

@@ -1,4 +1,4 @@
-"""The intake behind a real HTTP server, with Stripe's translator and a real database."""
+"""The intake behind a real HTTP server, with the vendors' translators and a real database."""
 
 from collections.abc import AsyncIterator
 
@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from connectors.stripe.webhooks import StripeWebhooks
+from connectors.zendesk.webhooks import ZendeskWebhooks
 from starter_api.app import create_app
 from starter_api.intake import IntakeConnection
 from tests.harness.serving import serving
@@ -13,6 +14,7 @@ from tests.harness.webhooks import CONNECTION, SECRET, TENANT
 
 CONNECTIONS = {
     (TENANT, CONNECTION): IntakeConnection(StripeWebhooks(), ("whsec_rolled", SECRET)),
+    (TENANT, "desk"): IntakeConnection(ZendeskWebhooks(), ("rolled", "zendesk secret")),
     ("globex", CONNECTION): IntakeConnection(StripeWebhooks(), ("whsec_globex",)),
 }
 

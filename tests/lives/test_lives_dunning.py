@@ -1,6 +1,6 @@
 """An invoice that is not paid: reminders, suspension, and every way in which it can end."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -10,14 +10,14 @@ from canonical_models.commerce import SubscriptionStatus
 from canonical_models.documents import DocumentStatus, SettlementKind
 from canonical_models.entitlement import GrantState
 from canonical_models.exceptions import Action
-from canonical_models.failures import TransientFailure
+from canonical_models.failures import RejectionCode, TransientFailure
 from canonical_models.process import Process, ProcessKind
 from canonical_models.term import DunningStage
 from persistence import dunning, processes
 from tests.harness.lives import Life
 from tests.harness.scripted_billing import closed
 from tests.harness.subscriptions import END, START, item, line, snapshot, subscription
-from tests.harness.systems import Planned, lost
+from tests.harness.systems import Planned, lost, refused
 from tests.harness.waiting import until
 
 WHOLE = {"proration": False, "item_id": "si_1", "period_start": START, "period_end": END}
@@ -234,7 +234,7 @@ async def test_a_decision_that_was_begun_is_carried_out_by_the_next_run(
     await at_the_end(life)
     asked = await life.exception("payment_overdue")
     away = [Planned(lambda: TransientFailure("away", system="billing")) for _ in range(99)]
-    life.systems.script.faults[lost_at] = [lost("billing", happened=True), *away]
+    life.systems.script.faults[lost_at] = [lost("billing", happened=False), *away]
     await life.decide(ProcessKind.DUNNING, "in_1", asked, Action.WRITE_OFF)
 
     async def begun() -> bool:
@@ -254,6 +254,41 @@ async def test_a_decision_that_was_begun_is_carried_out_by_the_next_run(
     async with life.database.statement() as conn:
         found = await conn.execute("select distinct state from effects where system = 'billing'")
         assert await found.fetchall() == [("confirmed",)]
+
+
+async def pays(life: Life) -> str:
+    life.pay("in_1")
+    return "planned"
+
+
+async def takes_it_back(life: Life) -> str:
+    await life.systems.billing.close_invoice("in_1", DocumentStatus.VOID, key="by hand")
+    return "confirmed"
+
+
+@pytest.mark.parametrize("meanwhile", [pays, takes_it_back])
+async def test_what_was_begun_and_given_up_is_not_left_in_doubt(
+    life: Life, meanwhile: Callable[[Life], Awaitable[str]]
+) -> None:
+    """Closing the invoice has no answer, and is refused when it is tried again: by then it is paid,
+    or somebody has closed it."""
+    await at_the_end(life)
+    asked = await life.exception("payment_overdue")
+    # It is refused before the first request can no longer land.
+    life.systems.lands["billing"] = 2
+    life.systems.script.faults["billing.close_invoice"] = [
+        lost("billing", happened=False),
+        refused(RejectionCode.BILLING_REFUSED, "billing"),
+    ]
+    await life.decide(ProcessKind.DUNNING, "in_1", asked, Action.CREDIT)
+    refusal = await life.exception("billing_refused")
+    state = await meanwhile(life)
+    await life.decide(ProcessKind.DUNNING, "in_1", refusal, Action.ABORT)
+    await life.stage("in_1", "closed")
+
+    async with life.database.statement() as conn:
+        found = await conn.execute("select state from effects where step = 'billing.void'")
+        assert await found.fetchall() == [(state,)]
 
 
 async def test_finance_credits_the_invoice(life: Life) -> None:

@@ -140,11 +140,11 @@ async def test_a_lost_store_is_filled_again_by_a_command(database: Database, sto
         queue = (await life.client.get_workflow_handle(PROCESSES[0]).describe()).task_queue
         given = settings(queue, **{TENANT: 15})
         nothing = await recover(database, life.client, given)
-        assert (nothing.processes, nothing.changes, nothing.schedules) == (0, 0, 3)
+        assert (nothing.processes, nothing.changes, nothing.schedules) == (0, 0, 4)
 
         await store.is_lost()
         done = await recover(database, life.client, given)
-        assert (done.processes, done.schedules) == (len(PROCESSES), 3)
+        assert (done.processes, done.schedules) == (len(PROCESSES), 4)
         for schedule in (invoices_id(TENANT), targets_id(TENANT)):
             handle: ScheduleHandle = life.client.get_schedule_handle(schedule)
             assert (await handle.describe()).id == schedule

@@ -161,7 +161,7 @@ async def test_a_schedule_of_the_tenant_sets_right_what_differs(life: Life) -> N
     await subscribed(life)
     restored(life, 1, seats=2)
     queue = (await life.handle(ProcessKind.ENTITLEMENT, "cus_1/app").describe()).task_queue
-    assert await put_schedules(life.client, settings(queue, **{TENANT: 15}), TENANT) == 3
+    assert await put_schedules(life.client, settings(queue, **{TENANT: 15}), TENANT) == 4
     assert await put_schedules(life.client, settings(queue, **{TENANT: 15}), TENANT) == 0
     schedule = life.client.get_schedule_handle(targets_id(TENANT))
     (interval,) = (await schedule.describe()).schedule.spec.intervals

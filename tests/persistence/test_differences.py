@@ -119,6 +119,32 @@ async def test_what_a_person_has_left_as_it_was_posted_differs(database: Databas
     assert not await differing(database)
 
 
+async def test_what_is_to_be_taken_back_is_so_until_somebody_says_no(database: Database) -> None:
+    async with database.transaction() as conn:
+        assert not await documents.take_back(conn, TENANT, "in_1", ABORTED)
+    await see(database, OPEN)
+    async with database.transaction() as conn:
+        assert not await documents.take_back(conn, TENANT, "in_1", ABORTED)
+    await post(database, OPEN)
+    async with database.transaction() as conn:
+        assert await documents.take_back(conn, TENANT, "in_1", ABORTED)
+    # Billing shows it again.
+    await see(database, OPEN.model_copy(update={"metadata": {"seen": "again"}}))
+
+    async def held() -> bool:
+        async with database.statement() as conn:
+            found = await documents.get(conn, TENANT, "in_1")
+        return found is not None and found.hold == ABORTED
+
+    assert await held()
+    async with database.transaction() as conn:
+        assert not await documents.leave(conn, TENANT, "sub_2", "in_1", LEFT)
+        assert await documents.leave(conn, TENANT, "sub_1", "in_1", LEFT)
+        found = await documents.get(conn, TENANT, "in_1")
+    assert found is not None
+    assert (found.hold, found.in_books) == (None, True)
+
+
 async def test_what_agrees_is_not_left_as_it_was_posted(database: Database) -> None:
     await see(database, PAID)
     await post(database, PAID)

@@ -70,3 +70,39 @@ def test_migrating_again_changes_nothing(dsn: str, times: int) -> None:
     with engine.connect() as connection:
         assert catalogue(connection) == before
     engine.dispose()
+
+
+def checks_of(connection: Connection, *tables: str) -> list[tuple[str, ...]]:
+    return [row for row in catalogue(connection)["constraints"] if row[0] in tables]
+
+
+def test_going_back_from_shadow_leaves_the_checks_as_they_were(
+    postgres: PostgresServer, dsn: str
+) -> None:
+    with postgres.database("template1") as before:
+        engine = create_engine(sqlalchemy_url(before))
+        with engine.connect() as connection:
+            command.upgrade(_config(connection), "0018")
+            connection.commit()
+            wanted = checks_of(connection, "changes", "batches")
+        engine.dispose()
+    engine = create_engine(sqlalchemy_url(dsn))
+    with engine.connect() as connection:
+        connection.execute(
+            text(
+                "insert into changes (id, tenant, connection, subject, event_id, kind, state, "
+                "outcome) values ('chg_1', 'acme', 'billing', 'sub_1', 'evt_1', 'other', "
+                "'settled', 'shadowed'); "
+                "insert into batches (tenant, id, kind, subject, given, begun_by) "
+                "values ('acme', 'tri_1', 'trial', 'customers', '{}', 'Jane'); "
+                "insert into batch_items (tenant, batch_id, number, key) "
+                "values ('acme', 'tri_1', 1, 'cus_1')"
+            )
+        )
+        connection.commit()
+        command.downgrade(_config(connection), "0018")
+        connection.commit()
+        assert checks_of(connection, "changes", "batches") == wanted
+        assert connection.execute(text("select outcome from changes")).all() == [("no_change",)]
+        assert connection.execute(text("select count(*) from batch_items")).scalar() == 0
+    engine.dispose()

@@ -8,6 +8,7 @@ import pytest
 from persistence import pool
 from persistence.database import Database
 from tests.harness.temporal import free_port
+from tests.harness.waiting import until
 
 
 def connections(dsn: str) -> int:
@@ -17,6 +18,15 @@ def connections(dsn: str) -> int:
             "and application_name = 'trueup'"
         ).fetchone()
     return found[0] if found else 0
+
+
+async def left(dsn: str, count: int) -> None:
+    """The server shows a connection for a moment after its client has closed it."""
+
+    async def are() -> bool:
+        return await asyncio.to_thread(connections, dsn) == count
+
+    await until(are, f"{count} connections of the pool")
 
 
 async def alone(database: Database) -> None:
@@ -37,9 +47,10 @@ async def test_all_kinds_of_work_share_the_connections_of_one_pool(dsn: str) -> 
         while not work.done():
             most = max(most, await asyncio.to_thread(connections, dsn))
         await work
-    assert most == 3
+    # However seldom a busy machine has looked: those that were made are idle now, and still there.
+    assert max(most, connections(dsn)) == 3
     await database.close()
-    assert connections(dsn) == 0
+    await left(dsn, 0)
 
 
 async def test_who_finds_no_connection_free_is_told(
@@ -74,7 +85,7 @@ async def test_what_is_left_open_or_broken_harms_nobody_else(dsn: str) -> None:
         connection.execute("select pg_terminate_backend(%s)", (mine,))
     # It is found to be dead before it is given.
     await together(database)
-    assert connections(dsn) == 1
+    await left(dsn, 1)
     await database.close()
 
 

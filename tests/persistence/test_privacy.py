@@ -48,7 +48,8 @@ PLANTED = (
       where tenant = 'acme'""",
     "update exceptions set message = 'Erika Mustermann is unknown', note = 'says Erika Mustermann'",
     """update documents set document = jsonb_set(document || jsonb_build_object(
-        'metadata', '{"buyer": "Erika Mustermann"}'::jsonb, 'url', 'https://x/Erika Mustermann'),
+        'metadata', '{"buyer": "Erika Mustermann"}'::jsonb, 'url', 'https://x/Erika Mustermann',
+        'pdf_url', 'https://x/Erika Mustermann'),
         '{lines,0,metadata}', '{"for": "Erika Mustermann"}'),
       hold = '{"kind": "held", "reason": "Erika Mustermann disputes it", "by": "jane",
         "at": "2026-11-22T10:00:00Z", "until": null}'""",
@@ -66,8 +67,12 @@ PLANTED = (
       '[{"message": "Erika Mustermann?"}, {"message": "Erika Mustermann?"}]'""",
     "update batch_items set reason = 'Erika Mustermann has no tax id' where batch_id = 'bat_1'",
     """update batch_items set found = '{"said": "Erika Mustermann"}' where batch_id = 'bat_1'""",
+    """update shadow_changes set foreseen = '{"said": "Erika Mustermann"}'""",
+    """update shadow_items set expected = '{"memo": "Erika Mustermann"}'""",
     """update outbox set event = jsonb_set(event, '{data,reason}', '"Erika Mustermann asked"')""",
+    "update deliveries set answer = 'there is no Erika Mustermann'",
     "update accounts set profile_digest = 'digest of Erika Mustermann'",
+    "update documents set email_digest = 'digest of the address of Erika Mustermann'",
 )
 
 
@@ -97,6 +102,11 @@ async def acme(database: Database) -> Ids:
         await conn.execute(
             "insert into adoption_customers (tenant, adoption_id, customer_id, result, causes, "
             "figures) values ('acme', 'ado_1', %s, 'left', '[]', '{}')",
+            (ids.customer,),
+        )
+        await conn.execute(
+            "insert into account_places (tenant, customer_id, external_ids, set_by) "
+            "values ('acme', %s, '{}', 'jane')",
             (ids.customer,),
         )
         await batches.begin(
@@ -134,12 +144,46 @@ async def acme(database: Database) -> Ids:
             "organization, contribution) values ('acme', %s, %s, 'org_1', '{}')",
             (ids.subscription, ids.customer),
         )
+        await conn.execute(
+            "insert into support_cases (tenant, case_id, organization) "
+            "values ('acme', '1', 'ORG_1')"
+        )
+        await conn.execute(
+            "insert into support_desks (tenant, organization) values ('acme', 'org_1')"
+        )
+        for statement in (
+            (
+                "insert into fact_documents (tenant, system, place, key, kind, account, currency, "
+                "gross_minor) values ('acme', 'billing', 'billing', 'in_1', 'invoice', "
+                "%(customer)s, 'EUR', 100)"
+            ),
+            (
+                "insert into fact_subscriptions (tenant, subscription_id, customer_id, status) "
+                "values ('acme', 'sub_1', %(customer)s, 'active')"
+            ),
+            (
+                "insert into fact_balances (tenant, customer_id, currency, minor) "
+                "values ('acme', %(customer)s, 'EUR', 500)"
+            ),
+            (
+                "insert into differences (tenant, about, key, what, system, customer_id, subject, "
+                "cause, owner, repair) values ('acme', 'document', 'in_1', 'missing', 'erp', "
+                "%(customer)s, 'sub_1', 'ours', 'operations', 'sync')"
+            ),
+        ):
+            await conn.execute(statement.encode(), {"customer": ids.customer})
         for table in ("subscription_states", "target_states"):
             # The seeded ones are of a customer that all tenants have.
             await conn.execute(f"update {table} set customer_id = 'cus_' || tenant".encode())
     for statement in PLANTED:
         await write(database, statement)
     await settled(database)
+    # A cause that closes takes its draft with it: of one that asks again there may be another.
+    await write(
+        database,
+        "insert into mend_drafts (tenant, cause, proposed) select distinct tenant, cause, "
+        "'{\"said\": [\"Erika Mustermann\"]}'::jsonb from exceptions where tenant = 'acme'",
+    )
     body = f'{{"customer": "{ids.customer}", "name": "{NAME}"}}'.encode()
     await receive(
         database.dsn,
@@ -212,6 +256,7 @@ async def test_what_stays_is_still_read(context: AppContext, acme: Ids, database
     assert document is not None
     assert document.hold is not None
     assert (document.hold.reason, document.document.url) == (ERASED, None)
+    assert document.document.pdf_url is None
     assert document.document.lines
     assert settlement.settlement.note is None
     assert agreed.subscription.metadata == {}

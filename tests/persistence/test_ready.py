@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg import OperationalError
+from psycopg import AsyncConnection, OperationalError
 from psycopg.errors import DeadlockDetected
 
 from canonical_models.amendment import ChangeKind
@@ -16,6 +16,7 @@ from persistence import change_queue, change_watch, changes
 from persistence.change_queue import Turns
 from persistence.database import Database
 from tests.harness.flow import states, write
+from tests.harness.waiting import until
 from tests.persistence.test_change_queue import add, claim, events, triggered
 
 #: Marked and should not be, or the other way round.
@@ -239,3 +240,33 @@ async def test_a_saga_that_waits_is_told_of_what_came_while_it_worked_once(
     await add(database, [triggered("a4", "a")])
     assert await to_tell() == [made]
     assert (await states(database))["a4"] == "pending"
+
+
+async def test_what_came_while_the_one_before_it_settled_is_told(database: Database) -> None:
+    """The settlement had begun before, and so could not see it."""
+    (made,) = await add(database, [triggered("a1", "a")])
+    await claim(database)
+    async with database.transaction() as conn:
+        await change_queue.started(conn, made, "run")
+
+    async def settling() -> None:
+        async with database.transaction() as conn:
+            await changes.settle(conn, "acme", made, outcome=ChangeOutcome.COMPLETED)
+
+    async def waits_for_the_subject() -> bool:
+        async with database.statement() as conn:
+            found = await conn.execute(
+                "select from pg_locks where locktype = 'advisory' and not granted"
+            )
+            return await found.fetchone() is not None
+
+    async with await AsyncConnection.connect(database.dsn, autocommit=True) as listening:
+        await listening.execute(f"listen {changes.CHANNEL}".encode())
+        async with database.transaction() as conn:
+            await change_queue.add(conn, [triggered("a2", "a")])
+            late = asyncio.create_task(settling())
+            await until(waits_for_the_subject, "it waits for the subject")
+        await late
+        told = [each.channel async for each in listening.notifies(timeout=10, stop_after=1)]
+    assert told == [changes.CHANNEL]
+    assert events(await claim(database)) == ["a2"]

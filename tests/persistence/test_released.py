@@ -87,7 +87,7 @@ async def test_what_a_release_has_written_is_read(filled: tuple[str, dict[str, i
             asked = await exceptions.page(conn, tenant, state=None, limit=ALL)
             seen["exceptions"] += len(asked)
             seen["outbox"] += len(await outbox.page(conn, tenant, limit=ALL))
-            seen["api_keys"] += len(await keys.listed(conn, tenant))
+            seen["api_keys"] += len(await keys.page(conn, tenant, limit=ALL))
             seen["mappings"] += len(await mappings.page(conn, tenant, limit=ALL))
             seen["documents"] += len(await documents.page(conn, tenant, limit=ALL))
             agreed = await subscriptions.page(conn, tenant, limit=ALL)

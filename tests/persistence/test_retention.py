@@ -126,3 +126,60 @@ async def test_many_are_dropped_in_small_steps(database: Database) -> None:
     )
     dropped = await retention.drop(database, DAYS)
     assert dropped["inbox"] == 1234
+
+
+async def test_differences_that_are_gone_and_comparisons_but_the_newest(database: Database) -> None:
+    await write(
+        database,
+        "insert into differences (tenant, about, key, what, system, customer_id, subject, cause, "
+        "owner, repair, opened_at, closed_at) select 'acme', 'document', 'in_' || n, 'open', "
+        "'erp', 'cus_1', 'sub_1', 'ours', 'operations', 'sync', now() - interval '900 d', "
+        "case when n <= 600 then now() - interval '401 d' when n = 601 then now() end "
+        "from generate_series(1, 602) as n",
+    )
+    await write(
+        database,
+        "insert into reconciliations (id, tenant, asked_by, scope, began_at, ended_at) values "
+        "('1', 'acme', 'schedule', '{}', now() - interval '500 d', now() - interval '500 d'), "
+        "('2', 'acme', 'schedule', '{}', now() - interval '450 d', now() - interval '450 d'), "
+        "('3', 'acme', 'schedule', '{}', now() - interval '440 d', null), "
+        "('4', 'other', 'schedule', '{}', now() - interval '500 d', now() - interval '500 d')",
+    )
+    assert await retention.drop(database, {"reconciliation": 0}) == {"reconciliation": 0}
+    assert await retention.drop(database, {"reconciliation": 400}) == {"reconciliation": 601}
+    assert await retention.drop(database, {"reconciliation": 400}) == {"reconciliation": 0}
+    # What stands for long is no less there; and what was not finished is shown by nobody.
+    assert await rows(database, "select key from differences order by key") == [
+        ("in_601",),
+        ("in_602",),
+    ]
+    assert await rows(database, "select id from reconciliations order by id") == [
+        ("2",),
+        ("3",),
+        ("4",),
+    ]
+
+
+async def test_all_that_a_tenant_has_planned_in_shadow_long_after_the_last_of_it(
+    database: Database,
+) -> None:
+    await write(
+        database,
+        "insert into shadow_changes (tenant, change_id, subject, customer_id, planned_at, comes) "
+        "select tenant, 'chg_' || n, 'sub_1', 'cus_1', now() - (last + n) * interval '1 day', "
+        "'goes_through' from (values ('live', 401), ('in_shadow', 10)) as of (tenant, last), "
+        "generate_series(0, 600) as n",
+    )
+    await write(
+        database,
+        "insert into shadow_items (tenant, about, key, change_id, subject, customer_id, "
+        "differences, planned_at) select tenant, 'document', 'in_1', 'chg_0', 'sub_1', 'cus_1', "
+        "'[]', now() - interval '500 d' from (values ('live'), ('in_shadow')) as of (tenant)",
+    )
+    assert await retention.drop(database, {"shadow": 0}) == {"shadow": 0}
+    assert await retention.drop(database, {"shadow": 402}) == {"shadow": 0}
+    assert await retention.drop(database, {"shadow": 400}) == {"shadow": 602}
+    assert await retention.drop(database, {"shadow": 400}) == {"shadow": 0}
+    for table in ("shadow_items", "shadow_changes"):
+        found = await rows(database, f"select distinct tenant from {table}")
+        assert found == [("in_shadow",)]

@@ -402,9 +402,11 @@ def race(dsn: str, adapter: type[DraftAndFinal | OneRequest], *, once: bool) -> 
             runner.run(database.close())
 
 
+@pytest.mark.slow
 def test_a_vendor_with_draft_and_final_holds_one_document_whoever_races(module_dsn: str) -> None:
     race(module_dsn, DraftAndFinal, once=False)
 
 
+@pytest.mark.slow
 def test_a_vendor_with_one_request_holds_one_document_at_rest(module_dsn: str) -> None:
     race(module_dsn, OneRequest, once=True)

@@ -59,6 +59,7 @@ async def test_a_short_life_told_in_any_order(
     await lived(erp_with_module, shop, seed, deeds=4)
 
 
+@pytest.mark.long
 @some(8)
 @given(seed=seeds, deeds=st.integers(8, 20))
 async def test_long_lives_told_in_any_order(

@@ -24,6 +24,7 @@ _PASSING = ("seq", "activity_id", "protocol_instance_id", "task_queue", "stack_t
 _VARYING = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "<sha256>"),
     (re.compile(r"\bexc_\w+"), "<exception>"),
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<run>"),
     # What tests make up has whole seconds.
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"), "<now>"),
 )

@@ -2,17 +2,19 @@
 
 from activities.contracts.adoption import AdoptionPart
 from activities.contracts.preview import WhatIf
+from activities.contracts.reconciliation import ReconcileInput
 from activities.contracts.revenue import RevenueInput
 from activities.contracts.targets import TargetsInput
 from canonical_models.adoption import Going
 from canonical_models.batch import BatchKind, BatchState, batch_process
 from canonical_models.failures import CredentialsRefused
+from canonical_models.reconciliation import Scope
 from persistence import batches
 from tests.harness.sagas import Handle, Sagas
 from tests.harness.systems import Planned
 from tests.harness.waiting import until
 from tests.replay.scenarios import STARTER, Scenario, closed
-from workflows.names import ADOPTION, NEWS, PREVIEW, REVENUE, TARGETS
+from workflows.names import ADOPTION, NEWS, PREVIEW, RECONCILIATION, REVENUE, TARGETS
 
 
 async def adoption(sagas: Sagas) -> Handle:
@@ -81,6 +83,32 @@ async def foreseen(sagas: Sagas) -> Handle:
     return await closed(handle)
 
 
+async def reconciled(sagas: Sagas) -> Handle:
+    """Of one customer who agrees everywhere."""
+    sagas.systems.billing.snapshots["sub_1"] = STARTER
+    await sagas.finish("chg_0")
+    handle = await sagas.client.start_workflow(
+        RECONCILIATION,
+        ReconcileInput(tenant="acme"),
+        id="reconciliation/acme",
+        task_queue=sagas.task_queue,
+    )
+    return await closed(handle)
+
+
+async def accounts_reconciled(sagas: Sagas) -> Handle:
+    """Of one customer alone: its account and what is earned by its documents, too."""
+    sagas.systems.billing.snapshots["sub_1"] = STARTER
+    await sagas.finish("chg_0")
+    handle = await sagas.client.start_workflow(
+        RECONCILIATION,
+        ReconcileInput(tenant="acme", scope=Scope(customer_id="cus_1")),
+        id="reconciliation/acme",
+        task_queue=sagas.task_queue,
+    )
+    return await closed(handle)
+
+
 async def revenue_earned(sagas: Sagas) -> Handle:
     handle = await sagas.client.start_workflow(
         REVENUE, RevenueInput(tenant="acme"), id="revenue/acme", task_queue=sagas.task_queue
@@ -106,6 +134,8 @@ BACKGROUND: tuple[Scenario, ...] = (
     batch_carried_out,
     batch_paused_and_resumed,
     foreseen,
+    reconciled,
+    accounts_reconciled,
     revenue_earned,
     targets_compared,
 )

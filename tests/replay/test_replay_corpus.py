@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from temporalio.worker import WorkflowReplayResult
 
+from canonical_models.process import ProcessKind
 from tests.replay import running
 from tests.replay.histories import FOLDER, GATHERED, Recorded, newest_series, recorded
 from tests.replay.mutants import GrantsWithoutDigest, MoneyBeforeDocuments
 from tests.replay.replaying import replay
 from worker import WORKFLOWS
-from workflows.names import PREVIEW, REVENUE
+from workflows.names import CASH, PREVIEW, RECONCILIATION, REVENUE
 
 CORPUS = list(recorded())
-#: Of one step.
-SHORT = {PREVIEW, REVENUE}
+#: Of one step, or of few ways.
+SHORT = {CASH, PREVIEW, RECONCILIATION, REVENUE, ProcessKind.PAYOUT.value}
 
 
 def advice(case: Recorded, result: WorkflowReplayResult) -> str:

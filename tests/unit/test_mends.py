@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from canonical_models.exceptions import (
+    CONTRACT_CHANGED,
     SAGA_LOST,
     VENDOR_AWAY,
     Action,
@@ -33,7 +34,7 @@ from tests.architecture.repository import ROOT
 RAISED = {
     *(code.value for code in RejectionCode),
     *(kind.value for kind in FailureClass if kind not in NEVER_ASKED),
-    *(UNEXPECTED, TIMED_OUT, SAGA_LOST, VENDOR_AWAY),
+    *(UNEXPECTED, TIMED_OUT, SAGA_LOST, VENDOR_AWAY, CONTRACT_CHANGED),
 }
 
 

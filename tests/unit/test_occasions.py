@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canonical_models.occasion import (
+    Backfilled,
     DocumentDecided,
     DocumentSeen,
     DunningMoved,
+    Occasion,
     RenewalMissed,
     SyncAsked,
     TakenOver,
@@ -23,11 +25,12 @@ OCCASIONS = st.one_of(
     st.builds(RenewalMissed, word, word, anything),
     st.builds(DocumentSeen, word, word, anything),
     st.builds(TakenOver, word, anything),
+    st.builds(Backfilled, word, anything),
 )
 
 
 @given(OCCASIONS)
-def test_an_occasion_is_read_again_from_its_text(of: SyncAsked | TakenOver) -> None:
+def test_an_occasion_is_read_again_from_its_text(of: Occasion) -> None:
     assert occasion(str(of)) == of
 
 

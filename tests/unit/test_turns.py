@@ -100,3 +100,10 @@ def test_never_more_than_there_are_and_nothing_idle(
     got = sum(given_.values())
     assert got <= min(free, most, sum(ready.values()))
     assert got >= min(free - reserved, most, sum(ready.values()))
+
+
+def test_bulk_leaves_places_for_what_is_live() -> None:
+    turns = Turns("d", bulk_most=2)
+    assert turns.give(8, 8, {}, {(BULK, "a"): 99}) == {(BULK, "a"): 2}
+    assert turns.give(6, 6, {(BULK, "a"): 2}, {(BULK, "a"): 97, (LIVE, "a"): 1}) == {(LIVE, "a"): 1}
+    assert turns.give(1, 1, {(BULK, "a"): 1, (LIVE, "a"): 6}, FULL | {(BULK, "a"): 9}) != {}

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from activities.contracts.amendment import StepInput
+from activities.preparing import Preparation
 from canonical_models.commerce import AccountProfile, Customer
 from canonical_models.documents import PostalAddress, TaxId
 from canonical_models.exceptions import Action
@@ -52,11 +54,11 @@ async def sagas(temporal: WorkflowEnvironment, database: Database) -> AsyncItera
     async with sagas_at_work(
         temporal.client, database, Systems(policy=TenantPolicy(accounts=RULES))
     ) as working:
-        arrive(working)
+        arrive(working.systems)
         yield working
 
 
-def arrive(sagas: Sagas, profile: AccountProfile = PROFILE) -> None:
+def arrive(systems: Systems, profile: AccountProfile = PROFILE) -> None:
     now = subscription(item("pro", 5, key="si_9"), subscription_id="sub_9").model_copy(
         update={"customer": Customer(customer_id="cus_2")}
     )
@@ -64,9 +66,9 @@ def arrive(sagas: Sagas, profile: AccountProfile = PROFILE) -> None:
         line("il_9", 20000, of="sub_9"), key="in_9", customer="cus_2", bill_to=profile.billed
     )
     money = payment(20000, "pi_9", "in_9").model_copy(update={"note": "card"})
-    sagas.systems.billing.snapshots["sub_9"] = snapshot(now, paid(issued, money))
-    sagas.systems.billing.accounts["cus_2"] = profile
-    sagas.systems.support.unknown.add("cus_2")
+    systems.billing.snapshots["sub_9"] = snapshot(now, paid(issued, money))
+    systems.billing.accounts["cus_2"] = profile
+    systems.support.unknown.add("cus_2")
 
 
 async def account(sagas: Sagas) -> MappingView | None:
@@ -152,7 +154,7 @@ async def test_the_country_decides_whose_books_then_the_currency_then_the_rest(
     sagas: Sagas, country: str | None, currency: str | None, legal_entity: str
 ) -> None:
     where = {"address": PostalAddress(country=country), "currency": currency}
-    arrive(sagas, PROFILE.model_copy(update=where))
+    arrive(sagas.systems, PROFILE.model_copy(update=where))
     assert (await sagas.finish("chg_9", "sub_9")).outcome == "completed"
     assert sagas.systems.erp.documents[0].legal_entity == legal_entity
 
@@ -216,7 +218,9 @@ async def test_who_cannot_be_told_from_others_is_for_finance(
 
 
 async def test_a_wrong_vat_number_is_corrected_in_billing_and_tried_again(sagas: Sagas) -> None:
-    arrive(sagas, PROFILE.model_copy(update={"tax_ids": (TaxId(kind="eu_vat", value="DE1"),)}))
+    arrive(
+        sagas.systems, PROFILE.model_copy(update={"tax_ids": (TaxId(kind="eu_vat", value="DE1"),)})
+    )
     handle, exception_id, message = await asked(sagas, RejectionCode.TAX_ID_INVALID)
     assert "DE1" not in message
     assert made(sagas) == []
@@ -229,7 +233,9 @@ async def test_a_wrong_vat_number_is_corrected_in_billing_and_tried_again(sagas:
 
 
 async def test_tax_ids_of_other_registries_are_left_to_the_erp(sagas: Sagas) -> None:
-    arrive(sagas, PROFILE.model_copy(update={"tax_ids": (TaxId(kind="us_ein", value="1"),)}))
+    arrive(
+        sagas.systems, PROFILE.model_copy(update={"tax_ids": (TaxId(kind="us_ein", value="1"),)})
+    )
     assert (await sagas.finish("chg_9", "sub_9")).outcome == "completed"
 
 
@@ -293,3 +299,26 @@ async def test_aborting_leaves_the_account_and_takes_access_back(sagas: Sagas) -
     # The next change goes on with the account that is there.
     assert (await sagas.finish("chg_10", "sub_9")).outcome == "completed"
     assert made(sagas) == ["erp.create_party", "support.create_organization"]
+
+
+async def test_a_plan_from_before_the_account_was_there_opens_it_again_and_asks_nobody(
+    database: Database,
+) -> None:
+    """The answer to the first attempt is lost, and the account opened before the next one, which
+    finds the plan of the first."""
+    systems = Systems(policy=TenantPolicy(accounts=RULES))
+    arrive(systems)
+    async with database.statement() as conn:
+        await conn.execute(
+            "insert into changes (id, tenant, connection, subject, event_id, kind, state, epoch) "
+            "values ('chg_9', 'acme', 'stripe', 'sub_9', 'chg_9', 'activation', 'running', 1)"
+        )
+    step = StepInput(tenant="acme", change_id="chg_9", epoch=1)
+    preparation = Preparation(database)
+    first = await preparation.of_subscription(systems.tenant, step, "run")
+    assert (first.account_missing, first.books_question) == ("cus_2", None)
+    async with database.transaction() as conn:
+        await mappings.put(conn, "acme", MAPPED, by="trueup")
+    again = await preparation.of_subscription(systems.tenant, step, "run")
+    assert again.digest == first.digest
+    assert (again.account_missing, again.books_question) == ("cus_2", None)

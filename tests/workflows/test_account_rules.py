@@ -27,7 +27,7 @@ async def sagas(
 ) -> AsyncIterator[Sagas]:
     policy = TenantPolicy(accounts=request.param)
     async with sagas_at_work(temporal.client, database, Systems(policy=policy)) as working:
-        arrive(working, profile())
+        arrive(working.systems, profile())
         working.systems.support.unknown.discard("cus_2")
         yield working
 

@@ -12,10 +12,11 @@ from temporalio.common import SearchAttributeKey
 
 from canonical_models.amendment import ChangeKind
 from canonical_models.commerce import SubscriptionStatus
+from canonical_models.decisions import Door, Outcome
 from canonical_models.exceptions import Action, Resolution
 from canonical_models.failures import RejectionCode
 from canonical_models.records import HoldKind, RecordState
-from persistence import access_holds, documents, exceptions
+from persistence import access_holds, decisions, documents, exceptions
 from tests.harness.sagas import Handle, Sagas
 from tests.harness.subscriptions import ITEMS, invoice, item, line, snapshot, subscription
 from tests.harness.systems import lost, refused
@@ -247,6 +248,13 @@ async def test_cancelling_takes_access_back_and_leaves_what_billing_has_issued(
         closed = await exceptions.get(conn, "acme", waiting.exception_id)
     assert closed is not None
     assert closed.resolution == "cancelled"
+    # The engine names nobody, and that is what is said.
+    assert "undone: cancelled in Temporal by an unnamed operator" in (change.summary or "")
+    async with sagas.database.transaction() as conn:
+        (made,) = await decisions.of_change(conn, "acme", "chg_1")
+    assert (made.by, made.door, made.action) == ("an unnamed operator", Door.WEB_UI, "cancel")
+    assert (made.target_id, made.outcome) == ("chg_1", Outcome.TAKEN)
+    assert made.delivered_at is not None
 
 
 async def test_an_undo_that_fails_becomes_an_exception_and_ends_when_mended(sagas: Sagas) -> None:

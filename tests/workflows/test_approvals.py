@@ -14,9 +14,11 @@ from canonical_models.decisions import DecisionMade, Entrance, Outcome, Target
 from canonical_models.documents import SettlementKind
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode
+from canonical_models.money import Money
 from canonical_models.policy import TenantPolicy
+from canonical_models.preview import Comes, Mend
 from canonical_models.views import ExceptionView
-from operations import approving, exceptions
+from operations import approving, exceptions, preview
 from operations.context import AppContext
 from operations.errors import Conflict
 from operations.permissions import Forbidden
@@ -24,6 +26,7 @@ from persistence import decisions
 from persistence.database import Database
 from runtime.settings import ConnectionSettings, TenantSettings
 from tests.api.stuck import at_temporal
+from tests.batches.bulk import at_work
 from tests.harness.sagas import Handle, Sagas, sagas_at_work
 from tests.harness.subscriptions import invoice, item, line, paid, payment, snapshot, subscription
 from tests.harness.systems import Systems, refused
@@ -102,6 +105,19 @@ def shows(sagas: Sagas, minor: int) -> None:
         invoice(line("il_1", 20000), key="in_0"),
         invoice(line("ii_1", minor), key="in_1"),
     )
+
+
+async def test_what_a_yes_would_bring_about_is_foreseen(
+    temporal: WorkflowEnvironment, context: AppContext
+) -> None:
+    async with asked(temporal, context, [TWO]) as case, at_work(case.sagas) as working:
+        waits = await case.now()
+        found = await preview.of_exception(working.context, "acme", waits.exception_id, Mend())
+        assert (found.comes, found.code) == (Comes.NEEDS_APPROVAL, waits.code)
+        assert [each.net for each in found.documents] == [Money(minor=-8000, currency="EUR")]
+        # It is nobody's yes.
+        assert await case.now() == waits
+        assert case.posted == [20000]
 
 
 async def test_it_takes_two_of_the_role(temporal: WorkflowEnvironment, context: AppContext) -> None:

@@ -1,12 +1,13 @@
-"""Every decision that a question takes, at every point at which the saga of a change can ask one:
-the same saga goes on with it, and the systems agree afterwards."""
+"""Every decision that a question takes, at every point at which the saga of a change or of an
+account can ask one: the same saga goes on with it, and the systems agree afterwards."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from canonical_models.amendment import account_subject
 from canonical_models.exceptions import Action, DocumentCorrection, Resolution
 from canonical_models.failures import RejectionCode
 from canonical_models.mends import decisions_of
@@ -14,7 +15,7 @@ from canonical_models.policy import TenantPolicy
 from canonical_models.records import HoldKind
 from persistence.database import Database
 from tests.harness.deciding import decided
-from tests.harness.sagas import Sagas, sagas_at_work
+from tests.harness.sagas import Handle, Sagas, sagas_at_work
 from tests.harness.subscriptions import (
     ACCOUNT,
     invoice,
@@ -46,9 +47,13 @@ SEVERAL = [
 ]
 
 
-def decisions() -> Iterator[Any]:
-    for call, code in POINTS.items():
-        for action in decisions_of(code):
+#: An account has no access to give, and its documents are told to nobody but the ERP.
+OF_ACCOUNTS = ("erp.check", "erp.post", "erp.settle")
+
+
+def decisions(points: Iterable[str]) -> Iterator[Any]:
+    for call in points:
+        for action in decisions_of(POINTS[call]):
             if action is Action.SKIP and call != "erp.post":
                 # Of one document, which is the same wherever it is refused.
                 continue
@@ -68,24 +73,13 @@ async def sagas(
         yield working
 
 
-@pytest.mark.parametrize(("call", "action"), [*decisions()])
+@pytest.mark.parametrize(("call", "action"), [*decisions(POINTS)])
 async def test_the_saga_goes_on_with_it_and_all_agree(
     sagas: Sagas, call: str, action: Action
 ) -> None:
     sagas.systems.script.faults[call] = [refused(POINTS[call])]
     handle = await sagas.start("chg_1")
-    asked = await sagas.exception("chg_1")
-    assert asked.code == POINTS[call].value
-
-    brought: dict[str, Any] = {}
-    if action is Action.CORRECT:
-        brought["account"] = ACCOUNT
-    if action is Action.SKIP:
-        brought["document"] = DocumentCorrection(document_id="in_2", by="tester")
-    decision = Resolution(
-        exception_id=asked.exception_id, action=action, by="tester", note="so be it", **brought
-    )
-    await decided(sagas.database, "acme", handle, decision)
+    await decide(sagas, handle, call, action, "in_2")
 
     outcome = (await handle.result()).outcome
     change = await sagas.change("chg_1")
@@ -111,7 +105,46 @@ async def test_the_saga_goes_on_with_it_and_all_agree(
     assert [entry.amount.minor for entry in sagas.systems.erp.entries] == [7500]
 
 
-def standing(sagas: Sagas) -> int:
-    """What the ERP holds of the second document, with all that takes it back."""
-    mine = [each for each in sagas.systems.erp.documents if each.external_id.startswith("in_2")]
+@pytest.mark.parametrize("sagas", SEVERAL[:1], indirect=True)
+@pytest.mark.parametrize(("call", "action"), [*decisions(OF_ACCOUNTS)])
+async def test_an_account_goes_on_with_it(sagas: Sagas, call: str, action: Action) -> None:
+    alone = invoice(line("il_9", 1900, of=None), key="in_9")
+    sagas.systems.billing.loose.append(paid(alone, payment(1900, key="pi_9", of="in_9")))
+    sagas.systems.script.faults[call] = [refused(POINTS[call])]
+    handle = await sagas.start("chg_1", account_subject("cus_1"), documents=("in_9",))
+    await decide(sagas, handle, call, action, "in_9")
+
+    outcome = (await handle.result()).outcome
+    planned = call != "erp.check"
+    kept_out = (await sagas.record("in_9")).hold if planned or action is Action.SKIP else None
+    if action in (Action.ABORT, Action.SKIP):
+        assert outcome == (
+            "completed" if action is Action.SKIP else "compensated" if planned else "cancelled"
+        )
+        assert standing(sagas, "in_9") == 0
+        assert (kept_out is not None) is (planned or action is Action.SKIP)
+        return
+    assert outcome == "completed"
+    assert standing(sagas, "in_9") == 1900
+    assert [entry.amount.minor for entry in sagas.systems.erp.entries] == [1900]
+
+
+async def decide(sagas: Sagas, handle: Handle, call: str, action: Action, document: str) -> None:
+    """What has been asked since this call was refused, with all that the decision needs."""
+    asked = await sagas.exception("chg_1")
+    assert asked.code == POINTS[call].value
+    brought: dict[str, Any] = {}
+    if action is Action.CORRECT:
+        brought["account"] = ACCOUNT
+    if action is Action.SKIP:
+        brought["document"] = DocumentCorrection(document_id=document, by="tester")
+    decision = Resolution(
+        exception_id=asked.exception_id, action=action, by="tester", note="so be it", **brought
+    )
+    await decided(sagas.database, "acme", handle, decision)
+
+
+def standing(sagas: Sagas, document: str = "in_2") -> int:
+    """What the ERP holds of the document, with all that takes it back."""
+    mine = [each for each in sagas.systems.erp.documents if each.external_id.startswith(document)]
     return sum(each.net.minor for each in mine)

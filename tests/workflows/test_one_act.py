@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio.service import RPCError
 
 from canonical_models.amendment import ChangeKind, ChangeTrigger
 from canonical_models.exceptions import SAGA_LOST, Action, Raised, Resolution, Track
@@ -22,7 +21,7 @@ from persistence import exceptions as queue
 from persistence.change_queue import change_id
 from persistence.inbox import Arrival
 from runtime.settings import DispatchSettings
-from tests.harness.sagas import Sagas
+from tests.harness.sagas import Sagas, end_runs
 from tests.harness.subscriptions import invoice, item, line, snapshot, subscription
 from tests.harness.systems import refused
 from tests.harness.waiting import until
@@ -58,12 +57,7 @@ async def dispatching(sagas: Sagas, *, settling: float = 0.3) -> AsyncIterator[N
         with contextlib.suppress(asyncio.CancelledError):
             await task
         # Processes that wait on time go on for ever.
-        for kind in ("renewal", "entitlement"):
-            async for run in sagas.client.list_workflows(
-                f'TaskQueue = "{sagas.task_queue}" and WorkflowType = "{kind}"'
-            ):
-                with contextlib.suppress(RPCError):
-                    await sagas.client.get_workflow_handle(run.id).terminate()
+        await end_runs(sagas.client, sagas.task_queue)
 
 
 async def told(sagas: Sagas, event_id: str, *, document: str | None = None, ago: float = 0) -> str:

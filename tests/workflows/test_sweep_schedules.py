@@ -8,6 +8,7 @@ from temporalio.client import (
     ScheduleActionStartWorkflow,
     ScheduleDescription,
 )
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts.revenue import RevenueInput
 from canonical_models.failures import RejectionCode
@@ -25,7 +26,14 @@ from tests.harness.sagas import Sagas
 from tests.harness.systems import refused
 from tests.harness.waiting import until
 from workflows.invoices import InvoiceSweep
-from workflows.names import INVOICES, TENANT, invoices_id, revenue_id
+from workflows.names import (
+    INVOICES,
+    TENANT,
+    invoices_id,
+    reconciliation_id,
+    revenue_id,
+    targets_id,
+)
 from workflows.revenue import RevenueSchedules
 
 
@@ -146,3 +154,31 @@ async def test_each_legal_entity_that_has_documents_is_asked_and_one_that_refuse
     assert extended.legal_entities == ("LE-DE", "LE-US")
     assert [problem.split(":")[0] for problem in extended.problems] == ["LE-DE"]
     assert sagas.systems.erp.extended == ["LE-US"]
+
+
+async def test_in_shadow_nothing_is_scheduled_that_sets_right_what_it_finds(sagas: Sagas) -> None:
+    name = f"t{secrets.token_hex(4)}"
+    live = settings(sagas.task_queue, **{name: 15})
+    dark = live.model_copy(
+        update={"tenants": {name: live.tenants[name].model_copy(update={"mode": "shadow"})}}
+    )
+
+    async def is_there(schedule_id: str) -> bool:
+        try:
+            await sagas.client.get_schedule_handle(schedule_id).describe()
+        except RPCError as fault:
+            if fault.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
+
+    async def scheduled() -> set[str]:
+        known = [of(name) for of in (invoices_id, revenue_id, targets_id, reconciliation_id)]
+        return {each for each in known if await is_there(each)}
+
+    await schedule_sweeps(sagas.client, dark)
+    assert await scheduled() == {invoices_id(name)}
+    await schedule_sweeps(sagas.client, live)
+    assert len(await scheduled()) == 4
+    await schedule_sweeps(sagas.client, dark)
+    assert await scheduled() == {invoices_id(name)}

@@ -202,6 +202,7 @@ async def are_open(deployment: Deployment, build: str, count: int) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_operators_roll_out_by_share_and_back(client: Client, tmp_path: Path) -> None:
     work, deployment = Work(), Deployment(client, QUEUE)
     address = client.service_client.config.target_host

@@ -2,18 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
-from dataclasses import asdict, dataclass
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from sandbox.simulators.faultproxy.journal import JournalEntry
 from sandbox.simulators.faultproxy.rules import GARBAGE, ArmedRule, Rule
+from sandbox.simulators.faultproxy.telling import untold
 from sandbox.simulators.serving import LostConnection
 
 # RFC 9110 section 7.6.1: these belong to one connection and are not forwarded.
@@ -33,33 +36,35 @@ HOP_BY_HOP = frozenset(
 UPSTREAM_TIMEOUT_S = 60.0
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _RULES = TypeAdapter(list[Rule])
-
-
-@dataclass
-class JournalEntry:
-    """One proxied request. `status` is what the client was answered, None while under way or
-    when it got no answer; `forwarded` says whether the upstream was asked."""
-
-    seq: int
-    method: str
-    path: str
-    at: str
-    action: str
-    rule: int | None
-    status: int | None = None
-    forwarded: bool = False
+#: Milliseconds between the bytes of an answer that drips, where its rule says none.
+_DRIP_MS = 500
 
 
 class FaultProxy:
     """Rules, journal and the way to one upstream."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(
+        self,
+        upstream: str,
+        *,
+        seed: int = 1,
+        trusted: ssl.SSLContext | None = None,
+        keep_host: bool = False,
+        tell: Callable[[JournalEntry], None] = untold,
+    ) -> None:
         self._upstream = httpx.URL(upstream)
         # A connection for each request: a pooled one that the upstream closed meanwhile would
         # be a lost reply that no rule asked for.
         self._transport = httpx.AsyncHTTPTransport(
-            trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+            verify=trusted or True,
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
+        self._seed = seed
+        self._tell = tell
+        # A vendor's own door knows its own name alone; before a server of ours the client's stays,
+        # so that links which the upstream makes lead through the proxy too.
+        self._own_host = self._upstream.scheme == "https" and not keep_host
         self._rules: list[ArmedRule] = []
         self._rules_made = 0
         self._journal: list[JournalEntry] = []
@@ -79,12 +84,17 @@ class FaultProxy:
             return JSONResponse(
                 {"error": refused.errors(include_url=False, include_context=False)}, 422
             )
+        armed = self.arm(rules)
+        return JSONResponse({"faults": [rule.as_json() for rule in armed]}, 201)
+
+    def arm(self, rules: Sequence[Rule]) -> list[ArmedRule]:
+        """Rules behind those that there are already."""
         armed = []
         for rule in rules:
             self._rules_made += 1
-            armed.append(ArmedRule(self._rules_made, rule))
+            armed.append(ArmedRule(self._rules_made, rule, self._seed))
         self._rules.extend(armed)
-        return JSONResponse({"faults": [rule.as_json() for rule in armed]}, 201)
+        return armed
 
     async def list_faults(self, _request: Request) -> Response:
         """All rules with their counters, spent ones included."""
@@ -132,19 +142,24 @@ class FaultProxy:
         )
         self._journal.append(entry)
         rule = hit.rule if hit else None
-        if rule and rule.delay_ms:
+        if rule and rule.action not in ("late", "drip"):
             await asyncio.sleep(rule.delay_ms / 1000)
         reply: Response | None = None
         if rule is None or rule.forwards:
             entry.forwarded = True
             reply = await self._forward(request, target, body)
+        if rule and rule.action == "late":
+            await asyncio.sleep(rule.delay_ms / 1000)
         answer = _answer(rule, reply)
         entry.status = None if isinstance(answer, LostConnection) else answer.status_code
+        self._tell(entry)
         return answer
 
     async def _forward(self, request: Request, target: bytes, body: bytes) -> Response:
-        # The client's Host stays, so that links the upstream makes lead through the proxy too.
-        headers = _end_to_end(request.headers.raw, drop=(b"content-length", b"expect"))
+        drop = (b"content-length", b"expect", *((b"host",) if self._own_host else ()))
+        headers = _end_to_end(request.headers.raw, drop=drop)
+        if self._own_host:
+            headers.insert(0, (b"host", self._upstream.netloc))
         if body or b"content-length" in dict(request.headers.raw):
             headers.append((b"content-length", str(len(body)).encode()))
         upstream_request = httpx.Request(
@@ -164,8 +179,8 @@ class FaultProxy:
                 content = b"".join([part async for part in reply.aiter_raw()])
             finally:
                 await reply.aclose()
-        except httpx.ConnectError:
-            return PlainTextResponse("the upstream refused the connection", 502)
+        except httpx.ConnectError as refused:
+            return PlainTextResponse(f"the upstream cannot be reached: {refused}", 502)
         except httpx.TransportError:
             # The upstream lost this connection: pass on just that.
             return LostConnection()
@@ -177,9 +192,20 @@ class FaultProxy:
         return answer
 
 
-def create_app(upstream: str) -> Starlette:
-    """The proxy before `upstream` (a base URL without a path) as an ASGI application."""
-    proxy = FaultProxy(upstream)
+def create_app(
+    upstream: str,
+    *,
+    rules: Sequence[Rule] = (),
+    seed: int = 1,
+    trusted: ssl.SSLContext | None = None,
+    keep_host: bool = False,
+    tell: Callable[[JournalEntry], None] = untold,
+) -> Starlette:
+    """The proxy before `upstream` (a base URL without a path) as an ASGI application, with `rules`
+    from the start. `trusted` are certificates in place of the usual ones; `tell` hears of each
+    request."""
+    proxy = FaultProxy(upstream, seed=seed, trusted=trusted, keep_host=keep_host, tell=tell)
+    proxy.arm(rules)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
@@ -203,11 +229,13 @@ def create_app(upstream: str) -> Starlette:
 
 def _answer(rule: Rule | None, reply: Response | None) -> Response:
     """What the client gets, given the rule that hit and the upstream's reply, if asked for."""
-    if rule is None or rule.action == "delay":
-        if reply is None:
-            raise AssertionError("a request that no fault keeps back was not forwarded")
-        return reply
+    if rule is None:
+        return _asked_for(reply)
     match rule.action:
+        case "delay" | "late":
+            return _asked_for(reply)
+        case "drip":
+            return _dripping(_asked_for(reply), rule)
         case "drop_before" | "drop_after":
             return LostConnection()
         case "reset":
@@ -220,6 +248,26 @@ def _answer(rule: Rule | None, reply: Response | None) -> Response:
             media_type = None if reply is None else reply.headers.get("content-type")
             content = rule.body if rule.body is not None else GARBAGE
             return Response(content, status, rule.headers, media_type=media_type)
+
+
+def _asked_for(reply: Response | None) -> Response:
+    if reply is None:
+        raise AssertionError("a request that no fault keeps back was not forwarded")
+    return reply
+
+
+def _dripping(reply: Response, rule: Rule) -> Response:
+    """The same answer, a byte at a time."""
+    content = bytes(reply.body)
+
+    async def bytes_of() -> AsyncIterator[bytes]:
+        for place in range(len(content)):
+            await asyncio.sleep((rule.delay_ms or _DRIP_MS) / 1000)
+            yield content[place : place + 1]
+
+    answer = StreamingResponse(bytes_of(), reply.status_code)
+    answer.raw_headers = reply.raw_headers
+    return answer
 
 
 def _target(request: Request) -> bytes:

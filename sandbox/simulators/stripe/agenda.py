@@ -11,11 +11,13 @@ class Act(IntEnum):
 
     RESUME = 0
     EXPIRE = 1
-    END = 2
-    RENEW = 3
-    FINALIZE = 4
-    COLLECT = 5
-    OVERDUE = 6
+    LAPSE = 2
+    PHASE = 3
+    END = 4
+    RENEW = 5
+    FINALIZE = 6
+    COLLECT = 7
+    OVERDUE = 8
 
 
 @dataclass(frozen=True, order=True)
@@ -35,6 +37,8 @@ def next_due(obj: Json) -> Due | None:
             found = _of_invoice(obj)
         case "discount":
             found = _of_discount(obj)
+        case "subscription_schedule":
+            found = _of_schedule(obj)
         case _:
             found = []
     return min(found, default=None)
@@ -47,6 +51,8 @@ def _of_subscription(subscription: Json) -> list[Due]:
     pause = subscription["pause_collection"]
     if pause and pause["resumes_at"]:
         found.append(Due(pause["resumes_at"], Act.RESUME))
+    if update := subscription["pending_update"]:
+        found.append(Due(update["expires_at"], Act.LAPSE))
     if subscription["cancel_at"] is not None:
         found.append(Due(subscription["cancel_at"], Act.END))
     # An incomplete one waits for its first payment, a paused one to be resumed.
@@ -65,6 +71,15 @@ def _of_invoice(invoice: Json) -> list[Due]:
     if invoice["status"] == "open" and invoice["due_date"] and not invoice.get("_overdue"):
         found.append(Due(invoice["due_date"], Act.OVERDUE))
     return found
+
+
+def _of_schedule(schedule: Json) -> list[Due]:
+    """The next phase begins, or the last one ends."""
+    if schedule["status"] == "not_started":
+        return [Due(schedule["phases"][0]["start_date"], Act.PHASE)]
+    if schedule["status"] == "active":
+        return [Due(schedule["current_phase"]["end_date"], Act.PHASE)]
+    return []
 
 
 def _of_discount(discount: Json) -> list[Due]:

@@ -8,7 +8,10 @@ from sandbox.simulators.stripe.errors import Json
 
 
 def in_arrears(ctx: Context, invoice: Json) -> None:
-    """A failed charge, or a due date that passed, makes the subscription past due."""
+    """A failed charge, or a due date that passed, makes the subscription past due; not so the
+    charge for a change that waits for it."""
+    if invoice.get("_pending_update"):
+        return
     subscription = ctx.store.get(invoice["_subscription"] or "")
     if subscription is None or subscription["status"] not in ("active", "trialing"):
         return

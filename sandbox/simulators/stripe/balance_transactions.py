@@ -1,79 +1,68 @@
-"""/v1/balance_transactions: what refunds and disputes do to the account's own balance.
+"""/v1/balance_transactions and /v1/balance: what moved the account's own balance, and what is on
+it.
 
-https://docs.stripe.com/reports/balance-transaction-types. Amounts are minor units; negative leaves
-the account. Charges, fees of payments and payouts are not kept here.
+https://docs.stripe.com/api/balance_transactions, https://docs.stripe.com/api/balance.
 """
 
-from sandbox.simulators.stripe.context import Context, new_id
-from sandbox.simulators.stripe.errors import Json
+from sandbox.simulators.stripe.context import Context
+from sandbox.simulators.stripe.errors import Json, StripeError
 from sandbox.simulators.stripe.fields import Routes
 from sandbox.simulators.stripe.forms import Params
 from sandbox.simulators.stripe.listing import page
-
-_KIND = "balance_transaction"
-
-
-def moved(ctx: Context, source: Json, customer: str, amount: int, kind: str, **about: int) -> Json:
-    """A stored transaction for an object; `about` may name its `fee`."""
-    now, fee = ctx.now(customer), about.get("fee", 0)
-    currency = source["currency"]
-    details = {
-        "amount": fee,
-        "application": None,
-        "currency": currency,
-        "description": "Dispute fee",
-        "type": "stripe_fee",
-    }
-    transaction: Json = {
-        "id": new_id("txn"),
-        "object": _KIND,
-        "amount": amount,
-        "available_on": now,
-        "balance_type": "payments",
-        "created": now,
-        "currency": currency,
-        "description": None,
-        "exchange_rate": None,
-        "fee": fee,
-        "fee_details": [details] if fee else [],
-        "net": amount - fee,
-        "reporting_category": kind,
-        "source": source["id"],
-        "status": "available",
-        "type": _TYPES[kind],
-        "_customer": customer,
-    }
-    ctx.store.put(transaction)
-    return transaction
-
-
-# By reporting category (https://docs.stripe.com/reports/reporting-categories).
-_TYPES = {
-    "dispute": "adjustment",
-    "dispute_reversal": "adjustment",
-    "refund": "refund",
-    "refund_failure": "refund_failure",
-}
+from sandbox.simulators.stripe.money import ACCOUNT_CURRENCY
+from sandbox.simulators.stripe.moves import KIND
 
 
 def retrieve(ctx: Context, _p: Params, path: dict[str, str]) -> Json:
     """One transaction."""
-    return ctx.view(ctx.store.need(_KIND, path["id"]))
+    return ctx.view(ctx.store.need(KIND, path["id"]))
 
 
 def listing(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
-    """By time, `type`, `currency` and `source`."""
+    """By time, `type`, `currency`, `source` and automatic `payout`."""
     wanted = {name: p.text(name) for name in ("type", "currency", "source")}
+    if payout := p.text("payout"):
+        found = ctx.store.need("payout", payout, "payout")
+        if not found["automatic"]:
+            raise StripeError(
+                "Balance transaction history can only be filtered on automatic transfers, not "
+                "manual.",
+                param="payout",
+            )
     return page(
         ctx,
         p,
-        _KIND,
+        KIND,
         "/v1/balance_transactions",
-        keep=lambda o: all(value is None or o[name] == value for name, value in wanted.items()),
+        keep=lambda o: (
+            all(value is None or o[name] == value for name, value in wanted.items())
+            and (not payout or o["_payout"] == payout)
+        ),
     )
 
 
+def balance(ctx: Context, _p: Params, _path: dict[str, str]) -> Json:
+    """What is on the account in each currency; nothing is ever pending here."""
+    held: dict[str, int] = {ACCOUNT_CURRENCY: 0}
+    for moved in ctx.store.find(KIND):
+        held[moved["currency"]] = held.get(moved["currency"], 0) + moved["net"]
+
+    def shown(amounts: dict[str, int]) -> list[Json]:
+        return [
+            {"amount": amount, "currency": currency, "source_types": {"card": amount}}
+            for currency, amount in sorted(amounts.items())
+        ]
+
+    return {
+        "object": "balance",
+        "available": shown(held),
+        "livemode": False,
+        "pending": shown(dict.fromkeys(held, 0)),
+    }
+
+
 ROUTES: Routes = [
+    ("GET", "/v1/balance", balance),
     ("GET", "/v1/balance_transactions", listing),
     ("GET", "/v1/balance_transactions/{id}", retrieve),
 ]

@@ -1,18 +1,12 @@
 """/v1/products, /v1/prices, /v1/tax_rates"""
 
-from decimal import Decimal
-
 from sandbox.simulators.stripe.context import Context, new_id
 from sandbox.simulators.stripe.errors import Json, StripeError
 from sandbox.simulators.stripe.fields import Routes, merge_metadata, set_texts
 from sandbox.simulators.stripe.forms import Params
 from sandbox.simulators.stripe.listing import page
-from sandbox.simulators.stripe.money import currency_code
+from sandbox.simulators.stripe.price_forms import BEHAVIOURS, options, price_from
 
-# Three years at most, in each interval (https://docs.stripe.com/api/prices/create).
-_LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
-_INTERVALS = tuple(_LONGEST)
-_BEHAVIOURS = ("exclusive", "inclusive", "unspecified")
 _RATE_TEXTS = ("country", "description", "display_name", "jurisdiction", "state", "tax_type")
 
 
@@ -68,67 +62,12 @@ def update_product(ctx: Context, p: Params, path: dict[str, str]) -> Json:
 
 
 def create_price(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
-    """A per-unit price, one-time or recurring, for `product` or a new `product_data`."""
+    """A price of any kind, one-time or recurring, for `product` or a new `product_data`."""
     if data := p.sub("product_data"):
         product: str = create_product(ctx, data, {})["id"]
     else:
         product = ctx.store.need("product", p.need("product"), "product")["id"]
     return price_from(ctx, p, product)
-
-
-def price_from(ctx: Context, p: Params, product: str) -> Json:
-    """Create a price out of `price_data`-shaped parameters."""
-    unit, whole = unit_amount(p)
-    recurring = None
-    if data := p.sub("recurring"):
-        data.choice("usage_type", ("licensed",))
-        interval = data.choice("interval", _INTERVALS) or data.need("interval")
-        recurring = {
-            "interval": interval,
-            "interval_count": data.integer("interval_count", 1, _LONGEST[interval]) or 1,
-            "meter": None,
-            "trial_period_days": None,
-            "usage_type": "licensed",
-        }
-    p.choice("billing_scheme", ("per_unit",))
-    active = p.boolean("active")
-    obj: Json = {
-        "id": new_id("price"),
-        "object": "price",
-        "active": True if active is None else active,
-        "billing_scheme": "per_unit",
-        "created": ctx.now(),
-        "currency": currency_code(p.need("currency")),
-        "custom_unit_amount": None,
-        "livemode": False,
-        "lookup_key": p.text("lookup_key") or None,
-        "metadata": merge_metadata(p, {}),
-        "nickname": p.text("nickname") or None,
-        "product": product,
-        "recurring": recurring,
-        "tax_behavior": p.choice("tax_behavior", _BEHAVIOURS) or "unspecified",
-        "tiers_mode": None,
-        "transform_quantity": None,
-        "type": "recurring" if recurring else "one_time",
-        "unit_amount": whole,
-        "unit_amount_decimal": format(unit.normalize(), "f"),
-    }
-    return ctx.create(obj, "price.created")
-
-
-def unit_amount(p: Params) -> tuple[Decimal, int | None]:
-    """`unit_amount` or `unit_amount_decimal`: the exact unit, and the integer if it is one."""
-    whole, exact = p.integer("unit_amount"), p.decimal("unit_amount_decimal")
-    if (whole is None) == (exact is None):
-        raise StripeError(
-            "You must specify exactly one of unit_amount or unit_amount_decimal.",
-            code="parameter_missing",
-            param=p.name("unit_amount"),
-        )
-    unit = Decimal(whole) if whole is not None else exact or Decimal(0)
-    if unit < 0:
-        raise StripeError("Invalid non-negative integer", param=p.name("unit_amount"))
-    return unit, int(unit) if unit == unit.to_integral_value() else None
 
 
 def update_price(ctx: Context, p: Params, path: dict[str, str]) -> Json:
@@ -138,9 +77,10 @@ def update_price(ctx: Context, p: Params, path: dict[str, str]) -> Json:
     set_texts(p, obj, ("nickname", "lookup_key"))
     if (active := p.boolean("active")) is not None:
         obj["active"] = active
-    behaviour = p.choice("tax_behavior", _BEHAVIOURS)
+    behaviour = p.choice("tax_behavior", BEHAVIOURS)
     if behaviour and obj["tax_behavior"] == "unspecified":
         obj["tax_behavior"] = behaviour
+    obj["_options"] = obj["_options"] | options(p, obj)
     obj["metadata"] = merge_metadata(p, obj["metadata"])
     return ctx.save(obj, before, "price.updated")
 

@@ -12,6 +12,7 @@ from sandbox.simulators.stripe.errors import Json, StripeError, declined
 from sandbox.simulators.stripe.fields import merge_metadata, tax_rate_ids
 from sandbox.simulators.stripe.forms import Params
 from sandbox.simulators.stripe.items import ItemChange, apply_changes, check_alike, read_changes
+from sandbox.simulators.stripe.pending_updates import BEHAVIOUR, put_off, require_supported
 from sandbox.simulators.stripe.prorations import charge_remaining, check_date, credit_unused
 from sandbox.simulators.stripe.settings import (
     apply_discounts,
@@ -37,8 +38,13 @@ def update(ctx: Context, subscription: Json, p: Params) -> Json:
     apply_settings(p, subscription)
     apply_discounts(ctx, p, subscription)
     apply_pause(p, subscription)
+    if waits := p.text("payment_behavior") == BEHAVIOUR:
+        require_supported(p)
+        subscription["_pending"] = True
     rebill(ctx, p, old, subscription, changes)
     subscription = ctx.store.need("subscription", subscription["id"])
+    if waits:
+        subscription = put_off(ctx, old, subscription)
     schedule_cancel(p, subscription, now)
     return ctx.save(subscription, before, "customer.subscription.updated")
 
@@ -66,17 +72,13 @@ def rebill(
     date = p.time("proration_date")
     at = now if date is None else date
     payment = p.choice(
-        "payment_behavior", ("allow_incomplete", "default_incomplete", "error_if_incomplete")
+        "payment_behavior",
+        ("allow_incomplete", "default_incomplete", "error_if_incomplete", BEHAVIOUR),
     )
     trial_end, restart = _restart(p)
     apply_changes(subscription, changes)
     _retire_lost(ctx, old, subscription)
     check_alike(ctx, subscription)
-    if ctx.store.need("price", subscription["items"][0]["price"])["currency"] != old["currency"]:
-        raise StripeError(
-            "The price's currency differs from the subscription's and cannot be changed.",
-            param="items",
-        )
     if date is not None:
         check_date(old["items"][0], at)
     if restart or recurring_of(ctx, old) != recurring_of(ctx, subscription):

@@ -17,9 +17,11 @@ from sandbox.simulators.stripe.dunning import fall_due, retry
 from sandbox.simulators.stripe.errors import Json, StripeError
 from sandbox.simulators.stripe.fields import Routes, deleted
 from sandbox.simulators.stripe.forms import Params
-from sandbox.simulators.stripe.invoices import finalize
+from sandbox.simulators.stripe.invoices import close, finalize
 from sandbox.simulators.stripe.listing import page
+from sandbox.simulators.stripe.pending_updates import lapsed
 from sandbox.simulators.stripe.periods import DAY
+from sandbox.simulators.stripe.schedule_phases import step
 from sandbox.simulators.stripe.trials import renew_or_pause
 
 _KIND = "test_helpers.test_clock"
@@ -97,6 +99,10 @@ def _perform(ctx: Context, act: Act, thing: Json) -> None:
             _resume(ctx, thing)
         case Act.EXPIRE:
             detach(ctx, thing)
+        case Act.LAPSE:
+            close(ctx, ctx.store.need("invoice", lapsed(ctx, thing)), "void")
+        case Act.PHASE:
+            step(ctx, thing)
         case Act.END:
             _end(ctx, thing)
         case Act.RENEW:

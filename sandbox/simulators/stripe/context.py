@@ -88,6 +88,8 @@ class Context:
             "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
             "type": kind,
         }
+        if self.store.account is not None:
+            event["account"] = self.store.account
         event["pending_webhooks"] = enqueue(self.store, event)
         self.store.put(event)
 

@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.simulators.stripe.account import add_destination, set_account
 from sandbox.simulators.stripe.clock import tick
-from sandbox.simulators.stripe.context import Context
-from sandbox.simulators.stripe.deliveries import DEFAULT_MODES, queue_one, wants
+from sandbox.simulators.stripe.context import Context, new_id
+from sandbox.simulators.stripe.deliveries import DEFAULT_MODES, listeners, queue_one
 from sandbox.simulators.stripe.errors import Json, StripeError
 from sandbox.simulators.stripe.pipeline import Simulator
 
@@ -83,11 +84,11 @@ def list_deliveries(sim: Simulator, request: Request, _data: Json) -> Json:
 def redeliver(sim: Simulator, request: Request, _data: Json) -> Json:
     """Send an event once more to all who listen now."""
     event = sim.store.need("event", request.path_params["id"])
-    listeners = [e for e in sim.store.find("webhook_endpoint") if wants(e, event["type"])]
-    for listener in listeners:
+    found = listeners(sim.store, event)
+    for listener in found:
         queue_one(sim.store, event["id"], listener["id"], DEFAULT_MODES)
     sim.deliverer.wake()
-    return {"queued": len(listeners)}
+    return {"queued": len(found)}
 
 
 def add_fault(sim: Simulator, _request: Request, data: Json) -> Json:
@@ -105,6 +106,31 @@ def clear_faults(sim: Simulator, _request: Request, _data: Json) -> Json:
     """No more faults."""
     sim.faults.clear()
     return {"faults": []}
+
+
+def change_account(sim: Simulator, _request: Request, data: Json) -> Json:
+    """The account's id and default version, and what restricted keys lack."""
+    return set_account(sim.store, data)
+
+
+def make_destination(sim: Simulator, _request: Request, data: Json) -> Json:
+    """An event destination of thin events; only this answer shows its secret, as `_secret`."""
+    return add_destination(sim.store, data)
+
+
+def change_destination(sim: Simulator, request: Request, data: Json) -> Json:
+    """Enable or disable one."""
+    found = sim.store.need("v2.core.event_destination", request.path_params["id"])
+    found["status"] = data["status"]
+    sim.store.put(found)
+    return found
+
+
+def connect_account(sim: Simulator, _request: Request, data: Json) -> Json:
+    """An account of Stripe Connect that has come under the platform."""
+    account = str(data.get("id") or new_id("acct", 16))
+    sim.connect(account)
+    return {"id": account, "object": "account"}
 
 
 def tick_now(sim: Simulator, _request: Request, _data: Json) -> Json:
@@ -127,6 +153,10 @@ def routes(sim: Simulator) -> list[Route]:
         ("GET", "/_sim/faults", list_faults),
         ("DELETE", "/_sim/faults", clear_faults),
         ("POST", "/_sim/tick", tick_now),
+        ("POST", "/_sim/account", change_account),
+        ("POST", "/_sim/event_destinations", make_destination),
+        ("POST", "/_sim/event_destinations/{id}", change_destination),
+        ("POST", "/_sim/accounts", connect_account),
     ]
     return [Route(path, endpoint(sim, act), methods=[method]) for method, path, act in table]
 
@@ -136,7 +166,8 @@ def endpoint(sim: Simulator, act: Operation) -> Callable[[Request], Awaitable[Re
 
     async def respond(request: Request) -> Response:
         try:
-            result, status = act(sim, request, _json(await request.body())), 200
+            of = sim.of(request.headers.get("stripe-account"))
+            result, status = act(of, request, _json(await request.body())), 200
         except StripeError as error:
             result, status = error.body(), error.status
         return Response(orjson.dumps(result), status, media_type="application/json")

@@ -65,6 +65,11 @@ def _invoice_line(p: Params, invoice: Json) -> Json:
     source = next((line for line in invoice["lines"] if line["id"] == key), None)
     if source is None:
         raise missing("invoice line item", key[:80], p.name("invoice_line_item"))
+    if source.get("_credits"):
+        raise StripeError(
+            "This simulator credits no line that a credit grant has paid some of.",
+            param=p.name("invoice_line_item"),
+        )
     amount, quantity = p.integer("amount"), p.integer("quantity", 0, MOST_QUANTITY)
     if amount is None:
         if quantity is None:

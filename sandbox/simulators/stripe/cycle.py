@@ -4,9 +4,12 @@ from sandbox.simulators.stripe.context import Context
 from sandbox.simulators.stripe.discounting import taken
 from sandbox.simulators.stripe.errors import Json
 from sandbox.simulators.stripe.invoice_drafts import draft, pending_lines
-from sandbox.simulators.stripe.invoice_lines import cycle_text, full_amount, item_line
+from sandbox.simulators.stripe.invoice_lines import item_line, whole_lines
 from sandbox.simulators.stripe.invoices import close, finalize
+from sandbox.simulators.stripe.items import item_price
+from sandbox.simulators.stripe.meters import usage
 from sandbox.simulators.stripe.periods import containing
+from sandbox.simulators.stripe.pricing import is_metered
 from sandbox.simulators.stripe.proration import Span
 from sandbox.simulators.stripe.prorations import credit_unused, note_debit
 
@@ -37,23 +40,36 @@ def place_period(ctx: Context, subscription: Json, at: int) -> Span:
 
 
 def period_lines(ctx: Context, subscription: Json) -> list[Json]:
-    """One whole-period line an item, or a zero line while in trial."""
-    return [_period_line(ctx, subscription, item) for item in subscription["items"]]
+    """What the items charge for their period in advance, or zero lines while in trial. Of usage
+    nothing is known in advance, which is said by a line of none with the first period."""
+    found: list[Json] = []
+    for item in subscription["items"]:
+        found += _period_lines(ctx, subscription, item)
+    return found
 
 
-def _period_line(ctx: Context, subscription: Json, item: Json) -> Json:
-    price = ctx.store.need("price", item["price"])
+def _period_lines(ctx: Context, subscription: Json, item: Json) -> list[Json]:
+    price = item_price(ctx, item)
     span = Span(item["current_period_start"], item["current_period_end"])
     if subscription["status"] == "trialing":
         name = ctx.store.need("product", price["product"])["name"]
-        return item_line(ctx, item, amount=0, span=span, description=f"Trial period for {name}")
-    return item_line(
-        ctx,
-        item,
-        amount=full_amount(price, item["quantity"]),
-        span=span,
-        description=cycle_text(ctx, price, item["quantity"]),
-    )
+        text = f"Trial period for {name}"
+        return [item_line(ctx, item, amount=0, span=span, description=text)]
+    if is_metered(price):
+        first = subscription["latest_invoice"] is None
+        return whole_lines(ctx, item, 0, span)[:1] if first else []
+    return whole_lines(ctx, item, item["quantity"], span)
+
+
+def usage_lines(ctx: Context, subscription: Json, ended: Span) -> list[Json]:
+    """What was used in a period that is over, or so far in one that ends now."""
+    found: list[Json] = []
+    for item in subscription["items"]:
+        price = item_price(ctx, item)
+        if is_metered(price):
+            used = usage(ctx, price["recurring"]["meter"], subscription["customer"], ended)
+            found += whole_lines(ctx, item, used, ended)
+    return found
 
 
 def note_debits(subscription: Json, invoice: Json) -> None:
@@ -64,7 +80,7 @@ def note_debits(subscription: Json, invoice: Json) -> None:
             continue
         span = Span(line["period"]["start"], line["period"]["end"])
         for item in subscription["items"]:
-            if item["id"] != details["subscription_item"]:
+            if item["id"] != details["subscription_item"] or item["quantity"] is None:
                 continue
             if subscription["status"] == "trialing":
                 item["_debit"] = None
@@ -159,6 +175,8 @@ def renew(ctx: Context, subscription: Json) -> None:
     currency = subscription["currency"]
     ctx.store.put(subscription)
     lines = pending_lines(ctx, customer["id"], currency, subscription["id"])
+    if before["status"] != "trialing":
+        lines += usage_lines(ctx, subscription, ended)
     invoice = draft(
         ctx,
         customer,
@@ -203,7 +221,9 @@ def end(
         _drop_pending(ctx, subscription)
     ctx.store.put(subscription)
     if invoice_now:
-        bill_now(ctx, subscription, "subscription_update", [])
+        used = Span(subscription["items"][0]["current_period_start"], now)
+        own = [] if before["status"] == "trialing" else usage_lines(ctx, subscription, used)
+        bill_now(ctx, subscription, "subscription_update", own)
     subscription = ctx.store.need("subscription", subscription["id"])
     subscription |= {
         "status": "canceled",

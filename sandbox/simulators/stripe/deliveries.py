@@ -16,7 +16,9 @@ import httpx
 import orjson
 
 from sandbox.simulators.stripe.errors import Json
+from sandbox.simulators.stripe.older import rendered
 from sandbox.simulators.stripe.store import Store
+from sandbox.simulators.stripe.thin_bodies import kind_of, shown
 
 log = logging.getLogger(__name__)
 
@@ -50,20 +52,33 @@ def sign(secret: str, body: bytes, at: int) -> str:
     return f"t={at},v1={digest}"
 
 
-def wants(endpoint: Json, event_type: str) -> bool:
-    """Whether an enabled endpoint listens to this type."""
+DESTINATION = "v2.core.event_destination"
+
+
+def wants(endpoint: Json, event: Json) -> bool:
+    """Whether an enabled endpoint, or destination of thin events, listens to it."""
     enabled = endpoint["enabled_events"]
-    return endpoint["status"] == "enabled" and ("*" in enabled or event_type in enabled)
+    kind = kind_of(event) if endpoint["object"] == DESTINATION else event["type"]
+    return endpoint["status"] == "enabled" and ("*" in enabled or kind in enabled)
+
+
+def listeners(store: Store, event: Json) -> list[Json]:
+    """All who listen to it: of a connected account's also the platform's that ask for those."""
+    own = [*store.find("webhook_endpoint"), *store.find(DESTINATION)]
+    found = [each for each in own if not each.get("_connect")]
+    if store.platform is not None:
+        found += [each for each in store.platform.find("webhook_endpoint") if each.get("_connect")]
+    return [each for each in found if wants(each, event)]
 
 
 def enqueue(store: Store, event: Json) -> int:
     """Queue an event for all who listen; returns to how many endpoints."""
     modes = DEFAULT_MODES | store.setting("deliveries", {})
-    listeners = [e for e in store.find("webhook_endpoint") if wants(e, event["type"])]
-    for endpoint in listeners:
+    found = listeners(store, event)
+    for endpoint in found:
         for copy in range(1 + modes["duplicate"]):
             queue_one(store, event["id"], endpoint["id"], modes, copy)
-    return len(listeners)
+    return len(found)
 
 
 def queue_one(store: Store, event: str, endpoint: str, modes: Json, copy: int = 0) -> None:
@@ -145,7 +160,7 @@ class Deliverer:
         self, client: httpx.AsyncClient, key: int, event: str, endpoint: str, attempts: int
     ) -> None:
         try:
-            target, snapshot = self._store.get(endpoint), self._store.get(event)
+            target, snapshot = self._store.endpoint(endpoint), self._store.get(event)
             if target is None or snapshot is None or target["status"] != "enabled":
                 self._settle(key, "failed", attempts, None, "the endpoint is gone or disabled")
                 return
@@ -164,7 +179,11 @@ class Deliverer:
     async def _send(
         self, client: httpx.AsyncClient, endpoint: Json, event: Json
     ) -> tuple[int | None, str | None]:
-        body = orjson.dumps(event)
+        if endpoint["object"] == DESTINATION:
+            body = orjson.dumps(shown(event))
+        else:
+            version = endpoint["api_version"] or event["api_version"]
+            body = orjson.dumps(rendered(event, version))
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Stripe-Signature": sign(endpoint["_secret"], body, int(time.time())),

@@ -3,7 +3,6 @@
 Opening takes the amount away at once; winning gives it back. `disputed` of the charge stays true.
 """
 
-from sandbox.simulators.stripe.balance_transactions import moved
 from sandbox.simulators.stripe.context import Context
 from sandbox.simulators.stripe.errors import Json, StripeError
 from sandbox.simulators.stripe.fields import Routes, merge_metadata, set_texts
@@ -11,6 +10,7 @@ from sandbox.simulators.stripe.forms import Params
 from sandbox.simulators.stripe.listing import page
 from sandbox.simulators.stripe.money import exponent
 from sandbox.simulators.stripe.money_blanks import blank_dispute
+from sandbox.simulators.stripe.moves import moved
 from sandbox.simulators.stripe.payment_routes import owner_of
 from sandbox.simulators.stripe.payments import on_charge
 

@@ -52,6 +52,7 @@ def create_endpoint(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
         "metadata": merge_metadata(p, {}),
         "status": "enabled",
         "url": _url(p.need("url")),
+        "_connect": p.boolean("connect") or False,
         "_secret": new_id("whsec", 32),
     }
     ctx.store.put(obj)

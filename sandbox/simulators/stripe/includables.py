@@ -7,6 +7,7 @@ from sandbox.simulators.stripe.context import Context
 from sandbox.simulators.stripe.customer_balance import credit_by_currency
 from sandbox.simulators.stripe.errors import Json
 from sandbox.simulators.stripe.payments import on_charge, payments_of
+from sandbox.simulators.stripe.price_forms import shown_options
 from sandbox.simulators.stripe.views import embedded_list
 
 _MOST = 10
@@ -17,6 +18,8 @@ _INCLUDABLE = {
     ("coupon", "applies_to"),
     ("customer", "invoice_credit_balance"),
     ("customer", "tax_ids"),
+    ("price", "currency_options"),
+    ("price", "tiers"),
 }
 
 
@@ -25,7 +28,7 @@ def is_includable(shown: Json, name: str) -> bool:
     return (shown.get("object"), name) in _INCLUDABLE
 
 
-def included(ctx: Context, shown: Json, name: str) -> Json | None:
+def included(ctx: Context, shown: Json, name: str) -> Json | list[Json] | None:
     """The value of an includable member of a shown object; None where there is none."""
     obj = ctx.store.get(shown["id"])
     if obj is None:  # a preview, which nothing was ever paid on
@@ -43,6 +46,11 @@ def included(ctx: Context, shown: Json, name: str) -> Json | None:
         case "applies_to":
             products: Json | None = obj["_applies_to"]
             return products
+        case "currency_options":
+            return shown_options(obj)
+        case "tiers":
+            tiers: list[Json] | None = obj["_tiers"]
+            return tiers
         case "invoice_credit_balance":
             return dict(credit_by_currency(obj))
         case _:

@@ -1,5 +1,6 @@
 """Drafts: what an invoice takes over when it is made, and the pending items that join it."""
 
+from sandbox.simulators.stripe.automatic_tax import on_invoice
 from sandbox.simulators.stripe.blanks import blank_invoice
 from sandbox.simulators.stripe.context import Context
 from sandbox.simulators.stripe.customers import use_currency
@@ -32,9 +33,11 @@ def draft(
         "collection_method": "charge_automatically",
         "days_until_due": None,
         "default_tax_rates": [],
+        "automatic_tax": {"enabled": False, "liability": None},
     }
     invoice = blank_invoice(customer, currency, now) | {
         "auto_advance": subscription is not None,
+        "automatic_tax": on_invoice(customer, source["automatic_tax"]),
         "billing_reason": reason,
         "collection_method": source["collection_method"],
         "custom_fields": customer["invoice_settings"]["custom_fields"],
@@ -45,6 +48,7 @@ def draft(
         "lines": lines,
         "period_start": start,
         "period_end": end,
+        "_pending_update": bool(source.get("_pending")),
         "_subscription": subscription["id"] if subscription else None,
     }
     if subscription:

@@ -1,5 +1,6 @@
 """What the forms of /v1/invoices say about a draft."""
 
+from sandbox.simulators.stripe.automatic_tax import on_invoice, read_form
 from sandbox.simulators.stripe.context import Context
 from sandbox.simulators.stripe.cycle import DRAFT_SECONDS
 from sandbox.simulators.stripe.discounts import inherited, read_discounts
@@ -22,6 +23,10 @@ def apply(ctx: Context, p: Params, invoice: Json) -> None:
     _apply_collection(ctx, p, invoice)
     if (rates := tax_rate_ids(ctx, p, "default_tax_rates")) is not None:
         invoice["default_tax_rates"] = rates
+    if p.has("automatic_tax"):
+        customer = ctx.store.need("customer", invoice["customer"])
+        asked = read_form(p, invoice["automatic_tax"])
+        invoice["automatic_tax"] = on_invoice(customer, asked)
     if (effective := p.time("effective_at")) is not None:
         invoice["effective_at"] = effective
     if p.has("discounts"):

@@ -5,19 +5,20 @@ Whoever puts an item on a draft, changes it there or takes it off renews the dra
 
 from decimal import Decimal
 
-from sandbox.simulators.stripe.catalog import price_from
 from sandbox.simulators.stripe.context import Context, new_id
 from sandbox.simulators.stripe.discounts import inherited, read_discounts
 from sandbox.simulators.stripe.errors import Json, StripeError
 from sandbox.simulators.stripe.fields import merge_metadata, set_texts, tax_rate_ids
 from sandbox.simulators.stripe.forms import MOST_QUANTITY, Params
 from sandbox.simulators.stripe.invoice_lines import (
-    full_amount,
     invoice_items_on,
     line_of_invoice_item,
     pricing,
 )
+from sandbox.simulators.stripe.items import item_price
 from sandbox.simulators.stripe.money import currency_code
+from sandbox.simulators.stripe.price_forms import price_from
+from sandbox.simulators.stripe.pricing import currencies, in_currency, total
 from sandbox.simulators.stripe.proration import Span, line_amount
 from sandbox.simulators.stripe.proration_discounts import rescale, settle
 
@@ -72,7 +73,7 @@ def proration_item(
     `credited` names the debit it takes back.
     """
     customer = ctx.store.need("customer", subscription["customer"])
-    price = ctx.store.need("price", item["price"])
+    price = item_price(ctx, item)
     entry = blank_item(customer, price["currency"], ctx.now(customer["id"])) | {
         "description": description,
         "discountable": False,
@@ -221,11 +222,13 @@ def _apply_amount(ctx: Context, p: Params, entry: Json) -> None:
     if given := p.text("currency"):
         entry["currency"] = currency_code(given)
     if price is not None:
+        if entry["currency"] in currencies(price):
+            price = in_currency(price, entry["currency"], "pricing[price]")
         entry["pricing"] = pricing(price)
         entry["currency"] = price["currency"]
         product = ctx.store.need("product", price["product"])
         entry["description"] = entry["description"] or product["name"]
-        amount = full_amount(price, entry["quantity"])
+        amount = total(price, entry["quantity"])
     elif amount is None:
         amount = _counted(p, entry)
     if amount is not None and entry["proration"]:

@@ -6,36 +6,51 @@ from decimal import Decimal
 from sandbox.simulators.stripe.context import Context, new_id
 from sandbox.simulators.stripe.discounting import taken
 from sandbox.simulators.stripe.errors import Json
+from sandbox.simulators.stripe.items import item_price
 from sandbox.simulators.stripe.money import interval_text, money_text
+from sandbox.simulators.stripe.pricing import Part, parts
 from sandbox.simulators.stripe.proration import Span, line_amount
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
-def pricing(price: Json) -> Json:
-    """The `pricing` member that points at a price and its product."""
+def pricing(price: Json, unit: str | None = None) -> Json:
+    """The `pricing` member that points at a price and its product; of a tier with its `unit`."""
     return {
         "price_details": {"price": price["id"], "product": price["product"]},
         "type": "price_details",
-        "unit_amount_decimal": price["unit_amount_decimal"],
+        "unit_amount_decimal": unit or price["unit_amount_decimal"],
     }
 
 
-def full_amount(price: Json, quantity: int) -> int:
-    """A whole period of a quantity, minor units."""
-    return line_amount(Decimal(price["unit_amount_decimal"]), quantity)
-
-
-def cycle_text(ctx: Context, price: Json, quantity: int) -> str:
+def cycle_text(ctx: Context, price: Json, part: Part) -> str:
     """Quantity, product and unit price, such as `(at €10.00 / month)` for the last."""
-    product = ctx.store.need("product", price["product"])
-    unit = price["unit_amount"]
-    if unit is None:
-        unit = line_amount(Decimal(price["unit_amount_decimal"]), 1)
-    shown = money_text(unit, price["currency"])
-    return (
-        f"{quantity} {TIMES} {product['name']} (at {shown} / {interval_text(price['recurring'])})"
-    )
+    name = ctx.store.need("product", price["product"])["name"]
+    tier = "" if part.tier is None else f"Tier {part.tier} "
+    interval = interval_text(price["recurring"])
+    if part.flat:
+        fee = money_text(part.amount, price["currency"])
+        return f"{name} ({tier}flat fee at {fee} / {interval})"
+    shown = money_text(line_amount(Decimal(part.unit or 0), 1), price["currency"])
+    if package := price["transform_quantity"]:
+        shown = f"{shown} per {package['divide_by']}"
+    return f"{part.quantity} {TIMES} {name} ({tier}at {shown} / {interval})"
+
+
+def whole_lines(ctx: Context, item: Json, quantity: int, span: Span) -> list[Json]:
+    """What a whole period of an item charges: a line, or one for each tier."""
+    price = item_price(ctx, item)
+    return [
+        item_line(
+            ctx,
+            item,
+            amount=part.amount,
+            span=span,
+            description=cycle_text(ctx, price, part),
+            part=part,
+        )
+        for part in parts(price, quantity)
+    ]
 
 
 def item_line(
@@ -47,14 +62,15 @@ def item_line(
     description: str,
     cuts: list[Json] | None = None,
     included: bool = False,
+    part: Part | None = None,
 ) -> Json:
     """A line that a subscription item causes by itself, without an invoice item.
 
     With `cuts` it is a proration, whose discounts are settled; its `amount` is gross, and shown
-    without them where they are `included`.
+    without them where they are `included`. Of a `part` of the price it has quantity and unit.
     """
     proration = cuts is not None
-    price = ctx.store.need("price", item["price"])
+    price = item_price(ctx, item)
     details: Json = {
         "invoice_item": None,
         "proration": proration,
@@ -74,8 +90,8 @@ def item_line(
             "type": "subscription_item_details",
         },
         period={"start": span.start, "end": span.end},
-        pricing=pricing(price),
-        quantity=item["quantity"],
+        pricing=pricing(price, part.unit if part else None),
+        quantity=part.quantity if part else item["quantity"] or 0,
         discountable=not proration,
         rates=item["tax_rates"],
         cuts=cuts,

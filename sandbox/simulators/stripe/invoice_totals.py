@@ -4,7 +4,9 @@ https://docs.stripe.com/api/invoices/object. `subtotal` is before the invoice's 
 exclusive taxes, but after those of the single lines; `total` is after all of them.
 """
 
+from sandbox.simulators.stripe.automatic_tax import rates_of
 from sandbox.simulators.stripe.context import Context
+from sandbox.simulators.stripe.credit_balance import of_line, of_lines
 from sandbox.simulators.stripe.customer_balance import balance_in
 from sandbox.simulators.stripe.discounting import Part, cuts, pretax_credits, taken
 from sandbox.simulators.stripe.discounts import offs
@@ -19,12 +21,9 @@ def retotal(ctx: Context, invoice: Json) -> None:
     subtotal = net_subtotal = after = 0
     for line in invoice["lines"]:
         line["invoice"] = invoice["id"]
-        rates = [
-            ctx.store.need("tax_rate", key)
-            for key in line["_rates"] or invoice["default_tax_rates"]
-        ]
+        rates = _rates(ctx, invoice, customer, line)
         before = line["amount"] - taken(line["_reductions"], item=True)
-        rest = line["amount"] - taken(line["_reductions"])
+        rest = line["amount"] - taken(line["_reductions"]) - of_line(line)
         line["taxes"] = line_taxes(rest, rates, customer["tax_exempt"])
         untouched = line_taxes(before, rates, customer["tax_exempt"])
         subtotal += before
@@ -44,6 +43,14 @@ def retotal(ctx: Context, invoice: Json) -> None:
         "amount_due": owed,
         "amount_remaining": owed,
     }
+
+
+def _rates(ctx: Context, invoice: Json, customer: Json, line: Json) -> list[Json]:
+    """Those set up by hand go before what Stripe Tax finds."""
+    keys = line["_rates"] or invoice["default_tax_rates"]
+    if not keys and invoice["automatic_tax"]["enabled"]:
+        return rates_of(ctx, customer, line)
+    return [ctx.store.need("tax_rate", key) for key in keys]
 
 
 def _discount(ctx: Context, invoice: Json) -> None:
@@ -66,11 +73,17 @@ def _discount(ctx: Context, invoice: Json) -> None:
             line["discount_amounts"] = [
                 {"amount": 0, "discount": one["discount"]} for one in settled if not one["item"]
             ]
-        line["pretax_credit_amounts"] = pretax_credits(line["discount_amounts"])
+        line["pretax_credit_amounts"] = [
+            *pretax_credits(line["discount_amounts"]),
+            *line.get("_credits", ()),
+        ]
     invoice["total_discount_amounts"] = [
         {"amount": amount, "discount": key} for key, amount in summed.items()
     ]
-    invoice["total_pretax_credit_amounts"] = pretax_credits(invoice["total_discount_amounts"])
+    invoice["total_pretax_credit_amounts"] = [
+        *pretax_credits(invoice["total_discount_amounts"]),
+        *of_lines(lines),
+    ]
 
 
 def _part(ctx: Context, line: Json, currency: str) -> Part:

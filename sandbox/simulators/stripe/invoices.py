@@ -4,7 +4,9 @@ https://docs.stripe.com/invoicing/overview. Amounts are minor units. A customer 
 setting pays at once; `/_sim/customers/{id}/payment` makes the attempts fail.
 """
 
+from sandbox.simulators.stripe import credit_balance, pending_updates
 from sandbox.simulators.stripe.arrears import in_arrears, out_of_arrears
+from sandbox.simulators.stripe.automatic_tax import before_final
 from sandbox.simulators.stripe.billing_settings import billing
 from sandbox.simulators.stripe.context import Context
 from sandbox.simulators.stripe.customer_balance import change_by, post, record
@@ -43,6 +45,9 @@ def finalize(ctx: Context, invoice: Json, *, use_balance: bool = True) -> Json:
         )
     before = ctx.view(invoice)
     customer = living(ctx, invoice["customer"], "customer")
+    before_final(invoice, customer)
+    retotal(ctx, invoice)
+    credit_balance.apply(ctx, invoice)
     retotal(ctx, invoice)
     _note_discounts(ctx, invoice)
     now = ctx.now(customer["id"])
@@ -109,7 +114,10 @@ def _note_discounts(ctx: Context, invoice: Json) -> None:
     final = {line["id"]: line for line in invoice["lines"] if line["_cuts"] is None}
     for item in subscription["items"]:
         if item["_debit"] and item["_debit"]["line"] in final:
-            item["_debit"]["cuts"] = final[item["_debit"]["line"]]["_reductions"]
+            lines = item["_debit"]["lines"] or [item["_debit"]["line"]]
+            item["_debit"]["cuts"] = [
+                one for key in lines if key in final for one in final[key]["_reductions"]
+            ]
     ctx.store.put(subscription)
 
 
@@ -187,6 +195,7 @@ def mark_paid(ctx: Context, invoice: Json) -> Json:
     shown = ctx.save(
         invoice, before, "invoice.updated", "invoice.paid", "invoice.payment_succeeded"
     )
+    pending_updates.paid(ctx, invoice)
     out_of_arrears(ctx, invoice)
     return shown
 
@@ -213,6 +222,7 @@ def close(ctx: Context, invoice: Json, status: str, reason: str = "user_forgiven
         cancel_default(ctx, invoice, "void_invoice")
         shown = ctx.save(invoice, before, "invoice.updated", "invoice.voided")
         _return_balance(ctx, invoice)
+        credit_balance.give_back(ctx, invoice)
     else:
         invoice["status_transitions"]["marked_uncollectible_at"] = now
         invoice["status_details"] = {"uncollectible": {"reason": reason}}

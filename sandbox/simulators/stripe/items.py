@@ -3,12 +3,13 @@
 import copy
 from dataclasses import dataclass
 
-from sandbox.simulators.stripe.catalog import price_from
 from sandbox.simulators.stripe.context import Context, new_id
 from sandbox.simulators.stripe.discounts import inherited, read_discounts
 from sandbox.simulators.stripe.errors import Json, StripeError, missing
 from sandbox.simulators.stripe.fields import merge_metadata, tax_rate_ids
 from sandbox.simulators.stripe.forms import MOST_QUANTITY, Params
+from sandbox.simulators.stripe.price_forms import price_from
+from sandbox.simulators.stripe.pricing import currencies, in_currency, is_metered
 
 _MOST_ITEMS = 20
 
@@ -45,6 +46,7 @@ def new_item(ctx: Context, p: Params, subscription: Json, now: int) -> Json:
         "quantity": 1,
         "subscription": subscription["id"],
         "tax_rates": [],
+        "_currency": subscription["currency"],
         "_debit": None,
     }
     if subscription["items"]:
@@ -66,8 +68,7 @@ def _apply(ctx: Context, p: Params, item: Json, subscription: Json) -> None:
     elif data := p.sub("price_data"):
         product = ctx.store.need("product", data.need("product"), data.name("product"))
         item["price"] = price_from(ctx, data, product["id"])["id"]
-    if (quantity := p.integer("quantity", 0, MOST_QUANTITY)) is not None:
-        item["quantity"] = quantity
+    _apply_quantity(ctx, p, item)
     if (rates := tax_rate_ids(ctx, p, "tax_rates")) is not None:
         item["tax_rates"] = rates
     if p.has("discounts"):
@@ -75,9 +76,28 @@ def _apply(ctx: Context, p: Params, item: Json, subscription: Json) -> None:
     item["metadata"] = merge_metadata(p, item["metadata"])
 
 
+def item_price(ctx: Context, item: Json) -> Json:
+    """The price of an item, in the currency of its subscription."""
+    price = ctx.store.need("price", item["price"])
+    return in_currency(price, item["_currency"] or price["currency"])
+
+
+def _apply_quantity(ctx: Context, p: Params, item: Json) -> None:
+    """Usage has no quantity: it is measured."""
+    quantity = p.integer("quantity", 0, MOST_QUANTITY)
+    if item["price"] and is_metered(ctx.store.need("price", item["price"])):
+        if quantity is not None:
+            raise StripeError(
+                "You cannot set the quantity for metered plans.", param=p.name("quantity")
+            )
+        item["quantity"] = None
+    elif quantity is not None or item["quantity"] is None:
+        item["quantity"] = 1 if quantity is None else quantity
+
+
 def _apply_discounts(ctx: Context, p: Params, item: Json, subscription: Json) -> None:
     customer = ctx.store.need("customer", subscription["customer"])
-    currency = ctx.store.need("price", item["price"] or p.need("price"))["currency"]
+    currency = item["_currency"] or item_price(ctx, item)["currency"]
     found = read_discounts(
         ctx,
         p,
@@ -147,7 +167,8 @@ def check_alike(ctx: Context, subscription: Json) -> None:
         raise StripeError(
             "Cannot add multiple subscription items with the same price.", param="items"
         )
-    if len({price["currency"] for price in prices}) > 1:
+    currency = subscription["currency"] or prices[0]["currency"]
+    if any(currency not in currencies(price) for price in prices):
         raise StripeError("All prices of a subscription have the same currency.", param="items")
     rhythms = {(p["recurring"]["interval"], p["recurring"]["interval_count"]) for p in prices}
     if len(rhythms) > 1:

@@ -8,6 +8,7 @@ are minor units. Nothing here changes the invoice itself but its private `_payme
 from sandbox.simulators.stripe.context import Context, new_id
 from sandbox.simulators.stripe.errors import Json
 from sandbox.simulators.stripe.money_blanks import DECLINE, blank_charge, blank_intent
+from sandbox.simulators.stripe.moves import charged
 
 
 def payments_of(ctx: Context, invoice: Json) -> list[Json]:
@@ -109,6 +110,8 @@ def _settle(ctx: Context, payment: Json) -> None:
 def _attempt(ctx: Context, intent: Json, *, paid: bool) -> Json:
     customer = ctx.store.need("customer", intent["customer"])
     charge = blank_charge(intent, customer, ctx.now(customer["id"]), paid=paid)
+    if paid:
+        charge["balance_transaction"] = charged(ctx, charge)["id"]
     ctx.create(charge, "charge.succeeded" if paid else "charge.failed")
     return charge
 

@@ -4,12 +4,13 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.simulators.stripe.account import known, permit
 from sandbox.simulators.stripe.context import API_VERSION, Context, new_id
 from sandbox.simulators.stripe.deliveries import Deliverer
 from sandbox.simulators.stripe.errors import Json, StripeError
@@ -33,6 +34,30 @@ class Simulator:
     faults: Faults
     deliverer: Deliverer
     cut: Cut | None = None
+    #: Of Stripe Connect: what each account has is its own.
+    connected: "dict[str, Simulator]" = field(default_factory=dict)
+    connecting: "Callable[[str], Simulator] | None" = None
+
+    def of(self, account: str | None) -> "Simulator":
+        """The account that a request acts for (`Stripe-Account`): without one the key's own.
+
+        https://docs.stripe.com/connect/authentication
+        """
+        if account is None or account == known(self.store)["id"]:
+            return self
+        if account not in self.connected:
+            raise StripeError(
+                f"The provided key does not have access to account '{account[:40]}' (or that "
+                "account does not exist). Application access may have been revoked.",
+                status=403,
+                code="account_invalid",
+            )
+        return self.connected[account]
+
+    def connect(self, account: str) -> None:
+        """Bring an account under the platform; once is enough."""
+        if self.connecting is not None and account not in self.connected:
+            self.connected[account] = self.connecting(account)
 
 
 @dataclass(frozen=True)
@@ -53,11 +78,19 @@ def endpoint(sim: Simulator, handler: Handler) -> Callable[[Request], Awaitable[
         request_id = new_id("req", 14)
         try:
             incoming = await _read(request, request_id)
+            permit(sim.store, request)
+            of = sim.of(request.headers.get("stripe-account"))
+            of.cut = sim.cut
             if incoming.key is None:
-                return await _perform(sim, handler, request, incoming)
-            return await _perform_once(sim, handler, request, incoming, incoming.key)
+                answer = await _perform(of, handler, request, incoming)
+            else:
+                answer = await _perform_once(of, handler, request, incoming, incoming.key)
         except StripeError as error:
-            return _response(_refusal(error), request_id)
+            answer = _response(_refusal(error), request_id)
+        if "stripe-version" not in request.headers:
+            # Who asks for none is answered in the account's own.
+            answer.headers["Stripe-Version"] = known(sim.store)["api_version"]
+        return answer
 
     return respond
 

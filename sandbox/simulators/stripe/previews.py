@@ -5,10 +5,11 @@ So a preview can never differ from what the update then does.
 
 from sandbox.simulators.stripe.changes import update
 from sandbox.simulators.stripe.context import Context, new_id
-from sandbox.simulators.stripe.cycle import end, period_lines, place_period
+from sandbox.simulators.stripe.cycle import end, period_lines, place_period, usage_lines
 from sandbox.simulators.stripe.errors import Json, StripeError
 from sandbox.simulators.stripe.forms import Params
 from sandbox.simulators.stripe.invoice_drafts import draft, pending_lines
+from sandbox.simulators.stripe.proration import Span
 from sandbox.simulators.stripe.views import embedded_list
 
 _PREVIEW_LINES = 100
@@ -61,6 +62,8 @@ def _next_invoice(ctx: Context, subscription: Json, details: Params | None) -> J
     lines = pending_lines(ctx, customer["id"], subscription["currency"], subscription["id"])
     item = subscription["items"][0]
     period = (item["current_period_start"], item["current_period_end"])
+    if subscription["status"] != "trialing":
+        lines += usage_lines(ctx, subscription, Span(*period))
     ends = subscription["status"] == "canceled" or subscription["cancel_at"] is not None
     if not ends:
         if subscription["status"] == "trialing":

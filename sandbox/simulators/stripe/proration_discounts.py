@@ -7,14 +7,15 @@ https://docs.stripe.com/changelog/clover/2025-09-30/itemize-proration-discount-a
 
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 from fractions import Fraction
 
 from sandbox.simulators.stripe.context import Context
 from sandbox.simulators.stripe.discounting import Off, Part, cuts, taken
 from sandbox.simulators.stripe.discounts import in_force, inherited, offs
 from sandbox.simulators.stripe.errors import Json
-from sandbox.simulators.stripe.proration import Span, line_amount, round_half_up, share
+from sandbox.simulators.stripe.items import item_price
+from sandbox.simulators.stripe.pricing import total
+from sandbox.simulators.stripe.proration import Span, round_half_up, share
 
 
 def is_itemized(subscription: Json) -> bool:
@@ -49,10 +50,9 @@ def _weight(ctx: Context, subscription: Json, item: Json, one: Off) -> Fraction:
     """The item's share of what the discount reaches."""
     prices: dict[str, int] = {}
     for other in subscription["items"]:
-        price = ctx.store.need("price", other["price"])
+        price = item_price(ctx, other)
         if one.reaches(price["product"]):
-            unit = Decimal(price["unit_amount_decimal"])
-            prices[other["id"]] = line_amount(unit, other["quantity"])
+            prices[other["id"]] = total(price, other["quantity"] or 0)
     whole = sum(prices.values())
     return Fraction(prices.get(item["id"], 0), whole) if whole else Fraction(0)
 

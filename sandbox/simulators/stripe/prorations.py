@@ -6,8 +6,10 @@ from sandbox.simulators.stripe.context import Context
 from sandbox.simulators.stripe.discounting import taken
 from sandbox.simulators.stripe.errors import Json, StripeError
 from sandbox.simulators.stripe.invoice_item_entries import proration_item
-from sandbox.simulators.stripe.invoice_lines import TIMES, full_amount
+from sandbox.simulators.stripe.invoice_lines import TIMES
+from sandbox.simulators.stripe.items import item_price
 from sandbox.simulators.stripe.periods import containing, day_text
+from sandbox.simulators.stripe.pricing import total
 from sandbox.simulators.stripe.proration import Debit, Span, credit_classic, credit_flexible, debit
 from sandbox.simulators.stripe.proration_discounts import (
     cuts_of_credit,
@@ -41,14 +43,17 @@ def check_date(item: Json, at: int) -> None:
 
 
 def credit_unused(ctx: Context, subscription: Json, item: Json, at: int) -> None:
-    """A pending credit for what was charged and not used up at `at`, if anything was."""
+    """A pending credit for what was charged and not used up at `at`, if anything was: of usage
+    nothing is charged in advance."""
     check_date(item, at)
+    if item["quantity"] is None:
+        return
     end = item["current_period_end"]
     last = item["_debit"]
     if subscription["billing_mode"]["type"] == "classic":
-        price = ctx.store.need("price", item["price"])
+        price = item_price(ctx, item)
         whole = whole_period(ctx, subscription, item)
-        gross = credit_classic(full_amount(price, item["quantity"]), whole, at, end)
+        gross = credit_classic(total(price, item["quantity"]), whole, at, end)
         part = Fraction(end - at, whole.seconds)
         cuts = negated(cuts_of_debit(ctx, subscription, item, -gross, part))
     elif last is None:
@@ -76,10 +81,12 @@ def credit_unused(ctx: Context, subscription: Json, item: Json, at: int) -> None
 def charge_remaining(ctx: Context, subscription: Json, item: Json, at: int) -> None:
     """A pending debit for `[at, period end)`, noted on the item as its last debit."""
     check_date(item, at)
+    if item["quantity"] is None:
+        return
     end = item["current_period_end"]
-    price = ctx.store.need("price", item["price"])
+    price = item_price(ctx, item)
     whole = whole_period(ctx, subscription, item)
-    amount = debit(full_amount(price, item["quantity"]), whole, at, end)
+    amount = debit(total(price, item["quantity"]), whole, at, end)
     part = Fraction(end - at, whole.seconds)
     cuts = cuts_of_debit(ctx, subscription, item, amount, part)
     entry = proration_item(
@@ -105,10 +112,17 @@ def note_debit(
     invoice: str | None = None,
     line: str | None = None,
 ) -> None:
-    """Remember what the item was last charged, less which discounts, and by which document."""
+    """Remember what the item was last charged, less which discounts, and by which document. What a
+    price of tiers charges has several lines of one invoice and one span, which are one debit."""
+    last = item["_debit"]
+    lines = [line] if line else []
+    if last and line and (last["invoice"], last["start"]) == (invoice, span.start):
+        amount, cuts = last["amount"] + amount, [*last["cuts"], *cuts]
+        lines = [*last["lines"], *lines]
     item["_debit"] = {
         "amount": amount,
         "cuts": cuts,
+        "lines": lines,
         "start": span.start,
         "end": span.end,
         "invoice_item": invoice_item,
@@ -132,7 +146,7 @@ def _credited(last: Json | None) -> Json | None:
             "invoice_item": None,
             "invoice_line_item_details": {
                 "invoice": last["invoice"],
-                "invoice_line_items": [last["line"]],
+                "invoice_line_items": last["lines"] or [last["line"]],
             },
             "type": "invoice_line_items",
         }

@@ -3,11 +3,11 @@
 A refund that fails or is canceled leaves its money on the charge again, to be refunded anew.
 """
 
-from sandbox.simulators.stripe.balance_transactions import moved
 from sandbox.simulators.stripe.context import Context
 from sandbox.simulators.stripe.errors import Json, StripeError
 from sandbox.simulators.stripe.fields import Routes
 from sandbox.simulators.stripe.forms import Params
+from sandbox.simulators.stripe.moves import moved
 
 #: What a customer's new refunds come to, and the status that this is at first.
 OUTCOMES = {"succeed": "succeeded", "pending": "pending", "requires_action": "requires_action"}

@@ -3,7 +3,6 @@
 Money counts as refunded from the start, even while its refund is pending.
 """
 
-from sandbox.simulators.stripe.balance_transactions import moved
 from sandbox.simulators.stripe.context import Context, changed
 from sandbox.simulators.stripe.disputes import is_held
 from sandbox.simulators.stripe.errors import Json, StripeError
@@ -12,6 +11,7 @@ from sandbox.simulators.stripe.forms import Params
 from sandbox.simulators.stripe.listing import page
 from sandbox.simulators.stripe.money import money_text
 from sandbox.simulators.stripe.money_blanks import blank_refund
+from sandbox.simulators.stripe.moves import moved
 from sandbox.simulators.stripe.payment_routes import owner_of
 from sandbox.simulators.stripe.payments import charges_of
 from sandbox.simulators.stripe.refund_outcomes import OUTCOMES

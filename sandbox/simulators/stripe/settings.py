@@ -1,5 +1,6 @@
 """Members of a subscription that bill nothing by themselves."""
 
+from sandbox.simulators.stripe.automatic_tax import read_form
 from sandbox.simulators.stripe.context import Context
 from sandbox.simulators.stripe.discounts import announce, inherited, read_discounts
 from sandbox.simulators.stripe.errors import Json, StripeError
@@ -30,6 +31,7 @@ def apply_settings(p: Params, subscription: Json) -> None:
             "days_until_due goes with collection_method send_invoice only.",
             param="days_until_due",
         )
+    subscription["automatic_tax"] = read_form(p, subscription["automatic_tax"])
     if trial := p.sub("trial_settings"):
         ending = trial.sub("end_behavior")
         if ending is None:

@@ -61,7 +61,11 @@ _END = 2**62
 class Store:
     """All state of the simulator. Not for use from several threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, account: str | None = None, platform: "Store | None" = None
+    ) -> None:
+        """Of the platform, or of an `account` that is connected to it."""
+        self.path, self.account, self.platform = path, account, platform
         path.parent.mkdir(parents=True, exist_ok=True)
         self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.db.execute("PRAGMA journal_mode=WAL")
@@ -119,6 +123,13 @@ class Store:
         """The object of that id, of whatever kind."""
         row = self.db.execute("SELECT body FROM objects WHERE id = ?", (key,)).fetchone()
         return None if row is None else _load(row[0])
+
+    def endpoint(self, key: str) -> Json | None:
+        """Who listens, here or at the platform."""
+        found = self.get(key)
+        if found is None and self.platform is not None:
+            return self.platform.get(key)
+        return found
 
     def need(self, kind: str, key: str, param: str | None = None) -> Json:
         """The object of that kind and id, or Stripe's `resource_missing`."""

@@ -1,5 +1,6 @@
 """/v1/subscriptions: create, read, list, cancel."""
 
+from sandbox.simulators.stripe.automatic_tax import require_location
 from sandbox.simulators.stripe.blanks import blank_subscription
 from sandbox.simulators.stripe.changes import TERMINAL, update
 from sandbox.simulators.stripe.context import Context
@@ -11,7 +12,9 @@ from sandbox.simulators.stripe.first_bill import bill_first, first_lines
 from sandbox.simulators.stripe.forms import Params
 from sandbox.simulators.stripe.items import check_alike, new_item
 from sandbox.simulators.stripe.listing import page
+from sandbox.simulators.stripe.money import currency_code
 from sandbox.simulators.stripe.periods import DAY, boundary
+from sandbox.simulators.stripe.pricing import currencies
 from sandbox.simulators.stripe.proration import Span
 from sandbox.simulators.stripe.settings import (
     apply_discounts,
@@ -28,22 +31,25 @@ def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     customer = living(ctx, p.need("customer"), "customer")
     now = ctx.now(customer["id"])
     subscription = blank_subscription(customer, now)
+    if asked := p.text("currency"):
+        subscription["currency"] = currency_code(asked)
     for data in p.subs("items") or []:
         subscription["items"].append(new_item(ctx, data, subscription, now))
+    currency = _currency(ctx, subscription, customer)
+    subscription["currency"] = currency
+    for item in subscription["items"]:
+        item["_currency"] = currency
     check_alike(ctx, subscription)
-    subscription["currency"] = ctx.store.need("price", subscription["items"][0]["price"])[
-        "currency"
-    ]
     subscription["billing_mode"] = billing_mode(p.sub("billing_mode"), subscription["billing_mode"])
     rates = tax_rate_ids(ctx, p, "default_tax_rates")
     subscription["default_tax_rates"] = rates or []
     behaviour = p.choice("proration_behavior", _BEHAVIOURS) or "create_prorations"
-    if p.text("currency") not in (None, subscription["currency"]):
-        raise StripeError("The currency differs from that of the prices.", param="currency")
     payment = p.choice(
         "payment_behavior", ("allow_incomplete", "default_incomplete", "error_if_incomplete")
     )
     apply_settings(p, subscription)
+    if subscription["automatic_tax"]["enabled"]:
+        require_location(customer)
     _place(ctx, p, subscription, now)
     schedule_cancel(p, subscription, now)
     subscription["metadata"] = merge_metadata(p, {})
@@ -53,6 +59,15 @@ def create(ctx: Context, p: Params, _path: dict[str, str]) -> Json:
     if subscription["status"] == "incomplete" and payment == "error_if_incomplete":
         raise _refused()
     return ctx.create(subscription, "customer.subscription.created")
+
+
+def _currency(ctx: Context, subscription: Json, customer: Json) -> str:
+    """What was asked for, else the customer's where the first price has it, else the price's."""
+    if subscription["currency"] or not subscription["items"]:
+        return str(subscription["currency"])
+    price = ctx.store.need("price", subscription["items"][0]["price"])
+    own = customer["currency"]
+    return str(own if own in currencies(price) else price["currency"])
 
 
 def _refused() -> StripeError:

@@ -9,7 +9,8 @@ from fractions import Fraction
 from sandbox.simulators.stripe.errors import Json
 from sandbox.simulators.stripe.proration import round_half_up
 
-# Of manual rates Stripe says no reason, but for customers who pay no tax.
+# Of manual rates, unlike of those that Stripe Tax finds, Stripe says no reason, but for customers
+# who pay no tax.
 _REASONS = {"exempt": "customer_exempt", "none": "not_available", "reverse": "reverse_charge"}
 
 
@@ -38,7 +39,9 @@ def _entry(rate: Json, amount: int, taxable: int, exempt: str) -> Json:
         "amount": amount,
         "tax_behavior": "inclusive" if rate["inclusive"] else "exclusive",
         "tax_rate_details": {"tax_rate": rate["id"]},
-        "taxability_reason": _REASONS[exempt],
+        "taxability_reason": rate.get("_reason", _REASONS[exempt])
+        if exempt == "none"
+        else _REASONS[exempt],
         "taxable_amount": taxable,
         "type": "tax_rate_details",
     }

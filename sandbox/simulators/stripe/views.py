@@ -35,9 +35,17 @@ def view(store: Store, obj: Json) -> Json:
             )
             # Stripe counts the lines of invoices only.
             del shown["lines"]["total_count"]
+        case "subscription_schedule":
+            for phase in shown["phases"]:
+                for part, name in ((phase, "default_tax_rates"), *_taxed(phase)):
+                    part[name] = None if part[name] is None else _rates(store, part[name])
         case _:
             pass
     return shown
+
+
+def _taxed(phase: Json) -> list[tuple[Json, str]]:
+    return [(item, "tax_rates") for item in phase["items"]]
 
 
 def who(store: Store, key: str) -> Json:
@@ -80,8 +88,11 @@ def credit_note_lines(store: Store, note: Json) -> list[Json]:
 def item_view(store: Store, item: Json) -> Json:
     """A subscription item with its price, its legacy plan and its tax rates."""
     shown = _public(item)
-    price = store.need("price", item["price"])
+    price = _public(store.need("price", item["price"]))
     shown["price"] = price
+    if shown["quantity"] is None:
+        # Usage has none: the member is not there.
+        del shown["quantity"]
     shown["plan"] = _plan(price)
     shown["tax_rates"] = _rates(store, item["tax_rates"])
     return shown
@@ -112,20 +123,20 @@ def _plan(price: Json) -> Json:
         "active": price["active"],
         "amount": price["unit_amount"],
         "amount_decimal": price["unit_amount_decimal"],
-        "billing_scheme": "per_unit",
+        "billing_scheme": price["billing_scheme"],
         "created": price["created"],
         "currency": price["currency"],
         "interval": recurring["interval"],
         "interval_count": recurring["interval_count"],
         "livemode": False,
         "metadata": price["metadata"],
-        "meter": None,
+        "meter": recurring["meter"],
         "nickname": price["nickname"],
         "product": price["product"],
-        "tiers_mode": None,
-        "transform_usage": None,
+        "tiers_mode": price["tiers_mode"],
+        "transform_usage": price["transform_quantity"],
         "trial_period_days": None,
-        "usage_type": "licensed",
+        "usage_type": recurring["usage_type"],
     }
 
 

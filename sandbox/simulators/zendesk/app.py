@@ -11,12 +11,14 @@ from starlette.responses import Response
 from sandbox.simulators.zendesk.control import Control
 from sandbox.simulators.zendesk.faults import DEFAULT_PER_MINUTE, Faults, RateLimit
 from sandbox.simulators.zendesk.gate import Gate
+from sandbox.simulators.zendesk.oauth import Tokens
 from sandbox.simulators.zendesk.organizations import Organizations
 from sandbox.simulators.zendesk.search import Search
 from sandbox.simulators.zendesk.sla import SlaPolicies
 from sandbox.simulators.zendesk.store import Store
 from sandbox.simulators.zendesk.tickets import Tickets
 from sandbox.simulators.zendesk.users import Users
+from sandbox.simulators.zendesk.webhooks import Webhooks
 from sandbox.simulators.zendesk.wire import ApiError, invalid_endpoint
 
 
@@ -33,6 +35,7 @@ def create_app(
     rate_limit = RateLimit(store, per_minute)
     policies = SlaPolicies(store)
     users = Users(store)
+    tokens = Tokens(store)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
@@ -48,10 +51,14 @@ def create_app(
             *Tickets(store, policies, users).routes(),
             *policies.routes(),
             *Search(store).routes(),
+            *Webhooks(store).routes(),
+            *tokens.routes(),
             *users.routes(),
         ],
     )
-    return Gate(application, store=store, faults=faults, rate_limit=rate_limit, token=token)
+    return Gate(
+        application, store=store, faults=faults, rate_limit=rate_limit, token=token, tokens=tokens
+    )
 
 
 async def _api_error(_request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.simulators.serving import LostConnection
 from sandbox.simulators.zendesk.faults import Fault, Faults, RateLimit
+from sandbox.simulators.zendesk.oauth import ADMIN, Tokens
 from sandbox.simulators.zendesk.store import Store
 from sandbox.simulators.zendesk.wire import ApiError, unauthenticated
 
@@ -22,13 +23,21 @@ class Gate:
     """Wraps the application with the endpoints. `/_sim/` passes untouched."""
 
     def __init__(
-        self, app: ASGIApp, *, store: Store, faults: Faults, rate_limit: RateLimit, token: str
+        self,
+        app: ASGIApp,
+        *,
+        store: Store,
+        faults: Faults,
+        rate_limit: RateLimit,
+        token: str,
+        tokens: Tokens,
     ) -> None:
         self._app = app
         self._store = store
         self._faults = faults
         self._rate_limit = rate_limit
         self._token = token
+        self._tokens = tokens
 
     def close(self) -> None:
         """Release the state file."""
@@ -97,8 +106,11 @@ class Gate:
         return messages
 
     def _email(self, scope: Scope) -> str:
-        """Who calls, by Basic credentials `email/token:TOKEN`. Raises ApiError 401."""
+        """Who calls, by Basic credentials `email/token:TOKEN` or a token of an OAuth client. Raises
+        ApiError 401."""
         scheme, _, credentials = _headers(scope).get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self._tokens.knows(credentials.strip()):
+            return ADMIN
         try:
             decoded = base64.b64decode(credentials.strip(), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError) as broken:

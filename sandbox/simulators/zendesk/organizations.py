@@ -4,6 +4,7 @@ https://developer.zendesk.com/api-reference/ticketing/organizations/organization
 """
 
 import re
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -46,6 +47,11 @@ FIELD_KINDS: dict[str, object] = {
 }
 
 
+#: Seconds of which the export tells nothing yet, and organisations a page.
+_NOT_YET = 60
+_EXPORTED = 1000
+
+
 class Organizations:
     """Endpoints under `/api/v2/organizations` and `/api/v2/organization_fields`.
 
@@ -66,10 +72,13 @@ class Organizations:
             Route(base, self.create, methods=["POST"]),
             Route(f"{base}/create_or_update", self.create_or_update, methods=["POST"]),
             Route(f"{base}/search", self.search, methods=["GET"]),
+            Route("/api/v2/incremental/organizations", self.export, methods=["GET"]),
             Route(f"{base}/{{id:int}}", self.show, methods=["GET"]),
             Route(f"{base}/{{id:int}}", self.update, methods=["PUT"]),
             Route(f"{base}/{{id:int}}", self.delete, methods=["DELETE"]),
             Route(f"{base}/{{id:int}}/related", self.related, methods=["GET"]),
+            Route(f"{base}/{{id:int}}/merge", self.merge, methods=["POST"]),
+            Route(f"{base}/{{id:int}}/merges", self.merges, methods=["GET"]),
             Route(fields, self.list_fields, methods=["GET"]),
             Route(fields, self.create_field, methods=["POST"]),
         ]
@@ -109,11 +118,52 @@ class Organizations:
     async def delete(self, request: Request) -> Response:
         """Remove an organization; its tickets stay and belong to none."""
         with self._store:
-            doomed = self._existing(request)
-            for ticket in self._store.find("ticket", "organization_id", doomed["id"]):
-                self._store.put("ticket", {**ticket, "organization_id": None})
-            self._store.delete("organization", doomed["id"])
+            self._remove(self._existing(request), None)
         return Response(status_code=204)
+
+    async def merge(self, request: Request) -> Response:
+        """Put one (the loser) into another (`winner_id`): its tickets and domain names go there, it
+        is deleted, and its fields, tags and external id with it. It cannot be taken back
+        (.../organizations/organizations/#merge-organization-with-another-organization)."""
+        given = await body_object(request, "organization_merge")
+        check_fields(given, {"winner_id": int})
+        with self._store:
+            loser = self._existing(request)
+            winner = self._store.get("organization", given.get("winner_id") or 0)
+            if winner is None or winner["id"] == loser["id"]:
+                raise record_invalid({"winner_id": ("Winner: is invalid", "InvalidValue")})
+            self._remove(loser, winner["id"])
+            domains = normalized_tags([*winner["domain_names"], *loser["domain_names"]])
+            now = timestamp(self._store.now())
+            self._store.put("organization", {**winner, "domain_names": domains, "updated_at": now})
+            made = {
+                "id": self._store.next_id("organization_merge"),
+                "loser_id": loser["id"],
+                "winner_id": winner["id"],
+                "status": "complete",
+            }
+            self._store.put("organization_merge", made)
+        # It is carried out later there.
+        return JSONResponse({"organization_merge": _merged(request, made) | {"status": "new"}})
+
+    async def merges(self, request: Request) -> Response:
+        """Those that an organization took part in, also one that they have deleted."""
+        wanted = request.path_params["id"]
+        if not any(self._store.get(kind, wanted) for kind in ("organization", "gone_organization")):
+            raise not_found()
+        found = [
+            _merged(request, one)
+            for one in self._store.all("organization_merge")
+            if wanted in (one["loser_id"], one["winner_id"])
+        ]
+        return JSONResponse(paged(request, "organization_merges", found))
+
+    def _remove(self, doomed: Document, heir: int | None) -> None:
+        for ticket in self._store.find("ticket", "organization_id", doomed["id"]):
+            self._store.put("ticket", {**ticket, "organization_id": heir})
+        self._store.delete("organization", doomed["id"])
+        now = timestamp(self._store.now())
+        self._store.put("gone_organization", {**doomed, "updated_at": now, "deleted_at": now})
 
     async def search(self, request: Request) -> Response:
         """Exact, case-insensitive look-up by `external_id` or `name`."""
@@ -122,6 +172,33 @@ class Organizations:
             if value is not None:
                 return self._page(request, self._store.find("organization", attribute, value))
         raise bad_parameter("external_id or name")
+
+    async def export(self, request: Request) -> Response:
+        """What was made, changed or deleted since `start_time`, the oldest change first; nothing of
+        the last minute (.../ticket-management/incremental_exports/)."""
+        given = request.query_params.get("start_time", "")
+        ended = int(self._store.now().timestamp()) - _NOT_YET
+        if not given.isdigit() or int(given) > ended:
+            raise bad_parameter("start_time")
+        changed = [
+            (int(datetime.fromisoformat(one["updated_at"]).timestamp()), one)
+            for one in (*self._store.all("organization"), *self._store.all("gone_organization"))
+        ]
+        told = [(at, one) for at, one in changed if int(given) <= at <= ended]
+        told.sort(key=lambda each: (each[0], each[1]["id"]))
+        page = told[:_EXPORTED]
+        # Those of one second are told together, however many they are.
+        page += [each for each in told[_EXPORTED:] if each[0] == page[-1][0]]
+        keys = [*self._fields()]
+        return JSONResponse(
+            {
+                "organizations": [self._render(request, one, keys) for _, one in page],
+                "count": len(page),
+                "end_time": page[-1][0] if page else None,
+                "end_of_stream": len(page) == len(told),
+                "next_page": None,
+            }
+        )
 
     async def related(self, request: Request) -> Response:
         """How much hangs on an organization."""
@@ -264,6 +341,12 @@ class Organizations:
         keys = [*self._fields()]
         rendered = [self._render(request, one, keys) for one in found]
         return JSONResponse(paged(request, "organizations", rendered))
+
+
+def _merged(request: Request, one: Document) -> Document:
+    identifier = f"{one['id']:026d}"
+    url = f"{request.base_url}api/v2/organization_merges/{identifier}.json"
+    return {**one, "id": identifier, "url": url}
 
 
 def normalized_tags(tags: list[str] | None) -> list[str]:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 import stripe
 
-from canonical_models.amendment import ChangeKind
+from canonical_models.amendment import ChangeKind, ChangeTrigger
 from canonical_models.commerce import SubscriptionStatus
 from canonical_models.documents import DocumentStatus, SettlementKind
 from canonical_models.failures import Rejection, RejectionCode
@@ -142,7 +142,7 @@ async def test_the_events_of_an_account(
         if any(name.encode() in orjson.dumps(event) for name in (customer, vat.id))
     ]
     read = [(event["type"], StripeWebhooks().trigger(orjson.dumps(event))) for event in own]
-    heard = [(kind, trigger) for kind, trigger in read if trigger is not None]
+    heard = [(kind, trigger) for kind, trigger in read if isinstance(trigger, ChangeTrigger)]
     assert {trigger.customer_id for _, trigger in heard if trigger.customer_id} == {customer}
     assert {trigger.subscription_id for _, trigger in heard} == {None}
     about = [kind for kind, trigger in heard if trigger.kind is ChangeKind.ACCOUNT]

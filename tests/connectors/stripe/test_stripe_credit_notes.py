@@ -7,6 +7,7 @@ import httpx
 import orjson
 import stripe
 
+from canonical_models.amendment import ChangeTrigger
 from canonical_models.documents import BillingDocument, DocumentKind, DocumentStatus
 from canonical_models.money import Money
 from connectors.config import ConnectionConfig
@@ -214,7 +215,7 @@ async def test_the_events_of_a_note_name_it_and_its_invoice(
     ]
     assert read[1][1] is None
     for _, trigger in (read[0], *read[2:]):
-        assert trigger is not None
+        assert isinstance(trigger, ChangeTrigger)
         assert (
             trigger.document_id,
             trigger.corrects,

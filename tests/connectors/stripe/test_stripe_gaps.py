@@ -222,3 +222,69 @@ async def test_a_price_and_a_rate_are_read_once(stripe_config: ConnectionConfig)
     assert told.metadata == {"unit": "north"}
     assert [str(each.rate) for each in told.taxes or ()] == ["0.19"]
     assert sorted(seen) == ["invoices"] * 3 + ["prices", "tax_rates"]
+
+
+NONSENSE: Json = {
+    "description": ["many"],
+    "quantity": 10**30,
+    "quantity_decimal": "0.33333333333333333333",
+}
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        NONSENSE,
+        NONSENSE | {"quantity": "many", "quantity_decimal": None},
+        {"quantity": None, "quantity_decimal": "1e-7", "description": None},
+    ],
+)
+async def test_what_is_only_shown_of_a_document_stops_no_money(
+    stripe_config: ConnectionConfig, shown: Json
+) -> None:
+    pricing = {"price_details": {"price": "price_1", "product": "prod_1"}}
+    found = invoice(
+        lines=listing(line(pricing=pricing, **shown)),
+        hosted_invoice_url={"url": "https://…"},
+        custom_fields=[{"name": "PO number", "value": None}],
+        customer_address={"line1": 7},
+        customer_name=None,
+    )
+    price = {
+        "id": "price_1",
+        "currency": "usdcoin",
+        "product": "prod_1",
+        "billing_scheme": None,
+        "unit_amount": "free",
+        "unit_amount_decimal": "0." + "3" * 40,
+        "recurring": {"usage_type": 5},
+        "transform_quantity": {"divide_by": None},
+        "metadata": {"unit": "north"},
+    }
+    transport = serving(invoices=found, prices=price)
+    async with StripeBilling.connect(stripe_config, transport=transport) as billing:
+        (told,) = await billing.documents(["in_1"])
+    assert (told.gross.minor, told.remaining.minor) == (1000, 1000)
+    (row,) = told.lines
+    assert (row.item, row.metadata) == ("prod_1", {"unit": "north"})
+
+
+async def test_what_is_only_shown_of_a_price_ends_no_subscription(
+    stripe_config: ConnectionConfig,
+) -> None:
+    price = {
+        "id": "price_1",
+        "product": "prod_1",
+        "currency": "usdcoin",
+        "unit_amount": "free",
+        "unit_amount_decimal": "1e-9",
+        "billing_scheme": "by_the_moon",
+        "recurring": 5,
+    }
+    sold = {"id": "si_1", "price": price, "quantity": 1}
+    period = {"current_period_start": 1, "current_period_end": 2}
+    transport = serving(subscriptions=subscription(items=listing(sold | period)))
+    async with StripeBilling.connect(stripe_config, transport=transport) as billing:
+        found = await billing.snapshot("sub_1")
+    (item,) = found.subscription.items
+    assert (item.plan.unit_price, item.quantity) == (None, 1)

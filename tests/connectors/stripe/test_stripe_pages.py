@@ -13,6 +13,8 @@ from connectors.config import ConnectionConfig
 from connectors.stripe.adapter import StripeBilling
 from tests.connectors.stripe.books import at, proven
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 YEAR = 31_536_000
 NOW = 1_790_000_000

@@ -9,7 +9,7 @@ import pytest
 import stripe
 from pydantic import SecretStr
 
-from canonical_models.amendment import ChangeKind
+from canonical_models.amendment import ChangeKind, ChangeTrigger
 from canonical_models.commerce import SyncMetadata
 from canonical_models.failures import (
     CredentialsRefused,
@@ -209,7 +209,11 @@ async def test_the_events_of_a_life_and_our_own_echo(
         listed = await conn.get("/v1/events?limit=100", headers=key)
     events = [orjson.dumps(event) for event in reversed(listed.json()["data"])]
     triggers = [StripeWebhooks().trigger(event) for event in events if sold.id.encode() in event]
-    changes = [trigger for trigger in triggers if trigger and trigger.subscription_id == sold.id]
+    changes = [
+        trigger
+        for trigger in triggers
+        if isinstance(trigger, ChangeTrigger) and trigger.subscription_id == sold.id
+    ]
     # What waits for an invoice is heard of as well, beside what made it wait.
     others = (ChangeKind.BILLED, ChangeKind.PAYMENT, ChangeKind.OTHER)
     assert [trigger.kind for trigger in changes if trigger.kind not in others] == [

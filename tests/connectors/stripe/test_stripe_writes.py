@@ -7,8 +7,9 @@ import pytest
 import stripe
 
 from canonical_models.commerce import SubscriptionStatus
-from canonical_models.documents import DocumentStatus
+from canonical_models.documents import DocumentStatus, SettlementKind
 from canonical_models.failures import Rejection, RejectionCode, UncertainWrite
+from canonical_models.money import Money
 from connectors.stripe.adapter import StripeBilling
 
 Subscribe = Callable[..., stripe.Subscription]
@@ -240,3 +241,60 @@ async def test_an_unknown_subscription(billing: StripeBilling, key: str) -> None
     with pytest.raises(Rejection) as caught:
         await billing.cancel(key, key="k-unknown")
     assert (caught.value.reason, caught.value.subject) == (RejectionCode.SUBSCRIPTION_UNKNOWN, key)
+
+
+async def test_what_was_paid_past_billing_is_said_once(
+    billing: StripeBilling, sdk: stripe.StripeClient, opened: str
+) -> None:
+    left = left_of(sdk, opened)
+    for key in ("1", "1", "2"):
+        await billing.pay_elsewhere(opened, left, key=f"{opened}/{key}")
+    paid = sdk.v1.invoices.retrieve(opened)
+    assert (paid.status, paid.amount_remaining) == ("paid", 0)
+    assert happened(sdk, "invoice.paid", opened) == 1
+    (whole,) = await billing.documents([opened])
+    (moved,) = whole.settlements
+    assert (moved.kind, moved.amount) == (SettlementKind.PAID_ELSEWHERE, left)
+
+
+@pytest.mark.parametrize(("drop", "paid"), LOST)
+async def test_a_payment_past_billing_whose_reply_is_lost(
+    billing: StripeBilling,
+    sdk: stripe.StripeClient,
+    opened: str,
+    fault: Fault,
+    drop: str,
+    paid: bool,
+) -> None:
+    left = left_of(sdk, opened)
+    fault(method="POST", path_prefix=f"/v1/invoices/{opened}", drop=drop)
+    with pytest.raises(UncertainWrite, match=opened):
+        await billing.pay_elsewhere(opened, left, key=f"{opened}/1")
+    assert (status(sdk, opened) == "paid") is paid
+    await billing.pay_elsewhere(opened, left, key=f"{opened}/1")
+    assert happened(sdk, "invoice.paid", opened) == 1
+
+
+async def test_a_part_and_what_billing_collects_cannot_be_said_to_be_paid(
+    billing: StripeBilling, sdk: stripe.StripeClient, opened: str, subscribe: Subscribe
+) -> None:
+    left = left_of(sdk, opened)
+    with pytest.raises(Rejection, match="takes no part") as caught:
+        await billing.pay_elsewhere(opened, left - eur(1), key=f"{opened}/1")
+    assert (caught.value.reason, caught.value.subject) == (RejectionCode.BILLING_REFUSED, opened)
+    sdk.v1.invoices.void_invoice(opened)
+    with pytest.raises(Rejection, match="is void"):
+        await billing.pay_elsewhere(opened, left, key=f"{opened}/2")
+    sold = subscribe()
+    draft = sdk.v1.invoices.create({"customer": str(sold.customer), "auto_advance": False}).id
+    with pytest.raises(Rejection, match="is draft"):
+        await billing.pay_elsewhere(draft, left, key=f"{draft}/1")
+
+
+def left_of(sdk: stripe.StripeClient, invoice: str) -> Money:
+    found = sdk.v1.invoices.retrieve(invoice)
+    return Money(minor=found.amount_remaining, currency=found.currency.upper())
+
+
+def eur(minor: int) -> Money:
+    return Money(minor=minor, currency="EUR")

@@ -26,7 +26,7 @@ from tests.connectors.tryton.drafts import (
 )
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
 #: Each test that needs an order of dates has a fiscal year's month of its own, of last year.
 LAST_YEAR = today().year - 1
@@ -57,6 +57,7 @@ async def test_the_erp_says_how_it_would_invoice(books: TrytonErp) -> None:
     assert answer.posting_date == today()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "code", "subject"),
     [
@@ -133,6 +134,7 @@ async def test_a_document_says_all_that_billings_says(
     )
 
 
+@pytest.mark.slow
 async def test_a_document_names_the_customer_as_billing_did(
     books: TrytonErp, ledger: Books, people: People
 ) -> None:
@@ -153,6 +155,7 @@ async def test_a_document_names_the_customer_as_billing_did(
     assert (await ledger.document(number_of(second))).raw["party."]["code"] == party
 
 
+@pytest.mark.slow
 async def test_a_document_that_people_made_is_found_by_billings_number(
     books: TrytonErp, people: People
 ) -> None:
@@ -168,6 +171,7 @@ async def test_a_document_that_people_made_is_found_by_billings_number(
     assert (found.billing_number, found.open) == (f"OLD-{copy}", made.gross)
 
 
+@pytest.mark.slow
 async def test_a_late_document_has_the_next_date_and_is_booked_on_its_own(
     books: TrytonErp, ledger: Books
 ) -> None:
@@ -185,6 +189,7 @@ async def test_a_late_document_has_the_next_date_and_is_booked_on_its_own(
     assert after.document_date == may
 
 
+@pytest.mark.slow
 async def test_what_a_closed_period_takes_is_booked_on_the_first_open_day(
     books: TrytonErp, erp: ErpInstance
 ) -> None:
@@ -224,6 +229,7 @@ async def test_a_document_of_the_future_is_refused_by_us(books: TrytonErp) -> No
     assert await books.find(wanted.external_id, "LE-DE") == ()
 
 
+@pytest.mark.slow
 async def test_a_document_over_nothing_is_posted_and_settled(books: TrytonErp) -> None:
     wanted = draft(line("PRO", "30.00"), line("PRO", "-30.00"), taxes=(tax(DE_19, "0.00", "0.00"),))
 
@@ -238,6 +244,7 @@ async def test_a_document_over_nothing_is_posted_and_settled(books: TrytonErp) -
     assert refused.value.reason is RejectionCode.DOCUMENT_REFUSED
 
 
+@pytest.mark.slow
 async def test_a_credit_note_names_the_document_and_lines_that_it_corrects(
     books: TrytonErp, ledger: Books
 ) -> None:

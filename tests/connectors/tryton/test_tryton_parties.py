@@ -67,12 +67,14 @@ async def tax_rules(desk: Desk, party: str) -> dict[str, str | None]:
     return found
 
 
+@pytest.mark.slow
 async def test_a_party_is_found_by_the_id_in_billing(desk: Desk) -> None:
     found = await desk.parties.matches(profile(customer_id="cus_C1001"))
 
     assert found == (PartyMatch(party="C-1001", by="external_id"),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", ["FR11123456782", "fr 11 123 456 782", "FR11-123.456.782"])
 async def test_a_party_is_found_by_its_tax_id_however_written(desk: Desk, written: str) -> None:
     wanted = profile(
@@ -82,6 +84,7 @@ async def test_a_party_is_found_by_its_tax_id_however_written(desk: Desk, writte
     assert await desk.parties.matches(wanted) == (PartyMatch(party="C-1002", by="tax_id"),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "country", "contradicts"),
     [
@@ -104,6 +107,7 @@ async def test_a_tax_id_of_another_name_or_country_is_asked(
     )
 
 
+@pytest.mark.slow
 async def test_a_number_that_nobody_has_confirmed_identifies_nobody(desk: Desk) -> None:
     pending = profile(tax_ids=vat("FR11123456782", verified=False))
     elsewhere = profile(tax_ids=(TaxId(kind="eu_vat", value="FR11123456782", country="DE"),))
@@ -112,6 +116,7 @@ async def test_a_number_that_nobody_has_confirmed_identifies_nobody(desk: Desk) 
     assert await desk.parties.matches(elsewhere) == ()
 
 
+@pytest.mark.slow
 async def test_the_same_digits_of_another_register_identify_nobody(desk: Desk) -> None:
     """ca_bn 123456782 against us_ein 12-3456782."""
     american = profile(tax_ids=(TaxId(kind="us_ein", value="12-3456782"),))
@@ -125,6 +130,7 @@ async def test_the_same_digits_of_another_register_identify_nobody(desk: Desk) -
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "country", "found"),
     [
@@ -157,6 +163,7 @@ async def test_all_that_agree_are_told_once_and_strongest_first(desk: Desk) -> N
     ]
 
 
+@pytest.mark.slow
 async def test_a_blocked_party_says_so_and_is_left_as_it_is(desk: Desk, keeper: Bookkeeper) -> None:
     told = profile(customer_id="cus_C1008", name="Alpenblick Software AG", address=WIEN)
     await keeper.set_party_active("C-1008", active=False)
@@ -207,6 +214,7 @@ async def test_a_rule_that_is_not_there_is_told_before_anything_is_made(desk: De
     assert await desk.parties.matches(wanted) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -227,6 +235,7 @@ async def test_a_party_of_any_kind_is_made_and_kept(desk: Desk, changes: dict[st
     assert len(await records(desk, made.party, "address", "id")) == 1
 
 
+@pytest.mark.slow
 async def test_a_customer_mapped_by_hand_is_not_made_again(desk: Desk) -> None:
     before = await tax_rules(desk, "C-1003")
 
@@ -236,6 +245,7 @@ async def test_a_customer_mapped_by_hand_is_not_made_again(desk: Desk) -> None:
     assert await tax_rules(desk, "C-1003") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["eu_vat", "ch_uid", "us_ein"])
 async def test_a_wrong_tax_id_is_refused_without_being_repeated(desk: Desk, kind: str) -> None:
     wrong = TaxId(kind=kind, value="DE123456789")
@@ -312,6 +322,7 @@ async def test_what_changes_in_billing_reaches_the_party_and_not_its_documents(
     assert shown["party_tax_identifier"]["code"] == "ATU12345675"
 
 
+@pytest.mark.slow
 async def test_what_comes_back_is_activated_again(desk: Desk) -> None:
     old = profile(tax_ids=vat("ATU12345675"))
     party = (await desk.parties.create(old, {})).party
@@ -330,6 +341,7 @@ async def test_what_comes_back_is_activated_again(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.slow
 async def test_what_people_have_made_stays_untouched(desk: Desk, erp: ErpInstance) -> None:
     before = [
         await records(desk, "C-1004", model, *fields)
@@ -375,6 +387,7 @@ async def test_a_document_names_what_is_there_and_adds_what_is_not(desk: Desk) -
     assert identifiers[2][1:] == ("DE123456788", 0)
 
 
+@pytest.mark.slow
 async def test_people_s_own_address_is_what_a_document_names(desk: Desk) -> None:
     facts = desk.erp.facts.parties["C-1001"]
     billed = BilledParty(
@@ -389,6 +402,7 @@ async def test_people_s_own_address_is_what_a_document_names(desk: Desk) -> None
     assert found == (facts.address, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [False, True])
 async def test_a_lost_answer_and_two_at_once_make_one_party(
     erp: ErpInstance, erp_with_module: ErpInstance, *, module: bool
@@ -409,6 +423,7 @@ async def test_a_lost_answer_and_two_at_once_make_one_party(
     assert rules == [RULES, RULES]
 
 
+@pytest.mark.slow
 async def test_two_who_keep_a_party_at_once_leave_one_of_each(desk: Desk) -> None:
     old = profile()
     party = (await desk.parties.create(old, {})).party
@@ -422,6 +437,7 @@ async def test_two_who_keep_a_party_at_once_leave_one_of_each(desk: Desk) -> Non
     assert [code for code, active in identifiers if active] == [old.customer_id, "ATU12345675"]
 
 
+@pytest.mark.slow
 async def test_a_party_that_is_not_there_is_told(desk: Desk) -> None:
     with pytest.raises(Rejection) as refused:
         await desk.parties.update("C-9999", profile(), {})

@@ -24,7 +24,7 @@ from tests.connectors.tryton.drafts import (
 )
 from tests.harness.erp import Books
 
-pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 async def test_a_credit_note_is_the_document_with_its_signs_turned(
@@ -65,6 +65,7 @@ async def test_a_credit_note_is_the_document_with_its_signs_turned(
     assert sum(amount for _, _, amount in earned) == Decimal("-3.009")
 
 
+@pytest.mark.slow
 async def test_it_stays_with_the_entity_and_the_party_of_the_original(
     books: TrytonErp, people: People
 ) -> None:
@@ -81,6 +82,7 @@ async def test_it_stays_with_the_entity_and_the_party_of_the_original(
     assert (reversal.party, reversal.legal_entity) == (party, "LE-US")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refund", [True, False])
 async def test_what_people_have_credited_is_not_credited_again(
     books: TrytonErp, ledger: Books, people: People, refund: bool
@@ -107,6 +109,7 @@ async def test_what_people_have_credited_is_not_credited_again(
     assert now.credits == (str(note),)
 
 
+@pytest.mark.slow
 async def test_the_credit_note_of_a_paid_document_stays_on_the_account(
     books: TrytonErp, erp: ErpInstance
 ) -> None:
@@ -121,6 +124,7 @@ async def test_the_credit_note_of_a_paid_document_stays_on_the_account(
     assert (reversal.state, reversal.open) == (DocumentState.POSTED, -made.gross)
 
 
+@pytest.mark.slow
 async def test_a_document_over_nothing_is_credited_too(books: TrytonErp) -> None:
     made = await books.post(
         draft(line("PRO", "30.00"), line("PRO", "-30.00"), taxes=(tax(DE_19, "0", "0"),))

@@ -14,7 +14,7 @@ from tests.connectors.tryton.accounts import Desk, Posted, desk, keeper, movemen
 
 __all__ = ["desk", "keeper"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.erp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
 
 async def booked(desk: Desk, keeper: Bookkeeper, draft: SettlementDraft) -> dict[str, str]:
@@ -33,6 +33,7 @@ async def _written_off(desk: Desk) -> Posted:
     return document
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "of", "minor", "accounts"),
     [
@@ -56,6 +57,7 @@ async def test_a_movement_over_all_of_a_document_settles_it(
     assert await desk.settlements.open_items(document.party, "LE-DE") == ()
 
 
+@pytest.mark.slow
 async def test_payments_in_part_lower_what_is_open_until_the_last(desk: Desk) -> None:
     document = await desk.document(11900)
 
@@ -68,6 +70,7 @@ async def test_payments_in_part_lower_what_is_open_until_the_last(desk: Desk) ->
     assert await desk.account(document.party) == []
 
 
+@pytest.mark.slow
 async def test_what_a_document_cannot_take_of_money_stays_on_the_account(desk: Desk) -> None:
     document = await desk.document(10000)
     await desk.settle(movement(4000, document))
@@ -85,6 +88,7 @@ async def test_what_a_document_cannot_take_of_money_stays_on_the_account(desk: D
     ]
 
 
+@pytest.mark.slow
 async def test_balance_used_and_kept_ends_each_other(desk: Desk, keeper: Bookkeeper) -> None:
     """A downgrade's credit goes to the balance; the renewals are paid from it."""
     credit = await desk.document(-11900)
@@ -105,6 +109,7 @@ async def test_balance_used_and_kept_ends_each_other(desk: Desk, keeper: Bookkee
     assert await desk.books.receivable_of(party, "LE-DE") == 0
 
 
+@pytest.mark.slow
 async def test_goodwill_stands_on_the_account_until_it_is_used(
     desk: Desk, keeper: Bookkeeper
 ) -> None:
@@ -141,6 +146,7 @@ async def test_a_credit_note_is_set_off_against_its_invoice(desk: Desk, keeper: 
     assert await desk.account(invoice.party) == []
 
 
+@pytest.mark.slow
 async def test_recovered_money_goes_against_the_loss(desk: Desk, keeper: Bookkeeper) -> None:
     document = await _written_off(desk)
     late: dict[str, Any] = {"recovered": True, "about": "DE-1", "party": document.party}
@@ -156,6 +162,7 @@ async def test_recovered_money_goes_against_the_loss(desk: Desk, keeper: Bookkee
     assert await desk.account(document.party) == []
 
 
+@pytest.mark.slow
 async def test_money_that_comes_first_waits_for_its_document(
     desk: Desk, keeper: Bookkeeper
 ) -> None:
@@ -193,6 +200,7 @@ async def test_money_that_came_first_is_parted_where_the_document_is_smaller(
     assert await desk.standing(small, large) == [("paid", 0), ("posted", 20000)]
 
 
+@pytest.mark.slow
 async def test_a_refund_that_came_first_is_settled_with_its_credit_note(desk: Desk) -> None:
     invoice = await desk.document(11900)
     await desk.settle(movement(11900, invoice))
@@ -208,6 +216,7 @@ async def test_a_refund_that_came_first_is_settled_with_its_credit_note(desk: De
     assert await desk.account(invoice.party) == []
 
 
+@pytest.mark.slow
 async def test_a_dispute_is_a_debt_of_its_own_until_it_is_won(
     desk: Desk, keeper: Bookkeeper
 ) -> None:
@@ -228,6 +237,7 @@ async def test_a_dispute_is_a_debt_of_its_own_until_it_is_won(
     assert await desk.account(invoice.party) == []
 
 
+@pytest.mark.slow
 async def test_money_that_comes_back_opens_a_credit_note_again(desk: Desk) -> None:
     note = await desk.document(-5000)
     await desk.settle(movement(-5000, note, kind=Kind.REFUND))
@@ -241,6 +251,7 @@ async def test_money_that_comes_back_opens_a_credit_note_again(desk: Desk) -> No
     assert await desk.account(note.party) == []
 
 
+@pytest.mark.slow
 async def test_an_entity_with_another_currency(desk: Desk, keeper: Bookkeeper) -> None:
     document = await desk.document(10825, entity="LE-US", currency="USD")
 
@@ -251,6 +262,7 @@ async def test_an_entity_with_another_currency(desk: Desk, keeper: Bookkeeper) -
     assert await desk.account(document.party, "LE-US") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("currency", "minor"), [("USD", 3333), ("JPY", 1001), ("KWD", 33333)])
 async def test_a_currency_that_is_not_the_entitys(desk: Desk, currency: str, minor: int) -> None:
     document = await desk.document(minor, currency=currency)
@@ -270,6 +282,7 @@ async def test_a_currency_that_is_not_the_entitys(desk: Desk, currency: str, min
     assert await desk.standing(document, note) == [("paid", 0)] * 2
 
 
+@pytest.mark.slow
 async def test_a_rate_that_moved_goes_to_the_exchange_account(
     desk: Desk, keeper: Bookkeeper
 ) -> None:
@@ -285,6 +298,7 @@ async def test_a_rate_that_moved_goes_to_the_exchange_account(
     assert await desk.account(document.party) == []
 
 
+@pytest.mark.slow
 async def test_the_books_take_the_posting_date_and_the_true_one_is_kept(desk: Desk) -> None:
     document = await desk.document(11900)
     true = today() - timedelta(days=40)
@@ -300,6 +314,7 @@ async def test_the_books_take_the_posting_date_and_the_true_one_is_kept(desk: De
     assert await desk.settlements.find(draft.external_id, "LE-DE") == (entry,)
 
 
+@pytest.mark.slow
 async def test_a_document_and_its_reversal_settle_each_other(desk: Desk) -> None:
     company = await desk.company()
     original = await desk.document(11900)
@@ -312,6 +327,7 @@ async def test_a_document_and_its_reversal_settle_each_other(desk: Desk) -> None
     assert await desk.account(original.party) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paid", [5000, 11900])
 async def test_what_was_paid_of_a_reversed_document_stays_on_the_account(
     desk: Desk, paid: int
@@ -331,6 +347,7 @@ async def test_what_was_paid_of_a_reversed_document_stays_on_the_account(
     assert await desk.account(original.party) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reversed_first", [True, False])
 async def test_balance_of_a_void_document_is_given_back(
     desk: Desk, *, reversed_first: bool
@@ -354,6 +371,7 @@ async def test_balance_of_a_void_document_is_given_back(
     assert await desk.books.receivable_of(party, "LE-DE") == -30
 
 
+@pytest.mark.slow
 async def test_balance_that_a_document_uses_before_it_is_posted_waits_for_it(
     desk: Desk, keeper: Bookkeeper
 ) -> None:
@@ -373,6 +391,7 @@ async def test_balance_that_a_document_uses_before_it_is_posted_waits_for_it(
     assert await desk.books.receivable_of(party, "LE-DE") == 70
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [True, False])
 async def test_a_loss_is_none_when_the_document_is_void(
     desk: Desk, keeper: Bookkeeper, *, named: bool
@@ -391,6 +410,7 @@ async def test_a_loss_is_none_when_the_document_is_void(
         assert await desk.account(document.party) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [True, False])
 async def test_a_set_off_of_a_note_that_became_void_is_taken_back(
     desk: Desk, *, named: bool
@@ -413,6 +433,7 @@ async def test_a_set_off_of_a_note_that_became_void_is_taken_back(
         assert await desk.account(invoice.party) == ["119"]
 
 
+@pytest.mark.slow
 async def test_a_document_over_nothing_is_closed(desk: Desk) -> None:
     company = await desk.company()
     document = await desk.document(0)
@@ -425,6 +446,7 @@ async def test_a_document_over_nothing_is_closed(desk: Desk) -> None:
     assert await desk.standing(document) == [("paid", 0)]
 
 
+@pytest.mark.slow
 async def test_a_blocked_customer_can_still_pay(desk: Desk, keeper: Bookkeeper) -> None:
     document = await desk.document(10000, party="C-1006")
     await keeper.set_party_active("C-1006", active=False)

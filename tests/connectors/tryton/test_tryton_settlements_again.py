@@ -25,7 +25,7 @@ from tests.connectors.tryton.accounts import (
 
 __all__ = ["desk", "keeper"]
 
-pytestmark = [pytest.mark.erp, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.erp, pytest.mark.timeout(300)]
 
 CREATE = {"method": "POST", "path_regex": r"/account\.move(\?|$)"}
 POST = {"method": "POST", "path_regex": r"/account\.move/\d+/post"}
@@ -55,6 +55,7 @@ async def _again(
     assert found == (second,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["drop_after", "drop_before"])
 @pytest.mark.parametrize("fault", [CREATE, POST, LINK, RECONCILE])
 async def test_a_lost_answer_leaves_one_movement_and_a_paid_document(
@@ -69,6 +70,7 @@ async def test_a_lost_answer_leaves_one_movement_and_a_paid_document(
     assert await desk.drafts(document.party) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [CREATE, POST, LINK])
 async def test_a_lost_answer_opens_a_document_once(
     desk: Desk, erp: ErpInstance, fault: dict[str, str]
@@ -81,6 +83,7 @@ async def test_a_lost_answer_opens_a_document_once(
     assert await desk.standing(note) == [("posted", -2000)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [CREATE, POST, LINK, RECONCILE])
 async def test_a_lost_answer_sets_a_credit_note_off_once(
     desk: Desk, erp: ErpInstance, fault: dict[str, str]
@@ -95,6 +98,7 @@ async def test_a_lost_answer_sets_a_credit_note_off_once(
     assert await desk.settlements.open_items(invoice.party, "LE-DE") == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [CREATE, POST, LINK, RECONCILE])
 async def test_a_lost_answer_parts_money_that_came_first_once(
     desk: Desk, erp: ErpInstance, fault: dict[str, str]
@@ -111,6 +115,7 @@ async def test_a_lost_answer_parts_money_that_came_first_once(
     assert await desk.standing(document) == [("paid", 0)]
 
 
+@pytest.mark.slow
 async def test_four_who_enter_at_once_leave_one_movement(either: ErpInstance) -> None:
     async with desk_of(either) as desk:
         document = await desk.document(11900)
@@ -124,6 +129,7 @@ async def test_four_who_enter_at_once_leave_one_movement(either: ErpInstance) ->
         assert await desk.drafts(document.party) == 0
 
 
+@pytest.mark.slow
 async def test_the_module_keeps_the_reference_in_a_field_of_its_own(
     erp_with_module: ErpInstance,
 ) -> None:
@@ -145,6 +151,7 @@ async def test_the_module_keeps_the_reference_in_a_field_of_its_own(
         assert (item.external_id, item.amount.minor) == (stray.external_id, 700)
 
 
+@pytest.mark.slow
 async def test_a_draft_that_says_something_else_is_made_anew(
     desk: Desk, erp: ErpInstance, keeper: Bookkeeper
 ) -> None:
@@ -165,6 +172,7 @@ async def test_a_draft_that_says_something_else_is_made_anew(
     assert await desk.drafts(document.party) == 0
 
 
+@pytest.mark.slow
 async def test_a_draft_does_not_stay_where_it_can_be_posted_no_more(
     desk: Desk, erp: ErpInstance, keeper: Bookkeeper
 ) -> None:
@@ -184,6 +192,7 @@ async def test_a_draft_does_not_stay_where_it_can_be_posted_no_more(
     assert await desk.standing(document) == [("paid", 0)]
 
 
+@pytest.mark.slow
 async def test_a_copy_that_people_make_of_a_movement_is_theirs(
     desk: Desk, erp: ErpInstance
 ) -> None:
@@ -201,6 +210,7 @@ async def test_a_copy_that_people_make_of_a_movement_is_theirs(
     assert await desk.standing(document) == [("posted", 6900)]
 
 
+@pytest.mark.slow
 async def test_a_payment_made_by_hand_counts(desk: Desk, keeper: Bookkeeper) -> None:
     document = await desk.document(11900)
     await keeper.pay(document.id, "LE-DE", "100")
@@ -211,6 +221,7 @@ async def test_a_payment_made_by_hand_counts(desk: Desk, keeper: Bookkeeper) -> 
     assert await desk.account(document.party) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Kind.WRITE_OFF, Kind.BALANCE, Kind.CREDIT_NOTE])
 async def test_paper_does_not_settle_what_is_not_open(
     desk: Desk, keeper: Bookkeeper, kind: Kind
@@ -248,6 +259,7 @@ async def _cancel_move(erp: ErpInstance, move: str, company: str) -> None:
         )
 
 
+@pytest.mark.slow
 async def test_a_movement_that_was_cancelled_by_hand_is_told(desk: Desk, erp: ErpInstance) -> None:
     document = await desk.document(11900)
     wanted = movement(5000, party=document.party)
@@ -276,6 +288,7 @@ async def _credited_by_hand(desk: Desk, document: Posted) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entered", [True, False])
 async def test_a_document_that_was_taken_back_by_hand_is_told(desk: Desk, *, entered: bool) -> None:
     document = await desk.document(11900)
@@ -294,6 +307,7 @@ async def test_a_document_that_was_taken_back_by_hand_is_told(desk: Desk, *, ent
     assert await desk.books.receivable_of(document.party, "LE-DE") == before
 
 
+@pytest.mark.slow
 async def test_money_that_was_settled_otherwise_by_hand_is_told(desk: Desk) -> None:
     party = await desk.customer()
     money = movement(5000, party=party)
@@ -340,6 +354,7 @@ async def test_what_was_entered_as_something_else_is_told(
     assert await desk.account(wanted.party) == ["-50"]
 
 
+@pytest.mark.slow
 async def test_a_movement_is_not_entered_for_a_second_document(desk: Desk) -> None:
     one = await desk.document(11900)
     other = await desk.document(11900, party=one.party)
@@ -369,6 +384,7 @@ async def test_a_closed_period_is_told(desk: Desk, keeper: Bookkeeper) -> None:
     assert await desk.settlements.find(wanted.external_id, "LE-US") == (entry,)
 
 
+@pytest.mark.slow
 async def test_a_journal_that_is_closed_is_told(desk: Desk, keeper: Bookkeeper) -> None:
     last_month = today().replace(day=1) - timedelta(days=1)
     party = await desk.customer()

@@ -24,7 +24,7 @@ async def zendesk_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         yield child.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def strict_zendesk_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """An account that drops fields which nobody defined, as Zendesk does."""
     state = tmp_path_factory.mktemp("strict") / "state.sqlite"
@@ -42,11 +42,12 @@ async def connect() -> AsyncIterator[Callable[..., ZendeskTicketing]]:
             url: str,
             *,
             token: str = TOKEN,
+            name: str = "support",
             transport: httpx.AsyncBaseTransport | None = None,
             **options: Any,
         ) -> ZendeskTicketing:
             config = ConnectionConfig(
-                name="support",
+                name=name,
                 vendor="zendesk",
                 base_url=url,
                 secrets={"token": SecretStr(token)},

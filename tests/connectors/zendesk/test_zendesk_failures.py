@@ -16,6 +16,7 @@ from canonical_models.failures import (
     TransientFailure,
     UncertainWrite,
 )
+from connectors.governor import NotNow
 from connectors.zendesk.adapter import ZendeskTicketing
 from sandbox.simulators.child import running_child
 
@@ -95,20 +96,22 @@ async def test_a_write_turned_away_for_now_is_transient(
 
 
 async def test_the_rate_limit(
-    support: ZendeskTicketing, zendesk_url: str, organization: Make, agent: Agent
+    connect: Connect, zendesk_url: str, organization: Make, agent: Agent
 ) -> None:
+    """Whoever has heard that nothing is left asks no more; who has not is refused."""
     key = (await organization(zendesk_url))["external_id"]
     limit = f"{zendesk_url}/_sim/rate_limit"
     await agent("POST", limit, {"per_minute": 1})
     try:
-        with pytest.raises(TransientFailure, match="429 TooManyRequests") as caught:
-            await support.publish(silver(key))
-        with pytest.raises(TransientFailure, match="429 APIRateLimitExceeded"):
-            await support.organization(key)
+        with pytest.raises(NotNow, match="takes nothing more for now") as waits:
+            await connect(zendesk_url).publish(silver(key))
+        with pytest.raises(TransientFailure, match="429 APIRateLimitExceeded") as refused:
+            await connect(zendesk_url).organization(key)
     finally:
         await agent("POST", limit, {"per_minute": None})
-    assert caught.value.retry_after is not None
-    assert 0 < caught.value.retry_after <= 60
+    for caught in (waits.value, refused.value):
+        assert caught.retry_after is not None
+        assert 0 < caught.retry_after <= 72
 
 
 async def test_a_refusal_for_good(

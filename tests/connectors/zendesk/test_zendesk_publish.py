@@ -31,7 +31,9 @@ async def test_publish_and_read_back(
 ) -> None:
     port: TicketingPort = support
     made = await organization(
-        zendesk_url, tags=["vip", "sla_silver"], organization_fields={"region": "emea"}
+        zendesk_url,
+        tags=["vip", "sla_silver", "sla_exempt"],
+        organization_fields={"region": "emea", "trueup_support_tier": "silver"},
     )
     wanted = gold(made["external_id"])
 
@@ -42,7 +44,7 @@ async def test_publish_and_read_back(
     assert published.url == f"{zendesk_url}/agent/organizations/{made['id']}"
     assert await port.organization(made["external_id"]) == published
     seen = await agent("GET", f"{zendesk_url}/api/v2/organizations/{made['id']}")
-    assert seen["organization"]["tags"] == ["vip", "sla_gold"]
+    assert seen["organization"]["tags"] == ["vip", "sla_exempt", "sla_gold"]
     assert seen["organization"]["name"] == made["name"]
     fields = seen["organization"]["organization_fields"]
     assert {key: fields[key] for key in fields if key == "region" or key.startswith("trueup")} == {
@@ -135,7 +137,9 @@ async def test_upper_and_lower_case_are_one_to_zendesk(
 async def test_fields_of_other_keys(
     connect: Connect, zendesk_url: str, organization: Make, agent: Agent
 ) -> None:
-    made = await organization(zendesk_url, tags=["tier-old", "sla_kept"])
+    made = await organization(
+        zendesk_url, tags=["tier-old", "sla_kept"], organization_fields={"plan": "old"}
+    )
     support = connect(
         zendesk_url,
         tier_field="plan",

@@ -157,6 +157,45 @@ async def test_the_vendor_accepts_how_we_create(
     assert noted.seen == [search, search, create, search]
 
 
+async def test_the_vendor_accepts_how_open_tickets_follow(
+    contract: Any, connect: Callable[..., ZendeskTicketing]
+) -> None:
+    """The list of an organisation's tickets is not in the contract's subset: the write alone is
+    checked."""
+    now = "2026-11-22T10:00:00Z"
+    held = {"tier": "silver", **dict.fromkeys(("trueup_contract_end", "trueup_features"))}
+    one = {"id": 7, "external_id": "cus_1", "tags": [], "organization_fields": held}
+    ticket = {"id": 9, "status": "open", "created_at": now, "updated_at": now}
+    written: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT" and "tickets" in request.url.path:
+            written.append(request)
+            return httpx.Response(200, json={})
+        if request.url.path.endswith("/tickets"):
+            meta = {"has_more": False}
+            tagged = {**ticket, "tags": ["sla_silver", "vip"]} if not written else ticket
+            return httpx.Response(200, json={"tickets": [tagged], "meta": meta})
+        if request.method == "PUT":
+            return httpx.Response(200, json={"organization": one})
+        return httpx.Response(200, json={"organizations": [one]})
+
+    support = connect(
+        "https://acme.zendesk.com",
+        transport=httpx.MockTransport(answer),
+        open_tickets="follow",
+        tier_field="tier",
+    )
+    await support.publish(SupportEntitlement(organization="cus_1", tier="gold", contract_end=None))
+    (request,) = written
+    contract.request(request)
+    assert json.loads(request.content)["ticket"] == {
+        "tags": ["vip", "sla_gold"],
+        "safe_update": True,
+        "updated_stamp": now,
+    }
+
+
 async def test_the_checker_checks(checker: Any, contract: Any) -> None:
     address = "https://acme.zendesk.com/api/v2/organizations/1"
     wrong = httpx.Request(

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from sandbox.simulators.child import running_child
 from tests.harness.lost_replies import LOST_REPLY
+from tests.harness.waiting import until
 
 
 class Upstream:
@@ -212,6 +213,16 @@ async def test_garbage_replaces_the_body_after_the_effect(
     with pytest.raises(json.JSONDecodeError):
         reply.json()
     assert len(upstream.seen) == 1
+
+
+async def test_a_rule_ends_with_its_time(client: httpx.AsyncClient) -> None:
+    await arm(client, action="status", status=503, times=None, seconds=0.5)
+
+    async def answered() -> bool:
+        return (await client.get("/db/")).status_code != 503
+
+    assert not await answered()
+    await until(answered, "the rule is over")
 
 
 async def test_matching_skip_times_and_counters(client: httpx.AsyncClient) -> None:

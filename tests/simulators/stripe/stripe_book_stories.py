@@ -128,3 +128,35 @@ def ending(sim: Child, api: stripe.StripeClient) -> None:
     api.v1.customers.delete(time.customer)
     api.v1.customers.retrieve(time.customer)
     api.v1.events.list({"limit": 100})
+
+
+def paying_out(sim: Child, api: stripe.StripeClient) -> None:
+    """Payouts by schedule and by hand: paid, come back, called off; and who may list what."""
+    for held in api.v1.balance.retrieve().available:
+        if held.amount > 0:
+            sim.control("POST", "/payouts", {"currency": held.currency})
+    owner = api.v1.customers.create({"name": "Ada", "email": "ada@example.com"}).id
+    for _ in range(2):
+        sold = api.v1.invoices.create({"customer": owner, "currency": "eur", "auto_advance": False})
+        api.v1.invoice_items.create(
+            {"customer": owner, "invoice": str(sold.id), "amount": 10000, "currency": "eur"}
+        )
+        api.v1.invoices.pay(str(sold.id))
+    by_hand = api.v1.payouts.create({"amount": 5000, "currency": "eur", "metadata": {"a": "b"}})
+    api.v1.payouts.cancel(by_hand.id)
+    made = sim.control("POST", "/payouts", {"currency": "eur"})
+    # Two charges of 100.00 with 1.75 each; the one by hand went out and came back.
+    found = api.v1.balance_transactions.list({"payout": made["id"], "expand": ["data.source"]})
+    assert sorted(one.net for one in found.data) == [-19650, -5000, 5000, 9825, 9825]
+    assert made["amount"] == 19650
+    assert [one.amount for one in api.v1.balance.retrieve().available if one.currency == "eur"] == [
+        0
+    ]
+    for status in ("in_transit", "paid", "failed"):
+        sim.control("POST", f"/payouts/{made['id']}", {"status": status})
+    api.v1.payouts.update(made["id"], {"metadata": {"case": "7"}})
+    api.v1.payouts.list({"limit": 2, "status": "failed", "arrival_date": {"gte": 1}})
+    back = api.v1.payouts.retrieve(made["id"])
+    returned = api.v1.balance_transactions.retrieve(str(back.failure_balance_transaction))
+    assert (returned.amount, returned.type) == (19650, "payout_failure")
+    api.v1.events.list({"limit": 10})

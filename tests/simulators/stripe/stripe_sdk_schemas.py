@@ -25,7 +25,7 @@ _RESOURCES = {
     *("Invoice", "InvoiceLineItem", "InvoiceItem", "CreditNote", "CreditNoteLineItem"),
     *("CustomerBalanceTransaction", "BalanceTransaction", "Coupon", "Discount"),
     *("Event", "WebhookEndpoint", "TestClock", "TaxId", "PaymentRecord"),
-    *("PaymentIntent", "Charge", "InvoicePayment", "Refund", "Dispute"),
+    *("PaymentIntent", "Charge", "InvoicePayment", "Refund", "Dispute", "Payout", "Balance"),
 }
 _SCALARS: dict[Any, Json] = {
     int: {"type": "integer"},

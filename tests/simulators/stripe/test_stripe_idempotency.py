@@ -160,7 +160,7 @@ def test_bad_bodies_are_refused_in_stripes_envelope(
 
 
 def test_an_unknown_url_and_a_missing_key(sim: Child) -> None:
-    lost = httpx.get(f"{sim.url}/v1/payouts", trust_env=False)
+    lost = httpx.get(f"{sim.url}/v1/terminal/readers", trust_env=False)
     assert (lost.status_code, lost.json()["error"]["type"]) == (404, "invalid_request_error")
     assert httpx.get(f"{sim.url}/v1/customers", trust_env=False).status_code == 401
     basic = httpx.get(f"{sim.url}/v1/customers", auth=("sk_test_x", ""), trust_env=False)

@@ -142,6 +142,36 @@ async def test_delete_leaves_the_tickets(client: httpx.AsyncClient) -> None:
     assert (await created(client, name="A"))["id"] != made["id"]
 
 
+async def test_one_that_is_merged_is_gone_with_its_own_and_leaves_its_tickets(
+    client: httpx.AsyncClient,
+) -> None:
+    loser = await created(client, name="Loser", external_id="cus_l", domain_names=["l.example"])
+    winner = await created(client, name="Winner", external_id="cus_w", tags=["vip"])
+    ticket = {"comment": {"body": "x"}, "organization_id": loser["id"]}
+    opened = (await client.post("/api/v2/tickets", json={"ticket": ticket})).json()["ticket"]
+
+    wanted = {"organization_merge": {"winner_id": winner["id"]}}
+    reply = await client.post(f"{ORGANIZATIONS}/{loser['id']}/merge", json=wanted)
+
+    assert reply.json()["organization_merge"]["status"] == "new"
+    assert (await client.get(f"{ORGANIZATIONS}/{loser['id']}")).status_code == 404
+    kept = (await client.get(f"{ORGANIZATIONS}/{winner['id']}")).json()["organization"]
+    assert (kept["external_id"], kept["tags"]) == ("cus_w", ["vip"])
+    assert kept["domain_names"] == ["l.example"]
+    moved = (await client.get(f"/api/v2/tickets/{opened['id']}")).json()["ticket"]
+    assert moved["organization_id"] == winner["id"]
+    for each in (loser, winner):
+        merges = (await client.get(f"{ORGANIZATIONS}/{each['id']}/merges")).json()
+        (one,) = merges["organization_merges"]
+        assert (one["loser_id"], one["winner_id"]) == (loser["id"], winner["id"])
+        assert one["status"] == "complete"
+    assert (await client.get(f"{ORGANIZATIONS}/9999999/merges")).status_code == 404
+    for nobody in (winner["id"], 9999999):
+        body = {"organization_merge": {"winner_id": nobody}}
+        refused = await client.post(f"{ORGANIZATIONS}/{winner['id']}/merge", json=body)
+        assert refused.status_code == 422
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

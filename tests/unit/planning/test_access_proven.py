@@ -39,6 +39,9 @@ def test_grants_and_support_are_proven() -> None:
     assert access_differences(PLAN, support=None, **untouched) == ()
     (missing,) = access_differences(PLAN, support=None, **right)
     assert (missing.system, missing.field, missing.found) == ("support", "org_1", "no organisation")
+    # Who has ended is to be shown nothing, which an organisation that is gone does as well.
+    ended = right | {"expected_support": EMPTY}
+    assert access_differences(PLAN, support=None, **ended) == ()
     other = SHOWN.model_copy(update={"entitlement": EMPTY})
     (differs,) = access_differences(PLAN, support=other, **right)
     assert '"tier":"premium"' in differs.planned

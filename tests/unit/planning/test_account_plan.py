@@ -85,6 +85,14 @@ def test_an_account_where_nothing_happens() -> None:
     assert told(stuck) == (ChangeKind.ACCOUNT, "held up: account_unmapped")
 
 
+def test_an_account_that_was_asked_for_is_a_question_until_it_is_mapped() -> None:
+    assert account(account=None).empty
+    asked = account(account=None, account_wanted=True)
+    assert told(asked) == (ChangeKind.ACCOUNT, "held up: account_unmapped")
+    assert not asked.empty
+    assert account(account_wanted=True).empty
+
+
 SHOWN = UnbilledRecord(
     subscription_id="sub_1",
     external_id="sub_1/unbilled",

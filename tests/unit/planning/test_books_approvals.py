@@ -10,13 +10,18 @@ from canonical_models.documents import DocumentStatus, Settlement, SettlementKin
 from canonical_models.policy import TenantPolicy
 from tests.unit.planning.answers import plan, terms
 from tests.unit.planning.cases import (
+    ACCOUNT,
+    FRANCE,
     books,
     document,
+    erp,
     eur,
+    item,
     line,
     moved,
     posted,
     seen,
+    subscription,
     taxed,
     utc,
 )
@@ -49,6 +54,56 @@ def test_a_credit_is_no_charge_and_a_charge_no_credit() -> None:
     for net, rule in ((-90000, CHARGE), (90000, credit)):
         given = books(seen(document(line(net=net))), policy=policy(rule))
         assert asked(plan(given, terms())) is None
+
+
+def test_a_currency_that_the_limit_does_not_name_is_above_it() -> None:
+    dollars = seen(document(line(net=1, currency="USD"), currency="USD"))
+    sold = subscription(item("pro", 5), currency="USD")
+    limited = books(dollars, policy=policy(CHARGE), subscription=sold)
+    found = asked(plan(limited, terms()))
+    assert "charges 0.01 USD, and the policy has no limit in USD" in (found or "")
+    # Without any limit everything is asked about, but nothing that is charged is nothing.
+    bare = policy({"on": "charge"})
+    given = books(dollars, policy=bare, subscription=sold)
+    assert "charges 0.01 USD:" in (asked(plan(given, terms())) or "")
+    free = document(line(net=0))
+    assert asked(plan(books(seen(free), policy=bare), terms())) is None
+
+
+def test_what_is_credited_is_no_less_for_what_is_charged_beside_it() -> None:
+    """A credit of 1,071.00 with tax beside a charge of 2,380.00, and each is looked at alone."""
+    both = seen(document(taxed("il_1", -90000), taxed("il_2", 200000)))
+    for on, words in (("credit", "credits 1,071.00 EUR"), ("charge", "charges 2,380.00 EUR")):
+        found = asked(plan(books(both, policy=policy({"on": on}))))
+        assert words in (found or "")
+    discount = policy({"on": "discount", "share": 0})
+    assert asked(plan(books(both, policy=discount))) is None
+    # The larger side is what is taken back.
+    gone = posted(void_of(taxed("il_1", -90000), taxed("il_2", 200000)))
+    found = asked(plan(books(gone, policy=policy({"on": "reversal"}))))
+    assert "takes back 2,380.00 EUR" in (found or "")
+
+
+def test_what_was_posted_is_taken_back_and_not_what_billing_shows_by_now() -> None:
+    shown = void_of(taxed("il_1", 1000))
+    given = posted(shown, posted=erp(shown, net=eur(90000), tax=eur(17100)))
+    for on, words in (
+        ("reversal", "is posted, and takes back 1,071.00 EUR"),
+        ("credit", "credits 1,071.00 EUR"),
+    ):
+        assert words in (asked(plan(books(given, policy=policy({"on": on})))) or "")
+    assert asked(plan(books(given, policy=policy({"on": "charge"})))) is None
+
+
+def test_a_discount_of_one_line_is_seen_beside_what_all_of_them_would_cost() -> None:
+    rule = policy({"on": "discount", "share": "0.1"})
+    whole = line("il_1", 8000)
+    less = line("il_2", 1000).model_copy(update={"discount": eur(1000)})
+    back = line("il_3", -5000).model_copy(update={"discount": eur(5000)})
+    assert asked(plan(books(seen(document(whole, less, back)), policy=rule), terms())) is None
+    more = less.model_copy(update={"discount": eur(1001)})
+    found = asked(plan(books(seen(document(whole, more, back)), policy=rule), terms()))
+    assert "off, more than 10 %" in (found or "")
 
 
 def void_of(*lines: Any) -> Any:
@@ -140,6 +195,19 @@ def test_a_new_plan_of_the_same_content_keeps_its_yes_and_another_does_not() -> 
     for given, answer in ((issued, later), (seen(document(line(net=90001))), terms())):
         again = asked(plan(books(given, policy=rules, approvals=said), answer))
         assert "and is not what fay approved" in (again or "")
+
+
+def test_a_yes_is_to_the_books_of_one_legal_entity() -> None:
+    rules, issued = policy(CHARGE), seen(document(line(net=90000)))
+    first = plan(books(issued, policy=rules), terms())
+    assert first.refused is not None
+    # Who asks is told what it is about, and by whom it was stopped.
+    assert (first.refused.subject, first.refused.system) == ("in_1", "trueup")
+    said = {"in_1": (yes(first, "fay"),)}
+    moved_ = books(issued, policy=rules, approvals=said, account=FRANCE)
+    assert "is not what fay approved" in (asked(plan(moved_, terms())) or "")
+    other_party = ACCOUNT.model_copy(update={"erp_party": "C-2"})
+    assert asked(plan(books(issued, policy=rules, approvals=said, account=other_party), terms()))
 
 
 def test_an_entity_that_has_rules_of_its_own_has_none_of_the_tenant() -> None:

@@ -126,3 +126,9 @@ def shown(tier: str | None = "premium", features: tuple[str, ...] = ("sso",)) ->
 )
 def test_support_differences(there: SupportEntitlement | None, found: tuple[str, ...]) -> None:
     assert support_differences(shown(), there) == found
+
+
+def test_an_organisation_that_is_gone_shows_nothing() -> None:
+    nothing = shown(tier=None, features=())
+    assert nothing.is_nothing
+    assert support_differences(nothing, None) == ()

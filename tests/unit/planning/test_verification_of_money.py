@@ -206,6 +206,8 @@ ENTRY = SettlementEntry(
             {"posted_on": date(2026, 12, 16)},
             "posting date: planned 2026-12-15, found 2026-12-16",
         ),
+        # People had entered it before, on their day.
+        ({"posted_on": date(2026, 12, 20), "ours": False}, None),
         ({"posted_on": None}, "posting date: planned 2026-12-15, found none"),
     ],
 )

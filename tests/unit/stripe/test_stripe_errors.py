@@ -40,7 +40,7 @@ def answer(
 
 KINDS = ("invalid_request_error", "idempotency_error", "card_error", "api_error", "novel", None)
 CODES = ("resource_missing", "rate_limit", "lock_timeout", "idempotency_key_in_use", None)
-PARAMS = ("subscription", "id", "customer", None)
+PARAMS = ("subscription", "id", "customer", "ending_before", None)
 
 
 def expected(
@@ -59,7 +59,7 @@ def expected(
     if status == 404 and missing:
         return RejectionCode.SUBSCRIPTION_UNKNOWN
     if status == 400 and kind in ("invalid_request_error", "idempotency_error", "card_error"):
-        named = missing and param in ("subscription", "customer")
+        named = missing and param in ("subscription", "customer", "ending_before")
         return RejectionCode.SUBSCRIPTION_UNKNOWN if named else RejectionCode.BILLING_REFUSED
     return ContractDrift
 
@@ -98,20 +98,32 @@ def test_no_rule_is_hidden_by_an_earlier_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "again", "wanted"),
+    ("status", "again", "reading", "writing"),
     [
-        (400, "true", UncertainWrite),
-        (409, "true", UncertainWrite),
-        (409, "false", Rejection),
-        (429, "false", TransientFailure),
-        (500, "false", UncertainWrite),
+        (400, "true", TransientFailure, UncertainWrite),
+        (401, "true", TransientFailure, UncertainWrite),
+        (402, "true", TransientFailure, UncertainWrite),
+        (404, "true", TransientFailure, UncertainWrite),
+        (409, "true", TransientFailure, UncertainWrite),
+        (429, "true", TransientFailure, TransientFailure),
+        (500, "true", TransientFailure, UncertainWrite),
+        (409, "false", Rejection, Rejection),
+        # A limit of calls is over in a moment, and nothing was done.
+        (429, "false", TransientFailure, TransientFailure),
+        # Whether the write happened Stripe does not say: it is looked up.
+        (408, "false", Rejection, UncertainWrite),
+        (424, "false", Rejection, UncertainWrite),
+        (500, "false", Rejection, UncertainWrite),
+        (503, "false", Rejection, UncertainWrite),
+        (529, "false", Rejection, UncertainWrite),
     ],
 )
-def test_stripes_word_on_a_repetition_goes_first(
-    status: int, again: str, wanted: type[Failure]
+def test_stripes_word_on_a_repetition_goes_before_the_class(
+    status: int, again: str, reading: type[Failure], writing: type[Failure]
 ) -> None:
-    found = failure(answer(status, headers={"Stripe-Should-Retry": again}), WRITE)
-    assert type(found) is wanted
+    said = answer(status, headers={"Stripe-Should-Retry": again})
+    assert type(failure(said, READ)) is reading
+    assert type(failure(said, WRITE)) is writing
 
 
 @pytest.mark.parametrize("status", [409, 429, 503])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from canonical_models.documents import Unbilled
 from connectors.stripe.lines import UNPRICED
-from connectors.stripe.unbilled import Draft, unbilled_of
+from connectors.stripe.unbilled import TAX_INSIDE, Draft, unbilled_of
 from connectors.stripe.wire_documents import Invoice, InvoiceItem
 from connectors.stripe.wire_subscriptions import Subscription
 from tests.unit.stripe.objects import (
@@ -189,6 +189,14 @@ def test_a_draft_line_is_shown_after_its_discount() -> None:
 def test_what_has_no_product_has_an_item_that_can_be_mapped() -> None:
     (found,) = read(pending(pricing=None, description=None)).lines
     assert (found.item, found.description) == (UNPRICED, "")
+
+
+def test_an_inclusive_tax_that_is_a_flat_amount_is_said_to_be_unknown() -> None:
+    flat = INSIDE | {"id": "txr_flat", "percentage": None}
+    (found,) = read(pending(tax_rates=[INSIDE, flat], description="x" * 600)).lines
+    assert found.net == euro(1190)
+    assert found.description.endswith(TAX_INSIDE)
+    assert len(found.description) == 500
 
 
 FEBRUARY, MARCH = date(2026, 2, 1), date(2026, 3, 1)

@@ -55,6 +55,8 @@ def expected(
     status: int, name: str | None, *, writes: bool, delayed: bool
 ) -> type[Failure] | RejectionCode:
     """The table once more, in other words."""
+    if status == 403 and name is None:
+        return UncertainWrite if writes else TransientFailure
     if status in (401, 403):
         return CredentialsRefused
     if status in (409, 429) or (status == 503 and delayed):

@@ -68,13 +68,13 @@ def test_normalising_changes_no_whole_second(entitlement: SupportEntitlement) ->
 
 @given(st.lists(identifiers), st.none() | identifiers)
 def test_tags_of_others_stay_in_their_order(tags: list[str], tier: str | None) -> None:
-    def others(of: list[str]) -> list[str]:
-        return [tag for tag in of if not tag.startswith("sla_")]
-
-    after = tags_of([*tags, "sla_old", "sla_older"], tier, OPTIONS)
-    assert others(after) == others(tags)
-    assert len(after) == len(others(tags)) + (tier is not None)
-    assert tags_of(after, tier, OPTIONS) == after
+    shown = held({"trueup_support_tier": "old"}, (*tags, "sla_old", "sla_older"))
+    after = tags_of(shown, tier, OPTIONS)
+    kept = [tag for tag in (*tags, "sla_older") if tag != "sla_old"]
+    assert [tag for tag in after if tag != "sla_old"][: len(kept)] == kept
+    assert len(after) - len(kept) in (0, tier is not None)
+    again = held({"trueup_support_tier": tier}, tuple(after))
+    assert tags_of(again, tier, OPTIONS) == after
 
 
 def test_the_fields_as_they_travel() -> None:
@@ -148,11 +148,25 @@ def test_a_value_that_is_not_ours_is_drift_with_its_path(key: str, value: object
     ("tier", "tag"), [("gold", "sla_gold"), ("Gold+", "sla_gold_"), ("24x7-eu", "sla_24x7-eu")]
 )
 def test_the_tag_of_a_tier(tier: str, tag: str) -> None:
-    assert tags_of(["vip", "sla_silver", "slack"], tier, OPTIONS) == ["vip", "slack", tag]
+    before = held({"trueup_support_tier": "silver"}, ("vip", "sla_silver", "slack"))
+    assert tags_of(before, tier, OPTIONS) == ["vip", "slack", tag]
 
 
 def test_without_a_tier_there_is_no_tag() -> None:
-    assert tags_of(["sla_gold", "vip"], None, OPTIONS) == ["vip"]
+    before = held({"trueup_support_tier": "gold"}, ("sla_gold", "vip"))
+    assert tags_of(before, None, OPTIONS) == ["vip"]
+
+
+@pytest.mark.parametrize("shown", [None, "", "gold", "silver"])
+@pytest.mark.parametrize("tier", [None, "gold", "platinum"])
+def test_what_agents_have_tagged_stays_whatever_it_is_called(
+    shown: str | None, tier: str | None
+) -> None:
+    theirs = ("sla_exempt", "sla_gold_2019_contract", "vip")
+    ours = (f"sla_{shown}",) if shown else ()
+    before = held({"trueup_support_tier": shown}, (*theirs, *ours))
+    after = tags_of(before, tier, OPTIONS)
+    assert after == [*theirs, *([f"sla_{tier}"] if tier else [])]
 
 
 def test_a_field_that_the_account_does_not_know_is_told_from_an_empty_one() -> None:

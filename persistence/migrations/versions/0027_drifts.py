@@ -1,0 +1,19 @@
+"""Answers that do not fit a vendor's contract, and recordings of what vendors answer."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0027"
+down_revision = "0025"
+
+_TABLES = Path(__file__).with_suffix(".sql")
+
+
+def upgrade() -> None:
+    op.execute("set local lock_timeout = '5s'")
+    op.execute(_TABLES.read_text(encoding="utf-8"))
+
+
+def downgrade() -> None:
+    op.execute("drop table recorded, recordings, drifts")
