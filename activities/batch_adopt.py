@@ -24,9 +24,6 @@ from persistence.database import Database
 #: as well.
 PAGE = 100
 _AT_ONCE = 8
-#: Attempts at a customer, some minutes in all, after which it is left to people, where others
-#: could be reached meanwhile.
-_PATIENCE = 12
 
 
 class AdoptingMany:
@@ -65,10 +62,10 @@ class AdoptingMany:
             try:
                 found = await self._adopting.adopt_customer(tenant, customer, rehearse=rehearse)
             except (TransientFailure, UncertainWrite) as failure:
-                if not item.overtaken or item.attempts + 1 < _PATIENCE:
+                async with self._database.statement() as conn:
+                    again = await batches.tried(conn, tenant.name, batch.batch_id, item)
+                if again:
                     failed.append(failure)
-                    async with self._database.statement() as conn:
-                        await batches.tried(conn, tenant.name, batch.batch_id, item.number)
                     return
                 found = _unreachable(item.key, failure)
             runs = await self._stands(tenant, batch, item, found)

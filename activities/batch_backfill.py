@@ -3,7 +3,7 @@ sagas as ever bring about what is missing, in the lane of bulk."""
 
 from collections.abc import Mapping, Sequence
 
-from activities.batch_publish import PATIENCE, Publishing, untold
+from activities.batch_publish import Publishing, untold
 from activities.gather import each_of
 from activities.preview import Foreseeing
 from activities.tenants import Tenant
@@ -122,10 +122,10 @@ class BackfillingMany:
                             tenant, item.key, (), Overlay(), whole=whole, patient=True
                         )
                 except TransientFailure as failure:
-                    if not item.overtaken or item.attempts + 1 < PATIENCE:
+                    async with self._database.statement() as conn:
+                        again = await batches.tried(conn, tenant.name, batch.batch_id, item)
+                    if again:
                         failed.append(failure)
-                        async with self._database.statement() as conn:
-                            await batches.tried(conn, tenant.name, batch.batch_id, item.number)
                         return
                     found = untold(item.key, failure)
             runs = await self._stands(tenant, batch, item, found, asked)

@@ -24,9 +24,6 @@ from persistence.batches import ToDo
 from persistence.database import Database
 
 _AT_ONCE = 8
-#: Attempts, after which it is left to the process, where others could be told meanwhile; of a
-#: rehearsal, after which it cannot be told.
-PATIENCE = 12
 _PASSES = (FailureClass.TRANSIENT, FailureClass.UNCERTAIN, FailureClass.MAY_STILL_LAND)
 
 
@@ -81,12 +78,12 @@ class Publishing:
             try:
                 runs = await self._tell(tenant, batch, item)
             except Failure as failure:
-                passes = failure.failure_class in _PASSES
-                if passes and (not item.overtaken or item.attempts + 1 < PATIENCE):
-                    failed.append(failure)
+                if failure.failure_class in _PASSES:
                     async with self._database.statement() as conn:
-                        await batches.tried(conn, tenant.name, batch.batch_id, item.number)
-                    return
+                        again = await batches.tried(conn, tenant.name, batch.batch_id, item)
+                    if again:
+                        failed.append(failure)
+                        return
                 runs = await self._leave(tenant, batch, item)
 
         await each_of(items, one, at_once=_AT_ONCE)

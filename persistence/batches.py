@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 import psycopg
@@ -26,6 +26,9 @@ _COUNTS = """(select coalesce(jsonb_object_agg(outcome, items), '{}') from (
 _SELECT = f"select {columns(Batch, batch_id='id', counts=_COUNTS)} from batches"  # noqa: S608 - put together from constants
 _ITEMS = f"select {columns(BatchItem)} from batch_items"  # noqa: S608 - put together from constants
 
+#: Attempts at an item, some minutes in all, after which it is given up where others could be
+#: reached meanwhile; and after how long where none could: vendors are away for hours.
+PATIENCE, AT_MOST = 12, timedelta(hours=6)
 #: Those that pause a batch: so many failures in a row, or a share of the last ones.
 IN_A_ROW, SHARE, OF_THE_LAST = 3, 0.1, 50
 
@@ -50,15 +53,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class ToDo:
-    """An item that is to be carried out. `found` is what an attempt before has kept; `attempts`
-    were in vain; `overtaken` whether others have come to their end since the first of them."""
+    """An item that is to be carried out, as it was `read`. `found` is what an attempt before has
+    kept."""
 
     number: int
     key: str
     given: Mapping[str, Any]
     found: Mapping[str, Any]
-    attempts: int
-    overtaken: bool
+    read: datetime
 
 
 async def begin(  # noqa: PLR0913 - what a batch is
@@ -218,11 +220,8 @@ async def items(
 
 
 _TO_DO = """
-select number, key, coalesce(given, '{}'), coalesce(found, '{}'), attempts,
-  attempts > 0 and exists (
-  select from batch_items o where o.tenant = i.tenant and o.batch_id = i.batch_id
-    and o.outcome <> 'not_begun' and o.at >= i.at)
-from batch_items i
+select number, key, coalesce(given, '{}'), coalesce(found, '{}'), clock_timestamp()
+from batch_items
 where tenant = %(tenant)s and batch_id = %(id)s and outcome = 'not_begun'
 order by number limit %(limit)s
 """
@@ -244,14 +243,32 @@ async def untouched(conn: Connection, tenant: str, batch_id: str, number: int) -
     return await found.fetchone() is not None
 
 
-async def tried(conn: Connection, tenant: str, batch_id: str, number: int) -> None:
-    """In vain, as it may be again; since the first time it is known who came to an end."""
-    await conn.execute(
-        "update batch_items set attempts = attempts + 1, "
-        "at = case when attempts = 0 then clock_timestamp() else at end "
-        "where tenant = %s and batch_id = %s and number = %s and outcome = 'not_begun'",
-        (tenant, batch_id, number),
+_TRIED = """
+update batch_items i set attempts = attempts + 1,
+  at = case when attempts = 0 then %(read)s else at end
+where tenant = %(tenant)s and batch_id = %(id)s and number = %(number)s and outcome = 'not_begun'
+returning attempts < %(patience)s or (at > clock_timestamp() - %(at_most)s and not exists (
+  select from batch_items o where o.tenant = i.tenant and o.batch_id = i.batch_id
+    and o.outcome <> 'not_begun' and o.at >= i.at))
+"""
+
+
+async def tried(conn: Connection, tenant: str, batch_id: str, item: ToDo) -> bool:
+    """It could not be reached. Whether it is to be tried again: what is away comes back by itself,
+    so others have to have been reached since the first attempt, or it has gone on for too long."""
+    found = await conn.execute(
+        _TRIED,
+        {
+            "tenant": tenant,
+            "id": batch_id,
+            "number": item.number,
+            "read": item.read,
+            "patience": PATIENCE,
+            "at_most": AT_MOST,
+        },
     )
+    row = await found.fetchone()
+    return row is None or row[0]
 
 
 async def stands(

@@ -111,7 +111,7 @@ async def test_one_that_is_never_reached_is_left_to_people(
     golive: GoLive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await many(golive, 3)
-    monkeypatch.setattr("activities.batch_adopt._PATIENCE", 3)
+    monkeypatch.setattr("persistence.batches.PATIENCE", 3)
     plain = golive.systems.billing.account_snapshot
 
     async def refuses(customer_id: str, **more: object) -> object:

@@ -13,7 +13,8 @@ from canonical_models.entitlement import CustomerEntitlements, EntitledFeature, 
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode, TransientFailure
 from canonical_models.process import SUPPORT_TARGET, ProcessKind, entitlement_process
-from persistence import mappings, processes, support_contributions
+from canonical_models.states import TargetState
+from persistence import mappings, processes, support_contributions, targets
 from persistence.database import Database
 from runtime.schedules import put_schedules
 from tests.harness.flow import write
@@ -37,12 +38,20 @@ def away(**says: float) -> Planned:
 async def life(skipping: WorkflowEnvironment, database: Database) -> AsyncIterator[Life]:
     """With a second target beside `app`."""
     script = Script()
-    targets = {name: Target(script, name) for name in ("app", "licences")}
-    async with living(skipping, database, Systems(script, POLICY, targets)) as lived:
+    both = {name: Target(script, name) for name in ("app", "licences")}
+    async with living(skipping, database, Systems(script, POLICY, both)) as lived:
         yield lived
 
 
 async def compared(life: Life, *, set_right: bool, target: str | None = None) -> TargetsChecked:
+    """What differs once no target is being told."""
+
+    async def followed() -> bool:
+        async with life.database.statement() as conn:
+            found = await targets.of_customer(conn, TENANT, "cus_1")
+        return all(view.state is not TargetState.BEHIND for view in found)
+
+    await until(followed, "every target has been told")
     queue = (await life.handle(ProcessKind.ENTITLEMENT, "cus_1/app").describe()).task_queue
     result: TargetsChecked = await life.client.execute_workflow(
         TARGETS,

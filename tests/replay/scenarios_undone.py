@@ -2,6 +2,7 @@
 
 import asyncio
 
+from canonical_models.effects import EffectState
 from canonical_models.exceptions import Action
 from canonical_models.failures import RejectionCode
 from tests.harness.sagas import Handle, Sagas
@@ -102,6 +103,8 @@ async def aborted_with_money_in_doubt(sagas: Sagas) -> Handle:
     handle, undoing = await _money_in_doubt(sagas, posting=2)
     question = await sagas.exception("chg_1")
     await sagas.resolve(handle, question.exception_id, Action.ABORT)
+    # Access is taken back first: by then nothing of money is tried any more.
+    await until(lambda: _is_taking_back(sagas), "something is taken back")
     undoing.set()
     return await closed(handle)
 
@@ -129,6 +132,11 @@ async def _money_in_doubt(sagas: Sagas, posting: float = 0) -> tuple[Handle, asy
 
     await until(in_doubt, "the entry is in doubt")
     return handle, undoing
+
+
+async def _is_taking_back(sagas: Sagas) -> bool:
+    found = (await sagas.effects("chg_1")).values()
+    return any(effect.state is EffectState.COMPENSATED for effect in found)
 
 
 async def _is_given(sagas: Sagas) -> bool:
