@@ -16,6 +16,9 @@ Row = dict[str, Any]
 Kind = TypeVar("Kind")
 
 _REFUSED = RejectionCode.DOCUMENT_REFUSED
+#: How often a read is tried that the ERP refuses. It finds records first, and then refuses to read
+#: all of them where somebody has deleted one in between, in words of the user's language.
+_LOOKS = 3
 
 
 class TrytonClient:
@@ -232,14 +235,17 @@ class TrytonClient:
         refused: RejectionCode = _REFUSED,
         more_seconds: float = 0,
     ) -> Any:
-        answer = await self._request(
-            method,
-            path,
-            company=company,
-            params=params,
-            body=body,
-            more_seconds=more_seconds,
-        )
+        for _ in range(_LOOKS if method == "GET" else 1):
+            answer = await self._request(
+                method,
+                path,
+                company=company,
+                params=params,
+                body=body,
+                more_seconds=more_seconds,
+            )
+            if answer.status_code != httpx.codes.BAD_REQUEST:
+                break
         if is_gone(answer) and "/" not in path:
             # Not a record that is gone: there is no such interface, model or database.
             raise too_old(f"REST interface for {path}", f"{method} {path}")
