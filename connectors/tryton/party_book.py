@@ -188,20 +188,12 @@ class PartyBook:
     async def _of(
         self, model: str, party: PartyRecord, fields: tuple[str, ...], *more: object
     ) -> list[Row]:
-        for last in (False, False, True):
-            try:
-                return await self._client.search(
-                    model,
-                    [["party", "=", party.id], EVERY, *more],
-                    fields,
-                    what=f"the records of party {party.code}",
-                )
-            except Rejection:
-                # No rule forbids a look: one was deleted between Tryton's search and its read, by
-                # somebody else who keeps this party.
-                if last:
-                    raise
-        raise AssertionError("unreachable")
+        return await self._client.search(
+            model,
+            [["party", "=", party.id], EVERY, *more],
+            fields,
+            what=f"the records of party {party.code}",
+        )
 
 
 @contextmanager
